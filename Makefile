@@ -1,0 +1,51 @@
+# Two commands matter: `make app` (set up, then serve the desk) and `make test` (set up, then check everything).
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 7860
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+.PHONY: app setup test lint unit proof screenshots clean
+.DEFAULT_GOAL := app
+
+app: setup
+	@$(BIN)/caseloop serve --port $(PORT)
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "caseloop needs Python 3.11 or later; found none. Install one, or name it: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a few minutes, once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Installing torch 2.13.0 and the other pinned packages ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+	@echo "Set-up is complete."
+
+# The browser is looked for once, and only by those who run the tests.
+$(VENV)/.chromium: $(VENV)/.installed
+	@$(BIN)/python -m tests.chromium --install
+	@touch $@
+
+test: lint unit
+
+lint: setup
+	@echo "Checking style, types and layers ..."
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+unit: setup $(VENV)/.chromium
+	@echo "Running the tests ..."
+	@$(BIN)/python -m pytest
+
+proof: setup $(VENV)/.chromium
+	@$(BIN)/python -m tests.proof
+
+screenshots: setup $(VENV)/.chromium
+	@$(BIN)/python -m tests.screenshots
+
+clean:
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
