@@ -1,0 +1,1 @@
+"""The domain: tasks, notes, prompts, scoring. Imports nothing of the other packages."""

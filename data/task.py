@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field as Setting, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import Field as Setting
 
 TASKS = Path(__file__).parent / "tasks"
 DEFAULT_TASK = TASKS / "oncology.toml"
@@ -160,5 +161,7 @@ def _checked(key: str, value: object) -> str | None:
         raise TaskError(f"Expected at most {MAX_VALUE_CHARACTERS} characters in {key}; found {len(value)}.")
     for position, character in enumerate(value):
         if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise TaskError(f"Expected printable text in {key}; found U+{ord(character):04X} at character {position + 1}.")
+            raise TaskError(
+                f"Expected printable text in {key}; found U+{ord(character):04X} at character {position + 1}."
+            )
     return value.strip() or None

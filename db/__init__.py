@@ -1,0 +1,1 @@
+"""The store: the only SQLAlchemy of the project."""
