@@ -7,10 +7,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-
 from data.scoring import Score, score
 from data.snapshot import Row
+from numpy.typing import NDArray
+
 from data.task import Task
 
 N_FEATURES = 8192
