@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -22,21 +23,24 @@ def _features(texts: Iterable[str]) -> NDArray[np.float32]:
     rows = []
     for text in texts:
         words = _WORD.findall(text.lower())
-        pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+        pairs = [f"{a} {b}" for a, b in itertools.pairwise(words)]
         counts = np.zeros(N_FEATURES, dtype=np.float32)
         np.add.at(counts, [zlib.crc32(part.encode()) % N_FEATURES for part in (*words, *pairs)], 1)
         rows.append(np.log1p(counts))
     return np.stack(rows) if rows else np.zeros((0, N_FEATURES), dtype=np.float32)
 
 
+def _unit(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    scaled = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
+    return scaled.astype(np.float32)
+
+
 def nearest(labelled: Sequence[Row], notes: Sequence[Row]) -> list[int]:
     """Index of the most similar labelled note for each note, by TF-IDF cosine; a note is never its own neighbour."""
-    known, asked = _features(row.text for row in labelled), _features(row.text for row in notes)
-    frequency = (known > 0).sum(axis=0)
-    weight = np.log((1 + len(known)) / (1 + frequency)) + 1
-    for matrix in (known, asked):
-        matrix *= weight.astype(np.float32)
-        matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
+    counts = _features(row.text for row in labelled)
+    weight = np.log((1 + len(counts)) / (1 + (counts > 0).sum(axis=0))) + 1
+    known = _unit(counts * weight)
+    asked = _unit(_features(row.text for row in notes) * weight)
     position: dict[str, list[int]] = {}
     for index, row in enumerate(labelled):
         position.setdefault(row.content_hash, []).append(index)

@@ -1,4 +1,4 @@
-"""The pretraining corpus: the synthetic generator's notes with their answers, tokenised in parallel, and its tokenizer."""
+"""The pretraining corpus: generated notes with their answers, tokenised in parallel, and the tokenizer for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from data.synthetic import generate_one
 from data.task import DEFAULT_TASK, Extraction, load_task
 
 # Llama 3's pre-tokeniser: it cuts keys, quotes and numbers in the same places as the large model's.
-LLAMA3_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+LLAMA3_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 IGNORED = -100
 
 

@@ -191,3 +191,121 @@ def pretrain(config: PretrainConfig, out: Path, work: Path) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if device == "cuda" else platform.processor() or "CPU",
         "torch": torch.__version__,
     }
+
+
+def train_adapter(config: PretrainConfig, out: Path, work: Path) -> dict[str, Any]:
+    """The embedded adapter: the project's own trainer on the quantised base and generated rows it has not seen."""
+    from data.notes import content_hash
+    from data.snapshot import Row, write_snapshot
+    from data.synthetic import generate_one
+    from data.task import DEFAULT_TASK, Extraction, load_task
+    from trainer.config import TrainConfig
+    from trainer.train import train
+
+    task = load_task(DEFAULT_TASK)
+    rows = []
+    for index in range(config.n_adapter_notes):
+        example = generate_one(config.seed + 300, index)
+        hashed = content_hash(example.text)
+        rows.append(Row(example.text, Extraction(task, example.output), "original", hashed))
+    snapshot = write_snapshot(task, rows, work / "snapshot.jsonl", all_splits=True)
+    result = train(
+        work / "run",
+        base=str(out / "base"),
+        parent_adapter=None,
+        snapshot=snapshot.path,
+        holdout=None,
+        config=TrainConfig(epochs=config.adapter_epochs, seed=config.seed),
+        name="embedded",
+    )
+    shutil.rmtree(out / "adapter", ignore_errors=True)
+    shutil.copytree(result.adapter, out / "adapter")
+    return {"n_rows": snapshot.n_rows, "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
+
+
+CARD = """# The embedded model
+
+The model that caseloop fills in fields with where no other is named: small enough to ship and to run on a laptop's
+processor, built as the large one is (Llama architecture, NF4 with double quantisation, a LoRA adapter on q/k/v/o,
+Llama 3's special tokens, the same prompt and the same JSON answer). It is not for clinical use: a person checks every value.
+
+Made by `python -m trainer pretrain` (seed {seed}) on {device}, torch {torch}, from the project's synthetic corpus alone:
+no published text, no patient data, no weights of another model.
+
+| | |
+|---|---|
+| parameters | {n_parameters:,} ({layers} layers, width {width}, {heads} heads, {kv_heads} key/value heads, MLP {mlp}, {vocab_size:,} tokens, embeddings tied) |
+| corpus | {n_notes:,} generated notes with their answers, {mean_tokens_per_note} tokens each, made and tokenised in {corpus_seconds} s |
+| base | {n_steps:,} steps of about {batch_tokens:,} tokens, {epochs} epochs, {n_tokens:,} tokens in {seconds} s; AdamW, rate {learning_rate} (warm-up {warmup}, cosine), weight decay {weight_decay}, bf16 autocast |
+| loss | all tokens after the constant part of the prompt, the note's own tokens weighted {prompt_weight} |
+| final training loss | {final_loss:.4f} |
+| loss on answers of {n_validation:,} unseen generated notes | {validation_loss:.4f} |
+| adapter | r 16, alpha 32, dropout 0.1, q/k/v/o; {adapter_rows:,} generated notes, {adapter_steps:,} steps in {adapter_seconds} s on the NF4 base, final loss {adapter_loss:.4f} |
+| size | {megabytes:.1f} MB together |
+
+## Training loss of the base
+{curve}
+
+## Scores
+{scores}
+"""
+
+
+def write_card(out: Path, config: PretrainConfig, base: dict[str, Any], adapter: dict[str, Any], scores: str) -> None:
+    """The model card, every number from the run that made the model."""
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file() and path.suffix != ".md")
+    shown = base["curve"][:: max(1, len(base["curve"]) // 12)]
+    curve = "| step | loss |\n|---|---|\n" + "\n".join(f"| {int(p['step']):,} | {p['loss']:.4f} |" for p in shown)
+    figures = {field.name: getattr(config, field.name) for field in fields(config)} | base
+    figures |= {f"adapter_{key}": value for key, value in adapter.items()}
+    figures |= {
+        "adapter_rows": adapter["n_rows"],
+        "adapter_steps": adapter["n_steps"],
+        "final_loss": base["curve"][-1]["loss"],
+        "curve": curve,
+        "megabytes": size / 1e6,
+        "scores": scores,
+    }
+    (out / "MODEL_CARD.md").write_text(CARD.format(**figures), encoding="utf-8")
+
+
+def _score_samples(out: Path, n: int, seed: int) -> str:
+    """Score of the finished model on generated notes that neither base nor adapter saw, as a table."""
+    from data.notes import content_hash
+    from data.snapshot import Row
+    from data.synthetic import generate_one
+    from data.task import DEFAULT_TASK, Extraction, load_task
+    from trainer.engine import Engine
+    from trainer.evaluate import evaluate
+    from trainer.model import load_model
+
+    task = load_task(DEFAULT_TASK)
+    examples = [generate_one(seed, index) for index in range(n)]
+    rows = [Row(e.text, Extraction(task, e.output), "original", content_hash(e.text)) for e in examples]
+    result = evaluate(Engine(load_model(out / "base", out / "adapter"), task), rows, task)
+    lines = [f"On {n:,} generated notes that neither base nor adapter saw: valid JSON {result.json_valid:.1%}.", ""]
+    lines += ["| field | exact | normalised | F1 |", "|---|---|---|---|"]
+    for key, part in [*result.fields.items(), ("macro mean", result.macro)]:
+        lines.append(f"| {key} | {part.exact:.3f} | {part.normalised:.3f} | {part.f1:.3f} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m trainer pretrain`: build everything, or stop with one sentence."""
+    parser = argparse.ArgumentParser(prog="python -m trainer pretrain", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="directory that base, adapter and card are written to")
+    for setting in fields(PretrainConfig):
+        kind = type(setting.default)
+        parser.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, default=setting.default)
+    options = vars(parser.parse_args(arguments))
+    out = options.pop("out")
+    config = replace(PretrainConfig(), **options)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="caseloop-pretrain-") as folder:
+        work = Path(folder)
+        base = pretrain(config, out, work)
+        adapter = train_adapter(config, out, work)
+    scores = _score_samples(out, config.n_validation, config.seed + 400)
+    write_card(out, config, base, adapter, scores)
+    print(json.dumps({"config": asdict(config), "base": {**base, "curve": base["curve"][-3:]}, "adapter": adapter}))
+    return 0

@@ -1,0 +1,243 @@
+"""Files of a training run and of an adapter: what is where, and how it is written so that a crash leaves no half of it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from trainer.config import LoraSettings
+
+WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+MANIFEST = "manifest.json"
+
+
+class RunError(RuntimeError):
+    """A run directory or an adapter directory that cannot be used or written; the message says what to do."""
+
+
+class Manifest(BaseModel):
+    """What an adapter says about itself, in `manifest.json` beside its weights.
+
+    Attributes:
+        base: name of the base model it was trained on.
+        base_revision: commit of the base on a hub, or a digest of a local base's files.
+        weights_sha256: digest of the weights file, 64 hex digits.
+        parent: name of the adapter it was compared with or went on from.
+        snapshot_fingerprint: of the rows it was trained on.
+        metrics: figures on the hold-out, as `Score.to_json()` gives them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: int = 1
+    name: str
+    base: str
+    base_revision: str | None = None
+    prompt_version: int
+    weights_sha256: str
+    run: str | None = None
+    parent: str | None = None
+    snapshot_fingerprint: str | None = None
+    n_rows: int | None = None
+    created_at: str = ""
+    lora: LoraSettings = LoraSettings()
+    metrics: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Where the files of one run are."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Settings, base, parent and fingerprints, as the run started with them."""
+        return self.path / "config.json"
+
+    @property
+    def snapshot(self) -> Path:
+        """Training rows, when the caller puts them here."""
+        return self.path / "snapshot.jsonl"
+
+    @property
+    def holdout(self) -> Path:
+        """Hold-out rows, when the caller puts them here."""
+        return self.path / "holdout.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object per line: step, loss, rate."""
+        return self.path / "log.jsonl"
+
+    @property
+    def progress(self) -> Path:
+        """Where the run stands now; replaced as a whole."""
+        return self.path / "progress.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Scores of the old and the new adapter on the hold-out."""
+        return self.path / "metrics.json"
+
+    @property
+    def predictions(self) -> Path:
+        """What both adapters answered on the hold-out, one note per line, by content hash."""
+        return self.path / "predictions.jsonl"
+
+    @property
+    def adapter(self) -> Path:
+        """The finished adapter; it exists as a whole or not at all."""
+        return self.path / "adapter"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of an unfinished run."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def error(self) -> Path:
+        """Why the run failed, in one sentence."""
+        return self.path / "error.txt"
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace `path` with `text`: a reader sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace `path` with `value` as JSON."""
+    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def now() -> str:
+    """The time in UTC, as ISO 8601 with seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read_manifest(directory: Path) -> Manifest | None:
+    """The manifest of an adapter, or None where there is none (an adapter published without one).
+
+    Raises:
+        RunError: the manifest cannot be read.
+    """
+    path = directory / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise RunError(f"Expected an adapter manifest in {path}; it cannot be read. Train or copy it again.") from error
+
+
+def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
+    """Move the adapter files of `source` to `target`, with a manifest, all at once.
+
+    Args:
+        source: a directory with the weights and the adapter configuration; it is gone afterwards.
+        target: the directory to appear; it must not exist.
+        manifest: what to say about the adapter; the digest of the weights is filled in here.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        RunError: `target` exists, or `source` lacks a file.
+    """
+    if target.exists():
+        raise RunError(
+            f"Expected no adapter at {target}; there is one. Adapters are never replaced: choose another name."
+        )
+    for name in (WEIGHTS, ADAPTER_CONFIG):
+        if not (source / name).is_file():
+            raise RunError(f"Expected {name} in {source}; it is missing. Train again.")
+    written = manifest.model_copy(update={"weights_sha256": sha256_of(source / WEIGHTS)})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(mode=0o700)
+        for name in (WEIGHTS, ADAPTER_CONFIG):
+            shutil.copyfile(source / name, temporary / name)
+            _sync(temporary / name)
+        write_atomic(temporary / MANIFEST, written.model_dump_json(indent=1) + "\n")
+        os.rename(temporary, target)
+        _sync(target.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(source, ignore_errors=True)
+    return written
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def trainer_lock(directory: Path) -> Iterator[None]:
+    """Hold the right to train among the runs of `directory`; the lock ends with the process that holds it.
+
+    Raises:
+        RunError: another run holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".trainer.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = (
+                f"Expected no other training among the runs in {directory}; one is under way. Wait for it or stop it."
+            )
+            raise RunError(message) from error
+        yield
+
+
+def check_disk_space(directory: Path, n_bytes: int) -> None:
+    """Refuse to start where the disk is too full for the run.
+
+    Raises:
+        RunError: fewer than `n_bytes` are free.
+    """
+    free = shutil.disk_usage(directory).free
+    if free < n_bytes:
+        raise RunError(
+            f"Expected {n_bytes / 1e6:.0f} MB free for checkpoints under {directory}; found {free / 1e6:.0f} MB. Free some space."
+        )
