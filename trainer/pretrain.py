@@ -11,13 +11,17 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 import os
 import platform
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +201,7 @@ def train_adapter(config: PretrainConfig, out: Path, work: Path) -> dict[str, An
     """The embedded adapter: the project's own trainer on the quantised base and generated rows it has not seen."""
     from data.notes import content_hash
     from data.snapshot import Row, write_snapshot
+
     from data.synthetic import generate_one
     from data.task import DEFAULT_TASK, Extraction, load_task
     from trainer.config import TrainConfig
@@ -223,32 +228,7 @@ def train_adapter(config: PretrainConfig, out: Path, work: Path) -> dict[str, An
     return {"n_rows": snapshot.n_rows, "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
 
 
-CARD = """# The embedded model
-
-The model that caseloop fills in fields with where no other is named: small enough to ship and to run on a laptop's
-processor, built as the large one is (Llama architecture, NF4 with double quantisation, a LoRA adapter on q/k/v/o,
-Llama 3's special tokens, the same prompt and the same JSON answer). It is not for clinical use: a person checks every value.
-
-Made by `python -m trainer pretrain` (seed {seed}) on {device}, torch {torch}, from the project's synthetic corpus alone:
-no published text, no patient data, no weights of another model.
-
-| | |
-|---|---|
-| parameters | {n_parameters:,} ({layers} layers, width {width}, {heads} heads, {kv_heads} key/value heads, MLP {mlp}, {vocab_size:,} tokens, embeddings tied) |
-| corpus | {n_notes:,} generated notes with their answers, {mean_tokens_per_note} tokens each, made and tokenised in {corpus_seconds} s |
-| base | {n_steps:,} steps of about {batch_tokens:,} tokens, {epochs} epochs, {n_tokens:,} tokens in {seconds} s; AdamW, rate {learning_rate} (warm-up {warmup}, cosine), weight decay {weight_decay}, bf16 autocast |
-| loss | all tokens after the constant part of the prompt, the note's own tokens weighted {prompt_weight} |
-| final training loss | {final_loss:.4f} |
-| loss on answers of {n_validation:,} unseen generated notes | {validation_loss:.4f} |
-| adapter | r 16, alpha 32, dropout 0.1, q/k/v/o; {adapter_rows:,} generated notes, {adapter_steps:,} steps in {adapter_seconds} s on the NF4 base, final loss {adapter_loss:.4f} |
-| size | {megabytes:.1f} MB together |
-
-## Training loss of the base
-{curve}
-
-## Scores
-{scores}
-"""
+CARD = Path(__file__).with_name("model_card.template.md")
 
 
 def write_card(out: Path, config: PretrainConfig, base: dict[str, Any], adapter: dict[str, Any], scores: str) -> None:
@@ -266,13 +246,14 @@ def write_card(out: Path, config: PretrainConfig, base: dict[str, Any], adapter:
         "megabytes": size / 1e6,
         "scores": scores,
     }
-    (out / "MODEL_CARD.md").write_text(CARD.format(**figures), encoding="utf-8")
+    (out / "MODEL_CARD.md").write_text(CARD.read_text(encoding="utf-8").format(**figures), encoding="utf-8")
 
 
 def _score_samples(out: Path, n: int, seed: int) -> str:
     """Score of the finished model on generated notes that neither base nor adapter saw, as a table."""
     from data.notes import content_hash
     from data.snapshot import Row
+
     from data.synthetic import generate_one
     from data.task import DEFAULT_TASK, Extraction, load_task
     from trainer.engine import Engine
