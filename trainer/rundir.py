@@ -1,4 +1,4 @@
-"""Files of a training run and of an adapter: what is where, and how it is written so that a crash leaves no half of it."""
+"""Files of a training run and of an adapter: what is where, and how a crash leaves no half of one."""
 
 from __future__ import annotations
 
@@ -178,9 +178,7 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
         RunError: `target` exists, or `source` lacks a file.
     """
     if target.exists():
-        raise RunError(
-            f"Expected no adapter at {target}; there is one. Adapters are never replaced: choose another name."
-        )
+        raise RunError(f"Expected no adapter at {target}; there is one. Choose another name.")
     for name in (WEIGHTS, ADAPTER_CONFIG):
         if not (source / name).is_file():
             raise RunError(f"Expected {name} in {source}; it is missing. Train again.")
@@ -239,5 +237,6 @@ def check_disk_space(directory: Path, n_bytes: int) -> None:
     free = shutil.disk_usage(directory).free
     if free < n_bytes:
         raise RunError(
-            f"Expected {n_bytes / 1e6:.0f} MB free for checkpoints under {directory}; found {free / 1e6:.0f} MB. Free some space."
+            f"Expected {n_bytes / 1e6:.0f} MB free for checkpoints under {directory}; "
+            f"found {free / 1e6:.0f} MB. Free some space."
         )
