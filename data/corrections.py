@@ -1,0 +1,25 @@
+"""Corrections: what a reviewer did to a suggestion, per field; derived when asked for, never stored."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from data.task import Extraction, Task
+
+Kind = Literal["accepted", "edited", "added", "cleared"]
+
+
+def compare(task: Task, suggestion: Extraction | None, annotation: Extraction) -> dict[str, Kind]:
+    """Field key to what became of the suggested value.
+
+    Without a suggestion every filled field was added. A field that stayed empty is accepted.
+    """
+    return {key: _kind(suggestion[key] if suggestion else None, annotation[key]) for key in task.keys}
+
+
+def _kind(suggested: str | None, decided: str | None) -> Kind:
+    if suggested == decided:
+        return "accepted"
+    if suggested is None:
+        return "added"
+    return "cleared" if decided is None else "edited"
