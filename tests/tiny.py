@@ -1,0 +1,124 @@
+"""A tiny random model for unit tests: a byte-level BPE, a two-layer Llama in NF4, rows to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data.notes import content_hash
+from data.prompt import BEGIN_OF_TEXT, END_OF_TEXT, PAD, SPECIAL_TOKENS, load_prompt
+from data.snapshot import Row
+from data.task import DEFAULT_TASK, Extraction, Task, load_task
+
+PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+CANCERS = ("lung adenocarcinoma", "ductal carcinoma (breast)", "melanoma", "café-au-lait glioma", None)
+STAGES = ("IV", "IIIB", "II", None)
+MARKERS = ("PD-L1 5%", "ER+", "HER2 negative; Ki-67 30%", None)
+TREATMENTS = ("osimertinib", "carboplatin + pemetrexed", "surgery; radiation", None)
+
+
+def tiny_rows(n: int, task: Task | None = None, start: int = 0) -> list[Row]:
+    """`n` rows with values that a small model can learn to copy."""
+    task = task or load_task(DEFAULT_TASK)
+    rows = []
+    for i in range(start, start + n):
+        choice = [CANCERS[i % 5], STAGES[i % 4], None, MARKERS[(i // 2) % 4], TREATMENTS[(i // 3) % 4]]
+        values = dict(zip(task.keys, [*choice, *[None] * len(task.keys)], strict=False))
+        shown = ", ".join(value for value in values.values() if value)
+        text = f"Case {i}: {40 + i % 50}-year-old patient with {shown or 'no findings'}."
+        rows.append(Row(text, Extraction(task, values), "original", content_hash(text)))
+    return rows
+
+
+def tiny_tokenizer(vocab_size: int = 600, task: Task | None = None):  # type: ignore[no-untyped-def]
+    """A byte-level BPE with Llama 3's pre-tokeniser and special tokens, trained on a few rows."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    task = task or load_task(DEFAULT_TASK)
+    prompt = load_prompt(task)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    texts = [prompt.render(row.text) + prompt.answer(row.extraction) + prompt.end for row in tiny_rows(60, task)]
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=BEGIN_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        pad_token=PAD,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def tiny_dense(out: Path, *, layers: int = 2, width: int = 64, seed: int = 0, task: Task | None = None) -> Path:
+    """A random dense Llama with its tokenizer, saved in `out`."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = tiny_tokenizer(task=task)
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=-(-len(tokenizer) // 64) * 64,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        initializer_range=0.05,
+    )
+    LlamaForCausalLM(config).save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    return out
+
+
+def tiny_base(folder: Path, *, layers: int = 2, width: int = 64, seed: int = 0, task: Task | None = None) -> Path:
+    """A random base in NF4, saved in `folder/base`."""
+    from trainer.model import quantise_and_save
+
+    dense = tiny_dense(folder / "dense", layers=layers, width=width, seed=seed, task=task)
+    quantise_and_save(dense, folder / "base", name="tiny")
+    return folder / "base"
+
+
+def tiny_adapter(base: Path, out: Path, *, name: str = "tiny-adapter", seed: int = 1) -> Path:
+    """A random adapter for `base`, published in `out`."""
+    import torch
+
+    from trainer.model import load_model, save_lora
+    from trainer.rundir import Manifest, publish_adapter
+
+    torch.manual_seed(seed)
+    loaded = load_model(base, None, device="cpu", for_training=True)
+    for key, parameter in loaded.model.named_parameters():
+        if "lora_B" in key:
+            torch.nn.init.normal_(parameter, std=0.05)
+    source = out.with_name(out.name + ".source")
+    save_lora(loaded.model, source, loaded.base_name)
+    manifest = Manifest(
+        name=name,
+        base=loaded.base_name,
+        base_revision=loaded.base_revision,
+        prompt_version=loaded.prompt_version,
+        weights_sha256="",
+    )
+    publish_adapter(source, out, manifest)
+    return out

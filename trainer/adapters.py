@@ -1,0 +1,160 @@
+"""What an adapter directory must be before a model is built from it: plain tensors that fit, and nothing else.
+
+An adapter may come from elsewhere. Weights are read as safetensors only, the configuration may say no more than
+rank, scale, dropout and targets, and everything is checked against the base before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from trainer.config import LoraSettings
+from trainer.rundir import ADAPTER_CONFIG, WEIGHTS, Manifest, RunError, read_manifest, sha256_of
+
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".py")
+MAX_CONFIG_BYTES = 1 << 20
+# Keys whose value is free; `_NEUTRAL` holds for every other one.
+_OUR_KEYS = {"peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "target_modules", "base_model_name_or_path"}
+_FREE_KEYS = {"revision", "inference_mode", "peft_version"}
+_REQUIRED = {"peft_type": "LORA", "bias": "none", "task_type": "CAUSAL_LM"}
+_NEUTRAL: tuple[object, ...] = (None, False, {}, [], "", "none")
+# What PEFT writes by default and what changes nothing for plain LoRA.
+_DEFAULTS: dict[str, object] = {"init_lora_weights": True, "megatron_core": "megatron.core", "qalora_group_size": 16}
+
+
+class ModelError(ValueError):
+    """A base or an adapter that cannot be used; the message says what was expected, what was found, what to do."""
+
+
+def check_files(directory: Path) -> None:
+    """Refuse a directory that is missing, incomplete, or holds files that run code when they are read.
+
+    Raises:
+        ModelError: it is one of these.
+    """
+    if not directory.is_dir():
+        raise ModelError(f"Expected an adapter directory at {directory}; there is none. Train one or name another.")
+    foreign = sorted(path.name for path in directory.iterdir() if path.suffix.lower() in PICKLES)
+    if foreign:
+        raise ModelError(f"Expected only safetensors and JSON in {directory}; found {foreign[0]}. Remove that file.")
+    for name in (ADAPTER_CONFIG, WEIGHTS):
+        if not (directory / name).is_file():
+            raise ModelError(f"Expected {name} in the adapter {directory}; it is missing. Copy the adapter again.")
+
+
+def read_lora(directory: Path) -> tuple[LoraSettings, str | None]:
+    """The settings in an adapter's configuration, and the base that it names.
+
+    Raises:
+        ModelError: it is not plain LoRA on linear layers of a causal language model.
+    """
+    path = directory / ADAPTER_CONFIG
+    values = _read_json(path)
+    for key, value in _REQUIRED.items():
+        if values.get(key, value) not in (value, None):
+            raise ModelError(f"Expected {key} {value} in {path}; found {str(values[key])[:40]!r}. Use another adapter.")
+    for key, value in values.items():
+        allowed = key in _OUR_KEYS | _FREE_KEYS | set(_REQUIRED) or value in _NEUTRAL or _DEFAULTS.get(key) == value
+        if not allowed:
+            raise ModelError(f"Expected plain LoRA in {path}; found the setting {key[:40]!r}. Use another adapter.")
+    try:
+        lora = LoraSettings.model_validate(
+            {
+                "r": values.get("r"),
+                "alpha": values.get("lora_alpha"),
+                "dropout": values.get("lora_dropout") or 0.0,
+                "targets": tuple(sorted(values.get("target_modules") or ())),
+            }
+        )
+    except (ValidationError, TypeError) as error:
+        raise ModelError(f"Expected rank, alpha and targets in {path}; they do not fit. Copy it again.") from error
+    base = values.get("base_model_name_or_path")
+    return lora, base if isinstance(base, str) else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ModelError(f"Expected a small JSON file at {path}; it has more than {MAX_CONFIG_BYTES} bytes.")
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"Expected JSON in {path}; it cannot be read. Copy the adapter again.") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"Expected a JSON object in {path}; found {type(values).__name__}. Copy the adapter again.")
+    return values
+
+
+def checked_manifest(directory: Path, base_name: str, base_revision: str | None) -> Manifest:
+    """The adapter's manifest, after comparing it with the base and with the weights file.
+
+    A published adapter without one counts as prompt version 1, and its configuration's base name is compared.
+
+    Raises:
+        ModelError: it belongs to another base or revision, or its weights are not those it was published with.
+    """
+    try:
+        manifest = read_manifest(directory)
+    except RunError as error:
+        raise ModelError(str(error)) from error
+    lora, named = read_lora(directory)
+    digest = sha256_of(directory / WEIGHTS)
+    if manifest is None:
+        manifest = Manifest(
+            name=directory.name, base=named or base_name, prompt_version=1, weights_sha256=digest, lora=lora
+        )
+    if _short(manifest.base) != _short(base_name):
+        raise ModelError(f"Expected an adapter for the base {base_name}; {directory} is for {manifest.base}.")
+    if manifest.base_revision and base_revision and manifest.base_revision != base_revision:
+        raise ModelError(
+            f"Expected an adapter for revision {base_revision} of {base_name}; {directory} is for "
+            f"{manifest.base_revision}. Use the base it was trained on, or train it again."
+        )
+    if manifest.weights_sha256 != digest:
+        raise ModelError(
+            f"Expected weights with the digest {manifest.weights_sha256[:12]}… in {directory}; "
+            f"found {digest[:12]}…. The file was changed or damaged: copy the adapter again."
+        )
+    return manifest
+
+
+def _short(name: str) -> str:
+    """The last part of a base's name: mirrors of one model differ in the part before."""
+    return name.rstrip("/").rsplit("/", 1)[-1].casefold()
+
+
+def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Compare the weights file with the tensors that the base needs, and look for values that are no numbers.
+
+    Args:
+        directory: of the adapter.
+        expected: tensor name to shape, from the base and the adapter's settings.
+
+    Raises:
+        ModelError: a tensor is missing, unknown, of another shape, or holds NaN or infinity.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    path = directory / WEIGHTS
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = set(file.keys())
+            for kind, odd in (("is missing", set(expected) - names), ("is not of this model", names - set(expected))):
+                if odd:
+                    raise ModelError(f"Expected the tensors of this base in {path}; {min(odd)} {kind}.")
+            for name, shape in expected.items():
+                tensor = file.get_tensor(name)
+                if tuple(tensor.shape) != shape:
+                    found = "x".join(map(str, tensor.shape))
+                    raise ModelError(f"Expected {name} as {'x'.join(map(str, shape))} in {path}; found {found}.")
+                if not torch.isfinite(tensor).all():
+                    raise ModelError(f"Expected numbers in {path}; {name} holds NaN or infinity. Use another adapter.")
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"Expected safetensors in {path}; it cannot be read. Copy the adapter again.") from error

@@ -1,0 +1,357 @@
+"""Loading: the only place where a pretrained model, a quantisation or a LoRA configuration is made.
+
+A base is stored or quantised to NF4 with double quantisation. On a GPU it is served as it is, with the adapter's
+layers beside it; on a CPU a small one is served as a dense copy with the adapter merged in, which is the same
+arithmetic without the cost of unpacking every weight for every token.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import logging
+import re
+import shutil
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data.prompt import PROMPT_VERSION
+from trainer.adapters import ModelError, check_files, check_tensors, checked_manifest, read_lora
+from trainer.config import SMALL_MODEL, LoraSettings
+from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
+from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, sha256_of
+
+__all__ = ["Loaded", "ModelError", "base_identity", "choose_device", "load_model", "quantise_and_save", "save_lora"]
+
+KNOWN_PROMPTS = (PROMPT_VERSION,)
+NAME_KEY = "caseloop_name"
+_HASHED_WHOLE = 256 << 20
+
+
+@dataclass
+class Loaded:
+    """A model that is ready to serve or to train.
+
+    Attributes:
+        model: the causal language model; a PEFT model where the adapter is not merged.
+        tokenizer: its tokenizer.
+        manifest: of the adapter, None without one.
+        name: of the adapter, or of the base where there is none.
+        base_name: of the base.
+        base_revision: commit or digest of the base, None where it is not known.
+        prompt_version: of the prompt that the adapter was trained with.
+        device: where the model is.
+        n_parameters: of the base.
+    """
+
+    model: Any
+    tokenizer: Any
+    manifest: Manifest | None
+    name: str
+    base_name: str
+    base_revision: str | None
+    prompt_version: int
+    device: torch.device
+    n_parameters: int
+
+
+def choose_device(device: str | None = None) -> torch.device:
+    """The device asked for, or the GPU where there is one.
+
+    Raises:
+        ModelError: a GPU was asked for and there is none.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ModelError(f"Expected a GPU for the device {device}; found none. Leave the device out to use the CPU.")
+    return torch.device(device)
+
+
+def compute_dtype(device: torch.device) -> torch.dtype:
+    """What the arithmetic is done in: bf16 on a GPU (fp16 on one without), fp32 on a CPU."""
+    if device.type == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def load_model(
+    base: str | Path,
+    adapter: str | Path | None,
+    *,
+    device: str | None = None,
+    for_training: bool = False,
+    allow_hub: bool = False,
+    lora: LoraSettings | None = None,
+    dense: bool | None = None,
+) -> Loaded:
+    """Load a base with an adapter, checked against each other.
+
+    Args:
+        base: a directory, or with `allow_hub` the name of a model on the hub.
+        adapter: a directory, or with `allow_hub` the name of an adapter on the hub; None for the bare base, or
+            for a fresh adapter when training.
+        device: `cpu`, `cuda` or `cuda:N`; None takes the GPU where there is one.
+        for_training: keep the base quantised and the adapter trainable.
+        allow_hub: contact the hub for what is not a directory. Nothing else contacts a network.
+        lora: shape of a fresh adapter.
+        dense: serve a dense copy; None decides by device and size.
+
+    Raises:
+        ModelError: the base or the adapter is missing, damaged, or not made for the other.
+    """
+    quiet_libraries()
+    target = choose_device(device)
+    base_dir = _located(base, "base model", "config.json", allow_hub=allow_hub)
+    model, tokenizer = _load_base(str(base) if base_dir is None else str(base_dir), target, local=base_dir is not None)
+    name, revision = base_identity(base_dir) if base_dir else (str(base), getattr(model.config, "_commit_hash", None))
+    loaded = Loaded(model, tokenizer, None, name, name, revision, PROMPT_VERSION, target, count_parameters(model))
+    if adapter is not None:
+        _attach(loaded, _adapter_directory(adapter, allow_hub=allow_hub), for_training=for_training)
+    elif for_training:
+        loaded.model = _fresh_lora(loaded.model, lora or LoraSettings())
+    if for_training:
+        _ready_to_train(loaded.model)
+        return loaded
+    if dense if dense is not None else (target.type == "cpu" and loaded.n_parameters < SMALL_MODEL):
+        loaded.model = dense_copy(loaded.model)
+    loaded.model.eval().requires_grad_(False)
+    return loaded
+
+
+def quiet_libraries() -> None:
+    """Keep progress bars and notices of the libraries off the screen; errors still come through."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", module=r"(bitsandbytes|peft|transformers)\..*")
+
+
+def _located(where: str | Path, what: str, needed: str, *, allow_hub: bool) -> Path | None:
+    """The directory, or None for a name that may be looked up on the hub."""
+    path = Path(where)
+    if path.is_dir():
+        if not (path / needed).is_file():
+            raise ModelError(f"Expected {needed} in the {what} {path}; it is missing. Name another directory.")
+        return path
+    if allow_hub and re.fullmatch(r"[\w.-]+/[\w.-]+", str(where)):
+        return None
+    raise ModelError(f"Expected a {what} in the directory {where}; there is none. Check the path.")
+
+
+def _adapter_directory(adapter: str | Path, *, allow_hub: bool) -> Path:
+    directory = _located(adapter, "adapter", ADAPTER_CONFIG, allow_hub=allow_hub)
+    if directory is not None:
+        return directory
+    from huggingface_hub import snapshot_download
+
+    try:  # only these three: a pickle is not even downloaded
+        return Path(snapshot_download(str(adapter), allow_patterns=[ADAPTER_CONFIG, WEIGHTS, MANIFEST]))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"Expected the adapter {adapter} on the hub; {_first_line(error)}") from error
+
+
+def base_identity(directory: Path) -> tuple[str, str]:
+    """Name and revision of a local base.
+
+    The name is the one stored in its configuration, the repository's where the directory is a hub cache, or else
+    the directory's. The revision is the commit in a hub cache, or else a digest of the weights.
+    """
+    resolved = directory.absolute()
+    cached = re.search(r"models--([^/]+)/snapshots/([0-9a-f]{40})$", str(resolved))
+    if cached:
+        return cached[1].replace("--", "/"), cached[2]
+    stored = json.loads((directory / "config.json").read_text(encoding="utf-8")).get(NAME_KEY)
+    digest = hashlib.sha256()
+    for path in sorted(directory.glob("*.safetensors")):
+        digest.update(path.name.encode() + _digest_of(path).encode())
+    return stored or resolved.name, f"sha256:{digest.hexdigest()[:16]}"
+
+
+def _digest_of(path: Path) -> str:
+    """Digest of a weights file; of a very large one its size, beginning and end, which a rewrite cannot keep alike."""
+    size = path.stat().st_size
+    if size <= _HASHED_WHOLE:
+        return sha256_of(path)
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        digest.update(file.read(16 << 20))
+        file.seek(size - (16 << 20))
+        digest.update(file.read())
+    return digest.hexdigest()
+
+
+def _quantisation(dtype: torch.dtype) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+
+
+def _load_base(where: str, device: torch.device, *, local: bool) -> tuple[Any, Any]:
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    common = {"local_files_only": local, "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(where, **common)
+        dtype = compute_dtype(device)
+        if device.type == "cpu" and 12 * config.num_hidden_layers * config.hidden_size**2 >= SMALL_MODEL:
+            dtype = torch.bfloat16  # what is not quantised of a large model would not fit the memory in fp32
+        stored = getattr(config, "quantization_config", None)
+        _check_quantisation(where, stored)
+        model = AutoModelForCausalLM.from_pretrained(
+            where,
+            config=config,
+            dtype=dtype,
+            quantization_config=None if stored else _quantisation(dtype),
+            device_map={"": str(device) if device.type == "cpu" or device.index is not None else 0},
+            use_safetensors=True,
+            **common,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(where, **common)
+    except (OSError, ValueError, KeyError, AttributeError, ImportError, RuntimeError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"Expected a language model in {where}; {_first_line(error)}") from error
+    prepare_quantised(model, dtype)
+    return model, tokenizer
+
+
+def _check_quantisation(where: str, stored: Any) -> None:
+    if not stored:
+        return
+    values = stored if isinstance(stored, dict) else stored.to_dict()
+    if not values.get("load_in_4bit") or values.get("bnb_4bit_quant_type") != "nf4":
+        found = values.get("quant_method", "another quantisation")
+        raise ModelError(f"Expected a base in NF4 or not quantised in {where}; found {found}. Use another base.")
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0][:300] if text else type(error).__name__).rstrip(".") + "."
+
+
+def _lora_config(lora: LoraSettings, *, trainable: bool) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+        inference_mode=not trainable,
+    )
+
+
+def _fresh_lora(model: Any, lora: LoraSettings) -> Any:
+    from peft import get_peft_model
+
+    _lora_shapes(model, lora)
+    return get_peft_model(model, _lora_config(lora, trainable=True))
+
+
+def _lora_shapes(model: Any, lora: LoraSettings) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors that an adapter for this base has."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, layer in model.named_modules():
+        if name.rsplit(".", 1)[-1] in lora.targets and hasattr(layer, "in_features"):
+            shapes[f"base_model.model.{name}.lora_A.weight"] = (lora.r, layer.in_features)
+            shapes[f"base_model.model.{name}.lora_B.weight"] = (layer.out_features, lora.r)
+    absent = [target for target in lora.targets if not any(f".{target}.lora_A" in name for name in shapes)]
+    if absent:
+        raise ModelError(f"Expected linear layers named {', '.join(lora.targets)}; the base has no {absent[0]}.")
+    return shapes
+
+
+def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
+    """Put the adapter of `directory` on the base, after every check."""
+    from peft import PeftModel
+
+    check_files(directory)
+    manifest = checked_manifest(directory, loaded.base_name, loaded.base_revision)
+    if manifest.prompt_version not in KNOWN_PROMPTS:
+        raise ModelError(
+            f"Expected prompt version {KNOWN_PROMPTS[-1]} or earlier; the adapter {directory} was trained with "
+            f"{manifest.prompt_version}. Use a newer caseloop."
+        )
+    lora, _ = read_lora(directory)
+    check_tensors(directory, _lora_shapes(loaded.model, lora))
+    loaded.model = PeftModel.from_pretrained(
+        loaded.model,
+        str(directory),
+        config=_lora_config(lora, trainable=for_training),
+        is_trainable=for_training,  # PEFT's default would train nothing and report success
+        use_safetensors=True,
+    )
+    loaded.manifest, loaded.name, loaded.prompt_version = manifest, manifest.name, manifest.prompt_version
+
+
+def _ready_to_train(model: Any) -> None:
+    """Check that something can learn, and spare the casts that PEFT makes around every adapter layer."""
+    n_trainable = 0
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # fp32 master weights: bf16 would lose the last, small updates
+            n_trainable += parameter.numel()
+    if not n_trainable:
+        raise ModelError("Expected trainable adapter weights; found none. Check the adapter's target modules.")
+    for layer in model.modules():
+        if hasattr(layer, "cast_input_dtype_enabled"):
+            layer.cast_input_dtype_enabled = False
+    model.config.use_cache = False
+
+
+def quantise_and_save(dense: Path, out: Path, *, name: str = "caseloop-embedded") -> None:
+    """Quantise a dense checkpoint to NF4 with double quantisation and save it with its tokenizer.
+
+    Weights that stay as they are (embeddings, norms) keep the dtype of the checkpoint.
+
+    Args:
+        dense: directory of the dense model and its tokenizer, as `save_pretrained` leaves them.
+        out: directory to write; what was there is replaced.
+        name: the base's name, which adapters for it will carry.
+    """
+    quiet_libraries()
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    stored = getattr(AutoConfig.from_pretrained(dense), "dtype", None) or torch.float32
+    # fp32 here makes dequantised values fp32, so that a CPU and a GPU start from the same numbers.
+    model = AutoModelForCausalLM.from_pretrained(
+        dense, dtype=torch.float32, quantization_config=_quantisation(torch.float32), device_map={"": "cpu"}
+    )
+    prepare_quantised(model, torch.float32)
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(stored)
+    setattr(model.config, NAME_KEY, name)
+    model.config._name_or_path = ""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        fresh = Path(folder) / "base"
+        model.save_pretrained(fresh)
+        AutoTokenizer.from_pretrained(dense).save_pretrained(fresh)
+        del model
+        gc.collect()
+        shutil.rmtree(out, ignore_errors=True)
+        fresh.rename(out)
+
+
+def save_lora(model: Any, directory: Path, base_name: str) -> None:
+    """Write the adapter of a PEFT model as safetensors and JSON; the base is named, not its path on this machine."""
+    model.save_pretrained(str(directory), save_embedding_layers=False)
+    path = directory / ADAPTER_CONFIG
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values["base_model_name_or_path"] = base_name
+    values["target_modules"] = sorted(values["target_modules"])
+    path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,70 @@
+"""NF4 layers of bitsandbytes: how they are kept trainable, counted, and turned into dense ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from trainer.adapters import ModelError
+
+
+def linear4bit(model: Any) -> list[tuple[str, Any]]:
+    """Every 4-bit layer of a model with its name."""
+    import bitsandbytes
+
+    return [(name, layer) for name, layer in model.named_modules() if isinstance(layer, bitsandbytes.nn.Linear4bit)]
+
+
+def prepare_quantised(model: Any, dtype: torch.dtype) -> None:
+    """Set the arithmetic of every 4-bit layer, and keep its weights in the layout that training needs.
+
+    On a CPU with AVX512-BF16, bitsandbytes repacks the weights at the first forward pass in evaluation mode;
+    gradients taken later from the same layer are wrong, without an error, and so is a dequantised copy.
+    """
+    for _, layer in linear4bit(model):
+        layer.support_avx512bf16_for_cpu = False
+        layer.compute_dtype = dtype
+        layer.compute_type_is_set = True
+
+
+def count_parameters(model: Any) -> int:
+    """Parameters of the base, 4-bit ones counted one by one, tied ones once."""
+    packed = {id(layer.weight): layer.in_features * layer.out_features for _, layer in linear4bit(model)}
+    return sum(packed.get(id(parameter), parameter.numel()) for parameter in model.parameters())
+
+
+def dense_copy(model: Any) -> Any:
+    """Turn a quantised model, with or without an adapter, into a dense fp32 one with the adapter merged in.
+
+    Raises:
+        ModelError: the weights were repacked by an earlier forward pass and can no longer be read.
+    """
+    inner = model.get_base_model() if hasattr(model, "peft_config") else model
+    for name, layer in list(inner.named_modules()):
+        base = layer.get_base_layer() if hasattr(layer, "get_base_layer") else layer
+        if not hasattr(getattr(base, "weight", None), "quant_state") or ".base_layer" in name:
+            continue
+        parent, _, leaf = name.rpartition(".")
+        setattr(inner.get_submodule(parent), leaf, _dense_layer(layer, base))
+    for parameter in inner.parameters():
+        parameter.data = parameter.data.float()
+    return inner
+
+
+def _dense_layer(layer: Any, base: Any) -> torch.nn.Linear:
+    import bitsandbytes
+
+    state = base.weight.quant_state
+    if getattr(state, "packing_format_for_cpu", False):
+        raise ModelError("Expected weights that were never run on this CPU; found repacked ones. Load the model again.")
+    weight = bitsandbytes.functional.dequantize_4bit(base.weight.data, state).float()
+    if layer is not base:
+        for key in layer.active_adapters:
+            product = layer.lora_B[key].weight.float() @ layer.lora_A[key].weight.float()
+            weight = weight + layer.scaling[key] * product
+    linear = torch.nn.Linear(base.in_features, base.out_features, bias=base.bias is not None, device="meta")
+    linear.weight = torch.nn.Parameter(weight, requires_grad=False)
+    if base.bias is not None:
+        linear.bias = torch.nn.Parameter(base.bias.data.float(), requires_grad=False)
+    return linear
