@@ -92,7 +92,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if bool(base) != bool(adapter):
         missing = "CASELOOP_ADAPTER" if base else "CASELOOP_BASE"
         raise SettingsError(
-            f"Expected CASELOOP_BASE and CASELOOP_ADAPTER together; found only one of them: set {missing} too, or neither."
+            f"Expected CASELOOP_BASE and CASELOOP_ADAPTER together; found only one: set {missing} too, or neither."
         )
     return Settings(
         home=Path(environ.get("CASELOOP_HOME") or "var").expanduser().absolute(),
@@ -130,24 +130,20 @@ def prepare_home(settings: Settings) -> None:
         SettingsError: the home cannot be made or written.
     """
     os.umask(0o077)
+    home = settings.home
     try:
-        for directory in (
-            settings.home,
-            settings.runs,
-            settings.adapters,
-            settings.logs,
-            settings.home / "tmp" / "gradio",
-        ):
+        for directory in (home, settings.runs, settings.adapters, settings.logs, home / "tmp" / "gradio"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings.home.chmod(0o700)
+        home.chmod(0o700)
     except OSError as error:
-        raise SettingsError(
-            f"Expected to be able to write to {settings.home}; found: {error.strerror}. Make it writable or set CASELOOP_HOME to another directory."
-        ) from error
-    if not os.access(settings.home, os.W_OK | os.X_OK):
-        raise SettingsError(
-            f"Expected to be able to write to {settings.home}; found no permission. Make it writable or set CASELOOP_HOME to another directory."
-        )
+        raise _unwritable(home, error.strerror or "an error") from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise _unwritable(home, "no permission")
+
+
+def _unwritable(home: Path, found: str) -> SettingsError:
+    advice = "Make it writable or set CASELOOP_HOME to another directory."
+    return SettingsError(f"Expected to be able to write to {home}; found: {found}. {advice}")
 
 
 def _place(model: str) -> str:

@@ -1,0 +1,247 @@
+"""`caseloop serve`: keeps the web process, the pre-fill worker and, while one is asked for, a training run going.
+
+The supervisor holds no request and no model. It starts children, restarts those that die, and stops all of them when
+it is told to; they meet in the store only, so each may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+
+from app.children import start_child, stop_child
+from app.failures import DeskError, InputError
+from app.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TRAINING_NICENESS = 10
+WORKER_NICENESS = 5
+TICK_S = 0.25
+LOOK_FOR_RUNS_S = 1.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 20.0
+MAX_STARTS = 3
+"""A run that still waits after so many starts ends before it can say why; its log knows."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Child:
+    """A process that is kept alive.
+
+    Attributes:
+        name: of its log file.
+        module: what `python -m` runs.
+        arguments: what follows.
+        niceness: added to the supervisor's.
+        popen: the running process, None between two of them.
+        n_deaths: deaths in a row, each within `STEADY_S` of its start.
+    """
+
+    name: str
+    module: str
+    arguments: Sequence[str]
+    log: Path
+    niceness: int = 0
+    popen: Popen[bytes] | None = field(default=None, init=False)
+    n_deaths: int = field(default=0, init=False)
+    started: float = field(default=0.0, init=False)
+    not_before: float = field(default=0.0, init=False)
+
+    def keep_alive(self) -> None:
+        """Start the process if it is not running and its pause is over."""
+        if self.popen is not None and self.popen.poll() is not None:
+            self._note_death(self.popen)
+        if self.popen is None and time.monotonic() >= self.not_before:
+            self.popen = start_child(self.module, self.arguments, log=self.log, niceness=self.niceness)
+            self.started = time.monotonic()
+            _log.info("started %s as %d", self.name, self.popen.pid)
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """End the process and its group."""
+        if self.popen is not None:
+            code = stop_child(self.popen, grace_s=grace_s)
+            _log.info("stopped %s, exit code %d", self.name, code)
+            self.popen = None
+        self.n_deaths, self.not_before = 0, 0.0
+
+    def _note_death(self, popen: Popen[bytes]) -> None:
+        stop_child(popen, grace_s=0)  # what is left of its group
+        lived_s = time.monotonic() - self.started
+        self.n_deaths = 1 if lived_s >= STEADY_S else self.n_deaths + 1
+        # The first restart is at once: a reviewer is waiting. A process that dies at every start must not spin.
+        pause_s = 0.0 if self.n_deaths == 1 else min(FIRST_PAUSE_S * 2 ** (self.n_deaths - 2), LONGEST_PAUSE_S)
+        self.not_before = time.monotonic() + pause_s
+        self.popen = None
+        _log.warning("%s ended with %d after %.0f s, again in %.1f s", self.name, popen.returncode, lived_s, pause_s)
+
+
+def check_host(host: str) -> None:
+    """Refuse an address that other machines could reach, because nobody has to sign in yet.
+
+    Raises:
+        InputError: `host` is not this machine's own.
+    """
+    if host not in LOOPBACK:
+        raise InputError(
+            f"Expected one of {', '.join(LOOPBACK)} as the host, because the desk has no sign-in; found {host}. "
+            "To reach it from another machine use a tunnel: ssh -L 7860:127.0.0.1:7860 user@this-machine."
+        )
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that something else uses, before anything is started.
+
+    Raises:
+        InputError: the port cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            found = getattr(error, "strerror", None) or "no such port"
+            raise InputError(
+                f"Expected port {port} on {host} to be free; found: {found}. "
+                f"Stop what uses it or choose another: caseloop serve --port {min(port + 1, 65535)}."
+            ) from error
+
+
+@contextlib.contextmanager
+def only_one(home: Path) -> Iterator[None]:
+    """Hold the right to serve `home`; it ends with this process, however that ends.
+
+    Raises:
+        DeskError: another `caseloop serve` holds it.
+    """
+    with (home / "serve.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DeskError(
+                f"Expected {home} to be served once; found another caseloop serve on it. "
+                "Stop that one, or set CASELOOP_HOME to another directory."
+            ) from error
+        yield
+
+
+class Supervisor:
+    """The children of one desk."""
+
+    def __init__(
+        self, settings: Settings, *, host: str, port: int, next_run: Callable[[], int | None], has_gpu: bool = False
+    ) -> None:
+        """Plan the children; nothing is started yet.
+
+        Args:
+            settings: of the desk.
+            host: address that the web process listens on; see `check_host`.
+            port: its port.
+            next_run: the id of a training run that waits to be performed, or None.
+            has_gpu: one GPU cannot hold the model of the worker and a training at once: the worker pauses meanwhile.
+        """
+        logs = settings.logs
+        web = ("--home", str(settings.home), "--host", host, "--port", str(port))
+        self.host, self.port, self.has_gpu = host, port, has_gpu
+        self.web = Child("web", "app.web", web, logs / "web.out")
+        self.worker = Child("worker", "app.cli", ("prefill", "--watch"), logs / "worker.out", WORKER_NICENESS)
+        self.training: Child | None = None
+        self._logs = logs
+        self._next_run = next_run
+        self._looked = 0.0
+        self._n_starts: Counter[int] = Counter()
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Make `run` return; safe to call from a signal handler."""
+        self._stop.set()
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Keep the children going until `stop`; then end them all.
+
+        Args:
+            on_ready: called once, when the web process answers.
+        """
+        is_ready = False
+        try:
+            while not self._stop.is_set():
+                self.tick()
+                if not is_ready and answers(self.host, self.port):
+                    is_ready = True
+                    on_ready()
+                self._stop.wait(TICK_S)
+        finally:
+            self.stop_children()
+
+    def tick(self) -> None:
+        """Look at every child once."""
+        self.web.keep_alive()
+        self._tend_training()
+        if self.training is not None and self.has_gpu:
+            self.worker.stop()
+        else:
+            self.worker.keep_alive()
+
+    def stop_children(self) -> None:
+        """End every child, the one that takes longest to save its work first."""
+        for child in (self.training, self.worker, self.web):
+            if child is not None:
+                child.stop()
+        self.training = None
+
+    def _tend_training(self) -> None:
+        if self.training is not None:
+            popen = self.training.popen
+            if popen is not None and popen.poll() is None:
+                return
+            self.training.stop(grace_s=0)
+            self.training = None
+        if time.monotonic() - self._looked < LOOK_FOR_RUNS_S:
+            return
+        self._looked = time.monotonic()
+        run_id = self._next_run()
+        if run_id is not None and self._n_starts[run_id] < MAX_STARTS:
+            self._n_starts[run_id] += 1
+            arguments = ("train", "--resume", str(run_id))
+            self.training = Child("training", "app.cli", arguments, self._logs / "training.out", TRAINING_NICENESS)
+            if self.has_gpu:
+                self.worker.stop()
+            self.training.keep_alive()
+
+
+def stop_on_signals(supervisor: Supervisor) -> None:
+    """End the desk on SIGTERM, SIGINT and SIGHUP."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: supervisor.stop())
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether the web process says that it is healthy."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def has_gpu() -> bool:
+    """Whether this machine has an NVIDIA GPU; asked of the system, because asking torch would load it."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "unset") not in ("", "-1") and Path("/dev/nvidiactl").exists()

@@ -1,0 +1,254 @@
+"""Training as the desk sees it: asking for a run, following its files, and the gate that a new adapter must pass.
+
+Nothing here needs the trainer, so the web process may use all of it; `app.perform` does the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from app.failures import DeskError, InputError
+from app.settings import Settings
+from db.runs import TrainingRunRow, create_run, get_run, list_runs, update_run
+from db.session import Store
+
+GATED = "macro", "normalised"
+"""The figure that decides: the mean over fields of the share of notes where the field is right."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a person may choose about a run; None leaves the trainer's own choice for the size of the base.
+
+    Attributes:
+        mode: `full` trains a fresh adapter on everything, `warm` goes on from the active one.
+        base: a base model to train on instead of the active adapter's.
+        activate: whether the new adapter takes over when it passes the gate.
+        activate_anyway: why it takes over even when it does not pass; None: it does not.
+    """
+
+    mode: Literal["full", "warm"] = "full"
+    epochs: float | None = None
+    learning_rate: float | None = None
+    max_steps: int | None = None
+    seed: int = 0
+    base: str | None = None
+    activate: bool = True
+    activate_anyway: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in (("epochs", 1000), ("learning_rate", 1), ("max_steps", 1_000_000)):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= limit:
+                raise InputError(f"Expected {name} above 0 and at most {limit}; found {value}. Leave it out if unsure.")
+        if self.mode not in ("full", "warm"):
+            raise InputError(f"Expected the mode full or warm; found {self.mode!r}.")
+        if self.seed < 0:
+            raise InputError(f"Expected a seed of 0 or more; found {self.seed}.")
+        if self.activate_anyway is not None and not (self.activate_anyway.strip() and self.activate):
+            raise InputError("Expected a reason for activating in any case, and no --no-activate; found otherwise.")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Options as a run's row holds them."""
+        return cls(**{key: value for key, value in values.items() if key in cls.__dataclass_fields__})
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as plain JSON values."""
+        return asdict(self)
+
+    def trainer_settings(self) -> dict[str, Any]:
+        """Those that the trainer is told; what was left open is left out."""
+        names = ("mode", "epochs", "learning_rate", "max_steps", "seed")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a new adapter may take over.
+
+    Attributes:
+        passed: it is right more often than the active one on the same hold-out.
+        sentence: the decision for a person.
+        old: the deciding figure of the active adapter, 0 to 1; None where there is none to compare with.
+        new: of the new one.
+        n_notes: hold-out notes.
+    """
+
+    passed: bool
+    sentence: str
+    old: float | None
+    new: float
+    n_notes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The decision as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        state: in the trainer's words, for example `training`.
+        eta_s: seconds to go, None where unknown.
+    """
+
+    state: str
+    step: int
+    n_steps: int
+    loss: float | None
+    eta_s: float | None
+    message: str
+
+
+def request_run(store: Store, options: TrainOptions, by: str) -> int:
+    """Ask for a training run; the supervisor performs it, or `caseloop train` at once.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        DeskError: another run waits or is under way.
+    """
+    with store.transaction() as session:
+        for run in list_runs(session):
+            if run.status in ("requested", "running"):
+                raise DeskError(
+                    f"Expected no other training run; found {run_name(run.id)}, which is {run.status}. "
+                    "Wait for it or stop it first."
+                )
+        return create_run(session, config=options.to_json(), requested_by=by).id
+
+
+def gate(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any], *, old_name: str = "the active one", new_name: str = "It"
+) -> Gate:
+    """Decide whether the new adapter takes over: only if it is strictly better on the same hold-out.
+
+    Args:
+        old: score of the active adapter as `data.scoring.Score.to_json` gives it, None where there is none.
+        new: score of the new one.
+        old_name: for the sentence.
+        new_name: for the sentence.
+    """
+    new_figure, n_notes = _figure(new), int(new["n_notes"])
+    on = f"on {n_notes} hold-out {'note' if n_notes == 1 else 'notes'}"
+    if old is None:
+        sentence = f"{new_name} is right in {new_figure:.1%} of the fields {on}; there is no adapter to compare with."
+        return Gate(True, sentence, None, new_figure, n_notes)
+    old_figure = _figure(old)
+    passed = new_figure > old_figure
+    decision = "it may take over" if passed else "it is no better and does not take over"
+    figures = f"{new_name} is right in {new_figure:.1%} of the fields {on}, {old_name} in {old_figure:.1%}"
+    return Gate(passed, f"{figures}: {decision}.", old_figure, new_figure, n_notes)
+
+
+def _figure(score: Mapping[str, Any]) -> float:
+    group, name = GATED
+    return float(score[group][name])
+
+
+def run_name(run_id: int) -> str:
+    """The name of a run's directory and of the adapter that it makes: `run-0001`."""
+    return f"run-{run_id:04d}"
+
+
+def run_directory(settings: Settings, run_id: int) -> Path:
+    """Where the files of a run are."""
+    return settings.runs / run_name(run_id)
+
+
+def read_progress(directory: Path) -> Progress | None:
+    """Where a run stands, or None where it has not said so yet."""
+    try:
+        values = json.loads((directory / "progress.json").read_text(encoding="utf-8"))
+        return Progress(
+            state=str(values.get("state", "")),
+            step=int(values.get("step") or 0),
+            n_steps=int(values.get("n_steps") or 0),
+            loss=values.get("loss"),
+            eta_s=values.get("eta_s"),
+            message=str(values.get("message") or ""),
+        )
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def read_log(directory: Path) -> list[dict[str, Any]]:
+    """The log of a run so far, one entry per line; a line that is still being written is left out."""
+    try:
+        lines = (directory / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    entries = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            entries.append(json.loads(line))
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+@contextlib.contextmanager
+def training_lock(settings: Settings) -> Iterator[int | None]:
+    """Try for the right to train in this home; it is held until every process that inherited it has ended.
+
+    Yields:
+        The lock's file descriptor, or None where another process holds it.
+    """
+    with (settings.home / "train.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        yield file.fileno()
+
+
+def mark_interrupted(store: Store, settings: Settings) -> list[int]:
+    """Mark runs that are called running although nothing performs them; returns their ids.
+
+    The lock decides, never a process id: ids are used again.
+    """
+    with training_lock(settings) as lock:
+        if lock is None:
+            return []
+        return mark_interrupted_locked(store)
+
+
+def mark_interrupted_locked(store: Store) -> list[int]:
+    """The same for a caller that holds the lock."""
+    with store.transaction() as session:
+        stale = [run.id for run in list_runs(session) if run.status == "running"]
+        for run_id in stale:
+            message = f"Interrupted before it ended. Go on with: caseloop train --resume {run_id}"
+            update_run(session, run_id, status="interrupted", pid=None, message=message)
+    return stale
+
+
+def stop_run(store: Store, settings: Settings, run_id: int) -> TrainingRunRow:
+    """Stop a run that waits or is under way; it can be resumed.
+
+    Raises:
+        DeskError: it has ended already.
+    """
+    mark_interrupted(store, settings)
+    with store.transaction() as session:
+        run = get_run(session, run_id)
+        if run.status == "requested":
+            message = f"Stopped before it began. Start it with: caseloop train --resume {run_id}"
+            update_run(session, run_id, status="interrupted", message=message)
+        elif run.status == "running" and run.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(run.pid, signal.SIGTERM)
+        else:
+            raise DeskError(f"Expected {run_name(run_id)} to be under way; found it {run.status}.")
+        return get_run(session, run_id)
