@@ -1,28 +1,47 @@
-"""Notes: what a case report is in the store, how it is hashed and split, and what a bad record is told."""
+"""Notes: what a case report is, how it is hashed and split, and how records of a file become notes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from data.task import Extraction, Task
+from data.json_records import read_json_value
+from data.prompt import SPECIAL_TOKENS
+from data.readers import read_records
+from data.records import Record, Refusal, plain_name, plain_type
+from data.task import MAX_VALUE_CHARACTERS, Extraction, Task
+
+__all__ = ["MAX_NOTE_CHARACTERS", "Note", "NoteError", "Refusal", "content_hash", "make_note", "read_notes", "split_of"]
 
 MAX_NOTE_CHARACTERS = 20_000
 MAX_ID_CHARACTERS = 200
 MAX_METADATA_CHARACTERS = 20_000
+MAX_METADATA_DEPTH = 16
 HOLDOUT_SHARE = 0.10
 
 Origin = Literal["original", "incoming"]
 Split = Literal["train", "holdout"]
 
+_TEXT_KEYS = ("text", "input")
+_ID_KEYS = ("id", "external_id")
+_GOLD_KEY = "output"
+_DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made anew, so not worth keeping
+_SPECIAL_TOKEN = re.compile(r"<\|\w{1,60}\|>")  # also those that only larger models know
+_NOT_WORDS = re.compile(r"[\W_]+")
+
 
 class NoteError(ValueError):
-    """A record that cannot become a note; the message says what was expected, what was found and what to do."""
+    """A record that cannot become a note; what was expected, what was found, what to do. Never note text."""
 
     def __init__(self, expected: str, found: str, advice: str) -> None:
-        super().__init__(f"Expected {expected}; found {found}. {advice}")
+        super().__init__(f"Expected {expected}; found {found}; {advice}.")
         self.expected = expected
         self.found = found
         self.advice = advice
@@ -42,7 +61,7 @@ class Note:
         split: the side of the hold-out that the hash falls on.
     """
 
-    text: str
+    text: str = field(repr=False)
     external_id: str | None
     metadata: Mapping[str, Any] = field(repr=False)
     gold: Extraction | None
@@ -51,31 +70,18 @@ class Note:
     split: Split
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A record that was not read: where it stood and what to do about it. Never holds a word of the note."""
-
-    file: str
-    line: int | None
-    column: int | None
-    expected: str
-    found: str
-    advice: str
-
-    @property
-    def sentence(self) -> str:
-        """The refusal as a person reads it."""
-        raise NotImplementedError
-
-
 def content_hash(text: str) -> str:
-    """The hash that tells notes apart."""
-    raise NotImplementedError
+    """The SHA-256 of the text's words: case, white space and punctuation do not count.
+
+    Near-duplicates of that kind therefore fall on one side of the hold-out, whatever their order or label.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return hashlib.sha256(_NOT_WORDS.sub(" ", folded).strip().encode("utf-8")).hexdigest()
 
 
 def split_of(content_hash: str) -> Split:
-    """The side of the hold-out."""
-    raise NotImplementedError
+    """The side that a hash falls on: one in ten is held out, from the hash alone."""
+    return "holdout" if int(content_hash[:16], 16) < HOLDOUT_SHARE * 2**64 else "train"
 
 
 def make_note(
@@ -86,10 +92,200 @@ def make_note(
     metadata: Mapping[str, Any] | None = None,
     gold: Extraction | None = None,
 ) -> Note:
-    """A note from its text."""
-    raise NotImplementedError
+    """A note from its text, checked; line breaks become line feeds, nothing else is changed.
+
+    Raises:
+        NoteError: the text, its id or its metadata cannot be kept, or the labels are another task's.
+    """
+    text = _checked_text(text)
+    if gold is not None and tuple(gold) != task.keys:
+        raise NoteError(f"labels with the fields {', '.join(task.keys)}", "those of another task", "label it anew")
+    hashed = content_hash(text)
+    return Note(
+        text=text,
+        external_id=_checked_id(external_id),
+        metadata=_checked_metadata(metadata or {}),
+        gold=gold,
+        origin="original" if gold is not None else "incoming",
+        content_hash=hashed,
+        split=split_of(hashed),
+    )
 
 
 def read_notes(path: Path, task: Task, *, original: bool) -> Iterator[Note | Refusal]:
-    """Read notes from a file or a folder."""
-    raise NotImplementedError
+    """Read the notes of a .jsonl, .json, .csv, .parquet or .txt file, or of all such files below a folder.
+
+    The text is under "text" or "input", the id under "id" or "external_id", labels under "output" or in one column
+    per field; everything else is metadata. A bad record becomes a `Refusal` and the rest goes on. Memory stays
+    bounded: files are read record by record.
+
+    Args:
+        path: the file or folder.
+        task: what labels must fit.
+        original: whether every record must bring labels; otherwise labels are ignored.
+    """
+    for record in read_records(path):
+        if isinstance(record, Refusal):
+            yield record
+            continue
+        try:
+            yield _note_of(record, task, original=original)
+        except NoteError as error:
+            yield Refusal(record.file, record.line, None, error.expected, error.found, error.advice)
+
+
+def _note_of(record: Record, task: Task, *, original: bool) -> Note:
+    values = record.values
+    text_key = _text_key(values)
+    id_key = next((key for key in _ID_KEYS if values.get(key) is not None), None)
+    used = {text_key, id_key, _GOLD_KEY, *_DERIVED_KEYS, *task.keys}
+    gold = _gold(record, task) if original else None
+    return make_note(
+        task,
+        values[text_key],
+        external_id=values[id_key] if id_key else None,
+        metadata={key: value for key, value in values.items() if key not in used and value is not None},
+        gold=gold,
+    )
+
+
+def _text_key(values: Mapping[str, Any]) -> str:
+    present = [key for key in _TEXT_KEYS if key in values]
+    if len(present) == 1:
+        return present[0]
+    expected = "the note under one of the keys " + " and ".join(_TEXT_KEYS)
+    if present:
+        raise NoteError(expected, "both", "remove one of them")
+    names = ", ".join(plain_name(key) for key in list(values)[:10]) or "none"
+    raise NoteError(expected, f"neither among the keys {names}", "name the note's key text")
+
+
+def _gold(record: Record, task: Task) -> Extraction:
+    """The labels of a record.
+
+    Raises:
+        NoteError: there are none, or they do not fit the task.
+    """
+    values = record.values.get(_GOLD_KEY)
+    if values is None and any(key in record.values for key in task.keys):
+        values = {key: record.values[key] for key in task.keys if key in record.values}
+    if isinstance(values, str) and record.is_flat:
+        values = read_json_value(values)
+    if values is None:
+        raise NoteError(
+            f"labels under {_GOLD_KEY} or in one column per field", "none", "add them, or import without labels"
+        )
+    if not isinstance(values, dict):
+        raise NoteError(f"an object under {_GOLD_KEY}", plain_type(values), "give the labels as field: value")
+    _check_gold_keys(values, task)
+    for key in task.keys:
+        _check_value(key, values[key])
+    return Extraction(task, values)
+
+
+def _check_gold_keys(values: Mapping[str, Any], task: Task) -> None:
+    missing = [key for key in task.keys if key not in values]
+    unknown = [plain_name(key) for key in values if key not in task.keys][:10]
+    if missing or unknown:
+        said = [f"missing {', '.join(missing)}"] if missing else []
+        said += [f"unknown {', '.join(unknown)}"] if unknown else []
+        raise NoteError(
+            f"exactly the fields {', '.join(task.keys)}", " and ".join(said), "use null for a field without a value"
+        )
+
+
+def _check_value(key: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise NoteError(f"a string or null in {key}", plain_type(value), "write the value in quotes")
+    if len(value) > MAX_VALUE_CHARACTERS:
+        raise NoteError(f"at most {MAX_VALUE_CHARACTERS:,} characters in {key}", f"{len(value):,}", "shorten the value")
+    _check_characters(value, key)
+
+
+def _checked_text(text: object) -> str:
+    if not isinstance(text, str):
+        raise NoteError("the note as a string", plain_type(text), "write the text in quotes")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise NoteError("a note with text", "an empty one", "remove the record or fill it in")
+    if len(text) > MAX_NOTE_CHARACTERS:
+        raise NoteError(
+            f"a note of at most {MAX_NOTE_CHARACTERS:,} characters", f"{len(text):,}", "split it into several notes"
+        )
+    _check_characters(text, "the note")
+    if not _NOT_WORDS.sub("", text):
+        raise NoteError("a note with words", "only punctuation", "remove the record or fill it in")
+    # Between these, a note could speak to the model as someone else.
+    token = next((token for token in SPECIAL_TOKENS if token in text), None) or _SPECIAL_TOKEN.search(text)
+    if token:
+        position = text.index(token if isinstance(token, str) else token.group()) + 1
+        raise NoteError(
+            "plain text", f"a special token of the model at character {position:,}", "remove it from the note"
+        )
+    return text
+
+
+def _checked_id(external_id: object) -> str | None:
+    if external_id is None:
+        return None
+    if isinstance(external_id, bool) or not isinstance(external_id, (str, int)):
+        raise NoteError("the id as a string or a whole number", plain_type(external_id), "write the id in quotes")
+    external_id = str(external_id).strip()
+    if len(external_id) > MAX_ID_CHARACTERS:
+        raise NoteError(f"an id of at most {MAX_ID_CHARACTERS} characters", f"{len(external_id):,}", "shorten it")
+    _check_characters(external_id, "the id")
+    if any(unicodedata.category(character) == "Cc" for character in external_id):
+        raise NoteError("an id of one line", "a control character", "remove it from the id")
+    return external_id or None
+
+
+def _checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {str(key): _checked_json(value, 1) for key, value in metadata.items()}
+    size = len(json.dumps(kept, ensure_ascii=False))
+    if size > MAX_METADATA_CHARACTERS:
+        raise NoteError(
+            f"at most {MAX_METADATA_CHARACTERS:,} characters beside the note",
+            f"{size:,}",
+            "leave out what is not needed",
+        )
+    for key in kept:
+        _check_characters(key, "the metadata")
+    return kept
+
+
+def _checked_json(value: Any, depth: int) -> Any:
+    """The value as plain JSON; dates become text and a number that is none becomes null."""
+    if depth > MAX_METADATA_DEPTH:
+        raise NoteError(f"metadata of at most {MAX_METADATA_DEPTH} levels", "more", "flatten it")
+    if isinstance(value, str):
+        _check_characters(value, "the metadata")
+        return value
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return [_checked_json(item, depth + 1) for item in value]
+    if isinstance(value, Mapping):
+        for key in value:
+            _check_characters(str(key), "the metadata")
+        return {str(key): _checked_json(item, depth + 1) for key, item in value.items()}
+    raise NoteError("metadata that JSON can hold", plain_type(value), "turn it into text or leave it out")
+
+
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def _check_characters(text: str, where: str) -> None:
+    """Refuse what neither the database nor UTF-8 can hold.
+
+    Raises:
+        NoteError: a NUL or half of a surrogate pair is in the text.
+    """
+    if bad := _UNKEEPABLE.search(text):
+        code = f"U+{ord(bad.group()):04X} at character {bad.start() + 1:,}"
+        raise NoteError(f"printable text in {where}", code, "remove that character")

@@ -1,0 +1,128 @@
+"""Records: what a file's records are before they are notes, and what is said of those that could not be read.
+
+A refusal never repeats what a record says, because that is a patient's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+MAX_LINE_BYTES = 4 << 20
+
+BOM = "\ufeff"
+_FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that are not UTF-8
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}")
+_TYPE_NAMES = {"str": "a string", "int": "a number", "float": "a number", "bool": "true or false", "NoneType": "null"}
+_TYPE_NAMES |= {"dict": "an object", "list": "a list", "bytes": "bytes"}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A record that was not read: where it stood and what to do about it. Never holds a word of the note.
+
+    Attributes:
+        file: the file's name, without its folder.
+        line: where the record begins, from 1; None when the whole file is meant.
+        column: the character in that line, from 1; None when it is not known.
+        expected: what should have been there.
+        found: what was there.
+        advice: what to do.
+    """
+
+    file: str
+    line: int | None
+    column: int | None
+    expected: str
+    found: str
+    advice: str
+
+    @property
+    def sentence(self) -> str:
+        """The refusal as a person reads it."""
+        where = self.file
+        where += f", line {self.line}" if self.line is not None else ""
+        where += f", column {self.column}" if self.column is not None else ""
+        return f"{where}: expected {self.expected}; found {self.found}; {self.advice}."
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it stood in a file.
+
+    Attributes:
+        file: the file's name.
+        line: where it begins, from 1; the row in a Parquet file.
+        values: key to value.
+        is_flat: whether the format has no nested values, so that a string may hold JSON.
+    """
+
+    file: str
+    line: int | None
+    values: dict[str, Any] = field(repr=False)
+    is_flat: bool = False
+
+
+def plain_name(key: object) -> str:
+    """A key for use in a message; one that is not an ordinary name may be a piece of a note and is not repeated."""
+    return key if isinstance(key, str) and _PLAIN_NAME.fullmatch(key) else "(not a plain name)"
+
+
+def plain_type(value: object) -> str:
+    """The JSON type of a value, in words."""
+    return _TYPE_NAMES.get(type(value).__name__, type(value).__name__)
+
+
+class Line(NamedTuple):
+    """A decoded line; `trouble` is (column, what was found) where it could not be read as it should."""
+
+    text: str
+    trouble: tuple[int | None, str] | None
+
+
+class Lines:
+    """The lines of a file, none longer than the limit in memory.
+
+    Bytes that are not UTF-8 come as lone surrogates, so that a reader above can finish the record before refusing it.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.number = 0
+
+    def read(self) -> Line | None:
+        """The next line with its line break, or None behind the last."""
+        raw = self._stream.readline(MAX_LINE_BYTES + 1)
+        if not raw:
+            return None
+        self.number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            self._skip_rest(raw)
+            return Line("", (None, f"more than {MAX_LINE_BYTES:,} bytes"))
+        text = raw.decode("utf-8", "surrogateescape")
+        if self.number == 1:
+            text = text.removeprefix(BOM)
+        return Line(text, foreign_byte(text))
+
+    def _skip_rest(self, raw: bytes) -> None:
+        while raw and not raw.endswith(b"\n"):
+            raw = self._stream.readline(1 << 16)
+
+
+def foreign_byte(text: str) -> tuple[int, str] | None:
+    """The position, from 1, and a description of the first byte that was not UTF-8."""
+    if text.isascii():
+        return None
+    found = _FOREIGN.search(text)
+    return (found.start() + 1, f"the byte 0x{ord(found.group()) - 0xDC00:02X}, which is not UTF-8") if found else None
+
+
+def refused_line(path: Path, line: int, trouble: tuple[int | None, str]) -> Refusal:
+    """The refusal of a line with what `Line.trouble` says of it."""
+    column, found = trouble
+    if column is None:
+        expected = f"a record of at most {MAX_LINE_BYTES:,} bytes"
+        return Refusal(path.name, line, None, expected, found, "split the record")
+    return Refusal(path.name, line, column, "UTF-8 text", found, "convert the file to UTF-8")
