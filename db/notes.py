@@ -1,0 +1,219 @@
+"""Notes in the store: adding them, finding one, the next one to review. Searching them is in `search.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from data.notes import Note, Origin, Split
+from db import tables as t
+from db.errors import UnknownNote
+from db.search import Counts, Order, QueueRow, State, count_notes, counts, search_notes
+from db.suggestions import WAITING
+
+__all__ = [
+    "AddReport",
+    "Counts",
+    "NoteRow",
+    "Order",
+    "QueueRow",
+    "State",
+    "add_notes",
+    "count_notes",
+    "counts",
+    "find_note",
+    "get_note",
+    "next_note",
+    "search_notes",
+]
+
+N_BATCH = 500
+
+
+@dataclass(frozen=True)
+class AddReport:
+    """What became of notes that were given to the store.
+
+    Attributes:
+        n_added: notes that were new.
+        n_known: notes whose text was there already.
+        n_originals: of all given, those that came with labels.
+        note_ids: their numbers, in the order given.
+    """
+
+    n_added: int
+    n_known: int
+    n_originals: int
+    note_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NoteRow:
+    """A note in the store.
+
+    Attributes:
+        gold: the labels it came with, never changed by a review; None when it came without.
+        state: "todo", "draft" (somebody typed, nobody submitted), "submitted", "skipped" or "flagged".
+        revision: how many annotations it has: what a page must send back when it saves.
+    """
+
+    id: int
+    text: str
+    external_id: str | None
+    metadata: dict[str, Any]
+    content_hash: str
+    split: Split
+    origin: Origin
+    gold: dict[str, str | None] | None
+    state: State
+    added_at: datetime
+    updated_at: datetime
+    revision: int
+
+
+def add_notes(session: Session, notes: Iterable[Note]) -> AddReport:
+    """Add notes; one whose text is known already (by content hash) is not added twice.
+
+    Labels that arrive for a known note without any are kept with it as its gold; the first labels stay. If nobody had
+    worked on the note it becomes an original and leaves the review queue. Drafts and annotations stay as they are.
+    """
+    stream = iter(notes)
+    n_added = n_known = n_originals = 0
+    note_ids: list[int] = []
+    while batch := list(islice(stream, N_BATCH)):
+        ids, added = _add_batch(session, batch)
+        note_ids += ids
+        n_added += added
+        n_known += len(batch) - added
+        n_originals += sum(note.gold is not None for note in batch)
+    return AddReport(n_added=n_added, n_known=n_known, n_originals=n_originals, note_ids=tuple(note_ids))
+
+
+def get_note(session: Session, note_id: int) -> NoteRow:
+    """The note of this number.
+
+    Raises:
+        UnknownNote: there is none.
+    """
+    row = session.execute(_select().where(t.note.c.id == note_id)).one_or_none()
+    if row is None:
+        raise UnknownNote(note_id)
+    return read_note(row)
+
+
+def find_note(session: Session, external_id_or_hash: str) -> NoteRow | None:
+    """The note with this content hash or else this external id (the newest that has it), or None."""
+    for column in (t.note.c.content_hash, t.note.c.external_id):
+        query = _select().where(column == external_id_or_hash).order_by(t.note.c.id.desc()).limit(1)
+        row = session.execute(query).one_or_none()
+        if row is not None:
+            return read_note(row)
+    return None
+
+
+def next_note(session: Session, *, after: int | None = None, exclude: Collection[int] = ()) -> int | None:
+    """The next note that waits for a person: incoming, nobody has submitted it.
+
+    Notes with a suggestion (of whatever adapter: activating another must not touch every row) come before those
+    without, each in import order. With `after`, the search starts behind that note and comes round to its beginning.
+
+    Args:
+        after: the note just left; it is not given again.
+        exclude: notes not to give, for example those open elsewhere.
+    """
+    left_out = {*exclude} if after is None else {*exclude, after}
+    behind = 0 if after is None else after
+    for is_suggested in (1, 0):
+        for part in (t.note.c.id > behind, t.note.c.id < behind)[: 1 if after is None else 2]:
+            query = (
+                sa.select(t.note.c.id)
+                .where(WAITING, t.note.c.is_suggested == is_suggested, part)
+                .order_by(t.note.c.id)
+                .limit(1)
+            )
+            if left_out:
+                query = query.where(t.note.c.id.not_in(left_out))
+            found: int | None = session.execute(query).scalar_one_or_none()
+            if found is not None:
+                return found
+    return None
+
+
+def note_columns() -> list[sa.ColumnElement[Any]]:
+    """The columns that `read_note` needs."""
+    left_out = {"is_suggested", "suggested_by", "min_confidence", "reviewer_id"}
+    return [column for column in t.note.c if column.name not in left_out] + [t.note_text.c.text]
+
+
+def read_note(row: sa.Row[Any]) -> NoteRow:
+    """A row of `note_columns` as plain data."""
+    return NoteRow(**row._mapping)
+
+
+def _select() -> sa.Select[Any]:
+    return sa.select(*note_columns()).join_from(t.note, t.note_text)
+
+
+def _add_batch(session: Session, batch: Sequence[Note]) -> tuple[list[int], int]:
+    """Numbers of the batch's notes in order, and how many are new."""
+    hashes = {note.content_hash for note in batch}
+    c = t.note.c
+    known = sa.select(c.id, c.content_hash, c.gold.is_(None).label("bare")).where(c.content_hash.in_(hashes))
+    ids: dict[str, int] = {}
+    bare: set[str] = set()
+    for row in session.execute(known):
+        ids[row.content_hash] = row.id
+        if row.bare:
+            bare.add(row.content_hash)
+    fresh: dict[str, Note] = {}
+    labels: dict[str, Note] = {}
+    for note in batch:
+        if note.content_hash in ids:
+            if note.gold is not None and note.content_hash in bare:
+                labels.setdefault(note.content_hash, note)
+        elif note.content_hash not in fresh or (note.gold and not fresh[note.content_hash].gold):
+            fresh[note.content_hash] = note
+    ids.update(_insert(session, list(fresh.values())))
+    for note in labels.values():
+        _label(session, ids[note.content_hash], note)
+    return [ids[note.content_hash] for note in batch], len(fresh)
+
+
+def _insert(session: Session, notes: Sequence[Note]) -> dict[str, int]:
+    """Insert notes that are new; content hash to number. The write lock is held, so numbers can be given out here."""
+    if not notes:
+        return {}
+    first = (session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0) + 1
+    at = t.now()
+    rows = [
+        {
+            "id": number,
+            "content_hash": note.content_hash,
+            "external_id": note.external_id,
+            "split": note.split,
+            "origin": note.origin,
+            "metadata": dict(note.metadata),
+            "gold": dict(note.gold) if note.gold is not None else None,
+            "state": "todo",
+            "revision": 0,
+            "added_at": at,
+            "updated_at": at,
+        }
+        for number, note in enumerate(notes, first)
+    ]
+    session.execute(sa.insert(t.note), rows)
+    texts = [{"note_id": number, "text": note.text} for number, note in enumerate(notes, first)]
+    session.execute(sa.insert(t.note_text), texts)
+    return {note.content_hash: number for number, note in enumerate(notes, first)}
+
+
+def _label(session: Session, note_id: int, note: Note) -> None:
+    assert note.gold is not None
+    untouched = sa.case((t.note.c.state == "todo", "original"), else_=t.note.c.origin)
+    session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(gold=dict(note.gold), origin=untouched))

@@ -1,0 +1,221 @@
+"""Reading what people decided: single annotations, the reviewed stream, training rows, figures of the work done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from data.corrections import Kind, compare
+from data.notes import Split
+from data.snapshot import Row
+from data.task import Extraction, Task, load_task
+from db import tables as t
+from db.notes import NoteRow, note_columns
+from db.suggestions import SuggestionRow, read_suggestion
+
+Status = Literal["submitted", "skipped", "flagged"]
+_STREAM = {"yield_per": 500}
+
+
+@dataclass(frozen=True)
+class AnnotationRow:
+    """One decision of a person about a note. It is never changed: the next revision supersedes it.
+
+    Attributes:
+        revision: 1 for a note's first annotation, then one more each.
+        reviewer: the name of the person.
+        suggestion_id: the suggestion that it started from, if any.
+        lead_time_ms: how long the person worked on it.
+        token: the save's own name, by which a repeated save is known.
+    """
+
+    id: int
+    note_id: int
+    revision: int
+    reviewer: str
+    status: Status
+    extraction: dict[str, str | None]
+    comment: str
+    suggestion_id: int | None
+    lead_time_ms: int
+    token: str
+    submitted_at: datetime
+
+
+@dataclass(frozen=True)
+class ReviewedRow:
+    """A reviewed note: its latest annotation, and the suggestion that this started from."""
+
+    note: NoteRow
+    annotation: AnnotationRow
+    suggestion: SuggestionRow | None
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """Notes by the day (UTC) of their latest annotation."""
+
+    day: date
+    n_submitted: int
+    n_skipped: int
+    n_flagged: int
+
+
+def history(session: Session, note_id: int) -> list[AnnotationRow]:
+    """All annotations of a note, latest first."""
+    query = select_annotations().where(t.annotation.c.note_id == note_id).order_by(t.annotation.c.revision.desc())
+    return [read_annotation(row) for row in session.execute(query)]
+
+
+def latest_annotation(session: Session, note_id: int) -> AnnotationRow | None:
+    """The annotation that stands for a note, or None."""
+    query = select_annotations().where(t.annotation.c.note_id == note_id)
+    row = session.execute(query.order_by(t.annotation.c.revision.desc()).limit(1)).one_or_none()
+    return read_annotation(row) if row else None
+
+
+def reviewed(
+    session: Session,
+    *,
+    since: datetime | None = None,
+    reviewer: str | None = None,
+    statuses: Sequence[Status] = ("submitted",),
+) -> Iterator[ReviewedRow]:
+    """Reviewed notes with the annotation that stands, in import order; read in portions, not all at once.
+
+    Args:
+        since: only annotations from this time on.
+        reviewer: only annotations of this reviewer.
+        statuses: only annotations with one of these.
+    """
+    groups: dict[str, list[Any]] = {
+        "note": note_columns(),
+        "annotation": annotation_columns(),
+        "suggestion": list(t.suggestion.c),
+    }
+    columns = [column.label(f"{group}_{column.name}") for group, some in groups.items() for column in some]
+    query = (
+        sa.select(*columns)
+        .select_from(t.note)
+        .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
+        .join(t.annotation, _stands())
+        .join(t.reviewer, t.reviewer.c.id == t.annotation.c.reviewer_id)
+        .outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
+        .where(t.note.c.state.in_(statuses))
+        .order_by(t.note.c.id)
+    )
+    if since is not None:
+        query = query.where(t.annotation.c.submitted_at >= since)
+    if reviewer is not None:
+        query = query.where(t.reviewer.c.name == reviewer)
+    for row in session.execute(query, execution_options=_STREAM):
+        parts = {
+            group: {column.name: row._mapping[f"{group}_{column.name}"] for column in some}
+            for group, some in groups.items()
+        }
+        yield ReviewedRow(
+            note=NoteRow(**parts["note"]),
+            annotation=AnnotationRow(**parts["annotation"]),
+            suggestion=read_suggestion(parts["suggestion"]) if parts["suggestion"]["id"] is not None else None,
+        )
+
+
+def training_rows(session: Session, task: Task) -> Iterator[Row]:
+    """What an adapter may be trained on, of the training side of the hold-out, in import order.
+
+    A submitted annotation is a label; so are the labels that a note came with, until an annotation replaces them. A
+    note that stands flagged is left out: somebody said that it is not right.
+    """
+    return _labelled(session, task, "train")
+
+
+def holdout_rows(session: Session, task: Task) -> Iterator[Row]:
+    """The same, of the other side: what an adapter is measured on and never trained on."""
+    return _labelled(session, task, "holdout")
+
+
+def acceptance(session: Session, task: Task | None = None) -> dict[str, dict[str, dict[Kind, int]]]:
+    """Adapter to field to how often its value was accepted, edited, added or cleared.
+
+    Counts the submitted annotations that stand and that started from a suggestion.
+    """
+    task = task or load_task()
+    totals: dict[str, dict[str, dict[Kind, int]]] = {}
+    query = (
+        sa.select(t.suggestion.c.adapter, t.suggestion.c.extraction, t.annotation.c.extraction.label("decided"))
+        .select_from(t.note)
+        .join(t.annotation, _stands())
+        .join(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
+        .where(t.note.c.state == "submitted")
+    )
+    for row in session.execute(query, execution_options=_STREAM):
+        fields = totals.setdefault(row.adapter, {key: _no_kinds() for key in task.keys})
+        suggested, decided = Extraction(task, row.extraction), Extraction(task, row.decided)
+        for key, kind in compare(task, suggested, decided).items():
+            fields[key][kind] += 1
+    return totals
+
+
+def reviewed_per_day(session: Session) -> list[DayCount]:
+    """The work done, by day of the annotation that stands; days without any are left out."""
+    day = sa.func.substr(sa.type_coerce(t.annotation.c.submitted_at, sa.Text), 1, 10).label("day")
+    numbers = [
+        sa.func.count(sa.case((t.note.c.state == state, 1))).label(f"n_{state}")
+        for state in ("submitted", "skipped", "flagged")
+    ]
+    query = sa.select(day, *numbers).select_from(t.note).join(t.annotation, _stands()).group_by(day).order_by(day)
+    return [
+        DayCount(date.fromisoformat(row.day), row.n_submitted, row.n_skipped, row.n_flagged)
+        for row in session.execute(query)
+    ]
+
+
+def annotation_columns() -> list[sa.ColumnElement[Any]]:
+    """The columns of an `AnnotationRow`; the reviewer table must be joined."""
+    own = [column for column in t.annotation.c if column.name != "reviewer_id"]
+    return [*own, t.reviewer.c.name.label("reviewer")]
+
+
+def select_annotations() -> sa.Select[Any]:
+    """All annotations, as `read_annotation` reads them."""
+    return sa.select(*annotation_columns()).join_from(t.annotation, t.reviewer)
+
+
+def read_annotation(row: sa.Row[Any]) -> AnnotationRow:
+    """A row of `annotation_columns` as plain data."""
+    return AnnotationRow(**row._mapping)
+
+
+def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
+    decided = sa.case((t.note.c.state == "submitted", t.annotation.c.extraction)).label("decided")
+    query = (
+        sa.select(t.note_text.c.text, t.note.c.content_hash, t.note.c.gold, decided)
+        .select_from(t.note)
+        .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
+        .outerjoin(t.annotation, _stands())
+        .where(t.note.c.split == split, t.note.c.state != "flagged")
+        .where(sa.or_(t.note.c.gold.is_not(None), t.note.c.state == "submitted"))
+        .order_by(t.note.c.id)
+    )
+    for row in session.execute(query, execution_options=_STREAM):
+        label = row.gold if row.decided is None else row.decided
+        yield Row(
+            text=row.text,
+            extraction=Extraction(task, label),
+            source="original" if row.decided is None else "annotation",
+            content_hash=row.content_hash,
+        )
+
+
+def _stands() -> sa.ColumnElement[bool]:
+    """Joins a note to the annotation that stands: its latest revision."""
+    return sa.and_(t.annotation.c.note_id == t.note.c.id, t.annotation.c.revision == t.note.c.revision)
+
+
+def _no_kinds() -> dict[Kind, int]:
+    return {"accepted": 0, "edited": 0, "added": 0, "cleared": 0}

@@ -1,0 +1,182 @@
+"""Suggestions: what adapters proposed. Insert-only; they never touch what a person decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from data.suggestion import Span, Suggestion
+from db import tables as t
+from db.adapters import active_name
+from db.errors import UnknownNote
+
+MAX_FAILURES = 3
+WAITING = sa.literal_column("note.origin = 'incoming' AND note.state IN ('todo', 'draft')", sa.Boolean)
+"""Notes that wait for a person. Written out, without parameters: only so does SQLite see that a partial index fits."""
+
+
+@dataclass(frozen=True)
+class SuggestionRow:
+    """A suggestion in the store; see `data.suggestion.Suggestion` for its parts.
+
+    `min_confidence` is the lowest of its fields' confidences, None when it has none.
+    """
+
+    id: int
+    note_id: int
+    adapter: str
+    prompt_version: int
+    extraction: dict[str, str | None]
+    confidence: dict[str, float]
+    min_confidence: float | None
+    evidence: dict[str, tuple[Span, ...]]
+    alternatives: dict[str, tuple[str | None, ...]]
+    raw_reply: str
+    latency_ms: int
+    created_at: datetime
+
+
+def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> int:
+    """Keep a suggestion and give its number. An adapter suggests once for a note: a second one is not kept.
+
+    State, drafts and annotations of the note stay as they are.
+
+    Raises:
+        UnknownNote: there is no such note.
+    """
+    if session.execute(sa.select(t.note.c.id).where(t.note.c.id == note_id)).one_or_none() is None:
+        raise UnknownNote(note_id)
+    lowest = min(suggestion.confidence.values(), default=None)
+    added: int | None = session.execute(
+        insert(t.suggestion)
+        .values(note_id=note_id, min_confidence=lowest, created_at=t.now(), **_values(suggestion))
+        .on_conflict_do_nothing(index_elements=["note_id", "adapter"])
+        .returning(t.suggestion.c.id)
+    ).scalar_one_or_none()
+    if added is None:
+        known = sa.select(t.suggestion.c.id).where(
+            t.suggestion.c.note_id == note_id, t.suggestion.c.adapter == suggestion.adapter
+        )
+        return int(session.execute(known).scalar_one())
+    session.execute(
+        sa.update(t.note).where(t.note.c.id == note_id).values(suggested_by=suggestion.adapter, min_confidence=lowest)
+    )
+    return added
+
+
+def suggestion_of(session: Session, note_id: int, adapter: str | None = None) -> SuggestionRow | None:
+    """This adapter's suggestion for a note; without `adapter` the active one's, or else the newest."""
+    query = sa.select(t.suggestion).where(t.suggestion.c.note_id == note_id)
+    if adapter is not None:
+        query = query.where(t.suggestion.c.adapter == adapter)
+    else:
+        query = query.order_by((t.suggestion.c.adapter == active_name()).desc(), t.suggestion.c.id.desc()).limit(1)
+    row = session.execute(query).one_or_none()
+    return read_suggestion(row._mapping) if row else None
+
+
+def get_suggestion(session: Session, suggestion_id: int) -> SuggestionRow | None:
+    """The suggestion of this number, or None."""
+    row = session.execute(sa.select(t.suggestion).where(t.suggestion.c.id == suggestion_id)).one_or_none()
+    return read_suggestion(row._mapping) if row else None
+
+
+def suggestions_of(session: Session, note_id: int) -> list[SuggestionRow]:
+    """All suggestions for a note, newest first."""
+    query = sa.select(t.suggestion).where(t.suggestion.c.note_id == note_id).order_by(t.suggestion.c.id.desc())
+    return [read_suggestion(row._mapping) for row in session.execute(query)]
+
+
+def notes_without(session: Session, adapter: str, limit: int) -> list[tuple[int, str]]:
+    """Notes that wait for a person and lack this adapter's suggestion, as (number, text).
+
+    Those without any suggestion come first, then in import order; notes on which the adapter failed three times are
+    left out.
+    """
+    found: list[tuple[int, str]] = []
+    # Three ranges of one index, each in import order: none yet, and by an adapter named before or after this one. A
+    # note whose newest suggestion is this adapter's is thus never looked at, however many there are.
+    newest = t.note.c.suggested_by
+    for missing in (newest.is_(None), newest < adapter, newest > adapter):
+        if len(found) < limit:
+            query = (
+                sa.select(t.note.c.id, t.note_text.c.text)
+                .join_from(t.note, t.note_text)
+                .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_given_up(adapter))
+                .order_by(newest, t.note.c.id)
+                .limit(limit - len(found))
+            )
+            found.extend((row.id, row.text) for row in session.execute(query))
+    return found
+
+
+def count_without(session: Session, adapter: str) -> int:
+    """How many notes `notes_without` would give without a limit."""
+    newest = t.note.c.suggested_by
+    return sum(
+        session.execute(
+            sa.select(sa.func.count())
+            .select_from(t.note)
+            .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_given_up(adapter))
+        ).scalar_one()
+        for missing in (newest.is_(None), newest < adapter, newest > adapter)
+    )
+
+
+def record_failure(session: Session, note_id: int, adapter: str, reason: str) -> int:
+    """Count a failed attempt of an adapter on a note, and give the count.
+
+    Args:
+        reason: one sentence without note text.
+    """
+    again = {"n_failures": t.suggestion_failure.c.n_failures + 1, "reason": reason, "failed_at": t.now()}
+    counted = session.execute(
+        insert(t.suggestion_failure)
+        .values(note_id=note_id, adapter=adapter, n_failures=1, reason=reason, failed_at=t.now())
+        .on_conflict_do_update(index_elements=["note_id", "adapter"], set_=again)
+        .returning(t.suggestion_failure.c.n_failures)
+    )
+    return int(counted.scalar_one())
+
+
+def failure_of(session: Session, note_id: int, adapter: str) -> tuple[int, str] | None:
+    """How often an adapter failed on a note, and why the last time; None when it never did."""
+    f = t.suggestion_failure.c
+    row = session.execute(
+        sa.select(f.n_failures, f.reason).where(f.note_id == note_id, f.adapter == adapter)
+    ).one_or_none()
+    return (row.n_failures, row.reason) if row else None
+
+
+def read_suggestion(row: Mapping[Any, Any]) -> SuggestionRow:
+    """A row of the table, column to value, as plain data."""
+    evidence = {key: tuple(Span(*pair) for pair in spans) for key, spans in row["evidence"].items()}
+    alternatives = {key: tuple(others) for key, others in row["alternatives"].items()}
+    return SuggestionRow(**{**row, "evidence": evidence, "alternatives": alternatives})
+
+
+def _values(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "adapter": suggestion.adapter,
+        "prompt_version": suggestion.prompt_version,
+        "extraction": suggestion.extraction.as_dict(),
+        "confidence": dict(suggestion.confidence),
+        "evidence": {key: [[s.start, s.end] for s in spans] for key, spans in suggestion.evidence.items()},
+        "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
+        "raw_reply": suggestion.raw_reply,
+        "latency_ms": suggestion.latency_ms,
+    }
+
+
+def _has(table: sa.Table, adapter: str) -> sa.Exists:
+    return sa.exists().where(table.c.note_id == t.note.c.id, table.c.adapter == adapter).correlate(t.note)
+
+
+def _given_up(adapter: str) -> sa.Exists:
+    return _has(t.suggestion_failure, adapter).where(t.suggestion_failure.c.n_failures >= MAX_FAILURES)
