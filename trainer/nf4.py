@@ -40,7 +40,7 @@ def dense_copy(model: Any) -> Any:
     Raises:
         ModelError: the weights were repacked by an earlier forward pass and can no longer be read.
     """
-    inner = model.get_base_model() if hasattr(model, "peft_config") else model
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     for name, layer in list(inner.named_modules()):
         base = layer.get_base_layer() if hasattr(layer, "get_base_layer") else layer
         if not hasattr(getattr(base, "weight", None), "quant_state") or ".base_layer" in name:

@@ -1,0 +1,141 @@
+"""Training examples: prompt and answer as tokens, and batches whose loss is on the answers alone.
+
+Batches are padded on the right and carry no attention mask: causal attention never sees what comes later, and
+without a mask the fast attention path stays open. The language model's head is run on the columns that carry a
+label only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from data.prompt import Prompt, PromptError
+from data.snapshot import Row
+
+IGNORED = -100
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row as tokens.
+
+    Attributes:
+        tokens: prompt and answer with its end.
+        n_prompt: how many of them are prompt.
+    """
+
+    tokens: list[int]
+    n_prompt: int
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The rows that can be trained on, and how many cannot.
+
+    Attributes:
+        examples: in the order of the rows.
+        n_too_long: rows left out because they have more tokens than allowed; a cut answer would teach half a record.
+        n_refused: rows left out because the prompt refuses their text.
+    """
+
+    examples: list[Example]
+    n_too_long: int
+    n_refused: int
+
+
+def encode(tokenizer: Any, prompt: Prompt, row: Row) -> Example:
+    """Tokens of a row. Prompt and answer are encoded apart: no token spans both.
+
+    Raises:
+        PromptError: the prompt refuses the text.
+    """
+    before = tokenizer(prompt.render(row.text), add_special_tokens=False)["input_ids"]
+    answer = tokenizer(prompt.answer(row.extraction) + prompt.end, add_special_tokens=False)["input_ids"]
+    return Example([*before, *answer], len(before))
+
+
+def encode_rows(
+    tokenizer: Any, prompt: Prompt, rows: Sequence[Row], *, max_tokens: int, correction_copies: int = 1
+) -> Encoded:
+    """Encode rows; those from annotations are repeated `correction_copies` times."""
+    examples: list[Example] = []
+    n_too_long = n_refused = 0
+    for row in rows:
+        try:
+            example = encode(tokenizer, prompt, row)
+        except PromptError:
+            n_refused += 1
+            continue
+        if len(example.tokens) > max_tokens:
+            n_too_long += 1
+            continue
+        examples.extend([example] * (correction_copies if row.source == "annotation" else 1))
+    return Encoded(examples, n_too_long, n_refused)
+
+
+class Examples(Dataset[Item]):
+    """Examples for transformers' Trainer, which groups them by the length of `input_ids`."""
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> Item:
+        example = self._examples[index]
+        return {"input_ids": example.tokens, "n_prompt": example.n_prompt}
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Makes a batch of examples.
+
+    Attributes:
+        pad: token that fills rows up; it carries no label and is never attended to.
+    """
+
+    pad: int
+
+    def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
+        """A batch: `input_ids` (rows, tokens); `logits_to_keep` (columns,), where a label follows; `labels`.
+
+        `labels` is (rows, 1 + columns): its first column is ignored, because the Trainer counts the labels of a
+        causal model from the second column on, and the count is what the loss is divided by.
+        """
+        longest = max(len(item["input_ids"]) for item in items)
+        first = min(item["n_prompt"] for item in items)
+        tokens = torch.full((len(items), longest), self.pad)
+        labels = torch.full((len(items), longest), IGNORED)
+        for number, item in enumerate(items):
+            row = torch.tensor(item["input_ids"])
+            tokens[number, : len(row)] = row
+            labels[number, item["n_prompt"] : len(row)] = row[item["n_prompt"] :]
+        ignored = torch.full((len(items), 1), IGNORED)
+        return {
+            "input_ids": tokens,
+            "logits_to_keep": torch.arange(first - 1, longest - 1),
+            "labels": torch.cat([ignored, labels[:, first:]], dim=1),
+        }
+
+
+def answer_loss(
+    outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+) -> torch.Tensor:
+    """Cross entropy on the answers' tokens, for the Trainer's `compute_loss_func`.
+
+    Args:
+        outputs: of the model; logits of shape (rows, columns, vocabulary).
+        labels: (rows, 1 + columns), see `Collator`.
+        num_items_in_batch: labels in all forward passes of the step; None divides by those of this one.
+    """
+    wanted = labels[:, 1:]
+    is_label = wanted != IGNORED
+    total = torch.nn.functional.cross_entropy(outputs.logits[is_label].float(), wanted[is_label], reduction="sum")
+    return total / (is_label.sum() if num_items_in_batch is None else num_items_in_batch)
