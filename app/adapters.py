@@ -1,0 +1,133 @@
+"""Which adapter the desk uses, and where its files are.
+
+The store keeps places that survive a move of the program or of the home: `embedded`, a path under the home, a hub id,
+or else an absolute path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app.failures import DeskError
+from app.settings import EMBEDDED, EMBEDDED_NAME, Settings, is_hub_id
+from db.adapters import (
+    AdapterRow,
+    activate,
+    active_adapter,
+    get_adapter,
+    list_adapters,
+    register_adapter,
+)
+from db.session import Session, Store, UnknownAdapter
+
+WEIGHTS = "adapter_model.safetensors"
+MANIFEST = "manifest.json"
+BY = "caseloop"
+
+
+def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
+    """The active adapter; on the first use the one that the settings name is registered and activated.
+
+    It is activated again when the settings name another base than the active adapter's: an adapter fits one base.
+
+    Raises:
+        DeskError: none is active and the one that the settings name is not there.
+    """
+    with store.reading() as session:
+        active = active_adapter(session)
+    if active is not None and (settings.is_embedded or active.base == place_in_store(settings, settings.base)):
+        return active
+    row = _described(settings)
+    with store.transaction() as session:
+        named = {known.name: known for known in list_adapters(session)}
+        known = named.get(row.name)
+        if known is not None and known.weights_sha256 != row.weights_sha256:
+            row = _renamed(row)
+        row = register_adapter(session, row)
+        return activate(session, row.name, reason="the adapter that the desk starts with", by=BY)
+
+
+def named_adapter(session: Session, name: str) -> AdapterRow:
+    """The adapter of this name.
+
+    Raises:
+        DeskError: there is none; the sentence lists those that there are.
+    """
+    try:
+        return get_adapter(session, name)
+    except UnknownAdapter as error:
+        known = ", ".join(row.name for row in list_adapters(session)) or "none yet"
+        raise DeskError(f"Expected the name of an adapter ({known}); found {name!r}. Choose one of these.") from error
+
+
+def base_place(settings: Settings, adapter: AdapterRow) -> str:
+    """Directory or hub id of the base that an adapter belongs to."""
+    return _place(settings, adapter.base, EMBEDDED / "base")
+
+
+def weights_place(settings: Settings, adapter: AdapterRow) -> str:
+    """Directory or hub id of an adapter."""
+    return _place(settings, adapter.path, EMBEDDED / "adapter")
+
+
+def place_in_store(settings: Settings, place: str) -> str:
+    """A place as the store keeps it; `base_place` and `weights_place` find it again."""
+    path = Path(place)
+    if path in (EMBEDDED / "base", EMBEDDED / "adapter"):
+        return EMBEDDED_NAME
+    return str(path.relative_to(settings.home)) if path.is_relative_to(settings.home) else place
+
+
+def _place(settings: Settings, kept: str, embedded: Path) -> str:
+    if kept == EMBEDDED_NAME:
+        return str(embedded)
+    return kept if is_hub_id(kept) and not (settings.home / kept).is_dir() else str(settings.home / kept)
+
+
+def _described(settings: Settings) -> AdapterRow:
+    """The adapter that the settings name, as its own files describe it."""
+    hub = is_hub_id(settings.adapter)
+    directory = Path(settings.adapter)
+    if not hub and not (directory / WEIGHTS).is_file():
+        raise DeskError(
+            f"Expected an adapter with {WEIGHTS} in {directory}; there is none. "
+            "Copy it there, or name another with CASELOOP_BASE and CASELOOP_ADAPTER."
+        )
+    manifest = {} if hub else _read_manifest(directory)
+    name = EMBEDDED_NAME if settings.is_embedded else str(manifest.get("name") or directory.name)
+    return AdapterRow(
+        name=name,
+        path=place_in_store(settings, settings.adapter),
+        base=place_in_store(settings, settings.base),
+        base_revision=manifest.get("base_revision"),
+        prompt_version=int(manifest.get("prompt_version") or 1),
+        weights_sha256=str(manifest.get("weights_sha256") or ("" if hub else _sha256(directory / WEIGHTS))),
+        parent=manifest.get("parent"),
+        metrics=manifest.get("metrics") or {},
+    )
+
+
+def _renamed(row: AdapterRow) -> AdapterRow:
+    """The same under a name of its own: a new release brings new weights under the old name."""
+    return replace(row, name=f"{row.name}-{row.weights_sha256[:8]}")
+
+
+def _read_manifest(directory: Path) -> dict[str, Any]:
+    try:
+        values = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}  # published without one; the loader checks what it can
+    except (OSError, ValueError) as error:
+        raise DeskError(
+            f"Expected an adapter manifest in {directory / MANIFEST}; it cannot be read. Copy the adapter again."
+        ) from error
+    return values if isinstance(values, dict) else {}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,146 @@
+"""Import: files into the store, in batches that are kept, or as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from app.failures import InputError
+from data.notes import Note, Refusal, read_notes
+from data.task import Task
+from db.notes import AddReport, add_notes
+from db.session import Store
+
+BATCH = 1000
+MAX_REFUSALS = 20
+"""Refusals that a report spells out; the rest is a count."""
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        n_added: notes that are new in the store.
+        n_known: notes that were there already, by content.
+        n_originals: notes that came with labels, new or known.
+        n_refused: records that could not be read.
+        refusals: the first of them, with file, line, column and advice.
+        is_kept: whether anything was stored; False after a strict import that met a refusal.
+    """
+
+    n_added: int = 0
+    n_known: int = 0
+    n_originals: int = 0
+    n_refused: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    is_kept: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        names = ("file", "line", "column", "expected", "found", "advice")
+        return {
+            "n_added": self.n_added,
+            "n_known": self.n_known,
+            "n_originals": self.n_originals,
+            "n_refused": self.n_refused,
+            "kept": self.is_kept,
+            "refusals": [{name: getattr(refusal, name) for name in names} for refusal in self.refusals],
+        }
+
+    def sentences(self) -> list[str]:
+        """The refusals for a person: the first ones in full, then how many more there are."""
+        said = [refusal.sentence for refusal in self.refusals]
+        more = self.n_refused - len(said)
+        return [*said, f"{more} more were refused."] if more else said
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.n_refused += 1
+        if len(self.refusals) < MAX_REFUSALS:
+            self.refusals.append(refusal)
+
+    def _count(self, added: AddReport) -> None:
+        self.n_added += added.n_added
+        self.n_known += added.n_known
+        self.n_originals += added.n_originals
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module: it rolls a transaction back
+    """A strict import met a record that it cannot read."""
+
+
+def import_files(
+    store: Store,
+    task: Task,
+    paths: Sequence[Path],
+    *,
+    original: bool = False,
+    strict: bool = False,
+    on_read: Callable[[int], None] = lambda n_read: None,
+) -> ImportReport:
+    """Import files and folders; importing the same again changes nothing.
+
+    Args:
+        store: where the notes go.
+        task: what their labels are checked against.
+        paths: files (.jsonl, .json, .csv, .parquet, .txt) and folders of them.
+        original: the records carry labels.
+        strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
+        on_read: called with the number of records read so far.
+
+    Raises:
+        InputError: a path is not there.
+        StoreError: the store refused; with `strict` nothing was stored, otherwise the batches before were.
+    """
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"Expected a file or folder at {path}; there is none. Check the path.")
+    report = ImportReport()
+    records = _counted(_records(task, paths, original), on_read)
+    if not strict:
+        while batch := list(islice(records, BATCH)):
+            _add(store, batch, report)
+        return report
+    try:
+        with store.transaction() as session:
+            while batch := list(islice(records, BATCH)):
+                notes = _sift(batch, report)
+                if report.n_refused:
+                    raise _Refused
+                report._count(add_notes(session, notes))
+    except _Refused:
+        # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
+        while batch := list(islice(records, BATCH)):
+            _sift(batch, report)
+        report.n_added = report.n_known = report.n_originals = 0
+        report.is_kept = False
+    return report
+
+
+def _records(task: Task, paths: Sequence[Path], original: bool) -> Iterator[Note | Refusal]:
+    for path in paths:
+        yield from read_notes(path, task, original=original)
+
+
+def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
+    for n_read, record in enumerate(records, start=1):
+        yield record
+        on_read(n_read)
+
+
+def _add(store: Store, batch: list[Note | Refusal], report: ImportReport) -> None:
+    notes = _sift(batch, report)
+    if notes:
+        with store.transaction() as session:
+            report._count(add_notes(session, notes))
+
+
+def _sift(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:
+    """The notes of a batch; its refusals go into the report."""
+    for record in batch:
+        if isinstance(record, Refusal):
+            report._refuse(record)
+    return [record for record in batch if isinstance(record, Note)]

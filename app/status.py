@@ -1,0 +1,104 @@
+"""What `caseloop status` tells."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.desk import Desk
+from app.prefill import WORKER
+from app.training import run_name
+from db.adapters import active_adapter
+from db.health import HeartbeatRow, heartbeat
+from db.notes import Counts, counts
+from db.runs import TrainingRunRow, list_runs
+from db.suggestions import count_without
+
+SILENT_S = 45.0
+"""A worker that has said nothing for so long is not there."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a desk.
+
+    Attributes:
+        n_waiting: notes that wait for a suggestion of the active adapter.
+        adapter: name of the active adapter, None where there is none.
+        worker: what the worker last said, None where it never spoke.
+        worker_silent_s: seconds since then.
+        last_run: the newest training run.
+        store_bytes: size of the database with its log.
+        wal_safe: whether the SQLite in use is free of the bug that can damage a write-ahead log.
+    """
+
+    counts: Counts
+    n_waiting: int
+    adapter: str | None
+    worker: HeartbeatRow | None
+    worker_silent_s: float | None
+    last_run: TrainingRunRow | None
+    store: str
+    store_bytes: int
+    sqlite_version: str
+    wal_safe: bool
+    journal_mode: str
+
+    @property
+    def worker_state(self) -> str:
+        """The worker in a few words."""
+        if self.worker is None or self.worker_silent_s is None or self.worker_silent_s > SILENT_S:
+            return "not running"
+        return str(self.worker.payload.get("state", "unknown"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The status as plain JSON values."""
+        run = self.last_run
+        return {
+            "counts": asdict(self.counts),
+            "n_waiting": self.n_waiting,
+            "adapter": self.adapter,
+            "worker": {"state": self.worker_state, "silent_s": self.worker_silent_s}
+            | ({} if self.worker is None else {"last": self.worker.payload, "at": self.worker.at.isoformat()}),
+            "last_run": None
+            if run is None
+            else {
+                "id": run.id,
+                "name": run_name(run.id),
+                "status": run.status,
+                "message": run.message,
+                "gate": run.gate,
+            },
+            "store": {"path": self.store, "bytes": self.store_bytes, "journal_mode": self.journal_mode},
+            "sqlite": {"version": self.sqlite_version, "wal_safe": self.wal_safe},
+        }
+
+
+def read_status(desk: Desk) -> Status:
+    """Look at the store once.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    store = desk.store
+    with store.reading() as session:
+        adapter, beat = active_adapter(session), heartbeat(session, WORKER)
+        runs = list_runs(session, limit=1)
+        figures = counts(session)
+        n_waiting = count_without(session, adapter.name) if adapter else figures.n_todo
+    silent_s = None if beat is None else round((datetime.now(UTC) - beat.at).total_seconds(), 1)
+    files = [store.path, store.path.with_name(f"{store.path.name}-wal")]
+    return Status(
+        counts=figures,
+        n_waiting=n_waiting,
+        adapter=adapter.name if adapter else None,
+        worker=beat,
+        worker_silent_s=silent_s,
+        last_run=runs[0] if runs else None,
+        store=str(store.path),
+        store_bytes=sum(file.stat().st_size for file in files if file.exists()),
+        sqlite_version=store.sqlite_version,
+        wal_safe=store.wal_safe,
+        journal_mode=store.journal_mode,
+    )
