@@ -18,6 +18,7 @@ from db.errors import StoreError
 State = Literal["todo", "draft", "submitted", "skipped", "flagged"]
 Order = Literal["imported", "newest", "updated", "confidence"]
 PREVIEW_CHARACTERS = 120
+MIN_PREFIX_CHARACTERS = 3
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def search_notes(
     """A page of the notes that match every filter given.
 
     Args:
-        text: words that the note or its external id must hold, in any order; the last may be unfinished.
+        text: words that the note or its external id must hold, in any order; the last may be unfinished, from three
+            letters on.
         state: only notes in this state.
         origin: only notes of this origin.
         reviewer: only notes whose latest annotation or draft is this reviewer's.
@@ -131,7 +133,11 @@ def counts(session: Session) -> Counts:
 def match_expression(text: str) -> str:
     """Free text as a full-text query: every word quoted, so that nothing in it is an operator; the last a prefix."""
     words = [word.replace('"', '""') for word in text.replace("\0", " ").split()]
-    return " ".join(f'"{word}"' for word in words) + "*" if words else ""
+    if not words:
+        return ""
+    # A shorter beginning fits so many words of so many notes that looking them up takes longer than typing on.
+    unfinished = "*" if len(words[-1]) >= MIN_PREFIX_CHARACTERS else ""
+    return " ".join(f'"{word}"' for word in words) + unfinished
 
 
 def _filtered(
@@ -171,7 +177,7 @@ def _ordered(order: Order, document: sa.ColumnElement[int] | None) -> tuple[sa.C
         "imported": (number,),
         "newest": (number.desc(),),
         "updated": (c.updated_at.desc(), c.id.desc()),
-        "confidence": (c.min_confidence.is_(None), c.min_confidence, c.id),
+        "confidence": (sa.literal_column("coalesce(note.min_confidence, 2)"), c.id),  # as its index has it
     }
     return orders[order]
 

@@ -17,7 +17,7 @@ from db.adapters import active_name
 from db.errors import UnknownNote
 
 MAX_FAILURES = 3
-WAITING = sa.literal_column("note.origin = 'incoming' AND note.state IN ('todo', 'draft')", sa.Boolean)
+WAITING = sa.text("note.origin = 'incoming' AND note.state IN ('todo', 'draft')")
 """Notes that wait for a person. Written out, without parameters: only so does SQLite see that a partial index fits."""
 
 

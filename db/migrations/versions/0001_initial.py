@@ -47,7 +47,7 @@ CREATE INDEX ix_note_external_id ON note (external_id);
 CREATE INDEX ix_note_counts ON note (origin, state, is_suggested, split);
 CREATE INDEX ix_note_state ON note (state, id);
 CREATE INDEX ix_note_updated ON note (updated_at, id);
-CREATE INDEX ix_note_confidence ON note (min_confidence, id);
+CREATE INDEX ix_note_confidence ON note (coalesce(min_confidence, 2), id);
 CREATE INDEX ix_note_reviewer ON note (reviewer_id, id);
 CREATE INDEX ix_note_queue ON note (is_suggested, id) WHERE origin = 'incoming' AND state IN ('todo', 'draft');
 CREATE INDEX ix_note_prefill ON note (suggested_by, id) WHERE origin = 'incoming' AND state IN ('todo', 'draft');
