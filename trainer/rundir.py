@@ -64,8 +64,13 @@ class RunDir:
 
     @property
     def config(self) -> Path:
-        """Settings, base, parent and fingerprints, as the run started with them."""
+        """Settings, see `trainer.config.TrainConfig`; the caller may put them here."""
         return self.path / "config.json"
+
+    @property
+    def identity(self) -> Path:
+        """What the run began with: base, parent, settings and fingerprints of its rows."""
+        return self.path / "run.json"
 
     @property
     def snapshot(self) -> Path:
@@ -199,6 +204,21 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
         raise
     shutil.rmtree(source, ignore_errors=True)
     return written
+
+
+def add_metrics(directory: Path, metrics: dict[str, Any] | None) -> Manifest:
+    """Put figures into the manifest of a published adapter; the manifest comes back.
+
+    Raises:
+        RunError: there is no manifest.
+    """
+    manifest = read_manifest(directory)
+    if manifest is None:
+        raise RunError(f"Expected a manifest in {directory}; there is none. Train the adapter again.")
+    if metrics is not None and manifest.metrics != metrics:
+        manifest = manifest.model_copy(update={"metrics": metrics})
+        write_atomic(directory / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+    return manifest
 
 
 def _sync(path: Path) -> None:

@@ -1,0 +1,196 @@
+"""`python -m trainer`: train, evaluate and extract without the desk or its database.
+
+Errors are one sentence on standard error and an exit code: 2 for what the caller can put right, 3 for a full disk,
+4 for a run that diverged, 5 for too little memory, 143 for a run that was asked to stop and can be resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from data.task import DEFAULT_TASK, Task, load_task
+
+EMBEDDED = Path(__file__).parent.parent / "data" / "embedded"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; the exit code comes back."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["pretrain"]:
+        from trainer.pretrain import main as pretrain
+
+        return int(pretrain(given[1:]))
+    options = _parser().parse_args(given)
+    _quiet_environment(options)
+    try:
+        return int(options.run(options))
+    except (ValueError, RuntimeError, OSError) as error:
+        if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError) and error.filename:
+            print(f"Expected a file at {error.filename}; it cannot be read ({error.strerror}).", file=sys.stderr)
+            return 2
+        if not type(error).__module__.startswith(("trainer.", "data.")):
+            raise
+        print(error, file=sys.stderr)
+        return int(getattr(error, "exit_code", 2))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="Train, evaluate and extract, by files.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _train_options(commands.add_parser("train", help="train an adapter in a run directory, or go on with it"))
+    _evaluate_options(commands.add_parser("evaluate", help="score an adapter on labelled notes"))
+    _extract_options(commands.add_parser("extract", help="one note in, one JSON object out"))
+    commands.add_parser("pretrain", help="build the embedded base and adapter", add_help=False)
+    return parser
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", default=str(EMBEDDED / "base"), help="base model: a directory, or a name on the hub")
+    parser.add_argument("--task", type=Path, default=DEFAULT_TASK, help="task file")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N; the GPU where there is one")
+    parser.add_argument("--json", action="store_true", help="print figures as one JSON object")
+
+
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_train)
+    parser.add_argument("run_dir", type=Path, help="directory of the run; the same again goes on where it was stopped")
+    parser.add_argument("--snapshot", type=Path, help="training rows (default: snapshot.jsonl in the run directory)")
+    parser.add_argument("--holdout", type=Path, help="rows to score on (default: holdout.jsonl there, if it is there)")
+    parser.add_argument("--parent", help="adapter to compare with, and in warm mode to go on from")
+    parser.add_argument("--name", help="name of the new adapter (default: the run directory's)")
+    parser.add_argument("--config", type=Path, help="settings (default: config.json in the run directory, if any)")
+    parser.add_argument("--mode", choices=["full", "warm"], help="a fresh adapter, or on from the parent")
+    for name, kind in (
+        ("epochs", float),
+        ("learning-rate", float),
+        ("max-steps", int),
+        ("seed", int),
+        ("threads", int),
+    ):
+        parser.add_argument(f"--{name}", type=kind)
+    for name in ("batch-size", "accumulation", "max-tokens", "save-steps", "log-steps"):
+        parser.add_argument(f"--{name}", type=int)
+    _model_options(parser)
+
+
+def _evaluate_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_evaluate)
+    parser.add_argument("--data", type=Path, required=True, help="labelled notes as JSON lines")
+    parser.add_argument("--adapter", default=str(EMBEDDED / "adapter"), help="adapter: a directory, or a hub name")
+    parser.add_argument("--limit", type=int, help="score the first so many notes")
+    parser.add_argument("--batch-size", type=int, help="notes decoded together")
+    _model_options(parser)
+
+
+def _extract_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_extract)
+    parser.add_argument("file", nargs="?", default="-", help="a text file; - reads standard input")
+    parser.add_argument("--adapter", default=str(EMBEDDED / "adapter"), help="adapter: a directory, or a hub name")
+    _model_options(parser)
+
+
+_NUMBERS = ("seed", "threads", "max_steps", "batch_size", "accumulation", "max_tokens", "save_steps", "log_steps")
+_SETTINGS = ("mode", "epochs", "learning_rate", *_NUMBERS)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from trainer.config import make_config, read_config
+    from trainer.rundir import RunDir
+    from trainer.train import train
+
+    run = RunDir(options.run_dir)
+    stored = options.config or (run.config if run.config.exists() else None)
+    config = read_config(stored) if stored else None
+    chosen = {name: getattr(options, name) for name in _SETTINGS if getattr(options, name) is not None}
+    if chosen:
+        config = make_config(**{**(config.model_dump() if config else {}), **chosen})
+    holdout = options.holdout or (run.holdout if run.holdout.exists() else None)
+    result = train(
+        options.run_dir,
+        base=options.base,
+        parent_adapter=options.parent,
+        snapshot=options.snapshot or run.snapshot,
+        holdout=holdout,
+        config=config,
+        name=options.name,
+        device=options.device,
+        allow_hub=_hub_allowed(options),
+        task=_task(options),
+    )
+    if options.json:
+        print(json.dumps({**asdict(result), "adapter": str(result.adapter), "manifest": result.manifest.model_dump()}))
+    else:
+        print(f"Trained {result.manifest.name} in {result.n_steps} steps and {result.seconds} s: {result.adapter}")
+    return 0
+
+
+def _engine(options: argparse.Namespace, batch_size: int | None = None) -> Any:
+    from trainer.engine import Engine
+    from trainer.model import load_model
+
+    allow_hub = _hub_allowed(options)
+    loaded = load_model(options.base, options.adapter, device=options.device, allow_hub=allow_hub)
+    return Engine(loaded, _task(options), batch_size=batch_size)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from data.snapshot import read_rows
+    from trainer.evaluate import evaluate
+
+    task = _task(options)
+    rows = read_rows(task, options.data)[: options.limit]
+    engine = _engine(options, options.batch_size)
+    result = evaluate(engine, rows, task, _bar if sys.stderr.isatty() else None).to_json()
+    if options.json:
+        print(json.dumps({**result, "adapter": engine.adapter, "base": str(options.base)}))
+        return 0
+    print(f"{result['n_notes']} notes, valid JSON {result['json_valid']:.3f}, all fields {result['all_fields']:.3f}")
+    for key, figures in [*result["fields"].items(), ("macro", result["macro"])]:
+        print(f"{key:24} exact {figures['exact']:.3f}  normalised {figures['normalised']:.3f}  F1 {figures['f1']:.3f}")
+    return 0
+
+
+def _bar(n_done: int, n_notes: int) -> None:
+    end = "\n" if n_done == n_notes else ""
+    print(f"\r{n_done} of {n_notes} notes", end=end, file=sys.stderr, flush=True)
+
+
+def _extract(options: argparse.Namespace) -> int:
+    text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
+    suggestion = _engine(options).suggest_one(text.strip())
+    answer: dict[str, Any] = dict(suggestion.extraction.as_dict())
+    if options.json:
+        answer = {"extraction": answer, "confidence": dict(suggestion.confidence), "adapter": suggestion.adapter}
+        answer["latency_ms"] = suggestion.latency_ms
+    print(json.dumps(answer, ensure_ascii=False))
+    return 0
+
+
+def _task(options: argparse.Namespace) -> Task:
+    return load_task(options.task)
+
+
+def _hub_allowed(options: argparse.Namespace) -> bool:
+    """Whether a name was given that is no directory and looks like one on a hub: only then is a network asked."""
+    names = [options.base, getattr(options, "adapter", None), getattr(options, "parent", None)]
+    return any(name and not Path(name).exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) for name in names)
+
+
+def _quiet_environment(options: argparse.Namespace) -> None:
+    """No telemetry; and no network unless a hub name was given. Before the libraries are imported."""
+    quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if not _hub_allowed(options):
+        quiet |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
