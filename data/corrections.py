@@ -14,7 +14,7 @@ def compare(task: Task, suggestion: Extraction | None, annotation: Extraction) -
 
     Without a suggestion every filled field was added. A field that stayed empty is accepted.
     """
-    return {key: _kind(suggestion[key] if suggestion else None, annotation[key]) for key in task.keys}
+    return {key: _kind(suggestion[key] if suggestion is not None else None, annotation[key]) for key in task.keys}
 
 
 def _kind(suggested: str | None, decided: str | None) -> Kind:

@@ -86,6 +86,7 @@ def _checked_record(path: Path, line: int, value: Any, problem: tuple[str, str] 
 
 
 def read_jsonl(path: Path) -> Iterator[Record | Refusal]:
+    """The records of a file with one JSON object a line; empty lines are passed over."""
     decoder = StrictJson()
     with path.open("rb") as stream:
         lines = Lines(stream)
@@ -110,6 +111,7 @@ def _json_line(path: Path, number: int, text: str, decoder: StrictJson) -> Recor
 
 
 def read_json(path: Path) -> Iterator[Record | Refusal]:
+    """The records of a file with one JSON array of objects, or with a single object."""
     size = path.stat().st_size
     if size > MAX_JSON_BYTES:
         expected = f"a .json file of at most {MAX_JSON_BYTES >> 20} MB"

@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic import Field as Setting
 
+from data.synonyms import SynonymsError, load_lexicon
+
 TASKS = Path(__file__).parent / "tasks"
 DEFAULT_TASK = TASKS / "oncology.toml"
 MAX_VALUE_CHARACTERS = 2000
@@ -49,6 +51,7 @@ class Task(BaseModel):
     title: str
     instruction: str
     system: str
+    synonyms: Path | None = None
     fields: tuple[Field, ...] = Setting(min_length=1)
 
     @field_validator("fields")
@@ -86,13 +89,19 @@ class Task(BaseModel):
 
 @cache
 def load_task(path: Path = DEFAULT_TASK) -> Task:
-    """Read a task from its TOML file.
+    """Read a task from its TOML file; its table of synonyms, where it names one, is looked for beside it.
 
     Raises:
-        TaskError: the file is missing, is not TOML, or does not describe a task.
+        TaskError: the file is missing, is not TOML, or does not describe a task; or its synonyms are.
     """
     try:
-        return Task.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        if isinstance(named := settings.get("synonyms"), str):
+            settings["synonyms"] = path.parent / Path(named).name
+            load_lexicon(settings["synonyms"])
+        return Task.model_validate(settings)
+    except SynonymsError as error:
+        raise TaskError(str(error)) from error
     except OSError as error:
         raise TaskError(f"Expected a task file at {path}; it cannot be read ({error.strerror}).") from error
     except ValueError as error:  # TOMLDecodeError and pydantic's ValidationError are both ValueErrors
