@@ -8,8 +8,10 @@ length, and its positions would be wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 
 from data.suggestion import Span
 from data.synonyms import Lexicon, load_lexicon, stems
@@ -40,6 +42,7 @@ class Evidence:
 
     def __init__(self, task: Task, text: str) -> None:
         self._text = text
+        self._synonyms = task.synonyms
         self._lexicon = load_lexicon(task.synonyms)
 
     def spans(self, value: str) -> tuple[Span, ...]:
@@ -50,7 +53,9 @@ class Evidence:
 
     def supports(self, value: str) -> bool:
         """Whether the value is supported anywhere."""
-        return bool(self.spans(value))
+        if normalise(value) is None:
+            return False
+        return bool(self._verbatim(value)) or any(self._part(part) for part in _parts(value))
 
     @cached_property
     def _words(self) -> list[tuple[str, int, int]]:
@@ -73,33 +78,36 @@ class Evidence:
         return found
 
     def _part(self, part: str) -> list[Span]:
-        words = _content(part, self._lexicon)
-        return self._verbatim(part) or self._by_words(words, {}) or self._by_synonyms(part, words)
+        sought = _sought(part, self._synonyms)
+        return (
+            self._verbatim(part)
+            or self._by_words(sought.words, {})
+            or self._by_words(sought.words, self._lexicon.words)
+            or [span for phrase in sought.phrases for span in self._phrase(phrase)][:MAX_SPANS]
+        )
 
-    def _by_synonyms(self, part: str, words: Sequence[str]) -> list[Span]:
-        if found := self._by_words(words, self._lexicon.words):
-            return found
-        named = tuple(word for word, _, _ in stems(part))
-        for key, phrases in self._lexicon.phrases.items():
-            if _contains(named, key):
-                found += [span for phrase in phrases for span in self._window(list(map(self._all_places, phrase)), 4)]
-        return found[:MAX_SPANS]
+    def _phrase(self, phrase: Sequence[str]) -> list[Span]:
+        if not all(word in self._places or word.endswith("*") for word in phrase):
+            return []
+        return self._window([self._all_places(word) for word in phrase], SLACK_WORDS // 2)
 
-    def _by_words(self, words: Sequence[str], synonyms: dict[str, tuple[str, ...]]) -> list[Span]:
+    def _by_words(self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]]) -> list[Span]:
         """The closest stand of the words, once enough of them are there."""
-        places = {word: self._any_places((word, *synonyms.get(word, ()))) for word in words}
+        places = {word: self._any_places(word, synonyms.get(word, ())) for word in words}
         found = [word for word in words if places[word]]
-        strong = [word for word in found if word not in self._lexicon.weak]
         if not _is_enough(words, found, self._lexicon):
             return []
+        strong = [word for word in found if word not in self._lexicon.weak]
         return (
             self._window([places[word] for word in found], SLACK_WORDS)
             or self._window([places[word] for word in strong], SLACK_WORDS)
             or self._scattered([places[word] for word in strong or found])
         )
 
-    def _any_places(self, words: Iterable[str]) -> list[int]:
-        return sorted({place for word in words for place in self._all_places(word)})
+    def _any_places(self, word: str, others: Sequence[str]) -> list[int]:
+        if not others:
+            return self._places.get(word, [])
+        return sorted({place for word in (word, *others) for place in self._all_places(word)})
 
     def _all_places(self, word: str) -> list[int]:
         if not word.endswith("*"):
@@ -144,9 +152,21 @@ def _parts(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for piece in pieces if (part := piece.strip(" .,;:/")) and normalise(part)))
 
 
-def _content(part: str, lexicon: Lexicon) -> list[str]:
-    words = dict.fromkeys(word for word, _, _ in stems(part))
-    return [word for word in words if word not in lexicon.ignored]
+@dataclass(frozen=True)
+class _Sought:
+    """What is looked for when a part does not stand in the note as it is: its stems, or phrases for them."""
+
+    words: tuple[str, ...]
+    phrases: tuple[tuple[str, ...], ...]
+
+
+@lru_cache(maxsize=1 << 14)
+def _sought(part: str, synonyms: Path | None) -> _Sought:
+    lexicon = load_lexicon(synonyms)
+    named = tuple(word for word, _, _ in stems(part))
+    phrases = (phrase for key, said in lexicon.phrases.items() if _contains(named, key) for phrase in said)
+    words = dict.fromkeys(word for word in named if word not in lexicon.ignored)
+    return _Sought(tuple(words), tuple(dict.fromkeys(phrases)))
 
 
 def _contains(words: tuple[str, ...], key: tuple[str, ...]) -> bool:

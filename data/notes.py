@@ -129,17 +129,25 @@ def read_notes(path: Path, task: Task, *, original: bool) -> Iterator[Note | Ref
             yield record
             continue
         try:
-            yield _note_of(record, task, original=original)
+            yield labelled_note(record, task) if original else _note(record, task, gold=None)
         except NoteError as error:
             yield Refusal(record.file, record.line, None, error.expected, error.found, error.advice)
 
 
-def _note_of(record: Record, task: Task, *, original: bool) -> Note:
+def labelled_note(record: Record, task: Task) -> Note:
+    """The note of a record that brings labels.
+
+    Raises:
+        NoteError: the record has no labels or does not fit the task.
+    """
+    return _note(record, task, gold=_gold(record, task))
+
+
+def _note(record: Record, task: Task, *, gold: Extraction | None) -> Note:
     values = record.values
     text_key = _text_key(values)
     id_key = next((key for key in _ID_KEYS if values.get(key) is not None), None)
     used = {text_key, id_key, _GOLD_KEY, *_DERIVED_KEYS, *task.keys}
-    gold = _gold(record, task) if original else None
     return make_note(
         task,
         values[text_key],

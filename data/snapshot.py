@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from data.json_records import read_jsonl
+from data.notes import NoteError, Split, content_hash, labelled_note, split_of
+from data.records import Record, Refusal, plain_type
 from data.task import Extraction, Task
 
 Source = Literal["original", "annotation"]
@@ -27,7 +34,7 @@ class Row:
         content_hash: the note's hash, see `data.notes.content_hash`.
     """
 
-    text: str
+    text: str = field(repr=False)
     extraction: Extraction
     source: Source
     content_hash: str
@@ -53,15 +60,127 @@ class Snapshot:
 
 
 def write_snapshot(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
-    """Write training rows."""
-    raise NotImplementedError
+    """Write training rows: one a note, a reviewer's label before the note's own, in the order of their hashes.
+
+    The file appears whole or not at all and is readable by its owner only. `read_notes(original=True)` reads it too.
+
+    Raises:
+        SnapshotError: a row is on the hold-out side or is labelled for another task; nothing is written.
+        OSError: the file cannot be written.
+    """
+    return _write(task, rows, path, "train")
 
 
 def write_holdout(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
-    """Write hold-out rows."""
-    raise NotImplementedError
+    """Write hold-out rows, as `write_snapshot` does training rows.
+
+    Raises:
+        SnapshotError: a row is on the training side or is labelled for another task; nothing is written.
+        OSError: the file cannot be written.
+    """
+    return _write(task, rows, path, "holdout")
 
 
 def read_rows(task: Task, path: Path) -> list[Row]:
-    """Read labelled rows."""
-    raise NotImplementedError
+    """Read the rows of a snapshot, or of any file of labelled notes with one JSON object a line.
+
+    A line needs the note under "input" (or "text") and the label under "output"; its hash is computed anew.
+
+    Raises:
+        SnapshotError: the file cannot be read, holds no rows, or a line is not a labelled note.
+    """
+    rows = []
+    try:
+        for record in read_jsonl(path):
+            if isinstance(record, Refusal):
+                raise SnapshotError(record.sentence)
+            rows.append(_row(task, record))
+    except OSError as error:
+        raise SnapshotError(
+            f"Expected a file of labelled notes at {path}; it cannot be read ({error.strerror})."
+        ) from error
+    if not rows:
+        raise SnapshotError(
+            f"{path.name}: expected at least one labelled note; found none; check that it is the right file."
+        )
+    return rows
+
+
+def _row(task: Task, record: Record) -> Row:
+    try:
+        note = labelled_note(record, task)
+    except NoteError as error:
+        refusal = Refusal(record.file, record.line, None, error.expected, error.found, error.advice)
+        raise SnapshotError(refusal.sentence) from error
+    source = record.values.get("source", "original")
+    if source not in ("original", "annotation") or note.gold is None:
+        expected, found = 'the source "original" or "annotation"', plain_type(source)
+        raise SnapshotError(
+            Refusal(record.file, record.line, None, expected, f"another, {found}", "correct it").sentence
+        )
+    return Row(note.text, note.gold, source, note.content_hash)
+
+
+def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot:
+    kept: dict[str, Row] = {}
+    for row in rows:
+        _check(task, row, side)
+        known = kept.get(row.content_hash)
+        if known is None or (known.source, _line(task, known)) > (row.source, _line(task, row)):
+            kept[row.content_hash] = row  # "annotation" sorts before "original"; the rest makes the choice repeatable
+    ordered = [kept[hashed] for hashed in sorted(kept)]
+    fingerprint = hashlib.sha256()
+    lines = [_line(task, row).encode("utf-8") + b"\n" for row in ordered]
+    for line in lines:
+        fingerprint.update(line)
+    _write_whole(path, lines)
+    n_originals = sum(row.source == "original" for row in ordered)
+    return Snapshot(path, fingerprint.hexdigest(), len(ordered), n_originals, len(ordered) - n_originals)
+
+
+def _check(task: Task, row: Row, side: Split) -> None:
+    if content_hash(row.text) != row.content_hash:
+        raise SnapshotError(
+            f"Expected each row to carry its own note's hash; found {row.content_hash[:12]} on another note. Compute it anew."
+        )
+    if split_of(row.content_hash) != side:
+        wanted = "training rows only" if side == "train" else "hold-out rows only"
+        raise SnapshotError(
+            f"Expected {wanted}; found the note {row.content_hash[:12]} of the other side of the split. Leave it out."
+        )
+    if tuple(row.extraction) != task.keys:
+        raise SnapshotError(
+            f"Expected labels with the fields {', '.join(task.keys)}; found those of another task on the note "
+            f"{row.content_hash[:12]}. Label it anew."
+        )
+
+
+def _line(task: Task, row: Row) -> str:
+    values: dict[str, Any] = {
+        "instruction": task.instruction,
+        "input": row.text,
+        "output": row.extraction.as_dict(),
+        "source": row.source,
+        "content_hash": row.content_hash,
+    }
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _write_whole(path: Path, lines: Iterable[bytes]) -> None:
+    """Write beside the file, reach the disk, then take its place: a reader sees all lines or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # for the owner only
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.writelines(lines)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
