@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import importlib
 import os
@@ -25,54 +26,76 @@ def _best_sqlite() -> Any:
 sqlite: Any = _best_sqlite()
 
 
-def prepare(path: Path, *, readonly: bool) -> None:
-    """Make the directory and the file, or check them: the file is its owner's only, and so is a new directory.
+@contextmanager
+def sole_opener(path: Path) -> Iterator[None]:
+    """Let one opener at a time set the store up; what does not exist yet is made, for its owner only.
 
-    SQLite gives the log beside the file the file's own permissions.
+    Switching to the write-ahead log does not wait its turn by itself. SQLite gives the log beside the file the file's
+    own permissions.
 
     Raises:
-        StoreError: the directory or the file cannot be made, read or written, or is no store.
+        StoreError: the directory or the file cannot be made, read or written.
     """
+    with _explained(path, "read and write"):
+        _prepare_directory(path.parent)
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        if not readonly:
-            _prepare_directory(path.parent)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        need = "read" if readonly else "read and write"
-        raise StoreError(
-            f"Expected to be able to {need} the store at {path}; found: {error.strerror}. "
-            "Check the path and its permissions."
-        ) from error
-    if head and head != b"SQLite format 3\0":
-        raise StoreError(
-            f"Expected a store at {path}; the file there is something else. Move it away or choose another."
-        )
-    if readonly and not head:
-        raise StoreError(f"Expected a store at {path}; the file there is empty. Import notes first.")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with _explained(path, "read and write"):
+            _prepare_file(path)
+        yield
+    finally:
+        os.close(lock)
+
+
+def require_readable(path: Path) -> None:
+    """Refuse what cannot be read.
+
+    Raises:
+        StoreError: there is no such file, or no permission to read it.
+    """
+    with _explained(path, "read"):
+        path.stat()
+        _require(path, os.R_OK)
 
 
 def _prepare_directory(directory: Path) -> None:
     if not directory.exists():
-        directory.mkdir(mode=0o700, parents=True)
-        directory.chmod(0o700)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     elif directory.stat().st_mode & 0o077 and not any(directory.iterdir()):
         # An empty directory was made for the store; one with other things in it is not ours to close.
         directory.chmod(0o700)
 
 
+def _prepare_file(path: Path) -> None:
+    """Make the file or check it, without opening one that is there.
+
+    Closing a file gives up every lock that the process has on it, and SQLite's of another connection would be among
+    them.
+    """
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    _require(path, os.R_OK | os.W_OK)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _require(path: Path, access: int) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(path, access):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 @contextmanager
-def sole_opener(path: Path) -> Iterator[None]:
-    """Let one process at a time set up the store: switching to the write-ahead log does not wait its turn by itself."""
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+def _explained(path: Path, need: str) -> Iterator[None]:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(lock)
+    except OSError as error:
+        raise StoreError(
+            f"Expected to be able to {need} the store at {path}; found: {error.strerror}. "
+            "Check the path and its permissions."
+        ) from error
 
 
 def copy_database(path: Path, out: Path) -> Path:

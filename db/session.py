@@ -35,7 +35,7 @@ from db.errors import (
     UnknownRun,
     translate,
 )
-from db.files import copy_database, prepare, sole_opener, sqlite
+from db.files import copy_database, require_readable, sole_opener, sqlite
 
 __all__ = [
     "Conflict",
@@ -156,26 +156,27 @@ class Store:
             raise StoreError("Expected an open store; this one was closed. Open it again.")
 
     def _migrate(self, folder: Path) -> None:
-        """Set the journal mode, which no transaction can do, and bring the schema up to date."""
+        """Bring the schema up to date; one that is needs no lock, so that a long import keeps nobody from opening."""
+        self._inspect(folder)
+        if self.schema_version == migrations.head(folder):
+            return
         engine = _engine(self.path, "rw", "IMMEDIATE", self._busy_timeout_ms, n_connections=1, migrating=True)
         try:
             with engine.connect() as connection:
                 raw: Any = connection.connection.driver_connection
-                mode = str(raw.execute("PRAGMA journal_mode").fetchone()[0])
-                if mode != "wal":  # a log that is in use is never taken away, not even from a library with the bug
-                    mode = str(raw.execute(f"PRAGMA journal_mode={'WAL' if WAL_SAFE else 'DELETE'}").fetchone()[0])
-                self.journal_mode = mode
-                self.schema_version, changed = migrations.upgrade(connection, self.path, folder)
-                if changed:
-                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                if self.journal_mode != "wal":  # one in use is never taken away, not even from a library with the bug
+                    raw.execute(f"PRAGMA journal_mode={'WAL' if WAL_SAFE else 'DELETE'}").fetchall()
+                migrations.upgrade(connection, self.path, folder)
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             engine.dispose()
+        self._inspect(folder)
 
     def _inspect(self, folder: Path) -> None:
-        """Refuse a store that reading cannot bring up to date."""
         with self._reader.connect() as connection:
+            self.schema_version = migrations.version(connection, self.path, folder)
+            # Asked second: a connection knows of another's change of mode only once it has read.
             self.journal_mode = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
-            self.schema_version = migrations.require_current(connection, self.path, folder)
 
 
 def open_store(
@@ -198,12 +199,13 @@ def open_store(
     Raises:
         StoreError: the file cannot be opened, is not a store, or was written by a newer version.
     """
-    prepare(path, readonly=readonly)
     store = Store(path, readonly=readonly, busy_timeout_ms=busy_timeout_ms)
     try:
         with _translated():
             if readonly:
+                require_readable(path)
                 store._inspect(migrations_folder)
+                migrations.require_current(store.schema_version, path, migrations_folder)
             else:
                 with sole_opener(path):
                     store._migrate(migrations_folder)

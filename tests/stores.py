@@ -1,0 +1,81 @@
+"""Notes, suggestions and saves for tests of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from data.notes import Note, make_note
+from data.suggestion import Span, Suggestion
+from data.task import Extraction, load_task
+from db.adapters import AdapterRow, register_adapter
+from db.annotations import Saved, Status, submit
+from db.notes import add_notes
+
+TASK = load_task()
+FIRST, SECOND, *_ = TASK.keys
+_tokens = count()
+
+
+def extraction(**values: str | None) -> Extraction:
+    """An extraction with these values and null elsewhere; `first` and `second` stand for the task's first fields."""
+    named = {FIRST: values.pop("first", None), SECOND: values.pop("second", None), **values}
+    return Extraction(TASK, {**dict.fromkeys(TASK.keys), **named})
+
+
+def note(number: int, *, text: str = "", gold: Extraction | None = None, external_id: str | None = None) -> Note:
+    """A note with a text of its own."""
+    return make_note(
+        TASK, text or f"Report number {number}.", external_id=external_id, metadata={"n": number}, gold=gold
+    )
+
+
+def add(session: Session, n: int, **settings: Any) -> tuple[int, ...]:
+    """Add `n` notes; their numbers."""
+    return add_notes(session, [note(number, **settings) for number in range(n)]).note_ids
+
+
+def suggestion(adapter: str = "first", **values: str | None) -> Suggestion:
+    """A suggestion of an adapter."""
+    return Suggestion(
+        extraction=extraction(**values),
+        confidence={FIRST: 0.9, SECOND: 0.25},
+        raw_reply='{"raw": "réponse"}',
+        adapter=adapter,
+        prompt_version=1,
+        latency_ms=12,
+        evidence={FIRST: (Span(0, 6), Span(7, 13))},
+        alternatives={SECOND: ("IV", None)},
+    )
+
+
+def decide(session: Session, note_id: int, seen: int, *, by: str = "ada", **settings: Any) -> Saved:
+    """Submit a decision with a token of its own."""
+    status: Status = settings.pop("status", "submitted")
+    token = settings.pop("token", None) or f"token {next(_tokens)}"
+    values = settings.pop("values", None) or extraction(first="decided")
+    return submit(
+        session,
+        note_id=note_id,
+        reviewer=by,
+        status=status,
+        extraction=values,
+        seen_revision=seen,
+        token=token,
+        **settings,
+    )
+
+
+def register(session: Session, names: Sequence[str]) -> None:
+    """Register adapters of these names."""
+    for name in names:
+        register_adapter(session, adapter(name))
+
+
+def adapter(name: str, **settings: Any) -> AdapterRow:
+    """An adapter's row; its weights' hash follows from its name."""
+    fixed = {"path": f"adapters/{name}", "base": "tiny", "base_revision": "1", "prompt_version": 1}
+    return AdapterRow(**{"name": name, "weights_sha256": f"{hash(name) & 0xFFFF:064x}", **fixed, **settings})

@@ -1,0 +1,398 @@
+"""Opening the store, its transactions, its files, its migrations."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from db import migrations, tables
+from db.files import sqlite
+from db.notes import add_notes, counts
+from db.reviewers import ensure_reviewer, find_reviewer, list_reviewers
+from db.session import Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from tests.stores import add, note
+
+ROOT = Path(migrations.__file__).parents[2]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "store.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with open_store(path) as opened:
+        yield opened
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_are_their_owners_only(store: Store, path: Path) -> None:
+    with store.transaction() as session:
+        add(session, 1)
+    assert mode(path.parent) == 0o700
+    files = [file for file in path.parent.iterdir() if file.is_file()]
+    assert {file.name for file in files} >= {"store.db", "store.db-wal"}
+    assert {mode(file) for file in files} == {0o600}
+
+
+def test_a_readable_file_is_closed_and_a_full_directory_left(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    tmp_path.chmod(0o755)
+    path = tmp_path / "store.db"
+    path.touch(mode=0o644)
+    open_store(path).close()
+    assert (mode(path), mode(tmp_path)) == (0o600, 0o755)
+
+
+@pytest.mark.parametrize("kind", ["transaction", "reading"])
+def test_every_connection_is_durable_and_checks_references(store: Store, kind: str) -> None:
+    with getattr(store, kind)() as session:
+        found = {
+            pragma: session.execute(sa.text(f"PRAGMA {pragma}")).scalar_one()
+            for pragma in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
+        }
+    expected = {"journal_mode": "wal" if store.wal_safe else "delete", "synchronous": 2, "foreign_keys": 1}
+    assert found == {**expected, "secure_delete": 1, "busy_timeout": 30_000}
+    assert store.journal_mode == expected["journal_mode"]
+
+
+def test_a_block_that_raises_leaves_nothing(store: Store) -> None:
+    def fail_half_way() -> None:
+        with store.transaction() as session:
+            add(session, 3)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail_half_way()
+    with store.reading() as session:
+        assert counts(session).n_notes == 0
+
+
+def test_a_transaction_keeps_what_it_did(store: Store, path: Path) -> None:
+    with store.transaction() as session:
+        add(session, 3)
+    store.close()
+    with open_store(path) as again, again.reading() as session:
+        assert counts(session).n_notes == 3
+
+
+def test_reading_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreError, match="reading only"), store.reading() as session:
+        ensure_reviewer(session, "ada")
+
+
+def test_reading_does_not_wait_and_sees_one_state(store: Store) -> None:
+    with store.reading() as session:
+        assert counts(session).n_notes == 0
+        with store.transaction() as writing:
+            add(writing, 1)
+        assert counts(session).n_notes == 0
+    with store.reading() as session:
+        assert counts(session).n_notes == 1
+
+
+def test_a_transaction_holds_the_write_lock_from_its_start(store: Store, path: Path) -> None:
+    with open_store(path, busy_timeout_ms=20) as other, store.transaction():
+        waiting = other.transaction()
+        with pytest.raises(StoreBusy, match="nothing was saved"):
+            waiting.__enter__()
+    with open_store(path, busy_timeout_ms=20) as other, other.transaction() as session:
+        ensure_reviewer(session, "ada")
+
+
+def test_one_transaction_at_a_time_in_a_thread(store: Store) -> None:
+    with store.transaction(), pytest.raises(StoreError, match="one transaction"), store.transaction():
+        pytest.fail("a second began")
+    with store.transaction() as session:
+        ensure_reviewer(session)
+
+
+def test_writers_take_turns_in_order(store: Store) -> None:
+    served: list[int] = []
+
+    def write(number: int) -> None:
+        with store.transaction() as session:
+            ensure_reviewer(session, f"reviewer {number}")
+            served.append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(12)]
+    with store.transaction():
+        for position, thread in enumerate(threads):
+            thread.start()
+            while len(store._turn._queue) < position + 2:  # the holder, and those that wait
+                pass
+    for thread in threads:
+        thread.join()
+    assert served == list(range(12))
+
+
+def test_a_turn_that_does_not_come_is_said_so(path: Path) -> None:
+    with open_store(path, busy_timeout_ms=20) as store, store.transaction():
+        raised: list[Exception] = []
+
+        def write() -> None:
+            try:
+                with store.transaction():
+                    pass
+            except StoreBusy as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        assert len(raised) == 1
+    assert not store._turn._queue
+
+
+def test_a_full_disk_is_said_so_and_loses_nothing_else(store: Store) -> None:
+    with store.transaction() as session:
+        add(session, 5)
+        session.execute(sa.text("PRAGMA max_page_count=1"))  # SQLite then answers as on a full disk
+    with pytest.raises(StoreFull, match="disk is full: nothing was saved"), store.transaction() as session:
+        add_notes(session, [note(number, text=f"{number} " + "long " * 3000) for number in range(50)])
+    with store.reading() as session:
+        assert counts(session).n_notes == 5
+    assert store.problems() == []
+
+
+def test_a_refused_change_names_the_rule_and_no_value(store: Store) -> None:
+    statement = sa.insert(tables.reviewer).values(name="canary", role="canary role", added_at=tables.now())
+    with pytest.raises(StoreRefused, match="ck_reviewer_role") as caught, store.transaction() as session:
+        session.execute(statement)
+    said: list[str] = []
+    error: BaseException | None = caught.value
+    while error is not None:
+        said.append(str(error))
+        error = error.__cause__
+    assert len(said) > 1
+    assert "canary" not in "".join(said)
+
+
+def test_a_closed_store_says_so(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"), store.reading():
+        pytest.fail("it read")
+
+
+def test_backup_is_a_whole_store(store: Store, path: Path, tmp_path: Path) -> None:
+    with store.transaction() as session:
+        add(session, 20)
+    out = store.backup(tmp_path / "copy.db")
+    assert mode(out) == 0o600
+    assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == ["copy.db"]
+    with open_store(out, readonly=True) as copy, copy.reading() as session:
+        assert counts(session).n_notes == 20
+    with pytest.raises(StoreError, match="Choose another place"):
+        store.backup(tmp_path / "nowhere" / "copy.db")
+
+
+def test_problems_finds_what_lost_its_parent(store: Store, path: Path) -> None:
+    with store.transaction() as session:
+        add(session, 1)
+    assert store.problems() == []
+    store.close()
+    raw = sqlite.connect(path)
+    raw.execute("DELETE FROM note")
+    raw.commit()
+    raw.close()
+    with open_store(path) as damaged:
+        assert damaged.problems() == ["note_text row 1 refers to a note that is gone"]
+
+
+@pytest.mark.parametrize("content", [b"this is no database, only text\n", b"SQLite format 3\0" + b"\xff" * 4096])
+def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="Expected a store"):
+        open_store(path)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    raw = sqlite.connect(path)
+    raw.execute("CREATE TABLE theirs (x)")
+    raw.close()
+    with pytest.raises(StoreError, match="another program"):
+        open_store(path)
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from db.notes import counts
+from db.session import open_store
+with open_store(Path(sys.argv[1])) as store, store.reading() as session:
+    print(counts(session).n_notes)
+"""
+
+
+def test_opening_again_keeps_the_locks_of_the_first(store: Store, path: Path) -> None:
+    def count_elsewhere() -> int:
+        line = [sys.executable, "-c", COUNT, str(path)]
+        return int(subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+
+    with store.transaction() as session:
+        add_notes(session, [note(1)])
+    # A process gives up all its locks on a file when it closes any descriptor of it. Another process would then take
+    # itself for the last one, and remove the log under the first one's feet when it goes.
+    open_store(path).close()
+    assert count_elsewhere() == 1
+    with store.transaction() as session:
+        add_notes(session, [note(2)])
+    assert count_elsewhere() == 2
+
+
+def test_a_place_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "store.db", tmp_path / "folder"):
+        with pytest.raises(StoreError, match="Check the path"):
+            open_store(path)
+    with pytest.raises(StoreError, match="read the store"):
+        open_store(tmp_path / "missing.db", readonly=True)
+    assert not (tmp_path / "missing.db").exists()
+
+
+def test_readonly_reads_beside_a_writer_and_refuses_to_write(store: Store, path: Path) -> None:
+    with store.transaction() as session:
+        ensure_reviewer(session, "ada")
+    with open_store(path, readonly=True) as reader:
+        with reader.reading() as session:
+            assert find_reviewer(session, "ada")
+        with pytest.raises(StoreError, match="reading only"), reader.transaction():
+            pytest.fail("it wrote")
+
+
+def test_it_opens_from_any_directory(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "else 100 %"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    with open_store(Path("relative #1?.db")) as store, store.transaction() as session:
+        ensure_reviewer(session)
+    assert (elsewhere / "relative #1?.db").stat().st_size > 0
+
+
+def test_many_open_a_new_store_at_once(path: Path) -> None:
+    errors: list[Exception] = []
+
+    def start(number: int) -> None:
+        try:
+            with open_store(path) as store, store.transaction() as session:
+                ensure_reviewer(session, f"reviewer {number}")
+        except StoreError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with open_store(path) as store, store.reading() as session:
+        assert len(list_reviewers(session)) == 6
+    assert not list(path.parent.glob("*before*"))
+
+
+SECOND = """
+from alembic import op
+revision, down_revision = "0002", "0001"
+def upgrade():
+    op.execute("CREATE TABLE novelty (x INTEGER) STRICT")
+    op.execute("ALTER TABLE reviewer ADD COLUMN email TEXT")
+"""
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    """The migrations of a later version."""
+    folder = tmp_path / "later"
+    shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
+    (folder / "versions" / "0002_novelty.py").write_text(SECOND, encoding="utf-8")
+    return folder
+
+
+def test_an_upgrade_leaves_a_copy_of_before(store: Store, path: Path, later: Path) -> None:
+    with store.transaction() as session:
+        add(session, 2)
+    store.close()
+    with open_store(path, migrations_folder=later) as upgraded, upgraded.reading() as session:
+        assert upgraded.schema_version == "0002"
+        assert session.execute(sa.text("SELECT count(*) FROM novelty")).scalar_one() == 0
+        assert counts(session).n_notes == 2
+    before = path.with_name("store.db.before-0001")
+    assert mode(before) == 0o600
+    with open_store(before) as old, old.reading() as session:
+        assert old.schema_version == "0001"
+        assert counts(session).n_notes == 2
+
+
+def test_a_newer_store_is_refused(store: Store, path: Path, later: Path) -> None:
+    store.close()
+    open_store(path, migrations_folder=later).close()
+    for readonly in (False, True):
+        with pytest.raises(StoreError, match="found 0002, written by a newer version"):
+            open_store(path, readonly=readonly)
+
+
+def test_readonly_does_not_upgrade(store: Store, path: Path, later: Path) -> None:
+    store.close()
+    with pytest.raises(StoreError, match="up to date"):
+        open_store(path, readonly=True, migrations_folder=later)
+    open_store(path).close()
+
+
+def test_a_migration_that_fails_is_undone_whole(store: Store, path: Path, later: Path) -> None:
+    store.close()
+    broken = later / "versions" / "0002_novelty.py"
+    broken.write_text(SECOND + "    raise LookupError('half done')\n", encoding="utf-8")
+    with pytest.raises(LookupError):
+        open_store(path, migrations_folder=later)
+    with open_store(path) as again, again.reading() as session:
+        names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
+        assert "novelty" not in names
+        assert again.schema_version == "0001"
+
+
+def test_a_migration_that_orphans_rows_is_undone(store: Store, path: Path, later: Path) -> None:
+    with store.transaction() as session:
+        add(session, 1)
+    store.close()
+    (later / "versions" / "0002_novelty.py").write_text(
+        SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
+    )
+    with pytest.raises(StoreError, match="keep its parent"):
+        open_store(path, migrations_folder=later)
+    with open_store(path) as again, again.reading() as session:
+        assert counts(session).n_notes == 1
+
+
+def test_the_queries_know_the_schema(store: Store) -> None:
+    with store.reading() as session:
+        seen = sa.inspect(session.connection())
+        for table in tables.metadata.sorted_tables:
+            columns = {row["name"]: row for row in seen.get_columns(table.name)}
+            assert {column.name for column in table.c} == set(columns)
+            for column in table.c:
+                assert column.nullable == columns[column.name]["nullable"], f"{table.name}.{column.name}"
+            assert set(seen.get_pk_constraint(table.name)["constrained_columns"]) == {c.name for c in table.primary_key}
+        unnamed = [row["name"] for table in tables.metadata.tables for row in seen.get_check_constraints(table)]
+        assert None not in unnamed
+        assert set(seen.get_table_names()) - set(tables.metadata.tables) <= {
+            "alembic_version",
+            *(f"note_search_{part}" for part in ("config", "data", "docsize", "idx")),
+            "note_search",
+        }
