@@ -41,7 +41,7 @@ def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
         active = active_adapter(session)
     if active is not None and (settings.is_embedded or active.base == place_in_store(settings, settings.base)):
         return active
-    row = _described(settings)
+    row = described_adapter(settings)
     with store.transaction() as session:
         named = {known.name: known for known in list_adapters(session)}
         known = named.get(row.name)
@@ -49,6 +49,33 @@ def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
             row = _renamed(row)
         row = register_adapter(session, row)
         return activate(session, row.name, reason="the adapter that the desk starts with", by=BY)
+
+
+def described_adapter(settings: Settings) -> AdapterRow:
+    """The adapter that the settings name, as its own files describe it; no store is needed.
+
+    Raises:
+        DeskError: it is not there.
+    """
+    hub = is_hub_id(settings.adapter)
+    directory = Path(settings.adapter)
+    if not hub and not (directory / WEIGHTS).is_file():
+        raise DeskError(
+            f"Expected an adapter with {WEIGHTS} in {directory}; there is none. "
+            "Copy it there, or name another with CASELOOP_BASE and CASELOOP_ADAPTER."
+        )
+    manifest = {} if hub else _read_manifest(directory)
+    name = EMBEDDED_NAME if settings.is_embedded else str(manifest.get("name") or directory.name)
+    return AdapterRow(
+        name=name,
+        path=place_in_store(settings, settings.adapter),
+        base=place_in_store(settings, settings.base),
+        base_revision=manifest.get("base_revision"),
+        prompt_version=int(manifest.get("prompt_version") or 1),
+        weights_sha256=str(manifest.get("weights_sha256") or ("" if hub else _sha256(directory / WEIGHTS))),
+        parent=manifest.get("parent"),
+        metrics=manifest.get("metrics") or {},
+    )
 
 
 def named_adapter(session: Session, name: str) -> AdapterRow:
@@ -86,29 +113,6 @@ def _place(settings: Settings, kept: str, embedded: Path) -> str:
     if kept == EMBEDDED_NAME:
         return str(embedded)
     return kept if is_hub_id(kept) and not (settings.home / kept).is_dir() else str(settings.home / kept)
-
-
-def _described(settings: Settings) -> AdapterRow:
-    """The adapter that the settings name, as its own files describe it."""
-    hub = is_hub_id(settings.adapter)
-    directory = Path(settings.adapter)
-    if not hub and not (directory / WEIGHTS).is_file():
-        raise DeskError(
-            f"Expected an adapter with {WEIGHTS} in {directory}; there is none. "
-            "Copy it there, or name another with CASELOOP_BASE and CASELOOP_ADAPTER."
-        )
-    manifest = {} if hub else _read_manifest(directory)
-    name = EMBEDDED_NAME if settings.is_embedded else str(manifest.get("name") or directory.name)
-    return AdapterRow(
-        name=name,
-        path=place_in_store(settings, settings.adapter),
-        base=place_in_store(settings, settings.base),
-        base_revision=manifest.get("base_revision"),
-        prompt_version=int(manifest.get("prompt_version") or 1),
-        weights_sha256=str(manifest.get("weights_sha256") or ("" if hub else _sha256(directory / WEIGHTS))),
-        parent=manifest.get("parent"),
-        metrics=manifest.get("metrics") or {},
-    )
 
 
 def _renamed(row: AdapterRow) -> AdapterRow:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 _PR_SET_PDEATHSIG = 1
 _PARENT = "CASELOOP_PARENT"
@@ -24,11 +25,12 @@ def start_child(
     arguments: Sequence[str],
     *,
     log: Path,
+    out: Path | None = None,
     niceness: int = 0,
     keep_open: Sequence[int] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> subprocess.Popen[bytes]:
-    """Start `python -m module arguments...` in a session of its own, with both outputs appended to `log`.
+    """Start `python -m module arguments...` in a session of its own, with its outputs appended to files.
 
     The child gets SIGTERM from the kernel when this process dies, however it dies (on Linux). Start children from
     the main thread: the death signal is bound to the thread that starts them.
@@ -36,7 +38,8 @@ def start_child(
     Args:
         module: for example `app.web`.
         arguments: what follows on its command line.
-        log: file for stdout and stderr, made readable by the owner only.
+        log: file for stderr, and for stdout without `out`; readable by the owner only.
+        out: file for stdout.
         niceness: added to this process's own.
         keep_open: file descriptors to hand on, such as a lock that must live as long as the child.
         environ: the child's environment, to which the parent's id is added.
@@ -53,20 +56,17 @@ def start_child(
 
     variables = {**environ, _PARENT: str(parent), "PYTHONPATH": _search_path(environ)}
     variables.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
+    with _appending(log) as errors, _appending(out or log) as output:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
+            stdout=output,
+            stderr=errors,
             env=variables,
             start_new_session=True,
             pass_fds=tuple(keep_open),
             preexec_fn=settle,  # noqa: PLW1509 - started from the main thread of a process that holds no locks
         )
-    finally:
-        os.close(descriptor)
 
 
 def stop_child(child: subprocess.Popen[bytes], *, grace_s: float = 10.0) -> int:
@@ -94,6 +94,10 @@ def parent_is_gone() -> bool:
 def _has_ended(child: int) -> bool:
     """Whether a child has ended, without reaping it."""
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _appending(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

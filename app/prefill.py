@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from app.adapters import base_place, ensure_adapter, weights_place
+from app.adapters import base_place, described_adapter, ensure_adapter, named_adapter, weights_place
 from app.children import parent_is_gone
-from app.desk import Desk
+from app.desk import Desk, open_desk
 from app.failures import DeskError, sentence_of
 from app.logs import place
-from app.settings import Settings, is_hub_id
+from app.settings import Settings, is_hub_id, load_settings
 from data.suggestion import Suggestion
 from data.task import Task
 from db.adapters import AdapterRow, active_adapter
@@ -236,3 +236,24 @@ def _answer_alone(engine: Engine, text: str) -> Suggestion | BaseException:
         return engine.suggest_one(text)
     except _MODEL_FAULTS as error:
         return error
+
+
+def chosen_engine(task: Task, name: str | None = None) -> Engine:
+    """The engine for one answer: of the named adapter, or the active one's; without a store, the settings' own.
+
+    Raises:
+        DeskError: there is no such adapter.
+        ModelError: the model cannot be loaded.
+    """
+    settings = load_settings()
+    if not settings.store.exists():
+        adapter = described_adapter(settings)
+        if name not in (None, adapter.name):
+            raise DeskError(f"Expected the name of an adapter ({adapter.name}); found {name!r}. Choose this one.")
+        return load_engine(settings, adapter, task)
+    with open_desk() as desk:
+        adapter = ensure_adapter(settings, desk.store)
+        if name is not None:
+            with desk.store.reading() as session:
+                adapter = named_adapter(session, name)
+    return load_engine(settings, adapter, task)

@@ -22,6 +22,7 @@ DEFAULT_PORT = 7860
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+_OURS = "CASELOOP_OFFLINE"
 _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
@@ -110,17 +111,35 @@ def quiet_environment(*models: str) -> None:
     """Switch telemetry and every hub call off for this process and its children.
 
     Args:
+        models: see `environment_for`.
+    """
+    quiet = environment_for(*models)
+    for name in set(os.environ) - set(quiet):
+        del os.environ[name]
+    os.environ.update(quiet)
+
+
+def environment_for(*models: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of a process that may ask the hub for these models, and for nothing else.
+
+    Args:
         models: bases and adapters that the user chose; the hub may be asked only if one of them is a hub id. Without
             any, those of the environment are looked at.
+        environ: what to start from.
     """
-    chosen = models or (os.environ.get("CASELOOP_BASE", ""), os.environ.get("CASELOOP_ADAPTER", ""))
-    os.environ.update(_QUIET)
-    if not any(is_hub_id(model) for model in chosen):
-        os.environ.update(_OFFLINE)
+    chosen = models or (environ.get("CASELOOP_BASE", ""), environ.get("CASELOOP_ADAPTER", ""))
+    variables = {**environ, **_QUIET}
     # Would let a pickle run code when a checkpoint is read; nothing here needs it.
-    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
-    home = Path(os.environ.get("CASELOOP_HOME") or "var").expanduser().absolute()
-    os.environ["GRADIO_TEMP_DIR"] = str(home / "tmp" / "gradio")
+    variables.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+    if any(is_hub_id(model) for model in chosen):
+        if variables.pop(_OURS, None):  # switched off by us; what a person switched off stays off
+            for name in _OFFLINE:
+                variables.pop(name, None)
+    elif not all(variables.get(name) == value for name, value in _OFFLINE.items()):
+        variables.update(_OFFLINE, **{_OURS: "1"})
+    home = Path(environ.get("CASELOOP_HOME") or "var").expanduser().absolute()
+    variables["GRADIO_TEMP_DIR"] = str(home / "tmp" / "gradio")
+    return variables
 
 
 def prepare_home(settings: Settings) -> None:

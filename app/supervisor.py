@@ -28,6 +28,8 @@ from app.settings import Settings
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TRAINING_NICENESS = 10
 WORKER_NICENESS = 5
+SAVING_S = 30.0
+"""What a training run gets to save a checkpoint; the worker and the web process have nothing to save."""
 TICK_S = 0.25
 LOOK_FOR_RUNS_S = 1.0
 FIRST_PAUSE_S = 0.5
@@ -176,6 +178,9 @@ class Supervisor:
 
         Args:
             on_ready: called once, when the web process answers.
+
+        Raises:
+            DeskError: the web process does not start.
         """
         is_ready = False
         try:
@@ -184,6 +189,10 @@ class Supervisor:
                 if not is_ready and answers(self.host, self.port):
                     is_ready = True
                     on_ready()
+                if not is_ready and self.web.n_deaths >= MAX_STARTS:
+                    raise DeskError(
+                        f"Expected the desk to start; it ended {self.web.n_deaths} times. {self.web.log} says why."
+                    )
                 self._stop.wait(TICK_S)
         finally:
             self.stop_children()
@@ -199,9 +208,10 @@ class Supervisor:
 
     def stop_children(self) -> None:
         """End every child, the one that takes longest to save its work first."""
-        for child in (self.training, self.worker, self.web):
-            if child is not None:
-                child.stop()
+        if self.training is not None:
+            self.training.stop(grace_s=SAVING_S)
+        self.worker.stop()
+        self.web.stop()
         self.training = None
 
     def _tend_training(self) -> None:

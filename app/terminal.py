@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,7 +29,7 @@ def write_json(value: Mapping[str, Any] | list[Any]) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def write_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def write_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Write columns that line up, on stdout; nothing but the headings when there are no rows."""
     widths = [max(len(row[column]) for row in [headings, *rows]) for column in range(len(headings))]
     for row in [headings, *rows]:

@@ -17,8 +17,10 @@ from typing import Any, Literal, Self
 
 from app.failures import DeskError, InputError
 from app.settings import Settings
-from db.runs import TrainingRunRow, create_run, get_run, list_runs, update_run
-from db.session import Store
+from data.task import load_task
+from db.annotations import holdout_rows, training_rows
+from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
+from db.session import Session, Store
 
 GATED = "macro", "normalised"
 """The figure that decides: the mean over fields of the share of notes where the field is right."""
@@ -118,9 +120,10 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
         The run's id.
 
     Raises:
-        DeskError: another run waits or is under way.
+        DeskError: there is nothing to train on or to measure with, or another run waits or is under way.
     """
     with store.transaction() as session:
+        _check_material(session)
         for run in list_runs(session):
             if run.status in ("requested", "running"):
                 raise DeskError(
@@ -128,6 +131,20 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
                     "Wait for it or stop it first."
                 )
         return create_run(session, config=options.to_json(), requested_by=by).id
+
+
+def _check_material(session: Session) -> None:
+    task = load_task()
+    if next(training_rows(session, task), None) is None:
+        raise DeskError(
+            "Expected labelled notes to train on; found none. "
+            "Review some, or bring labelled ones: caseloop import FILE --original."
+        )
+    if next(holdout_rows(session, task), None) is None:
+        raise DeskError(
+            "Expected labelled notes in the hold-out to measure the new adapter on; found none. "
+            "Label more notes: one in ten falls into the hold-out."
+        )
 
 
 def gate(
@@ -178,10 +195,17 @@ def read_progress(directory: Path) -> Progress | None:
             n_steps=int(values.get("n_steps") or 0),
             loss=values.get("loss"),
             eta_s=values.get("eta_s"),
-            message=str(values.get("message") or ""),
+            message=str(values.get("message") or _evaluating(values)),
         )
     except (OSError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _evaluating(values: Mapping[str, Any]) -> str:
+    if values.get("state") != "evaluating" or not values.get("n_notes"):
+        return ""
+    which = "the active" if values.get("adapter") == "old" else "the new"
+    return f"measuring {which} adapter on the hold-out, {values.get('n_done', 0)} of {values['n_notes']} notes"
 
 
 def read_log(directory: Path) -> list[dict[str, Any]]:
@@ -213,21 +237,37 @@ def training_lock(settings: Settings) -> Iterator[int | None]:
         yield file.fileno()
 
 
+def next_run(store: Store, settings: Settings) -> int | None:
+    """The run that waits to be performed, once nothing else trains; None where there is none.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    mark_interrupted(store, settings)
+    with store.reading() as session:
+        waiting = next_requested(session)
+    if waiting is None:
+        return None
+    with training_lock(settings) as lock:
+        return None if lock is None else waiting.id
+
+
 def mark_interrupted(store: Store, settings: Settings) -> list[int]:
     """Mark runs that are called running although nothing performs them; returns their ids.
 
     The lock decides, never a process id: ids are used again.
     """
-    with training_lock(settings) as lock:
-        if lock is None:
+    with store.reading() as session:
+        if not list_runs(session, status="running"):
             return []
-        return mark_interrupted_locked(store)
+    with training_lock(settings) as lock:
+        return [] if lock is None else mark_interrupted_locked(store)
 
 
 def mark_interrupted_locked(store: Store) -> list[int]:
     """The same for a caller that holds the lock."""
     with store.transaction() as session:
-        stale = [run.id for run in list_runs(session) if run.status == "running"]
+        stale = [run.id for run in list_runs(session, status="running")]
         for run_id in stale:
             message = f"Interrupted before it ended. Go on with: caseloop train --resume {run_id}"
             update_run(session, run_id, status="interrupted", pid=None, message=message)

@@ -1,0 +1,97 @@
+"""serve, status: the desk as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.settings import DEFAULT_HOST, DEFAULT_PORT
+from app.terminal import say, write, write_json
+
+if TYPE_CHECKING:
+    from app.desk import Desk
+    from app.status import Status
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(serve)
+    app.command()(status)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; only this machine's own.")] = DEFAULT_HOST,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
+) -> None:
+    """Serve the desk: the screens, the pre-fill worker, and training when it is asked for. Ctrl-C stops all of it.
+
+    The first start on an empty home loads the sample notes, so that there is something to see.
+
+    \b
+    Example:
+      caseloop serve
+      caseloop serve --port 8000
+    """
+    from app.desk import load_samples, open_desk
+    from app.supervisor import Supervisor, check_host, check_port, has_gpu, only_one, stop_on_signals
+
+    check_host(host)
+    check_port(host, port)
+    with open_desk("supervisor") as desk, only_one(desk.settings.home):
+        n_samples = load_samples(desk)
+        if n_samples:
+            say(f"Loaded {n_samples} sample notes.")
+        supervisor = Supervisor(
+            desk.settings, host=host, port=port, next_run=lambda: _next_run(desk), has_gpu=has_gpu()
+        )
+        stop_on_signals(supervisor)
+        shown = f"[{host}]" if ":" in host else host
+        say("Starting the desk ...")
+        supervisor.run(lambda: write(f"The desk is at http://{shown}:{port} (Ctrl-C stops it)"))
+    say("Stopped.")
+
+
+def _next_run(desk: Desk) -> int | None:
+    from app.training import next_run
+    from db.session import StoreError
+
+    try:
+        return next_run(desk.store, desk.settings)
+    except (StoreError, OSError):  # busy, or the disk is full: it is asked again in a second
+        return None
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")] = False) -> None:
+    """Show counts, the active adapter, the worker, the last training run and the store.
+
+    \b
+    Example:
+      caseloop status --json
+    """
+    from app.desk import open_desk
+    from app.status import read_status
+    from app.training import mark_interrupted
+
+    with open_desk() as desk:
+        mark_interrupted(desk.store, desk.settings)
+        state = read_status(desk)
+    if as_json:
+        write_json(state.to_json())
+    else:
+        _write_status(state)
+
+
+def _write_status(state: Status) -> None:
+    from app.training import run_name
+
+    counts, run = state.counts, state.last_run
+    write(f"notes     {counts.n_incoming} incoming, {counts.n_originals} originals, {counts.n_holdout} in the hold-out")
+    write(f"review    {counts.n_todo} to do, {counts.n_draft} drafts, {counts.n_submitted} submitted,")
+    write(f"          {counts.n_skipped} skipped, {counts.n_flagged} flagged")
+    write(f"pre-fill  {counts.n_prefilled} done, {state.n_waiting} waiting for {state.adapter or 'an adapter'}")
+    write(f"adapter   {state.adapter or 'none'}")
+    write(f"worker    {state.worker_state}")
+    write(f"last run  {'none' if run is None else f'{run_name(run.id)} {run.status}. {run.message}'.rstrip()}")
+    safe = "safe" if state.wal_safe else "has the write-ahead log's bug: install pysqlite3"
+    write(f"store     {state.store}, {state.store_bytes / 1e6:.1f} MB, SQLite {state.sqlite_version} ({safe})")

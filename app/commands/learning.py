@@ -1,0 +1,138 @@
+"""train, evaluate: better adapters, and how good they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.failures import InputError
+from app.terminal import Advance, progress_bar, say, write, write_json, write_table
+
+if TYPE_CHECKING:
+    from app.publish import Outcome
+    from app.training import Progress
+
+NOT_BETTER = 1
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def train(  # noqa: PLR0913 - one parameter per option
+    *,
+    mode: Annotated[str, typer.Option(help="full: a fresh adapter; warm: on from the active one.")] = "full",
+    epochs: Annotated[float | None, typer.Option(help="Passes over the notes.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    base: Annotated[str | None, typer.Option(help="Another base model: a directory or a hub id.")] = None,
+    no_activate: Annotated[bool, typer.Option("--no-activate", help="Leave the active adapter as it is.")] = False,
+    activate_anyway: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Activate even if it is no better; the reason is kept.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Train an adapter on originals and reviewed notes, measure it on the hold-out, and activate it if it is better.
+
+    The exit code is 1 when it is not better and therefore does not take over.
+
+    \b
+    Example:
+      caseloop train
+      caseloop train --mode warm --epochs 1
+      caseloop train --resume run-0003
+    """
+    from app.desk import open_desk
+    from app.perform import train_now
+    from app.training import TrainOptions, request_run
+
+    if mode not in ("full", "warm"):
+        raise InputError(f"Expected --mode full or warm; found {mode!r}.")
+    options = TrainOptions(
+        mode="warm" if mode == "warm" else "full",
+        epochs=epochs,
+        learning_rate=learning_rate,
+        max_steps=max_steps,
+        seed=seed,
+        base=_place(base),
+        activate=not no_activate,
+        activate_anyway=activate_anyway,
+    )
+    number = None if resume is None else _run_number(resume)
+    with open_desk("training") as desk, progress_bar("Training") as advance:
+        outcome = train_now(
+            desk,
+            lambda: request_run(desk.store, options, "local") if number is None else number,
+            lambda progress: _show(advance, progress),
+        )
+    return _report(outcome, as_json, was_asked=no_activate)
+
+
+def _place(base: str | None) -> str | None:
+    from app.settings import is_hub_id
+
+    return base if base is None or is_hub_id(base) else str(Path(base).expanduser().absolute())
+
+
+def _run_number(run: str) -> int:
+    digits = run.removeprefix("run-")
+    if not digits.isascii() or not digits.isdigit():
+        raise InputError(f"Expected a run such as 3 or run-0003; found {run!r}. caseloop status names the last one.")
+    return int(digits)
+
+
+def _show(advance: Advance, progress: Progress) -> None:
+    loss = "" if progress.loss is None else f"loss {progress.loss:.3f}"
+    advance(progress.step, progress.n_steps or None, progress.message or loss or progress.state)
+
+
+def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
+    if as_json:
+        write_json(outcome.to_json())
+    else:
+        write(outcome.sentence)
+    return 0 if outcome.is_active or (was_asked and outcome.gate.passed) else NOT_BETTER
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(help="Labelled notes as JSON lines.")],
+    adapter: Annotated[str | None, typer.Option(metavar="NAME", help="Default: the active one.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use the first so many notes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure an adapter on labelled notes, field by field. Nothing is stored.
+
+    \b
+    Example:
+      caseloop evaluate --data labelled.jsonl
+      caseloop evaluate --data labelled.jsonl --adapter run-0002 --json
+    """
+    from app.prefill import chosen_engine
+    from data.snapshot import read_rows
+    from data.task import load_task
+
+    task = load_task()
+    rows = read_rows(task, data)[:limit]
+    if not rows:
+        raise InputError(f"Expected labelled notes in {data}; found none. Each line needs an input and an output.")
+    engine = chosen_engine(task, adapter)
+    from trainer.evaluate import evaluate as measure
+
+    with progress_bar("Evaluating") as advance:
+        score = measure(engine, rows, task, lambda n_done, n_notes: advance(n_done, n_notes, ""))
+    figures: dict[str, Any] = {**score.to_json(), "adapter": engine.adapter}
+    if as_json:
+        write_json(figures)
+        return
+    say(f"{figures['n_notes']} notes, adapter {engine.adapter}")
+    fields = [*figures["fields"].items(), ("mean over fields", figures["macro"])]
+    names = ("exact", "normalised", "f1")
+    write_table(("field", *names), [(key, *(f"{of[name]:.3f}" for name in names)) for key, of in fields])
+    write(f"all fields right: {figures['all_fields']:.3f}   valid JSON: {figures['json_valid']:.3f}")

@@ -1,0 +1,214 @@
+"""import, prefill, extract, export: notes in, suggestions, reviewed records out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.failures import BAD_INPUT, InputError
+from app.terminal import progress_bar, say, write, write_json
+
+if TYPE_CHECKING:
+    from app.importing import ImportReport
+    from data.suggestion import Suggestion
+    from data.task import Task
+
+REFUSED = 1
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("import")(import_notes)
+    app.command()(prefill)
+    app.command()(extract)
+    app.command()(export)
+
+
+def import_notes(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files or folders with notes.")],
+    original: Annotated[bool, typer.Option("--original", help="The notes come with labels to train on.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Keep all of it or, if one record is bad, nothing.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Bring notes in: .jsonl, .json, .csv, .parquet, .txt and folders of them. Doing it twice changes nothing.
+
+    A record that cannot be read is refused with its file, line and column; the others are kept.
+    The exit code is 1 when --strict kept nothing, and 2 when nothing could be read.
+
+    \b
+    Example:
+      caseloop import reports.jsonl
+      caseloop import labelled.jsonl --original --strict
+    """
+    from app.desk import open_desk
+    from app.importing import import_files
+
+    with open_desk() as desk, progress_bar("Importing") as advance:
+        report = import_files(
+            desk.store,
+            desk.task,
+            files,
+            original=original,
+            strict=strict,
+            on_read=lambda n_read: advance(n_read, None, ""),
+        )
+    if as_json:
+        write_json(report.to_json())
+    return _report_import(report, as_json)
+
+
+def _report_import(report: ImportReport, as_json: bool) -> int:
+    for sentence in report.sentences():
+        say(sentence)
+    n_read = report.n_added + report.n_known
+    if not report.is_kept:
+        say(f"Nothing was kept, because of --strict and {report.n_refused} refused.")
+        return REFUSED
+    if report.n_refused and not n_read:
+        return BAD_INPUT
+    if not as_json:
+        write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
+    return 0
+
+
+def prefill(
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and take notes and adapters as they come.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many notes.")] = None,
+    as_json: Json = False,
+) -> int:
+    """Let the active adapter suggest values for every note that lacks a suggestion of it, in the order of review.
+
+    \b
+    Example:
+      caseloop prefill
+      caseloop prefill --limit 100
+    """
+    from app.desk import open_desk
+    from app.prefill import Prefill
+    from db.adapters import active_adapter
+    from db.suggestions import count_without
+
+    with open_desk("worker") as desk:
+        worker = Prefill(desk)
+        if watch:
+            stop = threading.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stop.set())
+            worker.watch(stop)
+            return 0
+        with desk.store.reading() as session:
+            active = active_adapter(session)
+            n_waiting = count_without(session, active.name) if active else 0
+        with progress_bar("Pre-filling") as advance:
+            report = worker.run(limit, lambda n_done: advance(n_done, min(n_waiting, limit or n_waiting), ""))
+    figures = {"n_done": report.n_done, "n_failed": report.n_failed, "adapter": report.adapter}
+    if as_json:
+        write_json(figures)
+    else:
+        write(f"{report.n_done} notes pre-filled by {report.adapter}, {report.n_failed} tries failed.")
+    return 0
+
+
+def extract(
+    file: Annotated[str, typer.Argument(help="A text file; - reads standard input.")] = "-",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Add confidence, evidence, the adapter and the time it took.")
+    ] = False,
+) -> None:
+    """Read one note and print its values as one JSON object. Nothing is stored.
+
+    \b
+    Example:
+      caseloop extract report.txt
+      cat report.txt | caseloop extract --json
+    """
+    from app.prefill import chosen_engine
+    from data.notes import make_note
+    from data.task import load_task
+
+    logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
+    task = load_task()
+    note = make_note(task, _read_text(file))
+    suggestion = chosen_engine(task).suggest_one(note.text)
+    write(json.dumps(_answer(task, suggestion, as_json), ensure_ascii=False))
+
+
+def _read_text(file: str) -> str:
+    name = "standard input" if file == "-" else file
+    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    try:
+        return raw.decode("utf-8-sig").rstrip()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        raise InputError(
+            f"Expected UTF-8 text in {name}; found the byte 0x{raw[error.start]:02x} at line {line}, column {column}. "
+            "Save the file as UTF-8."
+        ) from error
+
+
+def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
+    if not as_json:
+        return dict(suggestion.extraction.as_dict())
+    return {
+        "extraction": suggestion.extraction.as_dict(),
+        "confidence": {key: round(suggestion.confidence[key], 4) for key in task.keys if key in suggestion.confidence},
+        "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
+        "adapter": suggestion.adapter,
+        "prompt_version": suggestion.prompt_version,
+        "latency_ms": suggestion.latency_ms,
+    }
+
+
+def export(
+    out: Annotated[str, typer.Argument(help="The file to write; - writes to standard output.")],
+    form: Annotated[str | None, typer.Option("--format", help="jsonl, json or csv; default: by the ending.")] = None,
+    with_provenance: Annotated[
+        bool, typer.Option("--with-provenance", help="Add who decided when, and what had been suggested.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the reviewed records: submitted annotations only, never a mere suggestion.
+
+    JSON lines are training input: caseloop import OUT --original. In CSV a cell that begins with =, +, -, @, a tab
+    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula.
+
+    \b
+    Example:
+      caseloop export reviewed.jsonl
+      caseloop export reviewed.csv --with-provenance
+    """
+    from app.desk import open_desk
+    from app.exporting import export_lines, format_of, write_export
+    from db.notes import counts
+
+    chosen = format_of(out, form)
+    with open_desk() as desk:
+        if out == "-":
+            with desk.store.reading() as session:
+                for piece in export_lines(session, desk.task, chosen, with_provenance=with_provenance):
+                    typer.echo(piece, nl=False)
+            return
+        with desk.store.reading() as session:
+            n_submitted = counts(session).n_submitted
+        with progress_bar("Exporting") as advance:
+            n_records = write_export(
+                desk.store,
+                desk.task,
+                Path(out),
+                chosen,
+                with_provenance=with_provenance,
+                on_record=lambda n_pieces: advance(n_pieces, n_submitted, ""),
+            )
+    if as_json:
+        write_json({"n_records": n_records, "format": chosen, "out": out})
+    else:
+        write(f"{n_records} reviewed records written to {out}.")
