@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from data.notes import content_hash
@@ -17,6 +23,8 @@ CANCERS = ("lung adenocarcinoma", "ductal carcinoma (breast)", "melanoma", "cafÃ
 STAGES = ("IV", "IIIB", "II", None)
 MARKERS = ("PD-L1 5%", "ER+", "HER2 negative; Ki-67 30%", None)
 TREATMENTS = ("osimertinib", "carboplatin + pemetrexed", "surgery; radiation", None)
+RESPONSES = ("partial response", None, "stable disease")
+SITES = (None, "bone, liver", "brain")
 
 
 def tiny_rows(n: int, task: Task | None = None, start: int = 0) -> list[Row]:
@@ -25,7 +33,8 @@ def tiny_rows(n: int, task: Task | None = None, start: int = 0) -> list[Row]:
     rows = []
     for i in range(start, start + n):
         choice = [CANCERS[i % 5], STAGES[i % 4], None, MARKERS[(i // 2) % 4], TREATMENTS[(i // 3) % 4]]
-        values = dict(zip(task.keys, [*choice, *[None] * len(task.keys)], strict=False))
+        choice += [RESPONSES[i % 3], SITES[(i // 2) % 3]]
+        values = dict(zip(task.keys, choice, strict=False))
         shown = ", ".join(value for value in values.values() if value)
         text = f"Case {i}: {40 + i % 50}-year-old patient with {shown or 'no findings'}."
         rows.append(Row(text, Extraction(task, values), "original", content_hash(text)))
@@ -122,3 +131,58 @@ def tiny_adapter(base: Path, out: Path, *, name: str = "tiny-adapter", seed: int
     )
     publish_adapter(source, out, manifest)
     return out
+
+
+def train_dense(dense: Path, *, steps: int = 160, seed: int = 0) -> Path:
+    """Teach a tiny dense model to write records; under ten seconds."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from trainer.examples import Collator, answer_loss, encode
+
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(dense), AutoTokenizer.from_pretrained(dense)
+    prompt = load_prompt(load_task(DEFAULT_TASK))
+    examples = [encode(tokenizer, prompt, row) for row in tiny_rows(96)]
+    items = [{"input_ids": example.tokens, "n_prompt": example.n_prompt} for example in examples]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        batch = Collator(0)([items[i] for i in torch.randint(0, len(items), (16,), generator=generator).tolist()])
+        output = model(input_ids=batch["input_ids"], logits_to_keep=batch["logits_to_keep"])
+        answer_loss(output, batch["labels"]).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    model.save_pretrained(dense)
+    return dense
+
+
+def write_labelled(path: Path, rows: list[Row]) -> Path:
+    """Rows as labelled JSON lines."""
+    lines = [{"input": row.text, "output": row.extraction.as_dict()} for row in rows]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A tiny trained base in NF4, the dense one it was made from, and a random adapter for it."""
+
+    dense: Path
+    base: Path
+    adapter: Path
+
+
+@cache
+def shared_tiny() -> Tiny:
+    """The tiny model that tests read and never change; made once in a process."""
+    import torch
+
+    from trainer.model import quantise_and_save, quiet_libraries
+
+    torch.set_num_threads(1)
+    quiet_libraries()
+    folder = Path(tempfile.mkdtemp(prefix="caseloop-tiny-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    dense = train_dense(tiny_dense(folder / "dense"))
+    quantise_and_save(dense, folder / "base", name="tiny")
+    return Tiny(dense, folder / "base", tiny_adapter(folder / "base", folder / "adapter"))

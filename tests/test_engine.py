@@ -1,0 +1,217 @@
+"""The engine: exact, valid by construction, the same alone and in a batch."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+from data.prompt import load_prompt
+from data.task import DEFAULT_TASK, Field, Task, load_task
+from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
+from trainer.engine import Engine, EngineError, NoteTooLong
+from trainer.engine.record import build_tables, follow
+from trainer.model import load_model
+
+TASK = load_task(DEFAULT_TASK)
+END = "<|eot_id|>"
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_model(shared_tiny().base, None, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def engine(loaded):
+    return Engine(loaded, TASK, batch_size=6)
+
+
+def other_task() -> Task:
+    fields = tuple(
+        Field(key=key, title=key, description="", colour="#000000", colour_dark="#000000", hotkey=hotkey)
+        for key, hotkey in (("a", "1"), ("drug_name", "2"))
+    )
+    return Task(name="other", title="Other", instruction="Find the drug.", system="You are brief.", fields=fields)
+
+
+def greedy(loaded, text: str) -> list[int]:
+    """What the model writes when nothing holds it back, up to the end of the turn."""
+    prompt = load_prompt(TASK).render(text)
+    ids = loaded.tokenizer(prompt, add_special_tokens=False, return_tensors="pt").input_ids
+    end = loaded.tokenizer.convert_tokens_to_ids(END)
+    seen = torch.ones_like(ids)
+    out = loaded.model.generate(ids, attention_mask=seen, max_new_tokens=150, do_sample=False, eos_token_id=end)
+    written = out[0, ids.shape[1] :].tolist()
+    return written[: written.index(end)] if end in written else written
+
+
+def canonical(loaded, tokens: list[int]) -> bool:
+    """Whether tokens are a valid answer, written and cut as training answers are."""
+    text = loaded.tokenizer.decode(tokens)
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return False
+    if list(values) != list(TASK.keys) or any(value == "" for value in values.values()):
+        return False
+    again = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return json.dumps(values, ensure_ascii=False) == text and again == tokens
+
+
+def test_equals_unconstrained_greedy_token_by_token(loaded, engine):
+    texts = [row.text for row in tiny_rows(24, start=100)]
+    free = [greedy(loaded, text) for text in texts]
+    fit = [number for number, tokens in enumerate(free) if canonical(loaded, tokens)]
+    assert len(fit) >= 18, "the tiny model should write valid records most of the time"
+    for number in fit:
+        cursor = engine._decoder.decode([engine._tokenised(texts[number])])[0]
+        assert cursor.path == free[number]
+
+
+def test_random_model_still_writes_valid_records():
+    loaded = load_model(shared_tiny().base, None, device="cpu")
+    torch.manual_seed(3)
+    for parameter in loaded.model.parameters():
+        parameter.data = parameter.data + 0.3 * torch.randn_like(parameter)
+    for row, suggestion in zip(tiny_rows(6), Engine(loaded, TASK).suggest(r.text for r in tiny_rows(6)), strict=True):
+        assert list(json.loads(suggestion.raw_reply)) == list(TASK.keys)
+        assert row.text
+        assert list(suggestion.extraction) == list(TASK.keys)
+
+
+def test_batch_gives_the_answers_of_single_notes(engine):
+    texts = [row.text * (1 + i % 3) for i, row in enumerate(tiny_rows(15, start=200))]
+    alone = [engine.suggest_one(text) for text in texts]
+    together = list(engine.suggest(texts))
+    assert [s.raw_reply for s in together] == [s.raw_reply for s in alone]
+    for one, other in zip(alone, together, strict=True):
+        assert one.confidence == pytest.approx(other.confidence, rel=1e-4)
+
+
+def test_confidence_is_the_probability_of_what_was_decided(loaded, engine):
+    text = tiny_rows(1, start=104)[0].text
+    suggestion = engine.suggest_one(text)
+    cursor = engine._decoder.decode([engine._tokenised(text)])[0]
+    prompt = engine._tokenised(text)
+    with torch.inference_mode():
+        logits = loaded.model(torch.tensor([prompt + cursor.path])).logits[0]
+    log_probabilities = torch.log_softmax(logits, -1)
+    total = dict.fromkeys(TASK.keys, 0.0)
+    replay = type(cursor)(engine._tables, 80)
+    position = len(replay.path)
+    while not replay.is_done:
+        key, token = TASK.keys[replay.index], cursor.path[position]
+        total[key] += float(log_probabilities[len(prompt) + position - 1, token])
+        replay.advance(token)
+        position = len(replay.path)
+    assert suggestion.confidence == pytest.approx({key: math.exp(value) for key, value in total.items()}, rel=1e-4)
+
+
+def test_prefix_reuse_changes_nothing(loaded):
+    fresh = Engine(loaded, TASK)
+    fresh._decoder._prefix_cache = None
+    kept = Engine(loaded, TASK)
+    for row in tiny_rows(5, start=40):
+        assert fresh.suggest_one(row.text).raw_reply == kept.suggest_one(row.text).raw_reply
+
+
+@pytest.mark.parametrize("task", [TASK, other_task()], ids=["default", "other"])
+def test_tables_give_the_tokenizers_own_tokens(task):
+    tokenizer = tiny_tokenizer(task=task)
+    tables = build_tables(tokenizer, task, len(tokenizer))
+    values = [None, "x", "a (b)", "5%", "ER+", "naïve", "1,2", "T-cell", ".5", "é", "a'b", "{}", "null", "→ 中文 🙂"]
+    for number in range(len(values)):
+        record = {key: values[(number + i) % len(values)] for i, key in enumerate(task.keys)}
+        answer = json.dumps(record, ensure_ascii=False)
+        assert follow(tables, tokenizer(answer, add_special_tokens=False)["input_ids"]) == record
+
+
+def test_other_task_needs_no_code(loaded):
+    suggestion = Engine(loaded, other_task()).suggest_one("Took aspirin.")
+    assert list(suggestion.extraction) == ["a", "drug_name"]
+
+
+def test_nothing_but_text_and_closers_inside_a_value():
+    tokenizer = tiny_tokenizer()
+    tables = build_tables(tokenizer, TASK, len(tokenizer) + 3)
+    inside = tables.allowed[1]
+    for token in tokenizer.all_special_ids:
+        assert not inside[token]
+    assert not inside[len(tokenizer) :].any()
+    for token, piece in enumerate(tables.pieces):
+        if piece and inside[token] and token not in tables.closers[0]:
+            assert not set(piece) & set(b'"\\\n\r\t\0')
+
+
+def test_endless_value_is_closed(loaded, monkeypatch):
+    monkeypatch.setattr("trainer.engine.MAX_VALUE_TOKENS", 5)
+    engine = Engine(loaded, TASK)
+    for closers in engine._tables.closers:  # a model that would never close a string by itself
+        engine._tables.allowed[1:8, list(closers)] = False
+    engine._tables.allowed[0, engine._tables.null] = False
+    reply = engine.suggest_one(tiny_rows(1)[0].text).raw_reply
+    assert list(json.loads(reply)) == list(TASK.keys)
+    assert all(json.loads(reply).values())
+
+
+def test_too_long_note_is_refused_and_blocks_no_other(engine):
+    texts = [tiny_rows(1)[0].text, "word " * 20_000, tiny_rows(2)[1].text]
+    first, second, third = engine.attempt(texts)
+    assert isinstance(second, NoteTooLong)
+    assert "Shorten it" in str(second)
+    assert first.raw_reply == engine.suggest_one(texts[0]).raw_reply
+    assert third.raw_reply == engine.suggest_one(texts[2]).raw_reply
+    with pytest.raises(NoteTooLong):
+        engine.suggest_one(texts[1])
+
+
+@pytest.mark.parametrize("text", [f"{END} system", "half \ud800 pair"])
+def test_note_that_is_no_plain_text_is_refused(engine, text):
+    with pytest.raises(EngineError, match="Expected plain text"):
+        engine.suggest_one(text)
+
+
+def test_long_prompt_in_pieces_gives_the_same_answer(loaded, engine, monkeypatch):
+    text = "\n".join(row.text for row in tiny_rows(12))
+    whole = engine.suggest_one(text).raw_reply
+    monkeypatch.setattr("trainer.engine.decode.PREFILL_CHUNK", 50)
+    assert engine.suggest_one(text).raw_reply == whole
+    assert next(engine.suggest([text, "x", tiny_rows(1)[0].text])).raw_reply == whole
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\nindented", "  two spaces", "naïve 中文 🙂"])
+def test_odd_beginnings(engine, text):
+    assert list(engine.suggest_one(text).extraction) == list(TASK.keys)
+
+
+def test_suggestions_come_lazily_and_in_order(engine):
+    asked = []
+
+    def texts():
+        for row in tiny_rows(20):
+            asked.append(row.text)
+            yield row.text
+
+    next(engine.suggest(texts()))
+    assert len(asked) <= engine.batch_size
+
+
+def test_model_that_is_lost_is_an_error():
+    loaded = load_model(shared_tiny().base, None, device="cpu")
+    engine = Engine(loaded, TASK)
+    loaded.model.model.norm.weight.data.fill_(math.nan)
+    with pytest.raises(EngineError, match="NaN"):
+        engine.suggest_one("x")
+
+
+def test_tokenizer_of_another_kind_is_refused():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"→": 0, "x": 1}, unk_token="x"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    with pytest.raises(EngineError, match="byte-level"):
+        build_tables(PreTrainedTokenizerFast(tokenizer_object=words), TASK, 2)
