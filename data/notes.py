@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.json_records import read_json_value
-from data.prompt import SPECIAL_TOKENS
 from data.readers import read_records
 from data.records import Record, Refusal, plain_name, plain_type
-from data.task import MAX_VALUE_CHARACTERS, Extraction, Task
+from data.task import MAX_VALUE_CHARACTERS, SPECIAL_TOKEN, Extraction, Task
 
 __all__ = ["MAX_NOTE_CHARACTERS", "Note", "NoteError", "Refusal", "content_hash", "make_note", "read_notes", "split_of"]
 
@@ -33,7 +32,6 @@ _TEXT_KEYS = ("text", "input")
 _ID_KEYS = ("id", "external_id")
 _GOLD_KEY = "output"
 _DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made anew, so not worth keeping
-_SPECIAL_TOKEN = re.compile(r"<\|\w{1,60}\|>")  # also those that only larger models know
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -210,6 +208,7 @@ def _check_value(key: str, value: object) -> None:
     if len(value) > MAX_VALUE_CHARACTERS:
         raise NoteError(f"at most {MAX_VALUE_CHARACTERS:,} characters in {key}", f"{len(value):,}", "shorten the value")
     _check_characters(value, key)
+    _check_tokens(value, key)
 
 
 def _checked_text(text: object) -> str:
@@ -225,13 +224,7 @@ def _checked_text(text: object) -> str:
     _check_characters(text, "the note")
     if not _NOT_WORDS.sub("", text):
         raise NoteError("a note with words", "only punctuation", "remove the record or fill it in")
-    # Between these, a note could speak to the model as someone else.
-    token = next((token for token in SPECIAL_TOKENS if token in text), None) or _SPECIAL_TOKEN.search(text)
-    if token:
-        position = text.index(token if isinstance(token, str) else token.group()) + 1
-        raise NoteError(
-            "plain text", f"a special token of the model at character {position:,}", "remove it from the note"
-        )
+    _check_tokens(text, "the note")
     return text
 
 
@@ -297,3 +290,9 @@ def _check_characters(text: str, where: str) -> None:
     if bad := _UNKEEPABLE.search(text):
         code = f"U+{ord(bad.group()):04X} at character {bad.start() + 1:,}"
         raise NoteError(f"printable text in {where}", code, "remove that character")
+
+
+def _check_tokens(text: str, where: str) -> None:
+    if token := SPECIAL_TOKEN.search(text):
+        found = f"a special token of the model at character {token.start() + 1:,}"
+        raise NoteError(f"plain text in {where}", found, "remove it")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from data.task import Extraction, Task, TaskError
+from data.task import SPECIAL_TOKEN, Extraction, Task, TaskError
 
 PROMPT_VERSION = 1
 
@@ -61,9 +61,8 @@ class PromptV1:
         Raises:
             PromptError: the note holds one of the model's special tokens, which would let it speak as someone else.
         """
-        for token in SPECIAL_TOKENS:
-            if token in text:
-                raise PromptError(f"Expected plain text; found the model's own token {token}. Remove it from the note.")
+        if SPECIAL_TOKEN.search(text):
+            raise PromptError("Expected plain text; found one of the model's special tokens. Remove it from the note.")
         return f"{self.prefix}{text}{self.suffix}"
 
     def answer(self, extraction: Extraction) -> str:
@@ -78,7 +77,7 @@ class PromptV1:
         """
         try:
             values = json.loads(reply.removesuffix(END_OF_TURN).strip())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise PromptError("Expected one JSON object as the answer; found something else.") from error
         if not isinstance(values, dict):
             raise PromptError(f"Expected one JSON object as the answer; found {type(values).__name__}.")

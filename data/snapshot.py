@@ -141,7 +141,8 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot
 def _check(task: Task, row: Row, side: Split) -> None:
     if content_hash(row.text) != row.content_hash:
         raise SnapshotError(
-            f"Expected each row to carry its own note's hash; found {row.content_hash[:12]} on another note. Compute it anew."
+            f"Expected each row to carry its own note's hash; found {row.content_hash[:12]} on another note. "
+            "Compute it anew."
         )
     if split_of(row.content_hash) != side:
         wanted = "training rows only" if side == "train" else "hold-out rows only"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -16,6 +17,8 @@ from data.synonyms import SynonymsError, load_lexicon
 TASKS = Path(__file__).parent / "tasks"
 DEFAULT_TASK = TASKS / "oncology.toml"
 MAX_VALUE_CHARACTERS = 2000
+# The form of the model's special tokens: with one in it, a text could speak to the model as someone else.
+SPECIAL_TOKEN = re.compile(r"<\|\w{1,60}\|>")
 
 
 class TaskError(ValueError):
@@ -168,6 +171,8 @@ def _checked(key: str, value: object) -> str | None:
         raise TaskError(f"Expected a string or null in {key}; found {type(value).__name__}.")
     if len(value) > MAX_VALUE_CHARACTERS:
         raise TaskError(f"Expected at most {MAX_VALUE_CHARACTERS} characters in {key}; found {len(value)}.")
+    if SPECIAL_TOKEN.search(value):
+        raise TaskError(f"Expected plain text in {key}; found a special token of the model. Remove it.")
     for position, character in enumerate(value):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             raise TaskError(
