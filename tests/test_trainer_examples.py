@@ -1,0 +1,116 @@
+"""Examples: the loss is the one of full padded logits, whatever the batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from data.prompt import load_prompt
+from data.snapshot import Row
+from data.task import DEFAULT_TASK, load_task
+from tests.tiny import shared_tiny, tiny_rows
+from trainer.config import TrainConfig
+from trainer.examples import IGNORED, Collator, Examples, answer_loss, encode, encode_rows
+from trainer.loop import count_steps, ordered
+from trainer.model import load_model
+
+TASK = load_task(DEFAULT_TASK)
+PROMPT = load_prompt(TASK)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_model(shared_tiny().base, shared_tiny().adapter, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def items(loaded):
+    rows = tiny_rows(9)
+    rows.append(Row(rows[0].text * 4, rows[0].extraction, "original", "x"))
+    return list(Examples(encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=1000).examples))
+
+
+def full_loss(model, items) -> tuple[float, int]:
+    """The plain way: padded, with an attention mask, all logits, labels on the answers; the sum and the count."""
+    longest = max(len(item["input_ids"]) for item in items)
+    tokens, mask, labels = (torch.full((len(items), longest), fill) for fill in (5, 0, IGNORED))
+    for number, item in enumerate(items):
+        ids, n_prompt = torch.tensor(item["input_ids"]), item["n_prompt"]
+        tokens[number, : len(ids)] = ids
+        mask[number, : len(ids)] = 1
+        labels[number, n_prompt : len(ids)] = ids[n_prompt:]
+    with torch.inference_mode():
+        logits = model(input_ids=tokens, attention_mask=mask).logits
+    wanted = labels[:, 1:]
+    total = torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    return float(total), int((wanted != IGNORED).sum())
+
+
+def our_loss(model, items, n_labels=None) -> float:
+    batch = Collator(0)(items)
+    with torch.inference_mode():
+        output = model(input_ids=batch["input_ids"], logits_to_keep=batch["logits_to_keep"])
+    return float(answer_loss(output, batch["labels"], n_labels))
+
+
+def test_loss_is_that_of_full_padded_logits(loaded, items):
+    total, count = full_loss(loaded.model, items)
+    assert our_loss(loaded.model, items) == pytest.approx(total / count, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_accumulated_batches_sum_to_the_same_loss(loaded, items, size):
+    total, count = full_loss(loaded.model, items)
+    parts = [items[at : at + size] for at in range(0, len(items), size)]
+    assert sum(our_loss(loaded.model, part, count) for part in parts) == pytest.approx(total / count, rel=1e-5)
+
+
+def test_labels_are_counted_alike_with_and_without_the_first_column(items):
+    labels = Collator(0)(items)["labels"]
+    expected = sum(len(item["input_ids"]) - item["n_prompt"] for item in items)
+    assert int((labels != IGNORED).sum()) == int((labels[:, 1:] != IGNORED).sum()) == expected
+
+
+def test_prompt_and_answer_encoded_apart_are_the_whole(loaded):
+    for row in tiny_rows(20):
+        whole = PROMPT.render(row.text) + PROMPT.answer(row.extraction) + PROMPT.end
+        example = encode(loaded.tokenizer, PROMPT, row)
+        assert example.tokens == loaded.tokenizer(whole, add_special_tokens=False)["input_ids"]
+        assert loaded.tokenizer.decode(example.tokens[example.n_prompt :]).startswith('{"')
+
+
+def test_long_rows_are_left_out_and_counted(loaded):
+    rows = tiny_rows(4)
+    rows.append(Row("word " * 500, rows[0].extraction, "original", "x"))
+    rows.append(Row("<|eot_id|>", rows[0].extraction, "original", "y"))
+    encoded = encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=200)
+    assert (len(encoded.examples), encoded.n_too_long, encoded.n_refused) == (4, 1, 1)
+
+
+def test_corrections_may_be_repeated(loaded):
+    rows = tiny_rows(2)
+    rows.append(Row("x", rows[0].extraction, "annotation", "x"))
+    assert len(encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=500, correction_copies=3).examples) == 5
+
+
+def test_every_row_is_shown_in_every_epoch(loaded):
+    examples = encode_rows(loaded.tokenizer, PROMPT, tiny_rows(50), max_tokens=1000).examples
+    config = TrainConfig(epochs=2.5, batch_size=4, accumulation=2)
+    shown = ordered(examples, config)
+    assert len(shown) == 125
+    assert sorted(map(id, shown[:50])) == sorted(map(id, examples)) == sorted(map(id, shown[50:100]))
+    assert shown[:50] != shown[50:100]
+    assert shown == ordered(examples, config)
+    assert max(len(e.tokens) for e in shown[:8]) == max(len(e.tokens) for e in examples)
+    assert count_steps(len(shown), config) == 16
+    assert count_steps(len(shown), TrainConfig(batch_size=4, max_steps=3)) == 3
+
+
+def test_rows_of_like_length_share_a_batch(loaded):
+    examples = encode_rows(loaded.tokenizer, PROMPT, tiny_rows(200), max_tokens=1000).examples
+    shown = ordered(examples, TrainConfig(epochs=1, batch_size=8, accumulation=1))
+    batches = [shown[at : at + 8] for at in range(0, 200, 8)]
+    padded = sum(8 * max(len(e.tokens) for e in batch) for batch in batches)
+    assert padded < 1.03 * sum(len(e.tokens) for e in examples)
