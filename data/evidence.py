@@ -82,9 +82,19 @@ class Evidence:
         return (
             self._verbatim(part)
             or self._by_words(sought.words, {})
+            or self._by_phrases(one for one in sought.phrases if one.n_replaced > 1)
             or self._by_words(sought.words, self._lexicon.words)
-            or [span for phrase in sought.phrases for span in self._phrase(phrase)][:MAX_SPANS]
+            or self._by_phrases(sought.phrases)
         )
+
+    def _by_phrases(self, phrases: Iterable[_Phrase]) -> list[Span]:
+        """Every stand of a phrase, where the other words of the value are supported as well."""
+        spans: list[Span] = []
+        for phrase in phrases:
+            if found := self._phrase(phrase.words):
+                others = self._by_words(phrase.others, self._lexicon.words)
+                spans += found + others if others or not phrase.others else []
+        return spans[:MAX_SPANS]
 
     def _phrase(self, phrase: Sequence[str]) -> list[Span]:
         if not all(word in self._places or word.endswith("*") for word in phrase):
@@ -97,7 +107,7 @@ class Evidence:
         found = [word for word in words if places[word]]
         if not _is_enough(words, found, self._lexicon):
             return []
-        strong = [word for word in found if word not in self._lexicon.weak]
+        strong = [word for word in found if self._lexicon.is_strong(word)]
         return (
             self._window([places[word] for word in found], SLACK_WORDS)
             or self._window([places[word] for word in strong], SLACK_WORDS)
@@ -131,7 +141,7 @@ def _is_enough(words: Sequence[str], found: Sequence[str], lexicon: Lexicon) -> 
     missing = [word for word in words if word not in found]
     if any(word in lexicon.required or any(map(str.isdigit, word)) for word in missing):
         return False
-    strong = [word for word in words if word not in lexicon.weak]
+    strong = [word for word in words if lexicon.is_strong(word)]
     n_found = sum(word in found for word in strong)
     return 2 * n_found >= len(strong) > 0 or (not strong and bool(words) and not missing)
 
@@ -153,20 +163,33 @@ def _parts(value: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class _Phrase:
+    """A phrase that may stand for some words of a part; `others` are its further words that need support, too."""
+
+    words: tuple[str, ...]
+    n_replaced: int
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Sought:
     """What is looked for when a part does not stand in the note as it is: its stems, or phrases for them."""
 
     words: tuple[str, ...]
-    phrases: tuple[tuple[str, ...], ...]
+    phrases: tuple[_Phrase, ...]
 
 
 @lru_cache(maxsize=1 << 14)
 def _sought(part: str, synonyms: Path | None) -> _Sought:
     lexicon = load_lexicon(synonyms)
     named = tuple(word for word, _, _ in stems(part))
-    phrases = (phrase for key, said in lexicon.phrases.items() if _contains(named, key) for phrase in said)
-    words = dict.fromkeys(word for word in named if word not in lexicon.ignored)
-    return _Sought(tuple(words), tuple(dict.fromkeys(phrases)))
+    words = tuple(dict.fromkeys(word for word in named if word not in lexicon.ignored))
+    phrases = []
+    for key, said in lexicon.phrases.items():
+        if _contains(named, key):
+            others = tuple(word for word in words if word not in key and word not in lexicon.weak)
+            phrases += [_Phrase(phrase, len(key), others) for phrase in said]
+    return _Sought(words, tuple(phrases))
 
 
 def _contains(words: tuple[str, ...], key: tuple[str, ...]) -> bool:

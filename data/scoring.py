@@ -148,7 +148,7 @@ def score(
         all_fields=sum(right == len(task.fields) for right in n_right) / len(gold),
         macro=_mean(list(scored.values())),
         fields=scored,
-        fields_changed=len(task.fields) - sum(n_right) / len(gold),
+        fields_changed=sum(len(task.fields) - right for right in n_right) / len(gold),
         edit_distance=sum(map(_distance, gold, predicted)) / len(gold),
     )
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 # Endings taken off before words are compared, longest first; at least four letters stay.
 _ENDINGS = (
-    *("ications", "ication", "ization"),
+    *("ifications", "ification", "ications", "ication", "ization"),
     *("ations", "ation", "ating", "ative", "ively", "ivity", "ences", "ified", "ifies", "ities"),
     *("ated", "atic", "ates", "ally", "ence", "ents", "ical", "ings", "ions", "ives", "ized", "izes"),
     *("ary", "eal", "ent", "ian", "ied", "ies", "ing", "ion", "ive"),
@@ -58,6 +58,10 @@ class Lexicon:
     required: frozenset[str] = frozenset()
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     phrases: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+
+    def is_strong(self, word: str) -> bool:
+        """Whether a word names something by itself."""
+        return word not in self.weak and word not in self.required
 
 
 @lru_cache(maxsize=1 << 15)
