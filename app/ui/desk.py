@@ -1,0 +1,68 @@
+"""The desk as one page: the top bar, five tabs, and what is filled in when a tab is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from app.desk import Desk
+from app.ui.context import QUICK
+from app.ui.export import build_export
+from app.ui.progress import build_progress
+from app.ui.queue import build_queue
+from app.ui.review import build_review
+from app.ui.train import build_train
+
+TICK_S = 2.0
+
+_BRAND = '<div><span class="dot" aria-hidden="true"></span>caseloop</div>'
+_TOP = (
+    '<div class="status"><span title="active adapter" id="adapter-name"></span>'
+    '<span id="worker" role="status" data-state="unknown"></span>'
+    '<button type="button" id="theme" title="Light or dark" aria-label="Light or dark">◐</button></div>'
+)
+
+Screen = tuple[Callable[..., Any], list[Any], list[Any]]
+
+
+def build_desk(desk: Desk) -> Any:
+    """The whole page as Gradio blocks; nothing of the store is in it until it is asked for."""
+    with gr.Blocks(title="caseloop", fill_width=True, analytics_enabled=False) as demo:
+        gr.HTML(_BRAND, elem_id="brand", js_on_load=None)
+        gr.HTML(_TOP, elem_id="top", js_on_load=None)
+        timer = gr.Timer(TICK_S, active=False)
+        with gr.Tabs(selected="review", elem_id="nav"):
+            with gr.Tab("Queue", id="queue") as queue:
+                queue_screen = build_queue(desk)
+            with gr.Tab("Review", id="review") as review:
+                build_review(desk, demo)
+            with gr.Tab("Train", id="train") as train:
+                train_screen = build_train(desk)
+            with gr.Tab("Progress", id="progress") as progress:
+                progress_screen = build_progress(desk)
+            with gr.Tab("Export", id="export") as export:
+                export_screen = build_export(desk)
+        _fill_on_opening(timer, queue, queue_screen, ticking=False)
+        _fill_on_opening(timer, train, train_screen, ticking=True)
+        _fill_on_opening(timer, progress, progress_screen, ticking=False)
+        _fill_on_opening(timer, export, export_screen, ticking=False)
+        review.select(lambda: gr.Timer(active=False), None, [timer], **QUICK)
+        fill, inputs, outputs = train_screen
+        timer.tick(fill, inputs, outputs, **QUICK)
+    demo.queue(max_size=100, default_concurrency_limit=8)
+    # A page load is a session: few are kept, and files that Gradio made are removed within the hour.
+    demo.state_session_capacity = 500
+    demo.delete_cache = (3600, 3600)
+    return demo
+
+
+def _fill_on_opening(timer: gr.Timer, tab: gr.Tab, screen: Screen, *, ticking: bool) -> None:
+    """Fill a screen whenever its tab is opened; the timer runs only where it is needed."""
+    fill, inputs, outputs = screen
+
+    def opened(*values: Any) -> list[Any]:
+        return [gr.Timer(active=ticking), *fill(*values)]
+
+    tab.select(opened, inputs, [timer, *outputs], **QUICK)

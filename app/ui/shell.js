@@ -1,0 +1,112 @@
+// Around the screens: light and dark, the status at the top right, rows of the queue, dropping a file to import.
+(() => {
+  'use strict';
+
+  const LOOK_MS = 5000;
+  const $ = (id) => document.getElementById(id);
+
+  // ---------------------------------------------------------------- light and dark
+
+  const system = matchMedia('(prefers-color-scheme: dark)');
+  const chosen = () => { try { return localStorage.getItem('caseloop:theme'); } catch { return null; } };
+  const isDark = () => (chosen() ?? (system.matches ? 'dark' : 'light')) === 'dark';
+  function dress() {
+    for (const element of [document.documentElement, document.body]) {
+      if (element && element.classList.contains('dark') !== isDark()) element.classList.toggle('dark', isDark());
+    }
+  }
+  dress();
+  system.addEventListener('change', dress);
+  document.addEventListener('DOMContentLoaded', () => {
+    dress();
+    // Gradio follows the system alone; the reader's choice comes after it.
+    new MutationObserver(dress).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+  });
+
+  // ---------------------------------------------------------------- status
+
+  let failures = 0;
+  async function look() {
+    if (document.hidden) return;
+    const note = window.desk?.lacksSuggestion() ? window.desk.note() : null;
+    try {
+      const answer = await fetch(`/status${note === null ? '' : `?note=${note}`}`, { signal: AbortSignal.timeout(LOOK_MS) });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const status = await answer.json();
+      failures = 0;
+      window.desk?.away(false);
+      worker(status.worker);
+      $('adapter-name')?.replaceChildren(status.adapter ?? 'no adapter');
+      offer(note !== null && note === window.desk.note() && status.has_suggestion);
+    } catch {
+      failures += 1;
+      if (failures > 1) { window.desk?.away(true); worker({ state: 'away', sentence: 'the desk cannot be reached' }); }
+    }
+  }
+  function worker(status) {
+    const line = $('worker');
+    if (!line || !status) return;
+    line.dataset.state = status.state;
+    line.replaceChildren(status.sentence);
+    line.title = status.sentence;
+  }
+  function offer(there) { const line = $('offer'); if (line) line.hidden = !there; }
+  setInterval(look, LOOK_MS);
+  document.addEventListener('visibilitychange', look);
+
+  // ---------------------------------------------------------------- queue and navigation
+
+  const tab = (name) => document.querySelector(`[role="tab"][data-tab-id="${name}"]`);
+  function openRow(row) { tab('review')?.click(); window.desk.open(Number(row.dataset.note)); }
+
+  document.addEventListener('click', (event) => {
+    const target = event.target;
+    const row = target.closest?.('[data-note]');
+    if (row) { event.preventDefault(); openRow(row); return; }
+    const to = target.closest?.('[data-tab]');
+    if (to) { event.preventDefault(); tab(to.dataset.tab)?.click(); return; }
+    if (target.closest?.('#theme')) { try { localStorage.setItem('caseloop:theme', isDark() ? 'light' : 'dark'); } catch { /* not kept */ } dress(); return; }
+    if (target.closest?.('#offer')) { offer(false); window.desk.showSuggestion(); return; }
+    if (target.closest?.('#import') && target.id !== 'import-file') $('import-file')?.click();
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.target.id === 'import' && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); $('import-file')?.click(); return; }
+    const row = event.target.closest?.('tr[data-note]');
+    if (row && event.key === 'Enter') { event.preventDefault(); openRow(row); }
+  });
+
+  // Times are stored in UTC and shown in the reader's own time.
+  function localTimes() {
+    for (const time of document.querySelectorAll('time[datetime]:not([data-local])')) {
+      const at = new Date(time.dateTime);
+      time.dataset.local = '1';
+      time.textContent = `${at.toLocaleDateString('sv')} ${at.toLocaleTimeString('sv', { hour: '2-digit', minute: '2-digit' })}`;
+    }
+  }
+  document.addEventListener('DOMContentLoaded', () => new MutationObserver(localTimes).observe(document.body, { childList: true, subtree: true }));
+
+  // ---------------------------------------------------------------- import
+
+  async function bring(file) {
+    const report = $('import-report');
+    const tell = (text, state) => { report.dataset.state = state; report.replaceChildren(...text.map((line) => Object.assign(document.createElement('p'), { textContent: line }))); };
+    tell([`Importing ${file.name} …`], 'pending');
+    try {
+      const answer = await fetch('/import', { method: 'POST', body: file, headers: { 'content-type': 'application/octet-stream', 'x-file-name': encodeURIComponent(file.name), accept: 'application/json' } });
+      const result = await answer.json();
+      tell(answer.ok ? result.sentences : [result.detail], answer.ok ? 'done' : 'failed');
+      if (answer.ok) { $('queue-refresh')?.click(); if (window.desk.note() === null) window.desk.open(null); }
+    } catch { tell(['The file was not imported: the desk cannot be reached. Try again when it is back.'], 'failed'); }
+  }
+  document.addEventListener('change', (event) => { if (event.target.id === 'import-file' && event.target.files[0]) { bring(event.target.files[0]); event.target.value = ''; } });
+  document.addEventListener('dragover', (event) => { if (event.dataTransfer?.types.includes('Files')) { event.preventDefault(); $('import')?.classList.add('over'); } });
+  document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) $('import')?.classList.remove('over'); });
+  document.addEventListener('drop', (event) => {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();                                  // or the browser leaves the desk to show the file
+    $('import')?.classList.remove('over');
+    if ($('import')?.offsetParent) bring(event.dataTransfer.files[0]);
+  });
+
+  window.shell = { look };
+})();

@@ -1,0 +1,71 @@
+"""What the top bar asks every few seconds, and the health check."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from app.desk import Desk
+from app.ui.context import plural
+from db.adapters import active_adapter
+from db.health import HeartbeatRow, heartbeat
+from db.session import StoreError
+from db.suggestions import suggestion_of
+
+WORKER = "worker"
+SILENT_AFTER = timedelta(seconds=45)  # the worker speaks at least every ten seconds
+
+
+def routes(desk: Desk) -> APIRouter:
+    """`GET /healthz` and `GET /status`."""
+    router = APIRouter()
+
+    @router.get("/healthz")
+    def healthz() -> JSONResponse:
+        try:
+            with desk.store.reading() as session:
+                active_adapter(session)
+        except StoreError as error:
+            return JSONResponse({"ok": False, "detail": str(error)}, 503)
+        return JSONResponse({"ok": True})
+
+    @router.get("/status")
+    def status(note: int | None = None) -> JSONResponse:
+        try:
+            return JSONResponse(look(desk, note))
+        except StoreError as error:
+            return JSONResponse({"detail": str(error)}, 503)
+
+    return router
+
+
+def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
+    """The active adapter, what the worker does, and whether `note` has a suggestion by now."""
+    with desk.store.reading() as session:
+        adapter, beat = active_adapter(session), heartbeat(session, WORKER)
+        arrived = note is not None and suggestion_of(session, note) is not None
+    state, sentence = worker(beat, datetime.now(UTC))
+    return {
+        "adapter": adapter.name if adapter else None,
+        "worker": {"state": state, "sentence": sentence},
+        "has_suggestion": arrived,
+    }
+
+
+def worker(beat: HeartbeatRow | None, now: datetime) -> tuple[str, str]:
+    """The worker's state in one word, and in a few for the top bar."""
+    if beat is None or now - beat.at > SILENT_AFTER:
+        return "absent", "no model running"
+    state = str(beat.payload.get("state", ""))
+    if state == "idle":
+        return "idle", "model ready"
+    if state == "busy":
+        return "busy", f"pre-filling, {plural(int(beat.payload.get('n_done') or 0), 'note')} done"
+    if state == "loading":
+        return "busy", "loading the model"
+    if state.startswith("failed"):
+        return "failed", state.removeprefix("failed").lstrip(": ") or "the model failed"
+    return "absent", "no model running"

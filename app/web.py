@@ -1,0 +1,169 @@
+"""The web process: FastAPI owns the address, the headers, saving, exports and health; Gradio shows the screens.
+
+Run with `python -m app.web --home HOME --host HOST --port PORT`. It never imports torch, and it meets the other
+processes in the store only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.failures import BAD_INPUT, sentence_of
+from app.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from db.session import Store
+
+FILES = Path(__file__).parent / "ui"
+STYLES = ("desk.css", "desk_screens.css")
+SCRIPTS = ("shell.js", "desk.js")
+ICON = "icon.svg"
+_TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+
+_TAGS = {
+    ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
+    ".css": '<link rel="stylesheet" href="{address}">',
+    ".js": '<script src="{address}"></script>',
+}
+
+
+def create_app(store: Store, settings: Settings) -> FastAPI:
+    """The desk as an ASGI application.
+
+    Args:
+        store: an open store; whoever opened it closes it.
+        settings: where things are.
+    """
+    quiet_environment()  # before Gradio is imported, which happens here
+    import gradio as gr
+    from fastapi import FastAPI, Request
+    from fastapi.exceptions import RequestValidationError
+    from fastapi.responses import JSONResponse, RedirectResponse
+
+    from app.desk import Desk
+    from app.guard import MOUNT, Guard, current_reviewer
+    from app.ui import downloads, saving, status
+    from app.ui.desk import build_desk
+    from app.ui.theme import build_theme, field_colours
+    from data.task import load_task
+    from db.reviewers import ensure_reviewer
+
+    desk = Desk(settings, load_task(), store)
+    with store.transaction() as session:
+        ensure_reviewer(session)
+    app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
+    for router in (saving.routes(desk), downloads.routes(desk), status.routes(desk)):
+        app.include_router(router)
+    files = _files(field_colours(desk.task))
+    _serve_files(app, files)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        # FastAPI's own answer would repeat what was sent, which may be note text.
+        places = sorted({".".join(str(part) for part in problem["loc"]) for problem in error.errors()})
+        return JSONResponse({"detail": f"Expected another request; found a problem in {', '.join(places)}."}, 422)
+
+    @app.get("/")
+    def to_the_desk() -> RedirectResponse:
+        return RedirectResponse(f"{MOUNT}/", 307)
+
+    gr.mount_gradio_app(
+        app,
+        build_desk(desk),
+        path=MOUNT,
+        auth_dependency=current_reviewer,
+        theme=build_theme(),
+        show_error=False,  # an exception's text may quote a note
+        max_file_size="1kb",
+        enable_monitoring=False,
+        mcp_server=False,
+        run_history=False,
+        footer_links=[],
+        ssr_mode=False,
+        pwa=False,
+        allowed_paths=[],
+        root_path=None,
+    )
+    app.add_middleware(Guard, head=_head(files))
+    return app
+
+
+def _files(field_colours: str) -> dict[str, bytes]:
+    """The desk's own style and script, by name, as they are served."""
+    files = {name: (FILES / name).read_bytes() for name in (ICON, *STYLES, *SCRIPTS)}
+    return {"fields.css": field_colours.encode(), **files}
+
+
+def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
+    from fastapi.responses import Response
+
+    @app.get("/desk/{name}")
+    def file(name: str) -> Response:
+        if name not in files:
+            return Response(status_code=404)
+        # The address holds a fingerprint of the content, so a copy in the browser is never out of date.
+        cached = {"cache-control": "max-age=31536000, immutable"}
+        return Response(files[name], media_type=_TYPES[Path(name).suffix], headers=cached)
+
+
+def _head(files: dict[str, bytes]) -> str:
+    """Markup that loads them. It stands in the page itself: Gradio would add it only after its own first paint."""
+    lines = []
+    for name, content in files.items():
+        address = f"/desk/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
+        lines.append(_TAGS[Path(name).suffix].format(address=address))
+    return "".join(lines)
+
+
+def serve(host: str, port: int) -> None:
+    """Serve the desk of `$CASELOOP_HOME` until the process is told to stop.
+
+    Raises:
+        SettingsError: the home cannot be used.
+        StoreError: the store cannot be opened.
+    """
+    import uvicorn
+
+    from app.desk import open_desk
+
+    with open_desk("web") as desk:
+        uvicorn.run(
+            create_app(desk.store, desk.settings),
+            host=host,
+            port=port,
+            log_config=None,  # into the desk's own log
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The entry point; the exit code is 2 where what was asked for cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m app.web", description="Serve the review desk.")
+    parser.add_argument("--home", help="the directory with the store; default: $CASELOOP_HOME or ./var")
+    parser.add_argument("--host", default=DEFAULT_HOST)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    chosen = parser.parse_args(arguments)
+    if chosen.home:
+        os.environ["CASELOOP_HOME"] = chosen.home
+    quiet_environment()
+    try:
+        serve(chosen.host, chosen.port)
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.stderr.write(f"{sentence_of(error)}\n")
+        return BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
