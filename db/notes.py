@@ -202,6 +202,7 @@ def _insert(session: Session, notes: Sequence[Note]) -> dict[str, int]:
             "gold": dict(note.gold) if note.gold is not None else None,
             "state": "todo",
             "revision": 0,
+            "is_suggested": 0,
             "added_at": at,
             "updated_at": at,
         }

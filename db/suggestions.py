@@ -65,7 +65,9 @@ def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> in
         )
         return int(session.execute(known).scalar_one())
     session.execute(
-        sa.update(t.note).where(t.note.c.id == note_id).values(suggested_by=suggestion.adapter, min_confidence=lowest)
+        sa.update(t.note)
+        .where(t.note.c.id == note_id)
+        .values(suggested_by=suggestion.adapter, is_suggested=1, min_confidence=lowest)
     )
     return added
 

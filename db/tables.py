@@ -59,7 +59,8 @@ reviewer = _table(
 )
 
 # State, revision and reviewer are written by `annotations.py` only, in the transaction of the annotation or draft.
-# `suggested_by` names the adapter of the newest suggestion, `min_confidence` is that suggestion's.
+# `suggested_by` names the adapter of the newest suggestion, `min_confidence` is that suggestion's; `is_suggested` says
+# whether there is one, as a column of its own because SQLite reads no generated column from an index alone.
 note = _table(
     "note",
     sa.Column("id", sa.Integer, primary_key=True),
@@ -73,7 +74,7 @@ note = _table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id")),
     sa.Column("suggested_by", sa.Text),
-    sa.Column("is_suggested", sa.Integer, sa.Computed("suggested_by IS NOT NULL"), nullable=False),
+    sa.Column("is_suggested", sa.Integer, nullable=False),
     sa.Column("min_confidence", sa.Double),
     sa.Column("added_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),

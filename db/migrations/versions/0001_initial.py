@@ -29,7 +29,7 @@ CREATE TABLE note (
     revision INTEGER NOT NULL CONSTRAINT ck_note_revision CHECK (revision >= 0),
     reviewer_id INTEGER CONSTRAINT fk_note_reviewer_id_reviewer REFERENCES reviewer (id),
     suggested_by TEXT,
-    is_suggested INTEGER NOT NULL GENERATED ALWAYS AS (suggested_by IS NOT NULL) VIRTUAL,
+    is_suggested INTEGER NOT NULL CONSTRAINT ck_note_is_suggested CHECK (is_suggested = (suggested_by IS NOT NULL)),
     min_confidence REAL,
     added_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
