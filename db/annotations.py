@@ -176,6 +176,12 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         StoreRefused: the suggestion is not this note's, or another rule is broken.
     """
     at = t.now()
+    standing = _draft_of(session, note_id, reviewer)
+    version = standing.version if standing else 0
+    if seen_draft not in (None, version):
+        revision = _revision_of(session, note_id)
+        theirs = latest_annotation(session, note_id) if revision != seen_revision else None
+        raise Conflict(note_id, revision=revision, theirs=theirs, draft=standing)
     reviewer_id = ensure_reviewer(session, reviewer).id
     undecided = t.note.c.state.in_(("todo", "draft"))
     _compare_and_swap(
@@ -186,10 +192,6 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         reviewer_id=sa.case((undecided, reviewer_id), else_=t.note.c.reviewer_id),
         updated_at=sa.case((undecided, sa.literal(at, t.UtcTime)), else_=t.note.c.updated_at),
     )
-    standing = _draft_of(session, note_id, reviewer)
-    version = standing.version if standing else 0
-    if seen_draft is not None and seen_draft != version:
-        raise Conflict(note_id, revision=seen_revision, draft=standing)
     values = {
         "revision": seen_revision,
         "version": version + 1,
@@ -313,10 +315,17 @@ def _compare_and_swap(session: Session, note_id: int, seen_revision: int, **chan
         .returning(t.note.c.id)
     ).one_or_none()
     if swapped is None:
-        revision = session.execute(sa.select(t.note.c.revision).where(t.note.c.id == note_id)).scalar_one_or_none()
-        if revision is None:
-            raise UnknownNote(note_id)
+        revision = _revision_of(session, note_id)
         raise Conflict(note_id, revision=revision, theirs=latest_annotation(session, note_id))
+
+
+def _revision_of(session: Session, note_id: int) -> int:
+    revision: int | None = session.execute(
+        sa.select(t.note.c.revision).where(t.note.c.id == note_id)
+    ).scalar_one_or_none()
+    if revision is None:
+        raise UnknownNote(note_id)
+    return revision
 
 
 def _draft_of(session: Session, note_id: int, reviewer: str) -> DraftRow | None:

@@ -50,8 +50,8 @@ class Conflict(StoreError):
 
     Attributes:
         note_id: the note.
-        theirs: the annotation that stands now; None when the other side is a draft.
-        draft: the draft that stands now, when it is a draft that moved on.
+        theirs: the annotation that stands now, when somebody submitted; else None.
+        draft: the reviewer's own draft that stands now, when that moved on, on another page; else None.
         revision: the note's revision now: the one to send after comparing.
     """
 
