@@ -100,8 +100,7 @@ class Prefill:
                 break
             for _ in self._suggest(notes):
                 on_done(self.n_done)
-        if self._adapter is not None:
-            self._say("idle")
+        self._say("stopped")
         return PrefillReport(self.n_done, self.n_failed, self._name)
 
     def watch(self, stop: threading.Event) -> None:

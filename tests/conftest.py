@@ -1,0 +1,37 @@
+"""Every test process gets a home of its own, so that no test can touch real data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.homes import Home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _not_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ["CASELOOP_HOME"] = str(tmp_path_factory.mktemp("home"))
+    for name in ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG"):
+        os.environ.pop(name, None)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home with the embedded model."""
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def tiny_home(tmp_path: Path) -> Home:
+    """An empty home with a model that loads and trains in seconds."""
+    from tests.tiny import shared_tiny
+
+    tiny = shared_tiny()
+    return Home(tmp_path / "home", {"CASELOOP_BASE": str(tiny.base), "CASELOOP_ADAPTER": str(tiny.adapter)})

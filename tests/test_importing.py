@@ -1,0 +1,96 @@
+"""Import: idempotent, in batches, all or nothing with `strict`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.failures import InputError
+from app.importing import MAX_REFUSALS, import_files
+from data.task import load_task
+from db.notes import counts
+from db.session import open_store
+from tests.homes import write_notes
+
+TASK = load_task()
+BAD = '{"id": "x", "text": \n'
+
+
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path / "store" / "caseloop.db") as store:
+        yield store
+
+
+def n_notes(store) -> int:
+    with store.reading() as session:
+        return counts(session).n_notes
+
+
+def mixed(path: Path, n_good: int, n_bad: int) -> Path:
+    good = [json.dumps({"text": f"Report {number}."}) + "\n" for number in range(n_good)]
+    path.write_text("".join(good[: n_good // 2] + [BAD] * n_bad + good[n_good // 2 :]), encoding="utf-8")
+    return path
+
+
+def test_the_same_file_twice_changes_nothing(store, tmp_path):
+    file = write_notes(tmp_path / "a.jsonl", ["One.", "Two.", "one"])
+    first = import_files(store, TASK, [file])
+    second = import_files(store, TASK, [file])
+    assert (first.n_added, first.n_known) == (2, 1)
+    assert (second.n_added, second.n_known) == (0, 3)
+    assert n_notes(store) == 2
+
+
+def test_good_records_around_bad_ones_are_kept(store, tmp_path):
+    report = import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 6, 1)])
+    assert (report.n_added, report.n_refused, report.is_kept) == (6, 1, True)
+    assert report.refusals[0].line == 4
+    assert report.refusals[0].file == "a.jsonl"
+    assert n_notes(store) == 6
+
+
+def test_strict_keeps_nothing_and_reports_every_refusal(store, tmp_path):
+    # The refusals stand behind the first batch, which is in the transaction already.
+    report = import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 2400, 3)], strict=True)
+    assert (report.n_added, report.n_known, report.n_refused, report.is_kept) == (0, 0, 3, False)
+    assert n_notes(store) == 0
+
+
+def test_strict_keeps_all_when_all_is_well(store, tmp_path):
+    report = import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 1500, 0)], strict=True)
+    assert (report.n_added, report.is_kept) == (1500, True)
+    assert n_notes(store) == 1500
+
+
+def test_a_report_spells_out_the_first_refusals_and_counts_the_rest(store, tmp_path):
+    report = import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 0, MAX_REFUSALS + 5)])
+    sentences = report.sentences()
+    assert report.n_refused == MAX_REFUSALS + 5
+    assert len(sentences) == MAX_REFUSALS + 1
+    assert sentences[-1] == "5 more were refused."
+    assert len(report.to_json()["refusals"]) == MAX_REFUSALS
+
+
+def test_progress_counts_every_record(store, tmp_path):
+    seen: list[int] = []
+    import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 4, 1)], on_read=seen.append)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_originals_need_labels(store, tmp_path):
+    file = tmp_path / "a.jsonl"
+    gold = dict.fromkeys(TASK.keys)
+    lines = [{"input": "With labels.", "output": gold}, {"input": "Without."}]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    report = import_files(store, TASK, [file], original=True)
+    assert (report.n_originals, report.n_refused) == (1, 1)
+
+
+def test_a_missing_path_is_refused_before_anything_is_read(store, tmp_path):
+    file = write_notes(tmp_path / "a.jsonl", ["One."])
+    with pytest.raises(InputError, match="there is none"):
+        import_files(store, TASK, [file, tmp_path / "nowhere.jsonl"])
+    assert n_notes(store) == 0

@@ -1,0 +1,223 @@
+"""The pre-fill worker: a suggestion for every note, whatever happens to it, to the model or to a note."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+
+import pytest
+
+from app.adapters import ensure_adapter
+from app.failures import DeskError
+from app.importing import import_files
+from app.prefill import WORKER, Prefill
+from db.adapters import AdapterRow, activate, register_adapter
+from db.health import heartbeat
+from db.notes import counts
+from db.suggestions import count_without, failure_of, notes_without, suggestion_of
+from tests.homes import is_gone, wait_for, write_notes
+from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
+from trainer.adapters import ModelError
+from trainer.engine import Engine
+from trainer.rundir import sha256_of
+
+
+@pytest.fixture
+def desk(tiny_home, tmp_path):
+    with tiny_home.desk() as desk:
+        ensure_adapter(desk.settings, desk.store)
+        yield desk
+
+
+def bring(desk, tmp_path, texts):
+    import_files(desk.store, desk.task, [write_notes(tmp_path / "notes.jsonl", texts)])
+    with desk.store.reading() as session:
+        return [note_id for note_id, _ in notes_without(session, "nobody", 1000)]
+
+
+def texts(n):
+    return [row.text for row in tiny_rows(n)]
+
+
+def state(desk):
+    with desk.store.reading() as session:
+        beat = heartbeat(session, WORKER)
+    return "" if beat is None else beat.payload["state"]
+
+
+def suggested_by(desk, note_id):
+    with desk.store.reading() as session:
+        row = suggestion_of(session, note_id)
+    return None if row is None else row.adapter
+
+
+def second_adapter(desk, name="second"):
+    """Another adapter for the same base, registered but not active."""
+    place = tiny_adapter(shared_tiny().base, desk.settings.adapters / name, name=name, seed=7)
+    with desk.store.transaction() as session:
+        digest = sha256_of(place / "adapter_model.safetensors")
+        base = desk.settings.base
+        register_adapter(session, AdapterRow(name, f"adapters/{name}", base, None, 1, digest))
+    return place
+
+
+class Breaks:
+    """An engine that breaks on some notes: the real one, with a fault in front."""
+
+    def __init__(self, engine: Engine, word: str, error: Exception) -> None:
+        self._engine, self._word, self._error = engine, word, error
+
+    def attempt(self, texts):
+        for text in texts:
+            yield self.suggest_one(text)
+
+    def suggest_one(self, text):
+        if self._word in text:
+            raise self._error
+        return self._engine.suggest_one(text)
+
+
+def broken(worker, word, error):
+    worker._waiting(1)
+    worker._engine = Breaks(worker._engine, word, error)
+    return worker
+
+
+def test_every_note_gets_one_suggestion_in_import_order(desk, tmp_path):
+    ids = bring(desk, tmp_path, texts(11))
+    done: list[int] = []
+    report = Prefill(desk).run(on_done=done.append)
+    assert (report.n_done, report.n_failed, report.adapter) == (11, 0, "tiny-adapter")
+    assert done == list(range(1, 12))
+    with desk.store.reading() as session:
+        numbers = [suggestion_of(session, note_id).id for note_id in ids]
+    assert numbers == sorted(numbers)
+    assert Prefill(desk).run().n_done == 0
+    assert state(desk) == "stopped"
+
+
+def test_a_limit_takes_the_first_notes(desk, tmp_path):
+    ids = bring(desk, tmp_path, texts(10))
+    assert Prefill(desk).run(limit=9).n_done == 9
+    assert suggested_by(desk, ids[8]) == "tiny-adapter"
+    assert suggested_by(desk, ids[9]) is None
+
+
+def test_a_note_that_breaks_the_model_is_given_up_after_three_tries(desk, tmp_path):
+    ids = bring(desk, tmp_path, ["Poison of a note.", *texts(4)])
+    for _ in range(3):
+        worker = broken(Prefill(desk), "Poison", IndexError("Poison of a note."))
+        worker.run(limit=5)
+    assert [suggested_by(desk, note_id) for note_id in ids] == [None, *["tiny-adapter"] * 4]
+    with desk.store.reading() as session:
+        n_failures, reason = failure_of(session, ids[0], "tiny-adapter")
+        assert count_without(session, "tiny-adapter") == 0
+    assert n_failures == 3
+    assert "Poison" not in reason
+    assert "IndexError" in reason
+
+
+def test_a_model_that_answers_nothing_is_not_blamed_on_the_notes(desk, tmp_path):
+    ids = bring(desk, tmp_path, texts(4))
+    worker = broken(Prefill(desk), "", RuntimeError("the device is lost"))
+    with pytest.raises(DeskError, match="Expected answers from the model"):
+        worker.run()
+    with desk.store.reading() as session:
+        assert [failure_of(session, note_id, "tiny-adapter") for note_id in ids] == [None] * 4
+
+
+def test_a_note_too_long_for_the_model_says_so(desk, tmp_path):
+    (note_id,) = bring(desk, tmp_path, ["word " * 3900])
+    report = Prefill(desk).run(limit=3)
+    assert report.n_failed == 3
+    with desk.store.reading() as session:
+        _, reason = failure_of(session, note_id, "tiny-adapter")
+    assert reason.startswith("Expected a note of at most")
+
+
+def test_suggestions_bear_the_name_that_the_store_knows(desk, tmp_path):
+    (note_id,) = bring(desk, tmp_path, texts(1))
+    second_adapter(desk, "second")
+    with desk.store.transaction() as session:
+        register_adapter(
+            session,
+            AdapterRow("renamed", "adapters/second", desk.settings.base, None, 1, "f" * 64),
+        )
+        activate(session, "renamed", reason="test", by="test")
+    Prefill(desk).run()
+    assert suggested_by(desk, note_id) == "renamed"
+
+
+def watching(desk):
+    stop = threading.Event()
+    worker = Prefill(desk)
+    thread = threading.Thread(target=worker.watch, args=(stop,))
+    thread.start()
+    return stop, thread
+
+
+def test_the_watch_switches_to_an_adapter_that_becomes_active(desk, tmp_path):
+    ids = bring(desk, tmp_path, texts(3))
+    second_adapter(desk)
+    stop, thread = watching(desk)
+    try:
+        wait_for(lambda: suggested_by(desk, ids[-1]) == "tiny-adapter", "the first adapter")
+        with desk.store.transaction() as session:
+            activate(session, "second", reason="test", by="test")
+        wait_for(lambda: suggested_by(desk, ids[-1]) == "second", "the second adapter")
+        wait_for(lambda: state(desk) == "idle", "an idle worker")
+        more = bring(desk, tmp_path, [row.text for row in tiny_rows(2, start=500)])
+        wait_for(lambda: suggested_by(desk, more[-1]) == "second", "a note that came later")
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not thread.is_alive()
+    assert state(desk) == "stopped"
+
+
+def test_the_watch_survives_a_model_that_does_not_load(desk, tmp_path):
+    ids = bring(desk, tmp_path, texts(2))
+    place = second_adapter(desk)
+    (place / "adapter_model.safetensors").rename(tmp_path / "elsewhere")
+    with desk.store.transaction() as session:
+        activate(session, "second", reason="test", by="test")
+    stop, thread = watching(desk)
+    try:
+        wait_for(lambda: state(desk).startswith("failed: Expected"), "word of the failure")
+        assert thread.is_alive()
+        shutil.move(tmp_path / "elsewhere", place / "adapter_model.safetensors")
+        wait_for(lambda: suggested_by(desk, ids[-1]) == "second", "the repaired adapter")
+    finally:
+        stop.set()
+        thread.join(60)
+
+
+def test_prefill_refuses_a_missing_base(desk, tmp_path):
+    bring(desk, tmp_path, texts(1))
+    with desk.store.transaction() as session:
+        place = str(tmp_path / "nowhere")
+        register_adapter(session, AdapterRow("lost", desk.settings.adapter, place, None, 1, "1" * 64))
+        activate(session, "lost", reason="test", by="test")
+    # The desk starts with another base than the lost adapter's, so it is asked for by the worker's own way.
+    from app.prefill import load_engine
+    from db.adapters import get_adapter
+
+    with desk.store.reading() as session:
+        lost = get_adapter(session, "lost")
+    with pytest.raises(ModelError, match="there is none"):
+        load_engine(desk.settings, lost, desk.task)
+
+
+def test_the_watch_ends_cleanly_when_it_is_told_to(tiny_home):
+    process = tiny_home.start("prefill", "--watch")
+    with tiny_home.desk() as desk:
+        wait_for(lambda: state(desk) == "idle", "an idle worker")
+        process.send_signal(signal.SIGTERM)
+        out, errors = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert (out, errors) == ("", "")
+        assert state(desk) == "stopped"
+        with desk.store.reading() as session:
+            assert counts(session).n_notes == 0
+    assert is_gone(process.pid)
