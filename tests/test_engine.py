@@ -118,6 +118,13 @@ def test_prefix_reuse_changes_nothing(loaded):
         assert fresh.suggest_one(row.text).raw_reply == kept.suggest_one(row.text).raw_reply
 
 
+def test_prefix_that_fits_only_in_part_is_used_in_part(loaded, engine):
+    odd = Engine(loaded, TASK)
+    odd._decoder.remember_prefix(engine._tokenised(tiny_rows(1)[0].text)[:-3])
+    for row in tiny_rows(5, start=40):
+        assert odd.suggest_one(row.text).raw_reply == engine.suggest_one(row.text).raw_reply
+
+
 @pytest.mark.parametrize("task", [TASK, other_task()], ids=["default", "other"])
 def test_tables_give_the_tokenizers_own_tokens(task):
     tokenizer = tiny_tokenizer(task=task)

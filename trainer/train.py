@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import hashlib
 import json
 import shutil
 import time
@@ -44,6 +43,7 @@ from trainer.rundir import (
     now,
     publish_adapter,
     read_manifest,
+    sha256_of,
     trainer_lock,
     write_atomic,
     write_json,
@@ -92,6 +92,7 @@ class _Job:
     config: TrainConfig
     name: str
     fingerprint: str
+    holdout_fingerprint: str | None
     device: str | None
     allow_hub: bool
 
@@ -145,7 +146,8 @@ def train(  # noqa: PLR0913 - all by keyword
             held_out=read_rows(used, holdout) if holdout else [],
             config=config or (read_config(run.config) if run.config.exists() else TrainConfig()),
             name=name or run.path.name,
-            fingerprint=_fingerprint(rows),
+            fingerprint=sha256_of(snapshot),
+            holdout_fingerprint=sha256_of(holdout) if holdout else None,
             device=device,
             allow_hub=allow_hub,
         )
@@ -167,27 +169,27 @@ def _recorded(run: RunDir, progress: Progress) -> Iterator[None]:
     except Interrupted as error:
         _leave_word(run, progress, "interrupted", str(error))
         raise
-    except torch.OutOfMemoryError as error:
-        message = (
-            "Expected the batch to fit the GPU's memory; it does not. Set a smaller batch size and more accumulation."
-        )
-        _leave_word(run, progress, "failed", message)
-        raise OutOfMemory(message) from error
-    except (OSError, RuntimeError, ValueError) as error:
-        if _is_disk_full(error):
-            message = (
-                f"Expected room for the files of the run in {run.path}; the disk is full. Free some space and resume."
-            )
-            _leave_word(run, progress, "failed", message)
-            raise DiskFull(message) from error
-        ours = isinstance(error, TrainError | ModelError | RunError | ConfigError | SnapshotError | EngineError)
-        _leave_word(run, progress, "failed", str(error) if ours else _unexpected(error))
-        raise
     except Exception as error:
-        _leave_word(run, progress, "failed", _unexpected(error))
+        known = _named(run, error)
+        if known is not None:
+            _leave_word(run, progress, "failed", str(known))
+            raise known from error
+        _leave_word(run, progress, "failed", str(error) if isinstance(error, _OURS) else _unexpected(error))
         raise
     finally:
         progress.close()
+
+
+_OURS = (TrainError, ModelError, RunError, ConfigError, SnapshotError, EngineError)
+
+
+def _named(run: RunDir, error: Exception) -> TrainError | None:
+    """What a library's error means for the run, where that is known."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return OutOfMemory("Expected the batch to fit the GPU's memory; it does not. Set a smaller batch size.")
+    if _is_disk_full(error):
+        return DiskFull(f"Expected room for the files of the run in {run.path}; the disk is full. Free some space.")
+    return None
 
 
 def _leave_word(run: RunDir, progress: Progress, state: Any, message: str) -> None:
@@ -227,7 +229,7 @@ def _check_job(job: _Job) -> None:
         "base": job.base,
         "parent": str(job.parent) if job.parent else None,
         "snapshot_fingerprint": job.fingerprint,
-        "holdout_fingerprint": _fingerprint(job.held_out),
+        "holdout_fingerprint": job.holdout_fingerprint,
         "config": job.config.model_dump(mode="json"),
     }
     if not job.run.config.exists():
@@ -242,15 +244,6 @@ def _check_job(job: _Job) -> None:
             f"Expected the settings that the run in {job.run.path} began with; {', '.join(changed)} changed. "
             "Start a new run in an empty directory."
         )
-
-
-def _fingerprint(rows: Sequence[Row]) -> str:
-    """Digest of rows, whatever their order."""
-    digest = hashlib.sha256()
-    lines = [json.dumps([row.content_hash, row.source, row.extraction.as_dict()]) for row in rows]
-    for line in sorted(lines):
-        digest.update(line.encode() + b"\n")
-    return digest.hexdigest()
 
 
 def _train_adapter(job: _Job, progress: Progress, stop: Stop) -> tuple[int, float | None]:

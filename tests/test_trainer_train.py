@@ -1,0 +1,323 @@
+"""Training runs: what they leave, how they stop, and that they go on exactly where they were stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from data.notes import split_of
+from data.snapshot import Row, write_holdout, write_snapshot
+from data.task import DEFAULT_TASK, Extraction, load_task
+from tests.tiny import shared_tiny, tiny_rows, write_labelled
+from trainer.config import ConfigError, TrainConfig, make_config, read_config
+from trainer.model import load_model
+from trainer.progress import COMPLETE, Diverged, Interrupted, TrainError, latest_complete
+from trainer.rundir import (
+    WEIGHTS,
+    Manifest,
+    RunDir,
+    RunError,
+    check_disk_space,
+    publish_adapter,
+    read_manifest,
+    sha256_of,
+    trainer_lock,
+)
+from trainer.train import train
+
+TASK = load_task(DEFAULT_TASK)
+ROOT = Path(__file__).parent.parent
+QUICK = TrainConfig(epochs=1, batch_size=8, log_steps=1, threads=1)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A snapshot and a hold-out, as the store writes them."""
+    rows = tiny_rows(70)
+    held = [row for row in rows if split_of(row.content_hash) == "holdout"]
+    kept = [row for row in rows if split_of(row.content_hash) == "train"][:40]
+    snapshot = write_snapshot(TASK, kept, tmp_path / "snapshot.jsonl")
+    holdout = write_holdout(TASK, held, tmp_path / "holdout.jsonl")
+    return snapshot.path, holdout.path
+
+
+def run(files: tuple[Path, Path], run_dir: Path, config: TrainConfig = QUICK, **given):
+    options = {"parent_adapter": shared_tiny().adapter, "holdout": files[1], "device": "cpu", **given}
+    return train(run_dir, base=shared_tiny().base, snapshot=files[0], config=config, **options)
+
+
+def command(files: tuple[Path, Path], run_dir: Path, *more: str) -> list[str]:
+    words = [sys.executable, "-m", "trainer", "train", str(run_dir), "--base", str(shared_tiny().base)]
+    words += ["--snapshot", str(files[0]), "--device", "cpu", "--batch-size", "4", "--threads", "1"]
+    return [*words, "--log-steps", "1", "--save-steps", "2", *more]
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def losses(run_dir: Path) -> dict[int, float]:
+    return {line["step"]: line["loss"] for line in lines(RunDir(run_dir).log) if "loss" in line}
+
+
+def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the run ended before it was stopped"
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_run_leaves_everything(files, tmp_path: Path):
+    result = run(files, tmp_path / "runs" / "first", name="first")
+    there = RunDir(tmp_path / "runs" / "first")
+    manifest = read_manifest(there.adapter)
+    assert result.manifest == manifest
+    assert (manifest.name, manifest.parent, manifest.base) == ("first", "tiny-adapter", "tiny")
+    assert manifest.snapshot_fingerprint == sha256_of(files[0])
+    assert manifest.metrics == result.new
+    metrics = json.loads(there.metrics.read_text())
+    assert metrics["old"]["json_valid"] == metrics["new"]["json_valid"] == 1.0
+    assert metrics["n_notes"] == result.n_notes == len(lines(files[1]))
+    answers = lines(there.predictions)
+    assert list(answers[0]) == ["content_hash", "gold", "old", "new"]
+    assert list(answers[0]["new"]) == list(TASK.keys)
+    assert there.predictions.stat().st_mode & 0o077 == 0
+    progress = json.loads(there.progress.read_text())
+    assert progress["state"] == "finished"
+    assert progress["step"] == progress["n_steps"] == result.n_steps == 5
+    assert any("eval_loss" in line for line in lines(there.log))
+    assert list(there.tensorboard.iterdir())
+    assert not there.checkpoints.exists()
+    assert not there.error.exists()
+    texts = "".join(p.read_text() for p in (there.log, there.predictions, there.identity, there.progress))
+    assert "-year-old" not in texts, "note text stays in the snapshot"
+    assert load_model(shared_tiny().base, there.adapter, device="cpu").name == "first"
+
+
+def test_training_lowers_the_loss_and_keeps_the_base(files, tmp_path: Path):
+    before = sha256_of(shared_tiny().base / "model.safetensors")
+    new_habit = [Row(row.text, Extraction.empty(TASK), row.source, row.content_hash) for row in tiny_rows(32)]
+    other = write_labelled(tmp_path / "other.jsonl", new_habit)
+    run((other, files[1]), tmp_path / "run", QUICK.model_copy(update={"epochs": 3.0}), holdout=None)
+    found = losses(tmp_path / "run")
+    assert found[max(found)] < 0.7 * found[1]
+    assert sha256_of(shared_tiny().base / "model.safetensors") == before
+
+
+def test_warm_run_goes_on_from_its_parent(files, tmp_path: Path):
+    warm = QUICK.model_copy(update={"mode": "warm", "learning_rate": 1e-6, "max_steps": 1})
+    result = run(files, tmp_path / "warm", warm)
+    from safetensors.torch import load_file
+
+    parent, child = load_file(shared_tiny().adapter / WEIGHTS), load_file(result.adapter / WEIGHTS)
+    assert parent.keys() == child.keys()
+    assert all(torch.allclose(parent[key], child[key], atol=1e-4) for key in parent)
+    assert any(not torch.equal(parent[key], child[key]) for key in parent)
+
+
+def test_run_that_changes_nothing_is_an_error(files, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("trainer.loop.run_loop", lambda *_: (1, 1, 0.5))
+    with pytest.raises(TrainError, match="its weights are as before"):
+        run(files, tmp_path / "run")
+    assert "weights are as before" in RunDir(tmp_path / "run").error.read_text()
+
+
+def test_killed_run_resumes_bit_by_bit(files, tmp_path: Path):
+    """`kill -9` in the middle; the resumed run ends with the very weights of one that was never stopped."""
+    config = TrainConfig(epochs=3, seed=4, batch_size=4, threads=1, log_steps=1, save_steps=2)
+    whole, killed = tmp_path / "a" / "run", tmp_path / "b" / "run"
+    words = command(files, killed, "--epochs", "3", "--seed", "4", "--name", "x")
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
+    checkpoints = RunDir(killed).checkpoints
+    wait_until(lambda: list(checkpoints.glob(f"checkpoint-*/{COMPLETE}")), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not RunDir(killed).adapter.exists()
+    n_before = len(losses(killed))
+    (checkpoints / "checkpoint-999").mkdir()  # what a crash in the middle of saving leaves
+    resumed = run(files, killed, config, name="x", parent_adapter=None, holdout=None)
+    never_stopped = run(files, whole, config, name="x", parent_adapter=None, holdout=None)
+    assert n_before < resumed.n_steps == never_stopped.n_steps
+    assert losses(killed) == losses(whole)
+    assert sha256_of(resumed.adapter / WEIGHTS) == sha256_of(never_stopped.adapter / WEIGHTS)
+
+
+def test_terminated_run_saves_and_says_interrupted(files, tmp_path: Path):
+    run_dir = tmp_path / "run"
+    more = ("--epochs", "40", "--save-steps", "1000")
+    process = subprocess.Popen(command(files, run_dir, *more), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    wait_until(RunDir(run_dir).log.exists, process)
+    process.terminate()
+    _, said = process.communicate()
+    assert process.returncode == 143
+    assert said.strip().splitlines()[-1].startswith("Training was interrupted")
+    assert latest_complete(RunDir(run_dir).checkpoints) is not None
+    progress = json.loads(RunDir(run_dir).progress.read_text())
+    assert progress["state"] == "interrupted"
+    assert not RunDir(run_dir).error.exists()
+
+
+def test_other_settings_or_rows_do_not_resume(files, tmp_path: Path, monkeypatch):
+    def interrupt(*_):
+        raise Interrupted(15)
+
+    monkeypatch.setattr("trainer.loop.run_loop", interrupt)
+    with pytest.raises(Interrupted):
+        run(files, tmp_path / "run")
+    with pytest.raises(TrainError, match="config changed"):
+        run(files, tmp_path / "run", QUICK.model_copy(update={"seed": 9}))
+    other = write_labelled(tmp_path / "other.jsonl", tiny_rows(5))
+    with pytest.raises(TrainError, match="snapshot_fingerprint changed"):
+        run((other, files[1]), tmp_path / "run")
+
+
+def test_run_that_diverges_stops_with_its_last_good_checkpoint(files, tmp_path: Path):
+    config = QUICK.model_copy(update={"epochs": 4.0, "save_steps": 1, "learning_rate": 1.0, "max_grad_norm": 1e30})
+    model = load_model(shared_tiny().base, None, device="cpu", for_training=True).model
+    spoil_after(2)
+    try:
+        with pytest.raises(Diverged, match="finite gradients at step 3"):
+            run(files, tmp_path / "run", config)
+    finally:
+        spoil_after(None)
+    there = RunDir(tmp_path / "run")
+    assert latest_complete(there.checkpoints).name == "checkpoint-2"
+    assert "learning rate" in there.error.read_text()
+    assert json.loads(there.progress.read_text())["state"] == "failed"
+    assert not there.adapter.exists()
+    assert model is not None
+
+
+def spoil_after(n_losses: int | None) -> None:
+    """Let the loss be NaN after so many; None puts the real one back."""
+    from trainer import loop
+    from trainer.examples import answer_loss
+
+    count = 0
+
+    def spoiled(outputs, labels, num_items_in_batch=None):
+        nonlocal count
+        count += 1
+        loss = answer_loss(outputs, labels, num_items_in_batch)
+        return loss * float("nan") if count > n_losses else loss
+
+    loop.answer_loss = spoiled if n_losses is not None else answer_loss
+
+
+def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(files, tmp_path: Path):
+    """A limit on the size of files stands for the full disk: writing fails in the same places."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    run_dir = tmp_path / "run"
+    words = command(files, run_dir, "--epochs", "1")
+    done = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, preexec_fn=limit)
+    assert done.returncode == 3, done.stderr[-2000:]
+    assert "the disk is full" in RunDir(run_dir).error.read_text()
+    assert done.stderr.strip().splitlines()[-1].startswith("Expected room")
+    assert not RunDir(run_dir).adapter.exists()
+    assert latest_complete(RunDir(run_dir).checkpoints) is None
+    config = TrainConfig(epochs=1, batch_size=4, threads=1, log_steps=1, save_steps=2)
+    assert run(files, run_dir, config, parent_adapter=None, holdout=None).n_steps == 10
+
+
+def test_too_little_space_is_refused_before(tmp_path: Path):
+    with pytest.raises(RunError, match="Free some space"):
+        check_disk_space(tmp_path, 1 << 60)
+
+
+def test_one_training_at_a_time(files, tmp_path: Path):
+    with trainer_lock(tmp_path / "runs"), pytest.raises(RunError, match="one is under way"):
+        run(files, tmp_path / "runs" / "second")
+
+
+def test_holdout_note_in_the_snapshot_is_refused(tmp_path: Path):
+    both = write_labelled(tmp_path / "both.jsonl", tiny_rows(4))
+    with pytest.raises(TrainError, match="both the snapshot and the hold-out"):
+        run((both, both), tmp_path / "run")
+
+
+def test_warm_without_parent_is_refused(files, tmp_path: Path):
+    with pytest.raises(TrainError, match="parent"):
+        run(files, tmp_path / "run", TrainConfig(mode="warm"), parent_adapter=None)
+
+
+def test_rows_that_are_all_too_long_are_refused(files, tmp_path: Path):
+    with pytest.raises(TrainError, match="max_tokens"):
+        run(files, tmp_path / "run", QUICK.model_copy(update={"max_tokens": 20}))
+
+
+def test_finished_run_is_not_trained_again(files, tmp_path: Path):
+    first = run(files, tmp_path / "run")
+    again = run(files, tmp_path / "run")
+    assert again.n_steps == 0
+    assert (again.manifest, again.new, again.old) == (first.manifest, first.new, first.old)
+
+
+def test_published_adapter_is_whole_or_absent(tmp_path: Path, monkeypatch):
+    source = tmp_path / "source"
+    source.mkdir()
+    manifest = Manifest(name="x", base="tiny", prompt_version=1, weights_sha256="")
+    with pytest.raises(RunError, match="is missing"):
+        publish_adapter(source, tmp_path / "target", manifest)
+    for name in (WEIGHTS, "adapter_config.json"):
+        (source / name).write_bytes(b"{}")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", fail)
+        with pytest.raises(OSError, match="No space"):
+            publish_adapter(source, tmp_path / "target", manifest)
+    assert not (tmp_path / "target").exists()
+    assert not list(tmp_path.glob(".target*"))
+    written = publish_adapter(source, tmp_path / "target", manifest)
+    assert read_manifest(tmp_path / "target") == written
+    assert not source.exists()
+    source.mkdir()
+    with pytest.raises(RunError, match="there is one"):
+        publish_adapter(source, tmp_path / "target", manifest)
+
+
+def test_incomplete_checkpoints_are_invisible(tmp_path: Path):
+    for name in ("checkpoint-5", "checkpoint-20", "checkpoint-100"):
+        (tmp_path / name).mkdir()
+    for name in ("checkpoint-5", "checkpoint-20"):
+        (tmp_path / name / COMPLETE).touch()
+    assert latest_complete(tmp_path).name == "checkpoint-20"
+    assert not (tmp_path / "checkpoint-100").exists()
+
+
+def test_defaults_depend_on_the_size_of_the_base():
+    small, large = TrainConfig().resolved(15_000_000), TrainConfig().resolved(8_000_000_000)
+    assert (small.learning_rate, small.batch_size, small.accumulation) == (1e-3, 16, 1)
+    assert (large.learning_rate, large.batch_size, large.accumulation) == (2e-4, 8, 2)
+    assert TrainConfig(learning_rate=0.1).resolved(1).learning_rate == 0.1
+    assert TrainConfig(mode="warm").resolved(8_000_000_000).learning_rate == 1e-4
+
+
+def test_settings_that_do_not_fit_are_sentences(tmp_path: Path):
+    with pytest.raises(ConfigError, match="epochs: input should be greater than 0, found -1"):
+        make_config(epochs=-1)
+    with pytest.raises(ConfigError, match="invented"):
+        make_config(invented=1)
+    with pytest.raises(ConfigError, match="max_steps"):
+        make_config(max_steps=0)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_config(tmp_path / "none.json")
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(ConfigError, match="Expected training settings"):
+        read_config(tmp_path / "bad.json")
