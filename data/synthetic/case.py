@@ -9,7 +9,7 @@ from data.synthetic.facts import Fact, brca_fact, breast_facts, gene_fact, marke
 from data.synthetic.grammar import chance, expand, pick, weighted
 from data.synthetic.invented import invented_drug
 from data.synthetic.lexicon_cancers import Cancer
-from data.synthetic.lexicon_drugs import BRANDS, DOSES, JOIN2, JOIN3, JOIN4
+from data.synthetic.lexicon_drugs import BRANDS, DOSES, FRAMES, JOIN2, JOIN3, JOIN4
 from data.synthetic.lexicon_organs import RARE, SITES
 from data.synthetic.phrases_molecular import RELATIVES
 from data.synthetic.phrases_response import SAW
@@ -66,15 +66,13 @@ def new_case(cancer: Cancer, rng: random.Random) -> Case:
     sex = cancer.sex if cancer.sex != "b" else rng.choice("mmf" if cancer.key in ("lung", "crc", "melanoma") else "mf")
     low, high = cancer.ages
     age = str(min(high, max(low, round(rng.triangular(low, high, (low + high) / 2)))))
-    if int(age) > 30 and chance(0.3, rng):
-        age = {"crc": "62", "breast": "47", "lung": "62", "melanoma": "59", "prostate": "68", "ovary": "56", "pancreas": "66"}.get(cancer.key, age)
     male = sex == "m"
-    noun = rng.choice(("male", "man", "man", "gentleman") if male else ("female", "woman", "woman", "lady"))
+    noun = rng.choice(("male", "man", "man", "male", "gentleman") if male else ("female", "woman", "woman", "female", "lady"))
     subject: tuple[str, ...] = ("He",) * 7 + ("Patient", "The patient", "Pt") if male else ("She",) * 7 + ("Patient", "The patient", "Pt")
     subject = rng.choice((subject, subject, ("He" if male else "She",), ("Patient", "The patient"))) if chance(0.9, rng) else ("Patient",)
     case.slots = {
         "age": age, "noun": noun, "S": subject, "s": "he" if male else "she",
-        "who": _who(age, noun, male, rng), "side": rng.choice(("left", "right")), "limb": rng.choice(LIMBS), "cm": f"{rng.randint(8, 68) / 10}", "kg": str(rng.randint(4, 14)),
+        "who": _who(age, noun, male, rng), "has": ("with",) * 9 + ("who has", "known to have", "being treated for", "followed for", "carrying a diagnosis of", "with a diagnosis of", "under treatment for", "seen for", "having", "admitted with", "referred for", "currently treated for", "living with", "whose diagnosis is", "now with"), "side": rng.choice(("left", "right")), "limb": rng.choice(LIMBS), "cm": f"{rng.randint(8, 68) / 10}", "kg": str(rng.randint(4, 14)),
         "month": rng.choice(MONTHS), "year": str(rng.randint(2017, 2025)), "d": str(rng.choice((2, 3, 4, 4, 6, 6, 6, 8, 12))) if chance(0.6, rng) else rng.choice(("three", "four", "six", "two", "eight", "several")),
         "n": str(rng.choice((3, 4, 5, 6, 6, 7, 8, 9, 10, 12, 12, 14, 18))), "wk": str(rng.choice((6, 8, 8, 8, 8, 9, 10, 12, 12))), "day": str(rng.randint(1, 28)), "low": f"0.{rng.randint(2, 9)}", "psa": str(rng.choice((12, 18, 34, 46, 78, 120, 160, 240))),
         "vertebra": rng.choice(VERTEBRAE), "ecog": rng.choice(("0", "1", "1", "2")), "py": str(rng.choice((10, 15, 20, 30, 40, 45))), "hb": f"{rng.randint(80, 148) / 10}", "g12": rng.choice("12"), "age2": str(rng.randint(38, 82)), "relative": RELATIVES,
@@ -92,19 +90,26 @@ def new_case(cancer: Cancer, rng: random.Random) -> Case:
     return case
 
 
+FEATURES = {
+    True: ("otherwise healthy", "retired", "previously healthy", "right-handed", "never-smoking", "former-smoking", "hypertensive", "married", "diabetic", "active", "previously well", "healthy", "frail", "ECOG 1", "ambulatory", "working", "widowed", "obese", "thin", "fit", "pleasant", "independent", "veteran"),
+    False: ("premenopausal", "postmenopausal", "otherwise healthy", "retired", "previously healthy", "never-smoking", "married", "diabetic", "active", "previously well", "healthy", "nulliparous", "perimenopausal", "ECOG 1", "ambulatory", "working", "widowed", "obese", "thin", "fit", "pleasant", "independent", "multiparous"),
+}
+
+
 def _who(age: str, noun: str, male: bool, rng: random.Random) -> str:
-    kind = rng.random()
-    if kind < 0.70:
-        return f"{age}-year-old {noun}"
-    if kind < 0.76:
-        return f"{age}-year-old"
-    if kind < 0.82:
-        return rng.choice((f"A {age}-year-old {noun}", f"This {age}-year-old {noun}", f"{age} year old {noun}", f"{age}yo {noun}", f"{age} y/o {noun}", f"{age}{'M' if male else 'F'}", f"{age}-year-old {'M' if male else 'F'}"))
-    if kind < 0.90:
-        return "Patient"
-    if kind < 0.95:
-        return rng.choice((f"Patient is a {age}-year-old {noun}", f"The patient is a {age}-year-old {noun}", f"Pt is a {age}yo {noun}", f"This is a {age}-year-old {noun}"))
-    return rng.choice((f"{noun.capitalize()} aged {age}", f"{'Mr.' if male else 'Ms.'} {rng.choice('ABCDEFGHJKLMNPRSTW')}., {age},", f"{age}-year-old {noun}", f"{age}-year-old {noun}"))
+    initial, title = rng.choice("ABCDEFGHJKLMNPRSTW"), "Mr." if male else "Ms."
+    letter = "M" if male else "F"
+    described = f"{rng.choice(FEATURES[male])} {noun}"
+    forms: tuple[tuple[float, tuple[str, ...]], ...] = (
+        (38, (f"{age}-year-old {described}",)),
+        (32, (f"{age}-year-old {noun}",)),
+        (6, (f"{age}-year-old",)),
+        (8, (f"A {age}-year-old {noun}", f"This {age}-year-old {noun}", f"{age} year old {noun}", f"{age}yo {noun}", f"{age} y/o {noun}", f"{age}{letter}", f"{age}-year-old {letter}")),
+        (8, ("Patient",)),
+        (5, (f"Patient is a {age}-year-old {noun}", f"The patient is a {age}-year-old {described}", f"Pt is a {age}yo {noun}", f"This is a {age}-year-old {noun}")),
+        (5, (f"{noun.capitalize()} aged {age}", f"{title} {initial}., {age},", f"{title} {initial} is a {age}-year-old {noun}")),
+    )
+    return rng.choice(weighted(forms, rng))
 
 
 def _draw_genes(case: Case) -> None:
@@ -173,7 +178,9 @@ def set_targets(case: Case) -> None:
     """What the scan measures: an affected organ, or the primary."""
     rng, slots = case.rng, case.slots
     targets = [rng.choice(SITES[site].targets) for site in case.sites]
-    general = ["target lesions", "the target lesions", "measurable disease", "all target lesions", "index lesions", "the primary", "the primary tumor", "the dominant lesion", "known lesions"]
+    general = ["target lesions", "the target lesions", "measurable disease", "all target lesions", "index lesions", "the primary", "the primary tumor", "the dominant lesion", "known lesions", "index lesions", "several lesions"]
+    if "brain" in case.sites:
+        general += ["extracranial disease", "intracranial and extracranial disease", "both intracranial and extracranial lesions"]
     if case.cancer.key == "lung":
         general += ["pulmonary nodules", "the primary lung lesion", "the primary and intracranial lesions" if "brain" in case.sites else "the primary lesion", "thoracic disease", "lung nodules", "the primary mass", "pulmonary lesions"] * 2
     if len(targets) > 1 and chance(0.4, rng):
@@ -181,6 +188,10 @@ def set_targets(case: Case) -> None:
     first = rng.choice(targets) if targets and chance(0.75, rng) else rng.choice(general)
     second = rng.choice([target for target in targets + general if target != first])
     slots["t"], slots["t2"], slots["T"] = first, second, capital(first)
+    slots["t_b"] = first.removeprefix("the ").removeprefix("all ")
+    elsewhere = [rng.choice(SITES[site].targets) for site in case.sites if site != "brain"]
+    slots["o"] = elsewhere[0] if elsewhere else "extracranial disease"
+    slots["O"] = capital(str(slots["o"]))
     wk, n, d = slots["wk"], slots["n"], slots["d"]
     slots["when"] = (f"at {wk} weeks", f"at {wk} weeks", f"after {d} cycles", f"at {n} months", f"after {n} months", "", "", "", f"after {wk} weeks", "at first follow-up", f"at the {wk}-week mark")
     slots["when_c"] = (f"{wk}-week", f"At {wk} weeks", f"After {d} cycles,", f"At {n} months", f"After {n} months,", "Recent", "First", f"After {d} cycles", "Interval", "Follow-up")
@@ -189,6 +200,8 @@ def set_targets(case: Case) -> None:
 def saw(case: Case) -> str:
     """A scan and when, up to what it showed."""
     case.slots["saw"] = " ".join(case.pick(SAW).split())
+    words = str(case.slots["saw"])
+    case.slots["saw_s"] = words if words[:2].isupper() else words[:1].lower() + words[1:]
     return str(case.slots["saw"])
 
 
@@ -214,10 +227,17 @@ def regimen(case: Case, code: str, *, plain: bool = False) -> tuple[str, str]:
         drugs[rng.randrange(len(drugs))] = invented_drug(rng)
     label = drugs[0] if len(drugs) == 1 else ", ".join(drugs[:-1]) + " and " + drugs[-1]
     written = [drug if plain else _written(drug, rng, len(drugs)) for drug in drugs]
-    if len(drugs) == 1:
-        return label, written[0]
-    templates = {2: JOIN2, 3: JOIN3, 4: JOIN4}[len(drugs)]
-    return label, rng.choice(templates).format(**dict(zip("abcd", written, strict=False)))
+    text = written[0] if len(drugs) == 1 else _partnered(written, rng)
+    if not plain and chance(0.24 if code in FRAMES else 0.07, rng):
+        frame = rng.choice(FRAMES["her2" if "trastuzumab" in drugs and len(drugs) > 1 else code if code in FRAMES else "other"])
+        if not (frame.startswith("combination") and text.startswith(("the combination", "combination"))) and " mg" not in text:
+            text = frame.replace("{r}", text)
+    return label, text
+
+
+def _partnered(written: list[str], rng: random.Random) -> str:
+    templates = {2: JOIN2, 3: JOIN3, 4: JOIN4}[len(written)]
+    return rng.choice(templates).format(**dict(zip("abcd", written, strict=False)))
 
 
 def _written(drug: str, rng: random.Random, n: int) -> str:

@@ -154,6 +154,19 @@ REGIMEN_CODES = (
     "NIVOX",
 )
 
+# What a note may put around a regimen; the label keeps the regimen alone.
+FRAMES: dict[str, tuple[str, ...]] = {
+    "dabrafenib+trametinib": ("combination targeted therapy with {r}", "combination targeted therapy with {r}", "targeted therapy with {r}", "BRAF/MEK inhibition with {r}", "BRAF/MEK-targeted therapy ({r})", "combined BRAF and MEK inhibitor therapy with {r}", "{r} combination therapy", "oral {r}", "combination BRAF/MEK therapy with {r}", "BRAF-targeted therapy with {r}"),
+    "pembrolizumab": ("{r} monotherapy", "{r} monotherapy", "single-agent {r}", "immunotherapy with {r}", "{r} immunotherapy", "anti-PD-1 therapy with {r}", "checkpoint inhibitor therapy with {r}", "PD-1 inhibition with {r}"),
+    "nivolumab": ("{r} monotherapy", "single-agent {r}", "immunotherapy with {r}", "anti-PD-1 therapy with {r}", "systemic {r}"),
+    "nivolumab+ipilimumab": ("combination immunotherapy with {r}", "combined checkpoint blockade with {r}", "combination immunotherapy ({r})", "dual checkpoint inhibition with {r}", "{r} immunotherapy"),
+    "ipilimumab+nivolumab": ("combination immunotherapy with {r}", "combined checkpoint blockade with {r}", "combination immunotherapy ({r})", "dual checkpoint inhibition with {r}"),
+    "osimertinib": ("targeted therapy with {r}", "the EGFR inhibitor {r}", "EGFR-targeted therapy with {r}", "frontline {r}", "oral {r}", "front-line {r}"),
+    "FOLFOX+bevacizumab": ("systemic chemotherapy with {r}", "combination chemotherapy with {r}", "palliative chemotherapy with {r}", "induction {r}", "a {r} regimen", "chemotherapy with {r}"),
+    "olaparib": ("the PARP inhibitor {r}", "PARP inhibition with {r}", "{r} (PARP inhibitor)", "PARP inhibitor therapy with {r}"),
+    "her2": ("HER2-directed therapy with {r}", "HER2-targeted therapy with {r}", "the regimen of {r}", "dual HER2 blockade plus chemotherapy ({r})", "systemic therapy with {r}"),
+    "other": ("systemic therapy with {r}", "a regimen of {r}", "therapy with {r}", "treatment with {r}", "palliative {r}", "standard {r}", "oral {r}"),
+}
 # Ways to write two partners in one line; the label says "A and B".
 JOIN2 = (
     "{a} and {b}",

@@ -66,6 +66,7 @@ SITES: dict[str, Site] = {
             (
                 "the brain",
                 "the brain",
+                "the cerebrum",
                 "the cerebellum",
                 "the left frontal lobe",
                 "the right parietal lobe",
@@ -109,6 +110,7 @@ SITES: dict[str, Site] = {
                 "the sacrum",
             ),
             (
+                "[extensive|diffuse] sclerotic [bone|osseous|skeletal] [lesions|metastases|disease]",
                 "[multiple|several|diffuse|widespread|new|numerous|scattered|multifocal|] [bone|osseous|skeletal|bony|vertebral] [metastases|lesions|mets|deposits]",
                 "[multiple|several|diffuse|] [lytic|sclerotic|blastic|osteoblastic|mixed lytic and sclerotic|FDG-avid] [bone lesions|osseous lesions|lesions in the thoracic spine|lesions in the spine|lesions in the spine and pelvis|lesions of the lumbar vertebrae|vertebral lesions|bone metastases|lesions in the pelvis|lesions throughout the axial skeleton]",
                 "a [lytic|sclerotic|painful|] [lesion at {vertebra}|lesion in the {vertebra} vertebra|lesion of the right femur|iliac lesion|rib lesion|sacral lesion|lesion in the left iliac wing]",

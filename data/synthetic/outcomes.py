@@ -32,6 +32,13 @@ METASTATIC: dict[str, tuple[tuple[float, str], ...]] = {
 }
 
 
+BRAIN = {"progression": said.BRAIN_PROGRESSION, "mixed": said.BRAIN_MIXED}
+
+
+def _later(case: Case) -> str:
+    return case.pick(said.BRAIN_LATER if "brain" in case.sites and case.chance(0.5) else said.THEN_PROGRESSION)
+
+
 def draw(case: Case, key: str) -> str:
     """An outcome by the usual shares of a tumour or setting."""
     return weighted(METASTATIC.get(key, METASTATIC["other"]), case.rng)
@@ -44,6 +51,8 @@ def tell(case: Case, outcome: str) -> str:
     if outcome == "relapse":
         return relapse(case)
     saw(case)
+    if "brain" in case.sites and len(case.sites) > 1 and outcome in BRAIN and case.chance(0.45):
+        return case.pick(BRAIN[outcome])
     return case.pick(SENTENCES[outcome])
 
 
@@ -53,13 +62,13 @@ def relapse(case: Case) -> str:
     saw(case)
     kind = case.rng.random()
     if kind < 0.35:
-        return f"{case.say('[There was|{S} had|{S} achieved|This produced]')} an initial partial response {case.pick(said.THEN_PROGRESSION)}"
+        return f"{case.say('[There was|{S} had|{S} achieved|This produced]')} an initial partial response {_later(case)}"
     if kind < 0.6:
         first = case.say("{saw} a[n initial|] partial response")
-        return f"{first}, {case.pick(said.THEN_PROGRESSION)}"
+        return f"{first}, {_later(case)}"
     if kind < 0.8:
         first = case.say("[Initial|First|Early] [scans|imaging|restaging|CT] showed [a partial response|shrinkage of {t}|tumor shrinkage|a radiographic partial response]")
-        return f"{first}, {case.pick(said.THEN_PROGRESSION)}"
+        return f"{first}, {_later(case)}"
     first = case.pick(said.PARTIAL)
     return f"{first}. {case.say('[Subsequently|Later|However,|Unfortunately,|At {n} months,|After {n} months,] [{s} developed progression|there was progression|imaging showed progression|the disease progressed|{s} progressed][ in {t}| with new {t}|]')}"
 
@@ -69,7 +78,7 @@ def tail(case: Case, outcome: str) -> str | None:
     set_targets(case)
     if outcome == "relapse":
         case.record["response"] = LABELS["relapse"]
-        return f"{case.pick(said.FIRST_RESPONSE)} {case.pick(said.THEN_PROGRESSION)}"
+        return f"{case.pick(said.FIRST_RESPONSE)} {_later(case)}"
     if outcome not in TAILS:
         return None
     case.record["response"] = LABELS[outcome]

@@ -11,7 +11,7 @@ from data.synthetic.grammar import weighted
 from data.synthetic.telling import Parts, finish, line, open_note, stage_words, start, tell_disease, tell_molecular
 
 GLEASON = ("Gleason {gl}", "Gleason score {gl}", "Gleason {gl} disease", "Gleason score was {gl}")
-ADT = ("androgen deprivation therapy with leuprolide", "androgen deprivation with leuprolide", "androgen deprivation therapy (leuprolide)", "leuprolide", "leuprolide", "ADT with leuprolide", "leuprolide depot", "androgen deprivation therapy using leuprolide")
+ADT = ("androgen deprivation therapy with leuprolide", "androgen deprivation with leuprolide", "androgen deprivation therapy (leuprolide)", "leuprolide", "leuprolide", "ADT with leuprolide", "leuprolide depot", "androgen-deprivation therapy with leuprolide", "androgen deprivation therapy using leuprolide")
 
 
 def _gleason(case: Case) -> None:
@@ -53,7 +53,7 @@ def prostate_metastatic(case: Case) -> Parts:
 
 
 CRPC_OPEN = (
-    (6, "{who} with [metastatic castration-resistant|castration-resistant] {kind}[ with {mets}| and {mets}|]", "m?"), (3, "{who} with {kind} that became castration-resistant, now with {mets}", "m"), (3, "{who} with metastatic castration-resistant {kind} (mCRPC)[ and {mets}|]", "m?"), (2, "{who} with mCRPC ([prostate adenocarcinoma|{kind}]) and {mets}", "m"), (2, "{who} with [stage IV|metastatic] castration-resistant {kind} involving {places}", "m"),
+    (6, "{who} {has} [metastatic castration-resistant|castration-resistant] {kind}[ with {mets}| and {mets}|]", "m?"), (3, "{who} {has} {kind} that became castration-resistant, now with {mets}", "m"), (3, "{who} {has} metastatic castration-resistant {kind} (mCRPC)[ and {mets}|]", "m?"), (2, "{who} {has} mCRPC ([prostate adenocarcinoma|{kind}]) and {mets}", "m"), (2, "{who} {has} [stage IV|metastatic] castration-resistant {kind} involving {places}", "m"),
 )
 
 
@@ -100,7 +100,7 @@ def crpc(case: Case) -> Parts:
 
 
 LOCAL_OPEN = (
-    (5, "{who} with [clinically localized|localized|high-risk|intermediate-risk|] {dx}[, clinical stage {stage}|, stage {stage}| (stage {stage})]", "s"), (3, "{who} with [localized|clinically localized|organ-confined] {dx}", ""), (3, "{who} [underwent|s/p|status post] {op} for {dx}", "o"), (2, "{who} with stage {stage} {dx}", "s"), (1, "{who} diagnosed with {dx} after [an elevated screening PSA|a PSA of {psa} ng/mL|abnormal rectal exam], [clinical |]stage {stage}", "s"), (1, "{who} [underwent|s/p] {op} for [localized|stage {stage}] {dx}, stage {stage}", "os"),
+    (5, "{who} {has} [clinically localized|localized|high-risk|intermediate-risk|] {dx}[, clinical stage {stage}|, stage {stage}| (stage {stage})]", "s"), (3, "{who} {has} [localized|clinically localized|organ-confined] {dx}", ""), (3, "{who} [underwent|s/p|status post] {op} for {dx}", "o"), (2, "{who} {has} stage {stage} {dx}", "s"), (1, "{who} diagnosed with {dx} after [an elevated screening PSA|a PSA of {psa} ng/mL|abnormal rectal exam], [clinical |]stage {stage}", "s"), (1, "{who} [underwent|s/p] {op} for [localized|stage {stage}] {dx}, stage {stage}", "os"),
 )
 
 

@@ -207,6 +207,7 @@ def adjuvant(case: Case) -> Parts:
     else:
         parts.append(("tx", case.pick(given.ADJUVANT)))
     case.treatments += [named, f"adjuvant {label}"]
+    nodes = _told_nodes(case, parts)
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
     if case.cancer.key == "melanoma" and case.chance(0.4):
         parts.append(("resp", _recurred(case)))
@@ -214,8 +215,20 @@ def adjuvant(case: Case) -> Parts:
         parts.append(("resp", outcomes.tell(case, weighted(((90, "ned"), (4, "stable"), (2, "pending"), (3, "complete")), rng))))
         if case.chance(0.15):
             parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
-    case.record["metastasis_site"] = case.record.get("metastasis_site")
+    if not case.record.get("metastasis_site"):
+        case.record["metastasis_site"] = nodes
     return parts
+
+
+def _told_nodes(case: Case, parts: Parts) -> str | None:
+    """Positive nodes of a melanoma, which count as a site; details of a bowel specimen, which do not."""
+    stage = case.record["stage"] or ""
+    if case.cancer.key == "melanoma" and stage.startswith("III") and case.chance(0.62):
+        parts.insert(1, ("stage", case.say("[Sentinel lymph node biopsy was positive|Sentinel node positive|The sentinel lymph node was positive|Sentinel lymph nodes were positive for melanoma|Regional lymph nodes were involved|Positive sentinel node|Sentinel node biopsy revealed nodal disease|Completion lymphadenectomy showed {d} involved nodes]")))
+        return "regional lymph nodes"
+    if case.cancer.key == "crc" and case.chance(0.25):
+        parts.insert(len(parts) - 1 if case.chance(0.5) else len(parts), ("stage", case.say("[Moderately differentiated adenocarcinoma|The tumor was moderately differentiated|Margins were negative|Lymph node sampling was adequate|{d} of 18 nodes were positive|Margins negative, no perforation|Lymphovascular invasion was present|Final path showed clear margins]")))
+    return None
 
 
 def _recurred(case: Case) -> str:
@@ -334,7 +347,7 @@ def surgery(case: Case) -> Parts:
         if case.chance(0.4):
             parts.insert(1, ("mol", case.say("Breslow [depth |thickness |]{low} mm[, no ulceration| without ulceration|, nonulcerated|]")))
         if case.chance(0.25):
-            parts.append(("tx", case.say("[Sentinel lymph node biopsy was performed and negative|{S} also had a sentinel lymph node biopsy|Sentinel lymph node biopsy was negative]")))
+            parts.append(("tx", case.say("[Sentinel lymph node biopsy was performed and negative|{S} also had a sentinel lymph node biopsy|Sentinel lymph node biopsy was negative|Sentinel nodes were negative|A negative sentinel node biopsy was reported]")))
             case.treatments += [named, "sentinel lymph node biopsy"]
             named = ""
     if named:
@@ -397,7 +410,7 @@ def _metastatic_front(case: Case) -> Parts:
 
 
 OVARY_OPEN: tuple[tuple[float, str, str], ...] = (
-    (6, "{who} with [newly diagnosed |]{dx}, [FIGO stage|FIGO|stage|FIGO stage] {stage}", "s"), (4, "{who} with {dx}, [FIGO stage|stage] {stage} with {mets}", "sm"), (4, "{who} with [FIGO stage|stage|FIGO] {stage} {dx}", "s"), (4, "{who} with {dx} [with|and] {mets}", "m"), (3, "{who} [presented with|presents with|presenting with] {symptom}[ and was diagnosed with|; found to have|. Workup revealed|. Surgery confirmed] {dx}", ""), (2, "{who} diagnosed with {dx}", ""), (2, "{who} [underwent|s/p|status post] {op} for {dx}", "o"), (2, "{who} [underwent|s/p|status post] {op} for {dx}, [FIGO |]stage {stage}", "os"), (1.5, "{dx_c}, [FIGO stage|stage|clinical stage] {stage}[ at presentation|]", "s"), (1, "{who} with [FIGO stage|stage] {stage} {dx} and {mets}", "sm"), (1, "{who} diagnosed with {dx} [FIGO|stage] {stage} [with|and] {mets}", "sm"),
+    (6, "{who} {has} [newly diagnosed |]{dx}, [FIGO stage|FIGO|stage|FIGO stage] {stage}", "s"), (4, "{who} {has} {dx}, [FIGO stage|stage] {stage} with {mets}", "sm"), (4, "{who} {has} [FIGO stage|stage|FIGO] {stage} {dx}", "s"), (4, "{who} {has} {dx} [with|and] {mets}", "m"), (3, "{who} [presented with|presents with|presenting with] {symptom}[ and was diagnosed with|; found to have|. Workup revealed|. Surgery confirmed] {dx}", ""), (2, "{who} diagnosed with {dx}", ""), (2, "{who} [underwent|s/p|status post] {op} for {dx}", "o"), (2, "{who} [underwent|s/p|status post] {op} for {dx}, [FIGO |]stage {stage}", "os"), (1.5, "{dx_c}, [FIGO stage|stage|clinical stage] {stage}[ at presentation|]", "s"), (1, "{who} {has} [FIGO stage|stage] {stage} {dx} and {mets}", "sm"), (1, "{who} diagnosed with {dx} [FIGO|stage] {stage} [with|and] {mets}", "sm"),
 )
 FIGO = ("FIGO stage {stage}", "[Surgical staging|Staging|Surgical pathology|Operative findings] [was|were|is|] consistent with [FIGO stage|stage|FIGO] {stage}[ disease|]", "Stage {stage} at diagnosis", "[Staged as|Stage:|Surgically staged as] [FIGO |]{stage}", "Pathology confirmed stage {stage}[ disease|]")
 DEBULKING = (("cytoreductive surgery", ("optimal cytoreductive surgery", "cytoreductive surgery", "primary cytoreductive surgery", "interval cytoreductive surgery", "optimal primary cytoreductive surgery")), ("debulking surgery", ("debulking surgery", "primary debulking surgery", "optimal debulking surgery", "optimal debulking", "primary debulking", "interval debulking surgery")))
@@ -474,7 +487,7 @@ def glioma(case: Case) -> Parts:
     set_targets(case)
     case.slots["t"] = case.say("[the resection cavity|the enhancing lesion|residual enhancement|the enhancing component|the surgical bed]")
     case.record["stage"] = {"who": "IV" if "IV" in str(case.slots["dx"]) or case.chance(0.5) else None, "who3": "III", "who2": "II"}.get(case.cancer.staging)
-    parts: Parts = [("open", case.say("{who} [with|with newly diagnosed|diagnosed with] {dx}[ after presenting with {symptom}| presenting with {symptom}|]") if case.chance(0.7) else case.say("{who} [presented with|presents with] {symptom}; MRI showed a {mass}. [Pathology|Resection|Biopsy] [confirmed|showed|revealed] {dx}"))]
+    parts: Parts = [("open", case.say("{who} [{has}|{has} newly diagnosed|diagnosed with] {dx}[ after presenting with {symptom}| presenting with {symptom}|]") if case.chance(0.7) else case.say("{who} [presented with|presents with] {symptom}; MRI showed a {mass}. [Pathology|Resection|Biopsy] [confirmed|showed|revealed] {dx}"))]
     if "IV" not in str(case.slots["dx"]) and case.cancer.staging == "who" and case.record["stage"]:
         parts.append(("stage", case.say("[WHO grade IV|Stage IV]")))
         case.record["cancer_type"] = "glioblastoma (WHO grade IV)" if "WHO" in parts[-1][1] and case.record["cancer_type"] == "glioblastoma" else case.record["cancer_type"]
@@ -483,6 +496,8 @@ def glioma(case: Case) -> Parts:
     resection = case.say("[maximal safe resection|gross total resection|subtotal resection|surgical resection|craniotomy with subtotal resection|a near-total resection]")
     radiation = case.say("[radiation with concurrent temozolomide|radiotherapy with concurrent temozolomide|concurrent radiation and temozolomide|radiotherapy plus temozolomide|concurrent radiotherapy with temozolomide|radiation and temozolomide]")
     sentence = case.say(f"[{{S}} underwent|Underwent|{{S}} had] {resection}[ followed by| and then|, then|, followed by] {radiation}") if operated else case.say(f"[{{S}} received|{{S}} was treated with|{{S}} completed] {radiation}")
+    if case.chance(0.2):
+        sentence += case.say(" [per|following|according to] the Stupp [protocol|regimen]")
     case.treatments += (["subtotal resection" if "subtotal" in resection else "surgical resection"] if operated else []) + [radiation.replace(" plus ", " and ")]
     if case.chance(0.4):
         sentence += case.say("[ followed by| and then| and] adjuvant temozolomide")
@@ -541,7 +556,7 @@ def lymphoma(case: Case) -> Parts:
     else:
         set_targets(case)
     stage_words(case, stage)
-    parts: Parts = [("open", case.say("{who} with [newly diagnosed |]{dx}[ presenting with {symptom}|]") if case.chance(0.6) else case.say("{who} [presented with|presents with] {symptom}; biopsy [showed|confirmed] {dx}"))]
+    parts: Parts = [("open", case.say("{who} {has} [newly diagnosed |]{dx}[ presenting with {symptom}|]") if case.chance(0.6) else case.say("{who} [presented with|presents with] {symptom}; biopsy [showed|confirmed] {dx}"))]
     parts.append(("stage", case.say("[Ann Arbor stage {stage}|Stage {stage}|Staged as {stage}|PET/CT consistent with stage {stage} disease|Ann Arbor stage {stage}[A|B|A]]")))
     case.record["stage"] = stage
     if case.sites:
@@ -558,7 +573,7 @@ def leukemia(case: Case) -> Parts:
     case.sites = []
     set_targets(case)
     case.slots["t"], case.slots["T"], case.slots["t2"] = "marrow blasts", "Marrow blasts", "peripheral counts"
-    parts: Parts = [("open", case.say("{who} with [newly diagnosed |relapsed |]{dx}[ presenting with {symptom}|]") if case.chance(0.6) else case.say("{who} [presented with|presents with] {symptom}; bone marrow biopsy [showed|confirmed] {dx}"))]
+    parts: Parts = [("open", case.say("{who} {has} [newly diagnosed |relapsed |]{dx}[ presenting with {symptom}|]") if case.chance(0.6) else case.say("{who} [presented with|presents with] {symptom}; bone marrow biopsy [showed|confirmed] {dx}"))]
     case.record["stage"] = None
     case.record["metastasis_site"] = None
     parts += [("mol", text) for text in tell_molecular(case)]

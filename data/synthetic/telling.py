@@ -107,6 +107,8 @@ def line(case: Case, code: str, *, plain: bool = False) -> str:
     case.treatments.append(label)
     case.slots["rx"], case.slots["rx_c"] = text, capital(text)
     case.slots["line"] = tuple(case.say(line) for line in given.LINES[:3]) if case.chance(0.3) else case.say(case.rng.choice(given.LINES))
+    if "MSI-H" in (case.marker_label or "") and "pembrolizumab" in text and case.chance(0.5):
+        case.slots["line"] = case.say("[ given MSI-H status| for MSI-H disease| given the MSI-H result| because of MSI-H status]")
     return text
 
 
