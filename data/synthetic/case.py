@@ -74,7 +74,7 @@ def new_case(cancer: Cancer, rng: random.Random) -> Case:
         "age": age, "noun": noun, "S": subject, "s": "he" if male else "she",
         "who": _who(age, noun, male, rng), "has": ("with",) * 9 + ("who has", "known to have", "being treated for", "followed for", "carrying a diagnosis of", "with a diagnosis of", "under treatment for", "seen for", "having", "admitted with", "referred for", "currently treated for", "living with", "whose diagnosis is", "now with"), "side": rng.choice(("left", "right")), "limb": rng.choice(LIMBS), "cm": f"{rng.randint(8, 68) / 10}", "kg": str(rng.randint(4, 14)),
         "month": rng.choice(MONTHS), "year": str(rng.randint(2017, 2025)), "d": str(rng.choice((2, 3, 4, 4, 6, 6, 6, 8, 12))) if chance(0.6, rng) else rng.choice(("three", "four", "six", "two", "eight", "several")),
-        "n": str(rng.choice((3, 4, 5, 6, 6, 7, 8, 9, 10, 12, 12, 14, 18))), "wk": str(rng.choice((6, 8, 8, 8, 8, 9, 10, 12, 12))), "day": str(rng.randint(1, 28)), "low": f"0.{rng.randint(2, 9)}", "psa": str(rng.choice((12, 18, 34, 46, 78, 120, 160, 240))),
+        "dn": str(rng.choice((2, 3, 4, 6, 6, 8, 12))), "n": str(rng.choice((3, 4, 5, 6, 6, 7, 8, 9, 10, 12, 12, 14, 18))), "wk": str(rng.choice((6, 8, 8, 8, 8, 9, 10, 12, 12))), "day": str(rng.randint(1, 28)), "low": f"0.{rng.randint(2, 9)}", "psa": str(rng.choice((12, 18, 34, 46, 78, 120, 160, 240))),
         "vertebra": rng.choice(VERTEBRAE), "ecog": rng.choice(("0", "1", "1", "2")), "py": str(rng.choice((10, 15, 20, 30, 40, 45))), "hb": f"{rng.randint(80, 148) / 10}", "g12": rng.choice("12"), "age2": str(rng.randint(38, 82)), "relative": RELATIVES,
     }
     case.slots["n_c"] = str(case.slots["n"]).capitalize()
@@ -188,7 +188,7 @@ def set_targets(case: Case) -> None:
     first = rng.choice(targets) if targets and chance(0.75, rng) else rng.choice(general)
     second = rng.choice([target for target in targets + general if target != first])
     slots["t"], slots["t2"], slots["T"] = first, second, capital(first)
-    slots["t_b"] = first.removeprefix("the ").removeprefix("all ")
+    slots["t_b"], slots["t2_b"] = (text.removeprefix("the ").removeprefix("all ").removeprefix("both ").removeprefix("several ") for text in (first, second))
     elsewhere = [rng.choice(SITES[site].targets) for site in case.sites if site != "brain"]
     slots["o"] = elsewhere[0] if elsewhere else "extracranial disease"
     slots["O"] = capital(str(slots["o"]))
@@ -199,7 +199,7 @@ def set_targets(case: Case) -> None:
 
 def saw(case: Case) -> str:
     """A scan and when, up to what it showed."""
-    case.slots["saw"] = " ".join(case.pick(SAW).split())
+    case.slots["saw"] = " ".join(case.pick(SAW).split()).replace(" ,", ",")
     words = str(case.slots["saw"])
     case.slots["saw_s"] = words if words[:2].isupper() else words[:1].lower() + words[1:]
     return str(case.slots["saw"])

@@ -53,7 +53,7 @@ def _plain(weight: float, key: str, label: str, texts: tuple[str, ...], **more: 
 
 
 LUNG_SITES = (
-    (22, "brain+bone"),
+    (38, "brain+bone"),
     (20, "brain"),
     (6, "bone"),
     (3, "liver"),
@@ -395,7 +395,7 @@ CANCERS: tuple[Cancer, ...] = (
         first=(
             (52, "FOLFOX+bevacizumab"),
             (8, "FOLFIRI+bevacizumab"),
-            (11, "pembrolizumab"),
+            (20, "pembrolizumab"),
             (3, "FOLFOX"),
             (3, "mFOLFOX6+bevacizumab"),
             (2, "FOLFOXIRI+bevacizumab"),

@@ -21,7 +21,7 @@ METASTATIC: dict[str, tuple[tuple[float, str], ...]] = {
     "lung": ((80, "partial"), (3, "stable"), (4, "progression"), (8, "relapse"), (2, "mixed"), (1, "complete")),
     "breast": ((48, "partial"), (42, "stable"), (5, "progression"), (4, "complete"), (2, "mixed"), (2, "relapse")),
     "crc": ((46, "stable"), (27, "progression"), (18, "partial"), (5, "relapse"), (3, "complete"), (3, "mixed")),
-    "melanoma": ((28, "partial"), (20, "relapse"), (17, "mixed"), (21, "progression"), (9, "complete"), (8, "stable")),
+    "melanoma": ((30, "partial"), (14, "relapse"), (17, "mixed"), (21, "progression"), (9, "complete"), (8, "stable")),
     "prostate": ((30, "stable"), (22, "psa stable"), (18, "partial"), (8, "psa partial"), (14, "progression"), (10, "psa progression"), (2, "relapse"), (3, "mixed"), (3, "pending")),
     "ovary": ((40, "partial"), (26, "clinical"), (16, "complete"), (7, "stable"), (5, "ned"), (5, "progression"), (4, "relapse")),
     "pancreas": ((44, "progression"), (32, "stable"), (13, "partial"), (12, "relapse"), (2, "pending")),
@@ -70,7 +70,7 @@ def relapse(case: Case) -> str:
         first = case.say("[Initial|First|Early] [scans|imaging|restaging|CT] showed [a partial response|shrinkage of {t}|tumor shrinkage|a radiographic partial response]")
         return f"{first}, {_later(case)}"
     first = case.pick(said.PARTIAL)
-    return f"{first}. {case.say('[Subsequently|Later|However,|Unfortunately,|At {n} months,|After {n} months,] [{s} developed progression|there was progression|imaging showed progression|the disease progressed|{s} progressed][ in {t}| with new {t}|]')}"
+    return f"{first}. {case.say('[Subsequently|Later|However,|Unfortunately,|At {n} months,|After {n} months,] [{s} developed progression|there was progression|imaging showed progression|the disease progressed|{s} progressed][ in {t}| with new {t_b}|]')}"
 
 
 def tail(case: Case, outcome: str) -> str | None:

@@ -244,7 +244,9 @@ def _recurred(case: Case) -> str:
 def _operated(case: Case, default: str) -> tuple[str, Parts]:
     """Opening, operation, pathologic stage; the operation's label."""
     rng = case.rng
-    named, texts = rng.choice(case.cancer.surgery) if case.cancer.surgery else ("surgical resection", ("surgical resection",))
+    operations = case.cancer.surgery or (("surgical resection", ("surgical resection",)),)
+    # The first operation listed is the usual one.
+    named, texts = weighted([(2.0 * len(operations) if index == 0 else 1.0, row) for index, row in enumerate(operations)], rng)
     case.slots["op"] = case.pick(texts)
     case.slots["op_c"] = capital(str(case.slots["op"]))
     stage, tn = _melanoma_stage(case) if case.cancer.staging == "breslow" else _nodes(case, "p")
