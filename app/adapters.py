@@ -30,25 +30,34 @@ BY = "caseloop"
 
 
 def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
-    """The active adapter; on the first use the one that the settings name is registered and activated.
+    """The active adapter, after a look at the one that the settings name.
 
-    It is activated again when the settings name another base than the active adapter's: an adapter fits one base.
+    That one is registered when it is seen for the first time or when its files were replaced by others, and activated
+    where that is what a person asked for by naming it. Seen before, it changes nothing: what a person activated since
+    stays active.
 
     Raises:
         DeskError: none is active and the one that the settings name is not there.
     """
     with store.reading() as session:
-        active = active_adapter(session)
-    if active is not None and (settings.is_embedded or active.base == place_in_store(settings, settings.base)):
+        active, known = active_adapter(session), list_adapters(session)
+    try:
+        named = described_adapter(settings)
+    except DeskError:
+        if active is None:
+            raise
         return active
-    row = described_adapter(settings)
+    before = [row for row in known if (row.path, row.base) == (named.path, named.base)]
+    if active is not None and any(row.weights_sha256 == named.weights_sha256 for row in before):
+        return active
+    if any(row.name == named.name and row.weights_sha256 != named.weights_sha256 for row in known):
+        named = replace(named, name=f"{named.name}-{named.weights_sha256[:8]}")  # a new release, under the old name
+    was_replaced = active is not None and active.name in {row.name for row in before}
+    takes_over = active is None or was_replaced or not (before or settings.is_embedded)
+    reason = "its files were replaced" if was_replaced else "the adapter that the desk starts with"
     with store.transaction() as session:
-        named = {known.name: known for known in list_adapters(session)}
-        known = named.get(row.name)
-        if known is not None and known.weights_sha256 != row.weights_sha256:
-            row = _renamed(row)
-        row = register_adapter(session, row)
-        return activate(session, row.name, reason="the adapter that the desk starts with", by=BY)
+        row = register_adapter(session, named)
+        return activate(session, row.name, reason=reason, by=BY) if takes_over or active is None else active
 
 
 def described_adapter(settings: Settings) -> AdapterRow:
@@ -113,11 +122,6 @@ def _place(settings: Settings, kept: str, embedded: Path) -> str:
     if kept == EMBEDDED_NAME:
         return str(embedded)
     return kept if is_hub_id(kept) and not (settings.home / kept).is_dir() else str(settings.home / kept)
-
-
-def _renamed(row: AdapterRow) -> AdapterRow:
-    """The same under a name of its own: a new release brings new weights under the old name."""
-    return replace(row, name=f"{row.name}-{row.weights_sha256[:8]}")
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     quiet_environment()
     os.umask(0o077)  # whatever is written holds notes
     try:
-        code = app(list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False)
+        code = app(list(sys.argv[1:] if arguments is None else arguments), prog_name="caseloop", standalone_mode=False)
     except TyperException as error:
         return _refuse(error)
     except (KeyboardInterrupt, Abort):

@@ -22,6 +22,10 @@ class InputError(ValueError):
     """Something that the user gave and that cannot be used; the message says what to give instead."""
 
 
+class Interrupted(DeskError):  # noqa: N818 - it reads as what it says
+    """The user or the system stopped it; the message says how to go on."""
+
+
 def sentence_of(error: BaseException) -> str:
     """One sentence about an error: its own where it is ours, a safe one where it is a library's.
 
@@ -48,7 +52,7 @@ def sentence_of(error: BaseException) -> str:
 
 def exit_code_of(error: BaseException) -> int:
     """The exit code of a command that ended with this error."""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return INTERRUPTED
     is_known = type(error).__module__.startswith(_OURS) or isinstance(error, (OSError, MemoryError))
     return BAD_INPUT if is_known else FAULT

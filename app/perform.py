@@ -21,7 +21,7 @@ from types import FrameType
 from app.adapters import base_place, ensure_adapter, named_adapter, place_in_store, weights_place
 from app.children import start_child, stop_child
 from app.desk import Desk
-from app.failures import DeskError, InputError, sentence_of
+from app.failures import DeskError, InputError, Interrupted, sentence_of
 from app.publish import OLD_METRICS, Job, Outcome, conclude
 from app.settings import Settings, environment_for, is_hub_id
 from app.training import (
@@ -44,12 +44,9 @@ DISK_FULL = 3
 NO_ROOM_BYTES = 1 << 16
 GRACE_S = 20.0
 """What the trainer gets to save a checkpoint after it was told to stop."""
+STOPPED = "Training was stopped."
 
 _log = logging.getLogger(__name__)
-
-
-class Interrupted(DeskError):  # noqa: N818 - it reads as what it says
-    """The run was told to stop; it can be resumed."""
 
 
 def train_now(
@@ -77,8 +74,9 @@ def train_now(
                 _train(desk, job, lock, is_told, on_progress)
                 return conclude(desk, job)
         except Interrupted as error:
-            _record_end(desk, run.id, "interrupted", error)
-            raise
+            stopped = Interrupted(f"Training was stopped. Go on with: caseloop train --resume {run.id}")
+            _record_end(desk, run.id, "interrupted", stopped)
+            raise stopped from error
         except (ValueError, RuntimeError, OSError, MemoryError) as error:
             _record_end(desk, run.id, "failed", error)
             raise
@@ -202,7 +200,7 @@ def _run_trainer(
     try:
         while child.poll() is None:
             if is_told():
-                raise Interrupted("Training was stopped and can be resumed.")
+                raise Interrupted(STOPPED)
             progress = read_progress(directory)
             if progress is not None:
                 on_progress(progress)
@@ -211,7 +209,7 @@ def _run_trainer(
         code = stop_child(child, grace_s=GRACE_S)
     if code != 0:
         if is_told():
-            raise Interrupted("Training was stopped and can be resumed.")
+            raise Interrupted(STOPPED)
         raise _failure(directory, code)
 
 
@@ -226,7 +224,7 @@ def _failure(directory: Path, code: int) -> DeskError:
             f"Expected room for the files of the run in {directory}; the disk is full. Free some space and resume."
         )
     if code in (-signal.SIGTERM, 128 + signal.SIGTERM):
-        return Interrupted("Training was stopped from outside and can be resumed.")
+        return Interrupted(STOPPED)
     if code == -signal.SIGKILL:
         return DeskError(
             "Expected the trainer to end by itself; the system killed it, as a rule for lack of memory. "

@@ -128,9 +128,11 @@ class Prefill:
 
     def _waiting(self, limit: int) -> list[NoteText]:
         """Notes that the active adapter has not seen, those next for review first; loads that adapter if it is new."""
-        adapter = ensure_adapter(self._desk.settings, self._desk.store)
         with self._desk.store.reading() as session:
-            notes = notes_without(session, adapter.name, limit)
+            adapter = active_adapter(session)
+            notes = [] if adapter is None else notes_without(session, adapter.name, limit)
+        if adapter is None:  # it may have been put there since
+            adapter = ensure_adapter(self._desk.settings, self._desk.store)
         # The model is loaded even while nothing waits, so that the next note need not wait for it.
         if self._adapter is None or self._engine is None or adapter.name != self._adapter.name:
             self._load(adapter)

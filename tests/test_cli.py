@@ -1,0 +1,203 @@
+"""The command line: help, figures, exit codes, one sentence when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from app.settings import environment_for, is_hub_id, load_settings
+from tests.homes import TASK, Home, one_sentence, write_notes
+from tests.tiny import tiny_rows
+
+COMMANDS = (
+    ("serve",),
+    ("status",),
+    ("import",),
+    ("prefill",),
+    ("extract",),
+    ("export",),
+    ("train",),
+    ("evaluate",),
+    ("adapters", "list"),
+    ("adapters", "show"),
+    ("adapters", "activate"),
+    ("adapters", "rollback"),
+)
+
+
+REFUSED = {
+    ("nonsense",): "nonsense",
+    ("import",): "FILE",
+    ("import", "/nowhere.jsonl"): "/nowhere.jsonl",
+    ("train", "--epochs", "many"): "epochs",
+    ("train", "--epochs", "0"): "epochs above 0",
+    ("train", "--mode", "half"): "full or warm",
+    ("train", "--resume", "x"): "run-0003",
+    ("train", "--resume", "9"): "9",
+    ("train",): "labelled notes to train on",
+    ("export", "/nowhere/out.jsonl"): "no such folder",
+    ("export", "out.jsonl", "--format", "xml"): "jsonl, json, csv",
+    ("evaluate", "--data", "/nowhere.jsonl"): "/nowhere.jsonl",
+    ("extract", "/nowhere.txt"): "/nowhere.txt",
+    ("adapters", "show", "nobody"): "nobody",
+    ("adapters", "activate", "nobody"): "nobody",
+    ("adapters", "rollback"): "active before",
+    ("serve", "--host", "0.0.0.0"): "ssh -L",
+    ("serve", "--port", "99999"): "65535",
+}
+
+# Many command lines in one process: starting Python for each would be most of the time.
+MANY = """
+import contextlib, io, json, sys
+from app.cli import main
+for line in json.load(sys.stdin):
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = main(line)
+    print(json.dumps([code, out.getvalue(), errors.getvalue()]))
+"""
+
+
+def run_many(home: Home, lines: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, str, str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", MANY],
+        env=home.environ,
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(zip(lines, (tuple(json.loads(line)) for line in done.stdout.splitlines()), strict=True))
+
+
+def test_every_command_has_help_with_an_example(home):
+    answers = run_many(home, [(*command, "--help") for command in COMMANDS])
+    assert len(answers) == len(COMMANDS)
+    for (*command, _), (code, text, errors) in answers.items():
+        assert (code, errors) == (0, "")
+        assert f"caseloop {' '.join(command)}" in text.split("Example:")[1], command
+    assert not home.path.exists()
+
+
+def test_what_cannot_be_done_is_one_sentence_and_exit_code_two(home):
+    for command, (code, out, errors) in run_many(home, list(REFUSED)).items():
+        assert (code, out) == (2, ""), (command, errors)
+        (sentence,) = errors.strip().splitlines()
+        assert REFUSED[command] in sentence, command
+        assert "Traceback" not in sentence
+
+
+def test_help_names_every_command_and_loads_nothing_heavy(home):
+    program = "import sys; from app.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], env=home.environ, capture_output=True, text=True, check=True)
+    for command in COMMANDS:
+        assert command[0] in done.stdout
+    loaded = set(done.stderr.split())
+    assert not loaded & {"torch", "transformers", "gradio", "sqlalchemy", "fastapi", "pydantic", "numpy", "pandas"}
+
+
+def test_figures_come_as_json(tiny_home, tmp_path):
+    home = tiny_home
+    notes = write_notes(tmp_path / "notes.jsonl", [row.text for row in tiny_rows(5)])
+    assert home.json("import", str(notes)) == {
+        "n_added": 5,
+        "n_known": 0,
+        "n_originals": 0,
+        "n_refused": 0,
+        "kept": True,
+        "refusals": [],
+    }
+    assert home.json("prefill", "--limit", "3") == {"n_done": 3, "n_failed": 0, "adapter": "tiny-adapter"}
+    status = home.json("status")
+    assert status["counts"]["n_todo"] == 5
+    assert status["counts"]["n_prefilled"] == 3
+    assert status["n_waiting"] == 2
+    assert status["adapter"] == "tiny-adapter"
+    assert status["worker"]["state"] == "stopped"
+    assert status["last_run"] is None
+    assert status["sqlite"]["wal_safe"] in (True, False)
+    (adapter,) = home.json("adapters", "list")
+    assert (adapter["name"], adapter["active"], adapter["prompt_version"]) == ("tiny-adapter", True, 1)
+    assert home.json("export", str(tmp_path / "out.csv"))["n_records"] == 0
+    text = home.ok("status")
+    assert "5 incoming" in text
+    assert "tiny-adapter" in text
+
+
+def test_extract_prints_one_object_with_the_fields_in_order(tiny_home, tmp_path):
+    file = tmp_path / "note.txt"
+    file.write_text(tiny_rows(1)[0].text + "\n", encoding="utf-8")
+    plain = tiny_home.ok("extract", str(file))
+    assert tuple(json.loads(plain)) == TASK.keys
+    assert len(plain.splitlines()) == 1
+    assert not tiny_home.path.exists()
+    more = json.loads(tiny_home.ok("extract", "--json", given=file.read_text(encoding="utf-8")))
+    assert more["extraction"] == json.loads(plain)
+    assert more["adapter"] == "tiny-adapter"
+    assert set(more["confidence"]) == set(TASK.keys)
+    assert set(more) >= {"evidence", "latency_ms", "prompt_version"}
+
+
+def test_strict_refusal_is_exit_code_one_and_keeps_nothing(home, tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "Good."}\n{"text": \n', encoding="utf-8")
+    done = home.run("import", str(file), "--strict", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["kept"] is False
+    assert home.json("status")["counts"]["n_notes"] == 0
+    kept = home.run("import", str(file))
+    assert kept.returncode == 0
+    assert kept.stdout == "1 added, 0 already known, 1 refused.\n"
+    assert "line 2" in kept.stderr
+
+
+def test_a_traceback_comes_only_when_it_is_asked_for(home):
+    home.variables["CASELOOP_DEBUG"] = "1"
+    done = home.run("export", "/nowhere/out.jsonl")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    done = Home(tmp_path / "file" / "home").run("status")
+    assert done.returncode == 2
+    assert "CASELOOP_HOME" in one_sentence(done.stderr)
+
+
+def test_the_home_is_its_owners_only(home, tmp_path):
+    home.ok("import", str(write_notes(tmp_path / "a.jsonl", ["One."])))
+    places = [home.path, *home.path.rglob("*")]
+    assert len(places) > 4
+    assert [str(place) for place in places if place.stat().st_mode & 0o077] == []
+
+
+def test_a_reader_that_leaves_early_is_no_fault(home, tmp_path):
+    process = home.start("export", "-")
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_the_hub_is_asked_only_for_what_a_person_named(tmp_path):
+    quiet = environment_for(environ={"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"})
+    assert quiet["HF_HUB_OFFLINE"] == quiet["TRANSFORMERS_OFFLINE"] == "1"
+    assert quiet["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" not in quiet
+    named = environment_for("owner/model", environ=quiet)
+    assert "HF_HUB_OFFLINE" not in named
+    assert named["HF_HUB_DISABLE_TELEMETRY"] == "1"
+    assert environment_for("owner/model", environ={"HF_HUB_OFFLINE": "1"})["HF_HUB_OFFLINE"] == "1"
+    assert environment_for(str(tmp_path), environ=named)["HF_HUB_OFFLINE"] == "1"
+    assert is_hub_id("owner/model")
+    assert not is_hub_id("/owner/model")
+    assert not is_hub_id("owner/model/more")
+
+
+def test_base_and_adapter_are_chosen_together(home):
+    home.variables["CASELOOP_BASE"] = "/somewhere"
+    assert "CASELOOP_ADAPTER" in one_sentence(home.run("status").stderr)
+    settings = load_settings({"CASELOOP_HOME": "/h", "CASELOOP_BASE": "a/b", "CASELOOP_ADAPTER": "c/d"})
+    assert (settings.base, settings.adapter) == ("a/b", "c/d")

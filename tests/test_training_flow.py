@@ -1,0 +1,206 @@
+"""Training through the command line: snapshot, trainer, gate, activation, interruption, resumption."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from app.importing import import_files
+from app.training import read_progress, run_directory
+from data.notes import split_of
+from db.adapters import active_adapter
+from db.annotations import submit
+from db.notes import find_note
+from db.runs import evaluations, get_run
+from tests.homes import TASK, child_of, is_gone, one_sentence, wait_for
+from tests.tiny import tiny_rows, write_labelled
+
+LONG = ("--max-steps", "4000", "--mode", "warm")
+
+
+@pytest.fixture
+def learning_home(tiny_home, tmp_path):
+    """A home with labelled notes, enough of them held out."""
+    with tiny_home.desk() as desk:
+        file = write_labelled(tmp_path / "originals.jsonl", tiny_rows(80))
+        report = import_files(desk.store, desk.task, [file], original=True)
+        assert report.n_added == 80
+    return tiny_home
+
+
+def row(home, run_id=1):
+    with home.desk() as desk, desk.store.reading() as session:
+        return get_run(session, run_id)
+
+
+def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
+    home = learning_home
+    corrected = correct_a_note(home)
+    done = home.run("train", "--max-steps", "3", "--json")
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["adapter"] == "run-0001"
+    assert outcome["active"] is True
+    assert outcome["gate"]["new"] > outcome["gate"]["old"]
+
+    run = row(home)
+    assert (run.status, run.pid, run.adapter) == ("finished", None, "run-0001")
+    assert run.gate["passed"] is True
+    assert "It is active now." in run.gate["sentence"]
+    assert run.n_annotations == 1
+    assert set(run.metrics) >= {"old", "new"}
+    check_the_snapshot(home, run, corrected)
+
+    shown = home.json("adapters", "show", "run-0001")
+    assert shown["active"] is True
+    assert shown["parent"] == "tiny-adapter"
+    with home.desk() as desk, desk.store.reading() as session:
+        assert {entry.adapter for entry in evaluations(session)} == {"tiny-adapter", "run-0001"}
+        assert active_adapter(session).path == "adapters/run-0001"
+    assert sorted(path.name for path in (home.path / "adapters").iterdir()) == ["run-0001"]
+
+    again = home.run("train", "--max-steps", "3", "--seed", "0")
+    assert again.returncode == 1, again.stderr
+    assert "no better" in again.stdout
+    assert "run-0001 stays active." in again.stdout
+    assert [entry["name"] for entry in home.json("adapters", "list") if entry["active"]] == ["run-0001"]
+    assert home.ok("adapters", "rollback") == "tiny-adapter is active.\n"
+
+
+def correct_a_note(home):
+    """Submit an annotation for a note of the training side; its text."""
+    text = next(row for row in tiny_rows(80) if split_of(row.content_hash) == "train")
+    with home.desk() as desk, desk.store.transaction() as session:
+        note = find_note(session, text.content_hash)
+        labels = {**text.extraction, desk.task.keys[-1]: "liver"}
+        from data.task import Extraction
+
+        submit(
+            session,
+            note_id=note.id,
+            reviewer="ada",
+            status="submitted",
+            extraction=Extraction(desk.task, labels),
+            seen_revision=0,
+            token="token-1",
+        )
+        return text.text
+
+
+def check_the_snapshot(home, run, corrected):
+    """It holds the correction and not one note of the hold-out."""
+    directory = home.path / "runs" / "run-0001"
+    rows = [json.loads(line) for line in (directory / "snapshot.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == run.n_rows
+    assert all(split_of(entry["content_hash"]) == "train" for entry in rows)
+    (annotated,) = [entry for entry in rows if entry["source"] == "annotation"]
+    assert annotated["input"] == corrected
+    assert "liver" in annotated["output"].values()
+
+
+def begun(home):
+    """A training process whose trainer takes steps; its process and the trainer's."""
+    process = home.start("train", *LONG)
+    with home.desk() as desk:
+        directory = run_directory(desk.settings, 1)
+
+    def steps():
+        assert process.poll() is None, process.communicate()
+        progress = read_progress(directory)
+        return progress is not None and progress.step > 0
+
+    wait_for(steps, "the first step")
+    return process, child_of(process.pid, "-m trainer")
+
+
+def test_an_interrupted_run_is_resumed_with_what_it_began_with(learning_home, tmp_path):
+    home = learning_home
+    process, trainer = begun(home)
+    refused = home.run("train", "--max-steps", "1")
+    assert refused.returncode == 2
+    assert "found one under way" in one_sentence(refused.stderr)
+
+    process.send_signal(signal.SIGTERM)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert (out, errors) == ("", "Training was stopped. Go on with: caseloop train --resume 1\n")
+    assert is_gone(trainer.pid)
+    run = row(home)
+    assert (run.status, run.pid) == ("interrupted", None)
+    step = json.loads((home.path / "runs/run-0001/progress.json").read_text())["step"]
+    assert step > 0
+    assert list((home.path / "runs/run-0001/checkpoints").glob("checkpoint-*/COMPLETE"))
+
+    # What is labelled meanwhile belongs to the next run: this one goes on with its own snapshot.
+    with home.desk() as desk:
+        more = write_labelled(tmp_path / "more.jsonl", tiny_rows(5, start=700))
+        import_files(desk.store, desk.task, [more], original=True)
+    process = home.start("train", "--resume", "run-0001")
+    wait_for(lambda: row(home).status == "running", "the run to go on")
+
+    def further():
+        assert process.poll() is None, process.communicate()
+        progress = read_progress(home.path / "runs" / "run-0001")
+        return progress.state == "training" and progress.step > step
+
+    wait_for(further, "steps after the checkpoint")
+    assert row(home).snapshot_fingerprint == run.snapshot_fingerprint
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert row(home).status == "interrupted"
+
+
+def test_a_killed_run_takes_the_trainer_along_and_is_marked(learning_home):
+    home = learning_home
+    process, trainer = begun(home)
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: is_gone(trainer.pid), "the end of the trainer")
+    assert row(home).status == "running"
+    state = home.json("status")
+    assert state["last_run"]["status"] == "interrupted"
+    assert "caseloop train --resume 1" in state["last_run"]["message"]
+    assert [entry["name"] for entry in home.json("adapters", "list")] == ["tiny-adapter"]
+
+
+def test_a_killed_trainer_fails_its_run_with_a_sentence(learning_home):
+    home = learning_home
+    process, trainer = begun(home)
+    trainer.kill()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "the system killed it" in one_sentence(errors)
+    assert row(home).status == "failed"
+    assert row(home).message == errors.strip()
+
+
+def test_another_base_is_compared_on_the_same_holdout(learning_home, tmp_path):
+    from tests.tiny import tiny_base
+
+    home = learning_home
+    other = tiny_base(tmp_path / "other", seed=5)
+    warm = home.run("train", "--mode", "warm", "--base", str(other))
+    assert warm.returncode == 2
+    assert "warm mode" in one_sentence(warm.stderr)
+    done = home.run("train", "--max-steps", "1", "--base", str(other), "--activate-anyway", "a test", "--json")
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["gate"]["old"] is not None
+    assert outcome["metrics"]["old"]["n_notes"] == outcome["metrics"]["new"]["n_notes"]
+    shown = home.json("adapters", "show", outcome["adapter"])
+    assert (shown["base"], shown["active"]) == (str(other), True)
+    assert shown["activations"][0]["reason"] == "a test"
+
+
+def test_evaluate_agrees_with_itself_and_names_the_adapter(learning_home, tmp_path):
+    data = write_labelled(tmp_path / "gold.jsonl", tiny_rows(12, start=300))
+    figures = learning_home.json("evaluate", "--data", str(data), "--adapter", "tiny-adapter")
+    assert figures["n_notes"] == 12
+    assert figures["json_valid"] == 1.0
+    assert figures["adapter"] == "tiny-adapter"
+    assert set(figures["fields"]) == set(TASK.keys)
+    assert 0 <= figures["macro"]["normalised"] <= 1
+    table = learning_home.ok("evaluate", "--data", str(data), "--limit", "2")
+    assert "mean over fields" in table
