@@ -4,6 +4,12 @@ from __future__ import annotations
 
 # (template, what it tells): m = metastases, s = stage, g = gene. Each implies metastatic disease.
 METASTATIC: tuple[tuple[float, str, str], ...] = (
+    (1.8, "{who} {has} [metastatic|stage IV] {dx}, {g} [positive|mutated|mutant][, presenting with {mets}|, with {mets}| and {mets}]", "gm"),
+    (1.4, "{who} {has} {g} [positive |-mutant |-positive ]metastatic {dx}".replace("{g} [positive |-mutant |-positive ]", "{g}[ positive|-mutant|-positive] "), "g"),
+    (1.4, "{who} {has} {dx}, metastatic at [presentation|diagnosis], with {mets}", "m"),
+    (1.4, "{who} {has} metastatic {dx}. [Biopsy of a {mass} confirmed the diagnosis|The primary is a {mass}|CT showed a {mass} and {mets}]".replace(" and {mets}", ""), ""),
+    (1.2, "{who} [presented with|presents with] a {mass} and {mets}; biopsy [confirmed|showed|was consistent with] {dx}", "m"),
+    (1.2, "{who} [was found to have|found to have] {mets} on [staging|workup|imaging] of {dx}", "m"),
     (4, "{who} {has} [newly diagnosed |recently diagnosed |]{dx} [presented|presenting] with {symptom}. [Staging|Imaging|Workup|Staging scans|Baseline staging] [revealed|showed|demonstrated|found] {mets}[ suspicious for metastases| consistent with stage IV disease|, consistent with metastatic disease|]", "ms"),
     (2, "{who} {has} metastatic {dx} [diagnosed last year|diagnosed {n} months ago|first seen {n} months ago|originally diagnosed in {year}|initially diagnosed in {year}]", ""),
     (2, "{who} {has} [metastatic|stage IV] {dx} found to [harbor|carry] {gene}", "g"),

@@ -36,6 +36,9 @@ def metastatic(case: Case) -> Parts:
         tell_sites(case)
     else:
         set_targets(case)
+    biopsied = case.record["cancer_type"] == "breast cancer (invasive ductal carcinoma)" and case.chance(0.3)
+    if biopsied:
+        case.slots["dx"] = case.say(BREAST_PLAIN)
     parts: Parts = [("open", open_note(case, opening.METASTATIC))]
     if "s" not in case.told and case.chance(0.012):
         parts.append(("stage", case.pick(opening.NOT_STAGED)))
@@ -43,7 +46,10 @@ def metastatic(case: Case) -> Parts:
         case.told.add("s")
     tell_disease(case, parts)
     if case.cancer.key == "breast":
-        parts += [("mol", text) for text in tell_receptors(case)]
+        receptors = tell_receptors(case)
+        if biopsied:
+            receptors[0] = case.say(BREAST_BIOPSY)
+        parts += [("mol", text) for text in receptors]
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
     parts += tell_lines(case, case.cancer.key)
@@ -83,6 +89,10 @@ def _nodes(case: Case, prefix: str) -> tuple[str, str]:
     return stage, shown
 
 
+BREAST_PLAIN = "[{side} breast cancer|breast cancer|breast carcinoma|{side}-sided breast cancer|{side} breast carcinoma]"
+BREAST_BIOPSY = "[Core biopsy|Core biopsy|Biopsy|Core needle biopsy|Pathology|Core biopsy of the {side} breast|Ultrasound-guided biopsy|Core biopsies][:| showed|:| revealed|:| demonstrated|:| confirmed] [high-grade |grade 2 ||||]invasive ductal carcinoma[, |, |; |, grade 2, |, grade 3, |. Tumor was |. ]{r}"
+
+
 def neoadjuvant(case: Case) -> Parts:
     """Locally advanced breast cancer, systemic therapy, then surgery."""
     rng = case.rng
@@ -96,7 +106,7 @@ def neoadjuvant(case: Case) -> Parts:
     ductal = case.record["cancer_type"] == "breast cancer (invasive ductal carcinoma)"
     biopsy = ductal and case.chance(0.42)
     if biopsy:
-        case.slots["dx"] = case.say("[{side} breast cancer|breast cancer|breast carcinoma|{side}-sided breast cancer|{side} breast carcinoma]")
+        case.slots["dx"] = case.say(BREAST_PLAIN)
     parts: Parts = [("open", open_note(case, opening.NEO_OPEN))]
     case.record["stage"] = stage
     if not case.told & {"s", "t"}:
@@ -106,7 +116,13 @@ def neoadjuvant(case: Case) -> Parts:
             parts.append(("stage", case.pick(opening.STAGED)))
     receptors = tell_receptors(case)
     if biopsy:
-        receptors[0] = case.say("[Core biopsy|Core biopsy|Biopsy|Core needle biopsy|Pathology|Core biopsy of the breast|Ultrasound-guided biopsy][:| showed|:| revealed|:| demonstrated|:] invasive ductal carcinoma[, |, |; |, grade 2, |, grade 3, ]{r}")
+        receptors[0] = case.say(BREAST_BIOPSY)
+        if case.chance(0.2):
+            # A mass first; the biopsy names it.
+            case.told.clear()
+            parts = [("open", case.say("{who} [{has}|presenting with|found to have|referred for] a {mass}[ on mammogram| on screening| and palpable axillary nodes|]"))]
+            parts.append(("stage", case.pick(opening.STAGED)))
+            case.record["stage"] = stage
     elif ductal and case.chance(0.12):
         # The histology first, as on a pathology report.
         parts[0] = ("open", case.say("[Core biopsy of {side} breast mass|{side_c} breast core biopsy|Core biopsy of the {side} breast|Breast core needle biopsy]: invasive ductal carcinoma, {r}".replace("{side_c}", capital(str(case.slots["side"])))))
@@ -209,8 +225,8 @@ def adjuvant(case: Case) -> Parts:
     case.treatments += [named, f"adjuvant {label}"]
     nodes = _told_nodes(case, parts)
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
-    if case.cancer.key == "melanoma" and case.chance(0.4):
-        parts.append(("resp", _recurred(case)))
+    if case.chance({"melanoma": 0.4, "crc": 0.07, "bladder": 0.25}.get(case.cancer.key, 0.05)):
+        parts += _recurred(case)
     else:
         parts.append(("resp", outcomes.tell(case, weighted(((90, "ned"), (4, "stable"), (2, "pending"), (3, "complete")), rng))))
         if case.chance(0.15):
@@ -231,14 +247,19 @@ def _told_nodes(case: Case, parts: Parts) -> str | None:
     return None
 
 
-def _recurred(case: Case) -> str:
-    """Distant metastases after adjuvant therapy."""
-    site = case.rng.choice(("lung", "lung", "brain", "liver", "bone", "subcutaneous soft tissue"))
+def _recurred(case: Case) -> Parts:
+    """Distant metastases after adjuvant therapy, at times treated."""
+    site = case.rng.choice({"crc": ("liver", "liver", "lung", "peritoneum"), "melanoma": ("lung", "lung", "brain", "liver", "bone", "subcutaneous soft tissue")}.get(case.cancer.key, ("lung", "liver", "bone")))
     case.sites = [site]
     tell_sites(case)
     case.record["metastasis_site"] = site
     case.record["response"] = "progression"
-    return case.say("[After|At] {n} months [PET/CT|surveillance CT|imaging|surveillance imaging] [showed|revealed|demonstrated] {mets}[ consistent with progression|, consistent with progression| consistent with metastatic progression| confirming disease progression]")
+    found = case.say("[After|At] {n} months [PET/CT|surveillance CT|imaging|surveillance imaging|follow-up CT] [showed|revealed|demonstrated|shows] {mets}[ consistent with progression|, consistent with progression| consistent with metastatic progression| confirming disease progression|, i.e. metastatic recurrence| consistent with recurrent metastatic disease]")
+    if case.chance(0.6):
+        return [("resp", found)]
+    line(case, weighted(case.cancer.second if case.chance(0.5) else case.cancer.first, case.rng))
+    outcome = outcomes.draw(case, case.cancer.key)
+    return [("resp", found), *((("tail", text)) for _, text in finish(case, case.pick(given.SWITCH), "stable" if outcome == "relapse" else outcome))]
 
 
 def _operated(case: Case, default: str) -> tuple[str, Parts]:

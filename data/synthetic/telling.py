@@ -115,6 +115,9 @@ def line(case: Case, code: str, *, plain: bool = False) -> str:
 def start(case: Case) -> str:
     """The sentence that a regimen begins with."""
     chemo = any(word in str(case.slots["rx"]) for word in ("FOL", "platin", "taxel", "gemcitabine", "CAPOX", "pemetrexed", "etoposide", "rubicin", "CHOP"))
+    if "given MSI-H" in str(case.slots["line"]) and case.chance(0.5):
+        case.slots["line"] = ""
+        return case.say("[Given MSI-H status|Given the MSI-H result|Because of MSI-H status], {s} [was started on|received|started] {rx}")
     return case.pick(given.CYCLES if chemo and case.chance(0.22) else given.START)
 
 
