@@ -41,8 +41,7 @@ SECURITY_HEADERS = {
 # deep links, MCP, proxying, monitoring, run history ...) does not exist here.
 _GRADIO = re.compile(
     re.escape(MOUNT)
-    + r"(/?|/config/?|/theme\.css|/(assets|static|svelte)/[^?]*|/gradio_api/(run/[a-z_]+/?|info|app_id|login_check"
-    r"|queue/(join|data|status)|heartbeat/[A-Za-z0-9]+|startup-events|static/[^?]*|theme\.css))"
+    + r"(/?|/config/?|/theme\.css|/(assets|static|svelte)/.*|/gradio_api/(run/[a-z_]+/?|info|app_id|login_check))"
 )
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _FORWARDED = re.compile(rb"x-forwarded-.*|forwarded|x-gradio-server|x-direct-url")
@@ -137,8 +136,8 @@ class _Answer:
             headers["cache-control"] = "no-store"
 
     async def _send_page(self, start: Message) -> None:
-        page = _SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', _PREVIEW.sub(b"", bytes(self._body)))
-        page = page.replace(b"</head>", self._head + b"</head>", 1)
+        page = _PREVIEW.sub(b"", bytes(self._body)).replace(b"</head>", self._head + b"</head>", 1)
+        page = _SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', page)
         MutableHeaders(raw=start["headers"])["content-length"] = str(len(page))
         await self._send(start)
         await self._send({"type": "http.response.body", "body": page})

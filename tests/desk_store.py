@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from data.notes import make_note
+from data.notes import content_hash, make_note
 from data.suggestion import Span, Suggestion
 from data.task import Extraction, load_task
 from db.adapters import AdapterRow, activate, register_adapter
-from db.notes import add_notes
+from db.notes import add_notes, counts, find_note
 from db.session import Store, open_store
 from db.suggestions import add_suggestion
 
@@ -97,8 +97,25 @@ def make_store(home: Path, notes: Sequence[tuple[str, Mapping[str, str | None] |
         )
         register_adapter(session, row)
         activate(session, ADAPTER, reason="for the tests", by="tests")
-        texts = [make_note(TASK, text, external_id=f"case-{number}") for number, (text, _) in enumerate(notes, 1)]
-        for note_id, (text, values) in zip(add_notes(session, texts).note_ids, notes, strict=True):
-            if values is not None:
-                add_suggestion(session, note_id, suggestion(text, values))
+    put_notes(store, notes)
     return store
+
+
+def put_notes(store: Store, notes: Sequence[tuple[str, Mapping[str, str | None] | None]]) -> list[int]:
+    """Add notes behind those that are there, as `case-<number>`; texts that are there already get a number at the end.
+
+    Returns:
+        Their numbers, in order and without a gap.
+    """
+    put = []
+    for text, values in notes:
+        with store.transaction() as session:
+            number = counts(session).n_notes + 1
+            known = find_note(session, content_hash(text)) is not None
+            note = make_note(TASK, f"{text} ({number})" if known else text, external_id=f"case-{number}")
+            (note_id,) = add_notes(session, [note]).note_ids
+            assert note_id == number
+            if values is not None:
+                add_suggestion(session, note_id, suggestion(note.text, values))
+        put.append(note_id)
+    return put

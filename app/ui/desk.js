@@ -18,6 +18,7 @@
   let visibleMs = 0, visibleSince = null;
   let attempt = null;        // token of a decision that was not answered: repeating the same one is harmless
   let draftTimer = 0, draftOnItsWay = null;
+  let done = '';             // what became of the note before
   let wanted = '', fillUntouched = false, navigating = false;
   const touched = new Set();
 
@@ -175,7 +176,13 @@
 
   function restore() {
     const typedBefore = kept();
-    if (!typedBefore) { say(record.draft_at ? 'saved' : 'none', record.draft_at ? `draft saved ${clock(record.draft_at)}` : ''); return; }
+    if (!typedBefore) {
+      const drafted = record.draft_at ? `draft saved ${clock(record.draft_at)}` : '';
+      if (record.draft_is_old) say('hint', 'This note was decided after your draft; your draft is in the form.');
+      else say(done || drafted ? 'saved' : 'none', done || drafted);
+      done = '';
+      return;
+    }
     for (const key of keys()) {
       if (!(key in typedBefore.values)) continue;
       if ((typedBefore.values[key] ?? null) !== (record.fields[key].value ?? null)) touched.add(key);
@@ -257,7 +264,8 @@
       forget(of.note);
       away(false);
       visited.push(of.note);
-      say('saved', `saved ${clock(answer.at)}`);
+      done = `${document.querySelector('#note-head h2')?.textContent ?? 'the note'} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}`;
+      say('saved', done);
       open(answer.next);
       return;
     }
@@ -283,10 +291,11 @@
     const table = document.createElement('table');
     const head = table.createTHead().insertRow();
     for (const title of ['', 'yours', answer.theirs.who]) head.append(line('th', title));
+    const rows = table.createTBody();
     for (const key of keys()) {
       const mine = valueOf(key), theirs = answer.theirs.values[key] ?? null;
       if (mine === theirs) continue;
-      const row = table.insertRow();
+      const row = rows.insertRow();
       row.append(line('th', record.fields[key].title), line('td', mine ?? 'none'), line('td', theirs ?? 'none'));
     }
     const mine = line('button', 'Keep mine', 'plain'), theirs = line('button', 'Take theirs', 'plain');
@@ -294,7 +303,7 @@
     theirs.onclick = () => discard();
     const buttons = document.createElement('p');
     buttons.append(mine, theirs);
-    panel.append(line('strong', answer.detail), ...(table.tBodies.length ? [table] : [line('p', 'Both versions hold the same values.')]), buttons);
+    panel.append(line('strong', answer.detail), ...(rows.rows.length ? [table] : [line('p', 'Both versions hold the same values.')]), buttons);
   }
 
   function banner(text) {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -51,11 +53,19 @@ def build_desk(desk: Desk) -> Any:
         review.select(lambda: gr.Timer(active=False), None, [timer], **QUICK)
         fill, inputs, outputs = train_screen
         timer.tick(fill, inputs, outputs, **QUICK)
-    demo.queue(max_size=100, default_concurrency_limit=8)
+    demo.app_id = _fingerprint(desk)
     # A page load is a session: few are kept, and files that Gradio made are removed within the hour.
     demo.state_session_capacity = 500
     demo.delete_cache = (3600, 3600)
     return demo
+
+
+def _fingerprint(desk: Desk) -> int:
+    """The same for the same screens: a page whose server was restarted goes on instead of being built anew."""
+    digest = hashlib.sha256(gr.__version__.encode() + desk.task.model_dump_json().encode())
+    for file in sorted(Path(__file__).parent.glob("*.*")):
+        digest.update(file.read_bytes())
+    return int.from_bytes(digest.digest()[:6])
 
 
 def _fill_on_opening(timer: gr.Timer, tab: gr.Tab, screen: Screen, *, ticking: bool) -> None:

@@ -70,10 +70,8 @@ def build_queue(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     def first(*chosen: str) -> list[Any]:
         return show(desk, 0, *chosen)
 
-    for part in (text, reviewer):
-        part.input(first, filters, outputs, **FOLLOWING)
-    for choice in (chosen_state, origin, order):
-        choice.change(first, filters, outputs, **FOLLOWING)
+    for part in filters:
+        part.change(first, filters, outputs, **FOLLOWING)
     refresh.click(listed, [page, *filters], outputs, **QUICK)
     back.click(lambda number, *chosen: show(desk, int(number) - 1, *chosen), [page, *filters], outputs, **QUICK)
     on.click(lambda number, *chosen: show(desk, int(number) + 1, *chosen), [page, *filters], outputs, **QUICK)
