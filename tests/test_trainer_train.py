@@ -147,7 +147,8 @@ def test_killed_run_resumes_bit_by_bit(files, tmp_path: Path):
     (checkpoints / "checkpoint-999").mkdir()  # what a crash in the middle of saving leaves
     resumed = run(files, killed, config, name="x", parent_adapter=None, holdout=None)
     never_stopped = run(files, whole, config, name="x", parent_adapter=None, holdout=None)
-    assert n_before < resumed.n_steps == never_stopped.n_steps
+    assert 2 <= n_before < resumed.n_steps == never_stopped.n_steps
+    assert [line["step"] for line in lines(RunDir(killed).log)].count(1) == 1, "it went on, not from the start"
     assert losses(killed) == losses(whole)
     assert sha256_of(resumed.adapter / WEIGHTS) == sha256_of(never_stopped.adapter / WEIGHTS)
 
@@ -276,6 +277,7 @@ def test_published_adapter_is_whole_or_absent(tmp_path: Path, monkeypatch):
         (source / name).write_bytes(b"{}")
 
     def fail(*_):
+        assert not (tmp_path / "target").exists(), "nothing may stand there until everything is written"
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
