@@ -63,9 +63,10 @@ def test_notes_are_distinct_and_of_a_note_s_length() -> None:
     texts = [example.text for example in notes()]
     assert len(set(texts)) == N
     lengths = sorted(map(len, texts))
-    assert lengths[0] > 120
-    assert lengths[-1] < 1100
-    assert 330 < sum(lengths) / N < 460
+    assert lengths[0] > 90
+    assert 1500 < lengths[-1] < 3000
+    assert 0.03 < sum(length > 800 for length in lengths) / N < 0.09
+    assert 360 < sum(lengths) / N < 480
 
 
 def test_no_template_is_left_unfilled() -> None:

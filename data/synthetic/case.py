@@ -197,6 +197,11 @@ def set_targets(case: Case) -> None:
     slots["when_c"] = (f"{wk}-week", f"At {wk} weeks", f"After {d} cycles,", f"At {n} months", f"After {n} months,", "Recent", "First", f"After {d} cycles", "Interval", "Follow-up")
 
 
+def sites_told(case: Case, text: str) -> bool:
+    """Whether each organ is named among what was measured."""
+    return all(any(target.removeprefix("the ") in text for target in SITES[site].targets) for site in case.sites)
+
+
 def saw(case: Case) -> str:
     """A scan and when, up to what it showed."""
     case.slots["saw"] = " ".join(case.pick(SAW).split()).replace(" ,", ",")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from data.synthetic.case import Case, capital, new_case
 from data.synthetic.grammar import chance, weighted
+from data.synthetic.layout import long_note, telegram
 from data.synthetic.lexicon_cancers import CANCERS
 from data.synthetic.noise import blur
 from data.synthetic.phrases_molecular import DISTRACTORS
@@ -19,6 +20,7 @@ ORDERS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (6, ("open", "stage", "mets", "tx", "resp", "tail", "mol", "extra")), (4, ("open", "mol", "tx", "resp", "tail", "mets", "stage", "extra")), (4, ("open", "mets", "mol", "tx", "resp", "tail", "stage", "extra")), (3, ("open", "tx", "resp", "tail", "mets", "stage", "mol", "extra")), (2, ("open", "stage", "tx", "resp", "tail", "mol", "mets", "extra")), (2, ("mol", "open", "stage", "mets", "tx", "resp", "tail", "extra")),
 )
 HEADINGS = {"open": ("Dx", "Diagnosis", "Oncologic history", "Background"), "stage": ("Stage", "Staging"), "mets": ("Sites", "Imaging", "Extent"), "mol": ("Molecular", "Pathology/biomarkers", "Markers"), "tx": ("Treatment", "Tx", "Therapy"), "resp": ("Response", "Status", "Course"), "tail": ("Plan", "Further course"), "extra": ("Other", "Notes")}
+SHAPES = ((89, "prose"), (2.5, "columns"), (5.5, "long"), (3, "telegram"))
 TARGETS = [(cancer.weight, cancer) for cancer in CANCERS]
 
 
@@ -44,7 +46,12 @@ def write_note(rng: random.Random) -> Example:
     ranked = sorted(enumerate(parts), key=lambda row: (order.index(row[1][0]), row[0]))
     sentences = [(kind, capital(" ".join(text.split()).strip(" ,;"))) for _, (kind, text) in ranked if text.strip()]
     _distract(case, sentences)
-    text = _columns(sentences, rng) if chance(0.025, rng) else _prose(case, sentences)
+    shape = weighted(SHAPES, rng)
+    text = _columns(sentences, rng) if shape == "columns" else _prose(case, sentences)
+    if shape == "long":
+        text = long_note(case, text)
+    elif shape == "telegram":
+        text = telegram(text, rng)
     return Example(blur(text, case, rng), {key: case.record.get(key) for key in FIELDS})
 
 

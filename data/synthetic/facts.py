@@ -91,6 +91,8 @@ def brca_fact(first_share: float, rng: random.Random) -> Fact:
     if kind == "named":
         variant = rng.choice(named)
         label, text = f"{gene} {variant}", f"[{gene} {variant}|a {gene} {variant} mutation|a pathogenic {gene} variant ({gene} {variant})|a deleterious {gene} {variant} variant|the {gene} {variant} founder mutation]"
+    elif kind == "germline" and chance(0.2, rng):
+        label, text = f"{gene} (germline)", f"{gene} germline positivity"
     elif kind == "shortened":
         word = rng.choice(("frameshift", "truncating", "nonsense"))
         label = f"{gene} frameshift" if word == "frameshift" else f"{gene} {word} mutation"

@@ -354,7 +354,7 @@ CANCERS: tuple[Cancer, ...] = (
             (2, "rectal adenocarcinoma", ("rectal adenocarcinoma", "adenocarcinoma of the rectum")),
         ),
         ages=(38, 82),
-        settings=((34, "metastatic"), (13, "adjuvant"), (1.5, "surgery")),
+        settings=((34, "metastatic"), (13, "adjuvant"), (3, "surgery")),
         symptoms=(
             "right upper quadrant pain",
             "progressive abdominal distension",
@@ -433,6 +433,10 @@ CANCERS: tuple[Cancer, ...] = (
                 ("sigmoid colectomy", "an emergency sigmoid colectomy", "laparoscopic sigmoid colectomy"),
             ),
             ("low anterior resection", ("low anterior resection", "a low anterior resection")),
+            ("colectomy", ("colectomy", "a colectomy")),
+            ("partial colectomy", ("partial colectomy", "a partial colectomy")),
+            ("anterior resection", ("anterior resection", "an anterior resection")),
+            ("hemicolectomy", ("hemicolectomy",)),
         ),
         sites=(
             (50, "liver"),

@@ -35,6 +35,11 @@ METASTATIC: dict[str, tuple[tuple[float, str], ...]] = {
 BRAIN = {"progression": said.BRAIN_PROGRESSION, "mixed": said.BRAIN_MIXED}
 
 
+def lost(first: str) -> str | None:
+    """What the record calls a response that was lost: only a partial response is named with its loss."""
+    return LABELS["relapse" if "partial" in first else "progression"]
+
+
 def _later(case: Case) -> str:
     return case.pick(said.BRAIN_LATER if "brain" in case.sites and case.chance(0.5) else said.THEN_PROGRESSION)
 
@@ -68,8 +73,10 @@ def relapse(case: Case) -> str:
         return f"{first}, {_later(case)}"
     if kind < 0.8:
         first = case.say("[Initial|First|Early] [scans|imaging|restaging|CT] showed [a partial response|shrinkage of {t}|tumor shrinkage|a radiographic partial response]")
+        case.record["response"] = lost(first)
         return f"{first}, {_later(case)}"
     first = case.pick(said.PARTIAL)
+    case.record["response"] = lost(first)
     return f"{first}. {case.say('[Subsequently|Later|However,|Unfortunately,|At {n} months,|After {n} months,] [{s} developed progression|there was progression|imaging showed progression|the disease progressed|{s} progressed][ in {t}| with new {t_b}|]')}"
 
 
@@ -77,8 +84,9 @@ def tail(case: Case, outcome: str) -> str | None:
     """The outcome as the end of a treatment sentence, where that can be; sets the record."""
     set_targets(case)
     if outcome == "relapse":
-        case.record["response"] = LABELS["relapse"]
-        return f"{case.pick(said.FIRST_RESPONSE)} {_later(case)}"
+        first = case.pick(said.FIRST_RESPONSE)
+        case.record["response"] = lost(first)
+        return f"{first} {_later(case)}"
     if outcome not in TAILS:
         return None
     case.record["response"] = LABELS[outcome]

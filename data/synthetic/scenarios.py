@@ -8,7 +8,7 @@ from data.synthetic import outcomes
 from data.synthetic import phrases_molecular as molecular
 from data.synthetic import phrases_opening as opening
 from data.synthetic import phrases_treatment as given
-from data.synthetic.case import Case, capital, regimen, set_targets, tell_sites
+from data.synthetic.case import Case, capital, regimen, set_targets, sites_told, tell_sites
 from data.synthetic.grammar import weighted
 from data.synthetic.prostate import crpc, prostate_metastatic, prostatectomy, radiotherapy, surveillance
 from data.synthetic.telling import (
@@ -40,10 +40,13 @@ def metastatic(case: Case) -> Parts:
     if biopsied:
         case.slots["dx"] = case.say(BREAST_PLAIN)
     parts: Parts = [("open", open_note(case, opening.METASTATIC))]
-    if "s" not in case.told and case.chance(0.012):
+    if "s" not in case.told and case.chance(0.032):
         parts.append(("stage", case.pick(opening.NOT_STAGED)))
         case.record["stage"] = None
         case.told.add("s")
+    late = "m" not in case.told and bool(case.sites) and case.chance(0.14)
+    if late:
+        case.told.add("m")
     tell_disease(case, parts)
     if case.cancer.key == "breast":
         receptors = tell_receptors(case)
@@ -53,6 +56,8 @@ def metastatic(case: Case) -> Parts:
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
     parts += tell_lines(case, case.cancer.key)
+    if late and not sites_told(case, " ".join(text for _, text in parts)):
+        parts.append(("mets", case.pick(opening.METS)))
     if case.sites and case.chance(0.05):
         absent = case.rng.choice(list(molecular.NEGATIVE_SITE_OF))
         if absent not in case.sites and case.cancer.key != absent:
@@ -213,7 +218,8 @@ def adjuvant(case: Case) -> Parts:
     rng = case.rng
     case.sites = []
     set_targets(case)
-    named, parts = _operated(case, "III")
+    unnamed = case.chance({"crc": 0.22, "melanoma": 0.35}.get(case.cancer.key, 0.1))
+    named, parts = _resected(case) if unnamed else _operated(case, "III")
     code = weighted(case.cancer.adjuvant or case.cancer.first, rng)
     label, text = regimen(case, code)
     case.slots["rx"], case.slots["line"] = text, ""
@@ -224,11 +230,14 @@ def adjuvant(case: Case) -> Parts:
         parts.append(("tx", case.pick(given.ADJUVANT)))
     case.treatments += [named, f"adjuvant {label}"]
     nodes = _told_nodes(case, parts)
+    if unnamed:
+        case.treatments.remove(named)
+        case.treatments[0] = f"adjuvant {label}" if case.cancer.key != "melanoma" else label
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
     if case.chance({"melanoma": 0.4, "crc": 0.07, "bladder": 0.25}.get(case.cancer.key, 0.05)):
         parts += _recurred(case)
     else:
-        parts.append(("resp", outcomes.tell(case, weighted(((90, "ned"), (4, "stable"), (2, "pending"), (3, "complete")), rng))))
+        parts.append(("resp", outcomes.tell(case, weighted(((86, "ned"), (5, "stable"), (5, "pending"), (3, "complete")), rng))))
         if case.chance(0.15):
             parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
     if not case.record.get("metastasis_site"):
@@ -296,6 +305,25 @@ def _operated(case: Case, default: str) -> tuple[str, Parts]:
     return named, parts
 
 
+RESECTED = (
+    (3, "{who} {has} resected [stage {stage} |]{dx}", "s?"), (2, "{who} {has} {dx}, [pathologic |]stage {stage}[ ({tn})|] after resection", "s"), (2, "{who} {has} stage {stage} {dx} [resected|that was resected] [{n} months ago|in {month} {year}|last year]", "s"), (1.5, "{who} after [complete resection|resection] of {dx}, [pathologic |]stage {stage}", "s"), (1.5, "[Resected|Completely resected] {dx}, stage {stage}[ ({tn})|]", "s"), (1.5, "{who} {has} {dx}, pathologic stage {stage}[ ({tn})|]", "s"), (1.5, "{who} {has} stage {stage} {dx}[ ({tn})|]", "s"),
+)
+
+
+def _resected(case: Case) -> tuple[str, Parts]:
+    """A resected tumour whose operation the note does not name."""
+    stage, tn = _melanoma_stage(case) if case.cancer.staging == "breslow" else _nodes(case, "p")
+    if case.cancer.key == "crc" and case.chance(0.7) and not stage.startswith("III"):
+        stage, tn = "III", case.rng.choice(("pT3N1", "T3N1", "pT3 N1", "pT4aN1", "T3N1M0", "pT3N2"))
+    stage_words(case, stage, tn)
+    text = case.say(weighted([(w, text) for w, text, _ in RESECTED], case.rng))
+    parts: Parts = [("open", text)]
+    case.record["stage"] = stage
+    if f"stage {stage}" not in text.lower().replace(stage.lower(), stage):
+        parts.append(("stage", case.pick(opening.PATH_STAGED)))
+    return "operation", parts
+
+
 def _melanoma_stage(case: Case) -> tuple[str, str]:
     setting = str(case.slots.get("setting"))
     if setting == "surgery":
@@ -331,7 +359,7 @@ def _breast_adjuvant(case: Case) -> Parts:
         parts += [("tx", sentence)] if sentence else []
         parts.append(("tx", case.say(f"[{{S}} received|{{S}} completed|This was followed by|{{S}} was treated with|Adjuvant therapy included|{{S}} went on to|Adjuvant treatment:] {steps}")))
     case.treatments += [named, *labels]
-    parts.append(("resp", outcomes.tell(case, weighted(((88, "ned"), (6, "complete"), (3, "pending")), rng))))
+    parts.append(("resp", outcomes.tell(case, weighted(((84, "ned"), (6, "complete"), (7, "pending")), rng))))
     if case.chance(0.15):
         parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
     case.record["metastasis_site"] = None
@@ -360,6 +388,9 @@ def _breast_steps(case: Case) -> tuple[str, list[str]]:
     return (", ".join(texts[:-1]) + case.say("[ and| and then|, then|, and|, followed by] ") if len(texts) > 1 else "") + texts[-1], labels
 
 
+NO_FURTHER = "[Adjuvant [chemotherapy|therapy|treatment] was [discussed and declined|not recommended|not given|considered but not given|deferred]|{S} [declined|opted against|elected surveillance without] adjuvant [chemotherapy|therapy]|No [adjuvant|systemic] therapy was [given|recommended|indicated]|The team [elected|recommended] surveillance [alone|without adjuvant therapy]|No adjuvant [chemotherapy|radiation|systemic therapy] [was |]planned]"
+
+
 def surgery(case: Case) -> Parts:
     """An operation alone."""
     case.sites = []
@@ -369,14 +400,20 @@ def surgery(case: Case) -> Parts:
     if case.cancer.key == "melanoma":
         if case.chance(0.4):
             parts.insert(1, ("mol", case.say("Breslow [depth |thickness |]{low} mm[, no ulceration| without ulceration|, nonulcerated|]")))
-        if case.chance(0.25):
-            parts.append(("tx", case.say("[Sentinel lymph node biopsy was performed and negative|{S} also had a sentinel lymph node biopsy|Sentinel lymph node biopsy was negative|Sentinel nodes were negative|A negative sentinel node biopsy was reported]")))
-            case.treatments += [named, "sentinel lymph node biopsy"]
-            named = ""
+        if case.chance(0.4):
+            # Done beside the excision it is listed; told by its result it is not.
+            if case.chance(0.4) and "o" not in case.told:
+                parts.append(("tx", case.say("[{S} also had a sentinel lymph node biopsy|Sentinel lymph node biopsy was performed at the same time|{S} underwent sentinel lymph node biopsy as well]")))
+                case.treatments += [named, "sentinel lymph node biopsy"]
+                named = ""
+            else:
+                parts.append(("stage", case.say("[Sentinel lymph node biopsy was negative|Sentinel node negative|Sentinel nodes were negative|The sentinel node was negative|A negative sentinel node biopsy was reported|Sentinel lymph node biopsy negative|Sentinel node biopsy was not performed]")))
     if named:
         case.treatments.append(named)
+    if case.chance(0.35):
+        parts.append(("tail", case.say(NO_FURTHER)))
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
-    parts.append(("resp", outcomes.tell(case, weighted(((70, "ned"), (24, "operated"), (2, "pending")), case.rng))))
+    parts.append(("resp", outcomes.tell(case, weighted(((70, "ned"), (24, "operated"), (5, "pending")), case.rng))))
     case.record["metastasis_site"] = None
     return parts
 

@@ -66,10 +66,10 @@ def tell_molecular(case: Case) -> list[str]:
     if germline:
         slots["g"], slots["g_c"] = germline[0], capital(germline[0])
         sentences.insert(rng.randint(0, len(sentences)), case.pick(molecular.GERMLINE_ONLY))
-    if not case.genes and case.chance(0.62):
+    if not case.genes and case.chance(0.74):
         alone = molecular.NEGATIVE_ALONE.get(case.cancer.key)
-        sentences.insert(rng.randint(0, len(sentences)), case.pick(alone) if alone and case.chance(0.5) else case.pick(molecular.NO_GENE))
-    if not case.markers and case.chance(0.5):
+        sentences.insert(rng.randint(0, len(sentences)), case.pick(alone) if alone and case.chance(0.6) else case.pick(molecular.NO_GENE))
+    if not case.markers and case.chance(0.62):
         none = {"crc": molecular.NO_MARKER_CRC, "glioblastoma": molecular.NO_MARKER_GBM}.get(case.cancer.key, molecular.NO_MARKER)
         if case.cancer.key not in ("prostate", "ovary", "pancreas") or case.chance(0.25):
             sentences.append(case.pick(none))
@@ -154,9 +154,10 @@ def _two(case: Case, begun: str, second: str, outcome: str) -> Parts:
     line(case, second)
     if outcome == "relapse":
         # Told in the first line: the second has no outcome of its own.
-        case.record["response"] = outcomes.LABELS["relapse"]
         if not responded:
-            begun = begun.removesuffix(interim).rstrip() + f" {case.pick(said.FIRST_RESPONSE)} {case.pick(said.THEN_PROGRESSION)}"
+            first = case.pick(said.FIRST_RESPONSE)
+            begun = begun.removesuffix(interim).rstrip() + f" {first} {case.pick(said.THEN_PROGRESSION)}"
+        case.record["response"] = outcomes.lost(begun)
         joint = case.chance(0.5)
         ending = case.pick(given.SWITCH_JOIN if joint else given.SWITCH)
         return [("tx", glued(begun, ending))] if joint else [("tx", begun), ("tx", ending)]
