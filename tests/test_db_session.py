@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +18,11 @@ from db import migrations, tables
 from db.files import sqlite
 from db.notes import add_notes, counts
 from db.reviewers import ensure_reviewer, find_reviewer, list_reviewers
-from db.session import Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from db.session import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
 from tests.stores import add, note
+
+needs_log = pytest.mark.skipif(not WAL_SAFE, reason="this SQLite works without a write-ahead log")
+ROOT = Path(migrations.__file__).parents[2]
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def test_files_are_their_owners_only(store: Store, path: Path) -> None:
         add(session, 1)
     assert mode(path.parent) == 0o700
     files = [file for file in path.parent.iterdir() if file.is_file()]
-    assert {file.name for file in files} >= {"store.db", "store.db-wal"}
+    assert {file.name for file in files} >= {"store.db", *(["store.db-wal"] if store.wal_safe else [])}
     assert {mode(file) for file in files} == {0o600}
 
 
@@ -89,6 +95,7 @@ def test_reading_cannot_write(store: Store) -> None:
         ensure_reviewer(session, "ada")
 
 
+@needs_log
 def test_reading_does_not_wait_and_sees_one_state(store: Store) -> None:
     with store.reading() as session:
         assert counts(session).n_notes == 0
@@ -226,6 +233,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         open_store(path)
 
 
+@needs_log
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="locks can be listed on Linux only")
 def test_opening_again_keeps_the_locks_of_the_first(store: Store, path: Path) -> None:
     def locks() -> list[str]:
@@ -269,6 +277,33 @@ def test_it_opens_from_any_directory(path: Path, tmp_path: Path, monkeypatch: py
     with open_store(Path("relative #1?.db")) as store, store.transaction() as session:
         ensure_reviewer(session)
     assert (elsewhere / "relative #1?.db").stat().st_size > 0
+
+
+SYSTEM_SQLITE = """
+import json, sys
+sys.modules["pysqlite3"] = None
+from pathlib import Path
+from db.notes import counts
+from db.session import open_store
+from tests.stores import add
+for path in sys.argv[1:]:
+    with open_store(Path(path)) as store:
+        with store.transaction() as session:
+            add(session, 2)
+        with store.reading() as session:
+            print(json.dumps([store.wal_safe, store.journal_mode, counts(session).n_notes, store.problems()]))
+"""
+
+
+def test_an_older_sqlite_does_without_the_log_but_keeps_one_in_use(store: Store, path: Path) -> None:
+    with store.transaction() as session:
+        add(session, 1)
+    store.close()
+    line = [sys.executable, "-c", SYSTEM_SQLITE, str(path.with_name("new.db")), str(path)]
+    ended = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+    fresh, known = (json.loads(line) for line in ended.stdout.splitlines())
+    assert fresh == [fresh[0], "wal" if fresh[0] else "delete", 2, []]
+    assert known == [fresh[0], store.journal_mode, 2, []]
 
 
 def test_many_open_a_new_store_at_once(path: Path) -> None:

@@ -70,7 +70,7 @@ class Desk(RuleBasedStateMachine):
         expected = self.expected[number]
         typed = expected.typed.get(who)
         stands = expected.decided[-1][2] if expected.decided else None
-        proposed = "label" if expected.labelled else (expected.suggested or [None])[-1]
+        proposed = "label" if expected.labelled else (expected.suggested[-1] if expected.suggested else None)
         shown = review.values[FIRST] if review.values else None
         assert shown == (typed or stands or proposed), "a person's value comes before a machine's"
 
