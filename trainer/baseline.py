@@ -8,10 +8,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from data.scoring import Score, score
-from data.snapshot import Row
 from numpy.typing import NDArray
 
+from data.scoring import Score, score
+from data.snapshot import Row
 from data.task import Task
 
 N_FEATURES = 8192
@@ -31,8 +31,10 @@ def _features(texts: Iterable[str]) -> NDArray[np.float32]:
 
 
 def _unit(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
-    scaled = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)
-    return scaled.astype(np.float32)
+    scaled: NDArray[np.float32] = (matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-9)).astype(
+        np.float32
+    )
+    return scaled
 
 
 def nearest(labelled: Sequence[Row], notes: Sequence[Row]) -> list[int]:

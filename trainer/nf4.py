@@ -26,6 +26,10 @@ def prepare_quantised(model: Any, dtype: torch.dtype) -> None:
         layer.support_avx512bf16_for_cpu = False
         layer.compute_dtype = dtype
         layer.compute_type_is_set = True
+    # A checkpoint that is stored quantised loads embeddings and norms in the dtype of the file, whatever was asked for.
+    for parameter in model.parameters():
+        if parameter.is_floating_point() and not hasattr(parameter, "quant_state"):
+            parameter.data = parameter.data.to(dtype)
 
 
 def count_parameters(model: Any) -> int:

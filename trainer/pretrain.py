@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
 from data.prompt import BEGIN_OF_TEXT, END_OF_TURN
 from trainer.corpus import IGNORED, Corpus, as_pretrained, build_corpus, build_tokenizer
@@ -37,7 +38,7 @@ class PretrainConfig:
     """How the embedded model is made; every number ends in its model card."""
 
     seed: int = 1
-    n_notes: int = 600_000
+    n_notes: int = 400_000
     n_tokenizer_notes: int = 30_000
     vocab_size: int = 4096
     layers: int = 10
@@ -46,25 +47,25 @@ class PretrainConfig:
     kv_heads: int = 2
     mlp: int = 1024
     max_positions: int = 8192
-    epochs: float = 2.0
+    epochs: float = 1.5
     batch_tokens: int = 65_536
     learning_rate: float = 2e-3
     warmup: float = 0.02
     weight_decay: float = 0.1
-    prompt_weight: float = 0.2
+    prompt_weight: float = 0.1
     n_validation: int = 2_000
     n_adapter_notes: int = 4_000
     adapter_epochs: int = 2
 
 
-def build_base(config: PretrainConfig, vocab_size: int, special: dict[str, int]) -> Any:
+def build_base(config: PretrainConfig, tokenizer: Tokenizer) -> Any:
     """A randomly initialised LlamaForCausalLM of the configured size, embeddings tied, in fp32."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(config.seed)
     return LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=vocab_size,
+            vocab_size=tokenizer.get_vocab_size(),
             hidden_size=config.width,
             intermediate_size=config.mlp,
             num_hidden_layers=config.layers,
@@ -73,7 +74,8 @@ def build_base(config: PretrainConfig, vocab_size: int, special: dict[str, int])
             max_position_embeddings=config.max_positions,
             tie_word_embeddings=True,
             attention_dropout=0.0,
-            **special,
+            bos_token_id=tokenizer.token_to_id(BEGIN_OF_TEXT),
+            eos_token_id=tokenizer.token_to_id(END_OF_TURN),
         )
     )
 
@@ -89,10 +91,12 @@ def learning_rate_at(step: int, n_steps: int, config: PretrainConfig) -> float:
 def weighted_loss(model: Any, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
     """Mean cross-entropy over the labelled tokens, each with its weight; batch tensors are (notes, tokens)."""
     inputs, labels, weights = batch
-    logits = model(input_ids=inputs, use_cache=False).logits[:, :-1]
+    hidden = model.model(input_ids=inputs, use_cache=False).last_hidden_state[:, :-1]
     labels, weights = labels[:, 1:], weights[:, 1:]
+    # The head runs on the tokens that count, not on all: the logits are the largest tensor of the step.
     keep = (labels != IGNORED) & (weights > 0)
-    losses = torch.nn.functional.cross_entropy(logits[keep].float(), labels[keep], reduction="none")
+    logits = model.lm_head(hidden[keep])
+    losses = torch.nn.functional.cross_entropy(logits.float(), labels[keep], reduction="none")
     return (losses * weights[keep]).sum() / weights[keep].sum()
 
 
@@ -175,11 +179,7 @@ def pretrain(config: PretrainConfig, out: Path, work: Path) -> dict[str, Any]:
     validation = build_corpus(tokenizer_file, config.seed + 200, config.n_validation, n_processes)
     corpus_seconds = round(time.monotonic() - began, 1)
     print(f"{corpus.n_notes} notes, {len(corpus.tokens)} tokens in {corpus_seconds} s", file=sys.stderr, flush=True)
-    special = {
-        "bos_token_id": tokenizer.token_to_id(BEGIN_OF_TEXT),
-        "eos_token_id": tokenizer.token_to_id(END_OF_TURN),
-    }
-    model = build_base(config, tokenizer.get_vocab_size(), special).to(device)
+    model = build_base(config, tokenizer).to(device)
     figures = train_base(model, corpus, validation, config, device)
     model.eval()
     dense = work / "dense"
@@ -199,9 +199,8 @@ def pretrain(config: PretrainConfig, out: Path, work: Path) -> dict[str, Any]:
 
 def train_adapter(config: PretrainConfig, out: Path, work: Path) -> dict[str, Any]:
     """The embedded adapter: the project's own trainer on the quantised base and generated rows it has not seen."""
-    from data.notes import content_hash
+    from data.notes import content_hash, split_of
     from data.snapshot import Row, write_snapshot
-
     from data.synthetic import generate_one
     from data.task import DEFAULT_TASK, Extraction, load_task
     from trainer.config import TrainConfig
@@ -212,16 +211,18 @@ def train_adapter(config: PretrainConfig, out: Path, work: Path) -> dict[str, An
     for index in range(config.n_adapter_notes):
         example = generate_one(config.seed + 300, index)
         hashed = content_hash(example.text)
-        rows.append(Row(example.text, Extraction(task, example.output), "original", hashed))
-    snapshot = write_snapshot(task, rows, work / "snapshot.jsonl", all_splits=True)
+        if split_of(hashed) == "train":
+            rows.append(Row(example.text, Extraction(task, example.output), "original", hashed))
+    snapshot = write_snapshot(task, rows, work / "snapshot.jsonl")
     result = train(
         work / "run",
-        base=str(out / "base"),
+        base=out / "base",
         parent_adapter=None,
         snapshot=snapshot.path,
         holdout=None,
         config=TrainConfig(epochs=config.adapter_epochs, seed=config.seed),
         name="embedded",
+        task=task,
     )
     shutil.rmtree(out / "adapter", ignore_errors=True)
     shutil.copytree(result.adapter, out / "adapter")
@@ -241,6 +242,7 @@ def write_card(out: Path, config: PretrainConfig, base: dict[str, Any], adapter:
     figures |= {
         "adapter_rows": adapter["n_rows"],
         "adapter_steps": adapter["n_steps"],
+        "adapter_loss": "not logged" if adapter["loss"] is None else f"{adapter['loss']:.4f}",
         "final_loss": base["curve"][-1]["loss"],
         "curve": curve,
         "megabytes": size / 1e6,
@@ -253,7 +255,6 @@ def _score_samples(out: Path, n: int, seed: int) -> str:
     """Score of the finished model on generated notes that neither base nor adapter saw, as a table."""
     from data.notes import content_hash
     from data.snapshot import Row
-
     from data.synthetic import generate_one
     from data.task import DEFAULT_TASK, Extraction, load_task
     from trainer.engine import Engine
