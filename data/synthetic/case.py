@@ -125,8 +125,12 @@ def _draw_genes(case: Case) -> None:
         case.genes = [gene_fact(label, rng)]
     if case.genes and cancer.partners and chance(0.09 if cancer.key != "lung" else 0.13, rng):
         second = rng.choice(cancer.partners)
-        if second.split()[0] != label.split()[0] or second.startswith("EGFR"):
-            case.genes.append(gene_fact(second, rng))
+        # A second change of EGFR is found beside a first one only; of any other gene never.
+        if (second.split()[0] == label.split()[0]) == second.startswith("EGFR"):
+            fact = gene_fact(second, rng)
+            if second == "EGFR T790M" and chance(0.6, rng):
+                fact = Fact(second, rng.choice(("T790M", "acquired T790M", "T790M resistance mutation", "the T790M resistance mutation", "an acquired T790M mutation", "T790M on re-biopsy")))
+            case.genes.append(fact)
     if case.genes and chance(0.015, rng):
         case.genes.append(gene_fact("*", rng))
     names = list(dict.fromkeys(gene.label for gene in case.genes))

@@ -44,7 +44,7 @@ def write_note(rng: random.Random) -> Example:
     case.record["treatment"] = "; ".join(dict.fromkeys(case.treatments)) or None
     order = weighted(ORDERS, rng)
     ranked = sorted(enumerate(parts), key=lambda row: (order.index(row[1][0]), row[0]))
-    sentences = [(kind, capital(" ".join(text.split()).strip(" ,;"))) for _, (kind, text) in ranked if text.strip()]
+    sentences = [(kind, capital(_tidy(text))) for _, (kind, text) in ranked if text.strip()]
     _distract(case, sentences)
     shape = weighted(SHAPES, rng)
     text = _columns(sentences, rng) if shape == "columns" else _prose(case, sentences)
@@ -53,6 +53,11 @@ def write_note(rng: random.Random) -> Example:
     elif shape == "telegram":
         text = telegram(text, rng)
     return Example(blur(text, case, rng), {key: case.record.get(key) for key in FIELDS})
+
+
+def _tidy(text: str) -> str:
+    text = " ".join(text.split()).strip(" ,;").replace(" ,", ",").replace(" .", ".").replace(" ;", ";")
+    return text.replace("adjuvant the combination of ", "adjuvant combination of ").replace("first-line the ", "first-line ")
 
 
 def _distract(case: Case, sentences: list[tuple[str, str]]) -> None:

@@ -485,7 +485,7 @@ def cytoreduction(case: Case) -> Parts:
     elif stage.startswith("IV"):
         case.sites = rng.choice((["peritoneum", "liver"], ["liver", "peritoneum"], ["peritoneum", "lung"], ["liver"], ["pleura", "peritoneum"]))
     else:
-        case.sites = ["peritoneum"] if case.chance(0.86) else []
+        case.sites = ["peritoneum"] if case.chance(0.9) else []
     if case.sites:
         tell_sites(case)
     else:
@@ -564,7 +564,7 @@ def glioma(case: Case) -> Parts:
         case.treatments.append("adjuvant temozolomide")
     outcome = outcomes.draw(case, "glioma")
     parts += finish(case, sentence, outcome)
-    if outcome == "progression" and case.chance(0.25):
+    if outcome.endswith("progression") and case.chance(0.25):
         line(case, weighted(case.cancer.second, rng))
         parts.append(("tail", case.pick(given.SWITCH)))
     case.record["metastasis_site"] = None

@@ -82,6 +82,8 @@ def _negatives(case: Case) -> str:
         return ""
     negative = case.pick(options)
     label = case.record["gene_mutation"] or ""
+    if "RAS" in label and "RAS" in negative:
+        return ""
     if any(word in label for word in ("KRAS", "NRAS", "ALK", "ROS1", "RET", "BRAF", "MET", "T790M", "KIT", "exon 20", "ESR1", "HER2") if word in negative):
         return ""
     return case.say("[, | and |; ]") + negative
@@ -188,9 +190,10 @@ def finish(case: Case, sentence: str, outcome: str) -> Parts:
     """A treatment sentence with its outcome, in it or after it; sets the record."""
     ending = outcomes.tail(case, outcome) if case.chance(0.38) else None
     if ending:
-        return [("tx", f"{sentence}{case.say('[,| |;]') if ending.startswith('and ') else case.say('[,|,| ]')}".rstrip() + f" {ending}")]
+        return [("tx", f"{sentence}{case.say('[,| ]') if ending.startswith('and ') else case.say('[,|,| ]')}".rstrip() + f" {ending}")]
     if case.chance(0.10) and outcome in ("partial", "stable", "progression"):
-        return [("tx", f"{sentence}; {outcomes.tell(case, outcome)}")]
+        told = outcomes.tell(case, outcome)
+        return [("tx", f"{sentence}; {told if told[1:2].isupper() else told[:1].lower() + told[1:]}")]
     return [("tx", sentence), ("resp", outcomes.tell(case, outcome))]
 
 
@@ -238,7 +241,11 @@ def tell_disease(case: Case, parts: Parts) -> None:
         if case.sites[:2] == ["brain", "bone"] and len(case.sites) == 2 and case.chance(0.4):
             parts.append(("mets", case.pick(opening.BRAIN_BONE)))
         else:
-            parts.append(("mets", case.pick(opening.METS)))
+            text = case.pick(opening.METS)
+            if case.cancer.key == "lung" and "lung" not in case.sites and case.chance(0.2):
+                # Nodules beside a lung primary are not counted as spread.
+                text = case.say("[Staging|Baseline|Initial] [PET/CT|CT|imaging|scans] [showed|revealed|demonstrated] [multiple bilateral pulmonary nodules|bilateral pulmonary nodules|multiple pulmonary nodules|a {mass}|a {mass} with pulmonary nodules] and {mets}[ consistent with metastasis| consistent with stage IV disease|]")
+            parts.append(("mets", text))
     if "s" not in case.told and case.chance(0.3):
         parts.append(("stage", case.pick(opening.STAGE4)))
 
@@ -250,7 +257,7 @@ MAINTENANCE_OWN = ("{S} was [then |subsequently |]transitioned to {m}", "{m_c} w
 def maintenance(case: Case, begun: str, outcome: str, drug: str = "olaparib") -> Parts:
     """Maintenance after chemotherapy; the label repeats the note's word order."""
     label, _ = regimen(case, drug, plain=True)
-    phrase = case.say(f"[maintenance {label}|maintenance {label}|{label} maintenance|maintenance therapy with {label}]")
+    phrase = case.say(f"[maintenance {label}|maintenance {label}|{label} maintenance|{label} maintenance|{label} maintenance|maintenance therapy with {label}]")
     name = f"{label} maintenance" if phrase == f"{label} maintenance" else f"maintenance {label}"
     if case.cancer.key == "pancreas" and case.treatments[-1].endswith("FOLFIRINOX"):
         case.treatments[-1] = f"{case.treatments[-1]} followed by {name}"
