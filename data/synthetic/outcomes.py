@@ -9,7 +9,7 @@ from data.synthetic.grammar import weighted
 LABELS: dict[str, str | None] = {
     "partial": "partial response", "stable": "stable disease", "progression": "progression", "complete": "complete response", "clinical": "complete clinical response", "ned": "no evidence of disease", "operated": "no evidence of disease",
     "pcr": "pathologic complete response", "residual": "partial response", "mixed": "mixed response", "relapse": "initial partial response then progression", "biochemical": "biochemical recurrence", "undetectable": "no evidence of disease (undetectable PSA)",
-    "ovary clear": "complete clinical response", "glioma progression": "progression", "undetectable imaging": "no evidence of disease", "psa stable": "stable disease", "psa progression": "progression", "psa partial": "partial response", "pending": None,
+    "ovary clear": "complete response", "glioma progression": "progression", "undetectable imaging": "no evidence of disease", "psa stable": "stable disease", "psa progression": "progression", "psa partial": "partial response", "pending": None,
 }
 SENTENCES: dict[str, tuple[str, ...]] = {
     "ovary clear": said.OVARY_CLEAR, "glioma progression": said.GLIOMA_PROGRESSION,
@@ -24,7 +24,7 @@ METASTATIC: dict[str, tuple[tuple[float, str], ...]] = {
     "crc": ((46, "stable"), (27, "progression"), (18, "partial"), (5, "relapse"), (3, "complete"), (3, "mixed")),
     "melanoma": ((30, "partial"), (14, "relapse"), (17, "mixed"), (21, "progression"), (9, "complete"), (8, "stable")),
     "prostate": ((30, "stable"), (22, "psa stable"), (18, "partial"), (8, "psa partial"), (14, "progression"), (10, "psa progression"), (2, "relapse"), (3, "mixed"), (3, "pending")),
-    "ovary": ((40, "partial"), (26, "clinical"), (16, "complete"), (7, "stable"), (14, "ovary clear"), (5, "progression"), (4, "relapse")),
+    "ovary": ((40, "partial"), (20, "clinical"), (14, "complete"), (7, "stable"), (14, "ovary clear"), (5, "progression"), (4, "relapse")),
     "pancreas": ((44, "progression"), (32, "stable"), (13, "partial"), (12, "relapse"), (2, "pending")),
     "locally advanced": ((56, "stable"), (20, "progression"), (12, "partial"), (5, "pending"), (3, "relapse")),
     "other": ((30, "partial"), (28, "stable"), (22, "progression"), (8, "complete"), (5, "mixed"), (5, "relapse"), (2, "pending")),

@@ -275,6 +275,11 @@ def _operated(case: Case, default: str) -> tuple[str, Parts]:
     """Opening, operation, pathologic stage; the operation's label."""
     rng = case.rng
     operations = case.cancer.surgery or (("surgical resection", ("surgical resection",)),)
+    side = str(case.slots["dx"])
+    if any(word in side for word in ("sigmoid", "left", "rectal", "rectum")):
+        operations = tuple(row for row in operations if not row[0].startswith("right")) or operations
+    elif any(word in side for word in ("ascending", "cecal", "right-sided")):
+        operations = tuple(row for row in operations if row[0].startswith("right") or row[0] in ("colectomy", "hemicolectomy")) or operations
     # The first operation listed is the usual one.
     named, texts = weighted([(2.0 * len(operations) if index == 0 else 1.0, row) for index, row in enumerate(operations)], rng)
     case.slots["op"] = case.pick(texts)
