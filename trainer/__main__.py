@@ -186,6 +186,7 @@ def _hub_allowed(options: argparse.Namespace) -> bool:
 def _quiet_environment(options: argparse.Namespace) -> None:
     """No telemetry; and no network unless a hub name was given. Before the libraries are imported."""
     quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
+    quiet["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that spin while they wait starve the desk on a small machine
     if not _hub_allowed(options):
         quiet |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     for name, value in quiet.items():

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
+
+import torch
 
 from data.evidence import find_evidence
 from data.prompt import PromptError, load_prompt
@@ -20,7 +24,22 @@ __all__ = ["Engine", "EngineError", "NoteTooLong"]
 MAX_VALUE_TOKENS = 80
 
 
-class NoteTooLong(EngineError):  # noqa: N818 - it reads as what it says
+@contextmanager
+def _threads(n_rows: int) -> Iterator[None]:
+    """Few CPU threads while a batch is decoded, and as many as before afterwards.
+
+    A decoding step is short. On cores that other processes use too, threads wait for each other at each of its
+    hundreds of products: with two threads on two busy cores a note takes five times as long as with one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, 1 if n_rows <= 2 else max(1, (os.cpu_count() or 2) // 2)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class NoteTooLong(EngineError):  # noqa: N818 - named for what happened
     """A note that does not fit the model's context with its answer."""
 
 
@@ -87,7 +106,8 @@ class Engine:
                 outcomes[number] = error
         for batch in self._batches(prompts):
             began = time.perf_counter()
-            cursors = self._decoder.decode([prompts[number] for number in batch])
+            with _threads(len(batch)):
+                cursors = self._decoder.decode([prompts[number] for number in batch])
             latency_ms = round((time.perf_counter() - began) * 1000 / len(batch))
             for number, cursor in zip(batch, cursors, strict=True):
                 outcomes[number] = self._suggestion(texts[number], cursor, latency_ms)
