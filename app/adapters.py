@@ -47,7 +47,7 @@ def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
         if active is None:
             raise
         return active
-    before = [row for row in known if (row.path, row.base) == (named.path, named.base)]
+    before = [row for row in known if row.path == named.path]
     if active is not None and any(row.weights_sha256 == named.weights_sha256 for row in before):
         return active
     if any(row.name == named.name and row.weights_sha256 != named.weights_sha256 for row in known):
@@ -101,8 +101,18 @@ def named_adapter(session: Session, name: str) -> AdapterRow:
 
 
 def base_place(settings: Settings, adapter: AdapterRow) -> str:
-    """Directory or hub id of the base that an adapter belongs to."""
-    return _place(settings, adapter.base, EMBEDDED / "base")
+    """Directory or hub id of the base that an adapter belongs to.
+
+    Of the adapter that the settings name it is the base that they name with it, which may have been moved since.
+    """
+    if adapter.path == place_in_store(settings, settings.adapter):
+        return settings.base
+    return find_base(settings, adapter.base)
+
+
+def find_base(settings: Settings, kept: str) -> str:
+    """Directory or hub id of a base that the store keeps as `place_in_store` gave it."""
+    return _place(settings, kept, EMBEDDED / "base")
 
 
 def weights_place(settings: Settings, adapter: AdapterRow) -> str:

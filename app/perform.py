@@ -14,11 +14,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from app.adapters import base_place, ensure_adapter, named_adapter, place_in_store, weights_place
+from app.adapters import base_place, ensure_adapter, find_base, named_adapter, place_in_store, weights_place
 from app.children import start_child, stop_child
 from app.desk import Desk
 from app.failures import DeskError, InputError, Interrupted, sentence_of
@@ -109,11 +108,14 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     if "parent" in run.config and run.snapshot_fingerprint and (directory / "holdout.jsonl").is_file():
         with desk.store.reading() as session:
             parent = named_adapter(session, run.config["parent"])
-        return Job(run.id, directory, options, parent, run.config["base_place"], run.config["holdout"])
+        kept = run.config
+        return Job(run.id, directory, options, parent, kept["base_place"], kept["same_base"], kept["holdout"])
     active = ensure_adapter(desk.settings, desk.store)
-    base = active.base if options.base is None else place_in_store(desk.settings, options.base)
+    its_base = base_place(desk.settings, active)
+    base = place_in_store(desk.settings, options.base or its_base)
+    same_base = base == place_in_store(desk.settings, its_base)
     snapshot, holdout = _write_rows(desk, directory)
-    kept = {"parent": active.name, "base_place": base, "holdout": holdout.fingerprint}
+    kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
     with desk.store.transaction() as session:
         update_run(
             session,
@@ -125,7 +127,7 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
             n_annotations=snapshot.n_annotations,
             n_holdout=holdout.n_rows,
         )
-    return Job(run.id, directory, options, active, base, holdout.fingerprint)
+    return Job(run.id, directory, options, active, base, same_base, holdout.fingerprint)
 
 
 def _write_rows(desk: Desk, directory: Path) -> tuple[Snapshot, Snapshot]:
@@ -174,7 +176,7 @@ def _arguments(settings: Settings, job: Job) -> list[str]:
         draft = config.with_suffix(".part")
         draft.write_text(json.dumps(job.options.trainer_settings()), encoding="utf-8")
         draft.replace(config)
-    base = base_place(settings, replace(job.parent, base=job.base))
+    base = find_base(settings, job.base)
     arguments = ["train", str(job.directory), "--name", job.name, "--base", base, "--config", str(config)]
     return arguments + (["--parent", weights_place(settings, job.parent)] if job.same_base else [])
 

@@ -53,24 +53,26 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a run needs to know once its files are written."""
+    """Everything that a run needs to know once its files are written.
+
+    Attributes:
+        parent: the adapter that was active when the run began: the one to beat.
+        base: the base to train on, as the store keeps its place.
+        same_base: whether it is the parent's.
+    """
 
     run_id: int
     directory: Path
     options: TrainOptions
     parent: AdapterRow
     base: str
+    same_base: bool
     holdout_fingerprint: str
 
     @property
     def name(self) -> str:
         """Of the adapter that the run makes."""
         return run_name(self.run_id)
-
-    @property
-    def same_base(self) -> bool:
-        """Whether the new adapter is trained on the active one's base."""
-        return self.base == self.parent.base
 
 
 def conclude(desk: Desk, job: Job) -> Outcome:

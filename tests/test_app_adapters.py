@@ -124,6 +124,15 @@ def test_places_survive_a_move_of_home_and_program(tmp_path):
     assert base_place(chosen, AdapterRow("x", "p", EMBEDDED_NAME, None, 1, "")) == str(EMBEDDED / "base")
 
 
+def test_a_base_that_was_moved_is_found_by_the_settings(store, tmp_path):
+    put_adapter(tmp_path / "adapter")
+    ensure_adapter(settings(tmp_path), store)
+    moved = settings(tmp_path, base="moved")
+    row = ensure_adapter(moved, store)
+    assert row.name == "mine"
+    assert base_place(moved, row) == str(tmp_path / "moved")
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones(store, tmp_path):
     put_adapter(tmp_path / "adapter")
     ensure_adapter(settings(tmp_path), store)

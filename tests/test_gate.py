@@ -181,7 +181,7 @@ def test_the_gate_decides_unless_a_person_does(desk, options, figure, takes_over
         adapters(session, "old", "run-0001")
         activate(session, "old", reason="test", by="test")
         parent = active_adapter(session)
-        job = Job(1, run_directory(desk.settings, 1), options, parent, parent.base, "")
+        job = Job(1, run_directory(desk.settings, 1), options, parent, parent.base, True, "")
         decision = gate(score(0.5), score(figure))
         is_active, sentence = _activate(session, job, decision, "ada")
         assert is_active is takes_over
@@ -195,7 +195,7 @@ def test_an_adapter_that_was_not_compared_is_not_replaced(desk):
         activate(session, "old", reason="test", by="test")
         parent = active_adapter(session)
         activate(session, "newer", reason="test", by="test")
-        job = Job(1, run_directory(desk.settings, 1), TrainOptions(), parent, parent.base, "")
+        job = Job(1, run_directory(desk.settings, 1), TrainOptions(), parent, parent.base, True, "")
         is_active, sentence = _activate(session, job, gate(score(0.5), score(0.6)), "ada")
         assert not is_active
         assert "newer became active meanwhile" in sentence

@@ -102,7 +102,7 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Labelled notes as JSON lines.")],
+    data: Annotated[Path, typer.Option(readable=False, help="Labelled notes as JSON lines.")],
     adapter: Annotated[str | None, typer.Option(metavar="NAME", help="Default: the active one.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use the first so many notes.")] = None,
     as_json: Json = False,

@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 
 def import_notes(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files or folders with notes.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
+    ],
     original: Annotated[bool, typer.Option("--original", help="The notes come with labels to train on.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Keep all of it or, if one record is bad, nothing.")] = False,
     as_json: Json = False,

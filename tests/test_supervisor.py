@@ -1,0 +1,197 @@
+"""`caseloop serve`: it starts everything, keeps it alive, performs runs and stops without leftovers."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+
+import psutil
+import pytest
+
+from app.failures import DeskError, InputError
+from app.importing import import_files
+from app.supervisor import MAX_STARTS, Supervisor, answers, check_host, check_port
+from app.training import TrainOptions, request_run
+from db.health import heartbeat
+from db.notes import counts
+from db.runs import get_run
+from tests.homes import child_of, is_gone, one_sentence, wait_for, write_notes
+from tests.tiny import tiny_rows, write_labelled
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    """A desk that is being served, and what it said so far."""
+
+    def __init__(self, home):
+        self.home, self.port = home, free_port()
+        self.process = home.start("serve", "--port", str(self.port))
+        self.said: list[str] = []
+        self.thread = threading.Thread(target=lambda: self.said.extend(self.process.stdout), daemon=True)
+        self.thread.start()
+        wait_for(lambda: self.said or self.process.poll() is not None, "the address")
+        assert self.process.poll() is None, self.process.stderr.read()
+
+    def child(self, word):
+        return wait_for(lambda: child_of(self.process.pid, word), word)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(90)
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def served(tiny_home, tmp_path):
+    """A desk with its own notes, served."""
+    with tiny_home.desk() as desk:
+        import_files(desk.store, desk.task, [write_labelled(tmp_path / "o.jsonl", tiny_rows(60))], original=True)
+        import_files(desk.store, desk.task, [write_notes(tmp_path / "n.jsonl", ["A first report.", "A second."])])
+    served = Served(tiny_home)
+    yield served
+    served.stop()
+
+
+def worker_pid(home):
+    with home.desk() as desk, desk.store.reading() as session:
+        beat = heartbeat(session, "worker")
+    return beat.payload["pid"] if beat and beat.payload["state"] == "idle" else None
+
+
+def test_a_dead_process_is_started_again(served):
+    assert served.said[0].strip() == f"The desk is at http://127.0.0.1:{served.port} (Ctrl-C stops it)"
+    web, worker = served.child("app.web"), served.child("prefill --watch")
+    wait_for(lambda: worker_pid(served.home) == worker.pid, "the worker")
+    web.kill()
+    worker.kill()
+    wait_for(lambda: is_gone(web.pid) and is_gone(worker.pid), "their end")
+    wait_for(lambda: answers("127.0.0.1", served.port), "the web process")
+    assert served.child("app.web").pid != web.pid
+    wait_for(lambda: worker_pid(served.home) not in (None, worker.pid), "another worker")
+    with served.home.desk() as desk, desk.store.reading() as session:
+        assert counts(session).n_prefilled == 2
+
+
+def test_a_run_that_is_asked_for_is_performed(served):
+    with served.home.desk() as desk:
+        run_id = request_run(desk.store, TrainOptions(max_steps=2), "ada")
+
+    def run():
+        with served.home.desk() as desk, desk.store.reading() as session:
+            return get_run(session, run_id)
+
+    wait_for(lambda: run().status not in ("requested", "running"), "the end of the run")
+    assert (run().status, run().adapter) == ("finished", "run-0001"), run().message
+    assert run().gate["sentence"]
+
+
+def test_serving_ends_without_leftovers(served):
+    other = served.home.run("serve", "--port", str(free_port()))
+    assert other.returncode == 2
+    assert "served once" in one_sentence(other.stderr)
+    same = served.home.run("serve", "--port", str(served.port))
+    assert same.returncode == 2
+    assert f"--port {served.port + 1}" in one_sentence(same.stderr)
+    pids = [child.pid for child in psutil.Process(served.process.pid).children(recursive=True)]
+    assert len(pids) >= 2
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(90) == 0
+    assert [pid for pid in pids if not is_gone(pid)] == []
+    assert not answers("127.0.0.1", served.port)
+
+
+def test_children_do_not_outlive_a_supervisor_that_is_killed(served):
+    pids = [child.pid for child in psutil.Process(served.process.pid).children(recursive=True)]
+    assert len(pids) >= 2
+    served.process.kill()
+    served.process.wait(10)
+    wait_for(lambda: all(is_gone(pid) for pid in pids), "the end of the children")
+
+
+def test_the_first_start_loads_the_samples(tiny_home):
+    served = Served(tiny_home)
+    try:
+        with tiny_home.desk() as desk, desk.store.reading() as session:
+            figures = counts(session)
+        assert figures.n_incoming >= 60
+        assert figures.n_originals == 400
+    finally:
+        served.stop()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "::", "example.org", ""])
+def test_only_this_machine_may_reach_a_desk_without_sign_in(host):
+    with pytest.raises(InputError, match="no sign-in"):
+        check_host(host)
+
+
+def test_the_own_addresses_may_be_served():
+    for host in ("127.0.0.1", "localhost", "::1"):
+        check_host(host)
+
+
+def test_a_port_in_use_is_refused_and_a_free_one_is_not():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port}"):
+            check_port("127.0.0.1", port)
+    check_port("127.0.0.1", port)
+
+
+class Counted:
+    """Stands where a child process would, and counts."""
+
+    def __init__(self):
+        self.n_starts = self.n_stops = 0
+        self.popen = None
+
+    def keep_alive(self):
+        self.n_starts += 1
+
+    def stop(self, grace_s=0.0):
+        self.n_stops += 1
+
+
+@pytest.mark.parametrize(("has_gpu", "pauses"), [(True, True), (False, False)])
+def test_on_one_gpu_the_worker_pauses_while_a_run_trains(tiny_home, has_gpu, pauses):
+    with tiny_home.desk() as desk:
+        supervisor = Supervisor(desk.settings, host="127.0.0.1", port=1, next_run=lambda: None, has_gpu=has_gpu)
+    supervisor.web, supervisor.worker = Counted(), Counted()
+    supervisor.tick()
+    assert (supervisor.worker.n_starts, supervisor.worker.n_stops) == (1, 0)
+    supervisor.training = Counted()
+    supervisor._tend_training = lambda: None
+    supervisor.tick()
+    assert supervisor.worker.n_stops == (1 if pauses else 0)
+    assert supervisor.worker.n_starts == (1 if pauses else 2)
+
+
+def test_a_desk_that_cannot_start_ends_with_a_sentence(tiny_home):
+    with tiny_home.desk() as desk:
+        supervisor = Supervisor(desk.settings, host="127.0.0.1", port=1, next_run=lambda: None)
+    supervisor.web.module, supervisor.web.arguments = "json.tool", ["/nowhere"]
+    supervisor.worker = Counted()
+    with pytest.raises(DeskError, match=r"web\.out says why"):
+        supervisor.run(lambda: None)
+
+
+def test_a_run_that_ends_before_it_can_say_why_is_not_started_for_ever(tiny_home):
+    with tiny_home.desk() as desk:
+        supervisor = Supervisor(desk.settings, host="127.0.0.1", port=1, next_run=lambda: 7)
+    n_starts = 0
+    for _ in range(2 * MAX_STARTS):
+        supervisor._looked = 0.0
+        supervisor._tend_training()  # run 7 does not exist: the process ends at once
+        if supervisor.training is not None:
+            n_starts += 1
+            supervisor.training.popen.wait()
+    assert n_starts == MAX_STARTS
