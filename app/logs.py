@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from copy import copy
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -14,13 +15,12 @@ N_OLD_LOGS = 3
 class _WithoutTraceback(logging.Formatter):
     """Writes where an exception happened but not what it said: messages of libraries quote what they were given."""
 
-    def formatException(self, ei: object) -> str:  # noqa: N802 - the name is logging's
-        return ""
-
     def format(self, record: logging.LogRecord) -> str:
+        """One line; other handlers still find the exception in the record."""
         error = record.exc_info[1] if record.exc_info else None
-        record.exc_info, record.exc_text = None, None
-        line = super().format(record)
+        plain = copy(record)
+        plain.exc_info = plain.exc_text = None
+        line = super().format(plain)
         return f"{line} {place(error)}" if error else line
 
 
