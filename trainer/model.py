@@ -1,8 +1,8 @@
 """Loading: the only place where a pretrained model, a quantisation or a LoRA configuration is made.
 
-A base is stored or quantised to NF4 with double quantisation. On a GPU it is served as it is, with the adapter's
-layers beside it; on a CPU a small one is served as a dense copy with the adapter merged in, which is the same
-arithmetic without the cost of unpacking every weight for every token.
+A base is stored or quantised to NF4 with double quantisation. A large one is served as it is, with the adapter's
+layers beside it; a small one as a dense fp32 copy with the adapter merged in, which is the same arithmetic without
+the cost of unpacking every weight for every token, and gives the same answers on a CPU and on a GPU.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def load_model(
         for_training: keep the base quantised and the adapter trainable.
         allow_hub: contact the hub for what is not a directory. Nothing else contacts a network.
         lora: shape of a fresh adapter.
-        dense: serve a dense copy; None decides by device and size.
+        dense: serve a dense copy; None does so for a small base.
 
     Raises:
         ModelError: the base or the adapter is missing, damaged, or not made for the other.
@@ -119,7 +119,7 @@ def load_model(
     if for_training:
         _ready_to_train(loaded.model)
         return loaded
-    if dense if dense is not None else (target.type == "cpu" and loaded.n_parameters < SMALL_MODEL):
+    if dense if dense is not None else loaded.n_parameters < SMALL_MODEL:
         loaded.model = dense_copy(loaded.model)
     loaded.model.eval().requires_grad_(False)
     return loaded

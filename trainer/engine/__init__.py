@@ -15,6 +15,7 @@ from data.evidence import find_evidence
 from data.prompt import PromptError, load_prompt
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
+from trainer.config import SMALL_MODEL
 from trainer.engine.decode import Decoder
 from trainer.engine.record import Cursor, EngineError, build_tables
 from trainer.model import Loaded
@@ -25,14 +26,15 @@ MAX_VALUE_TOKENS = 80
 
 
 @contextmanager
-def _threads(n_rows: int) -> Iterator[None]:
-    """Few CPU threads while a batch is decoded, and as many as before afterwards.
+def _threads(n_rows: int, *, is_small: bool) -> Iterator[None]:
+    """Few CPU threads while a small model decodes a batch, and as many as before afterwards.
 
-    A decoding step is short. On cores that other processes use too, threads wait for each other at each of its
+    Its steps are short. On cores that other processes use too, threads wait for each other at each of its
     hundreds of products: with two threads on two busy cores a note takes five times as long as with one.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(min(before, 1 if n_rows <= 2 else max(1, (os.cpu_count() or 2) // 2)))
+    few = 1 if n_rows <= 2 else max(1, (os.cpu_count() or 2) // 2)
+    torch.set_num_threads(min(before, few) if is_small else before)
     try:
         yield
     finally:
@@ -61,6 +63,7 @@ class Engine:
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
         self.batch_size = batch_size or (8 if on_cpu else 64)
+        self._is_small = on_cpu and loaded.n_parameters < SMALL_MODEL
         self._task, self._tokenizer = task, loaded.tokenizer
         self._prompt = load_prompt(task, loaded.prompt_version)
         n_logits = loaded.model.get_output_embeddings().weight.shape[0]
@@ -106,7 +109,7 @@ class Engine:
                 outcomes[number] = error
         for batch in self._batches(prompts):
             began = time.perf_counter()
-            with _threads(len(batch)):
+            with _threads(len(batch), is_small=self._is_small):
                 cursors = self._decoder.decode([prompts[number] for number in batch])
             latency_ms = round((time.perf_counter() - began) * 1000 / len(batch))
             for number, cursor in zip(batch, cursors, strict=True):
