@@ -100,6 +100,19 @@ def named_adapter(session: Session, name: str) -> AdapterRow:
         raise DeskError(f"Expected the name of an adapter ({known}); found {name!r}. Choose one of these.") from error
 
 
+def activate_present(settings: Settings, session: Session, name: str, *, reason: str, by: str) -> AdapterRow:
+    """Activate an adapter whose files are there; one without would leave the desk without suggestions.
+
+    Raises:
+        DeskError: there is no such adapter, or its files are gone.
+    """
+    row = named_adapter(session, name)
+    place = weights_place(settings, row)
+    if not is_hub_id(place) and not (Path(place) / WEIGHTS).is_file():
+        raise DeskError(f"Expected the files of {name} in {place}; they are gone. Put them back or choose another.")
+    return activate(session, name, reason=reason, by=by)
+
+
 def base_place(settings: Settings, adapter: AdapterRow) -> str:
     """Directory or hub id of the base that an adapter belongs to.
 

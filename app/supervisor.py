@@ -237,7 +237,8 @@ class Supervisor:
 def stop_on_signals(supervisor: Supervisor) -> None:
     """End the desk on SIGTERM, SIGINT and SIGHUP."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: supervisor.stop())
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup asks to live on
+            signal.signal(number, lambda *_: supervisor.stop())
 
 
 def answers(host: str, port: int) -> bool:

@@ -126,9 +126,10 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
         _check_material(session)
         for run in list_runs(session):
             if run.status in ("requested", "running"):
+                perform = f"perform it with caseloop train --resume {run.id}"
                 raise DeskError(
                     f"Expected no other training run; found {run_name(run.id)}, which is {run.status}. "
-                    "Wait for it or stop it first."
+                    f"Wait for it, or {perform if run.status == 'requested' else 'stop it first'}."
                 )
         return create_run(session, config=options.to_json(), requested_by=by).id
 

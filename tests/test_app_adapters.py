@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from app.adapters import base_place, ensure_adapter, named_adapter, place_in_store, weights_place
+from app.adapters import activate_present, base_place, ensure_adapter, named_adapter, place_in_store, weights_place
 from app.failures import DeskError
 from app.settings import EMBEDDED, EMBEDDED_NAME, load_settings
 from db.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
@@ -131,6 +131,19 @@ def test_a_base_that_was_moved_is_found_by_the_settings(store, tmp_path):
     row = ensure_adapter(moved, store)
     assert row.name == "mine"
     assert base_place(moved, row) == str(tmp_path / "moved")
+
+
+def test_an_adapter_whose_files_are_gone_is_not_activated(store, tmp_path):
+    chosen = settings(tmp_path)
+    put_adapter(tmp_path / "adapter")
+    ensure_adapter(chosen, store)
+    with store.transaction() as session:
+        register_adapter(session, AdapterRow("run-0001", "adapters/run-0001", "/b", None, 1, "b" * 64))
+    with store.transaction() as session, pytest.raises(DeskError, match="gone"):
+        activate_present(chosen, session, "run-0001", reason="test", by="ada")
+    put_adapter(tmp_path / "home" / "adapters" / "run-0001", digest="b")
+    with store.transaction() as session:
+        assert activate_present(chosen, session, "run-0001", reason="test", by="ada").name == "run-0001"
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(store, tmp_path):

@@ -95,13 +95,11 @@ def activate(
     Example:
       caseloop adapters activate run-0002 --reason "better on rare tumours"
     """
-    from app.adapters import named_adapter
+    from app.adapters import activate_present
     from app.desk import open_desk
-    from db.adapters import activate as make_active
 
     with open_desk() as desk, desk.store.transaction() as session:
-        named_adapter(session, name)
-        row = make_active(session, name, reason=reason, by=BY)
+        row = activate_present(desk.settings, session, name, reason=reason, by=BY)
     _say_active(row, as_json)
 
 
