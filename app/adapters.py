@@ -1,7 +1,7 @@
 """Which adapter the desk uses, and where its files are.
 
-The store keeps places that survive a move of the program or of the home: `embedded`, a path under the home, a hub id,
-or else an absolute path.
+The store keeps places that survive a move of the program or of the home: `embedded`, a path under the home (`./...`),
+a hub id, or else an absolute path.
 """
 
 from __future__ import annotations
@@ -138,13 +138,14 @@ def place_in_store(settings: Settings, place: str) -> str:
     path = Path(place)
     if path in (EMBEDDED / "base", EMBEDDED / "adapter"):
         return EMBEDDED_NAME
-    return str(path.relative_to(settings.home)) if path.is_relative_to(settings.home) else place
+    # The dot keeps it apart from a hub id: a lost directory must not become a question to the hub.
+    return f"./{path.relative_to(settings.home)}" if path.is_relative_to(settings.home) else place
 
 
 def _place(settings: Settings, kept: str, embedded: Path) -> str:
     if kept == EMBEDDED_NAME:
         return str(embedded)
-    return kept if is_hub_id(kept) and not (settings.home / kept).is_dir() else str(settings.home / kept)
+    return str(settings.home / kept) if kept.startswith("./") else kept
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

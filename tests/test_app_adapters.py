@@ -111,7 +111,7 @@ def test_places_survive_a_move_of_home_and_program(tmp_path):
     chosen = settings(tmp_path)
     home = chosen.home
     kept = {
-        str(home / "adapters" / "run-0001"): "adapters/run-0001",
+        str(home / "adapters" / "run-0001"): "./adapters/run-0001",
         str(EMBEDDED / "adapter"): EMBEDDED_NAME,
         "owner/name": "owner/name",
         "/elsewhere": "/elsewhere",
@@ -138,7 +138,7 @@ def test_an_adapter_whose_files_are_gone_is_not_activated(store, tmp_path):
     put_adapter(tmp_path / "adapter")
     ensure_adapter(chosen, store)
     with store.transaction() as session:
-        register_adapter(session, AdapterRow("run-0001", "adapters/run-0001", "/b", None, 1, "b" * 64))
+        register_adapter(session, AdapterRow("run-0001", "./adapters/run-0001", "/b", None, 1, "b" * 64))
     with store.transaction() as session, pytest.raises(DeskError, match="gone"):
         activate_present(chosen, session, "run-0001", reason="test", by="ada")
     put_adapter(tmp_path / "home" / "adapters" / "run-0001", digest="b")

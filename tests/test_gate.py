@@ -164,7 +164,7 @@ def test_what_the_trainer_writes_is_read_while_it_writes(desk):
 
 def adapters(session, *names):
     for name in names:
-        register_adapter(session, AdapterRow(name, f"adapters/{name}", "/nowhere/base", None, 1, "0" * 64))
+        register_adapter(session, AdapterRow(name, f"./adapters/{name}", "/nowhere/base", None, 1, "0" * 64))
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def second_adapter(desk, name="second"):
     with desk.store.transaction() as session:
         digest = sha256_of(place / "adapter_model.safetensors")
         base = desk.settings.base
-        register_adapter(session, AdapterRow(name, f"adapters/{name}", base, None, 1, digest))
+        register_adapter(session, AdapterRow(name, f"./adapters/{name}", base, None, 1, digest))
     return place
 
 
@@ -142,7 +142,7 @@ def test_suggestions_bear_the_name_that_the_store_knows(desk, tmp_path):
     with desk.store.transaction() as session:
         register_adapter(
             session,
-            AdapterRow("renamed", "adapters/second", desk.settings.base, None, 1, "f" * 64),
+            AdapterRow("renamed", "./adapters/second", desk.settings.base, None, 1, "f" * 64),
         )
         activate(session, "renamed", reason="test", by="test")
     Prefill(desk).run()

@@ -58,7 +58,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert shown["parent"] == "tiny-adapter"
     with home.desk() as desk, desk.store.reading() as session:
         assert {entry.adapter for entry in evaluations(session)} == {"tiny-adapter", "run-0001"}
-        assert active_adapter(session).path == "adapters/run-0001"
+        assert active_adapter(session).path == "./adapters/run-0001"
     assert sorted(path.name for path in (home.path / "adapters").iterdir()) == ["run-0001"]
 
     again = home.run("train", "--max-steps", "3", "--seed", "0")
