@@ -11,7 +11,7 @@ from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.config import TrainConfig
 from trainer.examples import IGNORED, Collator, Examples, answer_loss, encode, encode_rows
-from trainer.loop import count_steps, ordered
+from trainer.loop import count_steps, fit_memory, ordered
 from trainer.model import load_model
 
 TASK = load_task(DEFAULT_TASK)
@@ -106,6 +106,14 @@ def test_every_row_is_shown_in_every_epoch(loaded):
     assert max(len(e.tokens) for e in shown[:8]) == max(len(e.tokens) for e in examples)
     assert count_steps(len(shown), config) == 16
     assert count_steps(len(shown), TrainConfig(batch_size=4, max_steps=3)) == 3
+
+
+def test_batches_shrink_to_the_memory_and_steps_stay_the_same():
+    config = TrainConfig(batch_size=16, accumulation=1)
+    assert fit_memory(config, longest=100, n_bytes=1e6, n_bytes_per_token=100) == config
+    small = fit_memory(config, longest=100, n_bytes=5e4, n_bytes_per_token=100)
+    assert (small.batch_size, small.accumulation) == (4, 4)
+    assert fit_memory(config, longest=10_000, n_bytes=1, n_bytes_per_token=100).batch_size == 1
 
 
 def test_rows_of_like_length_share_a_batch(loaded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,29 @@ def count_steps(n_shown: int, config: TrainConfig) -> int:
     passes = math.ceil(n_shown / (config.batch_size or 1))
     n_steps = math.ceil(passes / (config.accumulation or 1))
     return min(n_steps, config.max_steps) if config.max_steps > 0 else n_steps
+
+
+def fit_memory(config: TrainConfig, longest: int, n_bytes: float, n_bytes_per_token: float) -> TrainConfig:
+    """The same steps with smaller batches and more accumulation, where the longest rows would not fit the memory."""
+    size, accumulation = config.batch_size or 1, config.accumulation or 1
+    while size > 1 and size * longest * n_bytes_per_token > n_bytes:
+        size, accumulation = (size + 1) // 2, accumulation * 2
+    return config.model_copy(update={"batch_size": size, "accumulation": accumulation})
+
+
+def memory_for_training(loaded: Loaded) -> tuple[float, float]:
+    """Bytes that activations may take, and bytes that they take per token; from sizes only, so alike every time.
+
+    A layer keeps about 46 bytes per token and unit of width in 16 bits (measured on an 8B model), twice that in fp32.
+    """
+    model_config = loaded.model.config
+    per_unit = 92 if loaded.device.type == "cpu" else 46
+    per_token = float(model_config.num_hidden_layers * model_config.hidden_size * per_unit)
+    weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
+    if loaded.device.type == "cuda":
+        return 0.9 * torch.cuda.get_device_properties(loaded.device).total_memory - weights, per_token
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 0.3 * total - weights, per_token  # the desk and its worker run on the same machine
 
 
 def arguments(config: TrainConfig, output: Path, n_steps: int, eval_steps: int, loaded: Loaded) -> Any:
@@ -180,6 +204,7 @@ def run_loop(
     Raises:
         Diverged: loss or gradients became NaN or infinite.
     """
+    config = fit_memory(config, max(len(e.tokens) for e in rows[0]), *memory_for_training(loaded))
     shown = ordered(rows[0], config)
     n_steps = count_steps(len(shown), config)
     eval_steps = max(1, count_steps(len(rows[0]), config)) if rows[1] else 0
