@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from trainer.model import load_model
 
 TASK = load_task(DEFAULT_TASK)
 END = "<|eot_id|>"
+EMBEDDED = Path(__file__).parent.parent / "data" / "embedded"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def greedy(loaded, text: str) -> list[int]:
     ids = loaded.tokenizer(prompt, add_special_tokens=False, return_tensors="pt").input_ids
     end = loaded.tokenizer.convert_tokens_to_ids(END)
     seen = torch.ones_like(ids)
-    out = loaded.model.generate(ids, attention_mask=seen, max_new_tokens=150, do_sample=False, eos_token_id=end)
+    out = loaded.model.generate(ids, attention_mask=seen, max_new_tokens=250, do_sample=False, eos_token_id=end)
     written = out[0, ids.shape[1] :].tolist()
     return written[: written.index(end)] if end in written else written
 
@@ -69,6 +71,22 @@ def test_equals_unconstrained_greedy_token_by_token(loaded, engine):
     for number in fit:
         cursor = engine._decoder.decode([engine._tokenised(texts[number])])[0]
         assert cursor.path == free[number]
+
+
+@pytest.mark.skipif(not (EMBEDDED / "base").is_dir(), reason="the embedded model is not there")
+def test_embedded_model_equals_unconstrained_greedy():
+    from data.synthetic import generate_one
+
+    loaded = load_model(EMBEDDED / "base", EMBEDDED / "adapter", device="cpu")
+    engine = Engine(loaded, TASK)
+    texts = [generate_one(9_007, number).text for number in range(8)]
+    n_fit = 0
+    for text, suggestion in zip(texts, engine.suggest(texts), strict=True):
+        free = greedy(loaded, text)
+        if canonical(loaded, free):
+            n_fit += 1
+            assert suggestion.raw_reply == loaded.tokenizer.decode(free)
+    assert n_fit >= 6
 
 
 def test_random_model_still_writes_valid_records():
