@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css")
 SCRIPTS = ("shell.js", "desk.js")
-ICON = "icon.svg"
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
@@ -52,7 +51,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     from app.guard import MOUNT, Guard, current_reviewer
     from app.ui import downloads, saving, status
     from app.ui.desk import build_desk
-    from app.ui.theme import build_theme, field_colours
+    from app.ui.theme import ICON, build_theme, field_colours
     from data.task import load_task
     from db.reviewers import ensure_reviewer
 
@@ -62,7 +61,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
     for router in (saving.routes(desk), downloads.routes(desk), status.routes(desk)):
         app.include_router(router)
-    files = _files(field_colours(desk.task))
+    files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
     _serve_files(app, files)
 
     @app.exception_handler(RequestValidationError)
@@ -96,10 +95,10 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     return app
 
 
-def _files(field_colours: str) -> dict[str, bytes]:
+def _files(made: dict[str, str]) -> dict[str, bytes]:
     """The desk's own style and script, by name, as they are served."""
-    files = {name: (FILES / name).read_bytes() for name in (ICON, *STYLES, *SCRIPTS)}
-    return {"fields.css": field_colours.encode(), **files}
+    files = {name: (FILES / name).read_bytes() for name in (*STYLES, *SCRIPTS)}
+    return {**{name: text.encode() for name, text in made.items()}, **files}
 
 
 def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:

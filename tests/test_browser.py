@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from app.guard import LOCAL_REVIEWER
 from data.notes import make_note
@@ -382,6 +382,41 @@ def test_pressing_save_twice_saves_once(browser: Browser, desk: Desk) -> None:
         assert desk.decisions(3) == []
 
 
+def test_a_note_that_nobody_has_seen_cannot_be_saved(browser: Browser, desk: Desk) -> None:
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        here.page.evaluate(
+            """new MutationObserver(() => document.body.dataset.desk !== 'ready' && document.dispatchEvent(
+                   new KeyboardEvent('keydown', {key: 'Enter', code: 'Enter', ctrlKey: true, bubbles: true})
+               )).observe(document.body, {childList: true, subtree: true, attributes: true})"""
+        )
+        here.page.keyboard.press("Control+Enter")
+        here.shows(desk.case(2))
+        assert desk.decisions(2) == []
+
+
+def test_nothing_can_be_typed_while_a_save_is_on_its_way(browser: Browser, desk: Desk) -> None:
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        here.page.route("**/decisions", hold)
+        here.box("stage").click()
+        with here.page.expect_request("**/decisions"):
+            here.page.keyboard.press("Control+Enter")
+        expect(here.page.locator("#form[inert]")).to_have_count(1)
+        here.page.keyboard.type("LATE")
+        held[0].continue_()
+        here.shows(desk.case(2))
+        expect(here.page.locator("#form[inert]")).to_have_count(0)
+        (decided,) = desk.decisions(1)
+        assert decided.extraction == BREAST_VALUES
+        expect(here.box("stage")).to_have_value("III")
+
+
 def test_the_back_button_and_a_link_show_their_note(browser: Browser, desk: Desk) -> None:
     with tab(browser, desk, desk.path(2)) as here:
         here.shows(desk.case(2))
@@ -392,7 +427,7 @@ def test_the_back_button_and_a_link_show_their_note(browser: Browser, desk: Desk
         here.page.go_back()
         here.shows(desk.case(2))
         here.page.goto(f"{desk.url}/app/?note=999999")
-        expect(here.page.locator("#note .empty")).to_contain_text("which no note has")
+        expect(here.page.locator("#note .empty")).to_contain_text("There is no note 999999.")
 
 
 def test_a_late_suggestion_is_offered_and_overwrites_nothing(browser: Browser, shared: Desk) -> None:

@@ -22,6 +22,7 @@
   let wanted = '', fillUntouched = false, navigating = false;
   const touched = new Set();
 
+  const { away, banner, visited } = window.shell;
   const $ = (id) => document.getElementById(id);
   const box = (key) => $(`field-${key}`)?.querySelector('textarea, input');
   const comment = () => $('comment')?.querySelector('textarea, input');
@@ -67,7 +68,7 @@
     fillUntouched = false;
     conflict(null);
     settle();
-    window.shell?.look();
+    window.shell.look();
   }
 
   function settle() {
@@ -306,27 +307,6 @@
     panel.append(line('strong', answer.detail), ...(rows.rows.length ? [table] : [line('p', 'Both versions hold the same values.')]), buttons);
   }
 
-  function banner(text) {
-    const bar = $('banner') ?? document.body.appendChild(Object.assign(document.createElement('div'), { id: 'banner' }));
-    bar.setAttribute('role', 'alert');
-    bar.hidden = !text;
-    bar.textContent = text ?? '';
-  }
-
-  function away(gone) {
-    document.body.classList.toggle('away', gone);
-    if (!gone) banner(null);
-  }
-
-  // Notes decided in this tab, for Previous: ids only.
-  const visited = {
-    key: 'caseloop:visited',
-    all() { try { return JSON.parse(sessionStorage.getItem(this.key)) ?? []; } catch { return []; } },
-    write(list) { try { sessionStorage.setItem(this.key, JSON.stringify(list.slice(-200))); } catch { /* as above */ } },
-    push(note) { this.write([...this.all().filter((other) => other !== note), note]); },
-    pop() { const list = this.all(), note = list.pop(); this.write(list); return note; },
-  };
-
   async function discard() {
     clearTimeout(draftTimer);
     const answer = await post('/drafts/discard', { note: record.note });
@@ -393,7 +373,7 @@
   window.addEventListener('popstate', () => { const note = new URL(location).searchParams.get('note'); if (note) open(note, { push: false }); });
 
   window.desk = {
-    shown, open, away, banner,
+    shown, open,
     failed: () => { navigating = false; busy = false; const form = $('form'); if (form) form.inert = false; banner('The note could not be shown. Reload the page; nothing you typed is lost.'); },
     wanted: () => wanted,
     note: () => (record ? record.note : null),

@@ -22,7 +22,7 @@ from data.suggestion import Span
 from data.task import MAX_VALUE_CHARACTERS, Extraction
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_note
-from db.session import StoreError
+from db.session import UnknownNote
 from db.suggestions import SuggestionRow
 
 SURE = 0.9  # a confidence from which a value needs no second look
@@ -70,8 +70,8 @@ def build_review(desk: Desk, demo: gr.Blocks) -> None:
 
 _FOOT = (
     '<p id="saved" role="status" data-state="none"></p>'
-    '<p class="help">Alt {keys} goes to a field and shows its evidence; a click on a mark goes to its field.'
-    " What you type is kept as you type.</p>"
+    '<p class="help">Alt {keys} goes to a field and shows its evidence, a click on a mark to its field.'
+    " What you type is kept.</p>"
 )
 
 
@@ -121,8 +121,8 @@ def show(desk: Desk, reviewer: str, wanted: str) -> list[Any]:
         number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else next_note(session)
         try:
             review = open_review(session, number, reviewer) if number is not None else None
-        except StoreError as error:
-            return _nothing(desk, str(error), "The queue lists every note.")
+        except UnknownNote:
+            return _nothing(desk, f"There is no note {number}.", "The queue lists every note.")
     if review is None:
         return _nothing(desk, *_nothing_left(figures))
     view = secrets.token_hex(8)

@@ -1,4 +1,4 @@
-// Around the screens: light and dark, the status at the top right, rows of the queue, dropping a file to import.
+// Around the screens: light and dark, the banner, the status at the top right, rows of the queue, dropping a file to import.
 (() => {
   'use strict';
 
@@ -23,6 +23,29 @@
     new MutationObserver(dress).observe(document.body, { attributes: true, attributeFilter: ['class'] });
   });
 
+  // ---------------------------------------------------------------- what is shared with the review screen
+
+  function banner(text) {
+    const bar = $('banner') ?? document.body.appendChild(Object.assign(document.createElement('div'), { id: 'banner' }));
+    bar.setAttribute('role', 'alert');
+    bar.hidden = !text;
+    bar.textContent = text ?? '';
+  }
+
+  function away(gone) {
+    document.body.classList.toggle('away', gone);
+    if (!gone) banner(null);
+  }
+
+  // Notes decided in this tab, for Previous: ids only.
+  const visited = {
+    key: 'caseloop:visited',
+    all() { try { return JSON.parse(sessionStorage.getItem(this.key)) ?? []; } catch { return []; } },
+    write(list) { try { sessionStorage.setItem(this.key, JSON.stringify(list.slice(-200))); } catch { /* storage may be switched off */ } },
+    push(note) { this.write([...this.all().filter((other) => other !== note), note]); },
+    pop() { const list = this.all(), note = list.pop(); this.write(list); return note; },
+  };
+
   // ---------------------------------------------------------------- status
 
   let failures = 0;
@@ -34,13 +57,13 @@
       if (!answer.ok) throw new Error(String(answer.status));
       const status = await answer.json();
       failures = 0;
-      window.desk?.away(false);
+      away(false);
       worker(status.worker);
       $('adapter-name')?.replaceChildren(status.adapter ?? 'no adapter');
       offer(note !== null && note === window.desk.note() && status.has_suggestion);
     } catch {
       failures += 1;
-      if (failures > 1) { window.desk?.away(true); worker({ state: 'away', sentence: 'the desk cannot be reached' }); }
+      if (failures > 1) { away(true); worker({ state: 'away', sentence: 'the desk cannot be reached' }); }
     }
   }
   function worker(status) {
@@ -108,5 +131,5 @@
     if ($('import')?.offsetParent) bring(event.dataTransfer.files[0]);
   });
 
-  window.shell = { look };
+  window.shell = { away, banner, look, visited };
 })();

@@ -9,9 +9,11 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from app.desk import Desk
+from app.training import run_name
 from app.ui.context import plural
 from db.adapters import active_adapter
 from db.health import HeartbeatRow, heartbeat
+from db.runs import list_runs
 from db.session import StoreError
 from db.suggestions import suggestion_of
 
@@ -46,8 +48,11 @@ def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
     """The active adapter, what the worker does, and whether `note` has a suggestion by now."""
     with desk.store.reading() as session:
         adapter, beat = active_adapter(session), heartbeat(session, WORKER)
+        running = list_runs(session, status="running", limit=1)
         arrived = note is not None and suggestion_of(session, note) is not None
     state, sentence = worker(beat, datetime.now(UTC))
+    if running and state != "busy":  # where there is one GPU the worker makes room for the run
+        state, sentence = "busy", f"training {run_name(running[0].id)}"
     return {
         "adapter": adapter.name if adapter else None,
         "worker": {"state": state, "sentence": sentence},

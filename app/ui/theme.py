@@ -38,7 +38,7 @@ _VARIABLES = {
     "button_secondary_text_color": "var(--ink)",
     "checkbox_background_color": "var(--sheet)",
     "checkbox_background_color_selected": "var(--accent)",
-    "checkbox_border_color": "var(--line-2)",
+    "checkbox_border_color": "var(--line-3)",
     "checkbox_border_color_selected": "var(--accent)",
     "checkbox_label_background_fill": "transparent",
     "checkbox_label_background_fill_hover": "transparent",
@@ -50,7 +50,7 @@ _VARIABLES = {
     "error_text_color": "var(--bad)",
     "input_background_fill": "var(--field)",
     "input_background_fill_focus": "var(--sheet)",
-    "input_border_color": "var(--line-2)",
+    "input_border_color": "var(--line-3)",
     "input_border_color_focus": "var(--accent)",
     "input_border_width": "1px",
     "input_placeholder_color": "var(--ink-3)",
@@ -74,6 +74,12 @@ _SIZES = {
     "layout_gap": "12px",
     "form_gap_width": "0px",
 }
+
+
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0b5c6b"/>'
+    '<path d="M22.5 11.2a8 8 0 1 0 0 9.6" fill="none" stroke="#fff" stroke-width="4" stroke-linecap="round"/></svg>'
+)
 
 
 def build_theme() -> Any:

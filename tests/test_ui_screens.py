@@ -1,0 +1,204 @@
+"""What the screens say, without a browser: figures, verdicts and states, whatever they are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.desk import Desk
+from app.guard import LOCAL_REVIEWER
+from app.settings import Settings, prepare_home
+from app.training import gate, run_directory
+from app.ui import export, progress, queue, review, status, train
+from app.ui.charts import column_chart, line_chart, stacked_bar
+from data.task import Extraction
+from db.adapters import AdapterRow, active_adapter, register_adapter
+from db.annotations import open_review, submit
+from db.health import HeartbeatRow
+from db.runs import add_evaluation, create_run, update_run
+from db.suggestions import suggestion_of
+from tests.desk_store import (
+    BREAST,
+    BREAST_VALUES,
+    COLON,
+    COLON_VALUES,
+    HOSTILE,
+    MELANOMA,
+    TASK,
+    empty_values,
+    make_store,
+)
+from tests.test_ui_marks import Reader
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HARM = HOSTILE[0]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    settings = Settings(home=tmp_path, base="embedded", adapter="embedded")
+    prepare_home(settings)
+    with make_store(tmp_path, [(BREAST, BREAST_VALUES), (COLON, COLON_VALUES), (MELANOMA, None)]) as store:
+        yield Desk(settings, TASK, store)
+
+
+def decide(desk: Desk, note_id: int, state: str = "submitted", **changes: str | None) -> None:
+    with desk.store.transaction() as session:
+        seen = open_review(session, note_id, LOCAL_REVIEWER)
+        submit(
+            session,
+            note_id=note_id,
+            reviewer=LOCAL_REVIEWER,
+            status=state,  # type: ignore[arg-type]
+            extraction=Extraction(TASK, {**(seen.values or empty_values()), **changes}),
+            seen_revision=seen.revision,
+            suggestion_id=seen.suggestion.id if seen.suggestion else None,
+            token=f"token-{note_id}-{seen.revision}",
+        )
+
+
+def text(markup: str) -> str:
+    return " ".join(Reader(markup).text.split())
+
+
+def score(share: float) -> dict[str, object]:
+    return {
+        "n_notes": 50,
+        "macro": {"exact": share, "normalised": share, "f1": share},
+        "fields": {key: {"normalised": share} for key in TASK.keys},
+    }
+
+
+def test_confidence_is_told_in_words(desk: Desk) -> None:
+    with desk.store.reading() as session:
+        row = suggestion_of(session, 1)
+    assert row is not None
+    assert review.confidence_word(row, "stage", inferred=True) == "sure"
+    row.confidence["stage"] = 0.5
+    assert review.confidence_word(row, "stage", inferred=True) == "look"
+    assert "metastasis_site" not in {key for key, spans in row.evidence.items() if not spans}
+    row.evidence["cancer_type"] = ()
+    assert review.confidence_word(row, "cancer_type", inferred=False) == "missing"
+    assert review.confidence_word(row, "cancer_type", inferred=True) == "sure"
+    assert review.confidence_word(row, "gene_mutation", inferred=False) == "sure"  # null needs no evidence
+
+
+def test_the_review_screen_tells_where_one_is(desk: Desk) -> None:
+    record, heading, note, *boxes, comment = review.show(desk, LOCAL_REVIEWER, "")
+    assert json.loads(record)["note"] == 1
+    assert "1 of 3 to review" in text(heading)
+    assert text(note) == BREAST
+    assert boxes == [value or "" for value in BREAST_VALUES.values()]
+    assert comment == ""
+    decide(desk, 1)
+    decide(desk, 2, "skipped")
+    assert "3 of 3 to review" in text(review.show(desk, LOCAL_REVIEWER, "")[1])
+    assert "1 left to review" in text(review.show(desk, LOCAL_REVIEWER, "1")[1])
+    assert "no suggestion yet" in text(review.show(desk, LOCAL_REVIEWER, "3")[1])
+    decide(desk, 3)
+    assert "Nothing left to review. 2 reviewed. 1 skipped or flagged" in text(review.show(desk, LOCAL_REVIEWER, "")[2])
+
+
+@pytest.mark.parametrize("number", ["99", "-1", "٣", "1; drop", "9" * 30, "0"])
+def test_a_note_that_is_not_there_is_no_fault(desk: Desk, number: str) -> None:
+    record, *_ = review.show(desk, LOCAL_REVIEWER, number)
+    assert json.loads(record)["note"] in (None, 1)
+
+
+def test_the_queue_lists_counts_and_pages(desk: Desk) -> None:
+    decide(desk, 2, stage="IV")
+    counted, table, page, place, *_ = queue.show(desk, 7, "", "", "incoming", "", "imported")
+    assert (page, text(place)) == (0, "3 notes")
+    assert "1 reviewed" in text(counted)
+    assert "case-1" in table
+    assert "No note fits" in queue.show(desk, 0, "unheard-of", "", "", "", "no such order")[1]
+    assert "case-2" in queue.show(desk, 0, "", "submitted", "", LOCAL_REVIEWER, "updated")[1]
+
+
+def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:
+    decide(desk, 1, stage="II", response=None, gene_mutation="TP53")
+    with desk.store.transaction() as session:
+        for name, share in (("first", 0.5), (HARM, 0.625)):
+            add_evaluation(
+                session, adapter=name, run_id=None, data_fingerprint="0" * 64, n_notes=50, metrics=score(share)
+            )
+    figures, per_day, accepted, scored = progress.show(desk)
+    assert "1 reviewed" in text(figures).replace("1reviewed", "1 reviewed")
+    assert "1" in text(per_day)
+    assert [title in accepted for title in ("edited: 1", "cleared: 1", "added: 1")] == [True] * 3
+    assert "62.5 %" in text(scored)
+    assert "<img" not in scored
+
+
+def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
+    with desk.store.transaction() as session:
+        run = create_run(session, config={}, requested_by=HARM)
+        directory = run_directory(desk.settings, run.id)
+        directory.mkdir(parents=True)
+        log = [{"step": step, "loss": 2.0 / step, "eval_loss": 2.5 / step} for step in range(1, 9)]
+        (directory / "log.jsonl").write_text("\n".join(map(json.dumps, log)) + '\n{"step": 9, "lo')
+        (directory / "progress.json").write_text(
+            json.dumps({"state": "training", "step": 3, "n_steps": 8, "loss": 0.7, "eta_s": 200, "message": HARM})
+        )
+        update_run(session, run.id, status="running", directory=str(directory))
+    current = train.show(desk, None)[-2]
+    assert "step 3 of 8, loss 0.700, 3 min to go" in text(current)
+    assert "<polyline" in current
+    assert "<img" not in "".join(part for part in train.show(desk, None) if isinstance(part, str))
+    decision = gate(score(0.5), score(0.4))
+    with desk.store.transaction() as session:
+        metrics = {"old": score(0.5), "new": score(0.4)}
+        update_run(session, run.id, status="finished", adapter="second", gate=decision.to_json(), metrics=metrics)
+        first = active_adapter(session)
+        assert first is not None
+        row = AdapterRow(
+            name="second", path="second", base="embedded", base_revision=None, prompt_version=1, weights_sha256="1" * 64
+        )
+        register_adapter(session, row)
+    current = train.show(desk, None)[-2]
+    assert text(decision.sentence) in text(current)
+    assert text(current).count("50.0 %") >= len(TASK.fields)
+    refused = train.tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
+    assert "did not beat the active adapter" in text(refused)
+    assert "second is active" in train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison")
+    assert "first is active again" in train.roll_back(desk, LOCAL_REVIEWER)
+
+
+def test_the_export_shows_how_it_begins(desk: Desk) -> None:
+    assert "Nothing is reviewed yet" in export.show(desk, "jsonl", with_provenance=False)
+    decide(desk, 1, stage=HARM)
+    shown = export.show(desk, "jsonl", with_provenance=True)
+    assert 'href="/export/jsonl?with_provenance=1"' in shown
+    assert "<img" not in shown
+    assert HARM.replace('"', '\\"') in text(shown)
+    assert "id,input" in export.show(desk, "csv", with_provenance=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "age_s", "state"),
+    [
+        ("idle", 1, "idle"),
+        ("busy", 1, "busy"),
+        ("loading", 1, "busy"),
+        ("failed: Expected a model; found none.", 1, "failed"),
+        ("stopped", 1, "absent"),
+        ("idle", 3600, "absent"),
+    ],
+)
+def test_the_worker_is_told_in_a_word(said: str, age_s: int, state: str) -> None:
+    beat = HeartbeatRow("worker", {"state": said, "n_done": 2}, NOW - timedelta(seconds=age_s))
+    assert status.worker(beat, NOW)[0] == state
+    assert status.worker(None, NOW)[0] == "absent"
+
+
+def test_charts_take_nothing_one_point_and_equal_values() -> None:
+    assert line_chart({"loss": []}, x="step", y="loss") == ""
+    assert "<circle" in line_chart({"loss": [(3, 1.0)]}, x="step", y="loss")
+    assert "nan" not in line_chart({"loss": [(1, 0.0), (2, 0.0)]}, x="step", y="loss").lower()
+    assert column_chart([], y="notes") == ""
+    assert "<i" not in stacked_bar([("accepted", 0)])
+    assert "<script" not in line_chart({"<script>": [(1, 1)]}, x="<script>", y="<script>")
