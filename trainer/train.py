@@ -130,7 +130,6 @@ def train(  # noqa: PLR0913 - all by keyword
     """
     run = RunDir(Path(run_dir))
     run.path.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
     stop, progress = Stop(), Progress(run)
     with trainer_lock(run.path.parent), stop.listening(), _recorded(run, progress):
         run.error.unlink(missing_ok=True)
@@ -151,12 +150,18 @@ def train(  # noqa: PLR0913 - all by keyword
             device=device,
             allow_hub=allow_hub,
         )
-        _check_job(job)
-        n_steps, loss = (0, None) if run.adapter.exists() else _train_adapter(job, progress, stop)
-        stop.check()
-        old, new = _compare(job, progress, stop)
-        manifest = add_metrics(run.adapter, new)
-        progress.tell("finished", message="")
+        return _perform(job, progress, stop)
+
+
+def _perform(job: _Job, progress: Progress, stop: Stop) -> TrainResult:
+    """Do of the run what is not done yet."""
+    began, run = time.monotonic(), job.run
+    _check_job(job)
+    n_steps, loss = (0, None) if run.adapter.exists() else _train_adapter(job, progress, stop)
+    stop.check()
+    old, new = _compare(job, progress, stop)
+    manifest = add_metrics(run.adapter, new)
+    progress.tell("finished", message="")
     seconds = round(time.monotonic() - began, 1)
     return TrainResult(run.adapter, manifest, n_steps, loss, seconds, old, new, len(job.held_out))
 
