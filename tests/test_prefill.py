@@ -11,7 +11,7 @@ import pytest
 from app.adapters import ensure_adapter
 from app.failures import DeskError
 from app.importing import import_files
-from app.prefill import WORKER, Prefill
+from app.prefill import WORKER, Prefill, load_engine
 from db.adapters import AdapterRow, activate, register_adapter
 from db.health import heartbeat
 from db.notes import counts
@@ -193,18 +193,8 @@ def test_the_watch_survives_a_model_that_does_not_load(desk, tmp_path):
         thread.join(60)
 
 
-def test_prefill_refuses_a_missing_base(desk, tmp_path):
-    bring(desk, tmp_path, texts(1))
-    with desk.store.transaction() as session:
-        place = str(tmp_path / "nowhere")
-        register_adapter(session, AdapterRow("lost", desk.settings.adapter, place, None, 1, "1" * 64))
-        activate(session, "lost", reason="test", by="test")
-    # The desk starts with another base than the lost adapter's, so it is asked for by the worker's own way.
-    from app.prefill import load_engine
-    from db.adapters import get_adapter
-
-    with desk.store.reading() as session:
-        lost = get_adapter(session, "lost")
+def test_a_missing_base_is_named(desk, tmp_path):
+    lost = AdapterRow("lost", desk.settings.adapters.as_posix(), str(tmp_path / "nowhere"), None, 1, "1" * 64)
     with pytest.raises(ModelError, match="there is none"):
         load_engine(desk.settings, lost, desk.task)
 

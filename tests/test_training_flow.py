@@ -17,7 +17,7 @@ from db.runs import evaluations, get_run
 from tests.homes import TASK, child_of, is_gone, one_sentence, wait_for
 from tests.tiny import tiny_rows, write_labelled
 
-LONG = ("--max-steps", "4000", "--mode", "warm")
+LONG = ("--epochs", "1000", "--mode", "warm")
 
 
 @pytest.fixture
@@ -155,8 +155,13 @@ def test_an_interrupted_run_is_resumed_with_what_it_began_with(learning_home, tm
 def test_a_killed_run_takes_the_trainer_along_and_is_marked(learning_home):
     home = learning_home
     process, trainer = begun(home)
+    trainer.suspend()
     process.kill()
     process.communicate(timeout=60)
+    # The trainer lives on for a moment: it has the lock with it, so that no second one writes beside it.
+    refused = home.run("train", "--resume", "1")
+    assert "found one under way" in one_sentence(refused.stderr)
+    trainer.resume()
     wait_for(lambda: is_gone(trainer.pid), "the end of the trainer")
     assert row(home).status == "running"
     state = home.json("status")
