@@ -38,7 +38,7 @@ class PretrainConfig:
     """How the embedded model is made; every number ends in its model card."""
 
     seed: int = 1
-    n_notes: int = 400_000
+    n_notes: int = 340_000
     n_tokenizer_notes: int = 30_000
     vocab_size: int = 4096
     layers: int = 10
@@ -47,7 +47,7 @@ class PretrainConfig:
     kv_heads: int = 2
     mlp: int = 1024
     max_positions: int = 8192
-    epochs: float = 1.5
+    epochs: float = 1.3
     batch_tokens: int = 65_536
     learning_rate: float = 2e-3
     warmup: float = 0.02
