@@ -1,0 +1,181 @@
+"""A real browser, a real server process and a real store for the tests of the desk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from app.guard import LOCAL_REVIEWER
+from db.annotations import AnnotationRow, Review, history, open_review
+from db.session import Store
+from tests import chromium
+from tests.desk_store import (
+    BREAST,
+    BREAST_VALUES,
+    COLON,
+    COLON_VALUES,
+    MELANOMA,
+    TASK,
+    empty_values,
+    make_store,
+    put_notes,
+)
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
+
+Notes = Sequence[tuple[str, Mapping[str, str | None] | None]]
+THREE: Notes = [(BREAST, BREAST_VALUES), (COLON, COLON_VALUES), (MELANOMA, empty_values())]
+
+
+@dataclass
+class Desk:
+    """A server process on a store."""
+
+    store: Store
+    home: Path
+    port: int
+    first: int = 1
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def case(self, number: int) -> str:
+        """External id of this test's first, second, ... note."""
+        return f"case-{self.first + number - 1}"
+
+    def path(self, number: int) -> str:
+        return f"/app/?note={self.first + number - 1}"
+
+    def start(self) -> None:
+        arguments = [sys.executable, "-m", "app.web", "--home", str(self.home), "--port", str(self.port)]
+        self.process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE)
+        while self.process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
+            except (urllib.error.URLError, OSError):
+                continue
+            return
+        raise AssertionError(self.process.communicate()[1].decode())
+
+    def kill(self) -> None:
+        if self.process is not None:
+            os.kill(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def review(self, number: int) -> Review:
+        with self.store.reading() as session:
+            return open_review(session, self.first + number - 1, LOCAL_REVIEWER)
+
+    def decisions(self, number: int) -> list[AnnotationRow]:
+        with self.store.reading() as session:
+            return history(session, self.first + number - 1)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("no Chromium; run `python -m tests.chromium --install`")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def serving(home: Path, notes: Notes) -> Iterator[Desk]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with make_store(home, notes) as store:
+        desk = Desk(store, home, port)
+        desk.start()
+        try:
+            yield desk
+        finally:
+            desk.kill()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with serving(tmp_path_factory.mktemp("home"), []) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(shared: Desk) -> Desk:
+    """The shared server, with three notes of this test's own behind all others."""
+    return replace(shared, first=put_notes(shared.store, THREE)[0])
+
+
+@pytest.fixture
+def own_desk(tmp_path: Path) -> Iterator[Desk]:
+    """A server of this test's own, to be killed."""
+    with serving(tmp_path, THREE) as running:
+        yield running
+
+
+@dataclass
+class Tab:
+    """A browser tab, with everything that it complained about and asked for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._asked)
+
+    def _asked(self, request: object) -> None:
+        url = urlsplit(request.url)  # type: ignore[attr-defined]
+        if url.scheme not in ("data", "blob") and url.hostname != "127.0.0.1":
+            self.foreign.append(str(url.hostname))
+
+    def box(self, key: str) -> Locator:
+        return self.page.get_by_label(TASK.field(key).title, exact=True)
+
+    def said(self) -> Locator:
+        return self.page.locator("#saved")
+
+    def shows(self, external_id: str) -> None:
+        expect(self.page.locator("#note-head h2")).to_have_text(external_id)
+        self.ready()
+
+    def ready(self) -> None:
+        expect(self.page.locator("body[data-desk=ready]")).to_have_count(1)
+
+    def type_into(self, key: str, text: str) -> None:
+        self.box(key).fill("")
+        self.box(key).press_sequentially(text)
+
+
+@contextmanager
+def tab(browser: Browser, desk: Desk, path: str = "/app/", *, quiet: bool = True) -> Iterator[Tab]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = Tab(context.new_page())
+    opened.page.goto(desk.url + path)
+    yield opened
+    assert opened.foreign == []
+    if quiet:
+        assert opened.complaints == []
+    context.close()

@@ -1,0 +1,96 @@
+"""The other screens in a real browser, hostile text, and the way through all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from data.notes import make_note
+from data.task import Extraction
+from db.notes import add_notes, counts
+from tests.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
+from tests.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
+
+__all__ = ["browser", "desk", "own_desk", "shared"]
+
+
+def test_hostile_text_is_shown_and_never_runs(browser: Browser, tmp_path: Path) -> None:
+    text = "Hostile note. " + " ".join(HOSTILE)
+    values = dict(zip(TASK.keys, HOSTILE, strict=False))
+    with serving(tmp_path, [(text, values)]) as desk, tab(browser, desk, "/") as here:
+        here.shows(desk.case(1))
+        assert here.page.locator("#note .note-text").evaluate("element => element.textContent") == text
+        for key, value in values.items():
+            expect(here.box(key)).to_have_value(value)
+        here.page.keyboard.press("Alt+1")
+        here.type_into("stage", HOSTILE[0])
+        expect(here.said()).to_contain_text("draft saved")
+        assert here.page.locator("#note .note-text").evaluate("element => element.textContent") == text
+        here.page.get_by_role("tab", name="Queue").click()
+        expect(here.page.locator("#queue-table .begins")).to_contain_text('<img src=x onerror="window.hurt=1">')
+        here.page.get_by_role("tab", name="Review").click()
+        here.page.keyboard.press("Control+Enter")
+        expect(here.page.locator("#note .empty")).to_contain_text("Nothing left to review")
+        for name in ("Export", "Progress", "Train"):
+            here.page.get_by_role("tab", name=name).click()
+            expect(here.page.locator("[role=tabpanel]:visible h3").first).to_be_visible()
+        assert here.page.evaluate("window.hurt") is None
+        assert here.page.locator("#note img, #note script, #note iframe, #note svg").count() == 0
+
+
+def test_the_last_note_leads_to_a_page_that_says_what_next(browser: Browser, tmp_path: Path) -> None:
+    with serving(tmp_path, [(COLON, COLON_VALUES)]) as desk, tab(browser, desk, "/") as here:
+        here.shows(desk.case(1))
+        here.page.keyboard.press("Control+Enter")
+        expect(here.page.locator("#note .empty")).to_contain_text("Nothing left to review")
+        expect(here.page.locator("#form")).to_be_hidden()
+        here.page.get_by_role("button", name="Export").click()
+        expect(here.page.get_by_role("link", name="Download jsonl")).to_be_visible()
+        with here.page.expect_download() as download:
+            here.page.get_by_role("link", name="Download jsonl").click()
+        assert '"stage": "III"' in Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def test_the_queue_searches_filters_and_imports(browser: Browser, own_desk: Desk, tmp_path: Path) -> None:
+    desk = own_desk
+    with tab(browser, desk, "/") as here:
+        here.shows(desk.case(1))
+        here.page.get_by_role("tab", name="Queue").click()
+        rows = here.page.locator("#queue-table tbody tr")
+        expect(rows).to_have_count(3)
+        here.page.get_by_placeholder("Search the notes").press_sequentially("caecal")
+        expect(rows).to_have_count(1)
+        expect(rows.first).to_contain_text("case-2")
+        here.page.get_by_placeholder("Search the notes").fill("")
+        expect(rows).to_have_count(3)
+        file = tmp_path / "more.jsonl"
+        file.write_text('{"id": "late-1", "text": "Renal cell carcinoma, clear cell, nivolumab."}\n', encoding="utf-8")
+        here.page.locator("#import-file").set_input_files(file)
+        expect(here.page.locator("#import-report")).to_contain_text("1 note added")
+        expect(rows).to_have_count(4)
+        with desk.store.reading() as session:
+            assert counts(session).n_notes == 4
+
+
+def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -> None:
+    with desk.store.transaction() as session:
+        gold = Extraction(TASK, COLON_VALUES)
+        labelled = [make_note(TASK, f"{COLON} Patient {number}.", gold=gold) for number in range(40)]
+        add_notes(session, labelled)
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        here.page.get_by_role("tab", name="Train").click()
+        expect(here.page.locator("#adapters")).to_contain_text("first ● active")
+        here.page.get_by_label("Epochs").fill("many")
+        here.page.get_by_role("button", name="Start training").click()
+        expect(here.page.locator("#train-said")).to_contain_text("Expected a number of epochs")
+        here.page.get_by_label("Epochs").fill("2")
+        here.page.get_by_role("button", name="Start training").click()
+        expect(here.page.locator("#train-said")).to_contain_text("run-0001 is waiting")
+        expect(here.page.locator("#run-current")).to_contain_text("run-0001")
+        expect(here.page.get_by_role("button", name="Start training")).to_be_disabled()
+        here.page.get_by_role("button", name="Stop").click()
+        expect(here.page.locator("#runs")).to_contain_text("interrupted")
+        here.page.get_by_role("button", name="Roll back").click()
+        expect(here.page.locator("#adapter-said")).to_contain_text("Expected an adapter that was active before")
