@@ -89,7 +89,7 @@ def make_store(home: Path, notes: Sequence[tuple[str, Mapping[str, str | None] |
     with store.transaction() as session:
         row = AdapterRow(
             name=ADAPTER,
-            path="embedded",
+            path="./adapters/first",
             base="embedded",
             base_revision=None,
             prompt_version=1,

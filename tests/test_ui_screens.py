@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters import WEIGHTS
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings, prepare_home
 from app.training import gate, run_directory
 from app.ui import export, progress, queue, review, status, train
 from app.ui.charts import column_chart, line_chart, stacked_bar
+from data.notes import make_note
 from data.task import Extraction
 from db.adapters import AdapterRow, active_adapter, register_adapter
 from db.annotations import open_review, submit
 from db.health import HeartbeatRow
+from db.notes import add_notes, get_note
 from db.runs import add_evaluation, create_run, update_run
 from db.suggestions import suggestion_of
 from tests.desk_store import (
@@ -156,16 +159,41 @@ def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
         first = active_adapter(session)
         assert first is not None
         row = AdapterRow(
-            name="second", path="second", base="embedded", base_revision=None, prompt_version=1, weights_sha256="1" * 64
+            name="second",
+            path="./adapters/second",
+            base="embedded",
+            base_revision=None,
+            prompt_version=1,
+            weights_sha256="1" * 64,
         )
         register_adapter(session, row)
     current = train.show(desk, None)[-2]
     assert text(decision.sentence) in text(current)
     assert text(current).count("50.0 %") >= len(TASK.fields)
+    gone = train.tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison"))
+    assert "they are gone" in text(gone)
+    (desk.settings.adapters / "second").mkdir()
+    (desk.settings.adapters / "second" / WEIGHTS).touch()
     refused = train.tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
     assert "did not beat the active adapter" in text(refused)
     assert "second is active" in train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison")
     assert "first is active again" in train.roll_back(desk, LOCAL_REVIEWER)
+
+
+def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None:
+    gold = Extraction(TASK, COLON_VALUES)
+    labelled = [make_note(TASK, f"{COLON} Patient {number}.", gold=gold) for number in range(60)]
+    n_train = sum(note.split == "train" for note in labelled)
+    assert 0 < n_train < 60
+    with desk.store.transaction() as session:
+        add_notes(session, labelled)
+    said = text(train.material_html(desk))
+    assert f"{n_train} originals that came with labels and 0 reviewed notes" in said
+    assert f"{60 - n_train} labelled note" in said
+    decide(desk, 1)
+    with desk.store.reading() as session:
+        learned = get_note(session, 1).split == "train"
+    assert (f"1 reviewed note, {int(learned)} of them since" in text(train.material_html(desk))) == learned
 
 
 def test_the_export_shows_how_it_begins(desk: Desk) -> None:

@@ -41,7 +41,7 @@ def build_desk(desk: Desk) -> Any:
             with gr.Tab("Review", id="review") as review:
                 build_review(desk, demo)
             with gr.Tab("Train", id="train") as train:
-                train_screen = build_train(desk)
+                train_screen = build_train(desk, timer)
             with gr.Tab("Progress", id="progress") as progress:
                 progress_screen = build_progress(desk)
             with gr.Tab("Export", id="export") as export:
@@ -51,8 +51,6 @@ def build_desk(desk: Desk) -> Any:
         _fill_on_opening(timer, progress, progress_screen, ticking=False)
         _fill_on_opening(timer, export, export_screen, ticking=False)
         review.select(lambda: gr.Timer(active=False), None, [timer], **QUICK)
-        fill, inputs, outputs = train_screen
-        timer.tick(fill, inputs, outputs, **QUICK)
     demo.app_id = _fingerprint(desk)
     # A page load is a session: few are kept, and files that Gradio made are removed within the hour.
     demo.state_session_capacity = 500

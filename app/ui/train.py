@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
 import gradio as gr
 
+from app.adapters import activate_present
 from app.desk import Desk
 from app.failures import DeskError, InputError, sentence_of
 from app.training import TrainOptions, read_log, read_progress, request_run, run_directory, run_name, stop_run
 from app.ui.charts import line_chart, two_bars
 from app.ui.context import QUICK, empty, moment, percent, plural, table
 from data.task import Task
-from db.adapters import AdapterRow, activate, active_adapter, list_adapters, rollback
-from db.notes import counts
+from db.adapters import AdapterRow, activations, active_adapter, list_adapters, rollback
+from db.annotations import holdout_rows, reviewed, training_rows
 from db.runs import TrainingRunRow, list_runs
 from db.session import StoreError
 
@@ -31,12 +33,12 @@ RUN_STATES = {
 MODES = [("From the start, on everything", "full"), ("Go on from the active adapter", "warm")]
 
 
-def build_train(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
+def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]:
     """Lay out the screen and wire its buttons.
 
     Returns:
-        The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened, and every two
-        seconds while it is.
+        The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened. While it is
+        open the timer goes on filling in what changes.
     """
     with gr.Row(elem_classes="columns-2"):
         with gr.Column():
@@ -62,10 +64,10 @@ def build_train(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
         with gr.Column():
             current = gr.HTML(elem_classes="card", elem_id="run-current", js_on_load=None)
             runs = gr.HTML(elem_classes="card", elem_id="runs", js_on_load=None)
-    outputs = [material, start, stop, adapters, name, current, runs]
+    outputs = [start, stop, adapters, name, current, runs]
 
-    def shown(chosen: str | None) -> list[Any]:
-        return show(desk, chosen)
+    def opened(chosen: str | None) -> list[Any]:
+        return [material_html(desk), *show(desk, chosen)]
 
     def acted(action: Callable[[], str], chosen: str | None) -> list[Any]:
         said_now = tried(action)
@@ -87,7 +89,8 @@ def build_train(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     stop.click(stopped, [name], [said, *outputs], **QUICK)
     use.click(activated, [name, reason], [decided, *outputs], **QUICK)
     back.click(rolled_back, [name], [decided, *outputs], **QUICK)
-    return shown, [name], outputs
+    timer.tick(lambda chosen: show(desk, chosen), [name], outputs, **QUICK)
+    return opened, [name], [material, *outputs]
 
 
 def tried(action: Callable[[], str]) -> str:
@@ -128,7 +131,8 @@ def activate_adapter(desk: Desk, reviewer: str, name: str | None, reason: str) -
             raise InputError(
                 f"Expected a reason, because {name} did not beat the active adapter; found none. Write why."
             )
-        activate(session, name, reason=reason.strip() or "chosen at the desk", by=reviewer)
+        why = reason.strip() or "chosen at the desk"
+        activate_present(desk.settings, session, name, reason=why, by=reviewer)
     return f"{name} is active. Notes that are still to review get its suggestions."
 
 
@@ -139,22 +143,31 @@ def roll_back(desk: Desk, reviewer: str) -> str:
     return f"{row.name} is active again."
 
 
-def show(desk: Desk, chosen: str | None) -> list[Any]:
-    """Values of the screen's parts."""
+def material_html(desk: Desk) -> str:
+    """What the next run would learn from. Reads every labelled note, so it is for the opening of the tab."""
     with desk.store.reading() as session:
-        figures, runs = counts(session), list_runs(session)
+        sources = Counter(row.source for row in training_rows(session, desk.task))
+        n_holdout = sum(1 for _ in holdout_rows(session, desk.task))
+        history = activations(session)
+        since = history[0].at if history else None
+        n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
+    new = f", {n_new:,} of them since the active adapter took over" if history and sources["annotation"] else ""
+    return (
+        f"<h3>The next run</h3><p>It learns from <b>{plural(sources['original'], 'original')}</b> that came with labels"
+        f" and <b>{plural(sources['annotation'], 'reviewed note')}</b>{new}."
+        f" {plural(n_holdout, 'labelled note')} are held out: never learned from, they decide whether it is better.</p>"
+    )
+
+
+def show(desk: Desk, chosen: str | None) -> list[Any]:
+    """Values of the screen's parts that change by themselves."""
+    with desk.store.reading() as session:
+        runs = list_runs(session)
         adapters, active = list_adapters(session), active_adapter(session)
     under_way = _under_way(runs)
     names = [row.name for row in adapters]
     latest = max(runs, key=lambda run: run.id, default=None)
-    material = (
-        "<h3>The next run</h3><p>It learns from "
-        f"<b>{plural(figures.n_originals, 'original')}</b> that came with labels and"
-        f" <b>{plural(figures.n_submitted, 'reviewed note')}</b>;"
-        f" {plural(figures.n_holdout, 'note')} of the hold-out stay out and decide whether it is better.</p>"
-    )
     return [
-        material,
         gr.Button(interactive=under_way is None),
         gr.Button(interactive=under_way is not None),
         adapters_html(adapters, active.name if active else None),
