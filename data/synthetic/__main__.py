@@ -29,7 +29,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--house-style", choices=sorted(STYLES), default=None)
-    parser.add_argument("--samples", type=Path, metavar="DIR", help="write the sample files of the first start there instead")
+    parser.add_argument(
+        "--samples", type=Path, metavar="DIR", help="write the sample files of the first start there instead"
+    )
     parser.add_argument("out", type=Path, nargs="?", metavar="OUT.jsonl")
     options = parser.parse_args(arguments)
     if options.samples:
@@ -43,7 +45,12 @@ def main(arguments: list[str]) -> int:
         parser.error("expected OUT.jsonl, or --samples DIR")
     examples = generate(options.seed, options.n, start=options.start, house_style=options.house_style)
     rows: Iterable[dict[str, object]] = (
-        {"id": f"s{options.seed}-{index:07d}", "instruction": INSTRUCTION, "input": example.text, "output": example.output}
+        {
+            "id": f"s{options.seed}-{index:07d}",
+            "instruction": INSTRUCTION,
+            "input": example.text,
+            "output": example.output,
+        }
         for index, example in enumerate(examples, options.start)
     )
     print(f"{write_rows(options.out, rows)} rows in {options.out}")

@@ -14,8 +14,42 @@ from data.synthetic.lexicon_organs import RARE, SITES
 from data.synthetic.phrases_molecular import RELATIVES
 from data.synthetic.phrases_response import SAW
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
-LIMBS = ("upper back", "left forearm", "right forearm", "scalp", "right calf", "left shoulder", "trunk", "left thigh", "right upper arm", "chest wall", "lower leg", "right shoulder", "left heel", "neck", "left calf", "flank", "abdomen", "left cheek", "back", "right thigh")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+LIMBS = (
+    "upper back",
+    "left forearm",
+    "right forearm",
+    "scalp",
+    "right calf",
+    "left shoulder",
+    "trunk",
+    "left thigh",
+    "right upper arm",
+    "chest wall",
+    "lower leg",
+    "right shoulder",
+    "left heel",
+    "neck",
+    "left calf",
+    "flank",
+    "abdomen",
+    "left cheek",
+    "back",
+    "right thigh",
+)
 VERTEBRAE = ("T8", "L3", "T12", "L1", "T6", "L4", "T10", "C5", "L2", "T4", "S1")
 
 
@@ -67,15 +101,63 @@ def new_case(cancer: Cancer, rng: random.Random) -> Case:
     low, high = cancer.ages
     age = str(min(high, max(low, round(rng.triangular(low, high, (low + high) / 2)))))
     male = sex == "m"
-    noun = rng.choice(("male", "man", "man", "male", "gentleman") if male else ("female", "woman", "woman", "female", "lady"))
-    subject: tuple[str, ...] = ("He",) * 7 + ("Patient", "The patient", "Pt") if male else ("She",) * 7 + ("Patient", "The patient", "Pt")
-    subject = rng.choice((subject, subject, ("He" if male else "She",), ("Patient", "The patient"))) if chance(0.9, rng) else ("Patient",)
+    noun = rng.choice(
+        ("male", "man", "man", "male", "gentleman") if male else ("female", "woman", "woman", "female", "lady")
+    )
+    subject: tuple[str, ...] = (
+        ("He",) * 7 + ("Patient", "The patient", "Pt") if male else ("She",) * 7 + ("Patient", "The patient", "Pt")
+    )
+    subject = (
+        rng.choice((subject, subject, ("He" if male else "She",), ("Patient", "The patient")))
+        if chance(0.9, rng)
+        else ("Patient",)
+    )
     case.slots = {
-        "age": age, "noun": noun, "S": subject, "s": "he" if male else "she",
-        "who": _who(age, noun, male, rng), "has": ("with",) * 9 + ("who has", "known to have", "being treated for", "followed for", "carrying a diagnosis of", "with a diagnosis of", "under treatment for", "seen for", "having", "admitted with", "referred for", "currently treated for", "living with", "whose diagnosis is", "now with"), "side": rng.choice(("left", "right")), "limb": rng.choice(LIMBS), "cm": f"{rng.randint(8, 68) / 10}", "kg": str(rng.randint(4, 14)),
-        "month": rng.choice(MONTHS), "year": str(rng.randint(2017, 2025)), "d": str(rng.choice((2, 3, 4, 4, 6, 6, 6, 8, 12))) if chance(0.6, rng) else rng.choice(("three", "four", "six", "two", "eight", "several")),
-        "dn": str(rng.choice((2, 3, 4, 6, 6, 8, 12))), "n": str(rng.choice((3, 4, 5, 6, 6, 7, 8, 9, 10, 12, 12, 14, 18))), "wk": str(rng.choice((6, 8, 8, 8, 8, 9, 10, 12, 12))), "day": str(rng.randint(1, 28)), "low": f"0.{rng.randint(2, 9)}", "psa": str(rng.choice((12, 18, 34, 46, 78, 120, 160, 240))),
-        "vertebra": rng.choice(VERTEBRAE), "ecog": rng.choice(("0", "1", "1", "2")), "py": str(rng.choice((10, 15, 20, 30, 40, 45))), "hb": f"{rng.randint(80, 148) / 10}", "g12": rng.choice("12"), "age2": str(rng.randint(38, 82)), "relative": RELATIVES,
+        "age": age,
+        "noun": noun,
+        "S": subject,
+        "s": "he" if male else "she",
+        "who": _who(age, noun, male, rng),
+        "has": ("with",) * 9
+        + (
+            "who has",
+            "known to have",
+            "being treated for",
+            "followed for",
+            "carrying a diagnosis of",
+            "with a diagnosis of",
+            "under treatment for",
+            "seen for",
+            "having",
+            "admitted with",
+            "referred for",
+            "currently treated for",
+            "living with",
+            "whose diagnosis is",
+            "now with",
+        ),
+        "side": rng.choice(("left", "right")),
+        "limb": rng.choice(LIMBS),
+        "cm": f"{rng.randint(8, 68) / 10}",
+        "kg": str(rng.randint(4, 14)),
+        "month": rng.choice(MONTHS),
+        "year": str(rng.randint(2017, 2025)),
+        "d": str(rng.choice((2, 3, 4, 4, 6, 6, 6, 8, 12)))
+        if chance(0.6, rng)
+        else rng.choice(("three", "four", "six", "two", "eight", "several")),
+        "dn": str(rng.choice((2, 3, 4, 6, 6, 8, 12))),
+        "n": str(rng.choice((3, 4, 5, 6, 6, 7, 8, 9, 10, 12, 12, 14, 18))),
+        "wk": str(rng.choice((6, 8, 8, 8, 8, 9, 10, 12, 12))),
+        "day": str(rng.randint(1, 28)),
+        "low": f"0.{rng.randint(2, 9)}",
+        "psa": str(rng.choice((12, 18, 34, 46, 78, 120, 160, 240))),
+        "vertebra": rng.choice(VERTEBRAE),
+        "ecog": rng.choice(("0", "1", "1", "2")),
+        "py": str(rng.choice((10, 15, 20, 30, 40, 45))),
+        "hb": f"{rng.randint(80, 148) / 10}",
+        "g12": rng.choice("12"),
+        "age2": str(rng.randint(38, 82)),
+        "relative": RELATIVES,
     }
     case.slots["n_c"] = str(case.slots["n"]).capitalize()
     for key, source in (("symptom", cancer.symptoms), ("mass", cancer.masses)):
@@ -91,8 +173,56 @@ def new_case(cancer: Cancer, rng: random.Random) -> Case:
 
 
 FEATURES = {
-    True: ("otherwise healthy", "retired", "previously healthy", "right-handed", "never-smoking", "former-smoking", "hypertensive", "married", "diabetic", "active", "previously well", "healthy", "frail", "ECOG 1", "ambulatory", "working", "widowed", "obese", "thin", "fit", "pleasant", "independent", "veteran"),
-    False: ("premenopausal", "postmenopausal", "otherwise healthy", "retired", "previously healthy", "never-smoking", "married", "diabetic", "active", "previously well", "healthy", "nulliparous", "perimenopausal", "ECOG 1", "ambulatory", "working", "widowed", "obese", "thin", "fit", "pleasant", "independent", "multiparous"),
+    True: (
+        "otherwise healthy",
+        "retired",
+        "previously healthy",
+        "right-handed",
+        "never-smoking",
+        "former-smoking",
+        "hypertensive",
+        "married",
+        "diabetic",
+        "active",
+        "previously well",
+        "healthy",
+        "frail",
+        "ECOG 1",
+        "ambulatory",
+        "working",
+        "widowed",
+        "obese",
+        "thin",
+        "fit",
+        "pleasant",
+        "independent",
+        "veteran",
+    ),
+    False: (
+        "premenopausal",
+        "postmenopausal",
+        "otherwise healthy",
+        "retired",
+        "previously healthy",
+        "never-smoking",
+        "married",
+        "diabetic",
+        "active",
+        "previously well",
+        "healthy",
+        "nulliparous",
+        "perimenopausal",
+        "ECOG 1",
+        "ambulatory",
+        "working",
+        "widowed",
+        "obese",
+        "thin",
+        "fit",
+        "pleasant",
+        "independent",
+        "multiparous",
+    ),
 }
 
 
@@ -104,10 +234,36 @@ def _who(age: str, noun: str, male: bool, rng: random.Random) -> str:
         (38, (f"{age}-year-old {described}",)),
         (32, (f"{age}-year-old {noun}",)),
         (6, (f"{age}-year-old",)),
-        (8, (f"A {age}-year-old {noun}", f"This {age}-year-old {noun}", f"{age} year old {noun}", f"{age}yo {noun}", f"{age} y/o {noun}", f"{age}{letter}", f"{age}-year-old {letter}")),
+        (
+            8,
+            (
+                f"A {age}-year-old {noun}",
+                f"This {age}-year-old {noun}",
+                f"{age} year old {noun}",
+                f"{age}yo {noun}",
+                f"{age} y/o {noun}",
+                f"{age}{letter}",
+                f"{age}-year-old {letter}",
+            ),
+        ),
         (8, ("Patient",)),
-        (5, (f"Patient is a {age}-year-old {noun}", f"The patient is a {age}-year-old {described}", f"Pt is a {age}yo {noun}", f"This is a {age}-year-old {noun}")),
-        (5, (f"{noun.capitalize()} aged {age}", f"{title} {initial}., {age},", f"{title} {initial} is a {age}-year-old {noun}")),
+        (
+            5,
+            (
+                f"Patient is a {age}-year-old {noun}",
+                f"The patient is a {age}-year-old {described}",
+                f"Pt is a {age}yo {noun}",
+                f"This is a {age}-year-old {noun}",
+            ),
+        ),
+        (
+            5,
+            (
+                f"{noun.capitalize()} aged {age}",
+                f"{title} {initial}., {age},",
+                f"{title} {initial} is a {age}-year-old {noun}",
+            ),
+        ),
     )
     return rng.choice(weighted(forms, rng))
 
@@ -129,7 +285,19 @@ def _draw_genes(case: Case) -> None:
         if (second.split()[0] == label.split()[0]) == second.startswith("EGFR"):
             fact = gene_fact(second, rng)
             if second == "EGFR T790M" and chance(0.6, rng):
-                fact = Fact(second, rng.choice(("T790M", "acquired T790M", "T790M resistance mutation", "the T790M resistance mutation", "an acquired T790M mutation", "T790M on re-biopsy")))
+                fact = Fact(
+                    second,
+                    rng.choice(
+                        (
+                            "T790M",
+                            "acquired T790M",
+                            "T790M resistance mutation",
+                            "the T790M resistance mutation",
+                            "an acquired T790M mutation",
+                            "T790M on re-biopsy",
+                        )
+                    ),
+                )
             case.genes.append(fact)
     if case.genes and chance(0.015, rng):
         case.genes.append(gene_fact("*", rng))
@@ -174,7 +342,9 @@ def tell_sites(case: Case) -> None:
         slots[f"m{index}"], slots[f"m{index}_c"] = phrase, capital(phrase)
     slots["places"] = joined([rng.choice(SITES[site].places) for site in case.sites], rng)
     slots["organs"] = joined(list(case.sites), rng)
-    slots["joint"] = f"{rng.choice(('', '', '', 'multiple ', 'multiple ', 'new ', 'widespread ', 'synchronous ', 'known '))}{joined(words, rng)} {rng.choice(('metastases', 'metastases', 'metastases', 'lesions', 'involvement', 'mets', 'metastatic disease'))}"
+    slots["joint"] = (
+        f"{rng.choice(('', '', '', 'multiple ', 'multiple ', 'new ', 'widespread ', 'synchronous ', 'known '))}{joined(words, rng)} {rng.choice(('metastases', 'metastases', 'metastases', 'lesions', 'involvement', 'mets', 'metastatic disease'))}"
+    )
     set_targets(case)
 
 
@@ -182,23 +352,73 @@ def set_targets(case: Case) -> None:
     """What the scan measures: an affected organ, or the primary."""
     rng, slots = case.rng, case.slots
     targets = [rng.choice(SITES[site].targets) for site in case.sites]
-    general = ["target lesions", "the target lesions", "measurable disease", "all target lesions", "index lesions", "the primary", "the primary tumor", "the dominant lesion", "known lesions", "index lesions", "several lesions"]
+    general = [
+        "target lesions",
+        "the target lesions",
+        "measurable disease",
+        "all target lesions",
+        "index lesions",
+        "the primary",
+        "the primary tumor",
+        "the dominant lesion",
+        "known lesions",
+        "index lesions",
+        "several lesions",
+    ]
     if "brain" in case.sites:
-        general += ["extracranial disease", "intracranial and extracranial disease", "both intracranial and extracranial lesions"]
+        general += [
+            "extracranial disease",
+            "intracranial and extracranial disease",
+            "both intracranial and extracranial lesions",
+        ]
     if case.cancer.key == "lung":
-        general += ["pulmonary nodules", "the primary lung lesion", "the primary and intracranial lesions" if "brain" in case.sites else "the primary lesion", "thoracic disease", "lung nodules", "the primary mass", "pulmonary lesions"] * 2
+        general += [
+            "pulmonary nodules",
+            "the primary lung lesion",
+            "the primary and intracranial lesions" if "brain" in case.sites else "the primary lesion",
+            "thoracic disease",
+            "lung nodules",
+            "the primary mass",
+            "pulmonary lesions",
+        ] * 2
     if len(targets) > 1 and chance(0.4, rng):
         targets.append(f"both {targets[0].removeprefix('the ')} and {targets[1].removeprefix('the ')}")
     first = rng.choice(targets) if targets and chance(0.75, rng) else rng.choice(general)
     second = rng.choice([target for target in targets + general if target != first])
     slots["t"], slots["t2"], slots["T"] = first, second, capital(first)
-    slots["t_b"], slots["t2_b"] = (text.removeprefix("the ").removeprefix("all ").removeprefix("both ").removeprefix("several ") for text in (first, second))
+    slots["t_b"], slots["t2_b"] = (
+        text.removeprefix("the ").removeprefix("all ").removeprefix("both ").removeprefix("several ")
+        for text in (first, second)
+    )
     elsewhere = [rng.choice(SITES[site].targets) for site in case.sites if site != "brain"]
     slots["o"] = elsewhere[0] if elsewhere else "extracranial disease"
     slots["O"] = capital(str(slots["o"]))
     wk, n, d = slots["wk"], slots["n"], slots["d"]
-    slots["when"] = (f"at {wk} weeks", f"at {wk} weeks", f"after {d} cycles", f"at {n} months", f"after {n} months", "", "", "", f"after {wk} weeks", "at first follow-up", f"at the {wk}-week mark")
-    slots["when_c"] = (f"{wk}-week", f"At {wk} weeks", f"After {d} cycles,", f"At {n} months", f"After {n} months,", "Recent", "First", f"After {d} cycles", "Interval", "Follow-up")
+    slots["when"] = (
+        f"at {wk} weeks",
+        f"at {wk} weeks",
+        f"after {d} cycles",
+        f"at {n} months",
+        f"after {n} months",
+        "",
+        "",
+        "",
+        f"after {wk} weeks",
+        "at first follow-up",
+        f"at the {wk}-week mark",
+    )
+    slots["when_c"] = (
+        f"{wk}-week",
+        f"At {wk} weeks",
+        f"After {d} cycles,",
+        f"At {n} months",
+        f"After {n} months,",
+        "Recent",
+        "First",
+        f"After {d} cycles",
+        "Interval",
+        "Follow-up",
+    )
 
 
 def sites_told(case: Case, text: str) -> bool:
@@ -238,8 +458,13 @@ def regimen(case: Case, code: str, *, plain: bool = False) -> tuple[str, str]:
     written = [drug if plain else _written(drug, rng, len(drugs)) for drug in drugs]
     text = written[0] if len(drugs) == 1 else _partnered(written, rng)
     if not plain and chance(0.24 if code in FRAMES else 0.07, rng):
-        frame = rng.choice(FRAMES["her2" if "trastuzumab" in drugs and len(drugs) > 1 else code if code in FRAMES else "other"])
-        if not (frame.startswith("combination") and text.startswith(("the combination", "combination"))) and " mg" not in text:
+        frame = rng.choice(
+            FRAMES["her2" if "trastuzumab" in drugs and len(drugs) > 1 else code if code in FRAMES else "other"]
+        )
+        if (
+            not (frame.startswith("combination") and text.startswith(("the combination", "combination")))
+            and " mg" not in text
+        ):
             text = frame.replace("{r}", text)
     return label, text
 

@@ -16,10 +16,27 @@ from data.synthetic.scenarios import write_course
 
 FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
 ORDERS: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (40, ("open", "stage", "mets", "mol", "tx", "resp", "tail", "extra")), (16, ("open", "stage", "mol", "mets", "tx", "resp", "tail", "extra")), (10, ("open", "mets", "stage", "mol", "tx", "resp", "tail", "extra")), (6, ("open", "mol", "stage", "mets", "tx", "resp", "tail", "extra")),
-    (6, ("open", "stage", "mets", "tx", "resp", "tail", "mol", "extra")), (4, ("open", "mol", "tx", "resp", "tail", "mets", "stage", "extra")), (4, ("open", "mets", "mol", "tx", "resp", "tail", "stage", "extra")), (3, ("open", "tx", "resp", "tail", "mets", "stage", "mol", "extra")), (2, ("open", "stage", "tx", "resp", "tail", "mol", "mets", "extra")), (2, ("mol", "open", "stage", "mets", "tx", "resp", "tail", "extra")),
+    (40, ("open", "stage", "mets", "mol", "tx", "resp", "tail", "extra")),
+    (16, ("open", "stage", "mol", "mets", "tx", "resp", "tail", "extra")),
+    (10, ("open", "mets", "stage", "mol", "tx", "resp", "tail", "extra")),
+    (6, ("open", "mol", "stage", "mets", "tx", "resp", "tail", "extra")),
+    (6, ("open", "stage", "mets", "tx", "resp", "tail", "mol", "extra")),
+    (4, ("open", "mol", "tx", "resp", "tail", "mets", "stage", "extra")),
+    (4, ("open", "mets", "mol", "tx", "resp", "tail", "stage", "extra")),
+    (3, ("open", "tx", "resp", "tail", "mets", "stage", "mol", "extra")),
+    (2, ("open", "stage", "tx", "resp", "tail", "mol", "mets", "extra")),
+    (2, ("mol", "open", "stage", "mets", "tx", "resp", "tail", "extra")),
 )
-HEADINGS = {"open": ("Dx", "Diagnosis", "Oncologic history", "Background"), "stage": ("Stage", "Staging"), "mets": ("Sites", "Imaging", "Extent"), "mol": ("Molecular", "Pathology/biomarkers", "Markers"), "tx": ("Treatment", "Tx", "Therapy"), "resp": ("Response", "Status", "Course"), "tail": ("Plan", "Further course"), "extra": ("Other", "Notes")}
+HEADINGS = {
+    "open": ("Dx", "Diagnosis", "Oncologic history", "Background"),
+    "stage": ("Stage", "Staging"),
+    "mets": ("Sites", "Imaging", "Extent"),
+    "mol": ("Molecular", "Pathology/biomarkers", "Markers"),
+    "tx": ("Treatment", "Tx", "Therapy"),
+    "resp": ("Response", "Status", "Course"),
+    "tail": ("Plan", "Further course"),
+    "extra": ("Other", "Notes"),
+}
 SHAPES = ((89, "prose"), (2.5, "columns"), (5.5, "long"), (3, "telegram"))
 TARGETS = [(cancer.weight, cancer) for cancer in CANCERS]
 
@@ -57,7 +74,9 @@ def write_note(rng: random.Random) -> Example:
 
 def _tidy(text: str) -> str:
     text = " ".join(text.split()).strip(" ,;").replace(" ,", ",").replace(" .", ".").replace(" ;", ";")
-    return text.replace("adjuvant the combination of ", "adjuvant combination of ").replace("first-line the ", "first-line ")
+    return text.replace("adjuvant the combination of ", "adjuvant combination of ").replace(
+        "first-line the ", "first-line "
+    )
 
 
 def _distract(case: Case, sentences: list[tuple[str, str]]) -> None:
@@ -75,7 +94,11 @@ def _prose(case: Case, sentences: list[tuple[str, str]]) -> str:
         if not text:
             text = sentence
         elif rng.random() < 0.05:
-            text += "; " + (sentence if sentence[:2].isupper() or sentence.startswith(("Keytruda", "He ", "She ")) else sentence[:1].lower() + sentence[1:])
+            text += "; " + (
+                sentence
+                if sentence[:2].isupper() or sentence.startswith(("Keytruda", "He ", "She "))
+                else sentence[:1].lower() + sentence[1:]
+            )
         else:
             text += (". " if text[-1] not in ".!?:" else " ") + sentence
     text += "" if text[-1] in ".!?" else "."

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 RESPONSES = {
-    "partial response": "PR", "stable disease": "SD", "progression": "PD", "complete response": "CR", "complete clinical response": "CR (clinical)", "no evidence of disease": "NED", "pathologic complete response": "pCR", "mixed response": "MR",
-    "initial partial response then progression": "PR, then PD", "biochemical recurrence": "BCR", "no evidence of disease (undetectable PSA)": "NED (PSA undetectable)",
+    "partial response": "PR",
+    "stable disease": "SD",
+    "progression": "PD",
+    "complete response": "CR",
+    "complete clinical response": "CR (clinical)",
+    "no evidence of disease": "NED",
+    "pathologic complete response": "pCR",
+    "mixed response": "MR",
+    "initial partial response then progression": "PR, then PD",
+    "biochemical recurrence": "BCR",
+    "no evidence of disease (undetectable PSA)": "NED (PSA undetectable)",
 }
 
 

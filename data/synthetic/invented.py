@@ -8,7 +8,28 @@ from data.synthetic.lexicon_drugs import REGIMEN_CODES, STEMS, SUFFIXES
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 AMINO = "ACDEFGHIKLMNPQRSTVWY"
-SYLLABLES = ("TRA", "KLO", "PRX", "SYN", "DRV", "ZEB", "QIL", "VEX", "MOR", "TLN", "GRB", "NUX", "LIG", "FER", "ORK", "PHL", "CRD", "BEX", "SOL", "HUM")
+SYLLABLES = (
+    "TRA",
+    "KLO",
+    "PRX",
+    "SYN",
+    "DRV",
+    "ZEB",
+    "QIL",
+    "VEX",
+    "MOR",
+    "TLN",
+    "GRB",
+    "NUX",
+    "LIG",
+    "FER",
+    "ORK",
+    "PHL",
+    "CRD",
+    "BEX",
+    "SOL",
+    "HUM",
+)
 
 
 def invented_drug(rng: random.Random) -> str:
@@ -23,7 +44,11 @@ def invented_drug(rng: random.Random) -> str:
 
 def invented_gene(rng: random.Random) -> str:
     """A gene with an alteration."""
-    gene = rng.choice(SYLLABLES) + rng.choice(("", rng.choice(LETTERS), rng.choice(LETTERS) + rng.choice(LETTERS))) + rng.choice(("", str(rng.randint(1, 19))))
+    gene = (
+        rng.choice(SYLLABLES)
+        + rng.choice(("", rng.choice(LETTERS), rng.choice(LETTERS) + rng.choice(LETTERS)))
+        + rng.choice(("", str(rng.randint(1, 19))))
+    )
     kind = rng.random()
     if kind < 0.6:
         return f"{gene} {rng.choice(AMINO)}{rng.randint(9, 1500)}{rng.choice(AMINO)}"

@@ -11,8 +11,32 @@ from data.synthetic.grammar import chance
 if TYPE_CHECKING:
     from data.synthetic.case import Case
 
-ABBREVIATIONS = ((" with ", " w/ "), (" without ", " w/o "), ("status post", "s/p"), ("Patient ", "Pt "), ("patient ", "pt "), (" treatment", " tx"), (" history", " hx"), (" months", " mo"), (" weeks", " wks"), ("metastases", "mets"), ("diagnosed", "dx'd"), (" cycles", " cyc"), ("follow-up", "f/u"), ("Follow-up", "F/u"), ("year-old", "yo"))
-BRITISH = (("tumor", "tumour"), ("Tumor", "Tumour"), ("anemia", "anaemia"), ("hematuria", "haematuria"), ("esophag", "oesophag"), ("leukemia", "leukaemia"), ("edema", "oedema"))
+ABBREVIATIONS = (
+    (" with ", " w/ "),
+    (" without ", " w/o "),
+    ("status post", "s/p"),
+    ("Patient ", "Pt "),
+    ("patient ", "pt "),
+    (" treatment", " tx"),
+    (" history", " hx"),
+    (" months", " mo"),
+    (" weeks", " wks"),
+    ("metastases", "mets"),
+    ("diagnosed", "dx'd"),
+    (" cycles", " cyc"),
+    ("follow-up", "f/u"),
+    ("Follow-up", "F/u"),
+    ("year-old", "yo"),
+)
+BRITISH = (
+    ("tumor", "tumour"),
+    ("Tumor", "Tumour"),
+    ("anemia", "anaemia"),
+    ("hematuria", "haematuria"),
+    ("esophag", "oesophag"),
+    ("leukemia", "leukaemia"),
+    ("edema", "oedema"),
+)
 
 
 def blur(text: str, case: Case, rng: random.Random) -> str:
@@ -27,9 +51,15 @@ def blur(text: str, case: Case, rng: random.Random) -> str:
             if not any(american in value for value in protected):
                 text = text.replace(american, british)
     if chance(0.03, rng):
-        text = re.sub(r"(?<=[A-Za-z])-(?=[a-z])", "\u2011", text) if chance(0.5, rng) else text.replace(" - ", " \u2013 ")
+        text = (
+            re.sub(r"(?<=[A-Za-z])-(?=[a-z])", "\u2011", text) if chance(0.5, rng) else text.replace(" - ", " \u2013 ")
+        )
     if chance(0.015, rng):
-        text = text.lower() if chance(0.5, rng) and not any(value.lower() != value for value in protected) else text.replace(". ", ".  ")
+        text = (
+            text.lower()
+            if chance(0.5, rng) and not any(value.lower() != value for value in protected)
+            else text.replace(". ", ".  ")
+        )
     if chance(0.04, rng):
         text = _slip(text, protected, rng)
     return text
@@ -45,5 +75,9 @@ def _slip(text: str, protected: list[str], rng: random.Random) -> str:
         if len(bare) < 6 or not bare.isalpha() or bare in kept or word != word.lower():
             continue
         cut = rng.randrange(1, len(bare) - 2)
-        words[at] = word[:cut] + word[cut + 1] + word[cut] + word[cut + 2 :] if rng.random() < 0.6 else word[:cut] + word[cut + 1 :]
+        words[at] = (
+            word[:cut] + word[cut + 1] + word[cut] + word[cut + 2 :]
+            if rng.random() < 0.6
+            else word[:cut] + word[cut + 1 :]
+        )
     return " ".join(words)

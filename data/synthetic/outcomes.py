@@ -7,27 +7,91 @@ from data.synthetic.case import Case, saw, set_targets
 from data.synthetic.grammar import weighted
 
 LABELS: dict[str, str | None] = {
-    "partial": "partial response", "stable": "stable disease", "progression": "progression", "complete": "complete response", "clinical": "complete clinical response", "ned": "no evidence of disease", "operated": "no evidence of disease",
-    "pcr": "pathologic complete response", "residual": "partial response", "mixed": "mixed response", "relapse": "initial partial response then progression", "biochemical": "biochemical recurrence", "undetectable": "no evidence of disease (undetectable PSA)",
-    "ovary clear": "complete response", "glioma progression": "progression", "undetectable imaging": "no evidence of disease", "psa stable": "stable disease", "psa progression": "progression", "psa partial": "partial response", "pending": None,
+    "partial": "partial response",
+    "stable": "stable disease",
+    "progression": "progression",
+    "complete": "complete response",
+    "clinical": "complete clinical response",
+    "ned": "no evidence of disease",
+    "operated": "no evidence of disease",
+    "pcr": "pathologic complete response",
+    "residual": "partial response",
+    "mixed": "mixed response",
+    "relapse": "initial partial response then progression",
+    "biochemical": "biochemical recurrence",
+    "undetectable": "no evidence of disease (undetectable PSA)",
+    "ovary clear": "complete response",
+    "glioma progression": "progression",
+    "undetectable imaging": "no evidence of disease",
+    "psa stable": "stable disease",
+    "psa progression": "progression",
+    "psa partial": "partial response",
+    "pending": None,
 }
 SENTENCES: dict[str, tuple[str, ...]] = {
-    "ovary clear": said.OVARY_CLEAR, "glioma progression": said.GLIOMA_PROGRESSION,
-    "partial": said.PARTIAL, "stable": said.STABLE, "progression": said.PROGRESSION, "complete": said.COMPLETE, "clinical": said.COMPLETE_CLINICAL, "ned": said.NED, "operated": said.NED_OPERATED, "pcr": said.PCR, "residual": said.RESIDUAL, "mixed": said.MIXED,
-    "biochemical": said.BIOCHEMICAL, "undetectable": said.UNDETECTABLE, "undetectable imaging": said.UNDETECTABLE_IMAGING, "psa stable": said.PSA_STABLE, "psa progression": said.PSA_PROGRESSION, "psa partial": said.PSA_PARTIAL, "pending": said.PENDING,
+    "ovary clear": said.OVARY_CLEAR,
+    "glioma progression": said.GLIOMA_PROGRESSION,
+    "partial": said.PARTIAL,
+    "stable": said.STABLE,
+    "progression": said.PROGRESSION,
+    "complete": said.COMPLETE,
+    "clinical": said.COMPLETE_CLINICAL,
+    "ned": said.NED,
+    "operated": said.NED_OPERATED,
+    "pcr": said.PCR,
+    "residual": said.RESIDUAL,
+    "mixed": said.MIXED,
+    "biochemical": said.BIOCHEMICAL,
+    "undetectable": said.UNDETECTABLE,
+    "undetectable imaging": said.UNDETECTABLE_IMAGING,
+    "psa stable": said.PSA_STABLE,
+    "psa progression": said.PSA_PROGRESSION,
+    "psa partial": said.PSA_PARTIAL,
+    "pending": said.PENDING,
 }
-TAILS: dict[str, tuple[str, ...]] = {"partial": said.PARTIAL_TAIL, "stable": said.STABLE_TAIL, "progression": said.PROGRESSION_TAIL, "relapse": ()}
+TAILS: dict[str, tuple[str, ...]] = {
+    "partial": said.PARTIAL_TAIL,
+    "stable": said.STABLE_TAIL,
+    "progression": said.PROGRESSION_TAIL,
+    "relapse": (),
+}
 
 METASTATIC: dict[str, tuple[tuple[float, str], ...]] = {
     "lung": ((80, "partial"), (3, "stable"), (4, "progression"), (8, "relapse"), (2, "mixed"), (1, "complete")),
     "breast": ((48, "partial"), (42, "stable"), (5, "progression"), (4, "complete"), (2, "mixed"), (2, "relapse")),
     "crc": ((46, "stable"), (27, "progression"), (18, "partial"), (5, "relapse"), (3, "complete"), (3, "mixed")),
     "melanoma": ((30, "partial"), (14, "relapse"), (17, "mixed"), (21, "progression"), (9, "complete"), (8, "stable")),
-    "prostate": ((30, "stable"), (22, "psa stable"), (18, "partial"), (8, "psa partial"), (14, "progression"), (10, "psa progression"), (2, "relapse"), (3, "mixed"), (3, "pending")),
-    "ovary": ((40, "partial"), (20, "clinical"), (14, "complete"), (7, "stable"), (14, "ovary clear"), (5, "progression"), (4, "relapse")),
+    "prostate": (
+        (30, "stable"),
+        (22, "psa stable"),
+        (18, "partial"),
+        (8, "psa partial"),
+        (14, "progression"),
+        (10, "psa progression"),
+        (2, "relapse"),
+        (3, "mixed"),
+        (3, "pending"),
+    ),
+    "ovary": (
+        (40, "partial"),
+        (20, "clinical"),
+        (14, "complete"),
+        (7, "stable"),
+        (14, "ovary clear"),
+        (5, "progression"),
+        (4, "relapse"),
+    ),
     "pancreas": ((44, "progression"), (32, "stable"), (13, "partial"), (12, "relapse"), (2, "pending")),
     "locally advanced": ((56, "stable"), (20, "progression"), (12, "partial"), (5, "pending"), (3, "relapse")),
-    "other": ((30, "partial"), (28, "stable"), (22, "progression"), (8, "complete"), (5, "mixed"), (5, "relapse"), (2, "pending")),
+    "other": (
+        (30, "partial"),
+        (28, "stable"),
+        (22, "progression"),
+        (8, "complete"),
+        (5, "mixed"),
+        (5, "relapse"),
+        (2, "pending"),
+    ),
     "blood": ((50, "complete"), (20, "partial"), (14, "progression"), (8, "stable"), (4, "relapse")),
     "glioma": ((40, "glioma progression"), (34, "progression"), (20, "stable"), (3, "partial"), (2, "mixed")),
 }
@@ -68,12 +132,16 @@ def relapse(case: Case) -> str:
     saw(case)
     kind = case.rng.random()
     if kind < 0.35:
-        return f"{case.say('[There was|{S} had|{S} achieved|This produced]')} an initial partial response {_later(case)}"
+        return (
+            f"{case.say('[There was|{S} had|{S} achieved|This produced]')} an initial partial response {_later(case)}"
+        )
     if kind < 0.6:
         first = case.say("{saw} a[n initial|] partial response")
         return f"{first}, {_later(case)}"
     if kind < 0.8:
-        first = case.say("[Initial|First|Early] [scans|imaging|restaging|CT] showed [a partial response|shrinkage of {t}|tumor shrinkage|a radiographic partial response]")
+        first = case.say(
+            "[Initial|First|Early] [scans|imaging|restaging|CT] showed [a partial response|shrinkage of {t}|tumor shrinkage|a radiographic partial response]"
+        )
         case.record["response"] = lost(first)
         return f"{first}, {_later(case)}"
     first = case.pick(said.PARTIAL)

@@ -11,7 +11,17 @@ from data.synthetic.grammar import weighted
 from data.synthetic.telling import Parts, finish, line, open_note, stage_words, start, tell_disease, tell_molecular
 
 GLEASON = ("Gleason {gl}", "Gleason score {gl}", "Gleason {gl} disease", "Gleason score was {gl}")
-ADT = ("androgen deprivation therapy with leuprolide", "androgen deprivation with leuprolide", "androgen deprivation therapy (leuprolide)", "leuprolide", "leuprolide", "ADT with leuprolide", "leuprolide depot", "androgen-deprivation therapy with leuprolide", "androgen deprivation therapy using leuprolide")
+ADT = (
+    "androgen deprivation therapy with leuprolide",
+    "androgen deprivation with leuprolide",
+    "androgen deprivation therapy (leuprolide)",
+    "leuprolide",
+    "leuprolide",
+    "ADT with leuprolide",
+    "leuprolide depot",
+    "androgen-deprivation therapy with leuprolide",
+    "androgen deprivation therapy using leuprolide",
+)
 
 
 def _gleason(case: Case) -> None:
@@ -32,17 +42,42 @@ def prostate_metastatic(case: Case) -> Parts:
     tell_disease(case, parts)
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
-    partner = weighted(((40, "docetaxel"), (20, "abiraterone"), (9, "abiraterone and prednisone"), (7, "enzalutamide"), (16, "")), rng)
+    partner = weighted(
+        ((40, "docetaxel"), (20, "abiraterone"), (9, "abiraterone and prednisone"), (7, "enzalutamide"), (16, "")), rng
+    )
     castration = rng.choice(ADT)
     named = "leuprolide"
     if case.chance(0.3):
-        castration, named = rng.choice((("androgen deprivation therapy", "androgen deprivation therapy"), ("androgen deprivation therapy", "androgen deprivation therapy"), ("ADT", "androgen deprivation therapy"), ("degarelix", "degarelix"), ("goserelin", "goserelin")))
+        castration, named = rng.choice(
+            (
+                ("androgen deprivation therapy", "androgen deprivation therapy"),
+                ("androgen deprivation therapy", "androgen deprivation therapy"),
+                ("ADT", "androgen deprivation therapy"),
+                ("degarelix", "degarelix"),
+                ("goserelin", "goserelin"),
+            )
+        )
     text = castration
     if partner:
-        shown = partner.replace(" and prednisone", rng.choice((" with prednisone", " and prednisone", " plus prednisone")))
+        shown = partner.replace(
+            " and prednisone", rng.choice((" with prednisone", " and prednisone", " plus prednisone"))
+        )
         if partner == "docetaxel" and case.chance(0.5):
-            shown = rng.choice(("docetaxel x6 cycles", "six cycles of docetaxel", "docetaxel for six cycles", "docetaxel chemotherapy", "upfront docetaxel"))
-        text += rng.choice((" and ", " plus ", " with ", " and ", " combined with ", " plus ", " together with ", " and then ")) + shown
+            shown = rng.choice(
+                (
+                    "docetaxel x6 cycles",
+                    "six cycles of docetaxel",
+                    "docetaxel for six cycles",
+                    "docetaxel chemotherapy",
+                    "upfront docetaxel",
+                )
+            )
+        text += (
+            rng.choice(
+                (" and ", " plus ", " with ", " and ", " combined with ", " plus ", " together with ", " and then ")
+            )
+            + shown
+        )
     if case.invents and case.chance(0.4):
         label, extra = regimen(case, "darolutamide")
         text += f" and {extra}"
@@ -53,7 +88,11 @@ def prostate_metastatic(case: Case) -> Parts:
 
 
 CRPC_OPEN = (
-    (6, "{who} {has} [metastatic castration-resistant|castration-resistant] {kind}[ with {mets}| and {mets}|]", "m?"), (3, "{who} {has} {kind} that became castration-resistant, now with {mets}", "m"), (3, "{who} {has} metastatic castration-resistant {kind} (mCRPC)[ and {mets}|]", "m?"), (2, "{who} {has} mCRPC ([prostate adenocarcinoma|{kind}]) and {mets}", "m"), (2, "{who} {has} [stage IV|metastatic] castration-resistant {kind} involving {places}", "m"),
+    (6, "{who} {has} [metastatic castration-resistant|castration-resistant] {kind}[ with {mets}| and {mets}|]", "m?"),
+    (3, "{who} {has} {kind} that became castration-resistant, now with {mets}", "m"),
+    (3, "{who} {has} metastatic castration-resistant {kind} (mCRPC)[ and {mets}|]", "m?"),
+    (2, "{who} {has} mCRPC ([prostate adenocarcinoma|{kind}]) and {mets}", "m"),
+    (2, "{who} {has} [stage IV|metastatic] castration-resistant {kind} involving {places}", "m"),
 )
 
 
@@ -82,25 +121,58 @@ def crpc(case: Case) -> Parts:
         parts.append(("stage", case.pick(opening.STAGE4)))
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
-    castration, castration_label = rng.choice((("androgen deprivation therapy", "androgen deprivation therapy"), ("ADT", "androgen deprivation therapy"), ("leuprolide", "leuprolide"), ("androgen deprivation", "androgen deprivation therapy"), ("androgen deprivation therapy (leuprolide)", "androgen deprivation therapy (leuprolide)")))
+    castration, castration_label = rng.choice(
+        (
+            ("androgen deprivation therapy", "androgen deprivation therapy"),
+            ("ADT", "androgen deprivation therapy"),
+            ("leuprolide", "leuprolide"),
+            ("androgen deprivation", "androgen deprivation therapy"),
+            ("androgen deprivation therapy (leuprolide)", "androgen deprivation therapy (leuprolide)"),
+        )
+    )
     carrier = any(gene.germline for gene in case.genes)
     middle = weighted(((5, "docetaxel"), (3, "abiraterone"), (3, "enzalutamide")), rng)
-    last = "olaparib" if carrier and case.chance(0.9) else weighted([(w, code) for w, code in case.cancer.second if code.split("+")[0] != middle and code != "olaparib"], rng)
+    last = (
+        "olaparib"
+        if carrier and case.chance(0.9)
+        else weighted(
+            [(w, code) for w, code in case.cancer.second if code.split("+")[0] != middle and code != "olaparib"], rng
+        )
+    )
     if case.chance(0.12):
         begun = ""
     else:
         case.treatments += [castration_label, middle]
-        begun = case.say(f"[Prior therapy included|{{S}} previously received|{{S}} received|Previously treated with|Prior treatment:|{{S}} progressed on|Earlier therapy was|After] {castration} [and|then|followed by|and then] {middle}")
+        begun = case.say(
+            f"[Prior therapy included|{{S}} previously received|{{S}} received|Previously treated with|Prior treatment:|{{S}} progressed on|Earlier therapy was|After] {castration} [and|then|followed by|and then] {middle}"
+        )
     line(case, last)
     after = case.pick(given.SWITCH if begun else given.START)
     outcome = outcomes.draw(case, "prostate")
     if begun.startswith("After "):
-        return parts + finish(case, f"{begun}, {after[:1].lower() + after[1:] if after.startswith(('He ', 'The ', 'Patient ', 'Therapy ', 'Treatment ', 'Systemic ')) else after}", outcome)
+        return parts + finish(
+            case,
+            f"{begun}, {after[:1].lower() + after[1:] if after.startswith(('He ', 'The ', 'Patient ', 'Therapy ', 'Treatment ', 'Systemic ')) else after}",
+            outcome,
+        )
     return parts + ([("tx", begun)] if begun else []) + finish(case, after, outcome)
 
 
 LOCAL_OPEN = (
-    (5, "{who} {has} [clinically localized|localized|high-risk|intermediate-risk|] {dx}[, clinical stage {stage}|, stage {stage}| (stage {stage})]", "s"), (3, "{who} {has} [localized|clinically localized|organ-confined] {dx}", ""), (3, "{who} [underwent|s/p|status post] {op} for {dx}", "o"), (2, "{who} {has} stage {stage} {dx}", "s"), (1, "{who} diagnosed with {dx} after [an elevated screening PSA|a PSA of {psa} ng/mL|abnormal rectal exam], [clinical |]stage {stage}", "s"), (1, "{who} [underwent|s/p] {op} for [localized|stage {stage}] {dx}, stage {stage}", "os"),
+    (
+        5,
+        "{who} {has} [clinically localized|localized|high-risk|intermediate-risk|] {dx}[, clinical stage {stage}|, stage {stage}| (stage {stage})]",
+        "s",
+    ),
+    (3, "{who} {has} [localized|clinically localized|organ-confined] {dx}", ""),
+    (3, "{who} [underwent|s/p|status post] {op} for {dx}", "o"),
+    (2, "{who} {has} stage {stage} {dx}", "s"),
+    (
+        1,
+        "{who} diagnosed with {dx} after [an elevated screening PSA|a PSA of {psa} ng/mL|abnormal rectal exam], [clinical |]stage {stage}",
+        "s",
+    ),
+    (1, "{who} [underwent|s/p] {op} for [localized|stage {stage}] {dx}, stage {stage}", "os"),
 )
 
 
@@ -109,12 +181,31 @@ def _local(case: Case, *, operated: bool) -> Parts:
     case.sites = []
     set_targets(case)
     _gleason(case)
-    stage, tn = weighted(((50, ("II", "pT2N0")), (18, ("III", "pT3aN0")), (8, ("IIB", "T2cN0")), (5, ("I", "T1cN0")), (3, ("IIIB", "T3bN0")), (3, ("IIA", "T2aN0"))), rng)
+    stage, tn = weighted(
+        (
+            (50, ("II", "pT2N0")),
+            (18, ("III", "pT3aN0")),
+            (8, ("IIB", "T2cN0")),
+            (5, ("I", "T1cN0")),
+            (3, ("IIIB", "T3bN0")),
+            (3, ("IIA", "T2aN0")),
+        ),
+        rng,
+    )
     stage_words(case, stage, tn)
-    case.slots["op"] = rng.choice(("radical prostatectomy", "radical prostatectomy", "robotic radical prostatectomy", "a robotic-assisted radical prostatectomy"))
+    case.slots["op"] = rng.choice(
+        (
+            "radical prostatectomy",
+            "radical prostatectomy",
+            "robotic radical prostatectomy",
+            "a robotic-assisted radical prostatectomy",
+        )
+    )
     case.slots["op_c"] = capital(str(case.slots["op"]))
     case.record["stage"] = stage
-    parts: Parts = [("open", open_note(case, LOCAL_OPEN if operated else tuple(row for row in LOCAL_OPEN if "o" not in row[2])))]
+    parts: Parts = [
+        ("open", open_note(case, LOCAL_OPEN if operated else tuple(row for row in LOCAL_OPEN if "o" not in row[2])))
+    ]
     if "s" not in case.told:
         if case.chance(0.75):
             parts.append(("stage", case.pick(opening.PATH_STAGED if operated else opening.STAGED[:8])))
@@ -131,12 +222,26 @@ def prostatectomy(case: Case) -> Parts:
     case.treatments.append("radical prostatectomy")
     if "o" not in case.told:
         parts.append(("tx", case.pick(given.SURGERY) + case.say("[ with negative margins| with clear margins||]")))
-    outcome = weighted(((34, "undetectable"), (16, "undetectable imaging"), (22, "biochemical"), (16, "ned"), (6, "pending")), case.rng)
+    outcome = weighted(
+        ((34, "undetectable"), (16, "undetectable imaging"), (22, "biochemical"), (16, "ned"), (6, "pending")), case.rng
+    )
     if outcome == "biochemical":
         parts.append(("resp", outcomes.tell(case, outcome)))
         if case.chance(0.55):
-            parts.append(("tail", case.say("[{S} received|Salvage therapy with|{S} was referred for and received|{S} started] salvage [external beam radiation|radiation] [and leuprolide|with leuprolide]".replace("Salvage therapy with|", ""))))
-            case.treatments += [f"salvage {'external beam radiation' if 'external' in parts[-1][1] else 'radiation'}", "leuprolide"]
+            parts.append(
+                (
+                    "tail",
+                    case.say(
+                        "[{S} received|Salvage therapy with|{S} was referred for and received|{S} started] salvage [external beam radiation|radiation] [and leuprolide|with leuprolide]".replace(
+                            "Salvage therapy with|", ""
+                        )
+                    ),
+                )
+            )
+            case.treatments += [
+                f"salvage {'external beam radiation' if 'external' in parts[-1][1] else 'radiation'}",
+                "leuprolide",
+            ]
     else:
         if case.chance(0.2):
             parts.append(("tx", case.say("[{S} received|This was followed by|{S} completed] adjuvant radiation")))
@@ -150,15 +255,43 @@ def prostatectomy(case: Case) -> Parts:
 def radiotherapy(case: Case) -> Parts:
     """Radiation with castration."""
     parts = _local(case, operated=False)
-    beam = case.say("[external beam radiation therapy|external beam radiation therapy|external beam radiation|external beam radiotherapy]")
-    castration = case.say("[androgen deprivation therapy (leuprolide)|androgen deprivation therapy with leuprolide|androgen deprivation with leuprolide|leuprolide|leuprolide (androgen deprivation therapy)]")
+    beam = case.say(
+        "[external beam radiation therapy|external beam radiation therapy|external beam radiation|external beam radiotherapy]"
+    )
+    castration = case.say(
+        "[androgen deprivation therapy (leuprolide)|androgen deprivation therapy with leuprolide|androgen deprivation with leuprolide|leuprolide|leuprolide (androgen deprivation therapy)]"
+    )
     label = "leuprolide" if castration == "leuprolide" else "androgen deprivation therapy (leuprolide)"
     case.treatments += [beam, label]
-    parts.append(("tx", case.say(f"[{{S}} received|{{S}} was treated with|Treated with|{{S}} underwent|{{S}} completed] [definitive |definitive |]{beam} [and|with|combined with|plus|with concurrent|and concurrent] {castration}")))
-    outcome = weighted(((26, "undetectable"), (24, "ned"), (14, "undetectable imaging"), (22, "psa local"), (6, "biochemical"), (4, "pending")), case.rng)
+    parts.append(
+        (
+            "tx",
+            case.say(
+                f"[{{S}} received|{{S}} was treated with|Treated with|{{S}} underwent|{{S}} completed] [definitive |definitive |]{beam} [and|with|combined with|plus|with concurrent|and concurrent] {castration}"
+            ),
+        )
+    )
+    outcome = weighted(
+        (
+            (26, "undetectable"),
+            (24, "ned"),
+            (14, "undetectable imaging"),
+            (22, "psa local"),
+            (6, "biochemical"),
+            (4, "pending"),
+        ),
+        case.rng,
+    )
     if outcome == "psa local":
         case.record["response"] = "stable disease"
-        parts.append(("resp", case.say("PSA [fell|declined|has decreased|dropped] [to {low} ng/mL|from {psa} to {low} ng/mL] [and has remained stable|and is stable on follow-up|with stable disease|and remains stable]")))
+        parts.append(
+            (
+                "resp",
+                case.say(
+                    "PSA [fell|declined|has decreased|dropped] [to {low} ng/mL|from {psa} to {low} ng/mL] [and has remained stable|and is stable on follow-up|with stable disease|and remains stable]"
+                ),
+            )
+        )
     else:
         parts.append(("resp", outcomes.tell(case, outcome)))
     if case.chance(0.2):
@@ -171,8 +304,20 @@ def surveillance(case: Case) -> Parts:
     parts = _local(case, operated=False)
     case.treatments.append("active surveillance")
     case.record["response"] = "stable disease"
-    parts.append(("tx", case.say("[{S} elected|{S} chose|{S} is managed with|Managed with|{S} is on] active surveillance[ with serial PSA| and repeat biopsy|]")))
-    parts.append(("resp", case.say("[PSA has been stable|PSA and exam remain stable|Disease remains stable|Repeat biopsy showed no progression|PSA is stable over {n} months]")))
+    parts.append(
+        (
+            "tx",
+            case.say(
+                "[{S} elected|{S} chose|{S} is managed with|Managed with|{S} is on] active surveillance[ with serial PSA| and repeat biopsy|]"
+            ),
+        )
+    )
+    parts.append(
+        (
+            "resp",
+            case.say(
+                "[PSA has been stable|PSA and exam remain stable|Disease remains stable|Repeat biopsy showed no progression|PSA is stable over {n} months]"
+            ),
+        )
+    )
     return parts
-
-

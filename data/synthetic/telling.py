@@ -18,7 +18,9 @@ ADJECTIVAL = ("MSI", "MSS", "microsat", "micro-sat", "dMMR", "mismatch", "defici
 def open_note(case: Case, options: tuple[tuple[float, str, str], ...]) -> str:
     """The first sentence; what it tells is noted."""
     gene = case.genes[0] if case.genes else None
-    usable = [(w, (text, told)) for w, text, told in options if (gene or "g" not in told) and (case.sites or "m" not in told)]
+    usable = [
+        (w, (text, told)) for w, text, told in options if (gene or "g" not in told) and (case.sites or "m" not in told)
+    ]
     if gene and gene.germline:
         usable = [row for row in usable if "g" not in row[1][1]]
     text, told = weighted(usable, case.rng)
@@ -36,6 +38,7 @@ def stage_words(case: Case, stage: str, node: str = "") -> None:
 
 # -- what was tested ---------------------------------------------------------------------------------------------
 
+
 def tell_molecular(case: Case) -> list[str]:
     """Sentences on genes and biomarkers, in one or apart."""
     slots, rng = case.slots, case.rng
@@ -49,7 +52,11 @@ def tell_molecular(case: Case) -> list[str]:
     slots["test_s"] = tuple(test if test[:2].isupper() else test[:1].lower() + test[1:] for test in molecular.TEST)
     slots["found"] = molecular.FOUND
     if len(somatic) > 1:
-        text = somatic[0] + case.say("[ and| with| plus|, with concurrent|, with co-occurring| and concurrent|; additional|, and] ") + somatic[1]
+        text = (
+            somatic[0]
+            + case.say("[ and| with| plus|, with concurrent|, with co-occurring| and concurrent|; additional|, and] ")
+            + somatic[1]
+        )
         somatic = [text, *somatic[2:]]
     text = "; ".join(somatic)
     marked = case.say("[; |, | and |, and ]").join(markers) if case.cancer.key != "breast" else ", ".join(markers)
@@ -60,7 +67,13 @@ def tell_molecular(case: Case) -> list[str]:
         if text:
             sentences.append(case.pick(molecular.GENE_ONLY))
         if marked and case.cancer.key != "breast":
-            sentences.append(case.pick(molecular.MARKER_ADJ if marked.startswith(ADJECTIVAL) and case.chance(0.7) else molecular.MARKER_ONLY))
+            sentences.append(
+                case.pick(
+                    molecular.MARKER_ADJ
+                    if marked.startswith(ADJECTIVAL) and case.chance(0.7)
+                    else molecular.MARKER_ONLY
+                )
+            )
     if text and sentences:
         sentences[-1] += _negatives(case)
     if germline:
@@ -68,9 +81,14 @@ def tell_molecular(case: Case) -> list[str]:
         sentences.insert(rng.randint(0, len(sentences)), case.pick(molecular.GERMLINE_ONLY))
     if not case.genes and case.chance(0.74):
         alone = molecular.NEGATIVE_ALONE.get(case.cancer.key)
-        sentences.insert(rng.randint(0, len(sentences)), case.pick(alone) if alone and case.chance(0.6) else case.pick(molecular.NO_GENE))
+        sentences.insert(
+            rng.randint(0, len(sentences)),
+            case.pick(alone) if alone and case.chance(0.6) else case.pick(molecular.NO_GENE),
+        )
     if not case.markers and case.chance(0.62):
-        none = {"crc": molecular.NO_MARKER_CRC, "glioblastoma": molecular.NO_MARKER_GBM}.get(case.cancer.key, molecular.NO_MARKER)
+        none = {"crc": molecular.NO_MARKER_CRC, "glioblastoma": molecular.NO_MARKER_GBM}.get(
+            case.cancer.key, molecular.NO_MARKER
+        )
         if case.cancer.key not in ("prostate", "ovary", "pancreas") or case.chance(0.25):
             sentences.append(case.pick(none))
     return sentences
@@ -84,7 +102,11 @@ def _negatives(case: Case) -> str:
     label = case.record["gene_mutation"] or ""
     if "RAS" in label and "RAS" in negative:
         return ""
-    if any(word in label for word in ("KRAS", "NRAS", "ALK", "ROS1", "RET", "BRAF", "MET", "T790M", "KIT", "exon 20", "ESR1", "HER2") if word in negative):
+    if any(
+        word in label
+        for word in ("KRAS", "NRAS", "ALK", "ROS1", "RET", "BRAF", "MET", "T790M", "KIT", "exon 20", "ESR1", "HER2")
+        if word in negative
+    ):
         return ""
     return case.say("[, | and |; ]") + negative
 
@@ -96,30 +118,57 @@ def tell_receptors(case: Case) -> list[str]:
         receptors = case.say("[; | and |, and ]").join(marker.phrase for marker in case.markers[:2])
     extra = [marker.phrase for marker in case.markers[2:]]
     case.slots["r"], case.slots["r_c"] = receptors, capital(receptors)
-    options = ("Tumor was {r}", "The tumor is {r}", "Tumor is {r}", "{r_c}", "Receptors: {r}", "Receptor status: {r}", "IHC: {r}", "[Pathology|Biopsy|Core biopsy|Core needle biopsy] [showed|was|demonstrated|revealed] {r} [disease|tumor|]", "[Tumor markers|Biomarkers]: {r}", "Immunohistochemistry: {r}", "The cancer was {r}", "[Core biopsy|Biopsy|Pathology]: {r}", "Receptor testing: {r}", "On biopsy the tumor was {r}")
+    options = (
+        "Tumor was {r}",
+        "The tumor is {r}",
+        "Tumor is {r}",
+        "{r_c}",
+        "Receptors: {r}",
+        "Receptor status: {r}",
+        "IHC: {r}",
+        "[Pathology|Biopsy|Core biopsy|Core needle biopsy] [showed|was|demonstrated|revealed] {r} [disease|tumor|]",
+        "[Tumor markers|Biomarkers]: {r}",
+        "Immunohistochemistry: {r}",
+        "The cancer was {r}",
+        "[Core biopsy|Biopsy|Pathology]: {r}",
+        "Receptor testing: {r}",
+        "On biopsy the tumor was {r}",
+    )
     sentence = case.pick(options).rstrip()
     return [sentence, *(capital(text) for text in extra)]
 
 
 # -- treatment lines ---------------------------------------------------------------------------------------------
 
+
 def line(case: Case, code: str, *, plain: bool = False) -> str:
     """Add a regimen to the record and put its words into the slots; its words."""
     label, text = regimen(case, code, plain=plain)
     case.treatments.append(label)
     case.slots["rx"], case.slots["rx_c"] = text, capital(text)
-    case.slots["line"] = tuple(case.say(line) for line in given.LINES[:3]) if case.chance(0.3) else case.say(case.rng.choice(given.LINES))
+    case.slots["line"] = (
+        tuple(case.say(line) for line in given.LINES[:3])
+        if case.chance(0.3)
+        else case.say(case.rng.choice(given.LINES))
+    )
     if "MSI-H" in (case.marker_label or "") and "pembrolizumab" in text and case.chance(0.5):
-        case.slots["line"] = case.say("[ given MSI-H status| for MSI-H disease| given the MSI-H result| because of MSI-H status]")
+        case.slots["line"] = case.say(
+            "[ given MSI-H status| for MSI-H disease| given the MSI-H result| because of MSI-H status]"
+        )
     return text
 
 
 def start(case: Case) -> str:
     """The sentence that a regimen begins with."""
-    chemo = any(word in str(case.slots["rx"]) for word in ("FOL", "platin", "taxel", "gemcitabine", "CAPOX", "pemetrexed", "etoposide", "rubicin", "CHOP"))
+    chemo = any(
+        word in str(case.slots["rx"])
+        for word in ("FOL", "platin", "taxel", "gemcitabine", "CAPOX", "pemetrexed", "etoposide", "rubicin", "CHOP")
+    )
     if "given MSI-H" in str(case.slots["line"]) and case.chance(0.5):
         case.slots["line"] = ""
-        return case.say("[Given MSI-H status|Given the MSI-H result|Because of MSI-H status], {s} [was started on|received|started] {rx}")
+        return case.say(
+            "[Given MSI-H status|Given the MSI-H result|Because of MSI-H status], {s} [was started on|received|started] {rx}"
+        )
     return case.pick(given.CYCLES if chemo and case.chance(0.22) else given.START)
 
 
@@ -190,7 +239,13 @@ def finish(case: Case, sentence: str, outcome: str) -> Parts:
     """A treatment sentence with its outcome, in it or after it; sets the record."""
     ending = outcomes.tail(case, outcome) if case.chance(0.38) else None
     if ending:
-        return [("tx", f"{sentence}{case.say('[,| ]') if ending.startswith('and ') else case.say('[,|,| ]')}".rstrip() + f" {ending}")]
+        return [
+            (
+                "tx",
+                f"{sentence}{case.say('[,| ]') if ending.startswith('and ') else case.say('[,|,| ]')}".rstrip()
+                + f" {ending}",
+            )
+        ]
     if case.chance(0.10) and outcome in ("partial", "stable", "progression"):
         told = outcomes.tell(case, outcome)
         return [("tx", f"{sentence}; {told if told[1:2].isupper() else told[:1].lower() + told[1:]}")]
@@ -211,14 +266,22 @@ def _with_local(case: Case, sentence: str, outcome: str) -> Parts:
     bare = text.removeprefix("and ").strip()
     if case.chance(0.2) and not bare.startswith("with "):
         case.treatments.insert(len(case.treatments) - 1, label)
-        before = f"{case.say('[{S}|{S}|Patient]')} {bare}" if not bare.startswith(label.split()[0]) and " was " not in bare else capital(bare)
+        before = (
+            f"{case.say('[{S}|{S}|Patient]')} {bare}"
+            if not bare.startswith(label.split()[0]) and " was " not in bare
+            else capital(bare)
+        )
         return [("tx", before), *finish(case, sentence, outcome)]
     case.treatments.append(label)
     if bare.startswith("with "):
         return finish(case, f"{sentence} {bare}", outcome)
     own = bare.startswith(label.split()[0]) or " was " in bare
     if case.chance(0.4):
-        after = capital(bare) if own else f"{case.say('[{S}|{S} also|{S} additionally|{S}]')} {bare}".replace("also also", "also")
+        after = (
+            capital(bare)
+            if own
+            else f"{case.say('[{S}|{S} also|{S} additionally|{S}]')} {bare}".replace("also also", "also")
+        )
         return [("tx", sentence), ("tx", after), ("resp", outcomes.tell(case, outcome))]
     return finish(case, f"{sentence}{', and ' if own else ' and '}{bare}", outcome)
 
@@ -232,7 +295,14 @@ def _other(case: Case, *used: str) -> str:
     return case.rng.choice(("docetaxel", "nivolumab", "capecitabine", "topotecan"))
 
 
-LINES_OF: dict[str, tuple[tuple[float, int], ...]] = {"lung": ((88, 1), (11, 2), (1, 3)), "breast": ((88, 1), (11, 2), (1, 3)), "crc": ((72, 1), (25, 2), (3, 3)), "melanoma": ((52, 1), (43, 2), (5, 3)), "pancreas": ((66, 1), (32, 2), (2, 3)), "esophagus": ((80, 1), (20, 2))}
+LINES_OF: dict[str, tuple[tuple[float, int], ...]] = {
+    "lung": ((88, 1), (11, 2), (1, 3)),
+    "breast": ((88, 1), (11, 2), (1, 3)),
+    "crc": ((72, 1), (25, 2), (3, 3)),
+    "melanoma": ((52, 1), (43, 2), (5, 3)),
+    "pancreas": ((66, 1), (32, 2), (2, 3)),
+    "esophagus": ((80, 1), (20, 2)),
+}
 
 
 def tell_disease(case: Case, parts: Parts) -> None:
@@ -244,20 +314,42 @@ def tell_disease(case: Case, parts: Parts) -> None:
             text = case.pick(opening.METS)
             if case.cancer.key == "lung" and "lung" not in case.sites and case.chance(0.2):
                 # Nodules beside a lung primary are not counted as spread.
-                text = case.say("[Staging|Baseline|Initial] [PET/CT|CT|imaging|scans] [showed|revealed|demonstrated] [multiple bilateral pulmonary nodules|bilateral pulmonary nodules|multiple pulmonary nodules|a {mass}|a {mass} with pulmonary nodules] and {mets}[ consistent with metastasis| consistent with stage IV disease|]")
+                text = case.say(
+                    "[Staging|Baseline|Initial] [PET/CT|CT|imaging|scans] [showed|revealed|demonstrated] [multiple bilateral pulmonary nodules|bilateral pulmonary nodules|multiple pulmonary nodules|a {mass}|a {mass} with pulmonary nodules] and {mets}[ consistent with metastasis| consistent with stage IV disease|]"
+                )
             parts.append(("mets", text))
     if "s" not in case.told and case.chance(0.3):
         parts.append(("stage", case.pick(opening.STAGE4)))
 
 
-MAINTENANCE = ("[and was |and then was |and was subsequently |, then ][transitioned to|started on|placed on] {m}", "followed by {m}", "and then {m}", "; {m} was [started|initiated] thereafter", "and continues on {m}", "with {m} afterwards", "and is now on {m}", ", then {m}", "and transitioned to {m}")
-MAINTENANCE_OWN = ("{S} was [then |subsequently |]transitioned to {m}", "{m_c} was started[ thereafter|]", "{S} is [now|currently] on {m}", "{S} was placed on {m}", "{S} then started {m}", "{S} continues on {m}", "Given BRCA status {s} was [transitioned to|started on] {m}")
+MAINTENANCE = (
+    "[and was |and then was |and was subsequently |, then ][transitioned to|started on|placed on] {m}",
+    "followed by {m}",
+    "and then {m}",
+    "; {m} was [started|initiated] thereafter",
+    "and continues on {m}",
+    "with {m} afterwards",
+    "and is now on {m}",
+    ", then {m}",
+    "and transitioned to {m}",
+)
+MAINTENANCE_OWN = (
+    "{S} was [then |subsequently |]transitioned to {m}",
+    "{m_c} was started[ thereafter|]",
+    "{S} is [now|currently] on {m}",
+    "{S} was placed on {m}",
+    "{S} then started {m}",
+    "{S} continues on {m}",
+    "Given BRCA status {s} was [transitioned to|started on] {m}",
+)
 
 
 def maintenance(case: Case, begun: str, outcome: str, drug: str = "olaparib") -> Parts:
     """Maintenance after chemotherapy; the label repeats the note's word order."""
     label, _ = regimen(case, drug, plain=True)
-    phrase = case.say(f"[maintenance {label}|maintenance {label}|{label} maintenance|{label} maintenance|{label} maintenance|maintenance therapy with {label}]")
+    phrase = case.say(
+        f"[maintenance {label}|maintenance {label}|{label} maintenance|{label} maintenance|{label} maintenance|maintenance therapy with {label}]"
+    )
     name = f"{label} maintenance" if phrase == f"{label} maintenance" else f"maintenance {label}"
     if case.cancer.key == "pancreas" and case.treatments[-1].endswith("FOLFIRINOX"):
         case.treatments[-1] = f"{case.treatments[-1]} followed by {name}"
@@ -267,5 +359,3 @@ def maintenance(case: Case, begun: str, outcome: str, drug: str = "olaparib") ->
     if case.chance(0.5):
         return finish(case, glued(begun, case.pick(MAINTENANCE)), outcome)
     return [("tx", begun), *finish(case, case.pick(MAINTENANCE_OWN), outcome)]
-
-
