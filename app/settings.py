@@ -128,7 +128,8 @@ def environment_for(*models: str, environ: Mapping[str, str] = os.environ) -> di
         environ: what to start from.
     """
     chosen = models or (environ.get("CASELOOP_BASE", ""), environ.get("CASELOOP_ADAPTER", ""))
-    variables = {**environ, **_QUIET}
+    # Waiting threads must not spin: on busy cores two of them take ten times as long as one.
+    variables = {"OMP_WAIT_POLICY": "PASSIVE", **environ, **_QUIET}
     # Would let a pickle run code when a checkpoint is read; nothing here needs it.
     variables.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
     if any(is_hub_id(model) for model in chosen):

@@ -63,6 +63,6 @@ def test_batches_hold_every_note_once_and_weigh_only_note_and_answer(corpus: Cor
     row = 0
     index = batches[0][row]
     answer, length = int(corpus.answers[index]), int(corpus.starts[index + 1] - corpus.starts[index])
-    assert set(weights[row, corpus.constant : answer].tolist()) == {pytest.approx(0.2)}
+    assert weights[row, corpus.constant : answer].tolist() == pytest.approx([0.2] * (answer - corpus.constant))
     assert set(weights[row, answer:length].tolist()) == {1.0}
     assert set(weights[row, length:].tolist()) <= {0.0}

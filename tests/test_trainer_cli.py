@@ -119,3 +119,12 @@ def test_errors_are_sentences(rows, tmp_path, capsys):
 def test_network_is_asked_only_for_a_hub_name(rows, tmp_path, capsys):
     failure(capsys, "evaluate", "--data", str(rows), "--base", str(tmp_path / "none"))
     assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+def test_baseline_copies_the_answer_of_the_most_similar_other_note(tmp_path, capsys):
+    rows = tiny_rows(6)
+    data = write_labelled(tmp_path / "data.jsonl", [*rows, *rows])
+    assert main(["baseline", "--data", str(data), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["n_notes"] == len(rows) * 2
+    assert figures["macro"]["normalised"] < 1.0, "a note must not be its own neighbour, nor its copy"

@@ -10,7 +10,7 @@ from data.snapshot import Row
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.config import TrainConfig
-from trainer.examples import IGNORED, Collator, Examples, answer_loss, encode, encode_rows
+from trainer.examples import IGNORED, Collator, answer_loss, as_dataset, encode, encode_rows
 from trainer.loop import count_steps, fit_memory, ordered
 from trainer.model import load_model
 
@@ -27,7 +27,7 @@ def loaded():
 def items(loaded):
     rows = tiny_rows(9)
     rows.append(Row(rows[0].text * 4, rows[0].extraction, "original", "x"))
-    return list(Examples(encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=1000).examples))
+    return list(as_dataset(encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=1000).examples))
 
 
 def full_loss(model, items) -> tuple[float, int]:

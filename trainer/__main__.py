@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _train_options(commands.add_parser("train", help="train an adapter in a run directory, or go on with it"))
     _evaluate_options(commands.add_parser("evaluate", help="score an adapter on labelled notes"))
     _extract_options(commands.add_parser("extract", help="one note in, one JSON object out"))
+    _baseline_options(commands.add_parser("baseline", help="score copying the most similar labelled note's answer"))
     commands.add_parser("pretrain", help="build the embedded base and adapter", add_help=False)
     return parser
 
@@ -94,6 +95,14 @@ def _extract_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", default="-", help="a text file; - reads standard input")
     parser.add_argument("--adapter", default=str(EMBEDDED / "adapter"), help="adapter: a directory, or a hub name")
     _model_options(parser)
+
+
+def _baseline_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_baseline, base="", adapter=None)
+    parser.add_argument("--data", type=Path, required=True, help="labelled notes to answer, as JSON lines")
+    parser.add_argument("--labelled", type=Path, help="notes to copy from (default: the other notes of --data)")
+    parser.add_argument("--task", type=Path, default=DEFAULT_TASK, help="task file")
+    parser.add_argument("--json", action="store_true", help="print figures as one JSON object")
 
 
 _NUMBERS = ("seed", "threads", "max_steps", "batch_size", "accumulation", "max_tokens", "save_steps", "log_steps")
@@ -148,8 +157,22 @@ def _evaluate(options: argparse.Namespace) -> int:
     rows = read_rows(task, options.data)[: options.limit]
     engine = _engine(options, options.batch_size)
     result = evaluate(engine, rows, task, _bar if sys.stderr.isatty() else None).to_json()
+    return _say_score(options, {**result, "adapter": engine.adapter, "base": str(options.base)})
+
+
+def _baseline(options: argparse.Namespace) -> int:
+    from data.snapshot import read_rows
+    from trainer.baseline import score_nearest
+
+    task = _task(options)
+    rows = read_rows(task, options.data)
+    labelled = read_rows(task, options.labelled) if options.labelled else rows
+    return _say_score(options, score_nearest(task, labelled, rows).to_json())
+
+
+def _say_score(options: argparse.Namespace, result: dict[str, Any]) -> int:
     if options.json:
-        print(json.dumps({**result, "adapter": engine.adapter, "base": str(options.base)}))
+        print(json.dumps(result))
         return 0
     print(f"{result['n_notes']} notes, valid JSON {result['json_valid']:.3f}, all fields {result['all_fields']:.3f}")
     for key, figures in [*result["fields"].items(), ("macro", result["macro"])]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
 
 from data.prompt import Prompt, PromptError
 from data.snapshot import Row
@@ -79,18 +78,15 @@ def encode_rows(
     return Encoded(examples, n_too_long, n_refused)
 
 
-class Examples(Dataset[Item]):
-    """Examples for transformers' Trainer, which groups them by the length of `input_ids`."""
+def as_dataset(examples: Sequence[Example]) -> Any:
+    """The examples as an Arrow table for transformers' Trainer, in their order: `input_ids` and `n_prompt` of each."""
+    from datasets import Dataset
 
-    def __init__(self, examples: Sequence[Example]) -> None:
-        self._examples = examples
-
-    def __len__(self) -> int:
-        return len(self._examples)
-
-    def __getitem__(self, index: int) -> Item:
-        example = self._examples[index]
-        return {"input_ids": example.tokens, "n_prompt": example.n_prompt}
+    columns = {
+        "input_ids": [example.tokens for example in examples],
+        "n_prompt": [example.n_prompt for example in examples],
+    }
+    return Dataset.from_dict(columns)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from trainer.config import TrainConfig
-from trainer.examples import Collator, Example, Examples, answer_loss
+from trainer.examples import Collator, Example, answer_loss, as_dataset
 from trainer.model import Loaded
 from trainer.progress import Diverged, Progress, Stop, mark_complete
 
@@ -212,8 +212,8 @@ def run_loop(
     trainer = Trainer(
         model=loaded.model,
         args=arguments(config, checkpoints, n_steps, eval_steps, loaded),
-        train_dataset=Examples(shown),
-        eval_dataset=Examples(rows[1]),
+        train_dataset=as_dataset(shown),
+        eval_dataset=as_dataset(rows[1]),
         data_collator=Collator(loaded.tokenizer.pad_token_id or 0),
         compute_loss_func=answer_loss,
         callbacks=[callback],

@@ -1,0 +1,36 @@
+"""`make proof`: the heavy forms of the tests, for minutes where the suite takes seconds.
+
+Each proof prints one line of figures as JSON and fails by its exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+PROOFS = {
+    "kills": ["-m", "tests.proof_kill9", "--kills", "2000"],
+}
+"""Name to the arguments of the Python that performs it."""
+
+
+def main() -> int:
+    """Run the proofs that were named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(PROOFS)}; all without")
+    chosen = parser.parse_args().names or list(PROOFS)
+    unknown = [name for name in chosen if name not in PROOFS]
+    if unknown:
+        parser.error(f"expected one of {', '.join(PROOFS)}; found {', '.join(unknown)}")
+    failed = []
+    for name in chosen:
+        print(f"{name} ...", flush=True)
+        if subprocess.run([sys.executable, *PROOFS[name]], check=False).returncode:
+            failed.append(name)
+    print(f"{len(chosen) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

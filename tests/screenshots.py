@@ -1,0 +1,89 @@
+"""`make screenshots`: pictures of the running desk, taken as a user sees it.
+
+Serves a new home with the samples and the embedded model, waits until the first notes are pre-filled, corrects one,
+and takes every screen at two widths, light and dark. `--readme` writes only the one that the README shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests import chromium
+from tests.homes import Home, wait_for
+from tests.test_supervisor import Served
+
+PICTURES = Path(__file__).parent / "pictures"
+SCREENS = ("Review", "Queue", "Train", "Progress", "Export")
+SIZES = ((1440, 900), (900, 1200))
+N_PREFILLED = 12
+
+
+def open_desk(browser: Browser, served: Served, size: tuple[int, int], scheme: str) -> Page:
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page.goto(f"http://127.0.0.1:{served.port}/app/")
+    expect(page.locator("body[data-desk=ready]")).to_have_count(1, timeout=60_000)
+    return page
+
+
+def take(
+    browser: Browser, served: Served, out: Path, size: tuple[int, int], scheme: str, screens: Sequence[str]
+) -> None:
+    page = open_desk(browser, served, size, scheme)
+    for screen in screens:
+        page.get_by_role("tab", name=screen).click()
+        page.wait_for_timeout(1500)  # fonts, charts and the tab's own handler settle
+        page.screenshot(path=out / f"{screen.lower()}-{size[0]}-{scheme}.png")
+    page.close()
+
+
+def take_corrected(browser: Browser, served: Served, out: Path) -> None:
+    """The first note with one value changed, as it looks before it is saved."""
+    page = open_desk(browser, served, SIZES[0], "light")
+    page.keyboard.press("Alt+2")
+    page.get_by_label("Stage", exact=True).fill("IVB")
+    expect(page.locator("#saved")).to_contain_text("draft saved", timeout=60_000)
+    page.locator("#note-head").click()  # out of the field: every mark in its colour
+    page.screenshot(path=out / "review-1440-light.png")
+    page.close()
+
+
+def correct_one(browser: Browser, served: Served) -> None:
+    page = open_desk(browser, served, SIZES[0], "light")
+    page.get_by_label("Stage", exact=True).fill("IIIB")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#saved")).to_contain_text("saved", timeout=60_000)
+    page.close()
+
+
+def main() -> None:
+    """Serve, wait, take the pictures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=__doc__)
+    parser.add_argument("--out", type=Path, default=PICTURES)
+    parser.add_argument("--readme", action="store_true")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        home = Home(Path(folder) / "home")
+        served = Served(home)
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.ARGUMENTS)
+        try:
+            wait_for(lambda: home.json("status")["counts"]["n_prefilled"] >= N_PREFILLED, "the first suggestions")
+            if chosen.readme:
+                take_corrected(browser, served, chosen.out)
+                return
+            correct_one(browser, served)
+            for size in SIZES:
+                for scheme in ("light", "dark"):
+                    take(browser, served, chosen.out, size, scheme, SCREENS)
+        finally:
+            browser.close()
+            served.stop()
+
+
+if __name__ == "__main__":
+    main()
