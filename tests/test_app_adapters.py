@@ -85,6 +85,25 @@ def test_replaced_files_are_another_adapter(store, tmp_path):
     assert ensure_adapter(settings(tmp_path), store).name == "mine-cccccccc"
 
 
+def test_what_a_person_activated_stays_active_when_other_files_change(store, tmp_path):
+    put_adapter(tmp_path / "adapter")
+    chosen = settings(tmp_path)
+    ensure_adapter(chosen, store)
+    with store.transaction() as session:
+        register_adapter(session, AdapterRow("other", "/x", "/another/base", None, 1, "b" * 64))
+        activate(session, "other", reason="test", by="ada")
+    put_adapter(tmp_path / "adapter", digest="c")
+    assert ensure_adapter(chosen, store).name == "other"
+    assert "mine-cccccccc" in names(store)[0]
+
+
+def test_without_a_named_adapter_the_active_one_stays(store, tmp_path):
+    put_adapter(tmp_path / "adapter")
+    ensure_adapter(settings(tmp_path), store)
+    assert ensure_adapter(load_settings({"CASELOOP_HOME": str(tmp_path / "home")}), store).name == "mine"
+    assert names(store) == (["mine", EMBEDDED_NAME], ["mine"])
+
+
 def test_an_adapter_without_a_manifest_goes_by_its_folder(store, tmp_path):
     place = put_adapter(tmp_path / "adapter")
     (place / "manifest.json").unlink()
