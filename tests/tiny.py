@@ -11,14 +11,11 @@ from functools import cache
 from pathlib import Path
 
 from data.notes import content_hash
-from data.prompt import BEGIN_OF_TEXT, END_OF_TEXT, PAD, SPECIAL_TOKENS, load_prompt
+from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from trainer.corpus import as_pretrained, train_bpe
 
-PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 CANCERS = ("lung adenocarcinoma", "ductal carcinoma (breast)", "melanoma", "café-au-lait glioma", None)
 STAGES = ("IV", "IIIB", "II", None)
 MARKERS = ("PD-L1 5%", "ER+", "HER2 negative; Ki-67 30%", None)
@@ -43,35 +40,10 @@ def tiny_rows(n: int, task: Task | None = None, start: int = 0) -> list[Row]:
 
 def tiny_tokenizer(vocab_size: int = 600, task: Task | None = None):  # type: ignore[no-untyped-def]
     """A byte-level BPE with Llama 3's pre-tokeniser and special tokens, trained on a few rows."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
     task = task or load_task(DEFAULT_TASK)
     prompt = load_prompt(task)
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
     texts = [prompt.render(row.text) + prompt.answer(row.extraction) + prompt.end for row in tiny_rows(60, task)]
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token=BEGIN_OF_TEXT,
-        eos_token=END_OF_TEXT,
-        pad_token=PAD,
-        clean_up_tokenization_spaces=False,
-    )
+    return as_pretrained(train_bpe(texts, vocab_size))
 
 
 def tiny_dense(out: Path, *, layers: int = 2, width: int = 64, seed: int = 0, task: Task | None = None) -> Path:

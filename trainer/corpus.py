@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,8 @@ def _pair(prompt: Prompt, seed: int, index: int) -> tuple[str, str]:
     return prompt.render(example.text), prompt.answer(Extraction(prompt.task, example.output)) + prompt.end
 
 
-def build_tokenizer(seed: int, n_notes: int, vocab_size: int) -> Tokenizer:
-    """A byte-level BPE with Llama 3's special tokens and pre-tokeniser, trained on generated notes and answers."""
-    prompt = load_prompt(load_task(DEFAULT_TASK))
+def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    """A byte-level BPE with Llama 3's special tokens and pre-tokeniser, trained on `texts`."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -48,10 +47,15 @@ def build_tokenizer(seed: int, n_notes: int, vocab_size: int) -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    texts = (part for index in range(n_notes) for part in _pair(prompt, seed, index))
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
     return tokenizer
+
+
+def build_tokenizer(seed: int, n_notes: int, vocab_size: int) -> Tokenizer:
+    """The tokenizer of the embedded model: trained on generated notes and answers."""
+    prompt = load_prompt(load_task(DEFAULT_TASK))
+    return train_bpe((part for index in range(n_notes) for part in _pair(prompt, seed, index)), vocab_size)
 
 
 def as_pretrained(tokenizer: Tokenizer) -> Any:
