@@ -39,7 +39,7 @@ lint: setup
 
 unit: setup $(VENV)/.chromium
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 proof: setup $(VENV)/.chromium
 	@$(BIN)/python -m tests.proof
