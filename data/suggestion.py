@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from data.task import Extraction
+
+
+class Grounding(StrEnum):
+    """How a value rests on its note."""
+
+    EXACT = "exact"
+    FUZZY = "fuzzy"
+    SYNONYM = "synonym"
+    INFERRED = "inferred"
+    NOT_FOUND = "not_found"
 
 
 @dataclass(frozen=True, order=True)
@@ -22,8 +33,10 @@ class Suggestion:
 
     Attributes:
         extraction: the proposed values.
-        confidence: field key to the model's probability of the value, 0 to 1.
-        evidence: field key to the spans that support the value; empty where none was found.
+        confidence: field key to the probability that the value is right, 0 to 1; calibrated where the adapter is.
+        raw_confidence: field key to the model's own probability of the value, before any calibration.
+        evidence: field key to the spans that support the value, the best one first; empty where none was found.
+        grounding: field key to how the value rests on the note; keys of null values are left out.
         alternatives: field key to further values, best first.
         raw_reply: the answer as the model wrote it.
         adapter: the adapter's name.
@@ -39,3 +52,5 @@ class Suggestion:
     latency_ms: int
     evidence: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
     alternatives: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    raw_confidence: Mapping[str, float] = field(default_factory=dict)
+    grounding: Mapping[str, Grounding] = field(default_factory=dict)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
 import torch
 
-from data.evidence import find_evidence
 from data.prompt import PromptError, load_prompt
 from data.suggestion import Suggestion
-from data.task import Extraction, Task
+from data.task import Task
 from trainer.config import SMALL_MODEL
 from trainer.engine.decode import Decoder
-from trainer.engine.record import Cursor, EngineError, build_tables
+from trainer.engine.record import Cursor, build_tables
+from trainer.engine.suggester import EngineError, Outcome, Request, Source
+from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.model import Loaded
 
-__all__ = ["Engine", "EngineError", "NoteTooLong"]
+__all__ = ["Engine", "EngineError", "NoteTooLong", "Request"]
 
 MAX_VALUE_TOKENS = 80
 
@@ -62,7 +63,7 @@ class Engine:
         on_cpu = loaded.device.type == "cpu"
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
-        self.batch_size = batch_size or (8 if on_cpu else 64)
+        self.n_slots = self.batch_size = batch_size or (8 if on_cpu else 64)
         self._is_small = on_cpu and loaded.n_parameters < SMALL_MODEL
         self._task, self._tokenizer = task, loaded.tokenizer
         self._prompt = load_prompt(task, loaded.prompt_version)
@@ -98,6 +99,13 @@ class Engine:
         remaining = iter(texts)
         while group := list(islice(remaining, self.batch_size)):
             yield from self._answer_group(group)
+
+    def serve(self, source: Source) -> Iterator[tuple[Hashable, Outcome]]:
+        """Outcomes as they come; see `trainer.engine.suggester.Source`."""
+        while requests := list(source(self.batch_size)):
+            requests.sort(key=lambda request: not request.is_urgent)
+            outcomes = self.attempt(request.text for request in requests)
+            yield from ((request.key, outcome) for request, outcome in zip(requests, outcomes, strict=True))
 
     def _answer_group(self, texts: list[str]) -> list[Suggestion | EngineError]:
         outcomes: list[Suggestion | EngineError | None] = [None] * len(texts)
@@ -147,13 +155,6 @@ class Engine:
         return tokens
 
     def _suggestion(self, text: str, cursor: Cursor, latency_ms: int) -> Suggestion:
-        extraction = Extraction(self._task, cursor.values)
-        return Suggestion(
-            extraction=extraction,
-            confidence={key: math.exp(min(0.0, value)) for key, value in cursor.log_probabilities.items()},
-            raw_reply=cursor.reply,
-            adapter=self.adapter,
-            prompt_version=self.prompt_version,
-            latency_ms=latency_ms,
-            evidence=find_evidence(self._task, text, extraction),
-        )
+        confidence = {key: math.exp(min(0.0, value)) for key, value in cursor.log_probabilities.items()}
+        answer = Answer(cursor.values, confidence, cursor.reply, {}, latency_ms)
+        return make_suggestion(self._task, text, answer, adapter=self.adapter, prompt_version=self.prompt_version)

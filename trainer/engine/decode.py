@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from trainer.engine.record import Cursor, EngineError, RecordTables
+from trainer.engine.record import Cursor, RecordTables
+from trainer.engine.suggester import EngineError
 
 PREFILL_CHUNK = 1024
 _GROWTH = 128

@@ -17,10 +17,7 @@ from typing import Any
 import torch
 
 from data.task import MAX_VALUE_CHARACTERS, Task
-
-
-class EngineError(RuntimeError):
-    """A note that the engine cannot answer, or a model that it cannot drive; the message says what to do."""
+from trainer.engine.suggester import EngineError
 
 
 @cache

@@ -1,0 +1,66 @@
+"""What every engine offers, whether the model runs in this process or behind a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from data.suggestion import Suggestion
+
+
+class EngineError(RuntimeError):
+    """A note that the engine cannot answer, or a model that it cannot drive; the message says what to do."""
+
+
+Outcome = Suggestion | EngineError
+
+
+@dataclass(frozen=True)
+class Request:
+    """One note for an engine.
+
+    Attributes:
+        key: what the outcome is to be known by.
+        text: of the note.
+        is_urgent: a reviewer waits for it: it goes before everything that is not urgent.
+    """
+
+    key: Hashable
+    text: str
+    is_urgent: bool = False
+
+
+Source = Callable[[int], Sequence[Request]]
+"""Called with the number of free slots whenever the engine could take more notes; gives at most as many, or further
+ones that are urgent. None given while none is being answered ends the work. It must return at once."""
+
+
+class Suggester(Protocol):
+    """An engine.
+
+    Attributes:
+        adapter: name of the adapter that suggests.
+        prompt_version: of the prompt that the adapter was trained with.
+        n_slots: notes that are answered at the same time.
+    """
+
+    adapter: str
+    prompt_version: int
+    n_slots: int
+
+    def serve(self, source: Source) -> Iterator[tuple[Hashable, Outcome]]:
+        """Outcomes as they come, not in the order of the requests."""
+        ...
+
+    def attempt(self, texts: Iterable[str]) -> Iterator[Outcome]:
+        """One outcome per text, in the order of the texts."""
+        ...
+
+    def suggest_one(self, text: str) -> Suggestion:
+        """The suggestion for one note.
+
+        Raises:
+            EngineError: the note cannot be answered.
+        """
+        ...

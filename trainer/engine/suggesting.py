@@ -1,0 +1,49 @@
+"""From an answer to a suggestion: values with calibrated confidence, evidence and alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from data.evidence import find_evidence
+from data.suggestion import Suggestion
+from data.task import Extraction, Task
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said about a note.
+
+    Attributes:
+        values: field key to value.
+        raw_confidence: field key to the model's own probability of the value.
+        reply: the answer as the model wrote it.
+        alternatives: field key to further values, best first.
+        latency_ms: time the note took, in milliseconds.
+    """
+
+    values: Mapping[str, str | None]
+    raw_confidence: Mapping[str, float]
+    reply: str
+    alternatives: Mapping[str, tuple[str | None, ...]]
+    latency_ms: int
+
+
+def make_suggestion(task: Task, text: str, answer: Answer, *, adapter: str, prompt_version: int) -> Suggestion:
+    """The suggestion that an answer makes for the note `text`.
+
+    Raises:
+        TaskError: the values do not fit the task.
+    """
+    extraction = Extraction(task, answer.values)
+    return Suggestion(
+        extraction=extraction,
+        confidence=answer.raw_confidence,
+        raw_confidence=answer.raw_confidence,
+        raw_reply=answer.reply,
+        adapter=adapter,
+        prompt_version=prompt_version,
+        latency_ms=answer.latency_ms,
+        evidence=find_evidence(task, text, extraction),
+        alternatives=answer.alternatives,
+    )
