@@ -14,6 +14,7 @@ from app.desk import Desk
 from app.failures import DeskError
 from app.settings import Settings
 from app.training import Gate, TrainOptions, gate, run_name
+from data.files import flush_to_disk
 from db.adapters import AdapterRow, activate, active_adapter, register_adapter
 from db.runs import add_evaluation, get_run, update_run
 from db.session import Session
@@ -154,20 +155,12 @@ def _publish(settings: Settings, job: Job) -> Path:
     try:
         shutil.copytree(source, draft)
         for path in (*draft.iterdir(), draft):
-            _sync(path)
+            flush_to_disk(path)
         draft.rename(target)
-        _sync(target.parent)
+        flush_to_disk(target.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return target
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from data.files import flush_to_disk
 from data.json_records import read_jsonl
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
 from data.records import Record, Refusal, plain_type
@@ -180,8 +181,4 @@ def _write_whole(path: Path, lines: Iterable[bytes]) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush_to_disk(path.parent)

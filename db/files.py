@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from data.files import flush_to_disk
 from db.errors import StoreError
 
 
@@ -111,7 +112,7 @@ def copy_database(path: Path, out: Path) -> Path:
         try:
             _copy(path, draft)
             draft.replace(out)
-            _flush(out.parent)
+            flush_to_disk(out.parent)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
@@ -128,12 +129,4 @@ def _copy(path: Path, draft: Path) -> None:
         target.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, with nothing beside it
         if target.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise StoreError("Expected a sound copy of the store; the check found damage. Run `caseloop doctor`.")
-    _flush(draft)
-
-
-def _flush(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_to_disk(draft)

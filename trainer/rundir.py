@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from data.files import flush_to_disk
 from trainer.config import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
@@ -195,10 +196,10 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
         temporary.mkdir(mode=0o700)
         for name in (WEIGHTS, ADAPTER_CONFIG):
             shutil.copyfile(source / name, temporary / name)
-            _sync(temporary / name)
+            flush_to_disk(temporary / name)
         write_atomic(temporary / MANIFEST, written.model_dump_json(indent=1) + "\n")
         os.rename(temporary, target)
-        _sync(target.parent)
+        flush_to_disk(target.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -219,14 +220,6 @@ def add_metrics(directory: Path, metrics: dict[str, Any] | None) -> Manifest:
         manifest = manifest.model_copy(update={"metrics": metrics})
         write_atomic(directory / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     return manifest
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -1,0 +1,57 @@
+"""Flushing reaches the file or the folder that was named, leaves nothing open, and hides no failure."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data.files import flush_to_disk
+
+Flushed = list[tuple[int, int]]
+
+
+def identity(place: Path | int) -> tuple[int, int]:
+    found = os.stat(place)
+    return found.st_dev, found.st_ino
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> Flushed:
+    """What was flushed, in order; it is flushed all the same."""
+    seen: Flushed = []
+    flush: Callable[[int], None] = os.fsync
+
+    def watched(descriptor: int) -> None:
+        seen.append(identity(descriptor))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    return seen
+
+
+def test_a_file_and_a_folder_are_flushed(tmp_path: Path, flushed: Flushed) -> None:
+    path = tmp_path / "report"
+    path.write_text("text", encoding="utf-8")
+    flush_to_disk(path)
+    flush_to_disk(tmp_path)
+    assert flushed == [identity(path), identity(tmp_path)]
+    assert path.read_text(encoding="utf-8") == "text"
+
+
+def test_a_failure_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        assert identity(descriptor) == identity(tmp_path)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match="No space"):
+        flush_to_disk(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_does_not_exist_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        flush_to_disk(tmp_path / "nothing")
+    assert not list(tmp_path.iterdir())
