@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from data.calibration import Calibration, CalibrationError, read_calibration
 from trainer.config import LoraSettings
 from trainer.rundir import ADAPTER_CONFIG, WEIGHTS, Manifest, RunError, read_manifest, sha256_of
 
@@ -127,6 +128,18 @@ def checked_manifest(directory: Path, base_name: str, base_revision: str | None)
 def _short(name: str) -> str:
     """The last part of a base's name: mirrors of one model differ in the part before."""
     return name.rstrip("/").rsplit("/", 1)[-1].casefold()
+
+
+def checked_calibration(directory: Path) -> Calibration | None:
+    """How the adapter's probabilities become confidences, None where it does not say.
+
+    Raises:
+        ModelError: it says so in a file that cannot be used.
+    """
+    try:
+        return read_calibration(directory)
+    except CalibrationError as error:
+        raise ModelError(f"Expected a calibration that can be used in {directory}. {error}") from error
 
 
 def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]]) -> None:

@@ -21,8 +21,9 @@ from typing import Any
 
 import torch
 
+from data.calibration import CALIBRATION, Calibration
 from data.prompt import PROMPT_VERSION
-from trainer.adapters import ModelError, check_files, check_tensors, checked_manifest, read_lora
+from trainer.adapters import ModelError, check_files, check_tensors, checked_calibration, checked_manifest, read_lora
 from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
 from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, sha256_of
@@ -48,6 +49,7 @@ class Loaded:
         prompt_version: of the prompt that the adapter was trained with.
         device: where the model is.
         n_parameters: of the base.
+        calibration: of the adapter, None where it has none.
     """
 
     model: Any
@@ -59,6 +61,7 @@ class Loaded:
     prompt_version: int
     device: torch.device
     n_parameters: int
+    calibration: Calibration | None = None
 
 
 def choose_device(device: str | None = None) -> torch.device:
@@ -153,8 +156,8 @@ def _adapter_directory(adapter: str | Path, *, allow_hub: bool) -> Path:
         return directory
     from huggingface_hub import snapshot_download
 
-    try:  # only these three: a pickle is not even downloaded
-        return Path(snapshot_download(str(adapter), allow_patterns=[ADAPTER_CONFIG, WEIGHTS, MANIFEST]))
+    try:  # only these: a pickle is not even downloaded
+        return Path(snapshot_download(str(adapter), allow_patterns=[ADAPTER_CONFIG, WEIGHTS, MANIFEST, CALIBRATION]))
     except (OSError, ValueError) as error:
         raise ModelError(f"Expected the adapter {adapter} on the hub; {_first_line(error)}") from error
 
@@ -295,6 +298,7 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
         use_safetensors=True,
     )
     loaded.manifest, loaded.name, loaded.prompt_version = manifest, manifest.name, manifest.prompt_version
+    loaded.calibration = checked_calibration(directory)
 
 
 def _ready_to_train(model: Any) -> None:

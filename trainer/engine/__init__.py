@@ -63,6 +63,7 @@ class Engine:
         on_cpu = loaded.device.type == "cpu"
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
+        self._calibration = loaded.calibration
         self.n_slots = self.batch_size = batch_size or (8 if on_cpu else 64)
         self._is_small = on_cpu and loaded.n_parameters < SMALL_MODEL
         self._task, self._tokenizer = task, loaded.tokenizer
@@ -157,4 +158,11 @@ class Engine:
     def _suggestion(self, text: str, cursor: Cursor, latency_ms: int) -> Suggestion:
         confidence = {key: math.exp(min(0.0, value)) for key, value in cursor.log_probabilities.items()}
         answer = Answer(cursor.values, confidence, cursor.reply, {}, latency_ms)
-        return make_suggestion(self._task, text, answer, adapter=self.adapter, prompt_version=self.prompt_version)
+        return make_suggestion(
+            self._task,
+            text,
+            answer,
+            adapter=self.adapter,
+            prompt_version=self.prompt_version,
+            calibration=self._calibration,
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from data.calibration import Calibration
 from data.evidence import find_evidence
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
@@ -29,17 +30,28 @@ class Answer:
     latency_ms: int
 
 
-def make_suggestion(task: Task, text: str, answer: Answer, *, adapter: str, prompt_version: int) -> Suggestion:
+def make_suggestion(
+    task: Task,
+    text: str,
+    answer: Answer,
+    *,
+    adapter: str,
+    prompt_version: int,
+    calibration: Calibration | None = None,
+) -> Suggestion:
     """The suggestion that an answer makes for the note `text`.
+
+    Without a calibration the model's own probabilities stand as they are.
 
     Raises:
         TaskError: the values do not fit the task.
     """
     extraction = Extraction(task, answer.values)
+    raw = answer.raw_confidence
     return Suggestion(
         extraction=extraction,
-        confidence=answer.raw_confidence,
-        raw_confidence=answer.raw_confidence,
+        confidence=raw if calibration is None else calibration.confidence(extraction, raw),
+        raw_confidence=raw,
         raw_reply=answer.reply,
         adapter=adapter,
         prompt_version=prompt_version,
