@@ -128,5 +128,8 @@ def _copy(path: Path, draft: Path) -> None:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, with nothing beside it
         if target.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            raise StoreError("Expected a sound copy of the store; the check found damage. Run `caseloop doctor`.")
+            raise StoreError(
+                "Expected a sound copy of the store; the check found damage. "
+                "Stop caseloop and put the latest backup in the store's place."
+            )
     flush_to_disk(draft)

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from db import migrations, tables
-from db.files import sqlite
+from db.files import copy_database, sqlite
 from db.notes import add_notes, counts
 from db.reviewers import ensure_reviewer, find_reviewer, list_reviewers
 from db.session import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
@@ -200,6 +200,23 @@ def test_backup_is_a_whole_store(store: Store, path: Path, tmp_path: Path) -> No
         assert counts(session).n_notes == 20
     with pytest.raises(StoreError, match="Choose another place"):
         store.backup(tmp_path / "nowhere" / "copy.db")
+
+
+def test_a_damaged_store_is_not_copied(store: Store, path: Path, tmp_path: Path) -> None:
+    with store.transaction() as session:
+        add(session, 3)
+    store.close()
+    raw = sqlite.connect(path)
+    raw.executescript(
+        # An index that points at another table's pages.
+        "PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'reviewer')"
+        " WHERE name = (SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'note' LIMIT 1)"
+    )
+    raw.close()
+    with pytest.raises(StoreError, match=r"found damage.*put the latest backup in the store's place"):
+        copy_database(path, tmp_path / "copy.db")
+    assert not [file for file in tmp_path.iterdir() if "copy" in file.name]
 
 
 def test_problems_finds_what_lost_its_parent(store: Store, path: Path) -> None:
