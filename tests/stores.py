@@ -1,11 +1,13 @@
-"""Notes, suggestions and saves for tests of the store."""
+"""A store, and notes, suggestions and saves for tests of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy.orm import Session
 
 from data.notes import Note, make_note
@@ -14,10 +16,25 @@ from data.task import Extraction, load_task
 from db.adapters import AdapterRow, register_adapter
 from db.annotations import Saved, Status, submit
 from db.notes import add_notes
+from db.session import Store, open_store
 
 TASK = load_task()
 FIRST, SECOND, *_ = TASK.keys
 _tokens = count()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of the test's own."""
+    with open_store(tmp_path / "store.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def empty_session(store: Store) -> Iterator[Session]:
+    """A transaction on the empty store, kept when the test ends."""
+    with store.transaction() as opened:
+        yield opened
 
 
 def extraction(**values: str | None) -> Extraction:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -20,15 +18,16 @@ from db.adapters import (
     rollback,
     set_metrics,
 )
-from db.session import StoreError, UnknownAdapter, open_store
-from tests.stores import adapter, register
+from db.session import StoreError, UnknownAdapter
+from tests.stores import adapter, empty_session, register, store
+
+__all__ = ["empty_session", "store"]
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with open_store(tmp_path / "store.db") as store, store.transaction() as opened:
-        register(opened, ["a", "b", "c"])
-        yield opened
+def session(empty_session: Session) -> Session:
+    register(empty_session, ["a", "b", "c"])
+    return empty_session
 
 
 def active(session: Session) -> str | None:

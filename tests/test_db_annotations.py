@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +25,9 @@ from db.annotations import (
 from db.notes import add_notes, counts, get_note
 from db.session import Conflict, Store, StoreError, StoreRefused, UnknownNote, open_store
 from db.suggestions import add_suggestion
-from tests.stores import FIRST, SECOND, TASK, add, decide, extraction, note, suggestion
+from tests.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, note, store, suggestion
+
+__all__ = ["empty_session", "store"]
 
 TYPED = extraction(first="typed")
 AHEAD = """INSERT INTO annotation SELECT 9, note_id, 3, reviewer_id, status, extraction, comment, suggestion_id,
@@ -34,16 +35,9 @@ AHEAD = """INSERT INTO annotation SELECT 9, note_id, 3, reviewer_id, status, ext
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def session(store: Store) -> Iterator[Session]:
-    with store.transaction() as opened:
-        add(opened, 4)
-        yield opened
+def session(empty_session: Session) -> Session:
+    add(empty_session, 4)
+    return empty_session
 
 
 def test_a_decision_is_kept_with_all_that_belongs_to_it(session: Session) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,21 +28,12 @@ from db.notes import (
 )
 from db.session import Store, StoreError, StoreRefused, UnknownNote, open_store
 from db.suggestions import add_suggestion, count_without, notes_without
-from tests.stores import add, decide, extraction, note, register, suggestion
+from tests.stores import add, decide, extraction, note, register, store, suggestion
+from tests.stores import empty_session as session
+
+__all__ = ["session", "store"]
 
 GOLD = extraction(first="lung", second="IV")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def session(store: Store) -> Iterator[Session]:
-    with store.transaction() as opened:
-        yield opened
 
 
 def test_a_note_comes_back_as_it_went_in(session: Session) -> None:

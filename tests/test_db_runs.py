@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +11,11 @@ from sqlalchemy.orm import Session
 from db.health import heartbeat, heartbeats, set_heartbeat
 from db.reviewers import LOCAL, ensure_reviewer, find_reviewer, list_reviewers
 from db.runs import add_evaluation, create_run, evaluations, get_run, list_runs, next_requested, update_run
-from db.session import StoreError, UnknownRun, open_store
+from db.session import StoreError, UnknownRun
+from tests.stores import empty_session as session
+from tests.stores import store
 
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with open_store(tmp_path / "store.db") as store, store.transaction() as opened:
-        yield opened
+__all__ = ["session", "store"]
 
 
 def test_a_run_from_request_to_end(session: Session) -> None:

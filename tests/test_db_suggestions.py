@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,7 +10,7 @@ from data.suggestion import Span
 from db.adapters import activate
 from db.annotations import open_review, save_draft
 from db.notes import add_notes, counts, get_note
-from db.session import Store, UnknownNote, open_store
+from db.session import UnknownNote
 from db.suggestions import (
     MAX_FAILURES,
     add_suggestion,
@@ -25,21 +22,16 @@ from db.suggestions import (
     suggestion_of,
     suggestions_of,
 )
-from tests.stores import FIRST, SECOND, add, decide, extraction, note, register, suggestion
+from tests.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, register, store, suggestion
+
+__all__ = ["empty_session", "store"]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store.db") as opened:
-        yield opened
-
-
-@pytest.fixture
-def session(store: Store) -> Iterator[Session]:
-    with store.transaction() as opened:
-        add(opened, 4)
-        register(opened, ["first", "second"])
-        yield opened
+def session(empty_session: Session) -> Session:
+    add(empty_session, 4)
+    register(empty_session, ["first", "second"])
+    return empty_session
 
 
 def test_a_suggestion_comes_back_as_it_went_in(session: Session) -> None:
