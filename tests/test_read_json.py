@@ -1,0 +1,216 @@
+"""Notes from JSON lines and JSON; above all what is said of bad ones."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from data.json_records import MAX_JSON_BYTES
+from data.notes import Note, read_notes
+from data.records import MAX_LINE_BYTES
+from tests.note_files import CANARY, EMPTY, FIRST, REST, TASK, file, lines, only, read
+
+# --- JSON lines -------------------------------------------------------------------------------------------------------
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        "\ufeff" + lines({"id": 7, "text": "Größe 3 cm.\r\nNext.", "ward": "B"}) + "\n  \n" + lines({"input": "Two."}),
+    )
+    notes, refusals = read(path)
+    assert not refusals
+    assert [note.text for note in notes] == ["Größe 3 cm.\nNext.", "Two."]
+    assert [note.external_id for note in notes] == ["7", None]
+    assert notes[0].metadata == {"ward": "B"}
+
+
+def test_labels_are_read_when_asked_for(tmp_path: Path) -> None:
+    record = {"instruction": "x", "input": "One.", "output": {**EMPTY, FIRST: " melanoma "}, "external_id": "a"}
+    path = file(tmp_path, lines(record, {"input": "Two.", **EMPTY, FIRST: "glioma"}))
+    notes, refusals = read(path, original=True)
+    assert not refusals
+    assert [note.gold[FIRST] if note.gold else None for note in notes] == ["melanoma", "glioma"]
+    assert {note.origin for note in notes} == {"original"}
+    assert [note.metadata for note in notes] == [{}, {}]
+
+    notes, refusals = read(path)
+    assert not refusals
+    assert {(note.origin, note.gold) for note in notes} == {("incoming", None)}
+    assert [note.metadata for note in notes] == [{}, {}]  # labels must not reach the reviewer by another way
+
+
+def test_a_broken_line_does_not_stop_the_rest(tmp_path: Path) -> None:
+    path = file(tmp_path, lines({"text": "One."}) + f'{{"text": "{CANARY}"\n' + lines({"text": "Three."}))
+    notes, (refusal,) = read(path)
+    assert [note.text for note in notes] == ["One.", "Three."]
+    assert (refusal.file, refusal.line, refusal.column) == ("notes.jsonl", 2, 23)
+    assert refusal.sentence == (
+        "notes.jsonl, line 2, column 23: expected JSON; found a fault (expecting ',' delimiter); correct the line."
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f'["{CANARY}"]', "an object for each record; found a list"),
+        (f'"{CANARY}"', "found a string"),
+        ("null", "found null"),
+        (f'{{"id": "{CANARY}"}}', "neither among the keys id"),
+        ("{}", "neither among the keys none"),
+        (f'{{"{CANARY} is a patient": 1}}', "not a plain name"),
+        (f'{{"text": "{CANARY}", "input": "{CANARY}"}}', "found both"),
+        (f'{{"text": ["{CANARY}"]}}', "as a string; found a list"),
+        ('{"text": 3}', "found a number"),
+        ('{"text": null}', "found null"),
+        ('{"text": true}', "found true or false"),
+        ('{"text": ""}', "a note with text; found an empty one"),
+        (f'{{"text": "{CANARY}\\u0000"}}', "U\\+0000 at character 12"),
+        (f'{{"text": "{CANARY}\\ud83d"}}', "U\\+D83D at character 12"),
+        (f'{{"text": "{CANARY}", "id": 1.5}}', "whole number; found a number"),
+        (f'{{"text": "{CANARY}", "id": {{}}}}', "whole number; found an object"),
+        (f'{{"text": "{CANARY}", "id": true}}', "found true or false"),
+        (f'{{"text": "{CANARY}", "a": NaN}}', "NaN, which is not JSON"),
+        (f'{{"text": "{CANARY}", "a": [-Infinity]}}', "-Infinity, which is not JSON"),
+        (f'{{"text": "{CANARY}", "a": 1e999}}', "beyond the range"),
+        (f'{{"text": "{CANARY}", "a": {"9" * 5000}}}', "more than 300 digits"),
+        (f'{{"text": "x", "text": "{CANARY}"}}', "the key text twice"),
+        (f'{{"text": "{CANARY}", "a": {{"b": 1, "b": 2}}}}', "the key b twice"),
+        (f'{{"text": "{CANARY}"}} {{"text": "{CANARY}"}}', "one object a line; found something behind it"),
+        (f'{{"text": "{CANARY}", "a": {"[" * 100_000}', "nested too deeply"),
+        (f'{{"text": "{CANARY}", "a": {"[" * 20}{"]" * 20}}}', "at most 16 levels"),
+        (f'{{"text": "{CANARY}\t"}}', "invalid control character"),
+        (f'{{"text": "{CANARY} <|eot_id|>"}}', "special token"),
+        ('{"text": "' + "x" * 20_001 + '"}', "found 20,001"),
+        (f'{{"text": "{CANARY}", "a": "{"x" * 5_000_000}"}}', "more than 4,194,304 bytes"),
+    ],
+    ids=range(30),
+)
+def test_a_bad_line_is_refused_alone(tmp_path: Path, line: str, said: str) -> None:
+    path = file(tmp_path, lines({"text": "One."}) + line + "\n" + lines({"text": "Three."}))
+    notes, (refusal,) = read(path)
+    assert [note.text for note in notes] == ["One.", "Three."]
+    assert refusal.line == 2
+    assert said.replace("\\", "") in refusal.sentence
+
+
+def test_a_foreign_byte_is_named_with_its_place(tmp_path: Path) -> None:
+    path = file(
+        tmp_path, lines({"text": "One."}).encode() + '{"text": "naïve'.encode() + b't\xe9"}\n' + b'{"text": "3"}\n'
+    )
+    notes, (refusal,) = read(path)
+    assert len(notes) == 2
+    assert (refusal.line, refusal.column) == (2, 17)
+    assert refusal.sentence.endswith(
+        "expected UTF-8 text; found the byte 0xE9, which is not UTF-8; convert the file to UTF-8."
+    )
+
+
+def test_utf_16_is_refused(tmp_path: Path) -> None:
+    notes, refusals = read(file(tmp_path, lines({"text": "One."}).encode("utf-16")))
+    assert not notes
+    assert "0xFF" in refusals[0].found
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ({}, "missing cancer_type"),
+        (dict.fromkeys(REST), f"missing {FIRST}"),
+        ({**EMPTY, "surprise": CANARY}, "unknown surprise"),
+        ({**EMPTY, f"{CANARY} is here": None}, "unknown (not a plain name)"),
+        ({**EMPTY, FIRST: 3}, f"a string or null in {FIRST}; found a number"),
+        ({**EMPTY, FIRST: [CANARY]}, "found a list"),
+        ({**EMPTY, FIRST: CANARY * 1000}, "at most 2,000 characters"),
+        ({**EMPTY, FIRST: f"{CANARY}\0"}, "U+0000"),
+        ({**EMPTY, FIRST: f"{CANARY}<|eot_id|>"}, "special token"),
+        ([CANARY], "an object under output; found a list"),
+        (CANARY, "an object under output; found a string"),
+        (None, "labels under output or in one column per field; found none"),
+    ],
+    ids=range(12),
+)
+def test_bad_labels_are_refused(tmp_path: Path, output: object, said: str) -> None:
+    path = file(tmp_path, lines({"input": f"{CANARY}.", "output": output}, {"input": "Two.", "output": EMPTY}))
+    notes, (refusal,) = read(path, original=True)
+    assert [note.text for note in notes] == ["Two."]
+    assert refusal.line == 1
+    assert said in refusal.sentence
+
+
+def test_memory_stays_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    with path.open("wb") as stream:
+        stream.write(b'{"text": "')
+        for _ in range(64):
+            stream.write(b"x" * (1 << 20))
+        stream.write(b'"}\n{"text": "Two."}\n')
+    tracemalloc.start()
+    notes, refusals = read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(notes) == len(refusals) == 1
+    assert peak < 6 * MAX_LINE_BYTES
+
+
+def test_notes_are_read_one_by_one(tmp_path: Path) -> None:
+    path = file(tmp_path, lines(*({"text": f"Note {number}."} for number in range(1000))))
+    reader = read_notes(path, TASK, original=False)
+    assert isinstance(reader, Iterator)
+    first = next(reader)
+    assert isinstance(first, Note)
+    assert first.text == "Note 0."
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_json_array_or_object(tmp_path: Path) -> None:
+    path = file(tmp_path, json.dumps([{"text": "One."}, 3, {"text": "Two.", "a": [1]}], indent=1), "notes.json")
+    notes, (refusal,) = read(path)
+    assert [note.text for note in notes] == ["One.", "Two."]
+    assert refusal.line == 5
+    assert "found a number" in refusal.sentence
+    assert len(read(file(tmp_path, ' {"text": "One."}\n', "one.json"))[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "n_notes", "line", "said"),
+    [
+        ('[{"text": "One."},\n {"text": }]', 1, 2, "column 11: expected JSON"),
+        ('[{"text": "One."}', 1, 1, "one JSON array"),
+        ('[{"text": "One."},\n', 1, 2, "one JSON array"),
+        ('[{"text": "One."}] x', 1, 1, "one JSON array"),
+        ('[{"text": "One."} {"text": "Two."}]', 1, 1, "one JSON array"),
+        ('{"text": "One."}\n{"text": "Two."}', 1, 2, "write .jsonl"),
+        ('[{"text": "One.", "a": NaN},\n{"text": "Two."}]', 1, 1, "NaN"),
+        ("[" * 100_000, 0, 1, "nested too deeply"),
+        ("nonsense", 0, 1, "expected JSON"),
+        ("[]", 0, None, "holds no records"),
+        (" \n", 0, None, "holds no records"),
+        ("", 0, None, "holds no records"),
+    ],
+    ids=range(12),
+)
+def test_a_bad_json_file(tmp_path: Path, text: str, n_notes: int, line: int | None, said: str) -> None:
+    notes, (refusal,) = read(file(tmp_path, text, "notes.json"))
+    assert (len(notes), refusal.line) == (n_notes, line)
+    assert said in refusal.sentence
+
+
+def test_a_foreign_byte_in_json(tmp_path: Path) -> None:
+    refusal = only(file(tmp_path, '[\n{"text": "ü'.encode() + b'\xfc"}]', "notes.json"))
+    assert (refusal.line, refusal.column) == (2, 12)
+
+
+def test_a_json_file_is_not_loaded_when_it_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "notes.json"
+    with path.open("wb") as stream:
+        stream.truncate(MAX_JSON_BYTES + 1)
+    refusal = only(path)
+    assert "at most 64 MB" in refusal.expected
+    assert ".jsonl" in refusal.advice
