@@ -172,7 +172,7 @@ def test_nothing_but_text_and_closers_inside_a_value():
 
 
 def test_endless_value_is_closed(loaded, monkeypatch):
-    monkeypatch.setattr("trainer.engine.MAX_VALUE_TOKENS", 5)
+    monkeypatch.setattr("trainer.engine.local.MAX_VALUE_TOKENS", 5)
     engine = Engine(loaded, TASK)
     for closers in engine._tables.closers:  # a model that would never close a string by itself
         engine._tables.allowed[1:8, list(closers)] = False
