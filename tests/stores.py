@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -25,8 +26,8 @@ _tokens = count()
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store of the test's own."""
-    with open_store(tmp_path / "store.db") as opened:
+    """An empty store of the test's own, `home/store.db`."""
+    with open_store(tmp_path / "home" / "store.db") as opened:
         yield opened
 
 
@@ -35,6 +36,11 @@ def empty_session(store: Store) -> Iterator[Session]:
     """A transaction on the empty store, kept when the test ends."""
     with store.transaction() as opened:
         yield opened
+
+
+def mode(path: Path) -> int:
+    """Who may read and write a file."""
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def extraction(**values: str | None) -> Extraction:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -174,14 +173,14 @@ def test_the_database_refuses_to_change_a_decision(session: Session, statement: 
     session.rollback()
 
 
-def test_a_draft_survives_and_is_ones_own(store: Store, tmp_path: Path) -> None:
+def test_a_draft_survives_and_is_ones_own(store: Store) -> None:
     with store.transaction() as session:
         add(session, 1)
         saved = save_draft(
             session, note_id=1, reviewer="ada", extraction=TYPED, seen_revision=0, comment="wait", lead_time_ms=5
         )
     store.close()
-    with open_store(tmp_path / "store.db") as again, again.reading() as session:
+    with open_store(store.path) as again, again.reading() as session:
         review = open_review(session, 1, "ada")
         assert review.draft is not None
         assert (review.draft.extraction, review.draft.comment, review.draft.lead_time_ms) == (dict(TYPED), "wait", 5)

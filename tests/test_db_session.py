@@ -1,14 +1,11 @@
-"""Opening the store, its transactions, its files, its migrations."""
+"""Opening the store, its transactions, its files."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +16,9 @@ from db.files import copy_database, sqlite
 from db.notes import add_notes, counts
 from db.reviewers import ensure_reviewer, find_reviewer, list_reviewers
 from db.session import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
-from tests.stores import add, note
+from tests.stores import add, mode, note, store
+
+__all__ = ["store"]
 
 needs_log = pytest.mark.skipif(not WAL_SAFE, reason="this SQLite works without a write-ahead log")
 ROOT = Path(migrations.__file__).parents[2]
@@ -27,17 +26,8 @@ ROOT = Path(migrations.__file__).parents[2]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """Where `store` is, or will be."""
     return tmp_path / "home" / "store.db"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    with open_store(path) as opened:
-        yield opened
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_files_are_their_owners_only(store: Store, path: Path) -> None:
@@ -342,94 +332,3 @@ def test_many_open_a_new_store_at_once(path: Path) -> None:
     with open_store(path) as store, store.reading() as session:
         assert len(list_reviewers(session)) == 6
     assert not list(path.parent.glob("*before*"))
-
-
-SECOND = """
-from alembic import op
-revision, down_revision = "0002", "0001"
-def upgrade():
-    op.execute("CREATE TABLE novelty (x INTEGER) STRICT")
-    op.execute("ALTER TABLE reviewer ADD COLUMN email TEXT")
-"""
-
-
-@pytest.fixture
-def later(tmp_path: Path) -> Path:
-    """The migrations of a later version."""
-    folder = tmp_path / "later"
-    shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
-    (folder / "versions" / "0002_novelty.py").write_text(SECOND, encoding="utf-8")
-    return folder
-
-
-def test_an_upgrade_leaves_a_copy_of_before(store: Store, path: Path, later: Path) -> None:
-    with store.transaction() as session:
-        add(session, 2)
-    store.close()
-    with open_store(path, migrations_folder=later) as upgraded, upgraded.reading() as session:
-        assert upgraded.schema_version == "0002"
-        assert session.execute(sa.text("SELECT count(*) FROM novelty")).scalar_one() == 0
-        assert counts(session).n_notes == 2
-    before = path.with_name("store.db.before-0001")
-    assert mode(before) == 0o600
-    with open_store(before) as old, old.reading() as session:
-        assert old.schema_version == "0001"
-        assert counts(session).n_notes == 2
-
-
-def test_a_newer_store_is_refused(store: Store, path: Path, later: Path) -> None:
-    store.close()
-    open_store(path, migrations_folder=later).close()
-    for readonly in (False, True):
-        with pytest.raises(StoreError, match="found 0002, written by a newer version"):
-            open_store(path, readonly=readonly)
-
-
-def test_readonly_does_not_upgrade(store: Store, path: Path, later: Path) -> None:
-    store.close()
-    with pytest.raises(StoreError, match="up to date"):
-        open_store(path, readonly=True, migrations_folder=later)
-    open_store(path).close()
-
-
-def test_a_migration_that_fails_is_undone_whole(store: Store, path: Path, later: Path) -> None:
-    store.close()
-    broken = later / "versions" / "0002_novelty.py"
-    broken.write_text(SECOND + "    raise LookupError('half done')\n", encoding="utf-8")
-    with pytest.raises(LookupError):
-        open_store(path, migrations_folder=later)
-    with open_store(path) as again, again.reading() as session:
-        names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
-        assert "novelty" not in names
-        assert again.schema_version == "0001"
-
-
-def test_a_migration_that_orphans_rows_is_undone(store: Store, path: Path, later: Path) -> None:
-    with store.transaction() as session:
-        add(session, 1)
-    store.close()
-    (later / "versions" / "0002_novelty.py").write_text(
-        SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
-    )
-    with pytest.raises(StoreError, match="keep its parent"):
-        open_store(path, migrations_folder=later)
-    with open_store(path) as again, again.reading() as session:
-        assert counts(session).n_notes == 1
-
-
-def test_the_queries_know_the_schema(store: Store) -> None:
-    with store.reading() as session:
-        seen = sa.inspect(session.connection())
-        for table in tables.metadata.sorted_tables:
-            columns = {row["name"]: row for row in seen.get_columns(table.name)}
-            assert {column.name for column in table.c} == set(columns)
-            for column in table.c:
-                assert column.nullable == columns[column.name]["nullable"], f"{table.name}.{column.name}"
-            assert set(seen.get_pk_constraint(table.name)["constrained_columns"]) == {c.name for c in table.primary_key}
-        unnamed = [row["name"] for table in tables.metadata.tables for row in seen.get_check_constraints(table)]
-        assert None not in unnamed
-        assert set(seen.get_table_names()) - set(tables.metadata.tables) <= {
-            "alembic_version",
-            *(f"note_search_{part}" for part in ("config", "data", "docsize", "idx")),
-            "note_search",
-        }

@@ -1,0 +1,106 @@
+"""Migrations: a copy of before, nothing half done, nothing newer opened; the queries know what they make."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from db import migrations, tables
+from db.notes import counts
+from db.session import Store, StoreError, open_store
+from tests.stores import add, mode, store
+
+__all__ = ["store"]
+
+SECOND = """
+from alembic import op
+revision, down_revision = "0002", "0001"
+def upgrade():
+    op.execute("CREATE TABLE novelty (x INTEGER) STRICT")
+    op.execute("ALTER TABLE reviewer ADD COLUMN email TEXT")
+"""
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    """The migrations of a later version."""
+    folder = tmp_path / "later"
+    shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
+    (folder / "versions" / "0002_novelty.py").write_text(SECOND, encoding="utf-8")
+    return folder
+
+
+def test_an_upgrade_leaves_a_copy_of_before(store: Store, later: Path) -> None:
+    with store.transaction() as session:
+        add(session, 2)
+    store.close()
+    with open_store(store.path, migrations_folder=later) as upgraded, upgraded.reading() as session:
+        assert upgraded.schema_version == "0002"
+        assert session.execute(sa.text("SELECT count(*) FROM novelty")).scalar_one() == 0
+        assert counts(session).n_notes == 2
+    before = store.path.with_name("store.db.before-0001")
+    assert mode(before) == 0o600
+    with open_store(before) as old, old.reading() as session:
+        assert old.schema_version == "0001"
+        assert counts(session).n_notes == 2
+
+
+def test_a_newer_store_is_refused(store: Store, later: Path) -> None:
+    store.close()
+    open_store(store.path, migrations_folder=later).close()
+    for readonly in (False, True):
+        with pytest.raises(StoreError, match="found 0002, written by a newer version"):
+            open_store(store.path, readonly=readonly)
+
+
+def test_readonly_does_not_upgrade(store: Store, later: Path) -> None:
+    store.close()
+    with pytest.raises(StoreError, match="up to date"):
+        open_store(store.path, readonly=True, migrations_folder=later)
+    open_store(store.path).close()
+
+
+def test_a_migration_that_fails_is_undone_whole(store: Store, later: Path) -> None:
+    store.close()
+    broken = later / "versions" / "0002_novelty.py"
+    broken.write_text(SECOND + "    raise LookupError('half done')\n", encoding="utf-8")
+    with pytest.raises(LookupError):
+        open_store(store.path, migrations_folder=later)
+    with open_store(store.path) as again, again.reading() as session:
+        names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
+        assert "novelty" not in names
+        assert again.schema_version == "0001"
+
+
+def test_a_migration_that_orphans_rows_is_undone(store: Store, later: Path) -> None:
+    with store.transaction() as session:
+        add(session, 1)
+    store.close()
+    (later / "versions" / "0002_novelty.py").write_text(
+        SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
+    )
+    with pytest.raises(StoreError, match="keep its parent"):
+        open_store(store.path, migrations_folder=later)
+    with open_store(store.path) as again, again.reading() as session:
+        assert counts(session).n_notes == 1
+
+
+def test_the_queries_know_the_schema(store: Store) -> None:
+    with store.reading() as session:
+        seen = sa.inspect(session.connection())
+        for table in tables.metadata.sorted_tables:
+            columns = {row["name"]: row for row in seen.get_columns(table.name)}
+            assert {column.name for column in table.c} == set(columns)
+            for column in table.c:
+                assert column.nullable == columns[column.name]["nullable"], f"{table.name}.{column.name}"
+            assert set(seen.get_pk_constraint(table.name)["constrained_columns"]) == {c.name for c in table.primary_key}
+        unnamed = [row["name"] for table in tables.metadata.tables for row in seen.get_check_constraints(table)]
+        assert None not in unnamed
+        assert set(seen.get_table_names()) - set(tables.metadata.tables) <= {
+            "alembic_version",
+            *(f"note_search_{part}" for part in ("config", "data", "docsize", "idx")),
+            "note_search",
+        }
