@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.homes import Home
+from tests.homes import TINY_PLACE, Home
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _not_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before = dict(os.environ)
     os.environ["CASELOOP_HOME"] = str(tmp_path_factory.mktemp("home"))
+    os.environ[TINY_PLACE] = str(tmp_path_factory.mktemp("tiny"))
     for name in ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG"):
         os.environ.pop(name, None)
     yield

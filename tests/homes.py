@@ -24,6 +24,7 @@ from db.session import open_store
 TASK = load_task()
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 240
+TINY_PLACE = "CASELOOP_TESTS_TINY"  # where a test process keeps its tiny model; pytest clears it away
 
 
 @dataclass

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import shutil
-import tempfile
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +12,7 @@ from data.notes import content_hash
 from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from tests.homes import TINY_PLACE
 from trainer.corpus import as_pretrained, train_bpe
 
 CANCERS = ("lung adenocarcinoma", "ductal carcinoma (breast)", "melanoma", "café-au-lait glioma", None)
@@ -153,8 +152,7 @@ def shared_tiny() -> Tiny:
 
     torch.set_num_threads(1)
     quiet_libraries()
-    folder = Path(tempfile.mkdtemp(prefix="caseloop-tiny-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = Path(os.environ[TINY_PLACE])
     dense = train_dense(tiny_dense(folder / "dense"))
     quantise_and_save(dense, folder / "base", name="tiny")
     return Tiny(dense, folder / "base", tiny_adapter(folder / "base", folder / "adapter"))
