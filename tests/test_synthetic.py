@@ -13,7 +13,7 @@ import pytest
 from data.notes import content_hash, split_of
 from data.synthetic import FIELDS, STYLES, Example, generate, generate_one
 from data.synthetic.grammar import GrammarError, expand
-from data.synthetic.lexicon_cancers import CANCERS
+from data.synthetic.lexicon.cancers import CANCERS
 from data.synthetic.samples import N_NOTES, sample_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from data.synthetic.facts import Fact, brca_fact, breast_facts, gene_fact, marker_fact
 from data.synthetic.grammar import chance, expand, pick, weighted
 from data.synthetic.invented import invented_drug
-from data.synthetic.lexicon_cancers import Cancer
-from data.synthetic.lexicon_drugs import BRANDS, DOSES, FRAMES, JOIN2, JOIN3, JOIN4
-from data.synthetic.lexicon_organs import RARE, SITES
+from data.synthetic.lexicon.cancers import Cancer
+from data.synthetic.lexicon.drugs import BRANDS, DOSES, FRAMES, JOIN2, JOIN3, JOIN4
+from data.synthetic.lexicon.organs import RARE, SITES
 from data.synthetic.phrases_molecular import RELATIVES
 from data.synthetic.phrases_response import SAW
 

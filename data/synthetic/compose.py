@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from data.synthetic.case import Case, capital, new_case
 from data.synthetic.grammar import chance, weighted
 from data.synthetic.layout import long_note, telegram
-from data.synthetic.lexicon_cancers import CANCERS
+from data.synthetic.lexicon.cancers import CANCERS
 from data.synthetic.noise import blur
 from data.synthetic.phrases_molecular import DISTRACTORS
 from data.synthetic.phrases_opening import GENRES

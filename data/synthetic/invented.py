@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from data.synthetic.lexicon_drugs import REGIMEN_CODES, STEMS, SUFFIXES
+from data.synthetic.lexicon.drugs import REGIMEN_CODES, STEMS, SUFFIXES
 
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 AMINO = "ACDEFGHIKLMNPQRSTVWY"

@@ -1,0 +1,1 @@
+"""Cancers, drugs and organs: what a note can be about."""
