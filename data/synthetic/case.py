@@ -11,8 +11,8 @@ from data.synthetic.invented import invented_drug
 from data.synthetic.lexicon.cancers import Cancer
 from data.synthetic.lexicon.drugs import BRANDS, DOSES, FRAMES, JOIN2, JOIN3, JOIN4
 from data.synthetic.lexicon.organs import RARE, SITES
-from data.synthetic.phrases_molecular import RELATIVES
-from data.synthetic.phrases_response import SAW
+from data.synthetic.phrases.asides import RELATIVES
+from data.synthetic.phrases.response import SAW
 
 MONTHS = (
     "January",

@@ -10,8 +10,8 @@ from data.synthetic.grammar import chance, weighted
 from data.synthetic.layout import long_note, telegram
 from data.synthetic.lexicon.cancers import CANCERS
 from data.synthetic.noise import blur
-from data.synthetic.phrases_molecular import DISTRACTORS
-from data.synthetic.phrases_opening import GENRES
+from data.synthetic.phrases.asides import DISTRACTORS
+from data.synthetic.phrases.opening import GENRES
 from data.synthetic.scenarios import write_course
 
 FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")

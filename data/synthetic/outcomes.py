@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from data.synthetic import phrases_response as said
 from data.synthetic.case import Case, saw, set_targets
 from data.synthetic.grammar import weighted
+from data.synthetic.phrases import remission
+from data.synthetic.phrases import response as said
 
 LABELS: dict[str, str | None] = {
     "partial": "partial response",
@@ -29,21 +30,21 @@ LABELS: dict[str, str | None] = {
     "pending": None,
 }
 SENTENCES: dict[str, tuple[str, ...]] = {
-    "ovary clear": said.OVARY_CLEAR,
+    "ovary clear": remission.OVARY_CLEAR,
     "glioma progression": said.GLIOMA_PROGRESSION,
     "partial": said.PARTIAL,
     "stable": said.STABLE,
     "progression": said.PROGRESSION,
-    "complete": said.COMPLETE,
-    "clinical": said.COMPLETE_CLINICAL,
-    "ned": said.NED,
-    "operated": said.NED_OPERATED,
-    "pcr": said.PCR,
+    "complete": remission.COMPLETE,
+    "clinical": remission.COMPLETE_CLINICAL,
+    "ned": remission.NED,
+    "operated": remission.NED_OPERATED,
+    "pcr": remission.PCR,
     "residual": said.RESIDUAL,
     "mixed": said.MIXED,
     "biochemical": said.BIOCHEMICAL,
-    "undetectable": said.UNDETECTABLE,
-    "undetectable imaging": said.UNDETECTABLE_IMAGING,
+    "undetectable": remission.UNDETECTABLE,
+    "undetectable imaging": remission.UNDETECTABLE_IMAGING,
     "psa stable": said.PSA_STABLE,
     "psa progression": said.PSA_PROGRESSION,
     "psa partial": said.PSA_PARTIAL,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from data.synthetic import outcomes
-from data.synthetic import phrases_molecular as molecular
-from data.synthetic import phrases_opening as opening
-from data.synthetic import phrases_treatment as given
 from data.synthetic.case import Case, capital, regimen, set_targets, tell_sites
 from data.synthetic.grammar import weighted
+from data.synthetic.phrases import asides, opening
+from data.synthetic.phrases import treatment as given
 from data.synthetic.telling import Parts, finish, line, open_note, stage_words, start, tell_disease, tell_molecular
 
 GLEASON = ("Gleason {gl}", "Gleason score {gl}", "Gleason {gl} disease", "Gleason score was {gl}")
@@ -248,7 +247,7 @@ def prostatectomy(case: Case) -> Parts:
             case.treatments.append("adjuvant radiation")
         parts.append(("resp", outcomes.tell(case, outcome)))
         if case.chance(0.25):
-            parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
+            parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
     return parts
 
 
@@ -295,7 +294,7 @@ def radiotherapy(case: Case) -> Parts:
     else:
         parts.append(("resp", outcomes.tell(case, outcome)))
     if case.chance(0.2):
-        parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
     return parts
 
 

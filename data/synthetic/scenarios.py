@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from data.synthetic import outcomes
-from data.synthetic import phrases_molecular as molecular
-from data.synthetic import phrases_opening as opening
-from data.synthetic import phrases_treatment as given
 from data.synthetic.case import Case, capital, regimen, set_targets, sites_told, tell_sites
 from data.synthetic.grammar import weighted
+from data.synthetic.phrases import asides, opening
+from data.synthetic.phrases import treatment as given
 from data.synthetic.prostate import crpc, prostate_metastatic, prostatectomy, radiotherapy, surveillance
 from data.synthetic.telling import (
     Parts,
@@ -59,9 +58,9 @@ def metastatic(case: Case) -> Parts:
     if late and not sites_told(case, " ".join(text for _, text in parts)):
         parts.append(("mets", case.pick(opening.METS)))
     if case.sites and case.chance(0.05):
-        absent = case.rng.choice(list(molecular.NEGATIVE_SITE_OF))
+        absent = case.rng.choice(list(asides.NEGATIVE_SITE_OF))
         if absent not in case.sites and case.cancer.key != absent:
-            parts.append(("extra", case.pick(molecular.NEGATIVE_SITE_OF[absent])))
+            parts.append(("extra", case.pick(asides.NEGATIVE_SITE_OF[absent])))
     return parts
 
 
@@ -214,7 +213,7 @@ def neoadjuvant(case: Case) -> Parts:
     parts += [("mol", text) for text in tell_molecular(case)]
     parts += _neo_treatment(case)
     if case.chance(0.3):
-        parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
     case.record["metastasis_site"] = None
     return parts
 
@@ -362,7 +361,7 @@ def adjuvant(case: Case) -> Parts:
             ("resp", outcomes.tell(case, weighted(((86, "ned"), (5, "stable"), (5, "pending"), (3, "complete")), rng)))
         )
         if case.chance(0.15):
-            parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
+            parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
     if not case.record.get("metastasis_site"):
         case.record["metastasis_site"] = nodes
     return parts
@@ -569,7 +568,7 @@ def _breast_adjuvant(case: Case) -> Parts:
     case.treatments += [named, *labels]
     parts.append(("resp", outcomes.tell(case, weighted(((84, "ned"), (6, "complete"), (7, "pending")), rng))))
     if case.chance(0.15):
-        parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
     case.record["metastasis_site"] = None
     return parts
 
@@ -699,7 +698,7 @@ def locally_advanced(case: Case) -> Parts:
     else:
         parts += finish(case, begun, outcome)
     if case.chance(0.25):
-        parts.append(("extra", case.pick(molecular.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
     case.record["metastasis_site"] = None
     return parts
 

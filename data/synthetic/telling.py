@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from data.synthetic import outcomes
-from data.synthetic import phrases_molecular as molecular
-from data.synthetic import phrases_opening as opening
-from data.synthetic import phrases_response as said
-from data.synthetic import phrases_treatment as given
 from data.synthetic.case import Case, capital, regimen, set_targets
 from data.synthetic.grammar import weighted
+from data.synthetic.phrases import molecular, opening
+from data.synthetic.phrases import response as said
+from data.synthetic.phrases import treatment as given
 
 Parts = list[tuple[str, str]]
 

@@ -11,17 +11,13 @@ METASTATIC: tuple[tuple[float, str, str], ...] = (
     ),
     (
         1.4,
-        "{who} {has} {g} [positive |-mutant |-positive ]metastatic {dx}".replace(
-            "{g} [positive |-mutant |-positive ]", "{g}[ positive|-mutant|-positive] "
-        ),
+        "{who} {has} {g}[ positive|-mutant|-positive] metastatic {dx}",
         "g",
     ),
     (1.4, "{who} {has} {dx}, metastatic at [presentation|diagnosis], with {mets}", "m"),
     (
         1.4,
-        "{who} {has} metastatic {dx}. [Biopsy of a {mass} confirmed the diagnosis|The primary is a {mass}|CT showed a {mass} and {mets}]".replace(
-            " and {mets}", ""
-        ),
+        "{who} {has} metastatic {dx}. [Biopsy of a {mass} confirmed the diagnosis|The primary is a {mass}|CT showed a {mass}]",
         "",
     ),
     (

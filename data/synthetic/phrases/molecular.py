@@ -1,4 +1,4 @@
-"""How a note tells what was tested and found; and all that it mentions beside the point."""
+"""How a note tells what was tested and found."""
 
 from __future__ import annotations
 
@@ -119,16 +119,14 @@ BOTH = (
     "{test} {found} {g}; additionally {k}",
 )
 GENE_ONLY = (
-    "{g_c} [mutation |]was [seen|present|noted] on [the panel|the NGS panel|molecular testing|next-generation sequencing|the tumor panel]".replace(
-        "[mutation |]", ""
-    ),
+    "{g_c} was [seen|present|noted] on [the panel|the NGS panel|molecular testing|next-generation sequencing|the tumor panel]",
     "Tumor [was|is] [found|known] to harbor {g}",
     "{S} was found to [harbor|carry] {g} [on|by] [NGS|PCR|molecular testing|sequencing|tissue NGS]",
     "Biopsy [confirmed|also showed|tissue showed] {g}",
     "Confirmatory [testing|PCR|sequencing] [showed|returned] {g}",
     "Biomarker testing: {g}",
     "{g_c} identified on [panel testing|NGS|the tumor panel|targeted sequencing|comprehensive profiling]",
-    "{g_c} [mutation |]detected by [PCR|NGS|sequencing]".replace("[mutation |]", ""),
+    "{g_c} detected by [PCR|NGS|sequencing]",
     "{test} {found} {g}",
     "{test} {found} {g}",
     "{test} {found} {g}",
@@ -155,9 +153,7 @@ GERMLINE_ONLY = (
 MARKER_ONLY = (
     "[IHC|The laboratory|The report] [reported|reports|showed] {k}",
     "[Archival tissue|The diagnostic biopsy|The biopsy sample]: {k}",
-    "{k_c} [was noted|is recorded] in the [chart|record|report]".replace(
-        "{k_c} [was noted|is recorded]", "[The chart notes|The record lists] {k}"
-    ).replace(" in the [chart|record|report]", ""),
+    "[The chart notes|The record lists] {k}",
     "{k_c}",
     "{k_c}",
     "[Biomarkers|Markers|Tumor markers|IHC]: {k}",
@@ -340,83 +336,4 @@ NO_MARKER_GBM = (
     "MGMT promoter methylation was not assessed",
     "MGMT testing is pending",
     "MGMT result unavailable",
-)
-DISTRACTORS = (
-    "[Diagnosis|The diagnosis] was confirmed by [CT-guided biopsy|core biopsy|image-guided biopsy|excisional biopsy|endoscopic biopsy][ last month| last year| {wk} weeks ago| {n} months ago|]",
-    "[Confirmatory|Repeat] biopsy is being considered",
-    "{S} reports [good appetite|fatigue|mild cough|improved energy|intermittent nausea|good quality of life]",
-    "[Plan is|The plan is] to [continue the current regimen|continue treatment|repeat imaging in {wk} weeks|follow closely|discuss trial options]",
-    "Treatment was complicated by [grade 2 neuropathy|neutropenia|colitis requiring steroids|dermatitis|an infusion reaction|hypertension]",
-    "[Imaging|Staging] was reviewed with [radiology|the treating team|the clinician]",
-    "[LFTs|Liver function tests] are [normal|mildly elevated]",
-    "[Adverse effects|Side effects] [have been|were] [mild|manageable|limited]",
-    "The patient [wishes|prefers] to [continue|remain on] therapy",
-    "[Supportive|Symptom-directed] care includes [antiemetics|analgesics|steroids|physical therapy]",
-    "[No|There are no] new symptoms at this [visit|point]",
-    "[Performance status is|Functional status is] [good|preserved|fair]",
-    "[Treatment options|Further options] were [reviewed|discussed] with the patient and {relative}",
-    "[Toxicity|Therapy] required [one dose reduction|a short treatment hold|no dose change]",
-    "Recovery [was uneventful|has been good]",
-    "[Family history is notable for|Family history of|FH:] {relative} with [breast cancer|colon cancer|prostate cancer|ovarian cancer|lymphoma|gastric cancer|leukemia|melanoma] [at age {age2}|]",
-    "[Family history|FH] is [noncontributory|unremarkable]",
-    "[PMH|Past medical history|Comorbidities]: [hypertension|type 2 diabetes|COPD|atrial fibrillation|hypothyroidism|hyperlipidemia|GERD|asthma|CKD stage 3|osteoarthritis][ and hypertension| and obesity|]",
-    "[Home medications|Medications] include [metformin|lisinopril|atorvastatin|apixaban|levothyroxine|amlodipine|omeprazole|aspirin][ and metoprolol| and sertraline|]",
-    "ECOG performance status [is |]{ecog}",
-    "ECOG PS {ecog}",
-    "Former smoker ({py} pack-years)",
-    "Never smoker",
-    "[No|Denies] [drug allergies|fevers|weight loss|new pain]",
-    "[Vitals|Labs] [were|are] [unremarkable|stable]",
-    "Hemoglobin {hb} g/dL, creatinine 0.{d}",
-    "Tolerating [therapy|treatment] well",
-    "[Grade {g12}|Mild] [rash|diarrhea|fatigue|nausea|neuropathy|arthralgia] managed supportively",
-    "No [significant|dose-limiting|unexpected] toxicity",
-    "A prior [colonoscopy|biopsy|thyroid nodule|breast biopsy] [was benign|showed benign changes only]",
-    "Discussed at [tumor board|the multidisciplinary meeting] [on {day} {month}|]",
-    "Ondansetron was [prescribed|used] for nausea",
-    "Next visit in {wk} weeks",
-    "[Plan|Next step]: [continue current management|return in {wk} weeks|restage in {wk} weeks]",
-    "Prophylactic [enoxaparin|apixaban] was continued",
-    "Dexamethasone was tapered",
-    "Patient lives with {relative}",
-    "Goals of care were discussed",
-    "Port placed without complication",
-    "[Echocardiogram|LVEF] [was normal|60%]",
-    "Remote appendectomy",
-    "Benign hepatic cyst noted incidentally",
-    "A thyroid nodule was benign on FNA",
-    "Hormone receptor assays are not applicable",
-    "Influenza vaccine given",
-    "{S} remains physically active",
-)
-NEGATIVE_SITES = (
-    "No distant metastases [were identified|identified|] [on staging CT|on staging|on imaging|on PET/CT|]",
-    "No distant metastases [were |]identified",
-    "[Staging|CT|PET/CT] [showed|shows] no distant [metastases|disease|metastatic disease]",
-    "No evidence of distant [metastasis|metastases|disease][ on staging scans|]",
-    "Staging [imaging|scans|CT] [was|were] negative for [distant disease|metastases|distant spread]",
-    "No [hepatic|liver|pulmonary|osseous|brain] [lesions|metastases] [were seen|on imaging]",
-    "Bone scan [was |]negative",
-    "There is no distant disease",
-)
-NEGATIVE_SITE_OF: dict[str, tuple[str, ...]] = {
-    "brain": (
-        "Brain MRI was negative",
-        "MRI brain [was clear|showed no metastases|without metastases]",
-        "No brain metastases [were seen|on MRI]",
-    ),
-    "liver": ("No hepatic lesions [were seen|]", "The liver was clear", "No liver metastases"),
-    "bone": ("Bone scan was negative", "No osseous lesions [were seen|]", "No bone metastases"),
-    "lung": ("CT chest was clear", "No pulmonary nodules [were seen|]"),
-}
-RELATIVES = (
-    "mother",
-    "father",
-    "sister",
-    "brother",
-    "maternal aunt",
-    "paternal uncle",
-    "grandmother",
-    "daughter",
-    "cousin",
 )

@@ -1,0 +1,1 @@
+"""What a note says, as templates of the grammar, by subject."""
