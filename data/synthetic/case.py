@@ -5,7 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from data.synthetic.facts import Fact, brca_fact, breast_facts, gene_fact, marker_fact
+from data.synthetic.findings import Fact
+from data.synthetic.findings.biomarkers import marker_fact
+from data.synthetic.findings.genes import brca_fact, gene_fact
+from data.synthetic.findings.receptors import breast_facts
 from data.synthetic.grammar import chance, expand, pick, weighted
 from data.synthetic.invented import invented_drug
 from data.synthetic.lexicon.cancers import Cancer
