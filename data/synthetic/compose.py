@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from data.synthetic.case import Case, capital, new_case
+from data.synthetic.case import Case, capital
 from data.synthetic.grammar import chance, weighted
 from data.synthetic.layout import long_note, telegram
 from data.synthetic.lexicon.cancers import CANCERS
 from data.synthetic.noise import blur
+from data.synthetic.patient import new_case
 from data.synthetic.phrases.asides import DISTRACTORS
 from data.synthetic.phrases.opening import GENRES
 from data.synthetic.scenarios import write_course

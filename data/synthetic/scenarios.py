@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from data.synthetic import outcomes
-from data.synthetic.case import Case, capital, regimen, set_targets, sites_told, tell_sites
+from data.synthetic.case import Case, capital
 from data.synthetic.grammar import weighted
+from data.synthetic.imaging import set_targets, sites_told, tell_sites
 from data.synthetic.phrases import asides, opening
 from data.synthetic.phrases import treatment as given
 from data.synthetic.prostate import crpc, prostate_metastatic, prostatectomy, radiotherapy, surveillance
+from data.synthetic.regimens import regimen
 from data.synthetic.telling import (
     Parts,
     finish,

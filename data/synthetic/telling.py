@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from data.synthetic import outcomes
-from data.synthetic.case import Case, capital, regimen, set_targets
+from data.synthetic.case import Case, capital
 from data.synthetic.grammar import weighted
+from data.synthetic.imaging import set_targets
 from data.synthetic.phrases import molecular, opening
 from data.synthetic.phrases import response as said
 from data.synthetic.phrases import treatment as given
+from data.synthetic.regimens import regimen
 
 Parts = list[tuple[str, str]]
 
