@@ -1,39 +1,72 @@
-"""Evidence: where in a note a value is supported, as spans of code points.
+"""Evidence: where in a note a value is supported, as spans of code points, and how well.
 
-A value is looked for as it stands, then part by part, then by its words wherever they stand close together, then by
-the words that stand for it. Whole words only, and always in the text as it is stored: a folded copy may have another
-length, and its positions would be wrong.
+A value is looked for as it stands, then part by part: by its words wherever they stand close together, by the words
+that stand for it, by words that differ in a letter or two. Whole words only, and always in the text as it is stored: a
+folded copy may have another length, and its positions would be wrong. Of several stands the best comes first: not
+denied, beside the field's cues, near the evidence of the other values.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
 
-from data.suggestion import Span
-from data.synonyms import Lexicon, load_lexicon, stems
+from data.note_words import MAX_OCCURRENCES, NoteWords
+from data.sought import Sought, SoughtPhrase, best_first, close_stands, closest, is_decisive, misspelling
+from data.sought import parts_of, pattern, sought
+from data.suggestion import Grounding, Span
+from data.synonyms import Lexicon, load_lexicon
 from data.task import Extraction, Field, Task
-from data.values import normalise, split
+from data.values import normalise
 
 MAX_SPANS = 12  # of one part of a value
-MAX_OCCURRENCES = 200  # of one word; keeps the search linear in a note that repeats itself
 SLACK_WORDS = 8  # further words that may stand between those of a value
 
-_HYPHENS = "-\u2010\u2011\u2012\u2013\u2212"
-_BRACKETS = re.compile(r"[()\[\]{}]")
+_ORDER = (Grounding.EXACT, Grounding.FUZZY, Grounding.SYNONYM)  # from best to worst
+
+Spans = tuple[Span, ...]
 
 
-def find_evidence(task: Task, text: str, extraction: Extraction) -> dict[str, tuple[Span, ...]]:
-    """The spans of `text` that support each value: sorted, without overlap; none where nothing was found."""
+@dataclass(frozen=True)
+class Grounded:
+    """How one value rests on its note.
+
+    Attributes:
+        spans: what supports it, without overlap; the best first, the others in the order of the text.
+        grounding: of its worst part.
+        missing: its parts without support, as they stand in the value.
+    """
+
+    spans: Spans
+    grounding: Grounding
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PartFound:
+    """A part of a value, each stand of it in the note, and how it is found there; None where it is not."""
+
+    part: str
+    stands: tuple[Spans, ...]
+    grounding: Grounding | None
+
+
+def ground(task: Task, text: str, extraction: Extraction) -> dict[str, Grounded]:
+    """How each value of an extraction rests on the note `text`; values that are null or mean null are left out."""
     evidence = Evidence(task, text)
-    return {key: evidence.spans(value) if value is not None else () for key, value in extraction.items()}
+    found = {key: evidence.find(value) for key, value in extraction.items() if value is not None and normalise(value)}
+    sure = {key: evidence.sentences(parts) for key, parts in found.items()}
+    return {key: evidence.grounded(task.field(key), parts, sure) for key, parts in found.items()}
 
 
-def is_grounded(task: Task, field: Field, text: str, value: str) -> bool:
-    """Whether any part of `text` supports `value`."""
+def find_evidence(task: Task, text: str, extraction: Extraction) -> dict[str, Spans]:
+    """The spans of `text` that support each value, the best first; none where nothing was found."""
+    found = ground(task, text, extraction)
+    return {key: found[key].spans if key in found else () for key in extraction}
+
+
+def is_grounded(task: Task, text: str, value: str) -> bool:
+    """Whether `text` supports every part of `value`."""
     return Evidence(task, text).supports(value)
 
 
@@ -44,177 +77,168 @@ class Evidence:
         self._text = text
         self._synonyms = task.synonyms
         self._lexicon = load_lexicon(task.synonyms)
-
-    def spans(self, value: str) -> tuple[Span, ...]:
-        """Where the value is supported."""
-        if normalise(value) is None:
-            return ()
-        return _merged(self._verbatim(value) or [span for part in _parts(value) for span in self._part(part)])
+        self._note = NoteWords(text, self._lexicon)
 
     def supports(self, value: str) -> bool:
-        """Whether the value is supported anywhere."""
-        if normalise(value) is None:
-            return False
-        return bool(self._verbatim(value)) or any(self._part(part) for part in _parts(value))
+        """Whether every part of the value is supported somewhere."""
+        return normalise(value) is not None and not _missing(self.find(value))
 
-    @cached_property
-    def _words(self) -> list[tuple[str, int, int]]:
-        return list(stems(self._text))
+    def find(self, value: str) -> tuple[PartFound, ...]:
+        """The value as one part where it stands as it is, else its parts; those that say nothing are left out."""
+        if whole := self._verbatim(value):
+            return (PartFound(value, whole, Grounding.EXACT),)
+        return tuple(self._part(part) for part in parts_of(value, self._synonyms))
 
-    @cached_property
-    def _places(self) -> dict[str, list[int]]:
-        """Stem to the positions in `_words` where it stands."""
-        places: dict[str, list[int]] = {}
-        for position, (word, _, _) in enumerate(self._words):
-            places.setdefault(word, []).append(position)
-        return {word: found[:MAX_OCCURRENCES] for word, found in places.items()}
+    def sentences(self, parts: Iterable[PartFound]) -> frozenset[int]:
+        """The sentences in which parts stand that stand only once."""
+        return frozenset(self._note.sentence(part.stands[0][0]) for part in parts if len(part.stands) == 1)
 
-    def _verbatim(self, value: str) -> list[Span]:
-        found = []
-        for match in _pattern(value).finditer(self._text):
-            found.append(Span(match.start(), match.end()))
-            if len(found) == MAX_SPANS:
-                break
-        return found
+    def grounded(self, field: Field, parts: Sequence[PartFound], sure: Mapping[str, frozenset[int]]) -> Grounded:
+        """The best stands of a value's parts, and how it rests on them.
 
-    def _part(self, part: str) -> list[Span]:
-        sought = _sought(part, self._synonyms)
-        return (
-            self._verbatim(part)
-            or self._by_words(sought.words, {})
-            or self._by_phrases(one for one in sought.phrases if one.n_replaced > 1)
-            or self._by_words(sought.words, self._lexicon.words)
-            or self._by_phrases(sought.phrases)
-        )
-
-    def _by_phrases(self, phrases: Iterable[_Phrase]) -> list[Span]:
-        """Every stand of a phrase, where the other words of the value are supported as well."""
+        Args:
+            field: whose value it is.
+            parts: what was found of it.
+            sure: field key to sentences where that field's value surely stands.
+        """
+        others = [sentences for key, sentences in sure.items() if key != field.key]
         spans: list[Span] = []
-        for phrase in phrases:
-            if found := self._phrase(phrase.words):
-                others = self._by_words(phrase.others, self._lexicon.words)
-                spans += found + others if others or not phrase.others else []
-        return spans[:MAX_SPANS]
+        for part in parts:
+            ranked = part.stands
+            if len(ranked) > 1:
+                ranked = tuple(sorted(ranked, key=lambda stand: -self._rank(field.key, stand, others)))
+            spans += [span for stand in ranked for span in stand][:MAX_SPANS]
+        missing = _missing(parts)
+        if missing or not parts:
+            grounding = Grounding.INFERRED if field.inferred else Grounding.NOT_FOUND
+        else:
+            grounding = max((part.grounding for part in parts if part.grounding), key=_ORDER.index)
+        return Grounded(best_first(spans), grounding, missing)
 
-    def _phrase(self, phrase: Sequence[str]) -> list[Span]:
-        if not all(word in self._places or word.endswith("*") for word in phrase):
-            return []
-        return self._window([self._all_places(word) for word in phrase], SLACK_WORDS // 2)
+    def _rank(self, key: str, stand: Spans, others: Sequence[frozenset[int]]) -> float:
+        """How much speaks for this stand of a field's value: more is better."""
+        note, first = self._note, stand[0]
+        sentence = note.sentence(first)
+        rank = -4.0 * note.is_denied(first)
+        if (distance := note.cue_distance(key, first)) is not None:
+            rank += 2 + 1 / (1 + distance)
+        rank += 0.5 * sum(sentence in sentences for sentences in others)
+        return rank - 0.1 * (len(note.positions(first)) + 5 * (len(stand) - 1))
 
-    def _by_words(self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]]) -> list[Span]:
-        """The closest stand of the words, once enough of them are there."""
-        places = {word: self._any_places(word, synonyms.get(word, ())) for word in words}
-        found = [word for word in words if places[word]]
-        if not _is_enough(words, found, self._lexicon):
-            return []
-        strong = [word for word in found if self._lexicon.is_strong(word)]
-        return (
-            self._window([places[word] for word in found], SLACK_WORDS)
-            or self._window([places[word] for word in strong], SLACK_WORDS)
-            or self._scattered([places[word] for word in strong or found])
+    def _verbatim(self, value: str) -> tuple[Spans, ...]:
+        found = []
+        for match in pattern(value).finditer(self._text):
+            found.append((Span(match.start(), match.end()),))
+            if len(found) == MAX_OCCURRENCES:
+                break
+        return tuple(found)
+
+    def _part(self, part: str) -> PartFound:
+        seek, synonyms = sought(part, self._synonyms), self._lexicon.words
+        whole_phrases = [one for one in seek.phrases if one.n_replaced > 1]
+        ways: tuple[tuple[Grounding, Callable[[], list[Spans]]], ...] = (
+            (Grounding.EXACT, lambda: list(self._verbatim(part))),
+            (Grounding.FUZZY, lambda: self._by_words(seek.words, {})),
+            (Grounding.SYNONYM, lambda: self._by_phrases(whole_phrases)),
+            (Grounding.SYNONYM, lambda: self._affirmed(self._by_words(seek.words, synonyms))),
+            (Grounding.SYNONYM, lambda: self._by_phrases(seek.phrases)),
+            (Grounding.FUZZY, lambda: self._misspelt(seek)),
         )
+        for grounding, search in ways:
+            if stands := search():
+                return PartFound(part, tuple(stands), grounding)
+        return PartFound(part, (), None)
 
-    def _any_places(self, word: str, others: Sequence[str]) -> list[int]:
-        if not others:
-            return self._places.get(word, [])
-        return sorted({place for word in (word, *others) for place in self._all_places(word)})
+    def _affirmed(self, stands: Iterable[Spans]) -> list[Spans]:
+        """Those that the note does not deny: "no metastases" is no synonym of a stage."""
+        return [stand for stand in stands if not any(self._note.is_denied(span) for span in stand)]
 
-    def _all_places(self, word: str) -> list[int]:
-        if not word.endswith("*"):
-            return self._places.get(word, [])
-        return sorted(p for known, places in self._places.items() if known.startswith(word[:-1]) for p in places)
+    def _by_phrases(self, phrases: Iterable[SoughtPhrase]) -> list[Spans]:
+        """Every stand of a phrase, where the other words of the value are supported as well."""
+        stands: list[Spans] = []
+        for phrase in phrases:
+            if not all(word in self._note.places or word.endswith("*") for word in phrase.words):
+                continue
+            windows = self._windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
+            in_order = [one for one in windows if sorted(one) == list(one)]
+            found = self._affirmed((self._note.span(one[0], one[-1]),) for one in in_order)
+            if not found or not phrase.others:
+                stands += found
+            elif any(self._is_said_of_something(word) for word in phrase.others):
+                stands += self._affirmed(self._by_words((*phrase.words, *phrase.others), self._lexicon.words))
+            elif others := self._by_words(phrase.others, self._lexicon.words):
+                stands += [(*stand, *others[0]) for stand in found]
+        return stands
 
-    def _window(self, places: list[list[int]], slack: int) -> list[Span]:
-        """One span from the first to the last word of the closest stand, unless too much stands between them."""
-        stand = _closest(places)
-        if not stand or stand[-1] - stand[0] >= len(places) + slack:
+    def _misspelt(self, seek: Sought) -> list[Spans]:
+        """The value by its words, where some stand in the note with a letter or two amiss."""
+        known, also = self._note.raw, {}
+        for raw, word in seek.spellings:
+            if word not in self._note.places and (meant := misspelling(raw, known, self._lexicon)):
+                also[word] = (known[meant],)
+        return self._by_words(seek.words, {**self._lexicon.words, **also}) if also else []
+
+    def _by_words(self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]]) -> list[Spans]:
+        """The close stands of the words, once those that decide the value's meaning are there."""
+        note, lexicon = self._note, self._lexicon
+        places = {word: note.where_any((word, *synonyms.get(word, ()))) for word in words}
+        found = [word for word in words if places[word]]
+        if not _is_enough(words, found, lexicon):
             return []
-        return [Span(self._words[stand[0]][1], self._words[stand[-1]][2])]
+        decisive = [word for word in found if is_decisive(word, lexicon)] or found
+        for chosen in (found, decisive) if len(decisive) < len(found) else (found,):
+            windows = self._windows({word: places[word] for word in chosen}, SLACK_WORDS)
+            stands: list[Spans] = [(note.span(min(one), max(one)),) for one in windows if self._agrees(chosen, one)]
+            if stands:
+                return stands
+        if any(map(self._is_said_of_something, decisive)):
+            return []  # far from what it says something about, it may be said about anything
+        scattered = closest([places[word] for word in decisive])
+        return [tuple(note.span(place, place) for place in sorted(set(scattered)))] if scattered else []
 
-    def _scattered(self, places: list[list[int]]) -> list[Span]:
-        """A span for each word of the closest stand."""
-        return [Span(self._words[place][1], self._words[place][2]) for place in _closest(places)]
+    def _windows(self, places: Mapping[str, list[int]], slack: int) -> list[list[int]]:
+        """The positions of the words wherever they stand close together, those of one stand in the words' order."""
+        widest = len(places) + slack
+        return [stand for stand in close_stands(list(places.values())) if max(stand) - min(stand) < widest]
+
+    def _is_said_of_something(self, word: str) -> bool:
+        """Whether a word means something only beside another: "negative", "10"."""
+        return word in self._lexicon.required or word.rstrip("%").isdigit()
+
+    def _agrees(self, words: Sequence[str], stand: Sequence[int]) -> bool:
+        """Whether what is said in a stand ("negative", "10 %") is said about the word that it is sought with."""
+        lexicon = self._lexicon
+        for word, place in zip(words, stand, strict=True):
+            opposed = lexicon.contrary.get(word, frozenset())
+            if not opposed and not word.endswith("%"):
+                continue
+            named = [at for other, at in zip(words, stand, strict=True) if lexicon.is_strong(other) and at != place]
+            nearest = min(named, key=lambda at: abs(at - place), default=None)
+            said_of = [at for at in named if at < place or at == nearest]
+            if not all(self._is_said_of(place, at, word, opposed) for at in said_of):
+                return False
+        return True
+
+    def _is_said_of(self, place: int, about: int, word: str, opposed: frozenset[str]) -> bool:
+        note = self._note
+
+        def is_opposed(position: int) -> bool:
+            other = note.words[position][0]
+            return other in opposed or (word.endswith("%") and other.endswith("%") and other != word)
+
+        if about < place:
+            return not note.ends_sentence(about, place) and not any(map(is_opposed, range(about + 1, place)))
+        behind = range(about + 1, min(about + 4, len(note.words)))
+        governs = note.words[place + 1][0] == "for" or not note.divides(place, about)
+        corrected = any(is_opposed(position) and not note.divides(about, position) for position in behind)
+        return governs and not corrected and not any(map(is_opposed, range(place + 1, about)))
+
+
+def _missing(parts: Iterable[PartFound]) -> tuple[str, ...]:
+    return tuple(part.part for part in parts if part.grounding is None)
 
 
 def _is_enough(words: Sequence[str], found: Sequence[str], lexicon: Lexicon) -> bool:
-    """Whether the found words of a value support it: all that decide its meaning, and half of the others."""
-    missing = [word for word in words if word not in found]
-    if any(word in lexicon.required or any(map(str.isdigit, word)) for word in missing):
-        return False
-    strong = [word for word in words if lexicon.is_strong(word)]
-    n_found = sum(word in found for word in strong)
-    return 2 * n_found >= len(strong) > 0 or (not strong and bool(words) and not missing)
-
-
-@lru_cache(maxsize=1 << 14)
-def _pattern(value: str) -> re.Pattern[str]:
-    """The value as whole words, in any case but for a single letter, whatever the white space and the hyphens."""
-    words = [re.sub(f"[{_HYPHENS}]", f"[{_HYPHENS}]", re.escape(word).replace("\\-", "-")) for word in value.split()]
-    start = r"(?<!\w)" if value.lstrip()[0].isalnum() else ""
-    end = r"(?!\w)" if value.rstrip()[-1].isalnum() else ""
-    return re.compile(start + r"\s+".join(words) + end, re.IGNORECASE if len(value) > 1 else 0)
-
-
-@lru_cache(maxsize=1 << 14)
-def _parts(value: str) -> tuple[str, ...]:
-    """The parts of a value, those in brackets apart."""
-    pieces = (part for piece in _BRACKETS.split(value) for part in split(piece))
-    return tuple(dict.fromkeys(part for piece in pieces if (part := piece.strip(" .,;:/")) and normalise(part)))
-
-
-@dataclass(frozen=True)
-class _Phrase:
-    """A phrase that may stand for some words of a part; `others` are its further words that need support, too."""
-
-    words: tuple[str, ...]
-    n_replaced: int
-    others: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Sought:
-    """What is looked for when a part does not stand in the note as it is: its stems, or phrases for them."""
-
-    words: tuple[str, ...]
-    phrases: tuple[_Phrase, ...]
-
-
-@lru_cache(maxsize=1 << 14)
-def _sought(part: str, synonyms: Path | None) -> _Sought:
-    lexicon = load_lexicon(synonyms)
-    named = tuple(word for word, _, _ in stems(part))
-    words = tuple(dict.fromkeys(word for word in named if word not in lexicon.ignored))
-    phrases = []
-    for key, said in lexicon.phrases.items():
-        if _contains(named, key):
-            others = tuple(word for word in words if word not in key and word not in lexicon.weak)
-            phrases += [_Phrase(phrase, len(key), others) for phrase in said]
-    return _Sought(words, tuple(phrases))
-
-
-def _contains(words: tuple[str, ...], key: tuple[str, ...]) -> bool:
-    return any(words[start : start + len(key)] == key for start in range(len(words) - len(key) + 1))
-
-
-def _closest(places: list[list[int]]) -> list[int]:
-    """The positions, one from each list, that stand closest together; empty if a list is."""
-    if not places or not all(places):
-        return []
-    events = sorted((place, which) for which, found in enumerate(places) for place in found)
-    last: dict[int, int] = {}
-    best: list[int] = []
-    for place, which in events:
-        last[which] = place
-        if len(last) == len(places) and (not best or place - min(last.values()) < best[-1] - best[0]):
-            best = sorted(last.values())
-    return sorted(set(best))
-
-
-def _merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    merged: list[Span] = []
-    for span in sorted(spans):
-        if merged and span.start < merged[-1].end:
-            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
-        else:
-            merged.append(span)
-    return tuple(merged)
+    """Whether the found words of a value support it: all that are decisive, or all where none is."""
+    decisive = [word for word in words if is_decisive(word, lexicon)]
+    return bool(words) and all(word in found for word in decisive or words)

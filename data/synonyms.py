@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-# Endings taken off before words are compared, longest first; at least four letters stay.
-_ENDINGS = (
-    *("ifications", "ification", "ications", "ication", "ization"),
-    *("ations", "ation", "ating", "ative", "ively", "ivity", "ences", "ified", "ifies", "ities"),
-    *("ated", "atic", "ates", "ally", "ence", "ents", "ical", "ings", "ions", "ives", "ized", "izes"),
-    *("ary", "eal", "ent", "ian", "ied", "ies", "ing", "ion", "ive"),
-    *("ae", "al", "ar", "as", "ed", "es", "ic", "is", "or", "um", "us"),
-    *("a", "e", "i", "o", "s", "y"),
-)
-_WORD = re.compile(
-    r"(?P<word>\d+(?:[.,]\d+)+|[\w\u0300-\u036f]+)"
-    r"|(?<=\w)(?P<plus>\+)(?!\w)"
-    r"|(?<=\w)(?P<minus>[-\u2010-\u2013\u2212])(?=[\s,;/.)]|$)"
-)
+from data.words import is_beginning, stem, stems
 
 
 class SynonymsError(ValueError):
@@ -38,51 +23,54 @@ class _Table(BaseModel):
     ignored: list[str] = []
     weak: list[str] = []
     required: list[str] = []
+    contrary: list[list[str]] = []
+    lookalikes: list[list[str]] = []
+    negations: list[str] = []
+    negations_behind: list[str] = []
+    cues: dict[str, list[str]] = {}
     synonyms: dict[str, list[str]] = {}
+
+
+Phrase = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """What is known of words, all as stems (see `stem`).
+    """What is known of words, all as stems (see `data.words.stem`).
 
     Attributes:
         ignored: words that say nothing.
         weak: words that alone support no value, such as "mutation".
         required: words that change what a value says, such as "negative".
+        contrary: a word to those that say the opposite of it.
+        lookalikes: a word to those that look like it and are something else, never a typing error of it.
+        negations: phrases that deny what follows them.
+        negations_behind: phrases that deny what stands before them.
+        cues: field key to words in whose company its values stand.
         words: a word of a value to single words that stand for it.
-        phrases: words of a value to phrases that stand for them; a last word ending in "*" is a beginning.
+        phrases: words of a value to phrases that stand for them; a word ending in "*" is a beginning.
     """
 
     ignored: frozenset[str] = frozenset()
     weak: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
-    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    phrases: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    contrary: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    lookalikes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    negations: frozenset[Phrase] = frozenset()
+    negations_behind: frozenset[Phrase] = frozenset()
+    cues: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    phrases: Mapping[Phrase, tuple[Phrase, ...]] = field(default_factory=dict)
 
     def is_strong(self, word: str) -> bool:
         """Whether a word names something by itself."""
         return word not in self.weak and word not in self.required
 
-
-@lru_cache(maxsize=1 << 15)
-def stem(word: str) -> str:
-    """A word without case, accents' spelling and ending: "amplified" and "amplification" have one stem."""
-    word = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
-    if not word.isalpha():
-        return word.replace(",", "") if word[:1].isdigit() else word
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word.removesuffix(ending)
-    return word
-
-
-def stems(text: str) -> Iterator[tuple[str, int, int]]:
-    """The stem, start and end of every word of a text, in code points; a sign behind a word counts as a word."""
-    for match in _WORD.finditer(text):
-        if match.lastgroup == "word":
-            yield stem(match.group()), match.start(), match.end()
-        else:
-            yield stem("positive" if match.lastgroup == "plus" else "negative"), match.start(), match.end()
+    def keys_in(self, words: Phrase) -> list[Phrase]:
+        """The keys of `phrases` that stand in a row of words."""
+        longest = max(map(len, self.phrases), default=0)
+        runs = (words[start : start + n] for n in range(longest, 0, -1) for start in range(len(words) - n + 1))
+        return list(dict.fromkeys(run for run in runs if run in self.phrases))
 
 
 @cache
@@ -108,15 +96,30 @@ def load_lexicon(path: Path | None) -> Lexicon:
         ignored=frozenset(map(stem, table.ignored)),
         weak=frozenset(map(stem, table.weak)),
         required=frozenset(map(stem, table.required)),
+        contrary=_others(table.contrary),
+        lookalikes=_others(table.lookalikes),
+        negations=frozenset(map(_phrase, table.negations)),
+        negations_behind=frozenset(map(_phrase, table.negations_behind)),
+        cues={key: frozenset(map(stem, words)) for key, words in table.cues.items()},
         words=singles,
         phrases=phrases,
     )
 
 
-def _phrase(text: str) -> tuple[str, ...]:
+def _others(groups: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
+    """Each word of a group to the rest of its group."""
+    found: dict[str, frozenset[str]] = {}
+    for group in groups:
+        words = frozenset(map(stem, group))
+        for word in words:
+            found[word] = found.get(word, frozenset()) | words - {word}
+    return found
+
+
+def _phrase(text: str) -> Phrase:
     """The stems of a phrase; a word that ends in "*" is kept as it is, as the beginning of words."""
     return tuple(
-        word.casefold() if word.endswith("*") else found
+        word.casefold() if is_beginning(word) else found
         for word in text.split()
         for found, *_ in stems(word.rstrip("*"))
     )

@@ -1,0 +1,181 @@
+"""The words of one note: where each stands, in which sentence, whether it is denied, and what it stands beside."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
+
+from data.suggestion import Span
+from data.synonyms import Lexicon, Phrase
+from data.words import is_beginning, stems
+
+MAX_OCCURRENCES = 200  # of one word; keeps the search linear in a note that repeats itself
+DENIED_WORDS = 6  # behind a negation
+DENIED_BEFORE = 4  # in front of one that stands behind what it denies
+
+_SENTENCE, _CLAUSE, _COMMA = 3, 2, 1
+_ENDS_SENTENCE = re.compile(r"[.!?][\"')\]]*\s|\n\s*\n|\n\s*[-*\u2022]")
+_CLAUSE_SIGNS = frozenset(";:\n()[]\u2014\u2192")  # and a dash between spaces
+
+
+class NoteWords:
+    """A note's words, found once, for as many values as are looked for.
+
+    Attributes:
+        text: the note.
+        words: stem, start and end of every word.
+    """
+
+    def __init__(self, text: str, lexicon: Lexicon) -> None:
+        self.text = text
+        self.words = list(stems(text))
+        self._lexicon = lexicon
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """Stem to the positions in `words` where it stands."""
+        places: dict[str, list[int]] = {}
+        for position, (word, _, _) in enumerate(self.words):
+            places.setdefault(word, []).append(position)
+        return {word: found[:MAX_OCCURRENCES] for word, found in places.items()}
+
+    @cached_property
+    def raw(self) -> dict[str, str]:
+        """Every longer word of letters only, in lower case, to its stem."""
+        text = self.text
+        found = {text[start:end].casefold(): word for word, start, end in self.words if end - start > 4}
+        return {word: its_stem for word, its_stem in found.items() if word.isalpha()}
+
+    def where(self, word: str) -> list[int]:
+        """The positions of a stem, or of all words that begin like one that ends in "*"."""
+        if not is_beginning(word):
+            return self.places.get(word, [])
+        return sorted(p for known, places in self.places.items() if known.startswith(word[:-1]) for p in places)
+
+    def where_any(self, words: Iterable[str]) -> list[int]:
+        """The positions of several, in order."""
+        return sorted({place for word in words for place in self.where(word)})
+
+    def span(self, first: int, last: int) -> Span:
+        """From the first of some words to the last of them."""
+        return Span(self.words[first][1], self.words[last][2])
+
+    def positions(self, span: Span) -> range:
+        """The positions of the words that a span touches."""
+        first = bisect_right(self._starts, span.start) - 1
+        if first < 0 or self.words[first][2] <= span.start:
+            first += 1
+        return range(first, bisect_left(self._starts, span.end))
+
+    def sentence(self, span: Span) -> int:
+        """The number of the sentence in which a span begins."""
+        if not self.words:
+            return 0
+        return self._sentences[min(self.positions(span).start, len(self.words) - 1)]
+
+    def is_denied(self, span: Span) -> bool:
+        """Whether words around a span, none of its own, say that what it names is not so."""
+        own = self.positions(span)
+        return any(self._denied.get(position, own.start) not in own for position in own)
+
+    def cue_distance(self, key: str, span: Span) -> int | None:
+        """Words between a span and the nearest cue of a field in its sentence; None where there is none."""
+        own, number = self.positions(span), self.sentence(span)
+        cues = self._cues(key)
+        place = bisect_left(cues, own.start)
+        near = [
+            own.start - cue if cue < own.start else max(0, cue - own.stop + 1)
+            for cue in cues[max(0, place - 1) : place + 1 + len(own)]
+            if self._sentences[cue] == number
+        ]
+        return min(near, default=None)
+
+    def divides(self, first: int, last: int) -> bool:
+        """Whether a comma, or more, stands between two words."""
+        return any(self._breaks[position] for position in range(first, last))
+
+    def ends_sentence(self, first: int, last: int) -> bool:
+        """Whether two words stand in different sentences."""
+        return self._sentences[first] != self._sentences[last]
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [start for _, start, _ in self.words]
+
+    @cached_property
+    def _breaks(self) -> list[int]:
+        """What stands behind each word: the end of a sentence or of a clause, a comma, or nothing."""
+        breaks = [self._break(self.text[left[2] : right[1]]) for left, right in pairwise(self.words)]
+        for place, (left, right) in enumerate(pairwise(self.words)):
+            if (
+                breaks[place] == _SENTENCE
+                and self.text[right[1]].islower()
+                and "\n" not in self.text[left[2] : right[1]]
+            ):
+                breaks[place] = 0  # an abbreviation
+        return [*breaks, _SENTENCE]
+
+    @staticmethod
+    def _break(between: str) -> int:
+        if between in (" ", "-", ""):
+            return 0
+        if _ENDS_SENTENCE.search(between):
+            return _SENTENCE
+        return _CLAUSE if _CLAUSE_SIGNS & set(between) or between in (" - ", " \u2013 ") else _COMMA * ("," in between)
+
+    @cached_property
+    def _sentences(self) -> list[int]:
+        numbers, number = [], 0
+        for mark in self._breaks:
+            numbers.append(number)
+            number += mark == _SENTENCE
+        return numbers
+
+    @cached_property
+    def _denied(self) -> dict[int, int]:
+        """Word to the negation that governs it, both as positions; after NegEx (Chapman et al. 2001)."""
+        denied: dict[int, int] = {}
+        for phrase in self._lexicon.negations:
+            for place in self._phrase_ends(phrase):
+                denied.update(dict.fromkeys(self._governed(place), place))
+        for phrase in self._lexicon.negations_behind:
+            for place in self._phrase_ends(phrase):
+                denied.update(dict.fromkeys(self._before(place + 1 - len(phrase)), place))
+        return denied
+
+    def _phrase_ends(self, phrase: Phrase) -> Iterator[int]:
+        """The positions of a phrase's last word."""
+        for place in self.places.get(phrase[0], ()):
+            if tuple(word for word, _, _ in self.words[place : place + len(phrase)]) == phrase:
+                yield place + len(phrase) - 1
+
+    def _governed(self, place: int) -> Iterable[int]:
+        """What follows a negation: to the end of its clause, and over commas only in a list with an "or"."""
+        words, breaks = self.words, self._breaks
+        end = min(place + DENIED_WORDS, len(words) - 1)
+        for position in range(place, end):
+            if breaks[position] >= _CLAUSE:
+                return
+            ahead = words[position + 1 : position + 5]
+            if breaks[position] == _COMMA and not any(word in ("or", "nor") for word, _, _ in ahead):
+                return
+            yield position + 1
+
+    def _before(self, place: int) -> Iterable[int]:
+        for position in range(place - 1, max(-1, place - 1 - DENIED_BEFORE), -1):
+            if self._breaks[position]:
+                return
+            yield position
+
+    def _cues(self, key: str) -> Sequence[int]:
+        if key not in self._cue_places:
+            cues = self._lexicon.cues.get(key, frozenset())
+            self._cue_places[key] = sorted(place for word in cues for place in self.places.get(word, ()))
+        return self._cue_places[key]
+
+    @cached_property
+    def _cue_places(self) -> dict[str, list[int]]:
+        return {}
