@@ -41,7 +41,7 @@ def log_to(logs: Path, name: str) -> None:
         root.removeHandler(handler)
     root.addHandler(target)
     root.setLevel(logging.INFO)
-    for loud in ("httpx", "urllib3", "filelock", "sqlalchemy.engine", "alembic"):
+    for loud in ("httpx", "httpx2", "openai", "urllib3", "filelock", "sqlalchemy.engine", "alembic"):
         logging.getLogger(loud).setLevel(logging.WARNING)
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 DATA = Path(__file__).parent.parent / "data"
 SAMPLES = DATA / "samples"
@@ -19,6 +20,11 @@ EMBEDDED = DATA / "embedded"
 EMBEDDED_NAME = "embedded"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
+LOCAL_ENGINE = "local"
+SERVED_ENGINE = "openai"
+ENGINES = (LOCAL_ENGINE, SERVED_ENGINE)
+DEFAULT_SLOTS = 16
+DEFAULT_TIMEOUT_S = 120.0
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -44,6 +50,26 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class Served:
+    """A server that runs the model, in place of this machine. The key is not here: it is read where it is used.
+
+    Attributes:
+        base_url: where its OpenAI-compatible interface begins (`$CASELOOP_BASE_URL`).
+        model: what it calls the model (`$CASELOOP_MODEL`); empty for the name of the adapter.
+        adapter: the name that suggestions bear (`$CASELOOP_ADAPTER_NAME`); empty for the model's or, without one, for
+            whichever adapter is active.
+        n_slots: notes that it is asked at the same time (`$CASELOOP_CONCURRENCY`).
+        timeout_s: what an answer may take (`$CASELOOP_TIMEOUT`).
+    """
+
+    base_url: str
+    model: str = ""
+    adapter: str = ""
+    n_slots: int = DEFAULT_SLOTS
+    timeout_s: float = DEFAULT_TIMEOUT_S
+
+
+@dataclass(frozen=True)
 class Settings:
     """Directories of one desk, and the model that it starts with.
 
@@ -51,11 +77,13 @@ class Settings:
         home: everything that is written lives under it (`$CASELOOP_HOME`, default `./var`).
         base: the base model to start with: a directory, or a hub id (`$CASELOOP_BASE`, default: the embedded one).
         adapter: the adapter to start with, the same way (`$CASELOOP_ADAPTER`).
+        served: the server that runs the model (`$CASELOOP_ENGINE=openai`); None where this machine does.
     """
 
     home: Path
     base: str
     adapter: str
+    served: Served | None = None
 
     @property
     def store(self) -> Path:
@@ -87,7 +115,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment; nothing is created.
 
     Raises:
-        SettingsError: a base was chosen without an adapter, or the other way round.
+        SettingsError: a base was chosen without an adapter, or the other way round; or an engine that is not known.
     """
     base, adapter = environ.get("CASELOOP_BASE", ""), environ.get("CASELOOP_ADAPTER", "")
     if bool(base) != bool(adapter):
@@ -99,7 +127,53 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         home=Path(environ.get("CASELOOP_HOME") or "var").expanduser().absolute(),
         base=_place(base) if base else str(EMBEDDED / "base"),
         adapter=_place(adapter) if adapter else str(EMBEDDED / "adapter"),
+        served=_served(environ),
     )
+
+
+def _served(environ: Mapping[str, str]) -> Served | None:
+    engine, base_url = environ.get("CASELOOP_ENGINE") or LOCAL_ENGINE, environ.get("CASELOOP_BASE_URL", "")
+    if engine not in ENGINES:
+        raise SettingsError(f"Expected {' or '.join(ENGINES)} as the engine; found {engine!r}. Choose one of these.")
+    if (engine == SERVED_ENGINE) != bool(base_url):
+        given, missing = ("the engine openai", "--base-url") if not base_url else ("a base URL", "--engine openai")
+        raise SettingsError(f"Expected an engine and a base URL together; found only {given}: add {missing}.")
+    if not base_url:
+        return None
+    return Served(
+        base_url=_checked_url(base_url),
+        model=environ.get("CASELOOP_MODEL", ""),
+        adapter=environ.get("CASELOOP_ADAPTER_NAME", ""),
+        n_slots=int(_positive(environ, "CASELOOP_CONCURRENCY", DEFAULT_SLOTS)),
+        timeout_s=_positive(environ, "CASELOOP_TIMEOUT", DEFAULT_TIMEOUT_S),
+    )
+
+
+def _checked_url(base_url: str) -> str:
+    """The address of the interface; that of a bare server gets the usual `/v1`."""
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+        # It is not repeated: it may hold a password.
+        raise SettingsError(
+            "Expected a base URL such as http://127.0.0.1:8000/v1, without user name and query; found another. "
+            "A key belongs in CASELOOP_API_KEY."
+        )
+    return base_url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
+
+
+def _positive(environ: Mapping[str, str], name: str, default: float) -> float:
+    given = environ.get(name) or str(default)
+    try:
+        number = float(given)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number <= 100_000:
+        raise SettingsError(f"Expected a number from 1 to 100000 in {name}; found {given!r}. Set it, or leave it out.")
+    return number
 
 
 def is_hub_id(model: str) -> bool:
@@ -132,6 +206,8 @@ def environment_for(*models: str, environ: Mapping[str, str] = os.environ) -> di
     variables = {"OMP_WAIT_POLICY": "PASSIVE", **environ, **_QUIET}
     # Would let a pickle run code when a checkpoint is read; nothing here needs it.
     variables.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+    # Would make the client of a served model write what it sends, which is notes, into the log.
+    variables.pop("OPENAI_LOG", None)
     if any(is_hub_id(model) for model in chosen):
         if variables.pop(_OURS, None):  # switched off by us; what a person switched off stays off
             for name in _OFFLINE:

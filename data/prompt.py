@@ -61,9 +61,16 @@ class PromptV1:
         Raises:
             PromptError: the note holds one of the model's special tokens, which would let it speak as someone else.
         """
-        if SPECIAL_TOKEN.search(text):
-            raise PromptError("Expected plain text; found one of the model's special tokens. Remove it from the note.")
-        return f"{self.prefix}{text}{self.suffix}"
+        return f"{self.prefix}{_plain(text)}{self.suffix}"
+
+    def messages(self, text: str) -> list[dict[str, str]]:
+        """The same prompt as a chat, for a server that takes nothing else and adds the special tokens by itself.
+
+        Raises:
+            PromptError: the note holds one of the model's special tokens.
+        """
+        user = f"{self.task.instruction}\n\nText: {_plain(text)}"
+        return [{"role": "system", "content": self.task.system}, {"role": "user", "content": user}]
 
     def answer(self, extraction: Extraction) -> str:
         """The answer for an extraction: one line of JSON, fields in order, non-ASCII characters as they are."""
@@ -85,6 +92,12 @@ class PromptV1:
             return Extraction(self.task, values)
         except TaskError as error:
             raise PromptError(str(error)) from error
+
+
+def _plain(text: str) -> str:
+    if SPECIAL_TOKEN.search(text):
+        raise PromptError("Expected plain text; found one of the model's special tokens. Remove it from the note.")
+    return text
 
 
 Prompt = PromptV1  # the union of the versions, once there are two

@@ -13,6 +13,10 @@ class EngineError(RuntimeError):
     """A note that the engine cannot answer, or a model that it cannot drive; the message says what to do."""
 
 
+class EngineUnavailableError(EngineError):
+    """The engine answers no note now, so none is to blame; the message says why. Asked again later, it may."""
+
+
 Outcome = Suggestion | EngineError
 
 
@@ -50,11 +54,21 @@ class Suggester(Protocol):
     n_slots: int
 
     def serve(self, source: Source) -> Iterator[tuple[Hashable, Outcome]]:
-        """Outcomes as they come, not in the order of the requests."""
+        """Outcomes as they come, not in the order of the requests.
+
+        What the source raises is raised here, and what was being answered then is forgotten.
+
+        Raises:
+            EngineUnavailableError: the engine answers nothing; whatever has no outcome may be asked again.
+        """
         ...
 
     def attempt(self, texts: Iterable[str]) -> Iterator[Outcome]:
-        """One outcome per text, in the order of the texts."""
+        """One outcome per text, in the order of the texts.
+
+        Raises:
+            EngineUnavailableError: the engine answers nothing.
+        """
         ...
 
     def suggest_one(self, text: str) -> Suggestion:
