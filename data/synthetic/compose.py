@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 from data.synthetic.case import Case, capital
+from data.synthetic.courses import write_course
 from data.synthetic.grammar import chance, weighted
 from data.synthetic.layout import long_note, telegram
 from data.synthetic.lexicon.cancers import CANCERS
@@ -13,7 +14,6 @@ from data.synthetic.noise import blur
 from data.synthetic.patient import new_case
 from data.synthetic.phrases.asides import DISTRACTORS
 from data.synthetic.phrases.opening import GENRES
-from data.synthetic.scenarios import write_course
 
 FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
 ORDERS: tuple[tuple[float, tuple[str, ...]], ...] = (

@@ -99,18 +99,9 @@ CRPC_OPEN = (
 
 def crpc(case: Case) -> Parts:
     """Castration-resistant disease with its earlier and present therapy."""
-    rng = case.rng
     tell_sites(case)
     case.record["stage"] = "IV"
-    cancerous = case.chance(0.42)
-    case.slots["kind"] = "prostate cancer" if cancerous else "prostate adenocarcinoma"
-    case.record["cancer_type"] = "prostate cancer (castration-resistant)" if cancerous else "prostate adenocarcinoma"
-    if not cancerous and case.chance(0.1):
-        case.record["cancer_type"] = "prostate adenocarcinoma (metastatic castration-resistant)"
-    text, told = weighted([(w, (text, told)) for w, text, told in CRPC_OPEN], rng)
-    first = case.say(text)
-    if cancerous and "prostate adenocarcinoma" in first:
-        case.record["cancer_type"] = "prostate adenocarcinoma"
+    first, told = _named_resistant(case)
     parts: Parts = [("open", first)]
     shown = told == "m" or any(str(case.slots[key]) in first for key in ("mets", "places"))
     if not shown:
@@ -122,6 +113,34 @@ def crpc(case: Case) -> Parts:
         parts.append(("stage", case.pick(opening.STAGE4)))
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
+    begun, after = _earlier_and_last(case)
+    outcome = outcomes.draw(case, "prostate")
+    if begun.startswith("After "):
+        return parts + finish(
+            case,
+            f"{begun}, {after[:1].lower() + after[1:] if after.startswith(('He ', 'The ', 'Patient ', 'Therapy ', 'Treatment ', 'Systemic ')) else after}",
+            outcome,
+        )
+    return parts + ([("tx", begun)] if begun else []) + finish(case, after, outcome)
+
+
+def _named_resistant(case: Case) -> tuple[str, str]:
+    """The opening sentence, and whether it tells the sites; the record's name of the disease follows from its words."""
+    cancerous = case.chance(0.42)
+    case.slots["kind"] = "prostate cancer" if cancerous else "prostate adenocarcinoma"
+    case.record["cancer_type"] = "prostate cancer (castration-resistant)" if cancerous else "prostate adenocarcinoma"
+    if not cancerous and case.chance(0.1):
+        case.record["cancer_type"] = "prostate adenocarcinoma (metastatic castration-resistant)"
+    text, told = weighted([(w, (text, told)) for w, text, told in CRPC_OPEN], case.rng)
+    first = case.say(text)
+    if cancerous and "prostate adenocarcinoma" in first:
+        case.record["cancer_type"] = "prostate adenocarcinoma"
+    return first, told
+
+
+def _earlier_and_last(case: Case) -> tuple[str, str]:
+    """Sentences on the therapy before, where it is told, and on the present one."""
+    rng = case.rng
     castration, castration_label = rng.choice(
         (
             ("androgen deprivation therapy", "androgen deprivation therapy"),
@@ -149,14 +168,7 @@ def crpc(case: Case) -> Parts:
         )
     line(case, last)
     after = case.pick(given.SWITCH if begun else given.START)
-    outcome = outcomes.draw(case, "prostate")
-    if begun.startswith("After "):
-        return parts + finish(
-            case,
-            f"{begun}, {after[:1].lower() + after[1:] if after.startswith(('He ', 'The ', 'Patient ', 'Therapy ', 'Treatment ', 'Systemic ')) else after}",
-            outcome,
-        )
-    return parts + ([("tx", begun)] if begun else []) + finish(case, after, outcome)
+    return begun, after
 
 
 LOCAL_OPEN = (

@@ -1,0 +1,47 @@
+"""Disease that has spread, of any tumour without a course of its own."""
+
+from __future__ import annotations
+
+from data.synthetic.case import Case
+from data.synthetic.courses.breast import BREAST_BIOPSY, BREAST_PLAIN
+from data.synthetic.imaging import set_targets, sites_told, tell_sites
+from data.synthetic.phrases import asides, opening
+from data.synthetic.telling import Parts, open_note, tell_disease, tell_lines, tell_molecular, tell_receptors
+
+
+def metastatic(case: Case) -> Parts:
+    """Metastatic disease and one to three lines of therapy."""
+    case.record["stage"] = "IV"
+    if case.chance(0.035):
+        case.sites = []
+    if case.sites:
+        tell_sites(case)
+    else:
+        set_targets(case)
+    biopsied = case.record["cancer_type"] == "breast cancer (invasive ductal carcinoma)" and case.chance(0.3)
+    if biopsied:
+        case.slots["dx"] = case.say(BREAST_PLAIN)
+    parts: Parts = [("open", open_note(case, opening.METASTATIC))]
+    if "s" not in case.told and case.chance(0.032):
+        parts.append(("stage", case.pick(opening.NOT_STAGED)))
+        case.record["stage"] = None
+        case.told.add("s")
+    late = "m" not in case.told and bool(case.sites) and case.chance(0.14)
+    if late:
+        case.told.add("m")
+    tell_disease(case, parts)
+    if case.cancer.key == "breast":
+        receptors = tell_receptors(case)
+        if biopsied:
+            receptors[0] = case.say(BREAST_BIOPSY)
+        parts += [("mol", text) for text in receptors]
+    parts += [("mol", text) for text in tell_molecular(case)]
+    case.record["metastasis_site"] = ", ".join(case.sites) or None
+    parts += tell_lines(case, case.cancer.key)
+    if late and not sites_told(case, " ".join(text for _, text in parts)):
+        parts.append(("mets", case.pick(opening.METS)))
+    if case.sites and case.chance(0.05):
+        absent = case.rng.choice(list(asides.NEGATIVE_SITE_OF))
+        if absent not in case.sites and case.cancer.key != absent:
+            parts.append(("extra", case.pick(asides.NEGATIVE_SITE_OF[absent])))
+    return parts

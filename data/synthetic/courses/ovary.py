@@ -1,0 +1,156 @@
+"""Ovarian cancer."""
+
+from __future__ import annotations
+
+from data.synthetic import outcomes
+from data.synthetic.case import Case, capital
+from data.synthetic.grammar import weighted
+from data.synthetic.imaging import set_targets, tell_sites
+from data.synthetic.phrases import opening
+from data.synthetic.telling import Parts, finish, line, maintenance, open_note, stage_words, start, tell_molecular
+
+OVARY_OPEN: tuple[tuple[float, str, str], ...] = (
+    (6, "{who} {has} [newly diagnosed |]{dx}, [FIGO stage|FIGO|stage|FIGO stage] {stage}", "s"),
+    (4, "{who} {has} {dx}, [FIGO stage|stage] {stage} with {mets}", "sm"),
+    (4, "{who} {has} [FIGO stage|stage|FIGO] {stage} {dx}", "s"),
+    (4, "{who} {has} {dx} [with|and] {mets}", "m"),
+    (
+        3,
+        "{who} [presented with|presents with|presenting with] {symptom}[ and was diagnosed with|; found to have|. Workup revealed|. Surgery confirmed] {dx}",
+        "",
+    ),
+    (2, "{who} diagnosed with {dx}", ""),
+    (2, "{who} [underwent|s/p|status post] {op} for {dx}", "o"),
+    (2, "{who} [underwent|s/p|status post] {op} for {dx}, [FIGO |]stage {stage}", "os"),
+    (1.5, "{dx_c}, [FIGO stage|stage|clinical stage] {stage}[ at presentation|]", "s"),
+    (1, "{who} {has} [FIGO stage|stage] {stage} {dx} and {mets}", "sm"),
+    (1, "{who} diagnosed with {dx} [FIGO|stage] {stage} [with|and] {mets}", "sm"),
+)
+FIGO = (
+    "FIGO stage {stage}",
+    "[Surgical staging|Staging|Surgical pathology|Operative findings] [was|were|is|] consistent with [FIGO stage|stage|FIGO] {stage}[ disease|]",
+    "Stage {stage} at diagnosis",
+    "[Staged as|Stage:|Surgically staged as] [FIGO |]{stage}",
+    "Pathology confirmed stage {stage}[ disease|]",
+)
+DEBULKING = (
+    (
+        "cytoreductive surgery",
+        (
+            "optimal cytoreductive surgery",
+            "cytoreductive surgery",
+            "primary cytoreductive surgery",
+            "interval cytoreductive surgery",
+            "optimal primary cytoreductive surgery",
+        ),
+    ),
+    (
+        "debulking surgery",
+        (
+            "debulking surgery",
+            "primary debulking surgery",
+            "optimal debulking surgery",
+            "optimal debulking",
+            "primary debulking",
+            "interval debulking surgery",
+        ),
+    ),
+)
+
+
+def cytoreduction(case: Case) -> Parts:
+    """Ovarian cancer: debulking, platinum, maintenance."""
+    rng = case.rng
+    stage = weighted(((86, "IIIC"), (4, "III"), (7, "IV"), (1.5, "IIIB"), (1, "IVB"), (1.5, "II"), (1.5, "I")), rng)
+    if stage in ("I", "II"):
+        case.sites = []
+    elif stage.startswith("IV"):
+        case.sites = rng.choice(
+            (
+                ["peritoneum", "liver"],
+                ["liver", "peritoneum"],
+                ["peritoneum", "lung"],
+                ["liver"],
+                ["pleura", "peritoneum"],
+            )
+        )
+    else:
+        case.sites = ["peritoneum"] if case.chance(0.9) else []
+    if case.sites:
+        tell_sites(case)
+    else:
+        set_targets(case)
+    stage_words(case, stage)
+    label, texts = weighted(((6, DEBULKING[0]), (4, DEBULKING[1])), rng)
+    operated = case.chance(0.82)
+    case.slots["op"] = rng.choice(texts)
+    case.slots["op_c"], case.slots["dx_c"] = capital(str(case.slots["op"])), capital(str(case.slots["dx"]))
+    options = OVARY_OPEN if operated else tuple(row for row in OVARY_OPEN if "o" not in row[2])
+    parts: Parts = [("open", open_note(case, options))]
+    case.record["stage"] = stage
+    if "s" not in case.told:
+        if case.chance(0.9) or stage != "IIIC":
+            parts.append(("stage", case.pick(FIGO)))
+        elif not case.sites:
+            case.record["stage"] = None
+    if case.sites and "m" not in case.told:
+        parts.append(
+            (
+                "mets",
+                case.pick(
+                    opening.METS[:3]
+                    if case.chance(0.5)
+                    else (
+                        "[Intraoperatively|At surgery|At laparotomy|At presentation|On imaging] there was {mets}",
+                        "[Operative findings|Findings] included {mets}",
+                        "[Disease with|There was|CT showed|Extensive disease with] {mets}",
+                    )
+                ),
+            )
+        )
+    parts += [("mol", text) for text in tell_molecular(case)]
+    case.record["metastasis_site"] = ", ".join(case.sites) or None
+    parts += _platinum(case, label if operated else "")
+    return parts
+
+
+def _platinum(case: Case, operation: str) -> Parts:
+    rng = case.rng
+    parts: Parts = []
+    told = "o" in case.told
+    before = case.chance(0.85) or told
+    if operation and before:
+        case.treatments.append(operation)
+    line(case, weighted(case.cancer.first, rng))
+    if operation and not before:
+        case.treatments.append(operation)
+    rx, op = case.slots["rx"], case.slots["op"]
+    adjuvant = case.say("[adjuvant |adjuvant |]")
+    count = case.say("[six cycles of |six cycles of |6 cycles of |{d} cycles of ||||]")
+    if not operation:
+        begun = start(case)
+    elif not before:
+        begun = (
+            case.say(
+                f"{{S}} received {count}{rx} [with interval|followed by interval|and then] [surgery, i.e. {op}|{op}]".replace(
+                    "interval interval", "interval"
+                )
+            )
+            .replace("interval interval", "interval")
+            .replace("interval primary", "interval")
+            .replace("interval optimal primary", "interval")
+        )
+    elif told:
+        begun = case.say(
+            f"[{{S}} then received|{{S}} received|{{S}} completed|This was followed by] {count}{adjuvant}{rx}"
+        )
+    else:
+        begun = case.say(
+            f"[{{S}} underwent {op}|{{S}} had {op}|Underwent {op}|Treated with {op}|{{S}} was treated with {op}|{capital(str(op))} was performed][ followed by| and then| and| followed by|, then|, followed by] {count}{adjuvant}{rx}"
+        )
+    outcome = outcomes.draw(case, "ovary")
+    drug = weighted(case.cancer.second, rng)
+    maintained = any(gene.germline for gene in case.genes) or "HRD" in (case.marker_label or "")
+    if case.chance(0.88 if maintained else 0.3):
+        return parts + maintenance(case, begun, outcome, drug)
+    return parts + finish(case, begun, outcome)
