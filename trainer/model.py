@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,21 @@ from data.calibration import CALIBRATION, Calibration
 from data.prompt import PROMPT_VERSION
 from trainer.adapters import ModelError, check_files, check_tensors, checked_calibration, checked_manifest, read_lora
 from trainer.config import SMALL_MODEL, LoraSettings
+from trainer.engine.weights import AdapterWeights, lora_of
 from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
 from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, sha256_of
 
-__all__ = ["Loaded", "ModelError", "base_identity", "choose_device", "load_model", "quantise_and_save", "save_lora"]
+__all__ = [
+    "Loaded",
+    "ModelError",
+    "base_identity",
+    "choose_device",
+    "load_adapter",
+    "load_for_serving",
+    "load_model",
+    "quantise_and_save",
+    "save_lora",
+]
 
 KNOWN_PROMPTS = (PROMPT_VERSION,)
 NAME_KEY = "caseloop_name"
@@ -50,6 +61,7 @@ class Loaded:
         device: where the model is.
         n_parameters: of the base.
         calibration: of the adapter, None where it has none.
+        lora: the adapter's weights where they are not part of the model.
     """
 
     model: Any
@@ -62,6 +74,7 @@ class Loaded:
     device: torch.device
     n_parameters: int
     calibration: Calibration | None = None
+    lora: AdapterWeights | None = None
 
 
 def choose_device(device: str | None = None) -> torch.device:
@@ -109,12 +122,7 @@ def load_model(
     Raises:
         ModelError: the base or the adapter is missing, damaged, or not made for the other.
     """
-    quiet_libraries()
-    target = choose_device(device)
-    base_dir = _located(base, "base model", "config.json", allow_hub=allow_hub)
-    model, tokenizer = _load_base(str(base) if base_dir is None else str(base_dir), target, local=base_dir is not None)
-    name, revision = base_identity(base_dir) if base_dir else (str(base), getattr(model.config, "_commit_hash", None))
-    loaded = Loaded(model, tokenizer, None, name, name, revision, PROMPT_VERSION, target, count_parameters(model))
+    loaded = _loaded_base(base, choose_device(device), allow_hub=allow_hub)
     if adapter is not None:
         _attach(loaded, _adapter_directory(adapter, allow_hub=allow_hub), for_training=for_training)
     elif for_training:
@@ -126,6 +134,50 @@ def load_model(
         loaded.model = dense_copy(loaded.model)
     loaded.model.eval().requires_grad_(False)
     return loaded
+
+
+def load_for_serving(
+    base: str | Path, adapter: str | Path | None, *, device: str | None = None, allow_hub: bool = False
+) -> Loaded:
+    """Load a base and an adapter that stays apart from it, so that others can be served beside it.
+
+    Args: see `load_model`.
+
+    Raises:
+        ModelError: the base or the adapter is missing, damaged, or not made for the other.
+    """
+    loaded = _loaded_base(base, choose_device(device), allow_hub=allow_hub)
+    loaded.model.eval().requires_grad_(False)
+    loaded.lora = {}
+    return loaded if adapter is None else load_adapter(loaded, adapter, allow_hub=allow_hub)
+
+
+def load_adapter(beside: Loaded, adapter: str | Path, *, allow_hub: bool = False) -> Loaded:
+    """The same base with another adapter; the base is not loaded again.
+
+    Raises:
+        ModelError: the adapter is missing, damaged, or not made for this base.
+    """
+    from safetensors.torch import load_file
+
+    directory = _adapter_directory(adapter, allow_hub=allow_hub)
+    manifest, lora = _checked_adapter(beside, directory)
+    return replace(
+        beside,
+        manifest=manifest,
+        name=manifest.name,
+        prompt_version=manifest.prompt_version,
+        calibration=checked_calibration(directory),
+        lora=lora_of(load_file(directory / WEIGHTS), lora.alpha / lora.r),
+    )
+
+
+def _loaded_base(base: str | Path, device: torch.device, *, allow_hub: bool) -> Loaded:
+    quiet_libraries()
+    base_dir = _located(base, "base model", "config.json", allow_hub=allow_hub)
+    model, tokenizer = _load_base(str(base) if base_dir is None else str(base_dir), device, local=base_dir is not None)
+    name, revision = base_identity(base_dir) if base_dir else (str(base), getattr(model.config, "_commit_hash", None))
+    return Loaded(model, tokenizer, None, name, name, revision, PROMPT_VERSION, device, count_parameters(model))
 
 
 def quiet_libraries() -> None:
@@ -281,15 +333,7 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     """Put the adapter of `directory` on the base, after every check."""
     from peft import PeftModel
 
-    check_files(directory)
-    manifest = checked_manifest(directory, loaded.base_name, loaded.base_revision)
-    if manifest.prompt_version not in KNOWN_PROMPTS:
-        raise ModelError(
-            f"Expected prompt version {KNOWN_PROMPTS[-1]} or earlier; the adapter {directory} was trained with "
-            f"{manifest.prompt_version}. Use a newer caseloop."
-        )
-    lora, _ = read_lora(directory)
-    check_tensors(directory, _lora_shapes(loaded.model, lora))
+    manifest, lora = _checked_adapter(loaded, directory)
     loaded.model = PeftModel.from_pretrained(
         loaded.model,
         str(directory),
@@ -299,6 +343,20 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     )
     loaded.manifest, loaded.name, loaded.prompt_version = manifest, manifest.name, manifest.prompt_version
     loaded.calibration = checked_calibration(directory)
+
+
+def _checked_adapter(loaded: Loaded, directory: Path) -> tuple[Manifest, LoraSettings]:
+    """Manifest and shape of an adapter, after every check of its files against the base."""
+    check_files(directory)
+    manifest = checked_manifest(directory, loaded.base_name, loaded.base_revision)
+    if manifest.prompt_version not in KNOWN_PROMPTS:
+        raise ModelError(
+            f"Expected prompt version {KNOWN_PROMPTS[-1]} or earlier; the adapter {directory} was trained with "
+            f"{manifest.prompt_version}. Use a newer caseloop."
+        )
+    lora, _ = read_lora(directory)
+    check_tensors(directory, _lora_shapes(loaded.model, lora))
+    return manifest, lora
 
 
 def _ready_to_train(model: Any) -> None:

@@ -56,13 +56,26 @@ def dense_copy(model: Any) -> Any:
     return inner
 
 
-def _dense_layer(layer: Any, base: Any) -> torch.nn.Linear:
+def dense_weight(layer: Any) -> torch.Tensor:
+    """The weight of a linear layer without its adapter, (out, in), fp32.
+
+    Raises:
+        ModelError: a forward pass repacked it, so that it can no longer be read.
+    """
     import bitsandbytes
 
-    state = base.weight.quant_state
+    state = getattr(layer.weight, "quant_state", None)
+    if state is None:
+        weight: torch.Tensor = layer.weight.detach().float()
+        return weight
     if getattr(state, "packing_format_for_cpu", False):
         raise ModelError("Expected weights that were never run on this CPU; found repacked ones. Load the model again.")
-    weight = bitsandbytes.functional.dequantize_4bit(base.weight.data, state).float()
+    dense: torch.Tensor = bitsandbytes.functional.dequantize_4bit(layer.weight.data, state).float()
+    return dense
+
+
+def _dense_layer(layer: Any, base: Any) -> torch.nn.Linear:
+    weight = dense_weight(base)
     if layer is not base:
         for key in layer.active_adapters:
             product = layer.lora_B[key].weight.float() @ layer.lora_A[key].weight.float()

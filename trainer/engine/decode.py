@@ -1,232 +1,319 @@
-"""Greedy decoding of a batch of records, with the constant part of the prompt computed once.
+"""Greedy decoding of records, many notes at a time, each at its own field.
 
-Rows run in step but not in line: in one forward pass one row may read the six forced tokens of its next key while
-another reads one token of a value. Every row has its own positions in the cache, so nothing is ever shifted, and what
-was read too much (padding, a quotation mark that was not chosen) lies behind the row's end, unseen, until it is
-overwritten.
+A step is one forward pass over all notes that are being answered. Each reads the tokens that are settled but unread
+(the rest of a key, which nobody needs to ask the model for) and then a draft of what may follow. The model's own choice
+is known after every one of them, so the draft is kept as far as it is what the model would have written, and one token
+more is decided in any case: the answer is that of decoding token by token. A note that ends is replaced at once.
+
+When a record is whole, its runners-up are written: where the model hesitated, the other token is taken and that value
+alone is written to its end.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
+from trainer.engine.drafts import Plan
+from trainer.engine.forward import Forward, Option, Segment
 from trainer.engine.record import Cursor, RecordTables
 from trainer.engine.suggester import EngineError
 
-PREFILL_CHUNK = 1024
-_GROWTH = 128
+N_ALTERNATIVES = 2
+MAX_BRANCHES = 3
+"""Runners-up that are written for a field; two that say the same leave room for a third."""
 
 
-class RowCache:
-    """Keys and values of a batch, each row written at its own positions.
+@dataclass(slots=True)
+class Decision:
+    """A token that the model decided: its field, the value's tokens before it, the position after which it stands."""
 
-    It has what Llama's attention asks of a cache. Tensors are (rows, positions, heads, width) per layer.
-    """
-
-    is_compileable = False
-
-    def __init__(self, n_rows: int, capacity: int) -> None:
-        self.n_rows, self.capacity = n_rows, capacity
-        self.layers: list[list[torch.Tensor]] = []
-        self.is_sliding: list[bool] = []  # read by transformers' mask code: no layer is a sliding one
-        self._positions = torch.zeros(0, 0, dtype=torch.long)
-        self._rows = torch.zeros(0, 1, dtype=torch.long)
-        self._length = 0
-
-    def place(self, positions: torch.Tensor, length: int) -> None:
-        """Say where the next tokens go, shape (rows, tokens), and how many positions are to be seen."""
-        self._positions, self._length = positions, length
-        self._rows = torch.arange(self.n_rows, device=positions.device)[:, None]
-        if length > self.capacity:
-            grown = length + _GROWTH
-            for layer in self.layers:
-                layer[:] = [_resized(tensor, self.n_rows, grown) for tensor in layer]
-            self.capacity = grown
-
-    def update(
-        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Store a layer's new keys and values, (rows, heads, tokens, width), and return all that are to be seen."""
-        if layer == len(self.layers):
-            shape = (self.n_rows, self.capacity, keys.shape[1], keys.shape[3])
-            self.layers.append([keys.new_zeros(shape), values.new_zeros(shape)])
-        stored = self.layers[layer]
-        for tensor, fresh in zip(stored, (keys, values), strict=True):
-            tensor[self._rows, self._positions] = fresh.transpose(1, 2)
-        return stored[0][:, : self._length].transpose(1, 2), stored[1][:, : self._length].transpose(1, 2)
-
-    def get_seq_length(self, layer: int = 0) -> int:
-        """Positions to be seen; part of the interface, the positions are always given."""
-        return self._length
-
-    def copied(self, n_rows: int, length: int, capacity: int) -> RowCache:
-        """A cache for `n_rows` rows that all begin with the first `length` positions of this one's only row."""
-        copy = RowCache(n_rows, capacity)
-        copy.layers = [[_resized(tensor[:, :length], n_rows, capacity) for tensor in layer] for layer in self.layers]
-        return copy
-
-    def keep(self, rows: list[int]) -> None:
-        """Drop every row that is not named."""
-        self.n_rows = len(rows)
-        for layer in self.layers:
-            layer[:] = [tensor[rows] for tensor in layer]
+    index: int
+    before: tuple[int, ...]
+    position: int
+    log_probability: float
+    options: list[Option]
 
 
-def _resized(tensor: torch.Tensor, n_rows: int, capacity: int) -> torch.Tensor:
-    resized = tensor.new_zeros((n_rows, capacity, *tensor.shape[2:]))
-    resized[:, : tensor.shape[1]] = tensor
-    return resized
+@dataclass(slots=True)
+class Branch:
+    """Another token at one decision, to be written to the end of its value."""
+
+    decision: Decision
+    token: int
+    log_probability: float
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """One note on its way through the decoder.
 
     Attributes:
+        key: whatever the caller knows the note by.
         cursor: where its answer stands.
         pending: tokens that are settled but not yet read.
         position: tokens read so far.
+        plan: its drafts.
+        decisions: of the record, for the runners-up.
+        answer: the cursor of the whole record, once it is written.
+        branches: runners-up that are still to be written.
+        found: what these were, field number to (value, log-probability).
+        parent: the row that this one helps with its runners-up.
+        n_helpers: rows that help this one.
+        in_flight: whether a step with it has begun and is not settled.
+        error: why there is no answer.
     """
 
+    key: Hashable
+    slot: int
     cursor: Cursor
     pending: list[int]
     position: int
+    plan: Plan
+    is_urgent: bool = False
+    began: float = field(default_factory=time.perf_counter)
+    n_steps: int = 0
+    decisions: list[Decision] = field(default_factory=list)
+    answer: Cursor | None = None
+    branches: list[Branch] = field(default_factory=list)
+    found: dict[int, list[tuple[str | None, float]]] = field(default_factory=dict)
+    parent: Row | None = None
+    n_helpers: int = 0
+    in_flight: bool = False
+    error: EngineError | None = None
 
     @property
-    def guess(self) -> list[int]:
-        """A token read along unasked: most values are strings, so the quotation mark is mostly right."""
-        return [self.cursor.tables.quote] if self.cursor.is_opening and not self.cursor.is_done else []
+    def is_done(self) -> bool:
+        """Whether record and runners-up are written, by this row and by those that help it."""
+        if self.error is not None:
+            return not self.n_helpers
+        return self.answer is not None and self.cursor.is_done and not self.branches and not self.n_helpers
+
+
+@dataclass
+class Counts:
+    """What decoding cost: forward passes, tokens read, drafted tokens that were read and that were kept."""
+
+    n_passes: int = 0
+    n_read: int = 0
+    n_drafted: int = 0
+    n_kept: int = 0
+
+
+class Script:
+    """Replaces the model's choices by given ones, so that random weights answer with the lengths of real data."""
+
+    def __init__(self, answers: dict[Hashable, list[int]]) -> None:
+        self._answers = answers
+
+    def choose(self, row: Row, n_before: int, options: list[Option]) -> list[Option]:
+        """The given token in place of the model's best; `n_before` tokens of the answer stand before it."""
+        token = self._answers[row.key][n_before]
+        return [(token, options[0][1])]
 
 
 class Decoder:
-    """Decodes records with one model.
+    """Decodes records with one adapter.
 
     Args:
-        model: a causal language model of transformers, with or without PEFT around it.
-        tables: of its tokenizer and the task.
-        max_value_tokens: a value is closed after so many tokens.
+        forward: the model.
+        adapter: the name by which it knows the adapter.
+        tables: of the model's tokenizer and the task.
+        prefix: tokens that every prompt begins with.
+        max_value_tokens: a value is closed after so many.
+        alternatives: a runner-up is written if it has at least this probability; None for no runners-up.
     """
 
-    def __init__(self, model: Any, tables: RecordTables, max_value_tokens: int) -> None:
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._backbone, self._head = inner.get_decoder(), inner.get_output_embeddings()
-        self._tables, self._max_value_tokens = tables, max_value_tokens
-        self._device = next(self._head.parameters()).device
-        self._prefix: list[int] = []
-        self._prefix_cache: RowCache | None = None
+    def __init__(
+        self,
+        forward: Forward,
+        adapter: str,
+        tables: RecordTables,
+        prefix: Sequence[int],
+        max_value_tokens: int,
+        *,
+        alternatives: float | None = None,
+        script: Script | None = None,
+    ) -> None:
+        self._forward, self._adapter, self._tables = forward, adapter, tables
+        self._prefix = list(prefix)
+        self._max_value_tokens, self.floor, self._script = max_value_tokens, alternatives, script
+        self.counts = Counts()
 
-    @torch.inference_mode()
-    def decode(self, prompts: Sequence[list[int]]) -> list[Cursor]:
-        """Answer prompts, given as tokens.
+    def admit(self, key: Hashable, slot: int, prompt: list[int], plan: Plan, *, is_urgent: bool = False) -> Row:
+        """Begin with a note in a free slot."""
+        shared = 0
+        if prompt[: len(self._prefix)] == self._prefix and len(prompt) > len(self._prefix):
+            shared = self._forward.begin(slot, self._adapter, self._prefix)
+        cursor = Cursor(self._tables, self._max_value_tokens)
+        pending = prompt[shared:] + list(self._tables.opening)
+        return Row(key, slot, cursor, pending, shared, plan, is_urgent)
 
-        Raises:
-            EngineError: the model's output is not a number.
-        """
-        shared = self._shared(prompts)
-        cursors = [Cursor(self._tables, self._max_value_tokens) for _ in prompts]
-        rows = [Row(c, p[shared:] + list(self._tables.opening), shared) for c, p in zip(cursors, prompts, strict=True)]
-        cache = self._new_cache(len(rows), shared, max(len(row.pending) for row in rows) + shared)
-        self._prefill(rows, cache)
-        active = rows
-        while active:
-            self._step(active, cache)
-            left = [number for number, row in enumerate(active) if not row.cursor.is_done]
-            if len(left) <= len(active) // 2:  # finished rows run along until half are: dropping one copies the cache
-                cache.keep(left)
-                active = [active[number] for number in left]
-        return cursors
+    def start(self, rows: Sequence[Row]) -> Any:
+        """Begin one step of these rows; on a GPU it goes on while other rows are settled."""
+        width = self._forward.width(len(rows))
+        segments, drafts = [], []
+        for row in rows:
+            read, draft, segment = self._segment(row, width, len(rows))
+            segments.append(segment)
+            drafts.append((read, draft))
+            self.counts.n_read += len(segment.tokens)
+            row.n_steps += 1
+            row.in_flight = True
+        self.counts.n_passes += 1
+        return rows, drafts, segments, self._forward.submit(segments, self._adapter)
 
-    def remember_prefix(self, prefix: list[int]) -> None:
-        """Compute the constant beginning of every prompt once."""
-        self._prefix = prefix
-        with torch.inference_mode():
-            cache = RowCache(1, len(prefix))
-            self._read([prefix], [0], cache)
-        self._prefix_cache = cache
+    def finish(self, started: Any) -> None:
+        """Settle a step that was begun; a row for which the model's output is no number gets an error."""
+        rows, drafts, segments, submitted = started
+        answers = self._forward.collect(submitted)
+        for row, (n_read, draft), segment, options in zip(rows, drafts, segments, answers, strict=True):
+            row.in_flight = False
+            if n_read < len(row.pending):  # a long prompt, read in pieces
+                row.pending = row.pending[n_read:]
+                row.position += n_read
+            elif not all(options):
+                self._fail(row)
+            else:
+                self._settle(row, draft, dict(zip(segment.wanted, options, strict=True)))
 
-    def _shared(self, prompts: Sequence[list[int]]) -> int:
-        """How many tokens every prompt has in common with the remembered prefix, one token at least left over."""
-        shared = 0 if self._prefix_cache is None else len(self._prefix)
-        for prompt in prompts:
-            shared = min(shared, len(prompt) - 1)
-            while prompt[:shared] != self._prefix[:shared]:
-                shared -= 1
-        return max(shared, 0)
+    def step(self, rows: Sequence[Row]) -> None:
+        """One forward pass over these rows."""
+        self.finish(self.start(rows))
 
-    def _new_cache(self, n_rows: int, shared: int, length: int) -> RowCache:
-        if self._prefix_cache is None or not shared:
-            return RowCache(n_rows, length + _GROWTH)
-        return self._prefix_cache.copied(n_rows, shared, length + _GROWTH)
+    def helpers(self, row: Row, slots: list[int]) -> list[Row]:
+        """Rows in free slots that take over some of a row's runners-up; slots that are taken leave the list."""
+        helpers = []
+        while slots and len(row.branches) > 1 and row.parent is None:
+            branch = row.branches.pop()
+            slot = slots.pop()
+            self._forward.fork(row.slot, slot, branch.decision.position)
+            helper = Row(row.key, slot, row.cursor, [], 0, row.plan, row.is_urgent, parent=row, answer=row.answer)
+            self._take(helper, branch)
+            row.n_helpers += 1
+            helpers.append(helper)
+        return helpers
 
-    def _prefill(self, rows: list[Row], cache: RowCache) -> None:
-        """Read all but the last tokens of long prompts, in pieces, so that attention masks stay small."""
-        while max(len(row.pending) for row in rows) > PREFILL_CHUNK:
-            pieces = []
-            for row in rows:
-                cut = min(PREFILL_CHUNK, len(row.pending) - 1)
-                pieces.append(row.pending[:cut])
-                row.pending = row.pending[cut:]
-            self._read(pieces, [row.position for row in rows], cache)
-            for row, piece in zip(rows, pieces, strict=True):
-                row.position += len(piece)
+    def alternatives(self, row: Row) -> dict[str, tuple[tuple[str | None, float], ...]]:
+        """Each field's runners-up with their probabilities, best first, each value once."""
+        assert row.answer is not None
+        named: dict[str, tuple[tuple[str | None, float], ...]] = {}
+        for index, key in enumerate(self._tables.keys):
+            seen = {_folded(row.answer.values[key])}
+            kept: list[tuple[str | None, float]] = []
+            for value, log_probability in sorted(row.found.get(index, ()), key=lambda one: -one[1]):
+                if _folded(value) not in seen and len(kept) < N_ALTERNATIVES:
+                    seen.add(_folded(value))
+                    kept.append((value, math.exp(min(0.0, log_probability))))
+            named[key] = tuple(kept)
+        return named
 
-    def _step(self, rows: list[Row], cache: RowCache) -> None:
-        """One forward pass: every row reads what is pending and decides one or two tokens."""
-        hidden = self._read([row.pending + row.guess for row in rows], [row.position for row in rows], cache)
-        places, states = [], []
-        for number, row in enumerate(rows):
-            if row.cursor.is_done:
-                continue
-            last = len(row.pending) - 1
-            places.append((number, last))
-            states.append(row.cursor.state)
-            if row.guess:
-                places.append((number, last + 1))
-                states.append(1 + row.cursor.index)
-        chosen = dict(zip(places, self._choose(hidden, places, states), strict=True))
-        for number, row in enumerate(rows):
-            if not row.cursor.is_done:
-                self._settle(row, number, chosen)
+    def _fail(self, row: Row) -> None:
+        failed = row.parent or row
+        failed.error = EngineError("Expected numbers from the model; found NaN. The adapter or the base is damaged.")
+        failed.branches = []
+        if row.parent is not None:
+            row.parent.n_helpers -= 1
+            row.error = failed.error
 
-    def _settle(self, row: Row, number: int, chosen: dict[tuple[int, int], tuple[int, float]]) -> None:
-        last, guess = len(row.pending) - 1, row.guess
-        row.position += len(row.pending)
-        token, log_probability = chosen[number, last]
-        forced = row.cursor.advance(token, log_probability)
-        if [token] == guess:
-            row.position += 1
-            token, log_probability = chosen[number, last + 1]
-            forced = row.cursor.advance(token, log_probability)
-        row.pending = [token, *forced]
+    def _segment(self, row: Row, width: int, n_rows: int) -> tuple[int, list[int], Segment]:
+        if len(row.pending) > self._forward.prefill:
+            piece = row.pending[: self._forward.prefill]
+            return len(piece), [], Segment(row.slot, row.position, piece, (), ())
+        n_read = len(row.pending)
+        cursor = row.cursor
+        # A prompt fills its pass by itself; for a single note the first draft is read along with it.
+        n_spare = width - n_read if n_read <= width else width if n_rows == 1 else 0
+        draft = row.plan.propose(cursor.index, cursor.current, n_spare) if n_spare else []
+        if not draft and cursor.is_opening:
+            draft = [self._tables.quote]  # most values are strings, so the quotation mark is mostly right
+        # A runner-up ends with its value; the record ends with its last one.
+        legal, states = cursor.walk(draft, len(self._tables.keys) if row.answer is None else cursor.index + 1)
+        self.counts.n_drafted += len(legal)
+        places = [(place, state) for place, state in enumerate(states) if state is not None]
+        wanted = [n_read - 1 + place for place, _ in places]
+        return n_read, legal, Segment(row.slot, row.position, row.pending + legal, wanted, [s for _, s in places])
 
-    def _choose(
-        self, hidden: torch.Tensor, places: list[tuple[int, int]], states: list[int]
-    ) -> list[tuple[int, float]]:
-        """The best allowed token at each place, with its log-probability among all tokens."""
-        rows, columns = (torch.tensor(part, device=self._device) for part in zip(*places, strict=True))
-        logits = self._head(hidden[rows, columns]).float()
-        allowed = self._tables.allowed[torch.tensor(states, device=self._device)]
-        tokens = logits.masked_fill(~allowed, -math.inf).argmax(-1)
-        picked = torch.log_softmax(logits, -1).gather(1, tokens[:, None])[:, 0]
-        if not bool(torch.isfinite(picked).all()):
-            raise EngineError("Expected numbers from the model; found NaN. The adapter or the base is damaged.")
-        return list(zip(tokens.tolist(), picked.tolist(), strict=True))
+    def _settle(self, row: Row, draft: list[int], options: dict[int, list[Option]]) -> None:
+        """Take the model's choices as far as the draft foresaw them, and the first that it did not."""
+        n_read, place = len(row.pending), 0
+        while True:
+            at = n_read - 1 + place
+            decided = self._decide(row, row.position + at + 1, options[at])
+            if row.cursor.is_done or (row.answer is not None and row.cursor.is_opening):
+                self._finished(row)
+                return
+            n_same = 0
+            while n_same < len(decided) and place + n_same < len(draft) and draft[place + n_same] == decided[n_same]:
+                n_same += 1
+            self.counts.n_kept += n_same
+            place += n_same
+            if n_same < len(decided):
+                row.pending = decided[n_same:]
+                row.position += n_read + place
+                return
 
-    def _read(self, pieces: list[list[int]], positions: list[int], cache: RowCache) -> torch.Tensor:
-        """Run the model over one piece a row; hidden states of shape (rows, longest piece, width)."""
-        longest = max(map(len, pieces))
-        tokens = torch.tensor([piece + [0] * (longest - len(piece)) for piece in pieces], device=self._device)
-        starts = torch.tensor(positions, device=self._device)[:, None]
-        where = starts + torch.arange(longest, device=self._device)
-        length = max(positions) + longest
-        cache.place(where, length)
-        visible = torch.arange(length, device=self._device) <= where[:, None, :, None]
-        hidden: torch.Tensor = self._backbone(
-            input_ids=tokens, attention_mask=visible, position_ids=where, past_key_values=cache, use_cache=True
-        ).last_hidden_state
-        return hidden
+    def _decide(self, row: Row, position: int, options: list[Option]) -> list[int]:
+        """Take the best option at a place; it and the forced tokens after it come back."""
+        cursor = row.cursor
+        if self._script is not None and row.answer is None:
+            options = self._script.choose(row, len(cursor.path), options)
+        token, log_probability = options[0]
+        if row.answer is None and self.floor is not None:
+            before = cursor.log_probability
+            row.decisions.append(Decision(cursor.index, tuple(cursor.current), position, before, options))
+        return [token, *cursor.advance(token, log_probability)]
+
+    def _finished(self, row: Row) -> None:
+        """The record is whole, or one of its runners-up."""
+        if row.answer is None:
+            row.answer = row.cursor
+            if self.floor is not None:
+                row.branches = self._branches(row)
+                row.decisions = []
+        else:
+            index = row.cursor.index - 1
+            key = self._tables.keys[index]
+            found = row.cursor.values[key], row.cursor.log_probabilities[key]
+            (row.parent or row).found.setdefault(index, []).append(found)
+            if row.parent is not None:
+                row.parent.n_helpers -= 1
+        if row.branches:
+            self._take(row, row.branches.pop())
+        else:
+            row.cursor, row.pending = row.answer, []
+
+    def _take(self, row: Row, branch: Branch) -> None:
+        """Go on from another token at an earlier decision; what was read after it is written over."""
+        decision = branch.decision
+        assert row.answer is not None
+        row.cursor = row.answer.until(decision.index, decision.before)
+        row.cursor.log_probability = decision.log_probability
+        row.position = decision.position
+        row.pending = [branch.token]
+        row.cursor.advance(branch.token, branch.log_probability)
+        if row.cursor.is_opening:  # null, or a token that closes the value: nothing is left to be written
+            self._finished(row)
+
+    def _branches(self, row: Row) -> list[Branch]:
+        """The likeliest other tokens, by field; later fields last, so that one slot can serve them from the end."""
+        assert self.floor is not None
+        floor = math.log(self.floor)
+        by_field: dict[int, list[Branch]] = {}
+        for decision in row.decisions:
+            for token, log_probability in decision.options[1:]:
+                if decision.log_probability + log_probability >= floor:
+                    by_field.setdefault(decision.index, []).append(Branch(decision, token, log_probability))
+        chosen = []
+        for branches in by_field.values():
+            branches.sort(key=lambda branch: -(branch.decision.log_probability + branch.log_probability))
+            chosen += branches[:MAX_BRANCHES]
+        # Within a slot, a branch must not need what an earlier taken one has written over.
+        return sorted(chosen, key=lambda branch: branch.decision.position)
+
+
+def _folded(value: str | None) -> str | None:
+    return " ".join(value.casefold().split()) or None if value is not None else None

@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import math
-import os
+import threading
 import time
+from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
-from itertools import islice
-
-import torch
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from data.prompt import PromptError, load_prompt
 from data.suggestion import Suggestion
 from data.task import Task
 from trainer.config import SMALL_MODEL
-from trainer.engine.decode import Decoder
-from trainer.engine.record import Cursor, build_tables
-from trainer.engine.suggester import EngineError, Outcome, Source
+from trainer.engine.decode import Counts, Decoder, Row, Script
+from trainer.engine.drafts import DraftBook, Record
+from trainer.engine.record import RecordTables, build_tables
+from trainer.engine.serving import few_threads, make_forward
+from trainer.engine.suggester import EngineError, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.model import Loaded
 
 MAX_VALUE_TOKENS = 80
+ALTERNATIVES_FLOOR = 0.01
+"""A runner-up is written if the model gives it at least this probability."""
 
+FEW_ROWS = 16
+SPARE_TOKENS = 32
+"""Room that a note needs beyond what is settled: for a draft, and for the beginning of its answer."""
 
-@contextmanager
-def _threads(n_rows: int, *, is_small: bool) -> Iterator[None]:
-    """Few CPU threads while a small model decodes a batch, and as many as before afterwards.
-
-    Its steps are short. On cores that other processes use too, threads wait for each other at each of its
-    hundreds of products: with two threads on two busy cores a note takes five times as long as with one.
-    """
-    before = torch.get_num_threads()
-    few = 1 if n_rows <= 2 else max(1, (os.cpu_count() or 2) // 2)
-    torch.set_num_threads(min(before, few) if is_small else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+Weights = Literal["nf4", "bf16", "fp32"]
 
 
 class NoteTooLong(EngineError):  # noqa: N818 - named for what happened
     """A note that does not fit the model's context with its answer."""
+
+
+@dataclass
+class _Shared:
+    """What engines on the same base share: model, slots, tables, drafts."""
+
+    forward: Any
+    tables: RecordTables
+    book: DraftBook
+    free: list[int]
+    lock: threading.RLock
+    is_small: bool
 
 
 class Engine:
@@ -50,29 +55,69 @@ class Engine:
     Args:
         loaded: from `trainer.model.load_model`.
         task: what to extract.
-        batch_size: notes decoded together; None for 8 on a CPU and 64 on a GPU.
+        batch_size: notes answered at the same time; None for 16 on a CPU and 96 on a GPU.
+        weights: `nf4` keeps a base in 4 bits with the adapter beside it, `bf16` and `fp32` unpack it once and merge
+            the adapter in. None takes what suits the model: see `trainer.engine.serving`.
+        alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
+        script: answers in place of the model's own choices, for measuring with random weights.
+        beside: another engine on the same base, whose model, slots and drafts are shared.
 
     Raises:
         EngineError: the tokenizer does not suit record decoding.
         PromptError: the adapter's prompt version is not known.
     """
 
-    def __init__(self, loaded: Loaded, task: Task, *, batch_size: int | None = None) -> None:
-        on_cpu = loaded.device.type == "cpu"
+    def __init__(
+        self,
+        loaded: Loaded,
+        task: Task,
+        *,
+        batch_size: int | None = None,
+        weights: Weights | None = None,
+        alternatives: float | None = ALTERNATIVES_FLOOR,
+        script: Script | None = None,
+        beside: Engine | None = None,
+    ) -> None:
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
         self._calibration = loaded.calibration
-        self.n_slots = self.batch_size = batch_size or (8 if on_cpu else 64)
-        self._is_small = on_cpu and loaded.n_parameters < SMALL_MODEL
         self._task, self._tokenizer = task, loaded.tokenizer
         self._prompt = load_prompt(task, loaded.prompt_version)
-        n_logits = loaded.model.get_output_embeddings().weight.shape[0]
-        self._tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
-        self._decoder = Decoder(loaded.model, self._tables, MAX_VALUE_TOKENS)
-        self._decoder.remember_prefix(self._tokens(self._prompt.prefix.rstrip()))
-        answer = len(task.keys) * (MAX_VALUE_TOKENS + 16)
-        self.max_tokens = int(loaded.model.config.max_position_embeddings) - answer
-        self._batch_tokens = 8_192 if on_cpu else 65_536
+        self._shared: _Shared = beside._shared if beside else _share(loaded, task, batch_size, weights)
+        self._tables = self._shared.tables
+        self._forward = self._shared.forward
+        self.n_slots = self._forward.n_slots
+        self._postponed: list[Request] = []
+        self._decoder = Decoder(
+            self._forward,
+            loaded.name,
+            self._tables,
+            self._tokens(self._prompt.prefix.rstrip()),
+            MAX_VALUE_TOKENS,
+            alternatives=alternatives,
+            script=script,
+        )
+        self.max_tokens = int(self._forward.max_positions) - len(task.keys) * (MAX_VALUE_TOKENS + 16)
+
+    def beside(self, adapter: Loaded) -> Engine:
+        """An engine with another adapter on the same base; both answer, in turn or from two threads.
+
+        Args:
+            adapter: from `trainer.model.load_adapter`.
+        """
+        with self._shared.lock:
+            self._forward.add(adapter.name, adapter.lora or {})
+        return Engine(adapter, self._task, alternatives=self._decoder.floor, beside=self)
+
+    def learn(self, records: Iterable[Record]) -> None:
+        """Take reviewed records as drafts, in place of those known before; answers become faster, never others."""
+        with self._shared.lock:
+            self._shared.book.learn(records)
+
+    @property
+    def counts(self) -> Counts:
+        """What was read and drafted so far."""
+        return self._decoder.counts
 
     def suggest(self, texts: Iterable[str]) -> Iterator[Suggestion]:
         """Suggestions in the order of the texts, as they are asked for.
@@ -93,46 +138,136 @@ class Engine:
         """
         return next(self.suggest([text]))
 
-    def attempt(self, texts: Iterable[str]) -> Iterator[Suggestion | EngineError]:
+    def attempt(self, texts: Iterable[str]) -> Iterator[Outcome]:
         """One outcome per text, in order: a suggestion, or the error that says why there is none."""
-        remaining = iter(texts)
-        while group := list(islice(remaining, self.batch_size)):
-            yield from self._answer_group(group)
+        remaining = enumerate(texts)
+        waiting: dict[Hashable, Outcome] = {}
+        n_given = n_asked = 0
+
+        def source(n_free: int) -> list[Request]:
+            nonlocal n_asked
+            requests: list[Request] = []
+            while len(requests) < n_free and n_asked - n_given < 4 * self.n_slots:  # the rest waits for the slowest
+                number, text = next(remaining, (None, None))
+                if number is None:
+                    break
+                requests.append(Request(number, text or ""))
+                n_asked += 1
+            return requests
+
+        for number, outcome in self.serve(source):
+            waiting[number] = outcome
+            while n_given in waiting:
+                n_given += 1
+                yield waiting.pop(n_given - 1)
 
     def serve(self, source: Source) -> Iterator[tuple[Hashable, Outcome]]:
-        """Outcomes as they come; see `trainer.engine.suggester.Source`."""
-        while requests := list(source(self.batch_size)):
-            requests.sort(key=lambda request: not request.is_urgent)
-            outcomes = self.attempt(request.text for request in requests)
-            yield from ((request.key, outcome) for request, outcome in zip(requests, outcomes, strict=True))
+        """Outcomes as they come; see `trainer.engine.suggester.Source`.
 
-    def _answer_group(self, texts: list[str]) -> list[Suggestion | EngineError]:
-        outcomes: list[Suggestion | EngineError | None] = [None] * len(texts)
-        prompts: dict[int, list[int]] = {}
-        for number, text in enumerate(texts):
+        Notes that end are replaced at once. While an urgent one is being answered, the others rest.
+        """
+        active: list[Row] = []
+        texts: dict[int, str] = {}
+        started: deque[Any] = deque()
+        try:
+            while True:
+                yield from self._admit(source, active, texts)
+                if not active and not self._postponed:
+                    return
+                with self._shared.lock, few_threads(len(active), is_small=self._shared.is_small):
+                    self._advance(active, started)
+                    done = [row for row in active if row.is_done and not row.in_flight]
+                    active[:] = [row for row in active if not (row.is_done and not row.in_flight)]
+                    for row in done:
+                        self._shared.free.append(row.slot)
+                    self._share_out(active)
+                for row in done:
+                    if row.parent is None:
+                        number, key = cast(tuple[int, Hashable], row.key)
+                        yield key, self._outcome(row, texts.pop(number))
+        finally:  # left early, or failed: what is being answered is dropped
+            while started:
+                self._forward.collect(started.popleft()[-1])
+            self._shared.free += [row.slot for row in active]
+
+    def _n_free(self) -> int:
+        """Free slots of the common kind."""
+        return sum(slot < self.n_slots for slot in self._shared.free)
+
+    def _admit(self, source: Source, active: list[Row], texts: dict[int, str]) -> Iterator[tuple[Hashable, Outcome]]:
+        """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
+        n_free = self._n_free()
+        if active and n_free < self._forward.worth_admitting(len(active)):
+            n_free = 0
+        postponed, self._postponed = self._postponed, []
+        fresh = source(max(0, n_free - len(postponed)))
+        requests = sorted([*postponed, *fresh], key=lambda request: not request.is_urgent)
+        for request in requests:
             try:
-                prompts[number] = self._tokenised(text)
+                prompt = self._tokenised(request.text)
             except EngineError as error:
-                outcomes[number] = error
-        for batch in self._batches(prompts):
-            began = time.perf_counter()
-            with _threads(len(batch), is_small=self._is_small):
-                cursors = self._decoder.decode([prompts[number] for number in batch])
-            latency_ms = round((time.perf_counter() - began) * 1000 / len(batch))
-            for number, cursor in zip(batch, cursors, strict=True):
-                outcomes[number] = self._suggestion(texts[number], cursor, latency_ms)
-        return [outcome for outcome in outcomes if outcome is not None]
+                yield request.key, error
+                continue
+            with self._shared.lock:
+                slot = self._free_slot(min(len(prompt) + SPARE_TOKENS, self._forward.max_positions))
+                if slot is None:
+                    self._postponed.append(request)
+                    continue
+                number = max(texts, default=0) + 1
+                plan = self._shared.book.plan(request.text)
+                row = self._decoder.admit((number, request.key), slot, prompt, plan, is_urgent=request.is_urgent)
+            texts[number] = request.text
+            active.append(row)
 
-    def _batches(self, prompts: dict[int, list[int]]) -> Iterator[list[int]]:
-        """Notes of like length together, no batch with more tokens than memory is meant for."""
-        batch: list[int] = []
-        for number in sorted(prompts, key=lambda number: len(prompts[number])):
-            if batch and (len(batch) + 1) * len(prompts[number]) > self._batch_tokens:
-                yield batch
-                batch = []
-            batch.append(number)
-        if batch:
-            yield batch
+    def _free_slot(self, n_tokens: int) -> int | None:
+        """A free slot that holds so many tokens, the smallest of these."""
+        fitting = [slot for slot in self._shared.free if self._forward.capacity(slot) >= n_tokens]
+        if not fitting:
+            return None
+        slot = min(fitting, key=lambda slot: (self._forward.capacity(slot), slot))
+        self._shared.free.remove(slot)
+        return slot
+
+    def _advance(self, active: list[Row], started: deque[Any]) -> None:
+        """Start a step and settle the oldest; on a GPU one part of the notes is settled while another is read."""
+        urgent = [row for row in active if row.is_urgent and not row.is_done]
+        ready = [row for row in urgent or active if row.pending and not row.in_flight and not row.is_done]
+        ready = [row for row in ready if self._fits(row)]
+        depth = self._forward.depth if len(active) > FEW_ROWS else 1
+        if depth > 1 and ready:
+            sizes = Counter(self._forward.group(row.slot) for row in ready)
+            largest = max(sizes, key=lambda group: sizes[group])
+            ready = [row for row in ready if self._forward.group(row.slot) == largest]
+        if ready:
+            started.append(self._decoder.start(ready))
+        if started and (len(started) >= depth or not ready):
+            self._decoder.finish(started.popleft())
+
+    def _share_out(self, active: list[Row]) -> None:
+        """Let free slots help with the runners-up, but for those that the next notes need."""
+        for row in [row for row in active if row.branches and not row.in_flight and row.slot < self.n_slots]:
+            spare = [slot for slot in self._shared.free if slot < self.n_slots]
+            spare = spare[: max(0, len(spare) - len(active) // 2)]
+            given = set(spare)
+            active += self._decoder.helpers(row, spare)
+            for slot in given - set(spare):
+                self._shared.free.remove(slot)
+
+    def _fits(self, row: Row) -> bool:
+        """Whether a row's next tokens fit its slot; one that has outgrown it moves, as soon as there is a larger."""
+        needed = row.position + len(row.pending) + SPARE_TOKENS
+        if (
+            needed <= self._forward.capacity(row.slot)
+            or self._forward.capacity(row.slot) >= self._forward.max_positions
+        ):
+            return True
+        slot = self._free_slot(min(needed, self._forward.max_positions))
+        if slot is None:
+            return False
+        self._forward.fork(row.slot, slot, row.position)
+        self._shared.free.append(row.slot)
+        row.slot = slot
+        return True
 
     def _tokenised(self, text: str) -> list[int]:
         try:
@@ -153,9 +288,19 @@ class Engine:
         tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return tokens
 
-    def _suggestion(self, text: str, cursor: Cursor, latency_ms: int) -> Suggestion:
-        confidence = {key: math.exp(min(0.0, value)) for key, value in cursor.log_probabilities.items()}
-        answer = Answer(cursor.values, confidence, cursor.reply, {}, latency_ms)
+    def _outcome(self, row: Row, text: str) -> Outcome:
+        if row.error is not None:
+            return row.error
+        assert row.answer is not None
+        found = row.answer.log_probabilities
+        alternatives = self._decoder.alternatives(row)
+        answer = Answer(
+            values=row.answer.values,
+            raw_confidence={key: math.exp(min(0.0, value)) for key, value in found.items()},
+            reply=row.answer.reply,
+            alternatives={key: tuple(value for value, _ in some) for key, some in alternatives.items() if some},
+            latency_ms=round((time.perf_counter() - row.began) * 1000),
+        )
         return make_suggestion(
             self._task,
             text,
@@ -164,3 +309,18 @@ class Engine:
             prompt_version=self.prompt_version,
             calibration=self._calibration,
         )
+
+
+def _share(loaded: Loaded, task: Task, batch_size: int | None, weights: Weights | None) -> _Shared:
+    n_logits = loaded.model.get_output_embeddings().weight.shape[0]
+    tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
+    on_cpu = loaded.device.type == "cpu"
+    forward = make_forward(loaded, tables, batch_size or (16 if on_cpu else 96), weights)
+    return _Shared(
+        forward=forward,
+        tables=tables,
+        book=DraftBook(loaded.tokenizer, tables, task),
+        free=forward.slots,
+        lock=threading.RLock(),
+        is_small=on_cpu and loaded.n_parameters < SMALL_MODEL,
+    )

@@ -10,6 +10,7 @@ never reads a sequence that it was not trained on.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -70,6 +71,8 @@ class RecordTables:
         closers: for each field, closing token to the tokens that follow up to the next colon.
         allowed: which tokens may be chosen, by state; shape (1 + 2 * n_fields, n_logits), bool. State 0 opens a
             value, state 1 + i is inside value i, state 1 + n_fields + i must close value i.
+        plain: for every token, 1 where it may stand inside a value without closing it.
+        openers: tokens that begin a string.
     """
 
     keys: tuple[str, ...]
@@ -80,6 +83,8 @@ class RecordTables:
     after_null: tuple[tuple[int, ...], ...]
     closers: tuple[dict[int, tuple[int, ...]], ...]
     allowed: torch.Tensor
+    plain: bytes
+    openers: frozenset[int]
 
     def text_of(self, tokens: list[int]) -> str:
         """The text of a sequence without special tokens."""
@@ -93,7 +98,8 @@ class Cursor:
     Attributes:
         path: every token of the answer so far, decided or forced.
         values: the finished values.
-        confidence: field key to the probability of what was decided in it.
+        log_probabilities: field key to the log-probability of what was decided in it.
+        log_probability: of what was decided in the value that is being written.
     """
 
     tables: RecordTables
@@ -102,10 +108,10 @@ class Cursor:
     values: dict[str, str | None] = field(default_factory=dict)
     log_probabilities: dict[str, float] = field(default_factory=dict)
     _current: list[int] = field(default_factory=list)
-    _log_probability: float = 0.0
+    log_probability: float = 0.0
 
     def __post_init__(self) -> None:
-        self.path = list(self.tables.opening)
+        self.path = self.path or list(self.tables.opening)
 
     @property
     def index(self) -> int:
@@ -133,7 +139,7 @@ class Cursor:
     def advance(self, token: int, log_probability: float = 0.0) -> list[int]:
         """Take the next token; the forced ones after it come back and are part of the path already."""
         tables, index = self.tables, self.index
-        self._log_probability += log_probability
+        self.log_probability += log_probability
         self._current.append(token)
         self.path.append(token)
         if len(self._current) == 1 and token == tables.null:
@@ -147,10 +153,65 @@ class Cursor:
     def _finish(self, value: str | None, forced: tuple[int, ...]) -> list[int]:
         key = self.tables.keys[self.index]
         self.values[key] = value
-        self.log_probabilities[key] = self._log_probability
-        self._current, self._log_probability = [], 0.0
+        self.log_probabilities[key] = self.log_probability
+        self._current, self.log_probability = [], 0.0
         self.path.extend(forced)
         return list(forced)
+
+    def walk(self, draft: Sequence[int], until: int) -> tuple[list[int], list[int | None]]:
+        """How far a draft could be what follows, and what is decided on the way.
+
+        Args:
+            draft: tokens that may follow.
+            until: number of fields after which nothing more is to be asked.
+
+        Returns:
+            The draft up to its first token that cannot stand there, at most up to where that last value is closed; and
+            the state before each of these tokens and after the last one, None where a token is forced.
+        """
+        tables, n_fields = self.tables, len(self.tables.keys)
+        index, n_current = self.index, len(self._current)
+        forced: tuple[int, ...] = ()
+        legal: list[int] = []
+        states: list[int | None] = [self.state]
+        for token in draft:
+            if forced:
+                if token != forced[0]:
+                    break
+                forced = forced[1:]
+            elif not n_current:
+                if token == tables.null:
+                    index, forced = index + 1, tables.after_null[index]
+                elif token in tables.openers:
+                    n_current = 1
+                else:
+                    break
+            elif token in tables.closers[index]:
+                index, n_current, forced = index + 1, 0, tables.closers[index][token]
+            elif tables.plain[token] and n_current <= self.max_value_tokens:
+                n_current += 1
+            else:
+                break
+            if index == until:
+                break
+            legal.append(token)
+            must_close = n_fields if n_current > self.max_value_tokens else 0
+            states.append(None if forced else 0 if not n_current else 1 + index + must_close)
+        return legal, states
+
+    @property
+    def current(self) -> list[int]:
+        """The tokens of the value that is being written."""
+        return self._current
+
+    def until(self, n_fields: int, tokens: Sequence[int]) -> Cursor:
+        """A cursor in the same answer as it stood in an earlier field, after `tokens` of its value."""
+        keys = self.tables.keys[:n_fields]
+        earlier = Cursor(self.tables, self.max_value_tokens, path=[])
+        earlier.values = {key: self.values[key] for key in keys}
+        earlier.log_probabilities = {key: self.log_probabilities[key] for key in keys}
+        earlier._current = list(tokens)
+        return earlier
 
     @property
     def reply(self) -> str:
@@ -186,8 +247,10 @@ def build_tables(tokenizer: Any, task: Task, n_logits: int, device: torch.device
         after_null=tuple(_after_null(tokenizer, null, text) for text in continuations),
         closers=tuple(_closers(tokenizer, pieces, text) for text in continuations),
         allowed=torch.zeros(1 + 2 * len(task.keys), n_logits, dtype=torch.bool),
+        plain=bytes(bool(piece) and _fits_a_string(piece or b"") for piece in pieces),
+        openers=frozenset(openers),
     )
-    plain = [t for t, piece in enumerate(pieces) if piece and _fits_a_string(piece)]
+    plain = [token for token, fits in enumerate(tables.plain) if fits]
     tables.allowed[0, [*openers, null[0]]] = True
     for index, closers in enumerate(tables.closers):
         tables.allowed[1 + index, [*plain, *closers]] = True

@@ -1,0 +1,123 @@
+"""What the decoder asks of a model: read some tokens of some notes, and say what may come after them.
+
+A forward pass works on slots. A slot holds the keys and values of one note; where reading goes on is for the caller
+to say, so that a rejected draft costs nothing to take back: the next tokens are written over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from trainer.engine.weights import AdapterWeights
+
+N_OPTIONS = 3
+"""How many of the best allowed tokens a forward pass names at each place."""
+
+Option = tuple[int, float]
+"""A token and its log-probability among all tokens, allowed or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Tokens of one note that are to be read.
+
+    Attributes:
+        slot: where the note's keys and values are.
+        start: position of the first token.
+        tokens: what is read.
+        wanted: positions in `tokens` after which the model is asked what comes next.
+        states: for each of these, the row of the tables' mask (see `RecordTables.allowed`).
+    """
+
+    slot: int
+    start: int
+    tokens: Sequence[int]
+    wanted: Sequence[int]
+    states: Sequence[int]
+
+
+class Forward(Protocol):
+    """A model with its slots.
+
+    Attributes:
+        n_slots: notes that can be held at a time.
+        max_positions: tokens that a slot can hold at most.
+        prefill: tokens of one note that are best read at once.
+        depth: steps that are best under way at a time; 2 where one half of the notes is settled while a GPU reads
+            the other.
+    """
+
+    n_slots: int
+    max_positions: int
+    prefill: int
+    depth: int
+
+    def width(self, n_rows: int) -> int:
+        """How many tokens of a row are best read in one pass over `n_rows` rows, drafts included."""
+        ...
+
+    def capacity(self, slot: int) -> int:
+        """Positions that a slot can hold."""
+        ...
+
+    def group(self, slot: int) -> int:
+        """Which part of the slots a slot belongs to; parts are read in turn where `depth` is more than 1."""
+        ...
+
+    @property
+    def slots(self) -> list[int]:
+        """All slots, those for very long notes last."""
+        ...
+
+    def worth_admitting(self, n_active: int) -> int:
+        """How many free slots are worth the reading of new prompts while `n_active` notes are being answered."""
+        ...
+
+    def add(self, name: str, adapter: AdapterWeights) -> None:
+        """Take one more adapter beside the others."""
+        ...
+
+    def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:
+        """Make a slot ready for a new note; gives how many tokens of the prefix it holds already."""
+        ...
+
+    def fork(self, source: int, target: int, length: int) -> None:
+        """Copy the first `length` positions of a slot to another."""
+        ...
+
+    def submit(self, segments: Sequence[Segment], adapter: str) -> Any:
+        """Start a pass; what it gives is for `collect`. On a GPU this returns before the pass is done."""
+        ...
+
+    def collect(self, submitted: Any) -> list[list[list[Option]]]:
+        """For each segment and each wanted place the best allowed tokens, best first; none where it is no number."""
+        ...
+
+
+def best_options(logits: torch.Tensor, allowed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The best allowed tokens and their log-probabilities among all tokens.
+
+    Args:
+        logits: (places, n_logits), fp32.
+        allowed: (places, n_logits), bool.
+
+    Returns:
+        Tokens and log-probabilities, both (places, N_OPTIONS); a place with fewer allowed tokens repeats -inf.
+    """
+    total = torch.logsumexp(logits, -1, keepdim=True)
+    masked = logits.masked_fill(~allowed, -torch.inf)
+    values, tokens = masked.topk(N_OPTIONS, -1)
+    return tokens, values - total
+
+
+def read_options(tokens: list[list[int]], log_probabilities: list[list[float]]) -> list[list[Option]]:
+    """Options as plain numbers; none at a place where the best one is no number."""
+    # The comparison is false for NaN, and for the infinite distance of a token that is not allowed.
+    return [
+        [(token, value) for token, value in zip(some, values, strict=True) if value > -1e30] if values[0] < 1e30 else []
+        for some, values in zip(tokens, log_probabilities, strict=True)
+    ]

@@ -1,0 +1,64 @@
+"""Which forward pass serves which model.
+
+A small Llama on a CPU, and on a GPU, is unpacked once to fp32 with the adapter merged in: the same arithmetic without
+the cost of unpacking every weight for every token. A large one stays in 4 bits on a GPU, with the adapter beside it,
+or is unpacked to bf16 for bulk work. Every other model is run through transformers' own modules.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from trainer.config import SMALL_MODEL
+from trainer.engine.cpu import CpuForward
+from trainer.engine.record import RecordTables
+from trainer.engine.weights import LlamaWeights, unsuited
+from trainer.model import Loaded
+
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+
+
+def make_forward(loaded: Loaded, tables: RecordTables, n_slots: int, weights: str | None) -> Any:
+    """The forward pass for a model.
+
+    Args:
+        loaded: the model, with its adapter or without one.
+        tables: whose masks apply.
+        n_slots: notes held at a time.
+        weights: `nf4`, `bf16`, `fp32`, or None for what suits the model.
+    """
+    is_small = loaded.n_parameters < SMALL_MODEL
+    chosen = weights or ("fp32" if is_small else "nf4")
+    on_cpu = loaded.device.type == "cpu"
+    if unsuited(loaded.model) or (on_cpu and chosen == "nf4"):
+        from trainer.engine.modules import ModulesForward
+
+        return ModulesForward(loaded, tables.allowed, n_slots, dense=is_small and chosen != "nf4")
+    read = LlamaWeights(loaded.model)
+    adapters = {loaded.name: loaded.lora if loaded.lora is not None else read.adapter}
+    if on_cpu:
+        return CpuForward(read, adapters, tables.allowed, n_slots, DTYPES[chosen])
+    from trainer.engine.gpu import GpuForward
+
+    return GpuForward(read, adapters, tables.allowed, n_slots, chosen, loaded.device)
+
+
+@contextmanager
+def few_threads(n_rows: int, *, is_small: bool) -> Iterator[None]:
+    """Few CPU threads while a small model decodes, and as many as before afterwards.
+
+    Its steps are short. On cores that other processes use too, threads wait for each other at each of its
+    hundreds of products: with two threads on two busy cores a note takes five times as long as with one.
+    """
+    before = torch.get_num_threads()
+    few = 1 if n_rows <= 2 else max(1, (os.cpu_count() or 2) // 2)
+    torch.set_num_threads(min(before, few) if is_small else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
