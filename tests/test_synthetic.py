@@ -1,5 +1,6 @@
 """The corpus generator: same notes everywhere, labels that the note holds, breadth, and samples that are current."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -43,6 +44,14 @@ def test_an_example_depends_on_seed_and_index_alone() -> None:
     assert whole[40:] == list(generate(3, 20, start=40))
     assert whole[17] == generate_one(3, 17)
     assert generate_one(4, 17) != whole[17]
+
+
+def test_the_corpus_is_the_one_that_the_embedded_model_was_trained_on() -> None:
+    written = hashlib.sha256()
+    for example in generate(1, 1000):
+        written.update(json.dumps([example.text, example.output], ensure_ascii=False).encode())
+    # A generator that writes other notes needs another embedded model, other samples, and then another digest.
+    assert written.hexdigest() == "39d9970fd327ceea3bf8d397690647d30530a2fc3b67a4457a6d9a6f33b7b16e"
 
 
 def test_another_process_writes_the_same_notes(tmp_path: Path) -> None:
