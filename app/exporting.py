@@ -135,6 +135,7 @@ def _provenance(task: Task, row: ReviewedRow) -> dict[str, Any]:
         "prompt_version": suggestion.prompt_version if suggestion else None,
         "suggestion": suggested.as_dict() if suggested else None,
         "confidence": dict(suggestion.confidence) if suggestion else None,
+        "grounding": {key: str(kind) for key, kind in suggestion.grounding.items()} if suggestion else None,
         "corrections": dict(compare(task, suggested, Extraction(task, decided.extraction))),
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment,
@@ -155,7 +156,9 @@ def _csv(task: Task, records: Iterable[dict[str, Any]], with_provenance: bool) -
     columns = ["id", "input", *task.keys]
     if with_provenance:
         columns += _PROVENANCE_COLUMNS
-        columns += [f"{what}_{key}" for what in ("suggested", "confidence", "correction") for key in task.keys]
+        columns += [
+            f"{what}_{key}" for what in ("suggested", "confidence", "grounding", "correction") for key in task.keys
+        ]
     yield _csv_line(columns)
     for record in records:
         yield _csv_line([record["id"], record["input"], *record["output"].values(), *_csv_provenance(task, record)])
@@ -166,7 +169,7 @@ def _csv_provenance(task: Task, record: Mapping[str, Any]) -> list[Any]:
         return []
     provenance = record["provenance"]
     cells = [provenance[column] for column in _PROVENANCE_COLUMNS]
-    for what in ("suggestion", "confidence", "corrections"):
+    for what in ("suggestion", "confidence", "grounding", "corrections"):
         cells += [(provenance[what] or {}).get(key) for key in task.keys]
     return cells
 

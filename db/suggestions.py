@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from data.suggestion import Span, Suggestion
+from data.suggestion import Grounding, Span, Suggestion
 from db import tables as t
 from db.adapters import active_name
 from db.errors import UnknownNote
@@ -25,7 +25,8 @@ WAITING = sa.text("note.origin = 'incoming' AND note.state IN ('todo', 'draft')"
 class SuggestionRow:
     """A suggestion in the store; see `data.suggestion.Suggestion` for its parts.
 
-    `min_confidence` is the lowest of its fields' confidences, None when it has none.
+    `min_confidence` is the lowest of its fields' confidences, None when it has none. `grounding` and `raw_confidence`
+    are empty in rows from before they were kept.
     """
 
     id: int
@@ -40,6 +41,8 @@ class SuggestionRow:
     raw_reply: str
     latency_ms: int
     created_at: datetime
+    raw_confidence: dict[str, float]
+    grounding: dict[str, Grounding]
 
 
 def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> int:
@@ -160,7 +163,8 @@ def read_suggestion(row: Mapping[Any, Any]) -> SuggestionRow:
     """A row of the table, column to value, as plain data."""
     evidence = {key: tuple(Span(*pair) for pair in spans) for key, spans in row["evidence"].items()}
     alternatives = {key: tuple(others) for key, others in row["alternatives"].items()}
-    return SuggestionRow(**{**row, "evidence": evidence, "alternatives": alternatives})
+    grounding = {key: Grounding(kind) for key, kind in row["grounding"].items()}
+    return SuggestionRow(**{**row, "evidence": evidence, "alternatives": alternatives, "grounding": grounding})
 
 
 def _values(suggestion: Suggestion) -> dict[str, Any]:
@@ -173,6 +177,8 @@ def _values(suggestion: Suggestion) -> dict[str, Any]:
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "raw_reply": suggestion.raw_reply,
         "latency_ms": suggestion.latency_ms,
+        "raw_confidence": dict(suggestion.raw_confidence),
+        "grounding": {key: str(kind) for key, kind in suggestion.grounding.items()},
     }
 
 

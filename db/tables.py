@@ -102,6 +102,8 @@ suggestion = _table(
     sa.Column("raw_reply", sa.Text, nullable=False),
     sa.Column("latency_ms", sa.Integer, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("raw_confidence", Json, nullable=False),
+    sa.Column("grounding", Json, nullable=False),
 )
 
 suggestion_failure = _table(

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from data.notes import Note, make_note
-from data.suggestion import Span, Suggestion
+from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
 from db.adapters import AdapterRow, register_adapter
 from db.annotations import Saved, Status, submit
@@ -72,6 +72,8 @@ def suggestion(adapter: str = "first", **values: str | None) -> Suggestion:
         latency_ms=12,
         evidence={FIRST: (Span(0, 6), Span(7, 13))},
         alternatives={SECOND: ("IV", None)},
+        raw_confidence={FIRST: 0.875, SECOND: 0.125},
+        grounding={FIRST: Grounding.FUZZY, SECOND: Grounding.NOT_FOUND},
     )
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 from app.settings import environment_for, is_hub_id, load_settings
+from data.suggestion import Grounding
+from data.values import normalise
 from tests.homes import TASK, Home, one_sentence, write_notes
 from tests.tiny import tiny_rows
 
@@ -136,7 +138,9 @@ def test_extract_prints_one_object_with_the_fields_in_order(tiny_home, tmp_path)
     assert more["extraction"] == json.loads(plain)
     assert more["adapter"] == "tiny-adapter"
     assert set(more["confidence"]) == set(TASK.keys)
-    assert set(more) >= {"evidence", "latency_ms", "prompt_version"}
+    assert set(more) >= {"evidence", "alternatives", "latency_ms", "prompt_version"}
+    assert set(more["grounding"]) == {key for key, value in more["extraction"].items() if normalise(value)}
+    assert set(more["grounding"].values()) <= set(Grounding)
 
 
 def test_strict_refusal_is_exit_code_one_and_keeps_nothing(home, tmp_path):

@@ -8,19 +8,29 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from data.suggestion import Span
 from db import migrations, tables
 from db.notes import counts
 from db.session import Store, StoreError, open_store
-from tests.stores import add, mode, store
+from db.suggestions import add_suggestion, get_suggestion, suggestion_of
+from tests.stores import add, mode, store, suggestion
 
 __all__ = ["store"]
 
 SECOND = """
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 def upgrade():
     op.execute("CREATE TABLE novelty (x INTEGER) STRICT")
     op.execute("ALTER TABLE reviewer ADD COLUMN email TEXT")
+"""
+
+
+OLD_SUGGESTION = """
+INSERT INTO suggestion (note_id, adapter, prompt_version, extraction, confidence, min_confidence, evidence,
+    alternatives, raw_reply, latency_ms, created_at)
+VALUES (1, 'first', 1, '{"stage": "IV"}', '{"stage": 0.5}', 0.5, '{"stage": [[0, 6]]}',
+    '{}', 'as it came', 12, '2026-01-01T00:00:00.000000Z')
 """
 
 
@@ -29,7 +39,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later version."""
     folder = tmp_path / "later"
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
-    (folder / "versions" / "0002_novelty.py").write_text(SECOND, encoding="utf-8")
+    (folder / "versions" / "0003_novelty.py").write_text(SECOND, encoding="utf-8")
     return folder
 
 
@@ -38,13 +48,13 @@ def test_an_upgrade_leaves_a_copy_of_before(store: Store, later: Path) -> None:
         add(session, 2)
     store.close()
     with open_store(store.path, migrations_folder=later) as upgraded, upgraded.reading() as session:
-        assert upgraded.schema_version == "0002"
+        assert upgraded.schema_version == "0003"
         assert session.execute(sa.text("SELECT count(*) FROM novelty")).scalar_one() == 0
         assert counts(session).n_notes == 2
-    before = store.path.with_name("store.db.before-0001")
+    before = store.path.with_name("store.db.before-0002")
     assert mode(before) == 0o600
     with open_store(before) as old, old.reading() as session:
-        assert old.schema_version == "0001"
+        assert old.schema_version == "0002"
         assert counts(session).n_notes == 2
 
 
@@ -52,7 +62,7 @@ def test_a_newer_store_is_refused(store: Store, later: Path) -> None:
     store.close()
     open_store(store.path, migrations_folder=later).close()
     for readonly in (False, True):
-        with pytest.raises(StoreError, match="found 0002, written by a newer version"):
+        with pytest.raises(StoreError, match="found 0003, written by a newer version"):
             open_store(store.path, readonly=readonly)
 
 
@@ -65,27 +75,56 @@ def test_readonly_does_not_upgrade(store: Store, later: Path) -> None:
 
 def test_a_migration_that_fails_is_undone_whole(store: Store, later: Path) -> None:
     store.close()
-    broken = later / "versions" / "0002_novelty.py"
+    broken = later / "versions" / "0003_novelty.py"
     broken.write_text(SECOND + "    raise LookupError('half done')\n", encoding="utf-8")
     with pytest.raises(LookupError):
         open_store(store.path, migrations_folder=later)
     with open_store(store.path) as again, again.reading() as session:
         names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
         assert "novelty" not in names
-        assert again.schema_version == "0001"
+        assert again.schema_version == "0002"
 
 
 def test_a_migration_that_orphans_rows_is_undone(store: Store, later: Path) -> None:
     with store.transaction() as session:
         add(session, 1)
     store.close()
-    (later / "versions" / "0002_novelty.py").write_text(
+    (later / "versions" / "0003_novelty.py").write_text(
         SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
     )
     with pytest.raises(StoreError, match="keep its parent"):
         open_store(store.path, migrations_folder=later)
     with open_store(store.path) as again, again.reading() as session:
         assert counts(session).n_notes == 1
+
+
+@pytest.fixture
+def first_version(tmp_path: Path) -> Path:
+    """A store that the first version wrote, with two notes and a suggestion."""
+    folder, path = tmp_path / "first", tmp_path / "old.db"
+    (folder / "versions").mkdir(parents=True)
+    shutil.copy(migrations.FOLDER / "versions" / "0001_initial.py", folder / "versions")
+    with open_store(path, migrations_folder=folder) as old, old.transaction() as session:
+        add(session, 2)
+        session.execute(sa.text(OLD_SUGGESTION))
+    return path
+
+
+def test_a_suggestion_of_the_first_version_stays_as_it_is(first_version: Path) -> None:
+    with open_store(first_version) as upgraded, upgraded.transaction() as session:
+        row = suggestion_of(session, 1)
+        assert row is not None
+        assert (row.extraction, row.confidence, row.min_confidence) == ({"stage": "IV"}, {"stage": 0.5}, 0.5)
+        assert (row.evidence, row.raw_reply) == ({"stage": (Span(0, 6),)}, "as it came")
+        assert (row.grounding, row.raw_confidence) == ({}, {})
+        number = add_suggestion(session, 2, suggestion(first="lung"))
+        newer = get_suggestion(session, number)
+        assert newer is not None
+        assert newer.grounding == suggestion().grounding
+        with pytest.raises(sa.exc.IntegrityError, match="never changed"):
+            session.execute(sa.text("UPDATE suggestion SET grounding = '{}'"))
+        session.rollback()
+    assert first_version.with_name("old.db.before-0001").exists()
 
 
 def test_the_queries_know_the_schema(store: Store) -> None:

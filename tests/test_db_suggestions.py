@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.suggestion import Span
+from data.suggestion import Grounding, Span
 from db.adapters import activate
 from db.annotations import open_review, save_draft
 from db.notes import add_notes, counts, get_note
@@ -45,6 +45,8 @@ def test_a_suggestion_comes_back_as_it_went_in(session: Session) -> None:
     assert row.min_confidence == 0.25
     assert row.evidence == {FIRST: (Span(0, 6), Span(7, 13))}
     assert row.alternatives == {SECOND: ("IV", None)}
+    assert row.raw_confidence == {FIRST: 0.875, SECOND: 0.125}
+    assert row.grounding == {FIRST: Grounding.FUZZY, SECOND: Grounding.NOT_FOUND}
     assert row.raw_reply == '{"raw": "réponse"}'
 
 

@@ -12,7 +12,7 @@ from app.exporting import export_lines, format_of, write_export
 from app.failures import InputError
 from app.importing import import_files
 from data.notes import make_note
-from data.suggestion import Suggestion
+from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, load_task
 from db.adapters import AdapterRow, activate, register_adapter
 from db.annotations import save_draft, submit
@@ -40,8 +40,9 @@ def store(tmp_path):
             register_adapter(session, AdapterRow("first", "/x", "/y", None, 1, "0" * 64))
             activate(session, "first", reason="test", by="test")
             suggested = Suggestion(
-                values(**{KEYS[0]: "melanoma", KEYS[1]: "IV"}), {KEYS[0]: 0.75}, "{}", "first", 1, 12
-            )
+                values(**{KEYS[0]: "melanoma", KEYS[1]: "IV"}), {KEYS[0]: 0.75}, "{}", "first", 1, 12,
+                grounding={KEYS[0]: Grounding.FUZZY, KEYS[1]: Grounding.INFERRED},
+            )  # fmt: skip
             number = add_suggestion(session, first, suggested)
             add_suggestion(session, second, suggested)
             decided = values(**{KEYS[0]: "melanoma", KEYS[1]: "III", KEYS[2]: FORMULA})
@@ -77,6 +78,7 @@ def test_provenance_says_who_decided_and_what_was_suggested(store):
     assert provenance["lead_time_ms"] == 900
     assert provenance["suggestion"][KEYS[1]] == "IV"
     assert provenance["confidence"] == {KEYS[0]: 0.75}
+    assert provenance["grounding"] == {KEYS[0]: "fuzzy", KEYS[1]: "inferred"}
     kinds = [provenance["corrections"][key] for key in KEYS[:4]]
     assert kinds == ["accepted", "edited", "added", "accepted"]
 
@@ -102,6 +104,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(store):
     assert record[KEYS[1]] == "III"
     assert record[KEYS[3]] == ""
     assert record[f"suggested_{KEYS[1]}"] == "IV"
+    assert [record[f"grounding_{key}"] for key in KEYS[:3]] == ["fuzzy", "inferred", ""]
     assert record[f"correction_{KEYS[1]}"] == "edited"
 
 

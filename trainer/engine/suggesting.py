@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from data.calibration import Calibration
-from data.evidence import find_evidence
+from data.evidence import ground
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
 
@@ -47,15 +47,17 @@ def make_suggestion(
         TaskError: the values do not fit the task.
     """
     extraction = Extraction(task, answer.values)
-    raw = answer.raw_confidence
+    raw, found = answer.raw_confidence, ground(task, text, extraction)
+    grounding = {key: one.grounding for key, one in found.items()}
     return Suggestion(
         extraction=extraction,
-        confidence=raw if calibration is None else calibration.confidence(extraction, raw),
+        confidence=raw if calibration is None else calibration.confidence(extraction, raw, grounding),
         raw_confidence=raw,
         raw_reply=answer.reply,
         adapter=adapter,
         prompt_version=prompt_version,
         latency_ms=answer.latency_ms,
-        evidence=find_evidence(task, text, extraction),
+        evidence={key: found[key].spans if key in found else () for key in task.keys},
+        grounding=grounding,
         alternatives=answer.alternatives,
     )
