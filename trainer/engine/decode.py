@@ -52,7 +52,7 @@ class Row:
     """One note on its way through the decoder.
 
     Attributes:
-        key: whatever the caller knows the note by.
+        key: a number of its own, and whatever the caller knows the note by.
         cursor: where its answer stands.
         pending: tokens that are settled but not yet read.
         position: tokens read so far.
@@ -67,7 +67,7 @@ class Row:
         error: why there is no answer.
     """
 
-    key: Hashable
+    key: tuple[int, Hashable]
     slot: int
     cursor: Cursor
     pending: list[int]
@@ -104,14 +104,18 @@ class Counts:
 
 
 class Script:
-    """Replaces the model's choices by given ones, so that random weights answer with the lengths of real data."""
+    """Replaces the model's choices by given ones, so that random weights answer with the lengths of real data.
+
+    Args:
+        answers: a request's key to the tokens of its answer.
+    """
 
     def __init__(self, answers: dict[Hashable, list[int]]) -> None:
         self._answers = answers
 
     def choose(self, row: Row, n_before: int, options: list[Option]) -> list[Option]:
         """The given token in place of the model's best; `n_before` tokens of the answer stand before it."""
-        token = self._answers[row.key][n_before]
+        token = self._answers[row.key[1]][n_before]
         return [(token, options[0][1])]
 
 
@@ -143,7 +147,9 @@ class Decoder:
         self._max_value_tokens, self.floor, self._script = max_value_tokens, alternatives, script
         self.counts = Counts()
 
-    def admit(self, key: Hashable, slot: int, prompt: list[int], plan: Plan, *, is_urgent: bool = False) -> Row:
+    def admit(
+        self, key: tuple[int, Hashable], slot: int, prompt: list[int], plan: Plan, *, is_urgent: bool = False
+    ) -> Row:
         """Begin with a note in a free slot."""
         shared = 0
         if prompt[: len(self._prefix)] == self._prefix and len(prompt) > len(self._prefix):

@@ -8,7 +8,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
+
+import torch
 
 from data.prompt import PromptError, load_prompt
 from data.suggestion import Suggestion
@@ -47,6 +49,7 @@ class _Shared:
     free: list[int]
     lock: threading.RLock
     is_small: bool
+    device: torch.device
 
 
 class Engine:
@@ -61,6 +64,7 @@ class Engine:
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
         script: answers in place of the model's own choices, for measuring with random weights.
         beside: another engine on the same base, whose model, slots and drafts are shared.
+        shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu.GpuForward`, on a GPU.
 
     Raises:
         EngineError: the tokenizer does not suit record decoding.
@@ -77,13 +81,14 @@ class Engine:
         alternatives: float | None = ALTERNATIVES_FLOOR,
         script: Script | None = None,
         beside: Engine | None = None,
+        **shapes: int,
     ) -> None:
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
         self._calibration = loaded.calibration
         self._task, self._tokenizer = task, loaded.tokenizer
         self._prompt = load_prompt(task, loaded.prompt_version)
-        self._shared: _Shared = beside._shared if beside else _share(loaded, task, batch_size, weights)
+        self._shared: _Shared = beside._shared if beside else _share(loaded, task, batch_size, weights, shapes)
         self._tables = self._shared.tables
         self._forward = self._shared.forward
         self.n_slots = self._forward.n_slots
@@ -113,6 +118,11 @@ class Engine:
         """Take reviewed records as drafts, in place of those known before; answers become faster, never others."""
         with self._shared.lock:
             self._shared.book.learn(records)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self._shared.device
 
     @property
     def counts(self) -> Counts:
@@ -166,6 +176,11 @@ class Engine:
 
         Notes that end are replaced at once. While an urgent one is being answered, the others rest.
         """
+        for key, text, answered in self.answer(source):
+            yield key, answered if isinstance(answered, EngineError) else self._outcome(answered, text)
+
+    def answer(self, source: Source) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
+        """What `serve` does, with the decoder's rows in place of suggestions."""
         active: list[Row] = []
         texts: dict[int, str] = {}
         started: deque[Any] = deque()
@@ -183,8 +198,8 @@ class Engine:
                     self._share_out(active)
                 for row in done:
                     if row.parent is None:
-                        number, key = cast(tuple[int, Hashable], row.key)
-                        yield key, self._outcome(row, texts.pop(number))
+                        number, key = row.key
+                        yield key, texts.pop(number), row
         finally:  # left early, or failed: what is being answered is dropped
             while started:
                 self._forward.collect(started.popleft()[-1])
@@ -194,7 +209,9 @@ class Engine:
         """Free slots of the common kind."""
         return sum(slot < self.n_slots for slot in self._shared.free)
 
-    def _admit(self, source: Source, active: list[Row], texts: dict[int, str]) -> Iterator[tuple[Hashable, Outcome]]:
+    def _admit(
+        self, source: Source, active: list[Row], texts: dict[int, str]
+    ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
         n_free = self._n_free()
         if active and n_free < self._forward.worth_admitting(len(active)):
@@ -206,7 +223,7 @@ class Engine:
             try:
                 prompt = self._tokenised(request.text)
             except EngineError as error:
-                yield request.key, error
+                yield request.key, request.text, error
                 continue
             with self._shared.lock:
                 slot = self._free_slot(min(len(prompt) + SPARE_TOKENS, self._forward.max_positions))
@@ -311,11 +328,13 @@ class Engine:
         )
 
 
-def _share(loaded: Loaded, task: Task, batch_size: int | None, weights: Weights | None) -> _Shared:
+def _share(
+    loaded: Loaded, task: Task, batch_size: int | None, weights: Weights | None, shapes: dict[str, int]
+) -> _Shared:
     n_logits = loaded.model.get_output_embeddings().weight.shape[0]
     tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
     on_cpu = loaded.device.type == "cpu"
-    forward = make_forward(loaded, tables, batch_size or (16 if on_cpu else 96), weights)
+    forward = make_forward(loaded, tables, batch_size or (16 if on_cpu else 96), weights, shapes)
     return _Shared(
         forward=forward,
         tables=tables,
@@ -323,4 +342,5 @@ def _share(loaded: Loaded, task: Task, batch_size: int | None, weights: Weights 
         free=forward.slots,
         lock=threading.RLock(),
         is_small=on_cpu and loaded.n_parameters < SMALL_MODEL,
+        device=loaded.device,
     )

@@ -23,7 +23,9 @@ from trainer.model import Loaded
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
-def make_forward(loaded: Loaded, tables: RecordTables, n_slots: int, weights: str | None) -> Any:
+def make_forward(
+    loaded: Loaded, tables: RecordTables, n_slots: int, weights: str | None, shapes: dict[str, int]
+) -> Any:
     """The forward pass for a model.
 
     Args:
@@ -31,6 +33,7 @@ def make_forward(loaded: Loaded, tables: RecordTables, n_slots: int, weights: st
         tables: whose masks apply.
         n_slots: notes held at a time.
         weights: `nf4`, `bf16`, `fp32`, or None for what suits the model.
+        shapes: of `GpuForward`, where they are not the usual ones.
     """
     is_small = loaded.n_parameters < SMALL_MODEL
     chosen = weights or ("fp32" if is_small else "nf4")
@@ -45,7 +48,7 @@ def make_forward(loaded: Loaded, tables: RecordTables, n_slots: int, weights: st
         return CpuForward(read, adapters, tables.allowed, n_slots, DTYPES[chosen])
     from trainer.engine.gpu import GpuForward
 
-    return GpuForward(read, adapters, tables.allowed, n_slots, chosen, loaded.device)
+    return GpuForward(read, adapters, tables.allowed, n_slots, chosen, loaded.device, **shapes)
 
 
 @contextmanager
