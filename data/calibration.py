@@ -1,11 +1,10 @@
 """Calibration: from the model's own probability of a value to the probability that the field is right.
 
-The map of a field is Platt's: a logistic curve over the log-odds of the raw probability, with a slope and an intercept
-that differ for values and for "no value". It rises with the raw probability, so it changes how sure the desk is of a
-field but never which of two proposals for it is the surer one. It is fitted in `trainer.calibrate`; here it is only
-read and applied.
+Each field has a curve for values, one for values that are not found in the note, and one for "no value". A curve never
+falls: among answers of one kind it changes how sure the desk is, never which is the surer. Curves are fitted in
+`trainer.calibrate`; here they are only read and applied.
 
-Source: J. Platt, "Probabilistic outputs for support vector machines", 1999, over log-odds as in C. Guo, G. Pleiss,
+Log-odds as the scale: J. Platt, "Probabilistic outputs for support vector machines", 1999, and C. Guo, G. Pleiss,
 Y. Sun and K. Weinberger, "On calibration of modern neural networks", ICML 2017.
 """
 
@@ -13,16 +12,23 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from data.suggestion import Grounding
 
 CALIBRATION = "calibration.json"
 FORMAT = 1
 MAX_BYTES = 1 << 20
 EPSILON = 1e-6
 """Raw probabilities are held this far from 0 and 1: beyond it log-odds say more about rounding than about the value."""
+
+VALUE, NOT_FOUND, NO_VALUE = "value", "not_found", "no_value"
+KINDS = (VALUE, NOT_FOUND, NO_VALUE)
 
 
 class CalibrationError(ValueError):
@@ -35,34 +41,46 @@ def log_odds(probability: float) -> float:
     return math.log(held / (1 - held))
 
 
+def kind_of(value: str | None, grounding: Grounding | None) -> str:
+    """Which of a field's curves an answer belongs to."""
+    if value is None:
+        return NO_VALUE
+    return NOT_FOUND if grounding is Grounding.NOT_FOUND else VALUE
+
+
 @dataclass(frozen=True)
 class Curve:
-    """A logistic curve over log-odds, which rises.
+    """A curve that never falls: straight between its knots, level beyond them.
 
     Attributes:
-        slope: above 0; below 1 where the model is surer than it should be.
-        intercept: the log-odds of being right at a raw probability of one half.
-        low: what the curve never goes below.
-        high: what it never goes above.
+        knots: pairs of log-odds of a raw probability, which rise, and the probability of being right there, which does
+            not fall and lies within 0 and 1 without being either.
     """
 
-    slope: float
-    intercept: float
-    low: float
-    high: float
+    knots: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
-        numbers = (self.slope, self.intercept, self.low, self.high)
-        if not all(math.isfinite(number) for number in numbers) or self.slope <= 0 or not 0 < self.low < self.high < 1:
+        at, shares = [knot[0] for knot in self.knots], [knot[1] for knot in self.knots]
+        rises = all(a < b for a, b in pairwise(at))
+        never_falls = all(a <= b for a, b in pairwise(shares))
+        within = bool(at) and all(map(math.isfinite, at)) and 0 < shares[0] <= shares[-1] < 1
+        if not (within and rises and never_falls):
             raise CalibrationError(
-                "Expected a curve that rises between bounds within 0 and 1; found another. Fit the calibration again."
+                "Expected a curve that never falls, between 0 and 1; found another. Fit the calibration again."
             )
 
     def __call__(self, probability: float) -> float:
         """The probability of being right at a raw probability."""
-        odds = self.slope * log_odds(probability) + self.intercept
-        share = 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
-        return min(max(share, self.low), self.high)
+        odds = log_odds(probability)
+        after = bisect_right(self.knots, odds, key=lambda knot: knot[0])
+        if after in (0, len(self.knots)):
+            return self.knots[min(after, len(self.knots) - 1)][1]
+        (left, low), (right, high) = self.knots[after - 1 : after + 1]
+        return low + (high - low) * (odds - left) / (right - left)
+
+
+Curves = Mapping[str, Curve]
+"""A kind of answer, of `KINDS`, to its curve; without one of its own a kind has that of values."""
 
 
 @dataclass(frozen=True)
@@ -72,35 +90,46 @@ class Calibration:
     Attributes:
         n_notes: labelled notes that they were fitted on.
         adapter: name of the adapter whose answers they were fitted on.
-        pooled: curves over all fields, for a field without its own: of values, and of "no value".
-        curves: field key to the same two curves.
+        pooled: curves over all fields, for a field without its own.
+        fields: field key to its curves.
         figures: what was measured when they were fitted, as plain JSON values.
     """
 
     n_notes: int
     adapter: str
-    pooled: tuple[Curve, Curve]
-    curves: Mapping[str, tuple[Curve, Curve]]
+    pooled: Curves
+    fields: Mapping[str, Curves]
     figures: Mapping[str, Any] = field(default_factory=dict)
 
-    def confidence(self, values: Mapping[str, str | None], raw: Mapping[str, float]) -> dict[str, float]:
+    def confidence(
+        self,
+        values: Mapping[str, str | None],
+        raw: Mapping[str, float],
+        grounding: Mapping[str, Grounding] | None = None,
+    ) -> dict[str, float]:
         """Field key to the probability that its value is right.
 
         Args:
             values: field key to value; None is "no value".
             raw: field key to the model's own probability of that value, 0 to 1.
+            grounding: field key to how the value rests on the note, where that is known.
         """
-        return {key: self.curves.get(key, self.pooled)[values[key] is None](raw[key]) for key in raw}
+        known = grounding or {}
+        return {key: self._curve(key, kind_of(values[key], known.get(key)))(raw[key]) for key in raw}
+
+    def _curve(self, key: str, kind: str) -> Curve:
+        curves = self.fields.get(key, self.pooled)
+        return curves.get(kind, curves[VALUE])
 
     def to_json(self) -> dict[str, Any]:
         """The calibration as plain JSON values."""
         return {
             "format": FORMAT,
-            "n_notes": self.n_notes,
             "adapter": self.adapter,
-            "pooled": _pair_to_json(self.pooled),
-            "fields": {key: _pair_to_json(pair) for key, pair in self.curves.items()},
+            "n_notes": self.n_notes,
             "figures": dict(self.figures),
+            "pooled": _curves_to_json(self.pooled),
+            "fields": {key: _curves_to_json(curves) for key, curves in self.fields.items()},
         }
 
     @classmethod
@@ -119,11 +148,11 @@ class Calibration:
             return cls(
                 n_notes=int(stored["n_notes"]),
                 adapter=str(stored["adapter"]),
-                pooled=_pair_from_json(stored["pooled"]),
-                curves={str(key): _pair_from_json(pair) for key, pair in stored["fields"].items()},
-                figures=dict(stored.get("figures") or {}),
+                pooled=_curves_from_json(stored["pooled"]),
+                fields={str(key): _curves_from_json(curves) for key, curves in stored["fields"].items()},
+                figures=dict(stored["figures"]),
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             if isinstance(error, CalibrationError):
                 raise
             raise CalibrationError(
@@ -131,14 +160,15 @@ class Calibration:
             ) from error
 
 
-def _pair_to_json(pair: tuple[Curve, Curve]) -> dict[str, list[float]]:
-    names = ("value", "no_value")
-    numbers = [[curve.slope, curve.intercept, curve.low, curve.high] for curve in pair]
-    return dict(zip(names, numbers, strict=True))
+def _curves_to_json(curves: Curves) -> dict[str, list[list[float]]]:
+    return {kind: [list(knot) for knot in curve.knots] for kind, curve in curves.items()}
 
 
-def _pair_from_json(stored: Any) -> tuple[Curve, Curve]:
-    return Curve(*map(float, stored["value"])), Curve(*map(float, stored["no_value"]))
+def _curves_from_json(stored: Any) -> dict[str, Curve]:
+    curves = {kind: Curve(tuple((float(at), float(share)) for at, share in stored[kind])) for kind in stored}
+    if VALUE not in curves or not set(curves) <= set(KINDS):
+        raise CalibrationError(f"Expected curves for {', '.join(KINDS)}; found others. Fit the calibration again.")
+    return curves
 
 
 def read_calibration(directory: Path) -> Calibration | None:

@@ -15,10 +15,23 @@ from typing import Any
 from rapidfuzz.distance import Levenshtein
 
 from data.evidence import Evidence
+from data.reliability import Reliability, reliability
+from data.suggestion import Suggestion
 from data.task import Extraction, Field, Task
 from data.values import fold, normalise, split
 
-__all__ = ["FieldScore", "Score", "ScoreError", "is_exact", "is_right", "items", "normalise", "score"]
+__all__ = [
+    "Confidence",
+    "FieldScore",
+    "Score",
+    "ScoreError",
+    "is_exact",
+    "is_right",
+    "items",
+    "normalise",
+    "score",
+    "score_confidence",
+]
 
 
 class ScoreError(ValueError):
@@ -39,7 +52,8 @@ class FieldScore:
         precision: share of predicted values that are right.
         recall: share of gold values that were found.
         f1: harmonic mean of the two.
-        ungrounded: share of predicted values without evidence in the note; None when the notes were not given.
+        ungrounded: share of predicted values of which some part has no evidence in the note; None when the notes were
+            not given.
     """
 
     exact: float
@@ -55,6 +69,29 @@ class FieldScore:
 
 
 @dataclass(frozen=True)
+class Confidence:
+    """How far the confidence of an adapter can be trusted on one set of labelled notes.
+
+    Attributes:
+        source: where the curves come from that made it, in a few words.
+        overall: over all fields together; None where no note was answered, like those of the fields.
+        fields: field key to its figures.
+    """
+
+    source: str
+    overall: Reliability | None
+    fields: dict[str, Reliability | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as plain JSON values."""
+        return {
+            "source": self.source,
+            "overall": self.overall and self.overall.to_json(),
+            "fields": {key: figures and figures.to_json() for key, figures in self.fields.items()},
+        }
+
+
+@dataclass(frozen=True)
 class Score:
     """Figures of one adapter on one set of labelled notes.
 
@@ -66,6 +103,7 @@ class Score:
         fields: field key to its figures.
         fields_changed: fields that a reviewer would have to change, per note.
         edit_distance: characters between the proposed and the gold values, per note (Levenshtein; null is empty).
+        confidence: of what was proposed, None where nothing said how sure it was.
     """
 
     n_notes: int
@@ -75,9 +113,11 @@ class Score:
     fields: dict[str, FieldScore]
     fields_changed: float
     edit_distance: float
+    confidence: Confidence | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain JSON values."""
+        measured = {} if self.confidence is None else {"confidence": self.confidence.to_json()}
         return {
             "n_notes": self.n_notes,
             "json_valid": self.json_valid,
@@ -86,6 +126,7 @@ class Score:
             "fields": {key: figures.to_json() for key, figures in self.fields.items()},
             "fields_changed": self.fields_changed,
             "edit_distance": self.edit_distance,
+            **measured,
         }
 
 
@@ -151,6 +192,32 @@ def score(
         fields_changed=sum(len(task.fields) - right for right in n_right) / len(gold),
         edit_distance=sum(map(_distance, gold, predicted)) / len(gold),
     )
+
+
+def score_confidence(
+    task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None], *, source: str
+) -> Confidence:
+    """Measure what an adapter said about its own answers; notes without an answer, which say nothing, are left out.
+
+    Args:
+        task: names the fields.
+        gold: what is true.
+        answers: what was proposed for each note, in the same order.
+        source: where the confidence comes from, in a few words.
+    """
+    known = [(true, answer) for true, answer in zip(gold, answers, strict=True) if answer is not None]
+    columns = {
+        field.key: (
+            [answer.confidence[field.key] for _, answer in known],
+            [is_right(field, true[field.key], answer.extraction[field.key]) for true, answer in known],
+            [answer.raw_confidence[field.key] for _, answer in known],
+        )
+        for field in task.fields
+    }
+    confidence, right, raw = (
+        [one for column in part for one in column] for part in zip(*columns.values(), strict=True)
+    )
+    return Confidence(source, reliability(confidence, right, raw), {k: reliability(*c) for k, c in columns.items()})
 
 
 def _score_field(

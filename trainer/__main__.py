@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _train_options(commands.add_parser("train", help="train an adapter in a run directory, or go on with it"))
     _evaluate_options(commands.add_parser("evaluate", help="score an adapter on labelled notes"))
     _extract_options(commands.add_parser("extract", help="one note in, one JSON object out"))
+    _calibrate_options(commands.add_parser("calibrate", help="fit an adapter's confidence on labelled notes"))
     _baseline_options(commands.add_parser("baseline", help="score copying the most similar labelled note's answer"))
     commands.add_parser("pretrain", help="build the embedded base and adapter", add_help=False)
     return parser
@@ -86,6 +87,16 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="labelled notes as JSON lines")
     parser.add_argument("--adapter", default=str(EMBEDDED / "adapter"), help="adapter: a directory, or a hub name")
     parser.add_argument("--limit", type=int, help="score the first so many notes")
+    parser.add_argument("--batch-size", type=int, help="notes decoded together")
+    _model_options(parser)
+
+
+def _calibrate_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_calibrate)
+    parser.description = "Fit an adapter's confidence on labelled notes that it was not trained on, and keep it there."
+    parser.add_argument("--data", type=Path, required=True, help="labelled notes as JSON lines")
+    parser.add_argument("--adapter", type=Path, required=True, help="directory of the adapter, which is written to")
+    parser.add_argument("--limit", type=int, help="use the first so many notes")
     parser.add_argument("--batch-size", type=int, help="notes decoded together")
     _model_options(parser)
 
@@ -160,6 +171,25 @@ def _evaluate(options: argparse.Namespace) -> int:
     return _say_score(options, {**result, "adapter": engine.adapter, "base": str(options.base)})
 
 
+def _calibrate(options: argparse.Namespace) -> int:
+    from data.snapshot import read_rows
+    from trainer.calibrate import calibrate, write_calibration
+    from trainer.evaluate import answer_rows
+
+    task = _task(options)
+    rows = read_rows(task, options.data)[: options.limit]
+    engine = _engine(options, options.batch_size)
+    answers = answer_rows(engine, rows, _bar if sys.stderr.isatty() else None)
+    fitted, measured = calibrate(task, [row.extraction for row in rows], answers, engine.adapter)
+    write_calibration(options.adapter, fitted)
+    if options.json:
+        print(json.dumps({"adapter": engine.adapter, "n_notes": fitted.n_notes, "confidence": measured.to_json()}))
+    else:
+        print(f"Fitted the confidence of {engine.adapter} on {fitted.n_notes} notes.")
+        _say_confidence(measured.to_json())
+    return 0
+
+
 def _baseline(options: argparse.Namespace) -> int:
     from data.snapshot import read_rows
     from trainer.baseline import score_nearest
@@ -177,7 +207,17 @@ def _say_score(options: argparse.Namespace, result: dict[str, Any]) -> int:
     print(f"{result['n_notes']} notes, valid JSON {result['json_valid']:.3f}, all fields {result['all_fields']:.3f}")
     for key, figures in [*result["fields"].items(), ("macro", result["macro"])]:
         print(f"{key:24} exact {figures['exact']:.3f}  normalised {figures['normalised']:.3f}  F1 {figures['f1']:.3f}")
+    if "confidence" in result:
+        _say_confidence(result["confidence"])
     return 0
+
+
+def _say_confidence(figures: dict[str, Any]) -> None:
+    from data.reliability import COLUMNS, table
+
+    print(f"\nConfidence: {figures['source']}")
+    for name, *cells in [COLUMNS, *table(figures)]:
+        print(f"{name:24}" + "".join(f"{cell:>13}" for cell in cells))
 
 
 def _bar(n_done: int, n_notes: int) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from data.scoring import Score, score
+from data.scoring import Score, score, score_confidence
 from data.snapshot import Row
-from data.task import Extraction, Task
-from trainer.engine import Engine, EngineError
+from data.suggestion import Suggestion
+from data.task import Task
+from trainer.engine.suggester import EngineError, Suggester
+
+UNCALIBRATED = "the model's own probabilities"
+CALIBRATED = "the adapter's calibration"
 
 
 class EvaluationError(ValueError):
@@ -21,17 +26,17 @@ Report = Callable[[int, int], None]
 """Called with notes done and notes in all."""
 
 
-def answer_rows(engine: Engine, rows: Sequence[Row], progress: Report | None = None) -> list[Extraction | None]:
+def answer_rows(engine: Suggester, rows: Sequence[Row], progress: Report | None = None) -> list[Suggestion | None]:
     """What the engine answers for each row; None where it cannot, which counts as wrong in every field."""
-    answers: list[Extraction | None] = []
+    answers: list[Suggestion | None] = []
     for outcome in engine.attempt(row.text for row in rows):
-        answers.append(None if isinstance(outcome, EngineError) else outcome.extraction)
+        answers.append(None if isinstance(outcome, EngineError) else outcome)
         if progress is not None:
             progress(len(answers), len(rows))
     return answers
 
 
-def evaluate(engine: Engine, rows: Sequence[Row], task: Task, progress: Report | None = None) -> Score:
+def evaluate(engine: Suggester, rows: Sequence[Row], task: Task, progress: Report | None = None) -> Score:
     """Score the engine on labelled rows.
 
     Raises:
@@ -42,12 +47,24 @@ def evaluate(engine: Engine, rows: Sequence[Row], task: Task, progress: Report |
     return score_answers(rows, answer_rows(engine, rows, progress), task)
 
 
-def score_answers(rows: Sequence[Row], answers: Sequence[Extraction | None], task: Task) -> Score:
-    """Score answers against the rows' labels."""
-    return score(task, [row.extraction for row in rows], answers, [row.text for row in rows])
+def score_answers(
+    rows: Sequence[Row], answers: Sequence[Suggestion | None], task: Task, *, source: str | None = None
+) -> Score:
+    """Score answers, and how sure they were, against the rows' labels.
+
+    Args:
+        source: where their confidence comes from; None for what served them.
+    """
+    gold = [row.extraction for row in rows]
+    predicted = [None if answer is None else answer.extraction for answer in answers]
+    figures = score(task, gold, predicted, [row.text for row in rows])
+    if source is None:
+        is_raw = all(answer is None or answer.confidence == answer.raw_confidence for answer in answers)
+        source = UNCALIBRATED if is_raw else CALIBRATED
+    return replace(figures, confidence=score_confidence(task, gold, answers, source=source))
 
 
-def write_predictions(path: Path, rows: Sequence[Row], answers: dict[str, Sequence[Extraction | None] | None]) -> None:
+def write_predictions(path: Path, rows: Sequence[Row], answers: dict[str, Sequence[Suggestion | None] | None]) -> None:
     """Write what was answered for each note, by content hash, readable by the owner only.
 
     Args:
@@ -61,5 +78,5 @@ def write_predictions(path: Path, rows: Sequence[Row], answers: dict[str, Sequen
             line: dict[str, object] = {"content_hash": row.content_hash, "gold": row.extraction.as_dict()}
             for name, given in answers.items():
                 answer = given[number] if given is not None else None
-                line[name] = answer.as_dict() if answer is not None else None
+                line[name] = answer.extraction.as_dict() if answer is not None else None
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

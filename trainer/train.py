@@ -18,7 +18,10 @@ import torch
 from data.prompt import load_prompt
 from data.scoring import Score
 from data.snapshot import Row, SnapshotError, read_rows
-from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from data.suggestion import Suggestion
+from data.task import DEFAULT_TASK, Task, load_task
+from trainer.adapters import checked_calibration
+from trainer.calibrate import fit_or_keep, judge, write_calibration
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.evaluate import answer_rows, score_answers, write_predictions
@@ -332,11 +335,13 @@ def _publish(job: _Job, loaded: Loaded, n_rows: int, config: TrainConfig) -> Non
 def _compare(job: _Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Score parent and new adapter on the hold-out, with what serves them; write metrics and answers."""
     if not job.held_out:
+        _keep_calibration(job)
         return None, None
     if job.run.metrics.exists():
         known = json.loads(job.run.metrics.read_text(encoding="utf-8"))
         return known["old"], known["new"]
-    answers: dict[str, Sequence[Extraction | None] | None] = {"old": None, "new": None}
+    gold, earlier = [row.extraction for row in job.held_out], None
+    answers: dict[str, Sequence[Suggestion | None] | None] = {"old": None, "new": None}
     scores: dict[str, Score] = {}
     for key, adapter in (("old", job.parent), ("new", job.run.adapter)):
         if adapter is None:
@@ -347,9 +352,20 @@ def _compare(job: _Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] 
             stop.check()
             progress.tell("evaluating", force=n_done == n_notes, adapter=key, n_done=n_done, n_notes=n_notes)
 
-        answers[key] = answer_rows(Engine(loaded, job.task), job.held_out, report)
-        scores[key] = score_answers(job.held_out, answers[key] or [], job.task)
+        found = answer_rows(Engine(loaded, job.task), job.held_out, report)
+        if key == "old":
+            earlier = loaded.calibration
+        else:  # before the metrics, which say that the comparison is done
+            write_calibration(job.run.adapter, fit_or_keep(job.task, gold, found, job.name, earlier))
+        answers[key], source = judge(job.task, gold, found, earlier)
+        scores[key] = score_answers(job.held_out, answers[key] or [], job.task, source=source)
     write_predictions(job.run.predictions, job.held_out, answers)
     metrics = {key: scores[key].to_json() if key in scores else None for key in ("old", "new")}
     write_json(job.run.metrics, {**metrics, "n_notes": len(job.held_out)})
     return metrics["old"], metrics["new"]
+
+
+def _keep_calibration(job: _Job) -> None:
+    """Without a hold-out, what the parent's confidence is made by is the best guess."""
+    if job.parent is not None and job.parent.is_dir():
+        write_calibration(job.run.adapter, checked_calibration(job.parent))

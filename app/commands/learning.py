@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.engine import AdapterName, BaseUrl, Engine, Model, choose_engine
 from app.failures import InputError
 from app.terminal import Advance, progress_bar, say, write, write_json, write_table
 
@@ -105,6 +106,10 @@ def evaluate(
     data: Annotated[Path, typer.Option(readable=False, help="Labelled notes as JSON lines.")],
     adapter: Annotated[str | None, typer.Option(metavar="NAME", help="Default: the active one.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use the first so many notes.")] = None,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    adapter_name: AdapterName = None,
     as_json: Json = False,
 ) -> None:
     """Measure an adapter on labelled notes, field by field. Nothing is stored.
@@ -114,7 +119,9 @@ def evaluate(
       caseloop evaluate --data labelled.jsonl
       caseloop evaluate --data labelled.jsonl --adapter run-0002 --json
     """
+    choose_engine(engine, base_url, model, adapter_name)
     from app.prefill import chosen_engine
+    from data.reliability import COLUMNS, table
     from data.snapshot import read_rows
     from data.task import load_task
 
@@ -122,17 +129,19 @@ def evaluate(
     rows = read_rows(task, data)[:limit]
     if not rows:
         raise InputError(f"Expected labelled notes in {data}; found none. Each line needs an input and an output.")
-    engine = chosen_engine(task, adapter)
+    suggester = chosen_engine(task, adapter)
     from trainer.evaluate import evaluate as measure
 
     with progress_bar("Evaluating") as advance:
-        score = measure(engine, rows, task, lambda n_done, n_notes: advance(n_done, n_notes, ""))
-    figures: dict[str, Any] = {**score.to_json(), "adapter": engine.adapter}
+        score = measure(suggester, rows, task, lambda n_done, n_notes: advance(n_done, n_notes, ""))
+    figures: dict[str, Any] = {**score.to_json(), "adapter": suggester.adapter}
     if as_json:
         write_json(figures)
         return
-    say(f"{figures['n_notes']} notes, adapter {engine.adapter}")
+    say(f"{figures['n_notes']} notes, adapter {suggester.adapter}")
     fields = [*figures["fields"].items(), ("mean over fields", figures["macro"])]
     names = ("exact", "normalised", "f1")
     write_table(("field", *names), [(key, *(f"{of[name]:.3f}" for name in names)) for key, of in fields])
     write(f"all fields right: {figures['all_fields']:.3f}   valid JSON: {figures['json_valid']:.3f}")
+    say(f"confidence: {figures['confidence']['source']}")
+    write_table(COLUMNS, table(figures["confidence"]))

@@ -1,0 +1,279 @@
+"""Fitting calibrations on labelled notes that the adapter was not trained on.
+
+What is fitted, per field and kind of answer (`data.calibration.KINDS`), is an isotonic regression over the log-odds of
+the raw probability, every step of which is drawn towards a logistic curve as if `PRIOR_NOTES` further notes lay on it.
+The logistic curves are fitted in one regression over all fields, with a penalty on what a field has of its own, so a
+field with few notes takes its curve from all of them. With many notes the steps are what counts, with few the shared
+curve. Ends of curves keep to the rule of succession: with those further notes among n, never surer than
+(n + 1) / (n + 2).
+
+On 3,602 notes that the embedded adapter was not trained on, fitted on n of them and measured on others (mean of eight
+draws over the fields of logarithmic loss, and expected calibration error; raw 1.23, 0.188):
+
+    n      logistic, shared    isotonic         this
+    50     0.392  0.065        0.423  0.065     0.387  0.054
+    400    0.375  0.046        0.380  0.036     0.367  0.033
+    3,000  0.368  0.048        0.359  0.032     0.356  0.033
+
+One temperature per field leaves 0.08 at any n. Sources: B. Zadrozny and C. Elkan, "Transforming classifier scores into
+accurate multiclass probability estimates", KDD 2002, for isotonic regression; A. Gelman and J. Hill, "Data analysis
+using regression and multilevel models", 2007, for partial pooling.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from data.calibration import CALIBRATION, VALUE, Calibration, CalibrationError, Curve, Curves, kind_of, log_odds
+from data.scoring import Confidence, is_right, score_confidence
+from data.suggestion import Suggestion
+from data.task import Extraction, Task
+from trainer.rundir import write_json
+
+MIN_NOTES = 30
+"""Below this many labelled notes the curve of an earlier adapter is the better guess."""
+PRIOR_NOTES = 20.0
+N_FOLDS = 5
+CROSS_FITTED = "calibration fitted on the other notes of the same set"
+_CENTRE, _SCALE = 5.0, 3.0  # of log-odds: where most raw probabilities lie
+_POOLED, _OWN = 10.0, 1.0  # scale of what fields share and of what each has; the penalty falls as its square
+_GRID = tuple(float(odds) for odds in range(-12, 15, 2))  # knots of a curve that has no notes of its own
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One field of one answered note.
+
+    Attributes:
+        key: of the field.
+        kind: of answer, of `KINDS`.
+        odds: log-odds of the raw probability.
+        right: whether it agrees with the label.
+    """
+
+    key: str
+    kind: str
+    odds: float
+    right: bool
+
+
+def observe(task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None]) -> list[list[Observed]]:
+    """What each answered note tells, one entry per field; nothing for a note without an answer."""
+    return [
+        []
+        if answer is None
+        else [
+            Observed(
+                field.key,
+                kind_of(answer.extraction[field.key], answer.grounding.get(field.key)),
+                log_odds(answer.raw_confidence[field.key]),
+                is_right(field, true[field.key], answer.extraction[field.key]),
+            )
+            for field in task.fields
+        ]
+        for true, answer in zip(gold, answers, strict=True)
+    ]
+
+
+def fit(notes: Sequence[Sequence[Observed]], adapter: str) -> Calibration:
+    """Fit the curves of an adapter.
+
+    Args:
+        notes: from `observe`.
+        adapter: its name.
+
+    Raises:
+        CalibrationError: fewer than `MIN_NOTES` notes were answered.
+    """
+    _check_number(sum(map(bool, notes)))
+    return _fit(notes, adapter)
+
+
+def is_enough(answers: Sequence[Suggestion | None]) -> bool:
+    """Whether so many notes are worth fitting on; those without an answer do not count."""
+    return sum(answer is not None for answer in answers) >= MIN_NOTES
+
+
+def _check_number(n_answered: int) -> None:
+    if n_answered < MIN_NOTES:
+        raise CalibrationError(
+            f"Expected at least {MIN_NOTES} labelled notes with an answer to fit confidence on; "
+            f"found {n_answered}. Label more notes."
+        )
+
+
+def _fit(notes: Sequence[Sequence[Observed]], adapter: str) -> Calibration:
+    answered = [note for note in notes if note]
+    seen = [one for note in answered for one in note]
+    prior = _Prior(seen)
+    pooled = {kind: prior.curve(None, kind) for kind in prior.kinds}
+    fields: dict[str, Curves] = {}
+    for key in dict.fromkeys(one.key for one in seen):
+        of_field = [one for one in seen if one.key == key]
+        fields[key] = {kind: _curve(prior, key, kind, [o for o in of_field if o.kind == kind]) for kind in prior.kinds}
+    return Calibration(n_notes=len(answered), adapter=adapter, pooled=pooled, fields=fields)
+
+
+def cross_fitted(
+    task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None]
+) -> list[Suggestion | None]:
+    """The answers, each with the confidence that curves fitted on the other notes give it.
+
+    Every fifth note is held back in turn, so that no note has a say in its own confidence.
+
+    Raises:
+        CalibrationError: fewer than `MIN_NOTES` notes were answered.
+    """
+    notes = observe(task, gold, answers)
+    _check_number(sum(map(bool, notes)))
+    fitted = [_fit([note for i, note in enumerate(notes) if i % N_FOLDS != k], "") for k in range(N_FOLDS)]
+    return [with_confidence(answer, fitted[number % N_FOLDS]) for number, answer in enumerate(answers)]
+
+
+def with_confidence(answer: Suggestion | None, calibration: Calibration) -> Suggestion | None:
+    """The answer with the confidence that a calibration gives it."""
+    if answer is None:
+        return None
+    confidence = calibration.confidence(answer.extraction, answer.raw_confidence, answer.grounding)
+    return replace(answer, confidence=confidence)
+
+
+def calibrate(
+    task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None], adapter: str
+) -> tuple[Calibration, Confidence]:
+    """Fit an adapter's curves on labelled notes, and measure them by cross-fitting on the same.
+
+    Raises:
+        CalibrationError: fewer than `MIN_NOTES` notes were answered.
+    """
+    fitted = fit(observe(task, gold, answers), adapter)
+    measured = score_confidence(task, gold, cross_fitted(task, gold, answers), source=CROSS_FITTED)
+    return replace(fitted, figures=_without_bins(measured.to_json())), measured
+
+
+def _without_bins(figures: Any) -> Any:
+    if not isinstance(figures, dict):
+        return round(figures, 4) if isinstance(figures, float) else figures
+    return {key: _without_bins(value) for key, value in figures.items() if key != "bins"}
+
+
+def fit_or_keep(
+    task: Task,
+    gold: Sequence[Extraction],
+    answers: Sequence[Suggestion | None],
+    adapter: str,
+    earlier: Calibration | None,
+) -> Calibration | None:
+    """The calibration fitted on labelled notes; where they are too few, that of an earlier adapter, if it has one."""
+    return calibrate(task, gold, answers, adapter)[0] if is_enough(answers) else earlier
+
+
+def judge(
+    task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None], earlier: Calibration | None
+) -> tuple[list[Suggestion | None], str | None]:
+    """The answers with a confidence that can be judged on the same notes, and in a few words where it comes from.
+
+    Cross-fitted, so that adapters that are compared on these notes are judged alike; where the notes are too few, from
+    the curves of an earlier adapter.
+    """
+    if is_enough(answers):
+        return cross_fitted(task, gold, answers), CROSS_FITTED
+    if earlier is None:
+        return list(answers), None
+    source = f"calibration of {earlier.adapter}, because fewer than {MIN_NOTES} notes are too few to fit one on"
+    return [with_confidence(answer, earlier) for answer in answers], source
+
+
+def write_calibration(directory: Path, calibration: Calibration | None) -> None:
+    """Put a calibration, if there is one, into an adapter's directory: a reader sees it as a whole or not at all."""
+    if calibration is not None:
+        write_json(directory / CALIBRATION, calibration.to_json())
+
+
+class _Prior:
+    """Logistic curves over log-odds, one for each field and kind, fitted together."""
+
+    def __init__(self, seen: Sequence[Observed]) -> None:
+        from sklearn.linear_model import LogisticRegression
+
+        self.kinds = list(dict.fromkeys([VALUE, *sorted(one.kind for one in seen)]))
+        self._keys = list(dict.fromkeys(one.key for one in seen))
+        rows = [self._row(one.key, one.kind, one.odds) for one in seen]
+        labels = [one.right for one in seen]
+        # One note more that is right and wrong by halves: a rule of succession, and both classes are there.
+        middle = sorted(one.odds for one in seen)[len(seen) // 2]
+        rows += [self._row(None, kind, middle) for kind in self.kinds for _ in (True, False)]
+        labels += [label for _ in self.kinds for label in (True, False)]
+        weights = [1.0] * len(seen) + [0.5] * (2 * len(self.kinds))
+        regression = LogisticRegression(fit_intercept=False, max_iter=2_000)
+        self._weights = regression.fit(rows, labels, sample_weight=weights).coef_[0]
+
+    def _row(self, key: str | None, kind: str, odds: float) -> list[float]:
+        """Terms of the regression: those that all fields share, then those of each field; by kind of answer."""
+        terms = [1.0, (odds - _CENTRE) / _SCALE]
+        by_kind = [term * (kind == one) for one in self.kinds for term in terms]
+        own = [term * _OWN * (one == key) for one in self._keys for term in by_kind]
+        return [term * _POOLED for term in by_kind] + own
+
+    def __call__(self, key: str | None, kind: str, odds: Sequence[float]) -> list[float]:
+        """The probability of being right at each of some log-odds, which rise; made never to fall."""
+        rows = [self._row(key, kind, at) for at in odds]
+        shares = [1 / (1 + math.exp(-sum(map(operator.mul, self._weights, row)))) for row in rows]
+        return _isotonic(shares, [1.0] * len(shares))
+
+    def curve(self, key: str | None, kind: str) -> Curve:
+        """The logistic curve itself, for answers of which there are none to fit on."""
+        return _bounded(_GRID, self(key, kind, _GRID), n_notes=0)
+
+
+def _curve(prior: _Prior, key: str, kind: str, seen: Sequence[Observed]) -> Curve:
+    """The curve of one field and kind of answer."""
+    if not seen:
+        return prior.curve(key, kind)
+    ranked = sorted(seen, key=lambda one: one.odds)
+    ends = _steps(ranked)
+    at = [odds for odds, _, _ in ends]
+    expected = prior(key, kind, at)
+    shares = [
+        (share * n + expectation * PRIOR_NOTES) / (n + PRIOR_NOTES)
+        for (_, n, share), expectation in zip(ends, expected, strict=True)
+    ]
+    return _bounded(at, _isotonic(shares, [n for _, n, _ in ends]), n_notes=len(seen))
+
+
+def _steps(ranked: Sequence[Observed]) -> list[tuple[float, int, float]]:
+    """Both ends of each step of an isotonic regression: log-odds, notes in the step, share of them that is right."""
+    by_odds: dict[float, list[bool]] = {}
+    for one in ranked:
+        by_odds.setdefault(one.odds, []).append(one.right)
+    at, counts = list(by_odds), [len(rights) for rights in by_odds.values()]
+    fitted = _isotonic([sum(rights) / len(rights) for rights in by_odds.values()], counts)
+    ends: list[tuple[float, int, float]] = []
+    start = 0
+    for position in range(1, len(at) + 1):
+        if position < len(at) and fitted[position] - fitted[start] < 1e-12:
+            continue
+        n = sum(counts[start:position])
+        ends += [(at[end], n, fitted[start]) for end in sorted({start, position - 1})]
+        start = position
+    return ends
+
+
+def _isotonic(shares: Sequence[float], weights: Sequence[float]) -> list[float]:
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression().fit_transform(range(len(shares)), shares, sample_weight=weights)
+    return [float(share) for share in fitted]
+
+
+def _bounded(at: Sequence[float], shares: Sequence[float], *, n_notes: int) -> Curve:
+    """A curve within the rule of succession, rounded to what a file needs; equal log-odds are merged."""
+    n_likely = n_notes + PRIOR_NOTES
+    low, high = 1 / (n_likely + 2), (n_likely + 1) / (n_likely + 2)
+    knots = {round(odds, 4): round(min(max(share, low), high), 4) for odds, share in zip(at, shares, strict=True)}
+    return Curve(tuple(knots.items()))
