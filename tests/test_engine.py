@@ -106,7 +106,7 @@ def test_batch_gives_the_answers_of_single_notes(engine):
     together = list(engine.suggest(texts))
     assert [s.raw_reply for s in together] == [s.raw_reply for s in alone]
     for one, other in zip(alone, together, strict=True):
-        assert one.confidence == pytest.approx(other.confidence, rel=1e-4)
+        assert one.raw_confidence == pytest.approx(other.raw_confidence, rel=1e-4)
 
 
 def test_confidence_is_the_probability_of_what_was_decided(loaded, engine):
@@ -125,7 +125,7 @@ def test_confidence_is_the_probability_of_what_was_decided(loaded, engine):
         total[key] += float(log_probabilities[len(prompt) + position - 1, token])
         replay.advance(token)
         position = len(replay.path)
-    assert suggestion.confidence == pytest.approx({key: math.exp(value) for key, value in total.items()}, rel=1e-4)
+    assert suggestion.raw_confidence == pytest.approx({key: math.exp(value) for key, value in total.items()}, rel=1e-4)
 
 
 def test_prefix_reuse_changes_nothing(loaded):
