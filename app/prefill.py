@@ -11,39 +11,44 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from app.adapters import base_place, described_adapter, ensure_adapter, named_adapter, weights_place
 from app.children import parent_is_gone
 from app.desk import Desk, open_desk
 from app.failures import DeskError, sentence_of
 from app.logs import place
-from app.settings import Settings, is_hub_id, load_settings
+from app.settings import Served, Settings, is_hub_id, load_settings
+from app.waiting import Waiting
+from data.calibration import read_calibration
+from data.prompt import PROMPT_VERSION
 from data.suggestion import Suggestion
 from data.task import Task
-from db.adapters import AdapterRow, active_adapter
+from db.adapters import AdapterRow, active_adapter, list_adapters
 from db.health import set_heartbeat
-from db.session import StoreError
-from db.suggestions import MAX_FAILURES, add_suggestion, notes_without, record_failure
-
-if TYPE_CHECKING:
-    from trainer.engine import Engine
+from db.session import Session, StoreError
+from db.suggestions import MAX_FAILURES, add_suggestion, record_failure
+from trainer.engine.suggester import EngineUnavailableError, Request, Suggester
 
 WORKER = "worker"
-BATCH = 8
 POLL_S = 0.7
 HEARTBEAT_S = 10.0
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+PATIENCE_S = 600.0
+"""How long a pre-fill that had answers waits for an engine that gives no more."""
 
 _log = logging.getLogger(__name__)
 
 # What a model may raise on a note: nothing else is caught, and a fault of the store is not one of a note.
 _MODEL_FAULTS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, MemoryError)
 
-NoteText = tuple[int, str]
+
+class _Left(Exception):  # noqa: N818 - no error: the way out of an engine that is at work
+    """The worker is to end at once."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +66,14 @@ class PrefillReport:
     adapter: str
 
 
-def load_engine(settings: Settings, adapter: AdapterRow, task: Task) -> Engine:
-    """Load the model of an adapter; takes seconds and imports torch.
+def load_engine(settings: Settings, adapter: AdapterRow, task: Task) -> Suggester:
+    """Load the model of an adapter, which takes seconds and imports torch; or find the server that has it.
 
     Raises:
         ModelError: base or adapter is missing, damaged, or not made for the other.
     """
+    if settings.served is not None:
+        return _served_engine(settings, settings.served, adapter, task)
     from trainer.engine import Engine
     from trainer.model import load_model
 
@@ -75,13 +82,43 @@ def load_engine(settings: Settings, adapter: AdapterRow, task: Task) -> Engine:
     return Engine(load_model(base, weights, allow_hub=allow_hub), task)
 
 
+def _served_engine(settings: Settings, served: Served, adapter: AdapterRow, task: Task) -> Suggester:
+    from trainer.engine.served import ServedEngine, Server
+
+    server = Server(
+        base_url=served.base_url,
+        model=served.model or adapter.name,
+        api_key=os.environ.get("CASELOOP_API_KEY") or os.environ.get("OPENAI_API_KEY") or "",
+        n_slots=served.n_slots,
+        timeout_s=served.timeout_s,
+        is_listed=not served.model,
+    )
+    weights = Path(weights_place(settings, adapter)) if adapter.path else None
+    calibration = read_calibration(weights) if weights is not None and weights.is_dir() else None
+    version = adapter.prompt_version
+    return ServedEngine(task, server, adapter=adapter.name, prompt_version=version, calibration=calibration)
+
+
+def served_adapter(session: Session, settings: Settings) -> AdapterRow | None:
+    """The adapter that a server was said to have; None where nothing was said, and then the active one counts.
+
+    One that the desk does not know is only a name: what such a model suggests can be reviewed like anything else.
+    """
+    name = settings.served and (settings.served.adapter or settings.served.model)
+    if not name:
+        return None
+    known = [row for row in list_adapters(session) if row.name == name]
+    return known[0] if known else AdapterRow(name, "", "", None, PROMPT_VERSION, "")
+
+
 class Prefill:
-    """Suggests values for the notes of one desk, always with the adapter that is active."""
+    """Suggests values for the notes of one desk, always with the adapter that is active or that a server has."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._adapter: AdapterRow | None = None
-        self._engine: Engine | None = None
+        self._follows = True
+        self._engine: Suggester | None = None
         self._said: tuple[str, float] = ("", 0.0)
         self.n_done = 0
         self.n_failed = 0
@@ -91,94 +128,124 @@ class Prefill:
 
         Raises:
             ModelError: the model cannot be loaded.
+            EngineUnavailableError: the server answers nothing, or nothing any more for `PATIENCE_S`.
             StoreError: the store refused.
         """
+        trouble = _Trouble()
         while limit is None or self.n_done + self.n_failed < limit:
-            n_wanted = BATCH if limit is None else min(BATCH, limit - self.n_done - self.n_failed)
-            notes = self._waiting(n_wanted)
-            if not notes:
-                break
-            for _ in self._suggest(notes):
-                on_done(self.n_done)
+            n_before = self.n_done
+            try:
+                if not sum(1 for _ in self._round(limit, on_done)):
+                    break
+            except EngineUnavailableError as error:
+                self._report_trouble(error)
+                trouble.note(has_progress=self.n_done > n_before)
+                if not self.n_done or trouble.lasted_s > PATIENCE_S:
+                    raise
+                self._pause(threading.Event(), trouble)
         self._say("stopped")
         return PrefillReport(self.n_done, self.n_failed, self._name)
 
     def watch(self, stop: threading.Event) -> None:
         """Go on suggesting until `stop` is set or the parent process is gone; never raises for a model or a store.
 
-        A model that does not load is tried again after a pause that doubles up to a minute, or at once when another
-        adapter is activated.
+        A model that does not load, or a server that does not answer, is tried again after a pause that doubles up to
+        a minute, or at once when another adapter is activated.
         """
-        n_troubles = 0
-        while not (stop.is_set() or parent_is_gone()):
-            try:
-                notes = self._waiting(BATCH)
-                for _ in self._suggest(notes):
-                    if stop.is_set() or parent_is_gone():
-                        return
-                n_troubles = 0
-                if not notes:
-                    self._say("idle")
-                    stop.wait(POLL_S)
-            except (*_MODEL_FAULTS, OSError) as error:
-                n_troubles += 1
-                self._report_trouble(error)
-                self._pause(stop, min(FIRST_PAUSE_S * 2 ** (n_troubles - 1), LONGEST_PAUSE_S))
+        trouble = _Trouble()
+        with contextlib.suppress(_Left):
+            while not _is_to_end(stop):
+                n_before = self.n_done
+                try:
+                    n_notes = sum(1 for _ in self._round(None, lambda n_done: None, stop))
+                    trouble = _Trouble()
+                    if not n_notes:
+                        self._say("idle")
+                        stop.wait(POLL_S)
+                except (*_MODEL_FAULTS, OSError) as error:
+                    trouble.note(has_progress=self.n_done > n_before)
+                    self._report_trouble(error)
+                    self._pause(stop, trouble)
         self._say("stopped")
 
-    def _waiting(self, limit: int) -> list[NoteText]:
-        """Notes that the active adapter has not seen, those next for review first; loads that adapter if it is new."""
-        with self._desk.store.reading() as session:
-            adapter = active_adapter(session)
-            notes = [] if adapter is None else notes_without(session, adapter.name, limit)
-        if adapter is None:  # it may have been put there since
-            adapter = ensure_adapter(self._desk.settings, self._desk.store)
+    def _round(
+        self, limit: int | None, on_done: Callable[[int], None], stop: threading.Event | None = None
+    ) -> Iterator[int]:
+        """Store an outcome for each note, one transaction each, until none waits or another adapter is active.
+
+        Yields the note's number after it.
+        """
+        adapter = self._current()
         # The model is loaded even while nothing waits, so that the next note need not wait for it.
         if self._adapter is None or self._engine is None or adapter.name != self._adapter.name:
             self._load(adapter)
-        return notes
+        rest = None if limit is None else limit - self.n_done - self.n_failed
+        waiting = Waiting(self._desk.store, self._name, self._follows, rest)
+        for note_id, outcome in self._outcomes(waiting, stop):
+            if isinstance(outcome, Suggestion):
+                self._store(note_id, outcome)
+            else:
+                self._give_up(note_id, outcome)
+            waiting.settled(note_id)
+            on_done(self.n_done)
+            yield note_id
+
+    def _current(self) -> AdapterRow:
+        with self._desk.store.reading() as session:
+            served, active = served_adapter(session, self._desk.settings), active_adapter(session)
+        self._follows = served is None
+        # Where none is active, it may have been put there since.
+        return served or active or ensure_adapter(self._desk.settings, self._desk.store)
 
     def _load(self, adapter: AdapterRow) -> None:
-        self._engine, self._adapter = None, adapter  # two large models at once may not fit
+        self._drop_engine()  # two large models at once may not fit
+        self._adapter = adapter
         self._say("loading")
         began = time.monotonic()
         self._engine = load_engine(self._desk.settings, adapter, self._desk.task)
         _log.info("loaded adapter %s in %.1f s", adapter.name, time.monotonic() - began)
 
-    def _suggest(self, notes: Sequence[NoteText]) -> Iterator[int]:
-        """Store an outcome for each note, one transaction each; yields the note's id after it."""
-        for (note_id, _), outcome in zip(notes, self._outcomes(notes), strict=True):
-            if isinstance(outcome, Suggestion):
-                self._store(note_id, outcome)
-            else:
-                self._give_up(note_id, outcome)
-            yield note_id
+    def _drop_engine(self) -> None:
+        engine, self._engine = self._engine, None
+        if (close := getattr(engine, "close", None)) is not None:
+            close()
 
-    def _outcomes(self, notes: Sequence[NoteText]) -> Iterator[Suggestion | str]:
+    def _outcomes(self, waiting: Waiting, stop: threading.Event | None) -> Iterator[tuple[int, Suggestion | str]]:
         """A suggestion for each note, or the reason why there is none.
 
         Raises:
             DeskError: the model answers none of several notes: it is broken, not they.
+            EngineUnavailableError: the engine says so itself.
         """
         engine = self._loaded_engine()
-        texts = [text for _, text in notes]
-        n_given = 0
+
+        def source(n_free: int) -> list[Request]:
+            if stop is not None and _is_to_end(stop):
+                raise _Left
+            if waiting.busy:
+                self._say("busy")
+            return [Request(number, text, is_urgent) for (number, text), is_urgent in waiting.take(n_free)]
+
         try:
-            for outcome in engine.attempt(texts):
-                yield outcome if isinstance(outcome, Suggestion) else sentence_of(outcome)
-                n_given += 1
+            for number, outcome in engine.serve(source):
+                yield int(str(number)), outcome if isinstance(outcome, Suggestion) else sentence_of(outcome)
             return
+        except (StoreError, EngineUnavailableError):
+            raise
         except _MODEL_FAULTS as error:
             # One of them breaks the model; alone, each of the others is answered and the culprit is known.
-            _log.warning("a batch of %d notes failed: %s", len(texts) - n_given, place(error))
-        alone = [_answer_alone(engine, text) for text in texts[n_given:]]
-        if len(alone) > 1 and all(isinstance(one, BaseException) for one in alone):
+            _log.warning("a batch of %d notes failed: %s", len(waiting.busy), place(error))
+            if not waiting.busy:
+                raise
+        alone = {number: _answer_alone(engine, text) for number, text in waiting.busy.items()}
+        if len(alone) > 1 and all(isinstance(one, BaseException) for one in alone.values()):
             raise DeskError(
                 f"Expected answers from the model; found none in {len(alone)} tries. Look at the worker's log."
             )
-        yield from (sentence_of(one) if isinstance(one, BaseException) else one for one in alone)
+        for number, one in alone.items():
+            yield number, sentence_of(one) if isinstance(one, BaseException) else one
 
-    def _loaded_engine(self) -> Engine:
+    def _loaded_engine(self) -> Suggester:
         if self._engine is None:
             raise DeskError("Expected a loaded model; found none. Start the worker again.")
         return self._engine
@@ -209,19 +276,22 @@ class Prefill:
     def _report_trouble(self, error: BaseException) -> None:
         sentence = sentence_of(error)
         _log.warning("worker trouble: %s", place(error))
-        if not isinstance(error, StoreError):
-            self._engine = None
+        if not isinstance(error, (StoreError, EngineUnavailableError)):
+            self._drop_engine()
         with contextlib.suppress(StoreError):  # the store itself may be the trouble; then the log has to do
             self._say(f"failed: {sentence}")
 
-    def _pause(self, stop: threading.Event, pause_s: float) -> None:
+    def _pause(self, stop: threading.Event, trouble: _Trouble) -> None:
         """Wait, but no longer than until another adapter is activated or the process is to end."""
-        until = time.monotonic() + pause_s
-        failed = self._name
-        while time.monotonic() < until and not parent_is_gone() and not stop.wait(min(POLL_S, pause_s)):
-            with contextlib.suppress(StoreError), self._desk.store.reading() as session:
-                active = active_adapter(session)
-                if active is not None and active.name != failed:
+        until = time.monotonic() + trouble.pause_s
+        failed, (state, _) = self._name, self._said
+        while time.monotonic() < until and not _is_to_end(stop):
+            stop.wait(min(POLL_S, trouble.pause_s))
+            with contextlib.suppress(StoreError):
+                self._say(state)
+                with self._desk.store.reading() as session:
+                    active = active_adapter(session)
+                if self._follows and active is not None and active.name != failed:
                     return
 
     def _words(self, state: str, n_done: int) -> dict[str, Any]:
@@ -232,15 +302,43 @@ class Prefill:
         return self._adapter.name if self._adapter is not None else ""
 
 
-def _answer_alone(engine: Engine, text: str) -> Suggestion | BaseException:
+@dataclass
+class _Trouble:
+    """How long there has been trouble without an answer in between, and how long to wait before the next try."""
+
+    n_troubles: int = 0
+    since: float = 0.0
+
+    def note(self, *, has_progress: bool) -> None:
+        """Count once more; from the beginning where notes were answered since the last time."""
+        if has_progress or not self.n_troubles:
+            self.n_troubles, self.since = 0, time.monotonic()
+        self.n_troubles += 1
+
+    @property
+    def pause_s(self) -> float:
+        return float(min(FIRST_PAUSE_S * 2 ** min(self.n_troubles - 1, 20), LONGEST_PAUSE_S))
+
+    @property
+    def lasted_s(self) -> float:
+        return time.monotonic() - self.since
+
+
+def _is_to_end(stop: threading.Event) -> bool:
+    return stop.is_set() or parent_is_gone()
+
+
+def _answer_alone(engine: Suggester, text: str) -> Suggestion | BaseException:
     try:
         return engine.suggest_one(text)
     except _MODEL_FAULTS as error:
         return error
 
 
-def chosen_engine(task: Task, name: str | None = None) -> Engine:
+def chosen_engine(task: Task, name: str | None = None) -> Suggester:
     """The engine for one answer: of the named adapter, or the active one's; without a store, the settings' own.
+
+    Where a server has the model, its adapter's name stands for the active one's.
 
     Raises:
         DeskError: there is no such adapter.
@@ -248,13 +346,15 @@ def chosen_engine(task: Task, name: str | None = None) -> Engine:
     """
     settings = load_settings()
     if not settings.store.exists():
-        adapter = described_adapter(settings)
+        said = settings.served and (settings.served.adapter or settings.served.model)
+        adapter = AdapterRow(said, "", "", None, PROMPT_VERSION, "") if said else described_adapter(settings)
         if name not in (None, adapter.name):
             raise DeskError(f"Expected the name of an adapter ({adapter.name}); found {name!r}. Choose this one.")
         return load_engine(settings, adapter, task)
     with open_desk() as desk:
-        adapter = ensure_adapter(settings, desk.store)
-        if name is not None:
-            with desk.store.reading() as session:
-                adapter = named_adapter(session, name)
+        with desk.store.reading() as session:
+            known = served_adapter(session, settings)
+            if name is not None and (known is None or known.name != name):
+                known = named_adapter(session, name)
+        adapter = known or ensure_adapter(settings, desk.store)
     return load_engine(settings, adapter, task)

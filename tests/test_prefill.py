@@ -12,14 +12,16 @@ from app.adapters import ensure_adapter
 from app.failures import DeskError
 from app.importing import import_files
 from app.prefill import WORKER, Prefill, load_engine
+from app.waiting import N_AHEAD, Waiting
 from db.adapters import AdapterRow, activate, register_adapter
 from db.health import heartbeat
 from db.notes import counts
-from db.suggestions import count_without, failure_of, notes_without, suggestion_of
+from db.suggestions import count_without, failure_of, notes_without, suggestion_of, suggestions_of
+from db.waiting import open_note
 from tests.homes import is_gone, wait_for, write_notes
 from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapters import ModelError
-from trainer.engine import Engine
+from trainer.engine.suggester import EngineUnavailableError, Suggester
 from trainer.rundir import sha256_of
 
 
@@ -65,12 +67,13 @@ def second_adapter(desk, name="second"):
 class Breaks:
     """An engine that breaks on some notes: the real one, with a fault in front."""
 
-    def __init__(self, engine: Engine, word: str, error: Exception) -> None:
+    def __init__(self, engine: Suggester, word: str, error: Exception) -> None:
         self._engine, self._word, self._error = engine, word, error
 
-    def attempt(self, texts):
-        for text in texts:
-            yield self.suggest_one(text)
+    def serve(self, source):
+        while requests := source(8):
+            for request in requests:
+                yield request.key, self.suggest_one(request.text)
 
     def suggest_one(self, text):
         if self._word in text:
@@ -79,20 +82,19 @@ class Breaks:
 
 
 def broken(worker, word, error):
-    worker._waiting(1)
+    worker._load(worker._current())
     worker._engine = Breaks(worker._engine, word, error)
     return worker
 
 
-def test_every_note_gets_one_suggestion_in_import_order(desk, tmp_path):
+def test_every_note_gets_one_suggestion(desk, tmp_path):
     ids = bring(desk, tmp_path, texts(11))
     done: list[int] = []
     report = Prefill(desk).run(on_done=done.append)
     assert (report.n_done, report.n_failed, report.adapter) == (11, 0, "tiny-adapter")
     assert done == list(range(1, 12))
     with desk.store.reading() as session:
-        numbers = [suggestion_of(session, note_id).id for note_id in ids]
-    assert numbers == sorted(numbers)
+        assert all(len(suggestions_of(session, note_id)) == 1 for note_id in ids)
     assert Prefill(desk).run().n_done == 0
     assert state(desk) == "stopped"
 
@@ -211,3 +213,105 @@ def test_the_watch_ends_cleanly_when_it_is_told_to(tiny_home):
         with desk.store.reading() as session:
             assert counts(session).n_notes == 0
     assert is_gone(process.pid)
+
+
+def taken(waiting, n_free):
+    return [(number, is_urgent) for (number, _), is_urgent in waiting.take(n_free)]
+
+
+def test_a_note_that_a_reviewer_has_open_goes_before_the_bulk(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.waiting.LOOK_S", 0.0)
+    ids = bring(desk, tmp_path, [f"Report {number}." for number in range(N_AHEAD + 5)])
+    waiting = Waiting(desk.store, "tiny-adapter")
+    assert taken(waiting, 3) == [(number, False) for number in ids[:3]]
+    assert taken(waiting, 0) == []
+    with desk.store.transaction() as session:
+        open_note(session, "ada", ids[-1])
+        open_note(session, "ben", ids[1])
+    assert taken(waiting, 0) == [(ids[-1], True)], "beyond the free slots, and one under way is not given again"
+    assert taken(waiting, 2) == [(ids[3], False), (ids[4], False)]
+    rest = [number for number, _ in taken(waiting, 1000)]
+    assert rest == ids[5:-1]
+    assert taken(waiting, 1000) == []
+    waiting.settled(ids[0])
+    assert taken(waiting, 1000) == [(ids[0], False)], "settled, but without a suggestion: it is tried again"
+
+
+def test_a_note_that_a_reviewer_opens_meanwhile_is_answered_next(desk, tmp_path):
+    ids = bring(desk, tmp_path, texts(60))
+    order: list[int] = []
+
+    class Noting(Prefill):
+        def _store(self, note_id, suggestion):
+            super()._store(note_id, suggestion)
+            order.append(note_id)
+            if len(order) == 2:
+                with desk.store.transaction() as session:
+                    open_note(session, "ada", ids[-1])
+
+    worker = Noting(desk)
+    worker.run()
+    assert sorted(order) == ids
+    assert order.index(ids[-1]) <= 2 + 3 * worker._engine.n_slots < len(ids) - 1
+
+
+def test_the_bulk_stops_for_an_adapter_that_takes_over(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.waiting.LOOK_S", 0.0)
+    ids = bring(desk, tmp_path, texts(5))
+    second_adapter(desk)
+    waiting = Waiting(desk.store, "tiny-adapter")
+    assert len(taken(waiting, 1)) == 1
+    with desk.store.transaction() as session:
+        activate(session, "second", reason="test", by="test")
+    assert taken(waiting, 8) == []
+    assert taken(Waiting(desk.store, "tiny-adapter", follows=False), 8) == [(number, False) for number in ids]
+
+
+class Away:
+    """An engine without its server, until that is back."""
+
+    n_slots = 4
+
+    def __init__(self, engine, n_answers: int, n_failures: int) -> None:
+        self._engine, self.n_answers, self.n_failures = engine, n_answers, n_failures
+
+    def serve(self, source):
+        while requests := source(self.n_slots):
+            for request in requests:
+                if not self.n_answers and self.n_failures:
+                    self.n_failures -= 1
+                    raise EngineUnavailableError("Expected an answer; found none.")
+                self.n_answers = max(0, self.n_answers - 1)
+                yield request.key, self._engine.suggest_one(request.text)
+
+
+def away(desk, n_answers, n_failures):
+    worker = Prefill(desk)
+    worker._load(worker._current())
+    worker._engine = Away(worker._engine, n_answers, n_failures)
+    return worker
+
+
+def test_a_server_that_goes_away_is_waited_for_and_no_note_is_blamed(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.prefill.FIRST_PAUSE_S", 0.01)
+    ids = bring(desk, tmp_path, texts(6))
+    assert away(desk, 2, 3).run().n_done == 6
+    with desk.store.reading() as session:
+        assert [failure_of(session, note_id, "tiny-adapter") for note_id in ids] == [None] * 6
+
+
+def test_a_server_that_was_never_there_ends_a_prefill_at_once(desk, tmp_path):
+    bring(desk, tmp_path, texts(3))
+    with pytest.raises(EngineUnavailableError):
+        away(desk, 0, 1).run()
+    assert state(desk) == "failed: Expected an answer; found none."
+
+
+def test_a_server_that_stays_away_ends_a_prefill_in_the_end(desk, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.prefill.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("app.prefill.PATIENCE_S", 0.2)
+    bring(desk, tmp_path, texts(4))
+    worker = away(desk, 1, 10**6)
+    with pytest.raises(EngineUnavailableError):
+        worker.run()
+    assert worker.n_done == 1

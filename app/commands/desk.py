@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.engine import AdapterName, BaseUrl, Engine, Model, choose_engine
 from app.settings import DEFAULT_HOST, DEFAULT_PORT
 from app.terminal import say, write, write_json
 
@@ -23,6 +24,10 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; only this machine's own.")] = DEFAULT_HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    adapter_name: AdapterName = None,
 ) -> None:
     """Serve the desk: the screens, the pre-fill worker, and training when it is asked for. Ctrl-C stops all of it.
 
@@ -32,7 +37,9 @@ def serve(
     Example:
       caseloop serve
       caseloop serve --port 8000
+      caseloop serve --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
+    choose_engine(engine, base_url, model, adapter_name)
     from app.desk import load_samples, open_desk
     from app.supervisor import Supervisor, check_host, check_port, has_gpu, only_one, stop_on_signals
 
@@ -43,7 +50,12 @@ def serve(
         if n_samples:
             say(f"Loaded {n_samples} sample notes.")
         supervisor = Supervisor(
-            desk.settings, host=host, port=port, next_run=lambda: _next_run(desk), has_gpu=has_gpu()
+            desk.settings,
+            host=host,
+            port=port,
+            next_run=lambda: _next_run(desk),
+            # A worker that only asks a server needs no room on this machine's GPU.
+            has_gpu=has_gpu() and desk.settings.served is None,
         )
         stop_on_signals(supervisor)
         shown = f"[{host}]" if ":" in host else host

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.engine import AdapterName, BaseUrl, Engine, Model, choose_engine
 from app.failures import BAD_INPUT, InputError
 from app.terminal import progress_bar, say, write, write_json
 
@@ -84,6 +85,10 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
 def prefill(
     watch: Annotated[bool, typer.Option("--watch", help="Stay, and take notes and adapters as they come.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many notes.")] = None,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    adapter_name: AdapterName = None,
     as_json: Json = False,
 ) -> int:
     """Let the active adapter suggest values for every note that lacks a suggestion of it, in the order of review.
@@ -92,9 +97,11 @@ def prefill(
     Example:
       caseloop prefill
       caseloop prefill --limit 100
+      caseloop prefill --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
+    choose_engine(engine, base_url, model, adapter_name)
     from app.desk import open_desk
-    from app.prefill import Prefill
+    from app.prefill import Prefill, served_adapter
     from db.adapters import active_adapter
     from db.suggestions import count_without
 
@@ -107,8 +114,8 @@ def prefill(
             worker.watch(stop)
             return 0
         with desk.store.reading() as session:
-            active = active_adapter(session)
-            n_waiting = count_without(session, active.name) if active else 0
+            adapter = served_adapter(session, desk.settings) or active_adapter(session)
+            n_waiting = count_without(session, adapter.name) if adapter else 0
         with progress_bar("Pre-filling") as advance:
             report = worker.run(limit, lambda n_done: advance(n_done, min(n_waiting, limit or n_waiting), ""))
     figures = {"n_done": report.n_done, "n_failed": report.n_failed, "adapter": report.adapter}
@@ -122,8 +129,12 @@ def prefill(
 def extract(
     file: Annotated[str, typer.Argument(help="A text file; - reads standard input.")] = "-",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Add confidence, evidence, how values rest on it, the adapter and the time.")
+        bool, typer.Option("--json", help="Add confidence, evidence, the adapter and the time it took.")
     ] = False,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    adapter_name: AdapterName = None,
 ) -> None:
     """Read one note and print its values as one JSON object. Nothing is stored.
 
@@ -131,7 +142,9 @@ def extract(
     Example:
       caseloop extract report.txt
       cat report.txt | caseloop extract --json
+      caseloop extract report.txt --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
+    choose_engine(engine, base_url, model, adapter_name)
     from app.prefill import chosen_engine
     from data.notes import make_note
     from data.task import load_task
@@ -164,8 +177,6 @@ def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]
         "extraction": suggestion.extraction.as_dict(),
         "confidence": {key: round(suggestion.confidence[key], 4) for key in task.keys if key in suggestion.confidence},
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
-        "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
-        "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,
         "prompt_version": suggestion.prompt_version,
         "latency_ms": suggestion.latency_ms,
