@@ -121,6 +121,7 @@ def evaluate(
     """
     choose_engine(engine, base_url, model, adapter_name)
     from app.prefill import chosen_engine
+    from data.reliability import COLUMNS, table
     from data.snapshot import read_rows
     from data.task import load_task
 
@@ -142,3 +143,5 @@ def evaluate(
     names = ("exact", "normalised", "f1")
     write_table(("field", *names), [(key, *(f"{of[name]:.3f}" for name in names)) for key, of in fields])
     write(f"all fields right: {figures['all_fields']:.3f}   valid JSON: {figures['json_valid']:.3f}")
+    say(f"confidence: {figures['confidence']['source']}")
+    write_table(COLUMNS, table(figures["confidence"]))

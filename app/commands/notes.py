@@ -129,7 +129,7 @@ def prefill(
 def extract(
     file: Annotated[str, typer.Argument(help="A text file; - reads standard input.")] = "-",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Add confidence, evidence, the adapter and the time it took.")
+        bool, typer.Option("--json", help="Add confidence, evidence, how values rest on it, the adapter and the time.")
     ] = False,
     engine: Engine = None,
     base_url: BaseUrl = None,
@@ -177,6 +177,8 @@ def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]
         "extraction": suggestion.extraction.as_dict(),
         "confidence": {key: round(suggestion.confidence[key], 4) for key in task.keys if key in suggestion.confidence},
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
+        "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
+        "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,
         "prompt_version": suggestion.prompt_version,
         "latency_ms": suggestion.latency_ms,
