@@ -160,14 +160,13 @@ class _Likeness:
 
         self._vectoriser = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32)
         try:
-            self._vectors = self._vectoriser.fit_transform(texts)
+            # By word, so that only the notes that share one with the text are looked at.
+            self._vectors = self._vectoriser.fit_transform(texts).T.tocsr()
         except ValueError:  # not a word in any of them
             self._vectors = None
 
     def nearest(self, text: str) -> int | None:
         if self._vectors is None:
             return None
-        likeness = self._vectors @ self._vectoriser.transform([text]).T
-        if likeness.nnz == 0:
-            return None
-        return int(likeness.toarray().argmax())
+        likeness = self._vectoriser.transform([text]) @ self._vectors
+        return int(likeness.indices[likeness.data.argmax()]) if likeness.nnz else None

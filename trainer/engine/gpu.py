@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from trainer.adapters import ModelError
 from trainer.engine.forward import N_OPTIONS, Option, Segment, read_options
+from trainer.engine.fused import add_norm, fused, gated, rotate
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
@@ -24,10 +25,29 @@ FEW_ROWS = (1, 4, 16)
 """Rows of the graphs for a handful of notes, which may stand in any slots."""
 PROMPT_WIDTHS = (64, 128, 192, 256)
 """Widths at which the prompt of a single note is read by a graph; longer and several prompts are read without."""
-MAX_PROMPT_TOKENS = 4096
+SINGLE_WIDTH = 64
+"""Width for a single note: up to here a pass costs what reading the weights costs."""
+MAX_PROMPT_TOKENS = 2048
 MAX_LONG_POSITIONS = 8192
-N_LONG = 2
-"""Slots for notes that are too long for the others; they are read one at a time, without a graph."""
+N_LONG = 1
+"""Slots for notes that are too long for the others; they are read without a graph."""
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How notes are held and read.
+
+    Attributes:
+        n: notes held at a time.
+        room: positions of a slot.
+        row_width: tokens of a note in a pass over many.
+        depth: parts of the slots that are read in turn, one while the host settles the other.
+    """
+
+    n: int
+    room: int = 384
+    row_width: int = 8
+    depth: int = 2
 
 
 @dataclass
@@ -60,13 +80,10 @@ class GpuForward:
         weights: of the base.
         adapters: name to adapter.
         allowed: mask of the tables, (states, n_logits), bool.
-        n_slots: notes held at a time.
+        slots: their number and sizes.
         kind: `nf4` keeps the base in 4 bits and computes adapters beside it; `bf16` and `fp32` unpack it, merge the
             only adapter in, and drop the 4-bit weights.
         device: the GPU; on a CPU the same steps are taken without graphs, for tests.
-        room: positions of a slot.
-        row_width: tokens of a row in a pass over many rows.
-        depth: parts of the slots that are read in turn, one while the host settles the other.
     """
 
     prefill = 512
@@ -76,32 +93,29 @@ class GpuForward:
         weights: LlamaWeights,
         adapters: dict[str, AdapterWeights],
         allowed: torch.Tensor,
-        n_slots: int,
+        slots: Slots,
         kind: str,
         device: torch.device,
-        *,
-        room: int = 384,
-        row_width: int = 8,
-        depth: int = 2,
     ) -> None:
         self.geometry, self._weights, self._kind, self._device = weights.geometry, weights, kind, device
         self._dtype = torch.float32 if kind == "fp32" else torch.bfloat16
-        self.n_slots, self._room, self._row_width, self.depth = n_slots, room, row_width, depth
+        self.n_slots, self._room, self._row_width, self.depth = slots.n, slots.room, slots.row_width, slots.depth
         self.max_positions = min(self.geometry.max_positions, MAX_LONG_POSITIONS)
         self._allowed = allowed.to(device)
         shape = self.geometry
         self._norms = [tuple(self._own(norm) for norm in weights.norms(i)) for i in range(shape.n_layers)]
         self._embedding, self._norm, self._head = map(self._own, (weights.embedding, weights.norm, weights.head))
         self._cosine, self._sine = (self._own(part)[:, None] for part in weights.rotation(self.max_positions + 1))
+        self._add_norm, self._rotate, self._gated = (fused(step, device) for step in (add_norm, rotate, gated))
         self._layers: dict[str, list[list[Product]]] = {}
         self._packed: dict[tuple[int, tuple[str, ...]], Any] = {}
         for name, adapter in adapters.items():
             self.add(name, adapter)
         # One slot more than there are notes: rows that stand for no note read and write there.
-        self._cache = self._new_cache(n_slots + 1, room)
+        self._cache = self._new_cache(slots.n + 1, slots.room)
         self._long: torch.Tensor | None = None
         self._long_room = min(self.max_positions, MAX_LONG_POSITIONS) + 1
-        self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * (n_slots + 1 + N_LONG)
+        self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * (slots.n + 1 + N_LONG)
         self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
         self._shapes: dict[Any, _Shape] = {}
         self._pool: Any = None
@@ -122,7 +136,7 @@ class GpuForward:
 
     def width(self, n_rows: int) -> int:
         """The width of the graph that so many rows use."""
-        return 16 if n_rows == 1 else self._row_width
+        return SINGLE_WIDTH if n_rows == 1 else self._row_width
 
     def worth_admitting(self, n_active: int) -> int:
         """An eighth of the slots: reading prompts is a pass of its own."""
@@ -329,6 +343,7 @@ class GpuForward:
             slots = torch.arange(shape.slots.start, shape.slots.stop, device=self._device)
         wanted, states = shape.inputs[2 * cells + n_rows :].view(2, shape.n_wanted)
         x = functional.embedding(tokens, self._embedding)
+        y = torch.zeros_like(x)
         turn = self._cosine[positions], self._sine[positions]
         heads = torch.arange(size.n_kv_heads, device=self._device)
         cache = self._long_cache() if shape.is_long else self._cache
@@ -340,8 +355,8 @@ class GpuForward:
         mask = torch.zeros(seen.shape, dtype=self._dtype, device=self._device).masked_fill_(~seen, -torch.inf)
         mask = mask.view(n_rows, 1, width * size.group, room)
         for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._norms, strict=True)):
-            x = self._layer(x, stacks, norms, turn, (cache[number], cells_of, mask, slots, shape))
-        hidden = functional.rms_norm(x[wanted], (size.width,), self._norm, size.eps)
+            x, y = self._layer((x, y), stacks, norms, turn, (cache[number], cells_of, mask, slots, shape))
+        hidden = functional.rms_norm((x + y)[wanted], (size.width,), self._norm, size.eps)
         self._choose(functional.linear(hidden, self._head).float(), states, shape.result)
 
     def _choose(self, logits: torch.Tensor, states: torch.Tensor, result: torch.Tensor) -> None:
@@ -355,30 +370,26 @@ class GpuForward:
             if option + 1 < N_OPTIONS:
                 logits.scatter_(1, token, -torch.inf)
 
-    def _layer(self, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, where: Any) -> torch.Tensor:
-        """One layer over rows of a fixed width, (rows * width, model width)."""
+    def _layer(
+        self, parts: tuple[torch.Tensor, torch.Tensor], stacks: list[Product], norms: Any, turn: Any, where: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One layer over rows of a fixed width; what goes in and comes out are the two parts of a sum."""
         size, ((keys, values), cells_of, mask, slots, shape) = self.geometry, where
-        n_rows, width = shape.n_rows, shape.width
-        first, last, half = size.n_heads + size.n_kv_heads, size.n_heads, size.head_width // 2
-        qkv = stacks[0](functional.rms_norm(x, (size.width,), norms[0], size.eps))
-        qkv = qkv.view(len(x), first + size.n_kv_heads, size.head_width)
-        turned = qkv[:, :first]
-        turned = turned * turn[0] + torch.cat([turned[..., half:], turned[..., :half]], -1) * turn[1]
-        keys.view(-1, size.head_width).index_copy_(0, cells_of, turned[:, last:].reshape(-1, size.head_width))
-        values.view(-1, size.head_width).index_copy_(0, cells_of, qkv[:, first:].reshape(-1, size.head_width))
+        sizes = shape.n_rows, shape.width, size.n_kv_heads, size.group
+        x, normed = self._add_norm(*parts, norms[0], size.eps)
+        queries, new_keys, new_values = self._rotate(stacks[0](normed), *turn, sizes)
+        keys.view(-1, size.head_width).index_copy_(0, cells_of, new_keys)
+        values.view(-1, size.head_width).index_copy_(0, cells_of, new_values)
         if shape.slots is not None:
             keys, values = keys[shape.slots], values[shape.slots]
         else:
             keys, values = keys.index_select(0, slots), values.index_select(0, slots)
-        asked = turned[:, :last].reshape(n_rows, width, size.n_kv_heads, size.group, size.head_width)
-        asked = asked.permute(0, 2, 1, 3, 4).reshape(n_rows, size.n_kv_heads, width * size.group, size.head_width)
-        answer = functional.scaled_dot_product_attention(
-            asked, keys, values, attn_mask=mask.expand(n_rows, size.n_kv_heads, -1, -1)
-        )
-        answer = answer.view(n_rows, size.n_kv_heads, width, size.group, size.head_width).permute(0, 2, 1, 3, 4)
-        x = x + stacks[1](answer.reshape(len(x), last * size.head_width))
-        gate, up = stacks[2](functional.rms_norm(x, (size.width,), norms[1], size.eps)).chunk(2, -1)
-        return x + stacks[3](functional.silu(gate) * up)
+        mask = mask.expand(shape.n_rows, size.n_kv_heads, -1, -1)
+        answer = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        answer = answer.view(shape.n_rows, size.n_kv_heads, shape.width, size.group, size.head_width)
+        y = stacks[1](answer.permute(0, 2, 1, 3, 4).reshape(len(x), size.n_heads * size.head_width))
+        x, normed = self._add_norm(x, y, norms[1], size.eps)
+        return x, stacks[3](self._gated(stacks[2](normed)))
 
     def _product(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         if self._kind != "nf4":

@@ -64,7 +64,7 @@ class Engine:
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
         script: answers in place of the model's own choices, for measuring with random weights.
         beside: another engine on the same base, whose model, slots and drafts are shared.
-        shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu.GpuForward`, on a GPU.
+        shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu.Slots`, on a GPU.
 
     Raises:
         EngineError: the tokenizer does not suit record decoding.
