@@ -11,8 +11,8 @@ from db import tables as t
 from db.health import set_heartbeat
 from db.suggestions import MAX_FAILURES, WAITING, failure_of
 
-OPEN_FOR = timedelta(minutes=15)
-"""A page that was opened longer ago is taken for left."""
+OPEN_FOR = timedelta(seconds=30)
+"""A page that has not asked for so long is taken for left; an open one asks every few seconds."""
 
 _PREFIX = "review:"
 _AFTER = "review;"  # the prefix with the next character at its end: where its range in the index stops

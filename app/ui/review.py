@@ -15,8 +15,10 @@ from typing import Any
 import gradio as gr
 
 from app.desk import Desk
+from app.ui.awaited import ask_for
 from app.ui.context import QUICK, state
 from app.ui.marks import marked
+from app.ui.status import why_none
 from data.evidence import find_evidence
 from data.suggestion import Span
 from data.task import MAX_VALUE_CHARACTERS, Extraction
@@ -123,13 +125,16 @@ def show(desk: Desk, reviewer: str, wanted: str) -> list[Any]:
             review = open_review(session, number, reviewer) if number is not None else None
         except UnknownNote:
             return _nothing(desk, f"There is no note {number}.", "The queue lists every note.")
+        why = why_none(session, review.note.id) if review is not None and review.suggestion is None else ""
     if review is None:
         return _nothing(desk, *_nothing_left(figures))
+    if why:
+        ask_for(desk, reviewer, review.note.id)
     view = secrets.token_hex(8)
     values = Extraction(desk.task, review.values or dict.fromkeys(desk.task.keys))
     return [
         json.dumps(_record(desk, review, values, view), ensure_ascii=False),
-        _heading(review, figures),
+        _heading(review, figures, why),
         f'<div data-view="{view}">{_note(desk, review, values)}</div>',
         *[values[key] or "" for key in desk.task.keys],
         _comment(review),
@@ -192,18 +197,14 @@ def _comment(review: Review) -> str:
     return ""
 
 
-def _heading(review: Review, figures: Counts) -> str:
+def _heading(review: Review, figures: Counts, why_none: str) -> str:
     note, suggestion = review.note, review.suggestion
     n_left = figures.n_todo + figures.n_draft
     if note.state in ("todo", "draft") and note.origin == "incoming":
         place = f"{figures.n_incoming - n_left + 1:,} of {figures.n_incoming:,} to review"
     else:
         place = f"{n_left:,} left to review"
-    by = (
-        f"suggested by <b>{escape(suggestion.adapter)}</b>"
-        if suggestion
-        else "no suggestion yet; you can fill it in by hand"
-    )
+    by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
     return (
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
         f'<span class="place">{place}</span><span class="by">{by}</span>'

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from app.desk import Desk
+from app.guard import current_reviewer
 from app.training import run_name
+from app.ui.awaited import ask_for
 from app.ui.context import plural
 from db.adapters import active_adapter
 from db.health import HeartbeatRow, heartbeat
 from db.runs import list_runs
-from db.session import StoreError
+from db.session import Session, StoreError
 from db.suggestions import suggestion_of
+from db.waiting import given_up_because
 
 WORKER = "worker"
 SILENT_AFTER = timedelta(seconds=45)  # the worker speaks at least every ten seconds
@@ -35,11 +38,14 @@ def routes(desk: Desk) -> APIRouter:
         return JSONResponse({"ok": True})
 
     @router.get("/status")
-    def status(note: int | None = None) -> JSONResponse:
+    def status(by: Annotated[str, Depends(current_reviewer)], note: int | None = None) -> JSONResponse:
         try:
-            return JSONResponse(look(desk, note))
+            seen = look(desk, note)
         except StoreError as error:
             return JSONResponse({"detail": str(error)}, 503)
+        if note is not None and not seen["has_suggestion"]:
+            ask_for(desk, by, note)  # the page is still open
+        return JSONResponse(seen)
 
     return router
 
@@ -74,3 +80,17 @@ def worker(beat: HeartbeatRow | None, now: datetime) -> tuple[str, str]:
     if state.startswith("failed"):
         return "failed", state.removeprefix("failed").lstrip(": ") or "the model failed"
     return "absent", "no model running"
+
+
+def why_none(session: Session, note_id: int) -> str:
+    """Why a note has no suggestion, in a few words for its heading."""
+    adapter, beat = active_adapter(session), heartbeat(session, WORKER)
+    name = str(beat.payload.get("adapter") or "") if beat else ""
+    for tried in {name, adapter.name if adapter else ""} - {""}:
+        if reason := given_up_because(session, note_id, tried):
+            return f"no suggestion: {reason}"
+    state, sentence = worker(beat, datetime.now(UTC))
+    if state == "failed":
+        return f"no suggestion yet: {sentence}"
+    next_one = "" if state == "absent" else "the model reads this note next, and "
+    return f"no suggestion yet; {next_one}you can fill it in by hand"
