@@ -71,6 +71,39 @@ def _ends(left: float, right: float, x: str) -> str:
     )
 
 
+def reliability_chart(bins: Sequence[Sequence[float]]) -> str:
+    """How sure an adapter was against how often it was right; on the diagonal the two agree.
+
+    Args:
+        bins: number of values, their mean confidence, the share that is right, of each bin; both from 0 to 1.
+    """
+    if not bins:
+        return ""
+    most = max(n for n, _, _ in bins)
+
+    def place(sure: float, right: float) -> tuple[float, float]:
+        across = _LEFT + sure * (WIDTH - _LEFT - _RIGHT)
+        return across, HEIGHT - _BOTTOM - right * (HEIGHT - _TOP - _BOTTOM)
+
+    dots = []
+    for n, sure, right in bins:
+        across, down = place(sure, right)
+        said = f"{n:,.0f} values, confidence {sure:.2f}, right {right:.2f}"
+        dots.append(
+            f'<circle class="line-0" fill="none" stroke-width="2" cx="{across:.1f}" cy="{down:.1f}"'
+            f' r="{2 + 8 * (n / most) ** 0.5:.1f}"><title>{said}</title></circle>'
+        )
+    line = " ".join(f"{across:.1f},{down:.1f}" for across, down in (place(sure, right) for _, sure, right in bins))
+    (left, bottom), (end, top) = place(0, 0), place(1, 1)
+    return (
+        f'<figure class="chart"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f' aria-label="share right over confidence">{_grid(0, 1, 1)}{_ends(0, 1, "confidence")}'
+        f'<line class="grid" x1="{left}" y1="{bottom}" x2="{end}" y2="{top}"/>'
+        f'<polyline class="line-0" points="{line}"/>{"".join(dots)}</svg>'
+        '<ul class="legend"><li class="line-0">share right</li></ul></figure>'
+    )
+
+
 def column_chart(columns: Sequence[tuple[str, int]], *, y: str) -> str:
     """One column per name, its count on top; for a few dozen columns."""
     if not columns:

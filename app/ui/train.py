@@ -13,8 +13,9 @@ from app.adapters import activate_present
 from app.desk import Desk
 from app.failures import DeskError, InputError, sentence_of
 from app.training import TrainOptions, read_log, read_progress, request_run, run_directory, run_name, stop_run
-from app.ui.charts import line_chart, two_bars
+from app.ui.charts import line_chart, reliability_chart, two_bars
 from app.ui.context import QUICK, empty, moment, percent, plural, table
+from data.reliability import WANTED_ACCURACY
 from data.task import Task
 from db.adapters import AdapterRow, activations, active_adapter, list_adapters, rollback
 from db.annotations import holdout_rows, reviewed, training_rows
@@ -261,7 +262,31 @@ def _verdict(task: Task, run: TrainingRunRow) -> str:
     rows = (
         (escape(title), two_bars(before, after), percent(before), percent(after)) for title, before, after in shares
     )
-    return verdict + table(columns, rows, numbers=[2, 3])
+    return verdict + table(columns, rows, numbers=[2, 3]) + confidence_html(new.get("confidence"))
+
+
+def confidence_html(measured: Mapping[str, Any] | None) -> str:
+    """How far an adapter's confidence can be trusted: a sentence, and the diagram that supports it.
+
+    Args:
+        measured: of `data.scoring.Confidence.to_json`, None where it was not.
+    """
+    figures = (measured or {}).get("overall")
+    if not measured or not figures:
+        return ""
+    covered = float(figures[f"coverage_at_{WANTED_ACCURACY}"])
+    kept = (
+        f"of the surest {percent(covered)} of its values {percent(WANTED_ACCURACY)} are right"
+        if covered
+        else f"no share of its values is {percent(WANTED_ACCURACY)} right"
+    )
+    return (
+        "<h3>What its confidence means</h3>"
+        f"<p>On {figures['n']:,} values of the hold-out the new adapter's confidence is off by"
+        f" {percent(figures['ece'])} on average, where chance alone makes {percent(figures['ece_noise'])}; {kept}.</p>"
+        + reliability_chart(figures["bins"])
+        + f'<p class="quiet">Confidence from: {escape(str(measured["source"]))}.</p>'
+    )
 
 
 def _of(score: Mapping[str, Any], key: str) -> float | None:
