@@ -24,8 +24,9 @@ from data.suggestion import Grounding
 CALIBRATION = "calibration.json"
 FORMAT = 1
 MAX_BYTES = 1 << 20
-EPSILON = 1e-6
-"""Raw probabilities are held this far from 0 and 1: beyond it log-odds say more about rounding than about the value."""
+EPSILON = 1e-5
+"""Raw probabilities are held this far from 0 and 1: a product of a dozen single-precision probabilities carries about
+1e-6, and beyond that log-odds say more about rounding than about the value."""
 
 VALUE, NOT_FOUND, NO_VALUE = "value", "not_found", "no_value"
 KINDS = (VALUE, NOT_FOUND, NO_VALUE)

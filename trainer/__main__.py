@@ -217,7 +217,7 @@ def _say_confidence(figures: dict[str, Any]) -> None:
 
     print(f"\nConfidence: {figures['source']}")
     for name, *cells in [COLUMNS, *table(figures)]:
-        print(f"{name:24}" + "".join(f"{cell:>13}" for cell in cells))
+        print(f"{name:24}" + "".join(f"{cell:>15}" for cell in cells))
 
 
 def _bar(n_done: int, n_notes: int) -> None:
