@@ -9,7 +9,7 @@ so that no key is copied. The choice of the best allowed tokens is part of the g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,50 +18,22 @@ from torch.nn import functional
 from trainer.adapters import ModelError
 from trainer.engine.forward import N_OPTIONS, Option, Segment, read_options
 from trainer.engine.fused import add_norm, fused, gated, rotate
+from trainer.engine.gpu_shapes import Shape, Slots, filled, new_shape
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
 FEW_ROWS = (1, 4, 16)
 """Rows of the graphs for a handful of notes, which may stand in any slots."""
-PROMPT_WIDTHS = (64, 128, 192, 256)
-"""Widths at which the prompt of a single note is read by a graph; longer and several prompts are read without."""
-SINGLE_WIDTH = 64
-"""Width for a single note: up to here a pass costs what reading the weights costs."""
+PROMPT_ROWS = 8
+PROMPT_WIDTHS = (64, 96, 128, 160, 192, 256)
+PROMPT_WANTED = 40
+"""One prompt, or eight, are read by a graph of one of these widths; longer ones are read without."""
+SINGLE_WIDTH = 32
+"""Width for a single note: a pass costs what reading the weights costs, with a draft or without."""
 MAX_PROMPT_TOKENS = 2048
 MAX_LONG_POSITIONS = 8192
 N_LONG = 1
 """Slots for notes that are too long for the others; they are read without a graph."""
-
-
-@dataclass(frozen=True)
-class Slots:
-    """How notes are held and read.
-
-    Attributes:
-        n: notes held at a time.
-        room: positions of a slot.
-        row_width: tokens of a note in a pass over many.
-        depth: parts of the slots that are read in turn, one while the host settles the other.
-    """
-
-    n: int
-    room: int = 384
-    row_width: int = 8
-    depth: int = 2
-
-
-@dataclass
-class _Shape:
-    """One fixed shape with its buffers and, once captured, its graph."""
-
-    n_rows: int
-    width: int
-    n_wanted: int
-    slots: slice | None
-    inputs: torch.Tensor
-    result: torch.Tensor
-    is_long: bool = False
-    graphs: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -117,7 +89,7 @@ class GpuForward:
         self._long_room = min(self.max_positions, MAX_LONG_POSITIONS) + 1
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * (slots.n + 1 + N_LONG)
         self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
-        self._shapes: dict[Any, _Shape] = {}
+        self._shapes: dict[Any, Shape] = {}
         self._pool: Any = None
 
     def add(self, name: str, adapter: AdapterWeights) -> None:
@@ -139,8 +111,8 @@ class GpuForward:
         return SINGLE_WIDTH if n_rows == 1 else self._row_width
 
     def worth_admitting(self, n_active: int) -> int:
-        """An eighth of the slots: reading prompts is a pass of its own."""
-        return max(1, min(n_active, self.n_slots // 8))
+        """As many as are read at once: reading prompts is a pass of its own."""
+        return min(n_active, PROMPT_ROWS, self.n_slots // 4) or 1
 
     def capacity(self, slot: int) -> int:
         """Positions that a slot can hold; its last one is for what is thrown away."""
@@ -188,7 +160,7 @@ class GpuForward:
         prompts = sorted(set(rest) - set(short), key=lambda number: len(segments[number].tokens))
         while prompts:
             width = len(segments[prompts[-1]].tokens)
-            few = prompts[-max(1, MAX_PROMPT_TOKENS // width) :]
+            few = prompts[-max(1, min(PROMPT_ROWS, MAX_PROMPT_TOKENS // width)) :]
             prompts = prompts[: len(prompts) - len(few)]
             parts.append(self._prompts(segments, few, adapter))
         event = None
@@ -215,8 +187,7 @@ class GpuForward:
 
     def _replay(self, segments: Sequence[Segment], short: list[int], adapter: str) -> Any:
         shape, rows = self._chosen_shape([segments[number].slot for number in short])
-        filled = self._filled(shape, [segments[number] for number in short], rows)
-        answer = self._run(shape, adapter, filled, captured=True)
+        answer = self._run(shape, adapter, self._filled(shape, segments, short, rows), captured=True)
         width = shape.width
         places = [
             (number, [row * width + place for place in segments[number].wanted])
@@ -224,7 +195,7 @@ class GpuForward:
         ]
         return answer, places
 
-    def _chosen_shape(self, slots: list[int]) -> tuple[_Shape, list[int]]:
+    def _chosen_shape(self, slots: list[int]) -> tuple[Shape, list[int]]:
         """The smallest graph for these slots, and each one's row in it."""
         n_rows = next((size for size in FEW_ROWS if size >= len(slots)), None)
         if n_rows is not None:
@@ -239,53 +210,12 @@ class GpuForward:
         chosen = self._shape(("part", group), last - first, self._row_width, slice(first, last))
         return chosen, [slot - first for slot in slots]
 
-    def _shape(self, key: Any, n_rows: int, width: int, slots: slice | None, n_wanted: int | None = None) -> _Shape:
+    def _shape(self, key: Any, n_rows: int, width: int, slots: slice | None, n_wanted: int | None = None) -> Shape:
         if key not in self._shapes:
-            self._shapes[key] = self._new_shape(n_rows, width, n_rows * width if n_wanted is None else n_wanted, slots)
+            self._shapes[key] = new_shape(n_rows, width, self._device, n_wanted=n_wanted, slots=slots)
         return self._shapes[key]
 
-    def _new_shape(
-        self, n_rows: int, width: int, n_wanted: int, slots: slice | None = None, *, is_long: bool = False
-    ) -> _Shape:
-        size = 2 * n_rows * width + n_rows + 2 * n_wanted
-        inputs = torch.zeros(size, dtype=torch.long, device=self._device)
-        result = torch.zeros(n_wanted, 2 * N_OPTIONS, dtype=torch.int32, device=self._device)
-        return _Shape(n_rows, width, n_wanted, slots, inputs, result, is_long)
-
-    def _filled(self, shape: _Shape, segments: Sequence[Segment], rows: Sequence[int]) -> torch.Tensor:
-        """Tokens, positions, slots, wanted places and their masks, as the shape's inputs have them.
-
-        A buffer of its own for every pass: the last one may still be on its way to the GPU.
-        """
-        n_rows, width = shape.n_rows, shape.width
-        host = torch.zeros(len(shape.inputs), dtype=torch.long, pin_memory=self._device.type == "cuda")
-        cells = n_rows * width
-        tokens, positions = host[:cells].view(n_rows, width), host[cells : 2 * cells].view(n_rows, width)
-        slots = host[2 * cells : 2 * cells + n_rows]
-        wanted, states = host[2 * cells + n_rows :].view(2, shape.n_wanted)
-        every = shape.n_wanted == cells
-        tokens.zero_()
-        room = self._long_room if shape.is_long else self._room
-        positions.fill_(room - 1)
-        slots.fill_(0 if shape.is_long else self.n_slots)
-        if every:
-            torch.arange(cells, out=wanted)
-        token_array, position_array, state_array = tokens.numpy(), positions.numpy(), states.numpy()
-        wanted_array, n_asked = wanted.numpy(), 0
-        for segment, row in zip(segments, rows, strict=True):
-            count = len(segment.tokens)
-            token_array[row, :count] = segment.tokens
-            position_array[row, :count] = range(segment.start, segment.start + count)
-            slots[row] = segment.slot - (self.n_slots + 1 if shape.is_long else 0)
-            for place, state in zip(segment.wanted, segment.states, strict=True):
-                if every:
-                    state_array[row * width + place] = state
-                else:
-                    wanted_array[n_asked], state_array[n_asked] = row * width + place, state
-                    n_asked += 1
-        return host
-
-    def _run(self, shape: _Shape, adapter: str, filled: torch.Tensor, *, captured: bool) -> torch.Tensor:
+    def _run(self, shape: Shape, adapter: str, filled: torch.Tensor, *, captured: bool) -> torch.Tensor:
         """Do the pass, or replay it; the answer is there after the pass's event."""
         shape.inputs.copy_(filled, non_blocking=True)
         if captured and self._device.type == "cuda":
@@ -298,7 +228,7 @@ class GpuForward:
         answer.copy_(shape.result, non_blocking=True)
         return answer
 
-    def _capture(self, shape: _Shape, adapter: str) -> None:
+    def _capture(self, shape: Shape, adapter: str) -> None:
         """Record the pass; it is run before, since the libraries choose their kernels at first use."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
@@ -318,14 +248,14 @@ class GpuForward:
         longest = max(len(segments[number].tokens) for number in few)
         n_wanted = max(1, sum(len(segments[number].wanted) for number in few))
         width = next((size for size in PROMPT_WIDTHS if size >= longest), None)
-        is_single = len(few) == 1 and width is not None and n_wanted <= 32 and not is_long
-        if is_single and width is not None:
-            shape = self._shape(("prompt", width), 1, width, None, 32)
+        n_rows = 1 if len(few) == 1 else PROMPT_ROWS
+        captured = width is not None and n_wanted <= PROMPT_WANTED and not is_long
+        if captured and width is not None:
+            shape = self._shape(("prompt", n_rows, width), n_rows, width, None, PROMPT_WANTED)
         else:
             width = -(-longest // 16) * 16
-            shape = self._new_shape(len(few), width, n_wanted, is_long=is_long)
-        filled = self._filled(shape, [segments[number] for number in few], range(len(few)))
-        answer = self._run(shape, adapter, filled, captured=is_single)
+            shape = new_shape(len(few), width, self._device, n_wanted=n_wanted, is_long=is_long)
+        answer = self._run(shape, adapter, self._filled(shape, segments, few, range(len(few))), captured=captured)
         places, n_before = [], 0
         for number in few:
             count = len(segments[number].wanted)
@@ -333,18 +263,24 @@ class GpuForward:
             n_before += count
         return answer, places
 
-    def _compute(self, shape: _Shape, adapter: str) -> None:
+    def _filled(
+        self, shape: Shape, segments: Sequence[Segment], few: Sequence[int], rows: Sequence[int]
+    ) -> torch.Tensor:
+        chosen = [segments[number] for number in few]
+        if shape.is_long:
+            chosen = [replace(segment, slot=segment.slot - self.n_slots - 1) for segment in chosen]
+            return filled(shape, chosen, rows, (0, self._long_room - 1))
+        return filled(shape, chosen, rows, (self.n_slots, self._room - 1))
+
+    def _compute(self, shape: Shape, adapter: str) -> None:
         """The pass itself, from the shape's inputs to its result."""
         size, n_rows, width = self.geometry, shape.n_rows, shape.width
-        cells = n_rows * width
-        tokens, positions = shape.inputs[:cells], shape.inputs[cells : 2 * cells]
-        slots = shape.inputs[2 * cells : 2 * cells + n_rows]
+        tokens, positions, slots, wanted, states = shape.parts(shape.inputs)
         if shape.slots is not None:
             slots = torch.arange(shape.slots.start, shape.slots.stop, device=self._device)
-        wanted, states = shape.inputs[2 * cells + n_rows :].view(2, shape.n_wanted)
-        x = functional.embedding(tokens, self._embedding)
+        x = functional.embedding(tokens.view(-1), self._embedding)
         y = torch.zeros_like(x)
-        turn = self._cosine[positions], self._sine[positions]
+        turn = self._cosine[positions.view(-1)], self._sine[positions.view(-1)]
         heads = torch.arange(size.n_kv_heads, device=self._device)
         cache = self._long_cache() if shape.is_long else self._cache
         room = cache.shape[4]

@@ -58,13 +58,13 @@ class Engine:
     Args:
         loaded: from `trainer.model.load_model`.
         task: what to extract.
-        batch_size: notes answered at the same time; None for 16 on a CPU and 96 on a GPU.
+        batch_size: notes answered at the same time; None for 16 on a CPU and 80 on a GPU.
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, `bf16` and `fp32` unpack it once and merge
             the adapter in. None takes what suits the model: see `trainer.engine.serving`.
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
         script: answers in place of the model's own choices, for measuring with random weights.
         beside: another engine on the same base, whose model, slots and drafts are shared.
-        shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu.Slots`, on a GPU.
+        shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu_shapes.Slots`, on a GPU.
 
     Raises:
         EngineError: the tokenizer does not suit record decoding.
@@ -214,8 +214,9 @@ class Engine:
     ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
         n_free = self._n_free()
-        if active and n_free < self._forward.worth_admitting(len(active)):
-            n_free = 0
+        worth = self._forward.worth_admitting(len(active))
+        if active:
+            n_free -= n_free % worth
         postponed, self._postponed = self._postponed, []
         fresh = source(max(0, n_free - len(postponed)))
         requests = sorted([*postponed, *fresh], key=lambda request: not request.is_urgent)
@@ -334,7 +335,7 @@ def _share(
     n_logits = loaded.model.get_output_embeddings().weight.shape[0]
     tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
     on_cpu = loaded.device.type == "cpu"
-    forward = make_forward(loaded, tables, batch_size or (16 if on_cpu else 96), weights, shapes)
+    forward = make_forward(loaded, tables, batch_size or (16 if on_cpu else 80), weights, shapes)
     return _Shared(
         forward=forward,
         tables=tables,

@@ -46,7 +46,8 @@ def make_forward(
     adapters = {loaded.name: loaded.lora if loaded.lora is not None else read.adapter}
     if on_cpu:
         return CpuForward(read, adapters, tables.allowed, n_slots, DTYPES[chosen])
-    from trainer.engine.gpu import GpuForward, Slots
+    from trainer.engine.gpu import GpuForward
+    from trainer.engine.gpu_shapes import Slots
 
     return GpuForward(read, adapters, tables.allowed, Slots(n_slots, **shapes), chosen, loaded.device)
 
