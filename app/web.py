@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css")
-SCRIPTS = ("shell.js", "desk.js")
+SCRIPTS = ("shell.js", "fields.js", "desk.js")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 

@@ -26,7 +26,7 @@ def test_a_note_is_prefilled_corrected_and_saved(browser: Browser, desk: Desk) -
             expect(here.box(key)).to_have_value(value or "")
         expect(here.page.locator("#note .note-text")).to_contain_text(BREAST)
         expect(here.page.locator('#note mark[data-fields~="treatment"]').first).to_have_text("Letrozole")
-        expect(here.page.locator('.side[data-field="stage"] .word')).to_have_text("sure")
+        expect(here.page.locator('.side[data-field="stage"] .confidence .word')).to_have_text("sure")
         here.type_into("stage", "IIIC")
         expect(here.page.locator('.side[data-field="stage"] .said')).to_have_text("IV")
         here.box("response").fill("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from app.settings import Settings, prepare_home
 from app.training import gate, run_directory
 from app.ui import export, progress, queue, review, status, train
 from app.ui.charts import column_chart, line_chart, stacked_bar
+from data.evidence import Grounded
 from data.notes import make_note
+from data.suggestion import Grounding, Span
 from data.task import Extraction
 from db.adapters import AdapterRow, active_adapter, register_adapter
-from db.annotations import open_review, submit
+from db.annotations import open_review, save_draft, submit
 from db.health import HeartbeatRow
 from db.notes import add_notes, get_note
 from db.runs import add_evaluation, create_run, update_run
-from db.suggestions import suggestion_of
+from db.suggestions import add_suggestion, suggestion_of
 from tests.desk_store import (
     BREAST,
     BREAST_VALUES,
@@ -34,6 +37,7 @@ from tests.desk_store import (
     TASK,
     empty_values,
     make_store,
+    suggestion,
 )
 from tests.test_ui_marks import Reader
 
@@ -80,14 +84,49 @@ def test_confidence_is_told_in_words(desk: Desk) -> None:
     with desk.store.reading() as session:
         row = suggestion_of(session, 1)
     assert row is not None
-    assert review.confidence_word(row, "stage", inferred=True) == "sure"
+    there, absent = Grounded((), Grounding.EXACT), Grounded((), Grounding.NOT_FOUND)
+    assert review.confidence_word(row, "stage", there) == "sure"
+    assert review.confidence_word(row, "stage", None) == "sure"  # null needs no evidence
+    assert review.confidence_word(row, "stage", absent) == "look"  # however sure the model is
     row.confidence["stage"] = 0.5
-    assert review.confidence_word(row, "stage", inferred=True) == "look"
-    assert "metastasis_site" not in {key for key, spans in row.evidence.items() if not spans}
-    row.evidence["cancer_type"] = ()
-    assert review.confidence_word(row, "cancer_type", inferred=False) == "missing"
-    assert review.confidence_word(row, "cancer_type", inferred=True) == "sure"
-    assert review.confidence_word(row, "gene_mutation", inferred=False) == "sure"  # null needs no evidence
+    assert review.confidence_word(row, "stage", there) == "look"
+
+
+def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
+    with desk.store.transaction() as session:
+        text = f"{BREAST} Hepatic lesions."
+        (number,) = add_notes(session, [make_note(TASK, text)]).note_ids
+        values = {**empty_values(), "treatment": "letrozole; cisplatin", "metastasis_site": "liver", "stage": "IV"}
+        suggested = suggestion(text, values)
+        kept = replace(
+            suggested,
+            evidence={"stage": (Span(3, 5),), "treatment": ()},
+            grounding={"stage": Grounding.FUZZY, "treatment": Grounding.NOT_FOUND},
+            alternatives={"stage": ("III", None)},
+        )
+        add_suggestion(session, number, kept)
+        save_draft(
+            session,
+            note_id=number,
+            reviewer=LOCAL_REVIEWER,
+            extraction=Extraction(TASK, {**values, "treatment": "letrozole", "metastasis_site": "bone; brain"}),
+            seen_revision=0,
+        )
+    record, _, note, *_ = review.show(desk, LOCAL_REVIEWER, str(number))
+    fields = json.loads(record)["fields"]
+    assert fields["stage"]["grounding"] == {"IV": {"kind": "fuzzy", "missing": []}}  # as it is kept, not found anew
+    assert fields["stage"]["alternatives"] == ["III", None]
+    assert f">{text[3:5]}</mark>" in note
+    assert fields["treatment"]["grounding"] == {
+        "letrozole; cisplatin": {"kind": "not_found", "missing": ["cisplatin"]},
+        "letrozole": {"kind": "exact", "missing": []},
+    }
+    assert fields["treatment"]["word"] == "look"
+    assert fields["metastasis_site"]["grounding"] == {
+        "liver": {"kind": "synonym", "missing": []},
+        "bone; brain": {"kind": "inferred", "missing": ["brain"]},
+    }
+    assert fields["response"]["grounding"] == {}
 
 
 def test_the_review_screen_tells_where_one_is(desk: Desk) -> None:

@@ -112,29 +112,14 @@
 
   // ---------------------------------------------------------------- fields
 
-  const WORDS = { sure: ['✓', 'sure'], look: ['▲', 'look'], missing: ['✕', 'not in the note'], edited: ['✎', 'yours'], none: ['', ''] };
-
   function paint(key) {
-    const side = document.querySelector(`.side[data-field="${key}"]`), field = record?.fields[key];
-    if (!side || !field) return;
-    const same = valueOf(key) === field.suggested;
-    const word = record.suggestion === null ? 'none' : same ? field.word : 'edited';
-    const [shape, text] = WORDS[word];
-    const percent = Math.round(100 * (field.confidence ?? 0));
-    side.dataset.word = word;
-    side.querySelector('.shape').textContent = shape;
-    side.querySelector('.word').textContent = text;
-    side.querySelector('.percent').textContent = word === 'edited' || word === 'none' ? '' : `${percent} %`;
-    side.querySelector('.bar').style.setProperty('--share', `${percent}%`);
-    const model = side.querySelector('.model');
-    model.hidden = word !== 'edited';
-    side.querySelector('.said').textContent = field.suggested ?? 'none';
-    $(`field-${key}`)?.classList.toggle('edited', word === 'edited');
+    const field = record?.fields[key];
+    if (field) window.fields.paint(key, box(key), field, { value: valueOf(key), suggested: record.suggestion !== null });
   }
 
-  function restoreSuggested(key) {
-    set(box(key), record.fields[key].suggested ?? '');
-    box(key)?.focus();
+  // As if it were typed, so that it can be undone as typing can.
+  function put(key, value) {
+    window.fields.type(box(key), value ?? '');
     typed(key);
   }
 
@@ -220,7 +205,7 @@
     if (answer.status === 200) {
       record.draft = answer.draft;
       const now = body();
-      if (JSON.stringify([now.values, now.comment]) === JSON.stringify([sent.values, sent.comment])) { forget(record.note); say('saved', `draft saved ${clock(answer.at)}`); remark(answer.html); } else later(IDLE_MS);
+      if (JSON.stringify([now.values, now.comment]) === JSON.stringify([sent.values, sent.comment])) { forget(record.note); say('saved', `draft saved ${clock(answer.at)}`); remark(answer); } else later(IDLE_MS);
       away(false);
     } else if (answer.status === 409) {
       say('away', 'draft not saved: this note was changed elsewhere');
@@ -233,7 +218,12 @@
   }
 
   // The evidence of what was typed; the server escaped it.
-  function remark(html) {
+  function remark({ html, grounding }) {
+    for (const key of keys()) {
+      const value = valueOf(key);
+      if (value !== null && grounding?.[key]) record.fields[key].grounding[value] = grounding[key];
+      paint(key);
+    }
     const text = document.querySelector('#note .note-text');
     if (!text || typeof html !== 'string') return;
     const top = text.scrollTop;
@@ -333,7 +323,10 @@
     const mark = event.target.closest?.('#note mark');
     if (mark) { box(mark.dataset.fields.split(' ')[0])?.focus(); return; }
     const use = event.target.closest?.('.side .use');
-    if (use) restoreSuggested(use.closest('.side').dataset.field);
+    const other = event.target.closest?.('.side .others button');
+    const key = (use ?? other)?.closest('.side').dataset.field;
+    if (use) put(key, record.fields[key].suggested);
+    if (other) put(key, record.fields[key].alternatives[Number(other.dataset.place)]);
   });
 
   document.addEventListener('keydown', (event) => {
@@ -348,6 +341,7 @@
       const key = keys().find((name) => record.fields[name].hotkey === pressed);
       if (key) action = () => { box(key)?.focus(); box(key)?.select(); };
     }
+    if (!action && window.fields.moved(event)) return;
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();

@@ -1,13 +1,15 @@
 """The review screen: one note with its evidence marked, one row per field, one decision.
 
 The page carries the note's id and revision with the values (in `record`), and sends them back with a decision; nothing
-about a reader is kept in the server between requests. The fields' rows are filled in by `desk.js` from the record.
+about a reader is kept in the server between requests. The fields' rows are filled in by `fields.js` from the record.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -19,8 +21,8 @@ from app.ui.awaited import ask_for
 from app.ui.context import QUICK, state
 from app.ui.marks import marked
 from app.ui.status import why_none
-from data.evidence import find_evidence
-from data.suggestion import Span
+from data.evidence import Grounded, ground
+from data.suggestion import Grounding
 from data.task import MAX_VALUE_CHARACTERS, Extraction
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_note
@@ -73,7 +75,7 @@ def build_review(desk: Desk, demo: gr.Blocks) -> None:
 _FOOT = (
     '<p id="saved" role="status" data-state="none"></p>'
     '<p class="help">Alt {keys} goes to a field and shows its evidence, a click on a mark to its field.'
-    " What you type is kept.</p>"
+    " Alt ↓ goes to other values for it, Ctrl Z undoes. What you type is kept.</p>"
 )
 
 
@@ -84,7 +86,7 @@ def _keys(desk: Desk) -> str:
 
 
 def _row(desk: Desk, position: int) -> gr.Textbox:
-    """One field: its box, and beside it what `desk.js` says about the value."""
+    """One field: its box, and beside it what `fields.js` says about the value."""
     field = desk.task.fields[position]
     with gr.Row(elem_classes=["field", f"field-{position}"]):
         box = gr.Textbox(
@@ -101,9 +103,13 @@ def _row(desk: Desk, position: int) -> gr.Textbox:
             f"<kbd>Alt {escape(field.hotkey)}</kbd>"
             '<p class="confidence"><i class="shape" aria-hidden="true"></i> <span class="word"></span>'
             ' <span class="percent"></span><span class="bar" aria-hidden="true"></span></p>'
+            f'<p class="grounding" id="grounding-{escape(field.key)}">'
+            '<i class="shape" aria-hidden="true"></i> <span class="word"></span></p>'
             '<p class="model" hidden>model: <span class="said"></span>'
             ' <button type="button" class="use"'
-            f' aria-label="Use the model\'s {escape(field.title)}">use it</button></p></div>',
+            f' aria-label="Use the model\'s {escape(field.title)}">use it</button></p>'
+            f'<div class="others" role="toolbar" aria-label="Other values for {escape(field.title)}" hidden></div>'
+            "</div>",
             js_on_load=None,
             elem_classes=["beside"],
         )
@@ -132,33 +138,44 @@ def show(desk: Desk, reviewer: str, wanted: str) -> list[Any]:
         ask_for(desk, reviewer, review.note.id)
     view = secrets.token_hex(8)
     values = Extraction(desk.task, review.values or dict.fromkeys(desk.task.keys))
+    found = grounded(desk, review.note.text, values, review.suggestion)
     return [
-        json.dumps(_record(desk, review, values, view), ensure_ascii=False),
+        json.dumps(_record(desk, review, values, found, view), ensure_ascii=False),
         _heading(review, figures, why),
-        f'<div data-view="{view}">{_note(desk, review, values)}</div>',
+        f'<div data-view="{view}">{_note(desk, review, found)}</div>',
         *[values[key] or "" for key in desk.task.keys],
         _comment(review),
     ]
 
 
-def _note(desk: Desk, review: Review, values: Extraction) -> str:
+def _note(desk: Desk, review: Review, found: Mapping[str, Grounded]) -> str:
     text = review.note.text
-    html = marked(desk.task, text, evidence_of(desk, text, values, review.suggestion))
+    html = marked(desk.task, text, {key: one.spans for key, one in found.items()})
     return f'<div class="note-text" tabindex="-1" dir="auto">{html}</div>'
 
 
-def evidence_of(
-    desk: Desk, text: str, values: Extraction, suggestion: SuggestionRow | None
-) -> dict[str, tuple[Span, ...]]:
-    """Spans per field: the suggestion's own where its value stands, else found anew."""
-    own = suggestion.evidence if suggestion else {}
-    standing = {key for key in own if suggestion and values[key] == suggestion.extraction[key] is not None}
-    return {**find_evidence(desk.task, text, values), **{key: own[key] for key in standing}}
+def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRow | None) -> dict[str, Grounded]:
+    """How the values rest on the note: as the suggestion says where its value stands, else found anew."""
+    found = ground(desk.task, text, values)
+    if suggestion is None:
+        return found
+    own, kinds = suggestion.evidence, suggestion.grounding
+    standing = [key for key in found if values[key] == suggestion.extraction[key]]
+    return found | {
+        key: replace(found[key], spans=own.get(key, found[key].spans), grounding=kinds.get(key, found[key].grounding))
+        for key in standing
+    }
 
 
-def _record(desk: Desk, review: Review, values: Extraction, view: str) -> dict[str, Any]:
-    """What the page knows of the note on screen; `desk.js` reads it."""
+def told(found: Grounded | None) -> dict[str, Any] | None:
+    """How a value rests on the note, for the page."""
+    return {"kind": str(found.grounding), "missing": list(found.missing)} if found else None
+
+
+def _record(desk: Desk, review: Review, values: Extraction, found: Mapping[str, Grounded], view: str) -> dict[str, Any]:
+    """What the page knows of the note on screen; `desk.js` and `fields.js` read it."""
     suggestion = review.suggestion
+    proposed = _proposed(desk, review)
     return {
         "view": view,
         "note": review.note.id,
@@ -176,17 +193,34 @@ def _record(desk: Desk, review: Review, values: Extraction, view: str) -> dict[s
                 "value": values[field.key],
                 "suggested": suggestion.extraction[field.key] if suggestion else None,
                 "confidence": suggestion.confidence.get(field.key) if suggestion else None,
-                "word": confidence_word(suggestion, field.key, inferred=field.inferred) if suggestion else "none",
+                "word": confidence_word(suggestion, field.key, proposed.get(field.key)) if suggestion else "none",
+                "grounding": {
+                    value: told(of[field.key])
+                    for value, of in (
+                        (suggestion.extraction[field.key] if suggestion else None, proposed),
+                        (values[field.key], found),
+                    )
+                    if value is not None and field.key in of
+                },
+                "alternatives": list(suggestion.alternatives.get(field.key, ())) if suggestion else [],
             }
             for field in desk.task.fields
         },
     }
 
 
-def confidence_word(suggestion: SuggestionRow, key: str, *, inferred: bool) -> str:
-    """`missing` for a value that should stand in the note and does not, else `sure` or `look`."""
-    if suggestion.extraction[key] is not None and not inferred and not suggestion.evidence.get(key):
-        return "missing"
+def _proposed(desk: Desk, review: Review) -> dict[str, Grounded]:
+    """How the suggestion's own values rest on the note."""
+    if review.suggestion is None:
+        return {}
+    extraction = Extraction(desk.task, review.suggestion.extraction)
+    return grounded(desk, review.note.text, extraction, review.suggestion)
+
+
+def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None) -> str:
+    """`sure` or `look`; nobody is sure of a value that the note does not hold."""
+    if found is not None and found.grounding == Grounding.NOT_FOUND:
+        return "look"
     return "sure" if suggestion.confidence.get(key, 0.0) >= SURE else "look"
 
 

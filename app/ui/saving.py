@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.desk import Desk
 from app.guard import current_reviewer
 from app.ui.marks import marked
-from app.ui.review import MAX_COMMENT_CHARACTERS, evidence_of
+from app.ui.review import MAX_COMMENT_CHARACTERS, grounded, told
 from data.task import Extraction, TaskError
 from db.annotations import discard_draft, save_draft, submit
 from db.notes import get_note, next_note
@@ -80,7 +80,7 @@ def routes(desk: Desk) -> APIRouter:
 
 
 def keep(desk: Desk, reviewer: str, draft: Draft) -> dict[str, Any]:
-    """Store a draft; the answer holds its revision, and the note with the evidence of what was typed.
+    """Store a draft; the answer holds its revision, the note with what was typed marked, and how that rests on it.
 
     Raises:
         TaskError: the values are not of this task.
@@ -101,8 +101,10 @@ def keep(desk: Desk, reviewer: str, draft: Draft) -> dict[str, Any]:
         )
     with desk.store.reading() as session:
         text, suggestion = get_note(session, draft.note).text, suggestion_of(session, draft.note)
-    html = marked(desk.task, text, evidence_of(desk, text, values, suggestion))
-    return {"draft": saved.draft_version, "at": stamp(saved.at), "html": html}
+    found = grounded(desk, text, values, suggestion)
+    html = marked(desk.task, text, {key: one.spans for key, one in found.items()})
+    grounding = {key: told(found.get(key)) for key in desk.task.keys}
+    return {"draft": saved.draft_version, "at": stamp(saved.at), "html": html, "grounding": grounding}
 
 
 def discard(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:

@@ -1,0 +1,139 @@
+"""In a real browser: how each value rests on its note, and other values at hand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from playwright.sync_api import Browser, Locator, expect
+
+from data.evidence import ground
+from db.suggestions import add_suggestion
+from tests.desk_browser import Desk, Tab, browser, shared, tab
+from tests.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes, suggestion
+
+__all__ = ["browser", "shared"]
+
+TEXT = f"{BREAST} Hepatic lesions were seen."
+VALUES = {
+    **BREAST_VALUES,
+    "cancer_type": "ductal invasive carcinoma",
+    "gene_mutation": "PIK3CA H1047R",
+    "treatment": "letrozole; palbociclib; cisplatin",
+    "response": "mixed response",
+    "metastasis_site": "liver",
+}
+KINDS = {
+    "cancer_type": ("≈", "similar wording"),
+    "stage": ("●", "in the note"),
+    "gene_mutation": ("✕", "NOT FOUND IN THE NOTE"),
+    "treatment": ("✕", "NOT FOUND IN THE NOTE: cisplatin"),
+    "response": ("∴", "inferred"),
+    "metastasis_site": ("⇄", "synonym"),
+}
+OTHERS: dict[str, tuple[str | None, ...]] = {
+    "stage": ("IIIC", "III"),
+    "gene_mutation": (None, "PIK3CA E545K"),
+    "response": HOSTILE[:2],
+}
+
+
+def put(desk: Desk) -> Desk:
+    """The desk with one more note and a suggestion for it that has everything."""
+    (number,) = put_notes(desk.store, [(TEXT, None)])
+    with desk.store.transaction() as session:
+        text = session.connection().exec_driver_sql(f"SELECT text FROM note_text WHERE note_id = {number}").scalar_one()
+        suggested = suggestion(text, VALUES)
+        found = ground(TASK, text, suggested.extraction)
+        kept = replace(
+            suggested,
+            evidence={key: one.spans for key, one in found.items()},
+            grounding={key: one.grounding for key, one in found.items()},
+            alternatives=OTHERS,
+        )
+        add_suggestion(session, number, kept)
+    return replace(desk, first=number)
+
+
+def side(here: Tab, key: str, part: str) -> Locator:
+    return here.page.locator(f'.side[data-field="{key}"] {part}')
+
+
+def others(here: Tab, key: str) -> Locator:
+    return side(here, key, ".others button")
+
+
+def test_each_value_says_in_word_and_shape_how_it_rests_on_the_note(browser: Browser, shared: Desk) -> None:
+    desk = put(shared)
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        for key, (shape, word) in KINDS.items():
+            expect(side(here, key, ".grounding .word")).to_have_text(word)
+            expect(side(here, key, ".grounding .shape")).to_have_text(shape)
+            expect(here.box(key)).to_have_attribute("aria-describedby", f"grounding-{key}")
+        expect(side(here, "treatment", ".confidence .word")).to_have_text("look")
+        expect(here.page.locator("#field-treatment")).to_have_class(re.compile(r"\bunfounded\b"))
+        expect(here.page.locator('#note mark[data-fields~="treatment"]')).to_have_text(["Letrozole", "palbociclib"])
+        # What is typed is looked for as well: first with a slip, then without a value.
+        here.type_into("gene_mutation", "HER3")
+        expect(side(here, "gene_mutation", ".grounding .word")).to_have_text("NOT FOUND IN THE NOTE")
+        here.type_into("gene_mutation", "HER2")
+        expect(side(here, "gene_mutation", ".grounding .word")).to_have_text("in the note")
+        here.box("gene_mutation").fill("")
+        expect(side(here, "gene_mutation", ".grounding .word")).to_have_text("")
+        expect(here.page.locator("#field-gene_mutation")).not_to_have_class(re.compile(r"\bunfounded\b"))
+
+
+def test_another_value_is_put_in_by_a_click_and_taken_back_by_undo(browser: Browser, shared: Desk) -> None:
+    desk = put(shared)
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        expect(others(here, "stage")).to_have_text(["IIIC", "III"])
+        expect(others(here, "cancer_type")).to_have_count(0)
+        others(here, "stage").first.click()
+        expect(here.box("stage")).to_have_value("IIIC")
+        expect(here.box("stage")).to_be_focused()
+        expect(others(here, "stage")).to_have_text(["III"])
+        expect(side(here, "stage", ".said")).to_have_text("IV")
+        here.page.keyboard.press("Control+z")
+        expect(here.box("stage")).to_have_value("IV")
+        expect(side(here, "stage", ".confidence .word")).to_have_text("sure")
+        expect(others(here, "stage")).to_have_text(["IIIC", "III"])
+        # No value is a value, too.
+        expect(others(here, "gene_mutation")).to_have_text(["none", "PIK3CA E545K"])
+        others(here, "gene_mutation").first.click()
+        expect(here.box("gene_mutation")).to_have_value("")
+        expect(here.said()).to_contain_text("draft saved")
+        draft = desk.review(1).draft
+        assert draft is not None
+        assert draft.extraction == {**VALUES, "gene_mutation": None}
+        here.page.keyboard.press("Control+z")
+        expect(here.box("gene_mutation")).to_have_value("PIK3CA H1047R")
+        # Whatever it holds, it is text.
+        others(here, "response").first.click()
+        expect(here.box("response")).to_have_value(HOSTILE[0])
+        here.page.keyboard.press("Control+Enter")
+        expect(here.said()).to_contain_text("saved")
+        assert here.page.evaluate("window.hurt") is None
+        (kept,) = desk.decisions(1)
+        assert kept.extraction == {**VALUES, "response": HOSTILE[0]}
+
+
+def test_other_values_are_reached_with_the_keyboard(browser: Browser, shared: Desk) -> None:
+    desk = put(shared)
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        here.page.keyboard.press("Alt+2")
+        here.page.keyboard.press("Alt+ArrowDown")
+        expect(others(here, "stage").nth(0)).to_be_focused()
+        here.page.keyboard.press("ArrowRight")
+        expect(others(here, "stage").nth(1)).to_be_focused()
+        here.page.keyboard.press("Enter")
+        expect(here.box("stage")).to_have_value("III")
+        expect(here.box("stage")).to_be_focused()
+        here.page.keyboard.press("Tab")  # past "use it", which is there once a value differs
+        here.page.keyboard.press("Tab")
+        expect(others(here, "stage").first).to_be_focused()
+        here.page.keyboard.press("Escape")
+        expect(here.box("stage")).to_be_focused()
+        expect(here.page.get_by_role("toolbar", name="Other values for Stage")).to_be_visible()
