@@ -39,7 +39,7 @@ class Settings:
         n_single: notes answered one at a time.
         n_bulk: notes answered in bulk.
         batches: sizes of the batches that `generate` gets.
-        engines: name to arguments of `Engine`, each measured alone and in bulk.
+        engines: name to arguments of `Engine`, each measured alone and in bulk; `known` False for no drafts.
         cap_gib: memory that the process may use on a GPU.
     """
 
@@ -94,13 +94,15 @@ def bench_prefill(
     assert expected is not None
     del loaded
     for name, arguments in settings.engines.items():
-        _free()
+        _free()  # the one before may have unpacked its weights in place
         loaded = load()
         script = Script({n: answers.gold[n] for n in range(len(rows))}) if replay else None
-        engine = Engine(loaded, task, script=script, **arguments)
+        chosen = {key: value for key, value in arguments.items() if key != "known"}
+        engine = Engine(loaded, task, script=script, **chosen)
         _free()
-        engine.learn([(row.text, row.extraction) for row in known])
-        for label, count in (("one note", settings.n_single * 4), ("bulk", settings.n_bulk)):
+        if arguments.get("known", True):
+            engine.learn([(row.text, row.extraction) for row in known])
+        for label, count in (("one note", min(settings.n_single * 8, len(rows))), ("bulk", settings.n_bulk)):
             way, paths = _engine_way(engine, rows[:count], single=label == "one note")
             same = sum(path == tokens for path, tokens in zip(paths, expected, strict=False))
             way["same_tokens"] = f"{same} of {min(len(paths), len(expected))}"
@@ -214,7 +216,7 @@ def _engine_way(engine: Engine, rows: Sequence[Row], *, single: bool) -> tuple[d
     seconds: list[float] = []
     began = time.perf_counter()
     if single:
-        paths = {}
+        paths: dict[int, list[int]] = {}
         for number in range(len(texts)):
             started = time.perf_counter()
             paths |= _paths(engine, texts[number : number + 1], number)

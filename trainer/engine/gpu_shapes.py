@@ -60,7 +60,7 @@ class Shape:
     def parts(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Tokens, positions, (rows, width); slots, (rows,); wanted places and masks, (n_wanted,): views of `inputs`."""
         sizes = [self.n_cells, self.n_cells, self.n_rows, self.n_wanted, self.n_wanted]
-        tokens, positions, slots, wanted, states = inputs.split(sizes)
+        tokens, positions, slots, wanted, states = inputs.split(sizes)  # type: ignore[no-untyped-call]
         size = self.n_rows, self.width
         return tokens.view(size), positions.view(size), slots, wanted, states
 

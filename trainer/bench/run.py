@@ -1,0 +1,117 @@
+"""A measurement from its options: which model, which notes, which ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data.snapshot import Row, read_rows
+from data.task import DEFAULT_TASK, Task, load_task
+from trainer.bench.accuracy import compare_weights
+from trainer.bench.geometry import GEOMETRIES, random_model
+from trainer.bench.prefill import Settings, bench_prefill
+from trainer.model import Loaded, choose_device, load_for_serving, load_model
+
+__all__ = ["GEOMETRIES", "BenchError", "Options", "run_prefill"]
+
+DATA = Path(__file__).parent.parent.parent / "data"
+EMBEDDED, SAMPLES = DATA / "embedded", DATA / "samples" / "originals.jsonl"
+
+
+class BenchError(ValueError):
+    """A measurement that cannot be made; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured.
+
+    Attributes:
+        data: labelled notes; the samples where there is none. The last third is answered, the rest is known before.
+        geometry: sizes of a known model, with random weights; None for the embedded model.
+        tokenizer: directory of another tokenizer, for a geometry.
+        notes: notes answered in bulk; None for what suits the device.
+        accuracy: notes on which kinds of weights are compared; 0 for none.
+        device: `cpu`, `cuda`, or None for the GPU where there is one.
+        threads: CPU threads for every way.
+    """
+
+    data: Path | None = None
+    geometry: str | None = None
+    tokenizer: Path | None = None
+    notes: int | None = None
+    accuracy: int = 0
+    device: str | None = None
+    threads: int | None = None
+
+
+def run_prefill(options: Options, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Measure pre-fill; see `trainer.bench.prefill`.
+
+    Raises:
+        BenchError: there are too few notes, or no GPU for a large geometry.
+        ModelError: the model cannot be loaded.
+        SnapshotError: the file of labelled notes cannot be read.
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    if options.geometry and device.type != "cuda":
+        raise BenchError("Expected a GPU for a large geometry; found none. Leave --geometry out to use this machine.")
+    task = load_task(DEFAULT_TASK)
+    known, rows = _split(read_rows(task, options.data or SAMPLES))
+    load = _loader(options, device)
+    n_bulk = options.notes or (600 if device.type == "cuda" else 64)
+    if len(rows) < 16:
+        raise BenchError(f"Expected at least 48 labelled notes; found {len(known) + len(rows)}. Name a larger file.")
+    settings = _settings(options, device, min(n_bulk, len(rows)))
+    result: dict[str, Any] = {"what": "prefill", "model": options.geometry or "embedded"}
+    result |= bench_prefill(load, task, rows, known, settings, replay=options.geometry is not None, say=say)
+    if options.accuracy:
+        result["accuracy"] = _accuracy(options, device, task, known, rows, say)
+    return result
+
+
+def _settings(options: Options, device: torch.device, n_bulk: int) -> Settings:
+    batches = tuple(size for size in ((16, 64, 128) if device.type == "cuda" else (16, 64)) if size <= n_bulk)
+    if options.geometry:
+        engines: dict[str, dict[str, Any]] = {"engine nf4": {"weights": "nf4"}, "engine bf16": {"weights": "bf16"}}
+        return Settings(n_single=4, n_bulk=n_bulk, batches=batches, engines=engines)
+    engines = {
+        "engine fp32": {},
+        "engine fp32, no alternatives": {"alternatives": None},
+        "engine fp32, nothing known": {"known": False},
+        "engine bf16": {"weights": "bf16"},
+    }
+    return Settings(n_single=8, n_bulk=n_bulk, batches=batches, engines=engines)
+
+
+def _loader(options: Options, device: torch.device) -> Callable[[], Loaded]:
+    if options.geometry is None:
+        return lambda: load_model(EMBEDDED / "base", EMBEDDED / "adapter", device=str(device), dense=False)
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    chosen = str(options.tokenizer or EMBEDDED / "base")
+    kind = PreTrainedTokenizerFast if options.tokenizer else AutoTokenizer
+    tokenizer = kind.from_pretrained(chosen, local_files_only=True)
+    geometry = options.geometry
+    return lambda: random_model(geometry, tokenizer, device)
+
+
+def _accuracy(
+    options: Options, device: torch.device, task: Task, known: list[Row], rows: list[Row], say: Callable[[str], None]
+) -> dict[str, Any]:
+    def load() -> Loaded:
+        return load_for_serving(EMBEDDED / "base", EMBEDDED / "adapter", device=str(device))
+
+    return compare_weights(load, task, rows[: options.accuracy], known, say=say)
+
+
+def _split(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Notes that were reviewed before, and those that are answered."""
+    cut = len(rows) - len(rows) // 3
+    return rows[:cut], rows[cut:]
