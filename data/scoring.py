@@ -197,7 +197,9 @@ def score(
 def score_confidence(
     task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None], *, source: str
 ) -> Confidence:
-    """Measure what an adapter said about its own answers; notes without an answer, which say nothing, are left out.
+    """Measure what an adapter said about its own answers.
+
+    Notes without an answer are left out, and so are answers without a confidence: not every server gives one.
 
     Args:
         task: names the fields.
@@ -205,7 +207,7 @@ def score_confidence(
         answers: what was proposed for each note, in the same order.
         source: where the confidence comes from, in a few words.
     """
-    known = [(true, answer) for true, answer in zip(gold, answers, strict=True) if answer is not None]
+    known = [(true, answer) for true, answer in zip(gold, answers, strict=True) if answer and answer.confidence]
     columns = {
         field.key: (
             [answer.confidence[field.key] for _, answer in known],

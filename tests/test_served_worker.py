@@ -9,23 +9,26 @@ import sys
 import threading
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from app.adapters import described_adapter
 from app.importing import import_files
 from app.prefill import Prefill, load_engine
 from app.settings import SettingsError, load_settings
+from app.supervisor import answers
 from app.ui import review
 from app.ui.status import why_none
 from data.notes import make_note
 from data.task import Extraction
 from db.annotations import submit
 from db.health import heartbeat
+from db.notes import counts
 from db.suggestions import failure_of, notes_without, suggestion_of
 from db.waiting import opened_notes
 from tests.homes import one_sentence, wait_for, write_notes
-from tests.servers import TASK, TransformersServer, cut, fails, faulty, merged_checkpoint, says, sends, slow
-from tests.tiny import tiny_rows
+from tests.servers import TASK, TransformersServer, cut, fails, faulty, free_port, merged_checkpoint, says, sends, slow
+from tests.tiny import tiny_rows, write_labelled
 
 SECRET = "a-key-that-nobody-sees"
 POISON = "Confidential, and poison."
@@ -217,6 +220,9 @@ def test_the_options_reach_every_command(home, server, tmp_path):
     with home.desk() as desk:
         bring(desk, tmp_path, texts(2))
     assert home.json("prefill", *options)["adapter"] == "m"
+    labelled = write_labelled(tmp_path / "labelled.jsonl", tiny_rows(3))
+    figures = home.json("evaluate", "--data", str(labelled), *options)
+    assert (figures["n_notes"], figures["json_valid"], figures["adapter"]) == (3, 1.0, "m")
     refused = home.run("prefill", "--base-url", server.url)
     assert refused.returncode == 2
     assert "add --engine openai" in one_sentence(refused.stderr)
@@ -249,6 +255,29 @@ def test_a_worker_that_asks_a_server_needs_no_torch(far_home, tmp_path):
     command = [sys.executable, "-c", WITHOUT_TORCH, str(note)]
     done = subprocess.run(command, env=far_home.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_desk_of_a_served_model_runs_without_torch(home, server):
+    port = free_port()
+    options = ("--engine", "openai", "--base-url", server.url, "--model", "served")
+    process = home.start("serve", "--port", str(port), *options)
+    try:
+        with home.desk() as desk:
+            wait_for(lambda: n_all(desk) >= 10, "the first of the sample notes")
+        wait_for(lambda: answers("127.0.0.1", port), "the desk")
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        assert len(family) >= 3
+        libraries = [place.path for one in family for place in one.memory_maps()]
+        assert [path for path in libraries if "torch" in path] == []
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        process.communicate()
+
+
+def n_all(desk):
+    with desk.store.reading() as session:
+        return counts(session).n_prefilled
 
 
 def test_a_note_that_a_reviewer_opens_is_asked_for(far_home, server, tmp_path):

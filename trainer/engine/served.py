@@ -11,8 +11,8 @@ from data.calibration import Calibration
 from data.prompt import load_prompt
 from data.suggestion import Suggestion
 from data.task import Task
+from trainer.engine.client import PROBE, Connection, Form, Server, question
 from trainer.engine.replies import read_confidence, read_record
-from trainer.engine.server import PROBE, Connection, Form, Server, question
 from trainer.engine.suggester import EngineError, EngineUnavailableError, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
 
