@@ -12,8 +12,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from data.note_words import MAX_OCCURRENCES, NoteWords
-from data.sought import Sought, SoughtPhrase, best_first, close_stands, closest, is_decisive, misspelling
-from data.sought import parts_of, pattern, sought
+from data.sought import (
+    Sought,
+    SoughtPhrase,
+    best_first,
+    close_stands,
+    closest,
+    is_decisive,
+    misspelling,
+    parts_of,
+    pattern,
+    sought,
+)
 from data.suggestion import Grounding, Span
 from data.synonyms import Lexicon, load_lexicon
 from data.task import Extraction, Field, Task
@@ -186,11 +196,13 @@ class Evidence:
         if not _is_enough(words, found, lexicon):
             return []
         decisive = [word for word in found if is_decisive(word, lexicon)] or found
-        for chosen in (found, decisive) if len(decisive) < len(found) else (found,):
-            windows = self._windows({word: places[word] for word in chosen}, SLACK_WORDS)
-            stands: list[Spans] = [(note.span(min(one), max(one)),) for one in windows if self._agrees(chosen, one)]
-            if stands:
-                return stands
+        windows = self._windows({word: places[word] for word in decisive}, SLACK_WORDS)
+        beside = frozenset(place for word in found if word not in decisive for place in places[word])
+        stands: list[Spans] = [
+            (note.span(*note.widened(min(one), max(one), beside)),) for one in windows if self._agrees(decisive, one)
+        ]
+        if stands:
+            return stands
         if any(map(self._is_said_of_something, decisive)):
             return []  # far from what it says something about, it may be said about anything
         scattered = closest([places[word] for word in decisive])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
@@ -62,6 +62,14 @@ class NoteWords:
     def span(self, first: int, last: int) -> Span:
         """From the first of some words to the last of them."""
         return Span(self.words[first][1], self.words[last][2])
+
+    def widened(self, first: int, last: int, beside: Collection[int]) -> tuple[int, int]:
+        """The first and last of some words, with those of `beside` that stand next to them but for one word."""
+        while near := [place for place in (first - 1, first - 2) if place in beside and not self.divides(place, first)]:
+            first = near[0]
+        while near := [place for place in (last + 1, last + 2) if place in beside and not self.divides(last, place)]:
+            last = near[0]
+        return first, last
 
     def positions(self, span: Span) -> range:
         """The positions of the words that a span touches."""

@@ -21,6 +21,7 @@ COMMANDS = (
     ("export",),
     ("train",),
     ("evaluate",),
+    ("evidence",),
     ("adapters", "list"),
     ("adapters", "show"),
     ("adapters", "activate"),

@@ -57,6 +57,12 @@ def marked(text: str, value: str | None) -> list[str]:
         ("ER negative", "ER positive", []),
         ("CEA is high", "PSA elevated", []),
         ("ER+/PR+ disease", "ER positive", ["ER+"]),
+        (
+            "external beam radiation and deprivation therapy",
+            "external beam radiation therapy",
+            ["external beam radiation"],
+        ),
+        ("adjuvant weekly FOLFOX", "FOLFOX adjuvant", ["adjuvant weekly FOLFOX"]),
         # by words that stand for it
         ("multiple hepatic lesions", "liver", ["hepatic"]),
         ("osseous disease of the hip", "bone", ["osseous"]),
