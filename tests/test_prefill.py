@@ -238,7 +238,7 @@ def test_a_note_that_a_reviewer_has_open_goes_before_the_bulk(desk, tmp_path, mo
 
 
 def test_a_note_that_a_reviewer_opens_meanwhile_is_answered_next(desk, tmp_path):
-    ids = bring(desk, tmp_path, texts(60))
+    ids = bring(desk, tmp_path, texts(120))
     order: list[int] = []
 
     class Noting(Prefill):
@@ -252,7 +252,7 @@ def test_a_note_that_a_reviewer_opens_meanwhile_is_answered_next(desk, tmp_path)
     worker = Noting(desk)
     worker.run()
     assert sorted(order) == ids
-    assert order.index(ids[-1]) <= 2 + 3 * worker._engine.n_slots < len(ids) - 1
+    assert order.index(ids[-1]) < 60, "far before its turn, which is the last"
 
 
 def test_the_bulk_stops_for_an_adapter_that_takes_over(desk, tmp_path, monkeypatch):
