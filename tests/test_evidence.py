@@ -62,6 +62,7 @@ def marked(text: str, value: str | None) -> list[str]:
             "external beam radiation therapy",
             ["external beam radiation"],
         ),
+        ("PD-L1 10 % and PD-L1 10%", "PD-L1 10", ["PD-L1 10 %", "PD-L1 10%"]),
         ("adjuvant weekly FOLFOX", "FOLFOX adjuvant", ["adjuvant weekly FOLFOX"]),
         # by words that stand for it
         ("multiple hepatic lesions", "liver", ["hepatic"]),

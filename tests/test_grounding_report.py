@@ -10,7 +10,6 @@ from app.cli import main
 from data.grounding_report import grounding_report, planted_values, stands_in
 from data.snapshot import Row
 from data.task import Extraction, load_task
-from data.values import normalise
 
 TASK = load_task()
 KEY = next(field.key for field in TASK.fields if field.is_list and not field.inferred)
@@ -46,7 +45,7 @@ def test_planted_values_are_others_and_noticed() -> None:
     for seed in range(20):
         for text, wrong in planted_values(TASK, FIELD, ROWS, random.Random(seed)):
             assert wrong in DRUGS
-            assert normalise(wrong) not in (normalise(text) or "")
+            assert wrong not in text
     planted = grounding_report(TASK, ROWS)["fields"][KEY]["planted"]
     assert planted == {"n": 4, "flagged": 1.0, "n_absent": 4, "flagged_absent": 1.0}
 
