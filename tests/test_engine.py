@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from data.prompt import load_prompt
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong
-from trainer.engine.record import build_tables, follow
+from trainer.engine.record import Cursor, build_tables, follow
+from trainer.engine.suggester import Request
 from trainer.model import load_model
 
 TASK = load_task(DEFAULT_TASK)
@@ -50,6 +52,14 @@ def greedy(loaded, text: str) -> list[int]:
     return written[: written.index(end)] if end in written else written
 
 
+def answer_of(engine: Engine, text: str) -> Cursor:
+    """The engine's answer as tokens."""
+    requests = iter([Request(0, text)])
+    ((_, _, row),) = engine.answer(lambda n_free: list(islice(requests, n_free)))
+    assert row.answer is not None
+    return row.answer
+
+
 def canonical(loaded, tokens: list[int]) -> bool:
     """Whether tokens are a valid answer, written and cut as training answers are."""
     text = loaded.tokenizer.decode(tokens)
@@ -69,8 +79,7 @@ def test_equals_unconstrained_greedy_token_by_token(loaded, engine):
     fit = [number for number, tokens in enumerate(free) if canonical(loaded, tokens)]
     assert len(fit) >= 18, "the tiny model should write valid records most of the time"
     for number in fit:
-        cursor = engine._decoder.decode([engine._tokenised(texts[number])])[0]
-        assert cursor.path == free[number]
+        assert answer_of(engine, texts[number]).path == free[number]
 
 
 @pytest.mark.skipif(not (EMBEDDED / "base").is_dir(), reason="the embedded model is not there")
@@ -112,7 +121,7 @@ def test_batch_gives_the_answers_of_single_notes(engine):
 def test_confidence_is_the_probability_of_what_was_decided(loaded, engine):
     text = tiny_rows(1, start=104)[0].text
     suggestion = engine.suggest_one(text)
-    cursor = engine._decoder.decode([engine._tokenised(text)])[0]
+    cursor = answer_of(engine, text)
     prompt = engine._tokenised(text)
     with torch.inference_mode():
         logits = loaded.model(torch.tensor([prompt + cursor.path])).logits[0]
@@ -128,17 +137,16 @@ def test_confidence_is_the_probability_of_what_was_decided(loaded, engine):
     assert suggestion.raw_confidence == pytest.approx({key: math.exp(value) for key, value in total.items()}, rel=1e-4)
 
 
-def test_prefix_reuse_changes_nothing(loaded):
+def test_prefix_reuse_changes_nothing(loaded, engine):
     fresh = Engine(loaded, TASK)
-    fresh._decoder._prefix_cache = None
-    kept = Engine(loaded, TASK)
+    fresh._decoder._prefix = []
     for row in tiny_rows(5, start=40):
-        assert fresh.suggest_one(row.text).raw_reply == kept.suggest_one(row.text).raw_reply
+        assert fresh.suggest_one(row.text).raw_reply == engine.suggest_one(row.text).raw_reply
 
 
-def test_prefix_that_fits_only_in_part_is_used_in_part(loaded, engine):
+def test_prefix_that_does_not_fit_is_left_alone(loaded, engine):
     odd = Engine(loaded, TASK)
-    odd._decoder.remember_prefix(engine._tokenised(tiny_rows(1)[0].text)[:-3])
+    odd._decoder._prefix = engine._tokenised(tiny_rows(1)[0].text)
     for row in tiny_rows(5, start=40):
         assert odd.suggest_one(row.text).raw_reply == engine.suggest_one(row.text).raw_reply
 
@@ -173,7 +181,7 @@ def test_nothing_but_text_and_closers_inside_a_value():
 
 def test_endless_value_is_closed(loaded, monkeypatch):
     monkeypatch.setattr("trainer.engine.local.MAX_VALUE_TOKENS", 5)
-    engine = Engine(loaded, TASK)
+    engine = Engine(loaded, TASK, alternatives=None)
     for closers in engine._tables.closers:  # a model that would never close a string by itself
         engine._tables.allowed[1:8, list(closers)] = False
     engine._tables.allowed[0, engine._tables.null] = False
@@ -202,7 +210,7 @@ def test_note_that_is_no_plain_text_is_refused(engine, text):
 def test_long_prompt_in_pieces_gives_the_same_answer(loaded, engine, monkeypatch):
     text = "\n".join(row.text for row in tiny_rows(12))
     whole = engine.suggest_one(text).raw_reply
-    monkeypatch.setattr("trainer.engine.decode.PREFILL_CHUNK", 50)
+    monkeypatch.setattr(type(engine._forward), "prefill", 50)
     assert engine.suggest_one(text).raw_reply == whole
     assert next(engine.suggest([text, "x", tiny_rows(1)[0].text])).raw_reply == whole
 
@@ -221,13 +229,13 @@ def test_suggestions_come_lazily_and_in_order(engine):
             yield row.text
 
     next(engine.suggest(texts()))
-    assert len(asked) <= engine.batch_size
+    assert len(asked) <= 2 * engine.n_slots
 
 
 def test_model_that_is_lost_is_an_error():
     loaded = load_model(shared_tiny().base, None, device="cpu")
-    engine = Engine(loaded, TASK)
     loaded.model.model.norm.weight.data.fill_(math.nan)
+    engine = Engine(loaded, TASK)
     with pytest.raises(EngineError, match="NaN"):
         engine.suggest_one("x")
 

@@ -319,7 +319,8 @@ def _fresh_lora(model: Any, lora: LoraSettings) -> Any:
 def _lora_shapes(model: Any, lora: LoraSettings) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors that an adapter for this base has."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, layer in model.named_modules():
+    for name, module in model.named_modules():
+        layer = module.get_base_layer() if hasattr(module, "get_base_layer") else module
         if name.rsplit(".", 1)[-1] in lora.targets and hasattr(layer, "in_features"):
             shapes[f"base_model.model.{name}.lora_A.weight"] = (lora.r, layer.in_features)
             shapes[f"base_model.model.{name}.lora_B.weight"] = (layer.out_features, lora.r)

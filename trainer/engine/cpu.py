@@ -64,6 +64,12 @@ class CpuForward:
             [self._stacked(layer, names, adapter) for names in GROUPS] for layer in range(self.geometry.n_layers)
         ]
 
+    def remove(self, name: str) -> None:
+        """Let go of an adapter."""
+        self._layers.pop(name, None)
+        self._prefixes = {key: kept for key, kept in self._prefixes.items() if key[0] != name}
+        self._held = [None if held is None or held[0] == name else held for held in self._held]
+
     def width(self, n_rows: int) -> int:
         """Long drafts for one note, where reading weights is the cost; short ones for many, where each token costs."""
         return 20 if n_rows == 1 else 12 if n_rows <= 4 else _FEW_TOKENS

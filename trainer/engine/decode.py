@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainer.engine.drafts import Plan
 from trainer.engine.forward import Forward, Option, Segment
@@ -47,6 +47,14 @@ class Branch:
     log_probability: float
 
 
+class Written(NamedTuple):
+    """A runner-up: its value, log-probability and tokens."""
+
+    value: str | None
+    log_probability: float
+    tokens: list[int]
+
+
 @dataclass(slots=True)
 class Row:
     """One note on its way through the decoder.
@@ -60,7 +68,7 @@ class Row:
         decisions: of the record, for the runners-up.
         answer: the cursor of the whole record, once it is written.
         branches: runners-up that are still to be written.
-        found: what these were, field number to (value, log-probability).
+        found: what these were, by field number.
         parent: the row that this one helps with its runners-up.
         n_helpers: rows that help this one.
         in_flight: whether a step with it has begun and is not settled.
@@ -79,7 +87,7 @@ class Row:
     decisions: list[Decision] = field(default_factory=list)
     answer: Cursor | None = None
     branches: list[Branch] = field(default_factory=list)
-    found: dict[int, list[tuple[str | None, float]]] = field(default_factory=dict)
+    found: dict[int, list[Written]] = field(default_factory=dict)
     parent: Row | None = None
     n_helpers: int = 0
     in_flight: bool = False
@@ -152,7 +160,7 @@ class Decoder:
     ) -> Row:
         """Begin with a note in a free slot."""
         shared = 0
-        if prompt[: len(self._prefix)] == self._prefix and len(prompt) > len(self._prefix):
+        if self._prefix and len(prompt) > len(self._prefix) and prompt[: len(self._prefix)] == self._prefix:
             shared = self._forward.begin(slot, self._adapter, self._prefix)
         cursor = Cursor(self._tables, self._max_value_tokens)
         pending = prompt[shared:] + list(self._tables.opening)
@@ -203,18 +211,18 @@ class Decoder:
             helpers.append(helper)
         return helpers
 
-    def alternatives(self, row: Row) -> dict[str, tuple[tuple[str | None, float], ...]]:
-        """Each field's runners-up with their probabilities, best first, each value once."""
+    def alternatives(self, row: Row) -> dict[str, list[Written]]:
+        """Each field's runners-up, best first, each value once."""
         assert row.answer is not None
-        named: dict[str, tuple[tuple[str | None, float], ...]] = {}
+        named = {}
         for index, key in enumerate(self._tables.keys):
             seen = {_folded(row.answer.values[key])}
-            kept: list[tuple[str | None, float]] = []
-            for value, log_probability in sorted(row.found.get(index, ()), key=lambda one: -one[1]):
-                if _folded(value) not in seen and len(kept) < N_ALTERNATIVES:
-                    seen.add(_folded(value))
-                    kept.append((value, math.exp(min(0.0, log_probability))))
-            named[key] = tuple(kept)
+            kept: list[Written] = []
+            for written in sorted(row.found.get(index, ()), key=lambda one: -one.log_probability):
+                if _folded(written.value) not in seen and len(kept) < N_ALTERNATIVES:
+                    seen.add(_folded(written.value))
+                    kept.append(written)
+            named[key] = kept
         return named
 
     def _fail(self, row: Row) -> None:
@@ -283,7 +291,8 @@ class Decoder:
         else:
             index = row.cursor.index - 1
             key = self._tables.keys[index]
-            found = row.cursor.values[key], row.cursor.log_probabilities[key]
+            cursor = row.cursor
+            found = Written(cursor.values[key], cursor.log_probabilities[key], cursor.last)
             (row.parent or row).found.setdefault(index, []).append(found)
             if row.parent is not None:
                 row.parent.n_helpers -= 1

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,10 +61,13 @@ class DraftBook:
         self._sorted = [sorted(counter) for counter in self._values]
         self._likeness = _Likeness(texts) if texts else None
 
-    def plan(self, text: str) -> Plan:
-        """Guesses for one note."""
-        nearest = self._likeness.nearest(text) if self._likeness else None
-        return Plan(self, text, self._records[nearest] if nearest is not None else None)
+    def plans(self, texts: Sequence[str]) -> list[Plan]:
+        """Guesses for notes, one plan for each."""
+        nearest = self._likeness.nearest(texts) if self._likeness and texts else [None] * len(texts)
+        return [
+            Plan(self, text, None if number is None else self._records[number])
+            for text, number in zip(texts, nearest, strict=True)
+        ]
 
     def written(self, index: int, value: str | None) -> list[int]:
         """The tokens of a field's value, from its first to the colon of the next key."""
@@ -98,7 +102,7 @@ class DraftBook:
 
 
 class Plan:
-    """Guesses for one note; see `DraftBook.plan`."""
+    """Guesses for one note; see `DraftBook.plans`."""
 
     def __init__(self, book: DraftBook, text: str, like: Mapping[str, str | None] | None) -> None:
         self._book, self._note = book, text.lower()
@@ -165,8 +169,13 @@ class _Likeness:
         except ValueError:  # not a word in any of them
             self._vectors = None
 
-    def nearest(self, text: str) -> int | None:
+    def nearest(self, texts: Sequence[str]) -> list[int | None]:
+        """The number of the note that is most like each text; None for a text that shares no word with any."""
         if self._vectors is None:
-            return None
-        likeness = self._vectoriser.transform([text]) @ self._vectors
-        return int(likeness.indices[likeness.data.argmax()]) if likeness.nnz else None
+            return [None] * len(texts)
+        likeness = self._vectoriser.transform(texts) @ self._vectors
+        found: list[int | None] = []
+        for first, last in pairwise(likeness.indptr):
+            best = first + likeness.data[first:last].argmax() if last > first else None
+            found.append(None if best is None else int(likeness.indices[best]))
+        return found

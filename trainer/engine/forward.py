@@ -81,6 +81,10 @@ class Forward(Protocol):
         """Take one more adapter beside the others."""
         ...
 
+    def remove(self, name: str) -> None:
+        """Let go of an adapter."""
+        ...
+
     def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:
         """Make a slot ready for a new note; gives how many tokens of the prefix it holds already."""
         ...

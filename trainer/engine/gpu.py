@@ -106,6 +106,14 @@ class GpuForward:
             [self._product(layer, names, adapter) for names in GROUPS] for layer in range(self.geometry.n_layers)
         ]
 
+    def remove(self, name: str) -> None:
+        """Let go of an adapter and of its graphs."""
+        self._layers.pop(name, None)
+        self._prefixes = {key: kept for key, kept in self._prefixes.items() if key[0] != name}
+        self._held = [None if held is None or held[0] == name else held for held in self._held]
+        for shape in self._shapes.values():
+            shape.graphs.pop(name, None)
+
     def width(self, n_rows: int) -> int:
         """The width of the graph that so many rows use."""
         return SINGLE_WIDTH if n_rows == 1 else self._row_width

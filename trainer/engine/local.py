@@ -114,6 +114,11 @@ class Engine:
             self._forward.add(adapter.name, adapter.lora or {})
         return Engine(adapter, self._task, alternatives=self._decoder.floor, beside=self)
 
+    def release(self) -> None:
+        """Let go of this engine's adapter, while another engine on the same base goes on."""
+        with self._shared.lock:
+            self._forward.remove(self.adapter)
+
     def learn(self, records: Iterable[Record]) -> None:
         """Take reviewed records as drafts, in place of those known before; answers become faster, never others."""
         with self._shared.lock:
@@ -220,6 +225,7 @@ class Engine:
         postponed, self._postponed = self._postponed, []
         fresh = source(max(0, n_free - len(postponed)))
         requests = sorted([*postponed, *fresh], key=lambda request: not request.is_urgent)
+        taken: list[tuple[Request, list[int], int]] = []
         for request in requests:
             try:
                 prompt = self._tokenised(request.text)
@@ -228,14 +234,17 @@ class Engine:
                 continue
             with self._shared.lock:
                 slot = self._free_slot(min(len(prompt) + SPARE_TOKENS, self._forward.max_positions))
-                if slot is None:
-                    self._postponed.append(request)
-                    continue
+            if slot is None:
+                self._postponed.append(request)
+            else:
+                taken.append((request, prompt, slot))
+        with self._shared.lock:
+            plans = self._shared.book.plans([request.text for request, _, _ in taken])
+            for (request, prompt, slot), plan in zip(taken, plans, strict=True):
                 number = max(texts, default=0) + 1
-                plan = self._shared.book.plan(request.text)
                 row = self._decoder.admit((number, request.key), slot, prompt, plan, is_urgent=request.is_urgent)
-            texts[number] = request.text
-            active.append(row)
+                texts[number] = request.text
+                active.append(row)
 
     def _free_slot(self, n_tokens: int) -> int | None:
         """A free slot that holds so many tokens, the smallest of these."""
@@ -316,7 +325,7 @@ class Engine:
             values=row.answer.values,
             raw_confidence={key: math.exp(min(0.0, value)) for key, value in found.items()},
             reply=row.answer.reply,
-            alternatives={key: tuple(value for value, _ in some) for key, some in alternatives.items() if some},
+            alternatives={key: tuple(one.value for one in some) for key, some in alternatives.items() if some},
             latency_ms=round((time.perf_counter() - row.began) * 1000),
         )
         return make_suggestion(

@@ -81,6 +81,10 @@ class Adapted(torch.nn.Module):
         self.adapters: dict[str, Lora] = {}
         self.active = ""
 
+    def get_base_layer(self) -> torch.nn.Module:
+        """The layer without adapters, as PEFT names it."""
+        return self.layer
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The layer's output with the active adapter's."""
         y: torch.Tensor = self.layer(x)
@@ -119,12 +123,19 @@ class ModulesForward:
             if (number, projection) not in self._adapted:
                 parent, _, leaf = projection.rpartition(".")
                 owner = self._backbone.layers[number].get_submodule(parent)
-                wrapped = Adapted(getattr(owner, leaf))
+                layer = getattr(owner, leaf)
+                wrapped = layer if isinstance(layer, Adapted) else Adapted(layer)  # of another engine on this model
                 setattr(owner, leaf, wrapped)
                 self._adapted[number, projection] = wrapped
             dtype = self._head.weight.dtype
             a, b = lora.a.to(self._device, dtype), lora.b.to(self._device, dtype)
             self._adapted[number, projection].adapters[name] = Lora(a, b, lora.scale)
+
+    def remove(self, name: str) -> None:
+        """Let go of an adapter."""
+        for adapted in self._adapted.values():
+            adapted.adapters.pop(name, None)
+        self._held = [None if held is None or held[0] == name else held for held in self._held]
 
     def width(self, n_rows: int) -> int:
         """Padding is real work here: drafts are short where there are many rows."""

@@ -100,6 +100,7 @@ class Cursor:
         values: the finished values.
         log_probabilities: field key to the log-probability of what was decided in it.
         log_probability: of what was decided in the value that is being written.
+        last: the tokens of the value that was finished last.
     """
 
     tables: RecordTables
@@ -109,6 +110,7 @@ class Cursor:
     log_probabilities: dict[str, float] = field(default_factory=dict)
     _current: list[int] = field(default_factory=list)
     log_probability: float = 0.0
+    last: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.path = self.path or list(self.tables.opening)
@@ -154,7 +156,7 @@ class Cursor:
         key = self.tables.keys[self.index]
         self.values[key] = value
         self.log_probabilities[key] = self.log_probability
-        self._current, self.log_probability = [], 0.0
+        self.last, self._current, self.log_probability = self._current, [], 0.0
         self.path.extend(forced)
         return list(forced)
 
