@@ -16,7 +16,7 @@ from contextlib import suppress
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import adapters, desk, evidence, learning, notes
+from app.commands import adapters, bench, desk, evidence, learning, notes
 from app.failures import BAD_INPUT, INTERRUPTED, exit_code_of, sentence_of
 from app.settings import quiet_environment
 from app.terminal import say
@@ -29,7 +29,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for register in (desk.register, notes.register, learning.register, evidence.register, adapters.register):
+for register in (
+    desk.register,
+    notes.register,
+    learning.register,
+    evidence.register,
+    adapters.register,
+    bench.register,
+):
     register(app)
 
 

@@ -13,23 +13,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from app.adapters import base_place, described_adapter, ensure_adapter, named_adapter, weights_place
+from app.adapters import ensure_adapter
 from app.children import parent_is_gone
-from app.desk import Desk, open_desk
+from app.desk import Desk
+from app.engines import Drafts, load_engine, served_adapter
 from app.failures import DeskError, sentence_of
 from app.logs import place
-from app.settings import Served, Settings, is_hub_id, load_settings
 from app.waiting import Waiting
-from data.calibration import read_calibration
-from data.prompt import PROMPT_VERSION
 from data.suggestion import Suggestion
-from data.task import Task
-from db.adapters import AdapterRow, active_adapter, list_adapters
+from db.adapters import AdapterRow, active_adapter
 from db.health import set_heartbeat
-from db.session import Session, StoreError
+from db.session import StoreError
 from db.suggestions import MAX_FAILURES, add_suggestion, record_failure
 from trainer.engine.suggester import EngineUnavailableError, Request, Suggester
 
@@ -66,51 +62,6 @@ class PrefillReport:
     adapter: str
 
 
-def load_engine(settings: Settings, adapter: AdapterRow, task: Task) -> Suggester:
-    """Load the model of an adapter, which takes seconds and imports torch; or find the server that has it.
-
-    Raises:
-        ModelError: base or adapter is missing, damaged, or not made for the other.
-    """
-    if settings.served is not None:
-        return _served_engine(settings, settings.served, adapter, task)
-    from trainer.engine import Engine
-    from trainer.model import load_model
-
-    base, weights = base_place(settings, adapter), weights_place(settings, adapter)
-    allow_hub = is_hub_id(str(base)) or is_hub_id(str(weights))
-    return Engine(load_model(base, weights, allow_hub=allow_hub), task)
-
-
-def _served_engine(settings: Settings, served: Served, adapter: AdapterRow, task: Task) -> Suggester:
-    from trainer.engine.served import ServedEngine, Server
-
-    server = Server(
-        base_url=served.base_url,
-        model=served.model or adapter.name,
-        api_key=os.environ.get("CASELOOP_API_KEY") or os.environ.get("OPENAI_API_KEY") or "",
-        n_slots=served.n_slots,
-        timeout_s=served.timeout_s,
-        is_listed=not served.model,
-    )
-    weights = Path(weights_place(settings, adapter)) if adapter.path else None
-    calibration = read_calibration(weights) if weights is not None and weights.is_dir() else None
-    version = adapter.prompt_version
-    return ServedEngine(task, server, adapter=adapter.name, prompt_version=version, calibration=calibration)
-
-
-def served_adapter(session: Session, settings: Settings) -> AdapterRow | None:
-    """The adapter that a server was said to have; None where nothing was said, and then the active one counts.
-
-    One that the desk does not know is only a name: what such a model suggests can be reviewed like anything else.
-    """
-    name = settings.served and (settings.served.adapter or settings.served.model)
-    if not name:
-        return None
-    known = [row for row in list_adapters(session) if row.name == name]
-    return known[0] if known else AdapterRow(name, "", "", None, PROMPT_VERSION, "")
-
-
 class Prefill:
     """Suggests values for the notes of one desk, always with the adapter that is active or that a server has."""
 
@@ -119,6 +70,7 @@ class Prefill:
         self._adapter: AdapterRow | None = None
         self._follows = True
         self._engine: Suggester | None = None
+        self._drafts = Drafts(desk.store, desk.task)
         self._said: tuple[str, float] = ("", 0.0)
         self.n_done = 0
         self.n_failed = 0
@@ -161,6 +113,7 @@ class Prefill:
                     trouble = _Trouble()
                     if not n_notes:
                         self._say("idle")
+                        self._drafts.teach(self._engine)
                         stop.wait(POLL_S)
                 except (*_MODEL_FAULTS, OSError) as error:
                     trouble.note(has_progress=self.n_done > n_before)
@@ -198,11 +151,12 @@ class Prefill:
         return served or active or ensure_adapter(self._desk.settings, self._desk.store)
 
     def _load(self, adapter: AdapterRow) -> None:
-        self._drop_engine()  # two large models at once may not fit
+        previous, self._engine = self._engine, None
         self._adapter = adapter
         self._say("loading")
         began = time.monotonic()
-        self._engine = load_engine(self._desk.settings, adapter, self._desk.task)
+        self._engine = load_engine(self._desk.settings, adapter, self._desk.task, previous)
+        self._drafts.teach(self._engine, at_once=True)
         _log.info("loaded adapter %s in %.1f s", adapter.name, time.monotonic() - began)
 
     def _drop_engine(self) -> None:
@@ -333,28 +287,3 @@ def _answer_alone(engine: Suggester, text: str) -> Suggestion | BaseException:
         return engine.suggest_one(text)
     except _MODEL_FAULTS as error:
         return error
-
-
-def chosen_engine(task: Task, name: str | None = None) -> Suggester:
-    """The engine for one answer: of the named adapter, or the active one's; without a store, the settings' own.
-
-    Where a server has the model, its adapter's name stands for the active one's.
-
-    Raises:
-        DeskError: there is no such adapter.
-        ModelError: the model cannot be loaded.
-    """
-    settings = load_settings()
-    if not settings.store.exists():
-        said = settings.served and (settings.served.adapter or settings.served.model)
-        adapter = AdapterRow(said, "", "", None, PROMPT_VERSION, "") if said else described_adapter(settings)
-        if name not in (None, adapter.name):
-            raise DeskError(f"Expected the name of an adapter ({adapter.name}); found {name!r}. Choose this one.")
-        return load_engine(settings, adapter, task)
-    with open_desk() as desk:
-        with desk.store.reading() as session:
-            known = served_adapter(session, settings)
-            if name is not None and (known is None or known.name != name):
-                known = named_adapter(session, name)
-        adapter = known or ensure_adapter(settings, desk.store)
-    return load_engine(settings, adapter, task)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 DATA = Path(__file__).parent.parent / "data"
@@ -78,12 +79,14 @@ class Settings:
         base: the base model to start with: a directory, or a hub id (`$CASELOOP_BASE`, default: the embedded one).
         adapter: the adapter to start with, the same way (`$CASELOOP_ADAPTER`).
         served: the server that runs the model (`$CASELOOP_ENGINE=openai`); None where this machine does.
+        weights: how the base is held where this machine runs it (`$CASELOOP_WEIGHTS`); None for what suits it.
     """
 
     home: Path
     base: str
     adapter: str
     served: Served | None = None
+    weights: Literal["nf4", "bf16", "fp32"] | None = None
 
     @property
     def store(self) -> Path:
@@ -128,7 +131,17 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         base=_place(base) if base else str(EMBEDDED / "base"),
         adapter=_place(adapter) if adapter else str(EMBEDDED / "adapter"),
         served=_served(environ),
+        weights=_weights(environ.get("CASELOOP_WEIGHTS", "")),
     )
+
+
+def _weights(chosen: str) -> Literal["nf4", "bf16", "fp32"] | None:
+    for known in ("nf4", "bf16", "fp32"):
+        if chosen == known:
+            return known
+    if chosen:
+        raise SettingsError(f"Expected nf4, bf16 or fp32 as the weights; found {chosen!r}. Choose one of these.")
+    return None
 
 
 def _served(environ: Mapping[str, str]) -> Served | None:

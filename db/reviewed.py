@@ -139,6 +139,36 @@ def holdout_rows(session: Session, task: Task) -> Iterator[Row]:
     return _labelled(session, task, "holdout")
 
 
+def draft_rows(session: Session, task: Task, limit: int) -> list[Row]:
+    """At most `limit` labelled notes, those reviewed last before the originals: what answers may look like.
+
+    Both sides of the hold-out, since nothing is trained on them.
+    """
+    found: list[Row] = []
+    for source in ("annotation", "original"):
+        query = (
+            sa.select(t.note_text.c.text, t.note.c.content_hash, t.note.c.gold, t.annotation.c.extraction)
+            .select_from(t.note)
+            .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
+            .outerjoin(t.annotation, _stands())
+        )
+        if source == "annotation":
+            query = query.where(t.note.c.state == "submitted").order_by(t.annotation.c.id.desc())
+        else:
+            query = query.where(t.note.c.gold.is_not(None), t.note.c.state.not_in(("submitted", "flagged")))
+        for row in session.execute(query.limit(limit - len(found))):
+            label = row.extraction if source == "annotation" else row.gold
+            found.append(Row(row.text, Extraction(task, label), source, row.content_hash))
+    return found
+
+
+def count_labelled(session: Session) -> int:
+    """How often labels came or changed so far: grows with every original and every annotation."""
+    originals = sa.select(sa.func.count()).select_from(t.note).where(t.note.c.origin == "original")
+    newest = sa.select(sa.func.max(t.annotation.c.id))
+    return int(session.execute(originals).scalar_one()) + int(session.execute(newest).scalar_one() or 0)
+
+
 def acceptance(session: Session, task: Task | None = None) -> dict[str, dict[str, dict[Kind, int]]]:
     """Adapter to field to how often its value was accepted, edited, added or cleared.
 

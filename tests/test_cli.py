@@ -22,6 +22,7 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
     ("evidence",),
+    ("bench", "prefill"),
     ("adapters", "list"),
     ("adapters", "show"),
     ("adapters", "activate"),

@@ -9,9 +9,10 @@ import threading
 import pytest
 
 from app.adapters import ensure_adapter
+from app.engines import load_engine
 from app.failures import DeskError
 from app.importing import import_files
-from app.prefill import WORKER, Prefill, load_engine
+from app.prefill import WORKER, Prefill
 from app.waiting import N_AHEAD, Waiting
 from db.adapters import AdapterRow, activate, register_adapter
 from db.health import heartbeat

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from app.adapters import described_adapter
+from app.engines import load_engine
 from app.importing import import_files
-from app.prefill import Prefill, load_engine
+from app.prefill import Prefill
 from app.settings import SettingsError, load_settings
 from app.supervisor import answers
 from app.ui import review

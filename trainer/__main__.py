@@ -153,10 +153,10 @@ def _train(options: argparse.Namespace) -> int:
 
 def _engine(options: argparse.Namespace, batch_size: int | None = None) -> Any:
     from trainer.engine import Engine
-    from trainer.model import load_model
+    from trainer.model import load_for_serving
 
     allow_hub = _hub_allowed(options)
-    loaded = load_model(options.base, options.adapter, device=options.device, allow_hub=allow_hub)
+    loaded = load_for_serving(options.base, options.adapter, device=options.device, allow_hub=allow_hub)
     return Engine(loaded, _task(options), batch_size=batch_size)
 
 

@@ -62,6 +62,7 @@ class Loaded:
         n_parameters: of the base.
         calibration: of the adapter, None where it has none.
         lora: the adapter's weights where they are not part of the model.
+        place: where the base was loaded from, for a caller that keeps it.
     """
 
     model: Any
@@ -75,6 +76,7 @@ class Loaded:
     n_parameters: int
     calibration: Calibration | None = None
     lora: AdapterWeights | None = None
+    place: str = ""
 
 
 def choose_device(device: str | None = None) -> torch.device:

@@ -26,7 +26,7 @@ from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.evaluate import answer_rows, score_answers, write_predictions
 from trainer.examples import Encoded, encode_rows
-from trainer.model import Loaded, ModelError, load_model, save_lora
+from trainer.model import Loaded, ModelError, load_adapter, load_for_serving, load_model, save_lora
 from trainer.progress import (
     DiskFull,
     Diverged,
@@ -343,16 +343,22 @@ def _compare(job: _Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] 
     gold, earlier = [row.extraction for row in job.held_out], None
     answers: dict[str, Sequence[Suggestion | None] | None] = {"old": None, "new": None}
     scores: dict[str, Score] = {}
+    engine: Engine | None = None
     for key, adapter in (("old", job.parent), ("new", job.run.adapter)):
         if adapter is None:
             continue
-        loaded = load_model(job.base, adapter, device=job.device, allow_hub=job.allow_hub)
+        if engine is None:
+            loaded = load_for_serving(job.base, adapter, device=job.device, allow_hub=job.allow_hub)
+            engine = Engine(loaded, job.task)
+        else:
+            loaded = load_adapter(engine.loaded, adapter, allow_hub=job.allow_hub)
+            engine = engine.beside(loaded)
 
         def report(n_done: int, n_notes: int, key: str = key) -> None:
             stop.check()
             progress.tell("evaluating", force=n_done == n_notes, adapter=key, n_done=n_done, n_notes=n_notes)
 
-        found = answer_rows(Engine(loaded, job.task), job.held_out, report)
+        found = answer_rows(engine, job.held_out, report)
         if key == "old":
             earlier = loaded.calibration
         else:  # before the metrics, which say that the comparison is done

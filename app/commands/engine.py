@@ -21,9 +21,22 @@ Model = Annotated[
 AdapterName = Annotated[
     str | None, typer.Option(metavar="NAME", help="The name that its suggestions bear; default: the model's.")
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="nf4: the base in 4 bits; bf16: unpacked once, faster in bulk, 16 GB for 8B; fp32. Or $CASELOOP_WEIGHTS.",
+    ),
+]
 
 
-def choose_engine(engine: str | None, base_url: str | None, model: str | None, adapter_name: str | None) -> None:
+def choose_engine(
+    engine: str | None,
+    base_url: str | None,
+    model: str | None,
+    adapter_name: str | None,
+    weights: str | None = None,
+) -> None:
     """Put what was given on the command line into the environment, for this process and its children.
 
     Raises:
@@ -36,6 +49,7 @@ def choose_engine(engine: str | None, base_url: str | None, model: str | None, a
         "CASELOOP_BASE_URL": base_url,
         "CASELOOP_MODEL": model,
         "CASELOOP_ADAPTER_NAME": adapter_name,
+        "CASELOOP_WEIGHTS": weights,
     }
     os.environ.update({name: value for name, value in given.items() if value is not None})
     load_settings()

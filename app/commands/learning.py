@@ -120,7 +120,7 @@ def evaluate(
       caseloop evaluate --data labelled.jsonl --adapter run-0002 --json
     """
     choose_engine(engine, base_url, model, adapter_name)
-    from app.prefill import chosen_engine
+    from app.engines import chosen_engine
     from data.reliability import COLUMNS, table
     from data.snapshot import read_rows
     from data.task import load_task

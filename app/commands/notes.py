@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.engine import AdapterName, BaseUrl, Engine, Model, choose_engine
+from app.commands.engine import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.failures import BAD_INPUT, InputError
 from app.terminal import progress_bar, say, write, write_json
 
@@ -89,6 +89,7 @@ def prefill(
     base_url: BaseUrl = None,
     model: Model = None,
     adapter_name: AdapterName = None,
+    weights: Weights = None,
     as_json: Json = False,
 ) -> int:
     """Let the active adapter suggest values for every note that lacks a suggestion of it, in the order of review.
@@ -97,11 +98,13 @@ def prefill(
     Example:
       caseloop prefill
       caseloop prefill --limit 100
+      caseloop prefill --weights bf16
       caseloop prefill --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
-    choose_engine(engine, base_url, model, adapter_name)
+    choose_engine(engine, base_url, model, adapter_name, weights)
     from app.desk import open_desk
-    from app.prefill import Prefill, served_adapter
+    from app.engines import served_adapter
+    from app.prefill import Prefill
     from db.adapters import active_adapter
     from db.suggestions import count_without
 
@@ -145,7 +148,7 @@ def extract(
       caseloop extract report.txt --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
     choose_engine(engine, base_url, model, adapter_name)
-    from app.prefill import chosen_engine
+    from app.engines import chosen_engine
     from data.notes import make_note
     from data.task import load_task
 

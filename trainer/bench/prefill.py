@@ -112,8 +112,23 @@ def bench_prefill(
 
 
 def _note(result: dict[str, Any], name: str, way: dict[str, Any], say: Callable[[str], None]) -> None:
+    way["share_of_floor"] = _share_of_floor(result, name, way)
     result["ways"][name] = way
     say(f"{name}: {way}")
+
+
+def _share_of_floor(result: dict[str, Any], name: str, way: dict[str, Any]) -> float:
+    """The least time that the bytes and operations of this way need on this machine, over the time that it took.
+
+    A pass reads all weights once; every token that is read costs its operations. Both at the rates just seen; the
+    longer of the two counts.
+    """
+    floor, tokens = result["floor"], result["tokens"]
+    kind = next((kind for kind in ("nf4", "bf16", "fp32") if kind in name), "nf4")
+    read = way.get("tokens_read_per_note", tokens["prompt_mean"] + tokens["answer_mean"])
+    by_bytes = way["passes_per_note"] * floor[f"bytes_per_pass_{kind}"] / floor["bytes_per_s_seen"]
+    by_operations = read * floor["flops_per_token"] / floor["flops_per_s_seen"]
+    return float(round(1000 * max(by_bytes, by_operations) / way["ms_per_note"], 3))
 
 
 class _Answers:

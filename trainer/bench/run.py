@@ -59,6 +59,8 @@ def run_prefill(options: Options, say: Callable[[str], None] = lambda line: None
     """
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.geometry not in (None, *GEOMETRIES):
+        raise BenchError(f"Expected one of {', '.join(GEOMETRIES)} as the geometry; found {options.geometry!r}.")
     device = choose_device(options.device)
     if options.geometry and device.type != "cuda":
         raise BenchError("Expected a GPU for a large geometry; found none. Leave --geometry out to use this machine.")

@@ -33,6 +33,7 @@ class CpuForward:
 
     prefill = 512
     depth = 1
+    takes_others = True
 
     def __init__(
         self,

@@ -49,12 +49,14 @@ class Forward(Protocol):
         prefill: tokens of one note that are best read at once.
         depth: steps that are best under way at a time; 2 where one half of the notes is settled while a GPU reads
             the other.
+        takes_others: whether several adapters can be held.
     """
 
     n_slots: int
     max_positions: int
     prefill: int
     depth: int
+    takes_others: bool
 
     def width(self, n_rows: int) -> int:
         """How many tokens of a row are best read in one pass over `n_rows` rows, drafts included."""

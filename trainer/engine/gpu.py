@@ -70,6 +70,7 @@ class GpuForward:
         device: torch.device,
     ) -> None:
         self.geometry, self._weights, self._kind, self._device = weights.geometry, weights, kind, device
+        self.takes_others = kind == "nf4"
         self._dtype = torch.float32 if kind == "fp32" else torch.bfloat16
         self.n_slots, self._room, self._row_width, self.depth = slots.n, slots.room, slots.row_width, slots.depth
         self.max_positions = min(self.geometry.max_positions, MAX_LONG_POSITIONS)

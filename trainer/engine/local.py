@@ -83,6 +83,7 @@ class Engine:
         beside: Engine | None = None,
         **shapes: int,
     ) -> None:
+        self.loaded = loaded
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
         self._calibration = loaded.calibration
@@ -113,6 +114,11 @@ class Engine:
         with self._shared.lock:
             self._forward.add(adapter.name, adapter.lora or {})
         return Engine(adapter, self._task, alternatives=self._decoder.floor, beside=self)
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether other adapters can be served beside this one: not where the only one is merged into the base."""
+        return self.loaded.lora is not None and bool(self._forward.takes_others)
 
     def release(self) -> None:
         """Let go of this engine's adapter, while another engine on the same base goes on."""

@@ -106,7 +106,7 @@ class ModulesForward:
     depth = 1
 
     def __init__(self, loaded: Loaded, allowed: torch.Tensor, n_slots: int, *, dense: bool = False) -> None:
-        self.n_slots = n_slots
+        self.n_slots, self.takes_others = n_slots, not dense
         model = dense_copy(loaded.model) if dense else loaded.model
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._backbone, self._head = inner.get_decoder(), inner.get_output_embeddings()

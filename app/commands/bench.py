@@ -1,0 +1,73 @@
+"""bench: measurements of several ways to do the same, side by side in one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.terminal import say, write, write_json, write_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Measurements, side by side in one run.", no_args_is_help=True)
+    group.command()(prefill)
+    app.add_typer(group, name="bench")
+
+
+def prefill(
+    data: Annotated[
+        Path | None, typer.Option(readable=False, help="Labelled notes as JSON lines; default: the samples.")
+    ] = None,
+    geometry: Annotated[
+        str | None, typer.Option(help="llama-3.1-8b: that model's sizes with random weights; needs a GPU.")
+    ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Directory of a tokenizer, for a geometry.")] = None,
+    notes: Annotated[int | None, typer.Option(min=16, help="Notes that are answered in bulk.")] = None,
+    accuracy: Annotated[int, typer.Option(min=0, help="Notes on which kinds of weights are compared.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the GPU where there is one.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, the same for every way.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+) -> None:
+    """Measure pre-fill: the published way, in batches, and the engine; all of them write the same answers.
+
+    With a geometry the labels stand in for the model's choices, so that lengths are those of real notes.
+
+    \b
+    Example:
+      caseloop bench prefill
+      caseloop bench prefill --data labelled.jsonl --accuracy 500 --json
+    """
+    from trainer.bench.run import Options, run_prefill
+
+    options = Options(data, geometry, tokenizer, notes, accuracy, device, threads)
+    result = run_prefill(options, say=say)
+    if as_json:
+        write_json(result)
+        return
+    write(
+        f"{result['machine']}; {result['tokens']['prompt_mean']:g} + {result['tokens']['answer_mean']:g} tokens a note"
+    )
+    _table(result)
+
+
+def _table(result: dict[str, Any]) -> None:
+    columns = {
+        "notes/s": "notes_per_s",
+        "ms a note": "ms_per_note",
+        "passes a note": "passes_per_note",
+        "ms a pass": "ms_per_pass",
+        "share of floor": "share_of_floor",
+        "GiB": "peak_gib",
+        "same tokens": "same_tokens",
+    }
+    rows = [(name, *(str(way.get(key, "")) for key in columns.values())) for name, way in result["ways"].items()]
+    write_table(("way", *columns), rows)
+    if "accuracy" in result:
+        kinds = [(kind, figures) for kind, figures in result["accuracy"].items() if isinstance(figures, dict)]
+        write_table(
+            ("weights", "normalised", "exact", "all fields", "other answers"),
+            [(kind, *(f"{value:g}" for value in figures.values())) for kind, figures in kinds],
+        )

@@ -1,0 +1,161 @@
+"""Which engine suggests: the model of an adapter in this process, or a server that has it; and what it is taught."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.adapters import base_place, described_adapter, ensure_adapter, named_adapter, weights_place
+from app.desk import open_desk
+from app.failures import DeskError
+from app.settings import Served, Settings, is_hub_id, load_settings
+from data.calibration import read_calibration
+from data.prompt import PROMPT_VERSION
+from data.task import Task
+from db.adapters import AdapterRow, list_adapters
+from db.reviewed import count_labelled, draft_rows
+from db.session import Session, Store
+from trainer.engine.suggester import Suggester
+
+if TYPE_CHECKING:
+    from trainer.engine.local import Engine
+    from trainer.model import Loaded
+
+N_DRAFTS = 4000
+"""Records that an engine drafts from: the newest reviewed ones, then the originals."""
+TEACH_S = 60.0
+
+
+def load_engine(settings: Settings, adapter: AdapterRow, task: Task, previous: Suggester | None = None) -> Suggester:
+    """Load the model of an adapter, which takes seconds and imports torch; or find the server that has it.
+
+    Args:
+        settings: where models are.
+        adapter: which one.
+        task: what is extracted.
+        previous: the engine that served before. On the same base only the adapter is loaded; else it is let go.
+
+    Raises:
+        ModelError: base or adapter is missing, damaged, or not made for the other.
+    """
+    if settings.served is not None:
+        close(previous)
+        return _served_engine(settings, settings.served, adapter, task)
+    from trainer.engine.local import Engine
+    from trainer.model import load_adapter, load_for_serving
+
+    base, weights = base_place(settings, adapter), weights_place(settings, adapter)
+    allow_hub = is_hub_id(str(base)) or is_hub_id(str(weights))
+    if isinstance(previous, Engine) and _is_on(previous.loaded, base) and previous.takes_others:
+        engine = previous.beside(load_adapter(previous.loaded, weights, allow_hub=allow_hub))
+        previous.release()
+        return engine
+    close(previous)
+    del previous  # two large models at once may not fit
+    return _local_engine(load_for_serving(base, weights, allow_hub=allow_hub), str(base), settings, task)
+
+
+def _local_engine(loaded: Loaded, base: str, settings: Settings, task: Task) -> Engine:
+    from trainer.engine.local import Engine
+
+    loaded.place = base
+    return Engine(loaded, task, weights=settings.weights)
+
+
+def _is_on(loaded: Loaded, base: str | Path) -> bool:
+    return loaded.place == str(base)
+
+
+def close(engine: Suggester | None) -> None:
+    """Let an engine go."""
+    if (let_go := getattr(engine, "close", None)) is not None:
+        let_go()
+
+
+def _served_engine(settings: Settings, served: Served, adapter: AdapterRow, task: Task) -> Suggester:
+    from trainer.engine.served import ServedEngine, Server
+
+    server = Server(
+        base_url=served.base_url,
+        model=served.model or adapter.name,
+        api_key=os.environ.get("CASELOOP_API_KEY") or os.environ.get("OPENAI_API_KEY") or "",
+        n_slots=served.n_slots,
+        timeout_s=served.timeout_s,
+        is_listed=not served.model,
+    )
+    weights = Path(weights_place(settings, adapter)) if adapter.path else None
+    calibration = read_calibration(weights) if weights is not None and weights.is_dir() else None
+    version = adapter.prompt_version
+    return ServedEngine(task, server, adapter=adapter.name, prompt_version=version, calibration=calibration)
+
+
+def served_adapter(session: Session, settings: Settings) -> AdapterRow | None:
+    """The adapter that a server was said to have; None where nothing was said, and then the active one counts.
+
+    One that the desk does not know is only a name: what such a model suggests can be reviewed like anything else.
+    """
+    name = settings.served and (settings.served.adapter or settings.served.model)
+    if not name:
+        return None
+    known = [row for row in list_adapters(session) if row.name == name]
+    return known[0] if known else AdapterRow(name, "", "", None, PROMPT_VERSION, "")
+
+
+def chosen_engine(task: Task, name: str | None = None) -> Suggester:
+    """The engine for one answer: of the named adapter, or the active one's; without a store, the settings' own.
+
+    Where a server has the model, its adapter's name stands for the active one's.
+
+    Raises:
+        DeskError: there is no such adapter.
+        ModelError: the model cannot be loaded.
+    """
+    settings = load_settings()
+    if not settings.store.exists():
+        said = settings.served and (settings.served.adapter or settings.served.model)
+        adapter = AdapterRow(said, "", "", None, PROMPT_VERSION, "") if said else described_adapter(settings)
+        if name not in (None, adapter.name):
+            raise DeskError(f"Expected the name of an adapter ({adapter.name}); found {name!r}. Choose this one.")
+        return load_engine(settings, adapter, task)
+    with open_desk() as desk:
+        with desk.store.reading() as session:
+            known = served_adapter(session, settings)
+            if name is not None and (known is None or known.name != name):
+                known = named_adapter(session, name)
+        adapter = known or ensure_adapter(settings, desk.store)
+    return load_engine(settings, adapter, task)
+
+
+@dataclass
+class Drafts:
+    """Teaches an engine what was reviewed, so that its answers come faster; they stay the same.
+
+    Attributes:
+        store: where reviewed records are.
+        task: whose fields they have.
+    """
+
+    store: Store
+    task: Task
+    _known: int = field(default=-1, init=False)
+    _taught: float = field(default=float("-inf"), init=False)
+
+    def teach(self, engine: Suggester | None, *, at_once: bool = False) -> None:
+        """Give the engine the newest records, if there are new ones, every minute at most.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        learn = getattr(engine, "learn", None)
+        if learn is None or not (at_once or time.monotonic() - self._taught >= TEACH_S):
+            return
+        self._taught = time.monotonic()
+        with self.store.reading() as session:
+            n_labelled = count_labelled(session)
+            if at_once or n_labelled != self._known:
+                rows = draft_rows(session, self.task, N_DRAFTS)
+                self._known = n_labelled
+                learn((row.text, row.extraction) for row in rows)
