@@ -17,6 +17,7 @@ from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
 _FEW_TOKENS = 8
+MANY_TOKENS = 64
 _ROOM = 320
 
 
@@ -46,7 +47,7 @@ class CpuForward:
         self._weights, self._dtype, self.n_slots = weights, dtype, n_slots
         self.geometry = weights.geometry
         self.max_positions = self.geometry.max_positions
-        self._allowed = allowed
+        self._allowed, self._n_threads = allowed, torch.get_num_threads()
         self._shared: dict[tuple[int, tuple[str, ...]], Product] = {}
         self._layers: dict[str, list[list[Product]]] = {}
         self._norms = [tuple(norm.to(dtype) for norm in weights.norms(i)) for i in range(self.geometry.n_layers)]
@@ -150,12 +151,12 @@ class CpuForward:
         """One layer over packed tokens, (tokens, width)."""
         shape = self.geometry
         first, last = shape.n_heads + shape.n_kv_heads, shape.n_heads
-        qkv = stacks[0](functional.rms_norm(x, (shape.width,), norms[0], shape.eps))
+        qkv = self._times(stacks[0], functional.rms_norm(x, (shape.width,), norms[0], shape.eps))
         qkv = qkv.view(len(x), first + shape.n_kv_heads, shape.head_width)
         turned = qkv[:, :first]
         half = shape.head_width // 2
         turned = turned * turn[0] + torch.cat([turned[..., half:], turned[..., :half]], -1) * turn[1]
-        keys, values = turned[:, last:].transpose(0, 1), qkv[:, first:].transpose(0, 1)
+        fresh = torch.stack([turned[:, last:].transpose(0, 1), qkv[:, first:].transpose(0, 1)])
         # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
         queries = turned[:, :last].reshape(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
         seen = torch.empty_like(queries)
@@ -164,16 +165,27 @@ class CpuForward:
             stop = start + count
             own = slice(begin, begin + count)
             kept = cache[number]
-            kept[0, :, start:stop], kept[1, :, start:stop] = keys[:, own], values[:, own]
+            kept[:, :, start:stop] = fresh[:, :, own]
             asked = queries[:, own].reshape(1, shape.n_kv_heads, count * shape.group, shape.head_width)
             answer = functional.scaled_dot_product_attention(
                 asked, kept[None, 0, :, :stop], kept[None, 1, :, :stop], attn_mask=mask
             )
             seen[:, own] = answer.view(shape.n_kv_heads, count, shape.group, shape.head_width)
             begin += count
-        x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
-        gate, up = stacks[2](functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
-        return x + stacks[3](functional.silu(gate) * up)
+        x = x + self._times(stacks[1], seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
+        gate, up = self._times(stacks[2], functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
+        return x + self._times(stacks[3], functional.silu(gate) * up)
+
+    def _times(self, product: Product, x: torch.Tensor) -> torch.Tensor:
+        """A product, with all threads where it is large: for the small steps between, one is faster than several."""
+        if len(x) < MANY_TOKENS or self._n_threads == torch.get_num_threads():
+            return product(x)
+        few = torch.get_num_threads()
+        torch.set_num_threads(self._n_threads)
+        try:
+            return product(x)
+        finally:
+            torch.set_num_threads(few)
 
     def _place(self, segment: Segment) -> tuple[torch.Tensor, int, int, torch.Tensor | None]:
         """Where a segment's keys go, and which of them each of its tokens sees."""

@@ -216,15 +216,20 @@ class Engine:
                 self._forward.collect(started.popleft()[-1])
             self._shared.free += [row.slot for row in active]
 
-    def _n_free(self) -> int:
-        """Free slots of the common kind."""
-        return sum(slot < self.n_slots for slot in self._shared.free)
+    def _room(self, *, whole: bool) -> tuple[int, int]:
+        """The part with the most free slots of the common kind, and how many notes to take: into all parts, or it.
+
+        Prompts are read with the part that they stand in: few of them in each would cost as much as many in one.
+        """
+        parts = Counter(self._forward.group(slot) for slot in self._shared.free if slot < self.n_slots)
+        part = max(parts, key=lambda one: parts[one], default=0)
+        return part, sum(parts.values()) if whole else parts[part]
 
     def _admit(
         self, source: Source, active: list[Row], texts: dict[int, str]
     ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
-        n_free = self._n_free()
+        part, n_free = self._room(whole=not active)
         worth = self._forward.worth_admitting(len(active))
         if active:
             n_free -= n_free % worth
@@ -239,7 +244,7 @@ class Engine:
                 yield request.key, request.text, error
                 continue
             with self._shared.lock:
-                slot = self._free_slot(min(len(prompt) + SPARE_TOKENS, self._forward.max_positions))
+                slot = self._free_slot(min(len(prompt) + SPARE_TOKENS, self._forward.max_positions), part)
             if slot is None:
                 self._postponed.append(request)
             else:
@@ -252,12 +257,12 @@ class Engine:
                 texts[number] = request.text
                 active.append(row)
 
-    def _free_slot(self, n_tokens: int) -> int | None:
-        """A free slot that holds so many tokens, the smallest of these."""
+    def _free_slot(self, n_tokens: int, part: int = 0) -> int | None:
+        """A free slot that holds so many tokens, the smallest of these, and in a certain part if there is one."""
         fitting = [slot for slot in self._shared.free if self._forward.capacity(slot) >= n_tokens]
         if not fitting:
             return None
-        slot = min(fitting, key=lambda slot: (self._forward.capacity(slot), slot))
+        slot = min(fitting, key=lambda one: (self._forward.capacity(one), self._forward.group(one) != part, one))
         self._shared.free.remove(slot)
         return slot
 
