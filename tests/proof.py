@@ -11,6 +11,7 @@ import sys
 
 PROOFS = {
     "kills": ["-m", "tests.proof_kill9", "--kills", "2000"],
+    "exact": ["-m", "tests.proof_exact"],
 }
 """Name to the arguments of the Python that performs it."""
 

@@ -65,6 +65,9 @@ def _table(result: dict[str, Any]) -> None:
     }
     rows = [(name, *(str(way.get(key, "")) for key in columns.values())) for name, way in result["ways"].items()]
     write_table(("way", *columns), rows)
+    if "drafts" in result:
+        points = [tuple(f"{value:g}" for value in point.values()) for point in result["drafts"]]
+        write_table(("records known", "passes a note", "tokens read"), points)
     if "accuracy" in result:
         kinds = [(kind, figures) for kind, figures in result["accuracy"].items() if isinstance(figures, dict)]
         write_table(

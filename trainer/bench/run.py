@@ -12,14 +12,17 @@ import torch
 from data.snapshot import Row, read_rows
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.bench.accuracy import compare_weights
+from trainer.bench.curve import draft_curve
 from trainer.bench.geometry import GEOMETRIES, random_model
 from trainer.bench.prefill import Settings, bench_prefill
+from trainer.engine.local import Engine
 from trainer.model import Loaded, choose_device, load_for_serving, load_model
 
 __all__ = ["GEOMETRIES", "BenchError", "Options", "run_prefill"]
 
 DATA = Path(__file__).parent.parent.parent / "data"
 EMBEDDED, SAMPLES = DATA / "embedded", DATA / "samples" / "originals.jsonl"
+N_CURVE = 48
 
 
 class BenchError(ValueError):
@@ -73,6 +76,9 @@ def run_prefill(options: Options, say: Callable[[str], None] = lambda line: None
     settings = _settings(options, device, min(n_bulk, len(rows)))
     result: dict[str, Any] = {"what": "prefill", "model": options.geometry or "embedded"}
     result |= bench_prefill(load, task, rows, known, settings, replay=options.geometry is not None, say=say)
+    if options.geometry is None:
+        engine = Engine(load(), task, alternatives=None)
+        result["drafts"] = draft_curve(engine, rows[:N_CURVE], known, say)
     if options.accuracy:
         result["accuracy"] = _accuracy(options, device, task, known, rows, say)
     return result
