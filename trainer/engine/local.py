@@ -58,7 +58,7 @@ class Engine:
     Args:
         loaded: from `trainer.model.load_model`.
         task: what to extract.
-        batch_size: notes answered at the same time; None for 16 on a CPU and 80 on a GPU.
+        batch_size: notes answered at the same time; None for 32 on a CPU and 80 on a GPU.
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, `bf16` and `fp32` unpack it once and merge
             the adapter in. None takes what suits the model: see `trainer.engine.serving`.
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
@@ -355,7 +355,7 @@ def _share(
     n_logits = loaded.model.get_output_embeddings().weight.shape[0]
     tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
     on_cpu = loaded.device.type == "cpu"
-    forward = make_forward(loaded, tables, batch_size or (16 if on_cpu else 80), weights, shapes)
+    forward = make_forward(loaded, tables, batch_size or (32 if on_cpu else 80), weights, shapes)
     return _Shared(
         forward=forward,
         tables=tables,
