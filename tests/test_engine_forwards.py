@@ -135,6 +135,34 @@ def test_one_adapter_is_measured_while_the_other_serves(loaded, texts, expected,
     assert_same(measured, list(Engine(load_for_serving(shared_tiny().base, other, device="cpu"), TASK).suggest(texts)))
 
 
+def test_an_engine_waits_for_the_slots_that_another_holds(loaded, texts, expected, tmp_path, monkeypatch):
+    other = tiny_adapter(shared_tiny().base, tmp_path / "other", name="other", seed=8)
+    first = Engine(loaded, TASK, batch_size=2)
+    second = first.beside(load_adapter(loaded, other))
+    held, first._shared.free[:] = list(first._shared.free), []
+    monkeypatch.setattr("trainer.engine.local.SLOT_PATIENCE_S", 0.05)
+    with pytest.raises(EngineError, match="holds them all"):
+        first.suggest_one(texts[0])
+    monkeypatch.setattr("trainer.engine.local.SLOT_PATIENCE_S", 60)
+    back = threading.Timer(0.2, lambda: first._shared.free.extend(held))
+    back.start()
+    assert first.suggest_one(texts[0]).raw_reply == expected[0].raw_reply
+    assert second.suggest_one(texts[0]).adapter == "other"
+
+
+def test_notes_put_off_are_forgotten_with_their_round(loaded, texts):
+    engine = Engine(loaded, TASK, batch_size=1)
+
+    def source(n_free):
+        return [Request(f"old {n}", text, is_urgent=True) for n, text in enumerate(texts[:3])]
+
+    for _ in engine.serve(source):
+        break
+    assert [one.raw_reply for one in engine.suggest(texts[3:5])]
+    requests = iter([Request("new", texts[0])])
+    assert [key for key, _ in engine.serve(lambda n_free: list(islice(requests, n_free)))] == ["new"]
+
+
 def test_urgent_note_goes_before_the_bulk(loaded, texts):
     engine = Engine(loaded, TASK, batch_size=4)
     bulk = [Request(number, text) for number, text in enumerate(texts)]

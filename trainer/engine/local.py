@@ -29,6 +29,7 @@ ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""
 
 FEW_ROWS = 16
+SLOT_PATIENCE_S = 60.0
 SPARE_TOKENS = 32
 """Room that a note needs beyond what is settled: for a draft, and for the beginning of its answer."""
 
@@ -50,6 +51,7 @@ class _Shared:
     lock: threading.RLock
     is_small: bool
     device: torch.device
+    n_beside: int = 0
 
 
 class Engine:
@@ -113,6 +115,7 @@ class Engine:
         """
         with self._shared.lock:
             self._forward.add(adapter.name, adapter.lora or {})
+            self._shared.n_beside += 1
         return Engine(adapter, self._task, alternatives=self._decoder.floor, beside=self)
 
     @property
@@ -124,6 +127,7 @@ class Engine:
         """Let go of this engine's adapter, while another engine on the same base goes on."""
         with self._shared.lock:
             self._forward.remove(self.adapter)
+            self._shared.n_beside -= 1
 
     def learn(self, records: Iterable[Record]) -> None:
         """Take reviewed records as drafts, in place of those known before; answers become faster, never others."""
@@ -199,7 +203,10 @@ class Engine:
             while True:
                 yield from self._admit(source, active, texts)
                 if not active and not self._postponed:
-                    return
+                    if self._shared.free or not self._shared.n_beside:
+                        return
+                    self._wait_for_a_slot()
+                    continue
                 with self._shared.lock, few_threads(len(active), is_small=self._shared.is_small):
                     self._advance(active, started)
                     done = [row for row in active if row.is_done and not row.in_flight]
@@ -215,6 +222,21 @@ class Engine:
             while started:
                 self._forward.collect(started.popleft()[-1])
             self._shared.free += [row.slot for row in active]
+            self._postponed = []
+
+    def _wait_for_a_slot(self) -> None:
+        """Wait until another engine on this base, in another thread, gives one back.
+
+        Raises:
+            EngineError: none came; both may be driven by one thread, and then none ever would.
+        """
+        until = time.monotonic() + SLOT_PATIENCE_S
+        while not self._shared.free:
+            if time.monotonic() > until:
+                raise EngineError(
+                    "Expected a free slot of the model; the other engine on it holds them all. Wait for it."
+                )
+            time.sleep(0.002)
 
     def _room(self, *, whole: bool) -> tuple[int, int]:
         """The part with the most free slots of the common kind, and how many notes to take: into all parts, or it.
@@ -222,6 +244,8 @@ class Engine:
         Prompts are read with the part that they stand in: few of them in each would cost as much as many in one.
         """
         parts = Counter(self._forward.group(slot) for slot in self._shared.free if slot < self.n_slots)
+        if self._shared.n_beside and len(self._shared.free) <= self.n_slots // 2 and not whole:
+            return 0, 0  # half of the slots are for the other engine
         part = max(parts, key=lambda one: parts[one], default=0)
         return part, sum(parts.values()) if whole else parts[part]
 
