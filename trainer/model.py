@@ -8,7 +8,6 @@ the cost of unpacking every weight for every token, and gives the same answers o
 from __future__ import annotations
 
 import gc
-import hashlib
 import json
 import logging
 import re
@@ -26,8 +25,9 @@ from data.prompt import PROMPT_VERSION
 from trainer.adapters import ModelError, check_files, check_tensors, checked_calibration, checked_manifest, read_lora
 from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.engine.weights import AdapterWeights, lora_of
+from trainer.identity import NAME_KEY, base_identity
 from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, sha256_of
+from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 
 __all__ = [
     "Loaded",
@@ -42,8 +42,6 @@ __all__ = [
 ]
 
 KNOWN_PROMPTS = (PROMPT_VERSION,)
-NAME_KEY = "caseloop_name"
-_HASHED_WHOLE = 256 << 20
 
 
 @dataclass
@@ -214,36 +212,6 @@ def _adapter_directory(adapter: str | Path, *, allow_hub: bool) -> Path:
         return Path(snapshot_download(str(adapter), allow_patterns=[ADAPTER_CONFIG, WEIGHTS, MANIFEST, CALIBRATION]))
     except (OSError, ValueError) as error:
         raise ModelError(f"Expected the adapter {adapter} on the hub; {_first_line(error)}") from error
-
-
-def base_identity(directory: Path) -> tuple[str, str]:
-    """Name and revision of a local base.
-
-    The name is the one stored in its configuration, the repository's where the directory is a hub cache, or else
-    the directory's. The revision is the commit in a hub cache, or else a digest of the weights.
-    """
-    resolved = directory.absolute()
-    cached = re.search(r"models--([^/]+)/snapshots/([0-9a-f]{40})$", str(resolved))
-    if cached:
-        return cached[1].replace("--", "/"), cached[2]
-    stored = json.loads((directory / "config.json").read_text(encoding="utf-8")).get(NAME_KEY)
-    digest = hashlib.sha256()
-    for path in sorted(directory.glob("*.safetensors")):
-        digest.update(path.name.encode() + _digest_of(path).encode())
-    return stored or resolved.name, f"sha256:{digest.hexdigest()[:16]}"
-
-
-def _digest_of(path: Path) -> str:
-    """Digest of a weights file; of a very large one its size, beginning and end, which a rewrite cannot keep alike."""
-    size = path.stat().st_size
-    if size <= _HASHED_WHOLE:
-        return sha256_of(path)
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(16 << 20))
-        file.seek(size - (16 << 20))
-        digest.update(file.read())
-    return digest.hexdigest()
 
 
 def _quantisation(dtype: torch.dtype) -> Any:
