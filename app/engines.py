@@ -6,7 +6,6 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app.adapters import base_place, described_adapter, ensure_adapter, named_adapter, weights_place
 from app.desk import open_desk
@@ -20,10 +19,6 @@ from db.reviewed import count_labelled, draft_rows
 from db.session import Session, Store
 from trainer.engine.suggester import Suggester
 
-if TYPE_CHECKING:
-    from trainer.engine.local import Engine
-    from trainer.model import Loaded
-
 N_DRAFTS = 4000
 """Records that an engine drafts from: the newest reviewed ones, then the originals."""
 TEACH_S = 60.0
@@ -36,37 +31,37 @@ def load_engine(settings: Settings, adapter: AdapterRow, task: Task, previous: S
         settings: where models are.
         adapter: which one.
         task: what is extracted.
-        previous: the engine that served before. On the same base only the adapter is loaded; else it is let go.
+        previous: the engine that served before, taken over where `can_switch`; any other is for the caller to let go,
+            before this: two large models at once may not fit.
 
     Raises:
         ModelError: base or adapter is missing, damaged, or not made for the other.
     """
     if settings.served is not None:
-        close(previous)
         return _served_engine(settings, settings.served, adapter, task)
     from trainer.engine.local import Engine
     from trainer.model import load_adapter, load_for_serving
 
     base, weights = base_place(settings, adapter), weights_place(settings, adapter)
     allow_hub = is_hub_id(str(base)) or is_hub_id(str(weights))
-    if isinstance(previous, Engine) and _is_on(previous.loaded, base) and previous.takes_others:
+    if isinstance(previous, Engine) and can_switch(previous, settings, adapter):
         engine = previous.beside(load_adapter(previous.loaded, weights, allow_hub=allow_hub))
         previous.release()
         return engine
-    close(previous)
-    del previous  # two large models at once may not fit
-    return _local_engine(load_for_serving(base, weights, allow_hub=allow_hub), str(base), settings, task)
-
-
-def _local_engine(loaded: Loaded, base: str, settings: Settings, task: Task) -> Engine:
-    from trainer.engine.local import Engine
-
-    loaded.place = base
+    loaded = load_for_serving(base, weights, allow_hub=allow_hub)
+    loaded.place = str(base)
     return Engine(loaded, task, weights=settings.weights)
 
 
-def _is_on(loaded: Loaded, base: str | Path) -> bool:
-    return loaded.place == str(base)
+def can_switch(engine: Suggester | None, settings: Settings, adapter: AdapterRow) -> bool:
+    """Whether an engine has the adapter's base and takes others on it, so that only the adapter need be loaded."""
+    if engine is None or settings.served is not None:
+        return False
+    from trainer.engine.local import Engine
+
+    if not isinstance(engine, Engine):
+        return False
+    return engine.loaded.place == str(base_place(settings, adapter)) and engine.takes_others
 
 
 def close(engine: Suggester | None) -> None:

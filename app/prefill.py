@@ -18,7 +18,7 @@ from typing import Any
 from app.adapters import ensure_adapter
 from app.children import parent_is_gone
 from app.desk import Desk
-from app.engines import Drafts, load_engine, served_adapter
+from app.engines import Drafts, can_switch, close, load_engine, served_adapter
 from app.failures import DeskError, sentence_of
 from app.logs import place
 from app.waiting import Waiting
@@ -151,6 +151,8 @@ class Prefill:
         return served or active or ensure_adapter(self._desk.settings, self._desk.store)
 
     def _load(self, adapter: AdapterRow) -> None:
+        if not can_switch(self._engine, self._desk.settings, adapter):
+            self._drop_engine()
         previous, self._engine = self._engine, None
         self._adapter = adapter
         self._say("loading")
@@ -161,8 +163,7 @@ class Prefill:
 
     def _drop_engine(self) -> None:
         engine, self._engine = self._engine, None
-        if (close := getattr(engine, "close", None)) is not None:
-            close()
+        close(engine)
 
     def _outcomes(self, waiting: Waiting, stop: threading.Event | None) -> Iterator[tuple[int, Suggestion | str]]:
         """A suggestion for each note, or the reason why there is none.

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from trainer.engine.forward import Option, Segment, best_options, read_options
+from trainer.engine.forward import GrowingSlots, Option, Segment, best_options, read_options
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
@@ -21,7 +21,7 @@ MANY_TOKENS = 64
 _ROOM = 320
 
 
-class CpuForward:
+class CpuForward(GrowingSlots):
     """See `trainer.engine.forward.Forward`.
 
     Args:
@@ -33,7 +33,6 @@ class CpuForward:
     """
 
     prefill = 512
-    depth = 1
     takes_others = True
 
     def __init__(
@@ -79,19 +78,6 @@ class CpuForward:
     def worth_admitting(self, n_active: int) -> int:
         """One: prompts and answers share a pass."""
         return 1
-
-    def capacity(self, slot: int) -> int:
-        """Positions that a slot can hold: rooms grow."""
-        return self.max_positions
-
-    def group(self, slot: int) -> int:
-        """All slots are read together."""
-        return 0
-
-    @property
-    def slots(self) -> list[int]:
-        """All slots."""
-        return list(range(self.n_slots))
 
     @torch.inference_mode()
     def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:

@@ -83,7 +83,6 @@ class Row:
     plan: Plan
     is_urgent: bool = False
     began: float = field(default_factory=time.perf_counter)
-    n_steps: int = 0
     decisions: list[Decision] = field(default_factory=list)
     answer: Cursor | None = None
     branches: list[Branch] = field(default_factory=list)
@@ -175,7 +174,6 @@ class Decoder:
             segments.append(segment)
             drafts.append((read, draft))
             self.counts.n_read += len(segment.tokens)
-            row.n_steps += 1
             row.in_flight = True
         self.counts.n_passes += 1
         return rows, drafts, segments, self._forward.submit(segments, self._adapter)
@@ -193,10 +191,6 @@ class Decoder:
                 self._fail(row)
             else:
                 self._settle(row, draft, dict(zip(segment.wanted, options, strict=True)))
-
-    def step(self, rows: Sequence[Row]) -> None:
-        """One forward pass over these rows."""
-        self.finish(self.start(rows))
 
     def helpers(self, row: Row, slots: list[int]) -> list[Row]:
         """Rows in free slots that take over some of a row's runners-up; slots that are taken leave the list."""

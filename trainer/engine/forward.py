@@ -104,6 +104,27 @@ class Forward(Protocol):
         ...
 
 
+class GrowingSlots:
+    """The slots of a forward pass that reads all of them together and gives each the room that its note needs."""
+
+    n_slots: int
+    max_positions: int
+    depth = 1
+
+    def capacity(self, slot: int) -> int:
+        """Positions that a slot can hold."""
+        return self.max_positions
+
+    def group(self, slot: int) -> int:
+        """All slots are read together."""
+        return 0
+
+    @property
+    def slots(self) -> list[int]:
+        """All slots."""
+        return list(range(self.n_slots))
+
+
 def best_options(logits: torch.Tensor, allowed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The best allowed tokens and their log-probabilities among all tokens.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from trainer.engine.forward import Option, Segment, best_options, read_options
+from trainer.engine.forward import GrowingSlots, Option, Segment, best_options, read_options
 from trainer.engine.weights import AdapterWeights, Lora
 from trainer.model import Loaded
 from trainer.nf4 import dense_copy
@@ -92,7 +92,7 @@ class Adapted(torch.nn.Module):
         return y if lora is None else y + lora.scale * ((x @ lora.a.T) @ lora.b.T)
 
 
-class ModulesForward:
+class ModulesForward(GrowingSlots):
     """See `trainer.engine.forward.Forward`.
 
     Args:
@@ -103,7 +103,6 @@ class ModulesForward:
     """
 
     prefill = 1024
-    depth = 1
 
     def __init__(self, loaded: Loaded, allowed: torch.Tensor, n_slots: int, *, dense: bool = False) -> None:
         self.n_slots, self.takes_others = n_slots, not dense
@@ -144,19 +143,6 @@ class ModulesForward:
     def worth_admitting(self, n_active: int) -> int:
         """Several at a time, since a prompt that is read pads every other row to its length."""
         return 1 + n_active // 4
-
-    def capacity(self, slot: int) -> int:
-        """Positions that a slot can hold: rooms grow."""
-        return self.max_positions
-
-    def group(self, slot: int) -> int:
-        """All slots are read together."""
-        return 0
-
-    @property
-    def slots(self) -> list[int]:
-        """All slots."""
-        return list(range(self.n_slots))
 
     @torch.inference_mode()
     def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:
