@@ -1,0 +1,347 @@
+"""The gate: whether a new adapter is better than the old one, as far as the hold-out can tell.
+
+Both have answered the same notes. The change of the mean field accuracy gets a 95 % interval by a paired bootstrap over
+notes, because the fields of one note are right and wrong together: P. Koehn, "Statistical significance tests for
+machine translation evaluation", EMNLP 2004; T. Berg-Kirkpatrick, D. Burkett and D. Klein, "An empirical investigation
+of statistical significance in NLP", EMNLP 2012; R. Dror, G. Baumer, S. Shlomov and R. Reichart, "The hitchhiker's guide
+to testing statistical significance in natural language processing", ACL 2018. Notes with every field right are compared
+by Q. McNemar's test, 1947, in its exact form. The adapter passes when the interval lies above 0 and nothing blocks it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.scoring import ScoreError, is_right, items
+from data.task import Extraction, Task
+from data.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes, percent, points
+
+LEVEL = 0.95
+N_RESAMPLES = 4000
+"""Enough to place the ends of the interval to a twentieth of its width from seed to seed."""
+BATCH = 250
+FIELD_FLOOR = 0.03
+"""What one field may lose while the mean gains, as a share of the notes: on 500 notes of which an eighth change in a
+field, chance alone takes more than this from an unchanged field once in 40 times. A reviewer who trusts a field notices
+less than this in a year, and more than this in a week."""
+N_FLOOR_NOTES = 2
+"""A field falls in at least so many notes, net: on a small hold-out a single note is more than the floor."""
+VALID_FLOOR = 0.995
+MCNEMAR_LEVEL = 0.05
+N_EXACT = 12
+"""Up to so many notes that differ, the resamples of a bootstrap are too few different ones and its interval is too
+narrow: two notes that gain alike give one without width. There the exact sign-flip test decides as well."""
+N_LEAST = 6
+"""Fewer notes can show nothing: with five that all gain, two-sided p is 2/2^5 > 0.05; with six it is 2/2^6."""
+POWER = 0.8
+N_UNSEEN = 3
+"""The rule of three: where no note differs, up to 3/n of all notes may (J. Hanley and A. Lippman-Hand, "If nothing goes
+wrong, is everything all right?", JAMA 1983)."""
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """One adapter's answers.
+
+    Attributes:
+        right: whether each field of each note is right, shape (fields, notes).
+        invented: fields without a gold value that were given one, per note.
+        valid: whether the reply could be read, per note.
+    """
+
+    right: NDArray[np.bool_]
+    invented: NDArray[np.int64]
+    valid: NDArray[np.bool_]
+
+
+def judge(
+    task: Task,
+    gold: Sequence[Extraction],
+    old: Sequence[Extraction | None] | None,
+    new: Sequence[Extraction | None],
+    *,
+    old_name: str = "the active adapter",
+    new_name: str = "the new adapter",
+    n_resamples: int = N_RESAMPLES,
+    seed: int = 0,
+) -> Verdict:
+    """Compare two adapters on the same notes, in the same order.
+
+    Args:
+        task: names the fields.
+        gold: what is true.
+        old: what the old adapter answered, None where the reply could not be read; None where there is no old adapter.
+        new: what the new one answered.
+        old_name: for the sentence.
+        new_name: for the sentence.
+        n_resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        ScoreError: there are no notes, or the sequences differ in length.
+    """
+    lengths = {len(gold), len(new), len(gold if old is None else old)}
+    if len(lengths) != 1 or not gold:
+        raise ScoreError(
+            f"Expected an answer of each adapter for each of at least one labelled note; found {len(gold)} labels, "
+            f"{'no' if old is None else len(old)} old answers and {len(new)} new ones. Evaluate both again."
+        )
+    after, nulls = _answers(task, gold, new), _nulls(task, gold)
+    if old is None:
+        return _first(task, after, nulls, new_name)
+    before = _answers(task, gold, old)
+    by_note = after.right.sum(0) - before.right.sum(0)
+    rows = np.vstack([by_note, after.right.astype(int) - before.right.astype(int), after.invented - before.invented])
+    # What each row is counted in, note for note: a resample has another number of fields without a gold value.
+    over = np.vstack([np.full_like(by_note, len(task.fields)), np.ones_like(rows[1:-1]), nulls])
+    macro, *each, invented = _changes(rows, over, n_resamples, seed)
+    fields = {
+        field.key: FieldChange(float(before.right[number].mean()), float(after.right[number].mean()), each[number])
+        for number, field in enumerate(task.fields)
+    }
+    hallucination = FieldChange(_share(before.invented, nulls), _share(after.invented, nulls), invented)
+    all_fields = _all_fields(np.all(before.right, axis=0), np.all(after.right, axis=0))
+    json_valid = Validity(float(before.valid.mean()), float(after.valid.mean()))
+    over_all = (_lost(all_fields), _hallucinated(hallucination), _unreadable(json_valid))
+    reasons = [*_fallen(task, fields, len(gold)), *(reason for reason in over_all if reason is not None)]
+    outcome = _outcome(macro, is_blocked=bool(reasons))
+    figures: dict[str, Any] = {
+        "n_notes": len(gold),
+        "old": float(before.right.mean()),
+        "new": float(after.right.mean()),
+        "detectable": _detectable(by_note / len(task.fields), 1 / len(task.fields)),
+        "n_better_notes": int((by_note > 0).sum()),
+        "n_worse_notes": int((by_note < 0).sum()),
+    }
+    return Verdict(
+        outcome=outcome,
+        sentence=_sentence(outcome, figures, macro, reasons, old_name, new_name),
+        reasons=tuple(reasons),
+        change=macro,
+        fields=fields,
+        all_fields=all_fields,
+        hallucination=hallucination,
+        json_valid=json_valid,
+        **figures,
+    )
+
+
+def _first(task: Task, after: _Answers, nulls: NDArray[np.int64], new_name: str) -> Verdict:
+    n_notes, new = after.valid.size, float(after.right.mean())
+    return Verdict(
+        outcome="first",
+        sentence=f"{_capital(new_name)} is right in {percent(new)} of the fields on {notes(n_notes)}; "
+        "there is no adapter to compare with.",
+        reasons=(),
+        n_notes=n_notes,
+        old=None,
+        new=new,
+        change=None,
+        fields={
+            field.key: FieldChange(None, float(after.right[number].mean()), None)
+            for number, field in enumerate(task.fields)
+        },
+        all_fields=AllFields(None, float(after.right.all(0).mean()), 0, 0, None),
+        hallucination=FieldChange(None, _share(after.invented, nulls), None),
+        json_valid=Validity(None, float(after.valid.mean())),
+        detectable=None,
+        n_better_notes=0,
+        n_worse_notes=0,
+    )
+
+
+def _answers(task: Task, gold: Sequence[Extraction], given: Sequence[Extraction | None]) -> _Answers:
+    pairs = list(zip(gold, given, strict=True))
+    right = [[a is not None and is_right(f, g[f.key], a[f.key]) for g, a in pairs] for f in task.fields]
+    invented = [
+        sum(a is not None and not items(g[f.key], f) and bool(items(a[f.key], f)) for f in task.fields)
+        for g, a in pairs
+    ]
+    return _Answers(np.array(right, bool), np.array(invented, np.int64), np.array([a is not None for a in given]))
+
+
+def _nulls(task: Task, gold: Sequence[Extraction]) -> NDArray[np.int64]:
+    """How many fields of each note have no gold value."""
+    return np.array([sum(not items(true[f.key], f) for f in task.fields) for true in gold], np.int64)
+
+
+def _share(count: NDArray[np.int64], of: NDArray[np.int64]) -> float:
+    return float(count.sum() / max(of.sum(), 1))
+
+
+def _changes(rows: NDArray[np.int64], over: NDArray[np.int64], n_resamples: int, seed: int) -> list[Change]:
+    """The change of each row and its interval: sums of the row over notes, divided by those of `over`.
+
+    Args:
+        rows: differences, shape (rows, notes).
+        over: what they are counted in, of the same shape.
+    """
+    from scipy import stats
+
+    n_rows, n_notes = rows.shape
+    both = np.vstack([rows, over]).T.astype(float)  # whole numbers, so the sums are exact
+
+    def shares(chosen: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
+        # How often each note was drawn, times what it counts: a product of matrices, not a copy of every resample.
+        n_draws = chosen.size // n_notes
+        places = (chosen.reshape(n_draws, n_notes) + n_notes * np.arange(n_draws)[:, None]).ravel()
+        sums = (np.bincount(places, minlength=n_draws * n_notes).reshape(n_draws, n_notes) @ both).T
+        return np.asarray(sums[:n_rows] / np.maximum(sums[n_rows:], 1))
+
+    change = shares(np.arange(n_notes))[:, 0]
+    if n_notes == 1:  # one note says nothing about the others
+        return [Change(float(share), -1.0, 1.0) for share in change]
+    interval = stats.bootstrap(
+        (np.arange(n_notes),),
+        shares,
+        vectorized=True,
+        n_resamples=n_resamples,
+        batch=BATCH,
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return [
+        _change(float(share), float(low), float(high), row)
+        for share, low, high, row in zip(change, interval.low, interval.high, rows, strict=True)
+    ]
+
+
+def _change(change: float, low: float, high: float, differences: NDArray[np.int64]) -> Change:
+    """A change and its interval, which includes 0 wherever few notes differ and signs by chance could do the same."""
+    differing = differences[differences != 0]
+    if 0 < differing.size <= N_EXACT and not low <= 0 <= high and _sign_flip(differing) >= 1 - LEVEL:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Change(change, low, high)
+
+
+def _sign_flip(differences: NDArray[np.int64]) -> float:
+    """Two-sided p of the exact test that each difference might as well have had the other sign."""
+    from scipy import stats
+
+    if differences.size == 1:
+        return 1.0
+    # scipy counts every sign pattern when it may count more than there are.
+    tested = stats.permutation_test(
+        (differences,), np.sum, permutation_type="samples", vectorized=True, n_resamples=1 << (N_EXACT + 1)
+    )
+    return float(tested.pvalue)
+
+
+def _all_fields(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> AllFields:
+    from scipy import stats
+
+    n_gained, n_lost = int((after & ~before).sum()), int((before & ~after).sum())
+    n_differ = n_gained + n_lost
+    p = float(stats.binomtest(n_gained, n_differ, 0.5).pvalue) if n_differ else 1.0
+    return AllFields(float(before.mean()), float(after.mean()), n_gained, n_lost, p)
+
+
+def _detectable(differences: NDArray[np.float64], least: float) -> float:
+    """The smallest true change that so many notes show in 8 of 10 cases, from the spread of the changes seen.
+
+    Args:
+        differences: change of each note's share of right fields.
+        least: the smallest change of a note, of which `N_UNSEEN` may go unseen.
+    """
+    from scipy import stats
+
+    n_notes = differences.size
+    if n_notes < N_LEAST:
+        return 1.0
+    variance = max(float(differences.var(ddof=1)), N_UNSEEN / n_notes * least**2)
+    reach = stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER)
+    return min(float(reach) * math.sqrt(variance / n_notes), 1.0)
+
+
+def _fallen(task: Task, fields: Mapping[str, FieldChange], n_notes: int) -> list[str]:
+    reasons = []
+    for field in task.fields:
+        figures = fields[field.key]
+        assert figures.by is not None
+        assert figures.old is not None
+        n_lost = -round(figures.by.change * n_notes)
+        if n_lost >= N_FLOOR_NOTES and n_lost > FIELD_FLOOR * n_notes + 1e-9:
+            reasons.append(
+                f"{field.title} is right less often: {percent(figures.new)} instead of {percent(figures.old)} "
+                f"({points(figures.by.change)} points), and no field may lose more than {100 * FIELD_FLOOR:.0f} points."
+            )
+    return reasons
+
+
+def _lost(figures: AllFields) -> str | None:
+    assert figures.p is not None
+    if figures.n_lost <= figures.n_gained or figures.p >= MCNEMAR_LEVEL:
+        return None
+    return (
+        f"{figures.n_lost} notes lost that every field was right and {figures.n_gained} gained it, "
+        f"which is more than chance (p {figures.p:.3f})."
+    )
+
+
+def _hallucinated(figures: FieldChange) -> str | None:
+    assert figures.by is not None
+    assert figures.old is not None
+    if figures.by.low <= 0:
+        return None
+    return (
+        f"It gives a value where the note has none more often: {percent(figures.new)} of such fields instead of "
+        f"{percent(figures.old)}, which is more than chance."
+    )
+
+
+def _unreadable(figures: Validity) -> str | None:
+    assert figures.old is not None
+    if figures.new >= VALID_FLOOR or figures.new >= figures.old:
+        return None
+    return (
+        f"Fewer replies can be read: {percent(figures.new)} instead of {percent(figures.old)}, "
+        f"and below the {percent(VALID_FLOOR)} that the desk can live with."
+    )
+
+
+def _outcome(macro: Change, *, is_blocked: bool) -> VerdictOutcome:
+    if macro.high < 0:
+        return "worse"
+    if macro.low <= 0:
+        return "unclear"
+    return "blocked" if is_blocked else "better"
+
+
+def _sentence(
+    outcome: VerdictOutcome, figures: Mapping[str, Any], macro: Change, reasons: Sequence[str], old: str, new: str
+) -> str:
+    """The verdict for a person: how sure, the figures, and what speaks against the new adapter."""
+    compared = (
+        f"on {notes(figures['n_notes'])} it is right in {percent(figures['new'])} of the fields, "
+        f"{old} in {percent(figures['old'])} (change {points(macro.change)} points, 95 % interval "
+        f"{points(macro.low)} to {points(macro.high)}; better in {notes(figures['n_better_notes'], '')}, "
+        f"worse in {figures['n_worse_notes']:,})"
+    )
+    against = " ".join(reasons)
+    if outcome == "better":
+        return f"{_capital(new)} is better: {compared}. It may take over."
+    if outcome == "blocked":
+        return f"{_capital(new)} is right more often, and yet it does not take over: {compared}. {against}"
+    if outcome == "worse":
+        return f"{_capital(new)} is worse and does not take over: {compared}.{' ' if against else ''}{against}"
+    shown = (
+        f"So few cannot show any difference; at least {N_LEAST} are needed."
+        if figures["n_notes"] < N_LEAST
+        else f"So many notes show a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases."
+    )
+    return (
+        f"Too few notes to tell whether {new} is better, so it does not take over: {compared}. {shown}"
+        f"{' ' if against else ''}{against}"
+    )
+
+
+def _capital(name: str) -> str:
+    """The name as a sentence begins, unless it is an adapter's own, which stays as it is."""
+    return f"T{name[1:]}" if name.startswith("the ") else name
