@@ -116,6 +116,7 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     same_base = base == place_in_store(desk.settings, its_base)
     snapshot, holdout = _write_rows(desk, directory)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
+    kept["n_corrected"] = snapshot.n_corrected
     with desk.store.transaction() as session:
         update_run(
             session,

@@ -17,6 +17,15 @@ def compare(task: Task, suggestion: Extraction | None, annotation: Extraction) -
     return {key: _kind(suggestion[key] if suggestion is not None else None, annotation[key]) for key in task.keys}
 
 
+def is_corrected(task: Task, started_from: Extraction | None, annotation: Extraction) -> bool:
+    """Whether a reviewer changed any field of what the review started from; a value that only stayed is accepted.
+
+    Args:
+        started_from: the suggestion, or the labels that the note came with, or None where the form was empty.
+    """
+    return any(kind != "accepted" for kind in compare(task, started_from, annotation).values())
+
+
 def _kind(suggested: str | None, decided: str | None) -> Kind:
     if suggested == decided:
         return "accepted"

@@ -33,12 +33,17 @@ class Row:
         extraction: its label.
         source: whether the label came with the note or from a reviewer.
         content_hash: the note's hash, see `data.notes.content_hash`.
+        corrected: whether a reviewer's label differs from what the reviewer started from, see
+            `data.corrections.is_corrected`; a reviewer's label that does not is an accepted one.
+        line: where the row stands in the file that it was read from, from 1; None where it comes from no file.
     """
 
     text: str = field(repr=False)
     extraction: Extraction
     source: Source
     content_hash: str
+    corrected: bool = False
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Snapshot:
         n_rows: rows in the file.
         n_originals: rows whose label came with the note.
         n_annotations: rows whose label is a reviewer's.
+        n_corrected: of these, rows whose label is not what the reviewer started from.
     """
 
     path: Path
@@ -58,6 +64,7 @@ class Snapshot:
     n_rows: int
     n_originals: int
     n_annotations: int
+    n_corrected: int
 
 
 def write_snapshot(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
@@ -85,7 +92,8 @@ def write_holdout(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
 def read_rows(task: Task, path: Path) -> list[Row]:
     """Read the rows of a snapshot, or of any file of labelled notes with one JSON object a line.
 
-    A line needs the note under "input" (or "text") and the label under "output"; its hash is computed anew.
+    A line needs the note under "input" (or "text") and the label under "output"; its hash is computed anew. "source"
+    and "corrected" say where the label comes from; without them it came with the note.
 
     Raises:
         SnapshotError: the file cannot be read, holds no rows, or a line is not a labelled note.
@@ -119,7 +127,13 @@ def _row(task: Task, record: Record) -> Row:
         raise SnapshotError(
             Refusal(record.file, record.line, None, expected, f"another, {found}", "correct it").sentence
         )
-    return Row(note.text, note.gold, source, note.content_hash)
+    corrected = record.values.get("corrected", False)
+    if not isinstance(corrected, bool) or (corrected and source != "annotation"):
+        expected = 'true in "corrected" of a reviewer\'s label only'
+        raise SnapshotError(
+            Refusal(record.file, record.line, None, expected, plain_type(corrected), "correct it").sentence
+        )
+    return Row(note.text, note.gold, source, note.content_hash, corrected, record.line)
 
 
 def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot:
@@ -136,7 +150,14 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot
         fingerprint.update(line)
     _write_whole(path, lines)
     n_originals = sum(row.source == "original" for row in ordered)
-    return Snapshot(path, fingerprint.hexdigest(), len(ordered), n_originals, len(ordered) - n_originals)
+    return Snapshot(
+        path=path,
+        fingerprint=fingerprint.hexdigest(),
+        n_rows=len(ordered),
+        n_originals=n_originals,
+        n_annotations=len(ordered) - n_originals,
+        n_corrected=sum(row.corrected for row in ordered),
+    )
 
 
 def _check(task: Task, row: Row, side: Split) -> None:
@@ -165,6 +186,8 @@ def _line(task: Task, row: Row) -> str:
         "source": row.source,
         "content_hash": row.content_hash,
     }
+    if row.corrected:
+        values["corrected"] = True
     return json.dumps(values, ensure_ascii=False)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.corrections import Kind, compare
+from data.corrections import Kind, compare, is_corrected
 from data.notes import Split
 from data.snapshot import Row
 from data.task import Extraction, Task, load_task
@@ -222,24 +222,30 @@ def read_annotation(row: sa.Row[Any]) -> AnnotationRow:
 
 
 def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
-    decided = sa.case((t.note.c.state == "submitted", t.annotation.c.extraction)).label("decided")
+    is_decided = t.note.c.state == "submitted"
     query = (
-        sa.select(t.note_text.c.text, t.note.c.content_hash, t.note.c.gold, decided)
+        sa.select(
+            t.note_text.c.text,
+            t.note.c.content_hash,
+            t.note.c.gold,
+            sa.case((is_decided, t.annotation.c.extraction)).label("decided"),
+            t.suggestion.c.extraction.label("suggested"),
+        )
         .select_from(t.note)
         .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
         .outerjoin(t.annotation, _stands())
+        .outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
         .where(t.note.c.split == split, t.note.c.state != "flagged")
-        .where(sa.or_(t.note.c.gold.is_not(None), t.note.c.state == "submitted"))
+        .where(sa.or_(t.note.c.gold.is_not(None), is_decided))
         .order_by(t.note.c.id)
     )
     for row in session.execute(query, execution_options=_STREAM):
-        label = row.gold if row.decided is None else row.decided
-        yield Row(
-            text=row.text,
-            extraction=Extraction(task, label),
-            source="original" if row.decided is None else "annotation",
-            content_hash=row.content_hash,
-        )
+        if row.decided is None:
+            yield Row(row.text, Extraction(task, row.gold), "original", row.content_hash)
+            continue
+        decided, before = Extraction(task, row.decided), row.gold if row.suggested is None else row.suggested
+        corrected = is_corrected(task, None if before is None else Extraction(task, before), decided)
+        yield Row(row.text, decided, "annotation", row.content_hash, corrected)
 
 
 def _stands() -> sa.ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data.corrections import compare
+from data.corrections import compare, is_corrected
 from data.task import Extraction, load_task
 
 TASK = load_task()
@@ -30,7 +30,10 @@ def test_each_kind(suggested: str | None, decided: str | None, kind: str) -> Non
     found = compare(TASK, extraction(suggested), extraction(decided))
     assert found == {FIRST: kind, **dict.fromkeys(REST, "accepted")}
     assert tuple(found) == TASK.keys
+    assert is_corrected(TASK, extraction(suggested), extraction(decided)) is (kind != "accepted")
 
 
 def test_without_a_suggestion_what_is_filled_was_added() -> None:
     assert compare(TASK, None, extraction("IV")) == {FIRST: "added", **dict.fromkeys(REST, "accepted")}
+    assert is_corrected(TASK, None, extraction("IV"))
+    assert not is_corrected(TASK, None, extraction(None))

@@ -304,6 +304,26 @@ def test_training_rows_are_labels_of_the_training_side(session: Session) -> None
     assert row_of(1) == ("annotation", "incoming 1")
 
 
+def test_a_label_is_corrected_where_it_is_not_what_the_review_started_from(session: Session) -> None:
+    report = add_notes(session, [note(n, gold=extraction(first="gold")) for n in range(100, 120)])
+    on_training_side = (n for n in (1, 2, 3, 4, *report.note_ids) if get_note(session, n).split == "train")
+    incoming, *_, confirmed, changed, against, agreed, twice = on_training_side
+    decide(session, confirmed, 0, values=extraction(first="gold"))
+    decide(session, changed, 0, values=extraction(first="gold", second="II"))
+    machine = {number: add_suggestion(session, number, suggestion(first="machine")) for number in (against, agreed)}
+    decide(session, against, 0, values=extraction(first="gold"), suggestion_id=machine[against])
+    decide(session, agreed, 0, values=extraction(first="machine"), suggestion_id=machine[agreed])
+    decide(session, twice, 0, values=extraction(first="wrong"))
+    decide(session, twice, 1, values=extraction(first="gold"))  # the label that stands is the one they came with
+    decide(session, incoming, 0, values=extraction(first="typed into an empty form"))
+    rows = {row.content_hash: row for row in training_rows(session, TASK)}
+    reviewed_ones = (incoming, confirmed, changed, against, agreed, twice)
+    found = [rows.pop(get_note(session, number).content_hash) for number in reviewed_ones]
+    assert [row.corrected for row in found] == [True, False, True, True, False, False]
+    assert {row.source for row in found} == {"annotation"}
+    assert {(row.source, row.corrected) for row in rows.values()} == {("original", False)}
+
+
 def test_acceptance_counts_what_became_of_suggestions(session: Session) -> None:
     for number, (adapter, decided) in enumerate(
         [("a", extraction(first="x", second="II")), ("a", extraction(first="y")), ("b", extraction(first="x"))], start=1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,18 @@ def test_a_snapshot_is_an_import_file(tmp_path: Path) -> None:
     assert line["instruction"] == TASK.instruction
 
 
+def test_what_a_reviewer_corrected_is_kept_and_counted(tmp_path: Path) -> None:
+    original, accepted, third = TRAIN[0], replace(TRAIN[1], source="annotation"), TRAIN[2]
+    corrected = replace(row(third.text, "changed"), source="annotation", corrected=True)
+    written = write_snapshot(TASK, [original, accepted, corrected, third], tmp_path / "snapshot.jsonl")
+    assert (written.n_rows, written.n_originals, written.n_annotations, written.n_corrected) == (3, 1, 2, 1)
+    back = read_rows(TASK, written.path)
+    assert back == sorted([original, accepted, corrected], key=lambda one: one.content_hash)
+    assert [one.line for one in back] == [1, 2, 3]
+    plain = write_snapshot(TASK, [original, accepted, replace(corrected, corrected=False)], tmp_path / "plain.jsonl")
+    assert plain.fingerprint != written.fingerprint, "it changes what is learned"
+
+
 def test_any_labelled_file_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "labelled.jsonl"
     path.write_text(json.dumps({"id": 1, "input": "A note.", "output": dict.fromkeys(TASK.keys), "more": [1]}))
@@ -138,6 +151,8 @@ GOOD = json.dumps({"input": "A note.", "output": dict.fromkeys(TASK.keys)})
         ('{"input": "secret", "output": {}}', "missing cancer_type"),
         ('{"input": 3, "output": {}}', "line 2: expected"),
         (GOOD[:-1] + ', "source": "hearsay"}', "the source"),
+        (GOOD[:-1] + ', "corrected": true}', "a reviewer's label only"),
+        (GOOD[:-1] + ', "source": "annotation", "corrected": "secret"}', "found a string"),
     ],
 )
 def test_a_bad_line_is_told(tmp_path: Path, line: str, said: str) -> None:

@@ -49,7 +49,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert (run.status, run.pid, run.adapter) == ("finished", None, "run-0001")
     assert run.gate["passed"] is True
     assert "It is active now." in run.gate["sentence"]
-    assert run.n_annotations == 1
+    assert (run.n_annotations, run.config["n_corrected"]) == (1, 1)
     assert set(run.metrics) >= {"old", "new"}
     check_the_snapshot(home, run, corrected)
 
@@ -96,7 +96,7 @@ def check_the_snapshot(home, run, corrected):
     assert len(rows) == run.n_rows
     assert all(split_of(entry["content_hash"]) == "train" for entry in rows)
     (annotated,) = [entry for entry in rows if entry["source"] == "annotation"]
-    assert annotated["input"] == corrected
+    assert (annotated["input"], annotated["corrected"]) == (corrected, True)
     assert "liver" in annotated["output"].values()
 
 
