@@ -18,14 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.interval import LEVEL, N_RESAMPLES, N_UNSEEN, changes
 from data.scoring import ScoreError, is_right, items
 from data.task import Extraction, Task
 from data.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes, percent, points
 
-LEVEL = 0.95
-N_RESAMPLES = 4000
-"""Enough to place the ends of the interval to a twentieth of its width from seed to seed."""
-BATCH = 250
 FIELD_FLOOR = 0.03
 """What one field may lose while the mean gains, as a share of the notes: on 500 notes of which an eighth change in a
 field, chance alone takes more than this from an unchanged field once in 40 times. A reviewer who trusts a field notices
@@ -34,15 +31,9 @@ N_FLOOR_NOTES = 2
 """A field falls in at least so many notes, net: on a small hold-out a single note is more than the floor."""
 VALID_FLOOR = 0.995
 MCNEMAR_LEVEL = 0.05
-N_EXACT = 12
-"""Up to so many notes that differ, the resamples of a bootstrap are too few different ones and its interval is too
-narrow: two notes that gain alike give one without width. There the exact sign-flip test decides as well."""
 N_LEAST = 6
 """Fewer notes can show nothing: with five that all gain, two-sided p is 2/2^5 > 0.05; with six it is 2/2^6."""
 POWER = 0.8
-N_UNSEEN = 3
-"""The rule of three: where no note differs, up to 3/n of all notes may (J. Hanley and A. Lippman-Hand, "If nothing goes
-wrong, is everything all right?", JAMA 1983)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +91,7 @@ def judge(
     rows = np.vstack([by_note, after.right.astype(int) - before.right.astype(int), after.invented - before.invented])
     # What each row is counted in, note for note: a resample has another number of fields without a gold value.
     over = np.vstack([np.full_like(by_note, len(task.fields)), np.ones_like(rows[1:-1]), nulls])
-    macro, *each, invented = _changes(rows, over, n_resamples, seed)
+    macro, *each, invented = (Change(*change) for change in changes(rows, over, n_resamples=n_resamples, seed=seed))
     fields = {
         field.key: FieldChange(float(before.right[number].mean()), float(after.right[number].mean()), each[number])
         for number, field in enumerate(task.fields)
@@ -173,65 +164,6 @@ def _nulls(task: Task, gold: Sequence[Extraction]) -> NDArray[np.int64]:
 
 def _share(count: NDArray[np.int64], of: NDArray[np.int64]) -> float:
     return float(count.sum() / max(of.sum(), 1))
-
-
-def _changes(rows: NDArray[np.int64], over: NDArray[np.int64], n_resamples: int, seed: int) -> list[Change]:
-    """The change of each row and its interval: sums of the row over notes, divided by those of `over`.
-
-    Args:
-        rows: differences, shape (rows, notes).
-        over: what they are counted in, of the same shape.
-    """
-    from scipy import stats
-
-    n_rows, n_notes = rows.shape
-    both = np.vstack([rows, over]).T.astype(float)  # whole numbers, so the sums are exact
-
-    def shares(chosen: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
-        # How often each note was drawn, times what it counts: a product of matrices, not a copy of every resample.
-        n_draws = chosen.size // n_notes
-        places = (chosen.reshape(n_draws, n_notes) + n_notes * np.arange(n_draws)[:, None]).ravel()
-        sums = (np.bincount(places, minlength=n_draws * n_notes).reshape(n_draws, n_notes) @ both).T
-        return np.asarray(sums[:n_rows] / np.maximum(sums[n_rows:], 1))
-
-    change = shares(np.arange(n_notes))[:, 0]
-    if n_notes == 1:  # one note says nothing about the others
-        return [Change(float(share), -1.0, 1.0) for share in change]
-    interval = stats.bootstrap(
-        (np.arange(n_notes),),
-        shares,
-        vectorized=True,
-        n_resamples=n_resamples,
-        batch=BATCH,
-        confidence_level=LEVEL,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return [
-        _change(float(share), float(low), float(high), row)
-        for share, low, high, row in zip(change, interval.low, interval.high, rows, strict=True)
-    ]
-
-
-def _change(change: float, low: float, high: float, differences: NDArray[np.int64]) -> Change:
-    """A change and its interval, which includes 0 wherever few notes differ and signs by chance could do the same."""
-    differing = differences[differences != 0]
-    if 0 < differing.size <= N_EXACT and not low <= 0 <= high and _sign_flip(differing) >= 1 - LEVEL:
-        low, high = min(low, 0.0), max(high, 0.0)
-    return Change(change, low, high)
-
-
-def _sign_flip(differences: NDArray[np.int64]) -> float:
-    """Two-sided p of the exact test that each difference might as well have had the other sign."""
-    from scipy import stats
-
-    if differences.size == 1:
-        return 1.0
-    # scipy counts every sign pattern when it may count more than there are.
-    tested = stats.permutation_test(
-        (differences,), np.sum, permutation_type="samples", vectorized=True, n_resamples=1 << (N_EXACT + 1)
-    )
-    return float(tested.pvalue)
 
 
 def _all_fields(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> AllFields:
