@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from data.task import DEFAULT_TASK, Task, load_task
+from trainer.options import add_options, config_of
 
 EMBEDDED = Path(__file__).parent.parent / "data" / "embedded"
 
@@ -68,17 +69,7 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--parent", help="adapter to compare with, and in warm mode to go on from")
     parser.add_argument("--name", help="name of the new adapter (default: the run directory's)")
     parser.add_argument("--config", type=Path, help="settings (default: config.json in the run directory, if any)")
-    parser.add_argument("--mode", choices=["full", "warm"], help="a fresh adapter, or on from the parent")
-    for name, kind in (
-        ("epochs", float),
-        ("learning-rate", float),
-        ("max-steps", int),
-        ("seed", int),
-        ("threads", int),
-    ):
-        parser.add_argument(f"--{name}", type=kind)
-    for name in ("batch-size", "accumulation", "max-tokens", "save-steps", "log-steps"):
-        parser.add_argument(f"--{name}", type=int)
+    add_options(parser)
     _model_options(parser)
 
 
@@ -116,21 +107,12 @@ def _baseline_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print figures as one JSON object")
 
 
-_NUMBERS = ("seed", "threads", "max_steps", "batch_size", "accumulation", "max_tokens", "save_steps", "log_steps")
-_SETTINGS = ("mode", "epochs", "learning_rate", *_NUMBERS)
-
-
 def _train(options: argparse.Namespace) -> int:
-    from trainer.config import make_config, read_config
     from trainer.rundir import RunDir
     from trainer.train import train
 
     run = RunDir(options.run_dir)
-    stored = options.config or (run.config if run.config.exists() else None)
-    config = read_config(stored) if stored else None
-    chosen = {name: getattr(options, name) for name in _SETTINGS if getattr(options, name) is not None}
-    if chosen:
-        config = make_config(**{**(config.model_dump() if config else {}), **chosen})
+    config = config_of(options, options.config or (run.config if run.config.exists() else None))
     holdout = options.holdout or (run.holdout if run.holdout.exists() else None)
     result = train(
         options.run_dir,

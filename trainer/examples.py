@@ -1,15 +1,15 @@
-"""Training examples: prompt and answer as tokens, and batches whose loss is on the answers alone.
+"""Training examples: prompt and answer as tokens, and batches whose loss is on the answers, or on all tokens.
 
 Batches are padded on the right and carry no attention mask: causal attention never sees what comes later, and
 without a mask the fast attention path stays open. The language model's head is run on the columns that carry a
-label only.
+label only. Batches with the loss on all tokens are as the published run made them: padded, masked, every column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -27,10 +27,12 @@ class Example:
     Attributes:
         tokens: prompt and answer with its end.
         n_prompt: how many of them are prompt.
+        corrected: whether a reviewer changed what was proposed.
     """
 
     tokens: list[int]
     n_prompt: int
+    corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,11 @@ def encode(tokenizer: Any, prompt: Prompt, row: Row) -> Example:
     """
     before = tokenizer(prompt.render(row.text), add_special_tokens=False)["input_ids"]
     answer = tokenizer(prompt.answer(row.extraction) + prompt.end, add_special_tokens=False)["input_ids"]
-    return Example([*before, *answer], len(before))
+    return Example([*before, *answer], len(before), row.corrected)
 
 
-def encode_rows(
-    tokenizer: Any, prompt: Prompt, rows: Sequence[Row], *, max_tokens: int, correction_copies: int = 1
-) -> Encoded:
-    """Encode rows; those from annotations are repeated `correction_copies` times."""
+def encode_rows(tokenizer: Any, prompt: Prompt, rows: Sequence[Row], *, max_tokens: int) -> Encoded:
+    """Encode rows, in their order; those that cannot be learned from are counted."""
     examples: list[Example] = []
     n_too_long = n_refused = 0
     for row in rows:
@@ -74,7 +74,7 @@ def encode_rows(
         if len(example.tokens) > max_tokens:
             n_too_long += 1
             continue
-        examples.extend([example] * (correction_copies if row.source == "annotation" else 1))
+        examples.append(example)
     return Encoded(examples, n_too_long, n_refused)
 
 
@@ -95,24 +95,33 @@ class Collator:
 
     Attributes:
         pad: token that fills rows up; it carries no label and is never attended to.
+        learn: tokens that carry a label, those of the answer or all.
     """
 
     pad: int
+    learn: Literal["answer", "all"] = "answer"
 
     def __call__(self, items: Sequence[Item]) -> dict[str, torch.Tensor]:
-        """A batch: `input_ids` (rows, tokens); `logits_to_keep` (columns,), where a label follows; `labels`.
+        """A batch: `input_ids` (rows, tokens); `labels`; and what the model needs besides.
 
-        `labels` is (rows, 1 + columns): its first column is ignored, because the Trainer counts the labels of a
-        causal model from the second column on, and the count is what the loss is divided by.
+        With the loss on answers, `logits_to_keep` (columns,) is where a label follows, and `labels` is (rows, 1 +
+        columns): its first column is ignored, because the Trainer counts the labels of a causal model from the second
+        column on, and the count is what the loss is divided by. With the loss on all tokens `attention_mask` and
+        `labels` are (rows, tokens).
         """
         longest = max(len(item["input_ids"]) for item in items)
-        first = min(item["n_prompt"] for item in items)
         tokens = torch.full((len(items), longest), self.pad)
         labels = torch.full((len(items), longest), IGNORED)
         for number, item in enumerate(items):
             row = torch.tensor(item["input_ids"])
             tokens[number, : len(row)] = row
-            labels[number, item["n_prompt"] : len(row)] = row[item["n_prompt"] :]
+            start = item["n_prompt"] if self.learn == "answer" else 0
+            labels[number, start : len(row)] = row[start:]
+        if self.learn == "all":
+            lengths = torch.tensor([len(item["input_ids"]) for item in items])
+            mask = (torch.arange(longest) < lengths[:, None]).long()
+            return {"input_ids": tokens, "attention_mask": mask, "labels": labels}
+        first = min(item["n_prompt"] for item in items)
         ignored = torch.full((len(items), 1), IGNORED)
         return {
             "input_ids": tokens,

@@ -106,6 +106,8 @@ def load_model(
     allow_hub: bool = False,
     lora: LoraSettings | None = None,
     dense: bool | None = None,
+    dtype: torch.dtype | None = None,
+    upcast: bool = False,
 ) -> Loaded:
     """Load a base with an adapter, checked against each other.
 
@@ -118,17 +120,23 @@ def load_model(
         allow_hub: contact the hub for what is not a directory. Nothing else contacts a network.
         lora: shape of a fresh adapter.
         dense: serve a dense copy; None does so for a small base.
+        dtype: of the arithmetic; None for what suits the device.
+        upcast: keep what is not quantised in fp32.
 
     Raises:
         ModelError: the base or the adapter is missing, damaged, or not made for the other.
     """
-    loaded = _loaded_base(base, choose_device(device), allow_hub=allow_hub)
+    loaded = _loaded_base(base, choose_device(device), allow_hub=allow_hub, dtype=dtype)
+    if upcast:
+        from peft import prepare_model_for_kbit_training
+
+        loaded.model = prepare_model_for_kbit_training(loaded.model, use_gradient_checkpointing=False)
     if adapter is not None:
         _attach(loaded, _adapter_directory(adapter, allow_hub=allow_hub), for_training=for_training)
     elif for_training:
         loaded.model = _fresh_lora(loaded.model, lora or LoraSettings())
     if for_training:
-        _ready_to_train(loaded.model)
+        _ready_to_train(loaded.model, casts=upcast)
         return loaded
     if dense if dense is not None else loaded.n_parameters < SMALL_MODEL:
         loaded.model = dense_copy(loaded.model)
@@ -172,10 +180,12 @@ def load_adapter(beside: Loaded, adapter: str | Path, *, allow_hub: bool = False
     )
 
 
-def _loaded_base(base: str | Path, device: torch.device, *, allow_hub: bool) -> Loaded:
+def _loaded_base(
+    base: str | Path, device: torch.device, *, allow_hub: bool, dtype: torch.dtype | None = None
+) -> Loaded:
     quiet_libraries()
     base_dir = _located(base, "base model", "config.json", allow_hub=allow_hub)
-    model, tokenizer = _load_base(str(base) if base_dir is None else str(base_dir), device, local=base_dir is not None)
+    model, tokenizer = _load_base(str(base_dir or base), device, local=base_dir is not None, dtype=dtype)
     name, revision = base_identity(base_dir) if base_dir else (str(base), getattr(model.config, "_commit_hash", None))
     return Loaded(model, tokenizer, None, name, name, revision, PROMPT_VERSION, device, count_parameters(model))
 
@@ -222,13 +232,13 @@ def _quantisation(dtype: torch.dtype) -> Any:
     )
 
 
-def _load_base(where: str, device: torch.device, *, local: bool) -> tuple[Any, Any]:
+def _load_base(where: str, device: torch.device, *, local: bool, dtype: torch.dtype | None) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     common = {"local_files_only": local, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(where, **common)
-        dtype = compute_dtype(device)
+        dtype = dtype or compute_dtype(device)
         if device.type == "cpu" and 12 * config.num_hidden_layers * config.hidden_size**2 >= SMALL_MODEL:
             dtype = torch.bfloat16  # what is not quantised of a large model would not fit the memory in fp32
         stored = getattr(config, "quantization_config", None)
@@ -330,8 +340,8 @@ def _checked_adapter(loaded: Loaded, directory: Path) -> tuple[Manifest, LoraSet
     return manifest, lora
 
 
-def _ready_to_train(model: Any) -> None:
-    """Check that something can learn, and spare the casts that PEFT makes around every adapter layer."""
+def _ready_to_train(model: Any, *, casts: bool = False) -> None:
+    """Check that something can learn; without `casts` spare those that PEFT makes around every adapter layer."""
     n_trainable = 0
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -341,7 +351,7 @@ def _ready_to_train(model: Any) -> None:
         raise ModelError("Expected trainable adapter weights; found none. Check the adapter's target modules.")
     for layer in model.modules():
         if hasattr(layer, "cast_input_dtype_enabled"):
-            layer.cast_input_dtype_enabled = False
+            layer.cast_input_dtype_enabled = casts
     model.config.use_cache = False
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
 from trainer.rundir import RunDir, now, write_json
 
-COMPLETE = "COMPLETE"
 State = Literal["loading", "training", "evaluating", "finished", "interrupted", "failed"]
 
 
@@ -88,14 +84,17 @@ class Stop:
 class Progress:
     """Writes `progress.json`, `log.jsonl` and TensorBoard events of a run."""
 
-    def __init__(self, run: RunDir) -> None:
-        self._run = run
+    def __init__(self, run: RunDir, *, writes: bool = True) -> None:
+        """Tell of `run`; nothing is written by a process that is not the first of several."""
+        self._run, self._writes = run, writes
         self._values: dict[str, Any] = {"state": "loading", "step": 0, "n_steps": 0}
         self._written = 0.0
         self._board: Any = None
 
     def tell(self, state: State, *, force: bool = True, **values: Any) -> None:
         """Update the progress; without `force` at most once a second."""
+        if not self._writes:
+            return
         self._values.update(values, state=state)
         if force or time.monotonic() - self._written >= 1:
             write_json(self._run.progress, {**self._values, "at": now()})
@@ -103,6 +102,8 @@ class Progress:
 
     def log(self, step: int, n_steps: int, values: dict[str, float]) -> None:
         """Append figures of a step to the log and to TensorBoard."""
+        if not self._writes:
+            return
         line = {"step": step, "n_steps": n_steps, **values, "at": now()}
         with self._run.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -122,20 +123,3 @@ class Progress:
         """Close the TensorBoard file."""
         if self._board is not None:
             self._board.close()
-
-
-def mark_complete(checkpoint: Path) -> None:
-    """Say that everything of a checkpoint is written. Without the mark it does not exist for `latest_complete`."""
-    (checkpoint / COMPLETE).touch()
-
-
-def latest_complete(checkpoints: Path) -> Path | None:
-    """The newest complete checkpoint; incomplete ones, left by a crash, are deleted."""
-    found: list[tuple[int, Path]] = []
-    for path in checkpoints.glob("checkpoint-*"):
-        number = re.fullmatch(r"checkpoint-(\d+)", path.name)
-        if number and (path / COMPLETE).exists():
-            found.append((int(number[1]), path))
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-    return max(found)[1] if found else None

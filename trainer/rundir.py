@@ -109,6 +109,11 @@ class RunDir:
         return self.path / "adapter"
 
     @property
+    def fit(self) -> Path:
+        """How a step is done, see `trainer.fit.Fit`; found once, so that a resumed run does the same."""
+        return self.path / "fit.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints of an unfinished run."""
         return self.path / "checkpoints"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import errno
-import gc
 import json
-import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from data.prompt import load_prompt
 from data.scoring import Score
 from data.snapshot import Row, SnapshotError, read_rows
 from data.suggestion import Suggestion
@@ -25,8 +22,9 @@ from trainer.calibrate import fit_or_keep, judge, write_calibration
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.evaluate import answer_rows, score_answers, write_predictions
-from trainer.examples import Encoded, encode_rows
-from trainer.model import Loaded, ModelError, load_adapter, load_for_serving, load_model, save_lora
+from trainer.job import Job, check_settings
+from trainer.learning import learn
+from trainer.model import ModelError, choose_device, compute_dtype, load_adapter, load_for_serving
 from trainer.progress import (
     DiskFull,
     Diverged,
@@ -35,17 +33,13 @@ from trainer.progress import (
     Progress,
     Stop,
     TrainError,
-    latest_complete,
 )
+from trainer.ranks import join
 from trainer.rundir import (
     Manifest,
     RunDir,
     RunError,
     add_metrics,
-    check_disk_space,
-    now,
-    publish_adapter,
-    read_manifest,
     sha256_of,
     trainer_lock,
     write_atomic,
@@ -53,8 +47,6 @@ from trainer.rundir import (
 )
 
 __all__ = ["DiskFull", "Diverged", "Interrupted", "OutOfMemory", "TrainError", "TrainResult", "train"]
-
-_SPARE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -80,24 +72,6 @@ class TrainResult:
     old: dict[str, Any] | None
     new: dict[str, Any] | None
     n_notes: int
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Everything that one run needs to know."""
-
-    run: RunDir
-    task: Task
-    base: str
-    parent: Path | None
-    rows: Sequence[Row]
-    held_out: Sequence[Row]
-    config: TrainConfig
-    name: str
-    fingerprint: str
-    holdout_fingerprint: str | None
-    device: str | None
-    allow_hub: bool
 
 
 def train(  # noqa: PLR0913 - all by keyword
@@ -131,15 +105,18 @@ def train(  # noqa: PLR0913 - all by keyword
         TrainError: the run cannot start or go on, was interrupted, diverged or ran out of disk or memory.
         ModelError, RunError, ConfigError, SnapshotError: what it was given does not fit.
     """
-    run = RunDir(Path(run_dir))
+    run, ranks = RunDir(Path(run_dir)), join(device)
     run.path.mkdir(parents=True, exist_ok=True)
-    stop, progress = Stop(), Progress(run)
-    with trainer_lock(run.path.parent), stop.listening(), _recorded(run, progress):
-        run.error.unlink(missing_ok=True)
+    stop, progress = Stop(), Progress(run, writes=ranks.is_main)
+    # The first of several processes holds the lock for all: the launcher ends the others with it.
+    lock = trainer_lock(run.path.parent) if ranks.is_main else nullcontext()
+    with lock, stop.listening(), _recorded(run, progress):
+        if ranks.is_main:
+            run.error.unlink(missing_ok=True)
         progress.tell("loading")
         used = task or load_task(DEFAULT_TASK)
         rows = sorted(read_rows(used, snapshot), key=lambda row: row.content_hash)
-        job = _Job(
+        job = Job(
             run=run,
             task=used,
             base=str(base),
@@ -150,19 +127,21 @@ def train(  # noqa: PLR0913 - all by keyword
             name=name or run.path.name,
             fingerprint=sha256_of(snapshot),
             holdout_fingerprint=sha256_of(holdout) if holdout else None,
-            device=device,
+            device=ranks.device(device),
             allow_hub=allow_hub,
+            ranks=ranks,
         )
         return _perform(job, progress, stop)
 
 
-def _perform(job: _Job, progress: Progress, stop: Stop) -> TrainResult:
+def _perform(job: Job, progress: Progress, stop: Stop) -> TrainResult:
     """Do of the run what is not done yet."""
     began, run = time.monotonic(), job.run
     _check_job(job)
-    n_steps, loss = (0, None) if run.adapter.exists() else _train_adapter(job, progress, stop)
+    job.ranks.wait()  # before this, the directory may still be another's
+    n_steps, loss = (0, None) if run.adapter.exists() else learn(job, progress, stop)
     stop.check()
-    old, new = _compare(job, progress, stop)
+    old, new = _compare(job, progress, stop) if job.ranks.is_main else (None, None)
     manifest = add_metrics(run.adapter, new)
     progress.tell("finished", message="")
     seconds = round(time.monotonic() - began, 1)
@@ -221,10 +200,13 @@ def _is_disk_full(error: BaseException) -> bool:
     return written or "No space left" in text or "File too large" in text
 
 
-def _check_job(job: _Job) -> None:
+def _check_job(job: Job) -> None:
     """Refuse early what cannot work, and a directory that belongs to another run."""
     if not job.rows:
         raise TrainError("Expected at least one row in the snapshot; found none. Import labelled notes or review some.")
+    on_gpu = choose_device(job.device).type == "cuda"
+    has_bf16 = on_gpu and compute_dtype(choose_device(job.device)) is torch.bfloat16
+    check_settings(job.config, on_gpu=on_gpu, has_bf16=has_bf16, n_ranks=job.ranks.size)
     if job.config.mode == "warm" and job.parent is None:
         raise TrainError("Expected a parent adapter to go on from in warm mode; found none. Use mode full.")
     both = {row.content_hash for row in job.rows} & {row.content_hash for row in job.held_out}
@@ -239,7 +221,10 @@ def _check_job(job: _Job) -> None:
         "snapshot_fingerprint": job.fingerprint,
         "holdout_fingerprint": job.holdout_fingerprint,
         "config": job.config.model_dump(mode="json"),
+        "n_ranks": job.ranks.size,
     }
+    if not job.ranks.is_main:
+        return
     if not job.run.config.exists():
         write_atomic(job.run.config, job.config.model_dump_json(indent=1) + "\n")
     if not job.run.identity.exists():
@@ -254,85 +239,7 @@ def _check_job(job: _Job) -> None:
         )
 
 
-def _train_adapter(job: _Job, progress: Progress, stop: Stop) -> tuple[int, float | None]:
-    """Train and publish; steps and the last loss."""
-    from trainer.loop import run_loop
-
-    if job.config.threads:
-        torch.set_num_threads(job.config.threads)
-    torch.manual_seed(job.config.seed)  # the fresh adapter's weights are drawn from here
-    warm_from = job.parent if job.config.mode == "warm" else None
-    loaded = load_model(
-        job.base, warm_from, device=job.device, for_training=True, allow_hub=job.allow_hub, lora=job.config.lora
-    )
-    config = job.config.resolved(loaded.n_parameters)
-    examples, held_out = _encoded(job, loaded, config)
-    before = {key: p.detach().cpu().clone() for key, p in loaded.model.named_parameters() if p.requires_grad}
-    n_bytes = sum(tensor.numel() * 4 for tensor in before.values())
-    check_disk_space(job.run.path, 4 * 3 * n_bytes + _SPARE_BYTES)  # four checkpoints of weights and two moments
-    stop.check()
-    job.run.checkpoints.mkdir(exist_ok=True)
-    resume = latest_complete(job.run.checkpoints)
-    rows = (examples.examples, held_out.examples)
-    n_done, n_steps, loss = run_loop(loaded, config, rows, job.run.checkpoints, resume, (progress, stop))
-    if n_done < n_steps:
-        raise Interrupted(stop.signal_number or 15)
-    _check_learned(loaded, before)
-    progress.tell("evaluating", step=n_done, n_steps=n_steps, n_left_out=examples.n_too_long + examples.n_refused)
-    _publish(job, loaded, len(examples.examples), config)
-    shutil.rmtree(job.run.checkpoints, ignore_errors=True)
-    loaded.model = None
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return n_steps, loss
-
-
-def _encoded(job: _Job, loaded: Loaded, config: TrainConfig) -> tuple[Encoded, Encoded]:
-    prompt = load_prompt(job.task, loaded.prompt_version)
-    limit = config.max_tokens or 1024
-    examples = encode_rows(
-        loaded.tokenizer, prompt, job.rows, max_tokens=limit, correction_copies=config.correction_copies
-    )
-    if not examples.examples:
-        raise TrainError(
-            f"Expected a row of at most {limit} tokens; all are longer. Raise max_tokens or shorten notes."
-        )
-    held_out = encode_rows(loaded.tokenizer, prompt, job.held_out[: config.eval_rows], max_tokens=limit)
-    return examples, held_out
-
-
-def _check_learned(loaded: Loaded, before: dict[str, torch.Tensor]) -> None:
-    """A run that changed nothing, or left values that are no numbers, must not look like a success."""
-    now_there = dict(loaded.model.named_parameters())
-    if all(torch.equal(tensor, now_there[key].detach().cpu()) for key, tensor in before.items()):
-        raise TrainError("Expected training to change the adapter; its weights are as before. Check the settings.")
-    if not all(bool(torch.isfinite(now_there[key]).all()) for key in before):
-        raise Diverged("Expected finite adapter weights after training; found NaN. Lower the learning rate.")
-
-
-def _publish(job: _Job, loaded: Loaded, n_rows: int, config: TrainConfig) -> None:
-    parent = read_manifest(job.parent) if job.parent else None
-    manifest = Manifest(
-        name=job.name,
-        base=loaded.base_name,
-        base_revision=loaded.base_revision,
-        prompt_version=loaded.prompt_version,
-        weights_sha256="",
-        run=job.run.path.name,
-        parent=parent.name if parent else (job.parent.name if job.parent else None),
-        snapshot_fingerprint=job.fingerprint,
-        n_rows=n_rows,
-        created_at=now(),
-        lora=loaded.manifest.lora if loaded.manifest and config.mode == "warm" else config.lora,
-    )
-    source = job.run.path / ".adapter.new"
-    shutil.rmtree(source, ignore_errors=True)
-    save_lora(loaded.model, source, loaded.base_name)
-    publish_adapter(source, job.run.adapter, manifest)
-
-
-def _compare(job: _Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _compare(job: Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Score parent and new adapter on the hold-out, with what serves them; write metrics and answers."""
     if not job.held_out:
         _keep_calibration(job)
@@ -371,7 +278,7 @@ def _compare(job: _Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] 
     return metrics["old"], metrics["new"]
 
 
-def _keep_calibration(job: _Job) -> None:
+def _keep_calibration(job: Job) -> None:
     """Without a hold-out, what the parent's confidence is made by is the best guess."""
     if job.parent is not None and job.parent.is_dir():
         write_calibration(job.run.adapter, checked_calibration(job.parent))

@@ -1,0 +1,201 @@
+"""The learning part of a run: load, cut to the memory, train, check that something was learned, publish."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from data.prompt import load_prompt
+from data.snapshot import Row
+from trainer.checkpoints import latest_complete
+from trainer.config import TrainConfig
+from trainer.examples import Encoded, Example, encode_rows
+from trainer.fit import Fit, apply_fit, find_fit, free_memory, read_fit, write_fit
+from trainer.job import Job, check_steps
+from trainer.mixture import rows_to_show, with_copies
+from trainer.model import Loaded, choose_device, compute_dtype, load_model, save_lora
+from trainer.progress import Diverged, Interrupted, OutOfMemory, Progress, Stop, TrainError
+from trainer.rundir import Manifest, check_disk_space, now, publish_adapter, read_manifest
+
+MAX_SHRUNK = 2
+"""How often a run halves its batch when memory runs out."""
+_SPARE_BYTES = 64_000_000
+_PRECISIONS = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
+_DTYPES = {name: dtype for dtype, name in _PRECISIONS.items()}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is learned, what the loss is watched on, and what was left out."""
+
+    learned: list[Example]
+    watched: list[Example]
+    n_left_out: int
+
+
+def learn(job: Job, progress: Progress, stop: Stop) -> tuple[int, float | None]:
+    """Train an adapter and publish it in the run's directory.
+
+    Where the GPU's memory runs out, the batch is halved and the passes doubled, at most twice, and the run goes on
+    from its last checkpoint.
+
+    Returns:
+        Optimiser steps, and the last loss, None where no step was logged in this call.
+
+    Raises:
+        TrainError: the run was interrupted, diverged, learned nothing or does not fit the memory.
+        ModelError, ConfigError, RunError: what it was given does not fit.
+    """
+    if job.config.threads:
+        torch.set_num_threads(job.config.threads)
+    _limit_memory(job)
+    fit = read_fit(job.run.fit)
+    while True:
+        try:
+            return _learn_once(job, progress, stop, fit)
+        except torch.OutOfMemoryError:
+            fit = read_fit(job.run.fit)
+        fit = _smaller(job, fit)
+        free_memory()
+        write_fit(job.run.fit, fit)
+        progress.tell("loading", message=f"memory ran out: {fit.batch_size} rows a pass from here on")
+
+
+def _smaller(job: Job, fit: Fit | None) -> Fit:
+    found = fit.smaller() if fit is not None and fit.n_shrunk < MAX_SHRUNK and job.ranks.size == 1 else None
+    if found is None:
+        size = "" if fit is None else f" {fit.batch_size} rows in a pass"
+        raise OutOfMemory(
+            f"Expected{size or ' the base'} to fit the GPU's memory; it does not. Close other programs on the GPU, "
+            "set a smaller batch_size or max_tokens, or set gradient_checkpointing."
+        )
+    return found
+
+
+def _limit_memory(job: Job) -> None:
+    if job.config.memory_gib is None:
+        return
+    device = choose_device(job.device)
+    total = torch.cuda.get_device_properties(device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, job.config.memory_gib * 2**30 / total), device)
+
+
+def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tuple[int, float | None]:
+    from trainer.loop import planned_steps, run_loop
+
+    loaded, config = load_for_learning(job)
+    rows = _encoded(job, loaded, config)
+    n_planned = planned_steps(len(rows.learned), config)
+    check_steps(config, n_planned)
+    before = {key: p.detach().cpu().clone() for key, p in loaded.model.named_parameters() if p.requires_grad}
+    n_bytes = sum(tensor.numel() * 4 for tensor in before.values())
+    # Weights and two moments for each checkpoint that is kept, the best one, and one that is being written.
+    check_disk_space(job.run.path, (config.keep_checkpoints + 2) * 3 * n_bytes + _SPARE_BYTES)
+    stop.check()
+    job.run.checkpoints.mkdir(exist_ok=True)
+    if fit is None:
+        progress.tell("loading", message="finding out how many notes fit the memory")
+        fit = job.ranks.from_main(find_fit(loaded, rows.learned, config, job.ranks.size, n_planned))
+        if job.ranks.is_main:
+            write_fit(job.run.fit, fit)
+    apply_fit(loaded.model, fit)
+    progress.tell("loading", message="", rows_per_pass=fit.batch_size, n_left_out=rows.n_left_out)
+    resume = job.ranks.from_main(latest_complete(job.run.checkpoints) if job.ranks.is_main else None)
+    watch, both = (progress, stop), (rows.learned, rows.watched)
+    n_done, n_steps, loss = run_loop(loaded, config, fit, both, job.run.checkpoints, resume, watch, job.ranks)
+    if n_done < n_steps:
+        raise Interrupted(stop.signal_number or 15)
+    _check_learned(loaded, before)
+    progress.tell("evaluating", step=n_done, n_steps=n_steps, n_left_out=rows.n_left_out)
+    if job.ranks.is_main:
+        _publish(job, loaded, len(rows.learned), config)
+        shutil.rmtree(job.run.checkpoints, ignore_errors=True)
+    job.ranks.wait()
+    loaded.model = None
+    free_memory()
+    return n_steps, loss
+
+
+def load_for_learning(job: Job) -> tuple[Loaded, TrainConfig]:
+    """A model that is ready to train, and the run's settings with nothing left open but the fit."""
+    device = choose_device(job.device)
+    dtype = _DTYPES.get(job.config.precision or "", compute_dtype(device))
+    torch.manual_seed(job.config.seed)  # the fresh adapter's weights are drawn from here
+    loaded = load_model(
+        job.base,
+        job.parent if job.config.mode == "warm" else None,
+        device=job.device,
+        for_training=True,
+        allow_hub=job.allow_hub,
+        lora=job.config.lora,
+        dtype=dtype,
+        upcast=job.config.upcast,
+    )
+    config = job.config.resolved(loaded.n_parameters)
+    # bf16 of a large base on a CPU is only how its other weights are kept: the arithmetic there is fp32.
+    precision = _PRECISIONS[dtype] if device.type == "cuda" else "fp32"
+    return loaded, config.model_copy(update={"precision": precision})
+
+
+def _encoded(job: Job, loaded: Loaded, config: TrainConfig) -> _Rows:
+    prompt = load_prompt(job.task, loaded.prompt_version)
+    limit = config.max_tokens or 1024
+
+    def encoded(rows: Sequence[Row]) -> Encoded:
+        return encode_rows(loaded.tokenizer, prompt, rows, max_tokens=limit)
+
+    shown, watched = rows_to_show(job.rows, config), list(job.held_out[: config.eval_rows])
+    if config.keep_best:
+        shown, watched = set_aside(shown, config.eval_rows)
+    learned = encoded(shown)
+    if not learned.examples:
+        raise TrainError(
+            f"Expected a row of at most {limit} tokens; all are longer. Raise max_tokens or shorten notes."
+        )
+    n_left_out = learned.n_too_long + learned.n_refused
+    return _Rows(with_copies(learned.examples, config), encoded(watched).examples, n_left_out)
+
+
+def set_aside(rows: Sequence[Row], n_wanted: int) -> tuple[list[Row], list[Row]]:
+    """Rows to learn and rows to choose the best checkpoint by, at most a tenth of all.
+
+    The hold-out is not used for that: an adapter that was chosen on it would look better on it than it is. The choice
+    follows from the notes' hashes, so it is the same for every run on the same rows.
+    """
+    n_aside = min(n_wanted, len(rows) // 10)
+    by_hash = sorted(rows, key=lambda row: row.content_hash)
+    aside = {id(row) for row in by_hash[:n_aside]}
+    return [row for row in rows if id(row) not in aside], by_hash[:n_aside]
+
+
+def _check_learned(loaded: Loaded, before: dict[str, torch.Tensor]) -> None:
+    """A run that changed nothing, or left values that are no numbers, must not look like a success."""
+    now_there = dict(loaded.model.named_parameters())
+    if all(torch.equal(tensor, now_there[key].detach().cpu()) for key, tensor in before.items()):
+        raise TrainError("Expected training to change the adapter; its weights are as before. Check the settings.")
+    if not all(bool(torch.isfinite(now_there[key]).all()) for key in before):
+        raise Diverged("Expected finite adapter weights after training; found NaN. Lower the learning rate.")
+
+
+def _publish(job: Job, loaded: Loaded, n_rows: int, config: TrainConfig) -> None:
+    parent = read_manifest(job.parent) if job.parent else None
+    manifest = Manifest(
+        name=job.name,
+        base=loaded.base_name,
+        base_revision=loaded.base_revision,
+        prompt_version=loaded.prompt_version,
+        weights_sha256="",
+        run=job.run.path.name,
+        parent=parent.name if parent else (job.parent.name if job.parent else None),
+        snapshot_fingerprint=job.fingerprint,
+        n_rows=n_rows,
+        created_at=now(),
+        lora=loaded.manifest.lora if loaded.manifest and config.mode == "warm" else config.lora,
+    )
+    source = job.run.path / ".adapter.new"
+    shutil.rmtree(source, ignore_errors=True)
+    save_lora(loaded.model, source, loaded.base_name)
+    publish_adapter(source, job.run.adapter, manifest)
