@@ -20,7 +20,8 @@ from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.model import load_model
-from trainer.progress import COMPLETE, Diverged, Interrupted, TrainError, latest_complete
+from trainer.checkpoints import CHECKPOINT_MANIFEST, WRITING, best_complete, complete, keep_newest, latest_complete, writing_place
+from trainer.progress import Diverged, Interrupted, TrainError
 from trainer.rundir import (
     WEIGHTS,
     Manifest,
@@ -139,7 +140,7 @@ def test_killed_run_resumes_bit_by_bit(files, tmp_path: Path):
     words = command(files, killed, "--epochs", "3", "--seed", "4", "--name", "x")
     process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
     checkpoints = RunDir(killed).checkpoints
-    wait_until(lambda: list(checkpoints.glob(f"checkpoint-*/{COMPLETE}")), process)
+    wait_until(lambda: list(checkpoints.glob(f"checkpoint-*/{CHECKPOINT_MANIFEST}")), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not RunDir(killed).adapter.exists()
@@ -294,19 +295,10 @@ def test_published_adapter_is_whole_or_absent(tmp_path: Path, monkeypatch):
         publish_adapter(source, tmp_path / "target", manifest)
 
 
-def test_incomplete_checkpoints_are_invisible(tmp_path: Path):
-    for name in ("checkpoint-5", "checkpoint-20", "checkpoint-100"):
-        (tmp_path / name).mkdir()
-    for name in ("checkpoint-5", "checkpoint-20"):
-        (tmp_path / name / COMPLETE).touch()
-    assert latest_complete(tmp_path).name == "checkpoint-20"
-    assert not (tmp_path / "checkpoint-100").exists()
-
-
 def test_defaults_depend_on_the_size_of_the_base():
     small, large = TrainConfig().resolved(15_000_000), TrainConfig().resolved(8_000_000_000)
     assert (small.learning_rate, small.batch_size, small.accumulation) == (1e-3, 16, 1)
-    assert (large.learning_rate, large.batch_size, large.accumulation) == (2e-4, 8, 2)
+    assert (large.learning_rate, large.batch_size, large.rows_per_step) == (2e-4, None, 16)
     assert TrainConfig(learning_rate=0.1).resolved(1).learning_rate == 0.1
     assert TrainConfig(mode="warm").resolved(8_000_000_000).learning_rate == 1e-4
 

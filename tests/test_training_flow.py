@@ -131,7 +131,7 @@ def test_an_interrupted_run_is_resumed_with_what_it_began_with(learning_home, tm
     assert (run.status, run.pid) == ("interrupted", None)
     step = json.loads((home.path / "runs/run-0001/progress.json").read_text())["step"]
     assert step > 0
-    assert list((home.path / "runs/run-0001/checkpoints").glob("checkpoint-*/COMPLETE"))
+    assert list((home.path / "runs/run-0001/checkpoints").glob("checkpoint-*/checkpoint.json"))
 
     # What is labelled meanwhile belongs to the next run: this one goes on with its own snapshot.
     with home.desk() as desk:
