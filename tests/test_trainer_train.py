@@ -18,9 +18,12 @@ from data.notes import split_of
 from data.snapshot import Row, write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
+from trainer.checkpoints import (
+    CHECKPOINT_MANIFEST,
+    latest_complete,
+)
 from trainer.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.model import load_model
-from trainer.checkpoints import CHECKPOINT_MANIFEST, WRITING, best_complete, complete, keep_newest, latest_complete, writing_place
 from trainer.progress import Diverged, Interrupted, TrainError
 from trainer.rundir import (
     WEIGHTS,

@@ -79,7 +79,8 @@ class TrainConfig(BaseModel):
         default=None, description="Compute activations again in the backward pass; auto: only where memory needs it."
     )
     compile: bool | None = Field(
-        default=None, description="Compile the layers with torch.compile; auto: for a large base and a long run on a GPU."
+        default=None,
+        description="Compile the layers with torch.compile; auto: for a large base and a long run on a GPU.",
     )
     loss: Literal["answer", "all"] = Field(
         default="answer", description="Tokens that are learned from: those of the answer, or all with the prompt's."

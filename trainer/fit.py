@@ -157,7 +157,9 @@ def free_memory() -> None:
 def _pays_to_compile(loaded: Loaded, n_steps: int) -> bool:
     """torch needs a C compiler for it, and small models are not held up by what it makes faster."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
-    is_llama = hasattr(loaded.model.get_base_model(), "model") and hasattr(loaded.model.get_base_model().model, "layers")
+    is_llama = hasattr(loaded.model.get_base_model(), "model") and hasattr(
+        loaded.model.get_base_model().model, "layers"
+    )
     return bool(compiler) and is_llama and loaded.n_parameters >= SMALL_MODEL and n_steps >= LONG_RUN
 
 

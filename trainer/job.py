@@ -40,7 +40,7 @@ class Job:
     holdout_fingerprint: str | None
     device: str | None
     allow_hub: bool
-    ranks: Ranks = Ranks()
+    ranks: Ranks = field(default_factory=Ranks)
 
 
 def check_settings(config: TrainConfig, *, on_gpu: bool, has_bf16: bool, n_ranks: int = 1) -> None:

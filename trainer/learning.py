@@ -24,7 +24,7 @@ MAX_SHRUNK = 2
 """How often a run halves its batch when memory runs out."""
 _SPARE_BYTES = 64_000_000
 _PRECISIONS = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
-_DTYPES = {name: dtype for dtype, name in _PRECISIONS.items()}
+DTYPES = {name: dtype for dtype, name in _PRECISIONS.items()}
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
 def load_for_learning(job: Job) -> tuple[Loaded, TrainConfig]:
     """A model that is ready to train, and the run's settings with nothing left open but the fit."""
     device = choose_device(job.device)
-    dtype = _DTYPES.get(job.config.precision or "", compute_dtype(device))
+    dtype = DTYPES.get(job.config.precision or "", compute_dtype(device))
     torch.manual_seed(job.config.seed)  # the fresh adapter's weights are drawn from here
     loaded = load_model(
         job.base,

@@ -180,9 +180,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # the library has no 
         elapsed = max(time.monotonic() - self._began, 1e-9)
         values["samples_per_s"] = round(self._n_rows * (state.global_step - self._first) / elapsed, 3)
         self._progress.log(state.global_step, state.max_steps, values)
-        self._progress.tell(
-            "training", step=state.global_step, loss=self.loss, eval_loss=self._eval and self._eval[1]
-        )
+        self._progress.tell("training", step=state.global_step, loss=self.loss, eval_loss=self._eval and self._eval[1])
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Everything of the checkpoint is written now: make it visible."""

@@ -8,7 +8,6 @@ the cost of unpacking every weight for every token, and gives the same answers o
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import re
 import shutil
@@ -26,6 +25,7 @@ from trainer.adapters import ModelError, check_files, check_tensors, checked_cal
 from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.engine.weights import AdapterWeights, lora_of
 from trainer.identity import NAME_KEY, base_identity
+from trainer.lora import fresh_and_ready, kept_in_fp32, lora_config, lora_shapes, ready_to_train, save_lora
 from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
 from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 
@@ -97,7 +97,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def load_model(
+def load_model(  # noqa: PLR0913 - all by keyword
     base: str | Path,
     adapter: str | Path | None,
     *,
@@ -127,16 +127,14 @@ def load_model(
         ModelError: the base or the adapter is missing, damaged, or not made for the other.
     """
     loaded = _loaded_base(base, choose_device(device), allow_hub=allow_hub, dtype=dtype)
-    if upcast:
-        from peft import prepare_model_for_kbit_training
-
-        loaded.model = prepare_model_for_kbit_training(loaded.model, use_gradient_checkpointing=False)
+    if for_training and adapter is None:
+        loaded.model = fresh_and_ready(loaded.model, lora or LoraSettings(), upcast=upcast)
+        return loaded
     if adapter is not None:
+        loaded.model = kept_in_fp32(loaded.model) if upcast else loaded.model
         _attach(loaded, _adapter_directory(adapter, allow_hub=allow_hub), for_training=for_training)
-    elif for_training:
-        loaded.model = _fresh_lora(loaded.model, lora or LoraSettings())
     if for_training:
-        _ready_to_train(loaded.model, casts=upcast)
+        ready_to_train(loaded.model, casts=upcast)
         return loaded
     if dense if dense is not None else loaded.n_parameters < SMALL_MODEL:
         loaded.model = dense_copy(loaded.model)
@@ -275,41 +273,6 @@ def _first_line(error: BaseException) -> str:
     return (text[0][:300] if text else type(error).__name__).rstrip(".") + "."
 
 
-def _lora_config(lora: LoraSettings, *, trainable: bool) -> Any:
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.targets),
-        bias="none",
-        task_type="CAUSAL_LM",
-        inference_mode=not trainable,
-    )
-
-
-def _fresh_lora(model: Any, lora: LoraSettings) -> Any:
-    from peft import get_peft_model
-
-    _lora_shapes(model, lora)
-    return get_peft_model(model, _lora_config(lora, trainable=True))
-
-
-def _lora_shapes(model: Any, lora: LoraSettings) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors that an adapter for this base has."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, module in model.named_modules():
-        layer = module.get_base_layer() if hasattr(module, "get_base_layer") else module
-        if name.rsplit(".", 1)[-1] in lora.targets and hasattr(layer, "in_features"):
-            shapes[f"base_model.model.{name}.lora_A.weight"] = (lora.r, layer.in_features)
-            shapes[f"base_model.model.{name}.lora_B.weight"] = (layer.out_features, lora.r)
-    absent = [target for target in lora.targets if not any(f".{target}.lora_A" in name for name in shapes)]
-    if absent:
-        raise ModelError(f"Expected linear layers named {', '.join(lora.targets)}; the base has no {absent[0]}.")
-    return shapes
-
-
 def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     """Put the adapter of `directory` on the base, after every check."""
     from peft import PeftModel
@@ -318,7 +281,7 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     loaded.model = PeftModel.from_pretrained(
         loaded.model,
         str(directory),
-        config=_lora_config(lora, trainable=for_training),
+        config=lora_config(lora, trainable=for_training),
         is_trainable=for_training,  # PEFT's default would train nothing and report success
         use_safetensors=True,
     )
@@ -336,23 +299,8 @@ def _checked_adapter(loaded: Loaded, directory: Path) -> tuple[Manifest, LoraSet
             f"{manifest.prompt_version}. Use a newer caseloop."
         )
     lora, _ = read_lora(directory)
-    check_tensors(directory, _lora_shapes(loaded.model, lora))
+    check_tensors(directory, lora_shapes(loaded.model, lora))
     return manifest, lora
-
-
-def _ready_to_train(model: Any, *, casts: bool = False) -> None:
-    """Check that something can learn; without `casts` spare those that PEFT makes around every adapter layer."""
-    n_trainable = 0
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()  # fp32 master weights: bf16 would lose the last, small updates
-            n_trainable += parameter.numel()
-    if not n_trainable:
-        raise ModelError("Expected trainable adapter weights; found none. Check the adapter's target modules.")
-    for layer in model.modules():
-        if hasattr(layer, "cast_input_dtype_enabled"):
-            layer.cast_input_dtype_enabled = casts
-    model.config.use_cache = False
 
 
 def quantise_and_save(dense: Path, out: Path, *, name: str = "caseloop-embedded") -> None:
@@ -388,13 +336,3 @@ def quantise_and_save(dense: Path, out: Path, *, name: str = "caseloop-embedded"
         gc.collect()
         shutil.rmtree(out, ignore_errors=True)
         fresh.rename(out)
-
-
-def save_lora(model: Any, directory: Path, base_name: str) -> None:
-    """Write the adapter of a PEFT model as safetensors and JSON; the base is named, not its path on this machine."""
-    model.save_pretrained(str(directory), save_embedding_layers=False)
-    path = directory / ADAPTER_CONFIG
-    values = json.loads(path.read_text(encoding="utf-8"))
-    values["base_model_name_or_path"] = base_name
-    values["target_modules"] = sorted(values["target_modules"])
-    path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")

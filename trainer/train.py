@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from data.scoring import Score
-from data.snapshot import Row, SnapshotError, read_rows
+from data.snapshot import SnapshotError, read_rows
 from data.suggestion import Suggestion
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.adapters import checked_calibration

@@ -1,4 +1,4 @@
-"""`python -m trainer.bench prefill`: the measurement without the desk, on a rented GPU for instance."""
+"""`python -m trainer.bench prefill|train`: the measurements without the desk, on a rented GPU for instance."""
 
 from __future__ import annotations
 
@@ -8,28 +8,40 @@ import sys
 from pathlib import Path
 
 from trainer.bench.run import GEOMETRIES, BenchError, Options, run_prefill
+from trainer.bench.train import L4_GIB, TrainOptions, run_train
 
 
 def main() -> int:
-    """Run the measurement; the figures go to standard output as JSON."""
+    """Run a measurement; the figures go to standard output as JSON."""
     parser = argparse.ArgumentParser(prog="python -m trainer.bench")
-    parser.add_argument("what", choices=["prefill"])
-    parser.add_argument("--data", type=Path, help="labelled notes as JSON lines; the samples where there is none")
-    parser.add_argument("--geometry", choices=sorted(GEOMETRIES), help="sizes of a known model, random weights")
-    parser.add_argument("--tokenizer", type=Path, help="directory of another tokenizer, for a geometry")
-    parser.add_argument("--notes", type=int, help="notes answered in bulk")
-    parser.add_argument("--accuracy", type=int, default=0, help="notes on which kinds of weights are compared")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N; the GPU where there is one")
-    parser.add_argument("--threads", type=int, help="CPU threads for every way; torch's own choice where not given")
-    given = parser.parse_args()
-    options = Options(**{key: value for key, value in vars(given).items() if key != "what"})
+    kinds = parser.add_subparsers(required=True, metavar="WHAT", dest="what")
+    prefill = kinds.add_parser("prefill", help="the engine beside transformers' generate")
+    train = kinds.add_parser("train", help="the fast recipe beside the published one")
+    for kind in (prefill, train):
+        kind.add_argument("--data", type=Path, help="labelled notes as JSON lines; the samples where there is none")
+        kind.add_argument("--geometry", choices=sorted(GEOMETRIES), help="sizes of a known model, random weights")
+        kind.add_argument("--tokenizer", type=Path, help="directory of another tokenizer, for a geometry")
+        kind.add_argument("--device", help="cpu, cuda or cuda:N; the GPU where there is one")
+        kind.add_argument("--threads", type=int, help="CPU threads for every way; torch's own choice where not given")
+    prefill.add_argument("--notes", type=int, help="notes answered in bulk")
+    prefill.add_argument("--accuracy", type=int, default=0, help="notes on which kinds of weights are compared")
+    train.add_argument("--steps", type=int, default=30, help="optimiser steps that are timed")
+    train.add_argument("--memory-gib", type=float, default=L4_GIB, help="what each process may take of the GPU")
+    given = vars(parser.parse_args())
     try:
-        result = run_prefill(options, say=lambda line: print(line, file=sys.stderr, flush=True))
+        if given.pop("what") == "prefill":
+            result = run_prefill(Options(**given), say=_say)
+        else:
+            result = run_train(TrainOptions(**given), say=_say)
     except (BenchError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps(result, indent=1))
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from trainer.config import LoraSettings
-from trainer.model import Loaded, _lora_config
+from trainer.lora import lora_config
+from trainer.model import Loaded
 from trainer.nf4 import count_parameters
 
 GEOMETRIES: dict[str, dict[str, Any]] = {
@@ -42,11 +43,31 @@ def random_model(geometry: str, tokenizer: Any, device: torch.device, *, seed: i
         seed: of the weights.
     """
     from peft import get_peft_model
+
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    model = random_base(geometry, device, dtype, seed=seed)
+    n_parameters = count_parameters(model)
+    peft_model = get_peft_model(model, lora_config(LoraSettings(), trainable=False), autocast_adapter_dtype=False)
+    for key, parameter in peft_model.named_parameters():
+        if "lora_" in key:
+            parameter.data = torch.randn(parameter.shape, device=device).mul_(0.01).to(dtype)
+    peft_model.eval().requires_grad_(False)
+    return Loaded(peft_model, tokenizer, None, geometry, geometry, None, 1, device, n_parameters)
+
+
+def random_base(geometry: str, device: torch.device, dtype: torch.dtype, *, seed: int = 0) -> Any:
+    """A base in NF4 without an adapter, all weights random.
+
+    Args:
+        geometry: one of `GEOMETRIES`.
+        device: where the model is to be.
+        dtype: of the arithmetic and of what is not quantised.
+        seed: of the weights.
+    """
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
     torch.manual_seed(seed)
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     config = LlamaConfig(**GEOMETRIES[geometry], attn_implementation="sdpa", tie_word_embeddings=False)
     config.dtype = dtype
     with torch.device("meta"):
@@ -65,13 +86,7 @@ def random_model(geometry: str, tokenizer: Any, device: torch.device, *, seed: i
                 fresh.normal_(std=0.02)
             setattr(model.get_submodule(parent), leaf, torch.nn.Parameter(fresh, requires_grad=False))
     model.model.rotary_emb = LlamaRotaryEmbedding(config, device=device)
-    n_parameters = count_parameters(model)
-    peft_model = get_peft_model(model, _lora_config(LoraSettings(), trainable=False), autocast_adapter_dtype=False)
-    for key, parameter in peft_model.named_parameters():
-        if "lora_" in key:
-            parameter.data = torch.randn(parameter.shape, device=device).mul_(0.01).to(dtype)
-    peft_model.eval().requires_grad_(False)
-    return Loaded(peft_model, tokenizer, None, geometry, geometry, None, 1, device, n_parameters)
+    return model
 
 
 def _quantised(n_out: int, n_in: int, device: torch.device, dtype: torch.dtype) -> Any:
