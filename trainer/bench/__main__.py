@@ -27,6 +27,7 @@ def main() -> int:
     prefill.add_argument("--accuracy", type=int, default=0, help="notes on which kinds of weights are compared")
     train.add_argument("--steps", type=int, default=30, help="optimiser steps that are timed")
     train.add_argument("--memory-gib", type=float, default=L4_GIB, help="what each process may take of the GPU")
+    train.add_argument("--accuracy", type=float, default=0, help="epochs for which both recipes are scored as well")
     given = vars(parser.parse_args())
     try:
         if given.pop("what") == "prefill":

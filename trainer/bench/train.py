@@ -60,6 +60,7 @@ class TrainOptions:
         device: `cpu`, `cuda`, or None for the GPU where there is one.
         memory_gib: what each process may take of the GPU.
         threads: CPU threads.
+        accuracy: epochs for which the embedded base is trained by both recipes and scored; 0 for not at all.
     """
 
     data: Path | None = None
@@ -69,6 +70,7 @@ class TrainOptions:
     device: str | None = None
     memory_gib: float = L4_GIB
     threads: int | None = None
+    accuracy: float = 0
 
 
 def ways(on_gpu: bool) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -102,23 +104,28 @@ def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: N
         say(f"{name} ...")
         measured[name] = _in_a_process(options, preset, changes)
         say(f"{name}: {measured[name]['samples_per_s']} samples/s, {measured[name]['peak_gib']} GiB")
-    first = measured["published"]["samples_per_s"]
+    tokens = [measured[name].pop("tokens") for name in measured]
     for figures in measured.values():
-        figures["times_published"] = round(figures["samples_per_s"] / first, 2)
-    machine = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-    tokens = {key: measured["published"].pop(key) for key in ("prompt_tokens", "answer_tokens")}
-    for figures in measured.values():
-        figures.pop("prompt_tokens", None), figures.pop("answer_tokens", None)
-    return {
+        figures["times_published"] = round(figures["samples_per_s"] / measured["published"]["samples_per_s"], 2)
+    result = {
         "what": "train",
         "model": options.geometry or "embedded",
-        "machine": machine,
+        "machine": torch.cuda.get_device_name()
+        if on_gpu
+        else f"{platform.machine()} CPU, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "memory_limit_gib": options.memory_gib if on_gpu else None,
-        "tokens": tokens,
+        "tokens": tokens[0],
         "rows_per_step": 16,
         "ways": measured,
     }
+    if options.accuracy:
+        from trainer.bench.recipes import compare_recipes
+
+        if options.data is None:
+            raise BenchError("Expected a file of labelled notes for --accuracy; found none. Name one with --data.")
+        result["accuracy"] = compare_recipes(options.data, options.accuracy, device=options.device, say=say)
+    return result
 
 
 def _in_a_process(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +167,7 @@ def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict
         run = RunDir(Path(folder))
         clock = _Clock(run, writes=False)
         run_loop(loaded, config, fit, (examples, []), run.checkpoints, None, (clock, Stop()))
-    return {**_figures(loaded, config, clock.moments), **_lengths(examples), "fit": vars(fit)}
+    return {**_figures(loaded, config, clock.moments), "tokens": _lengths(examples), "fit": vars(fit)}
 
 
 class _Clock(Progress):
@@ -228,8 +235,8 @@ def _figures(loaded: Loaded, config: TrainConfig, moments: Sequence[float]) -> d
 
 def _lengths(examples: Sequence[Example]) -> dict[str, Any]:
     return {
-        "prompt_tokens": round(statistics.mean(e.n_prompt for e in examples), 1),
-        "answer_tokens": round(statistics.mean(len(e.tokens) - e.n_prompt for e in examples), 1),
+        "prompt_mean": round(statistics.mean(e.n_prompt for e in examples), 1),
+        "answer_mean": round(statistics.mean(len(e.tokens) - e.n_prompt for e in examples), 1),
     }
 
 
