@@ -89,6 +89,17 @@ def write_holdout(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
     return _write(task, rows, path, "holdout")
 
 
+def write_rows(task: Task, rows: Iterable[Row], path: Path) -> None:
+    """Write labelled rows as they are and in their order, whichever side of the split they are on.
+
+    For a measurement that has its own hold-out; what the desk learns from is written by `write_snapshot`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    _write_whole(path, [_line(task, row).encode("utf-8") + b"\n" for row in rows])
+
+
 def read_rows(task: Task, path: Path) -> list[Row]:
     """Read the rows of a snapshot, or of any file of labelled notes with one JSON object a line.
 

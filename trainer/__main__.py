@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _evaluate_options(commands.add_parser("evaluate", help="score an adapter on labelled notes"))
     _extract_options(commands.add_parser("extract", help="one note in, one JSON object out"))
     _calibrate_options(commands.add_parser("calibrate", help="fit an adapter's confidence on labelled notes"))
+    _curve_options(commands.add_parser("curve", help="how right an adapter is after more and more reviewed notes"))
     _baseline_options(commands.add_parser("baseline", help="score copying the most similar labelled note's answer"))
     commands.add_parser("pretrain", help="build the embedded base and adapter", add_help=False)
     return parser
@@ -70,6 +71,13 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="name of the new adapter (default: the run directory's)")
     parser.add_argument("--config", type=Path, help="settings (default: config.json in the run directory, if any)")
     add_options(parser)
+    _model_options(parser)
+
+
+def _curve_options(parser: argparse.ArgumentParser) -> None:
+    from trainer.curve_command import curve_options
+
+    curve_options(parser, task_of=_task, is_hub_allowed=_hub_allowed)
     _model_options(parser)
 
 

@@ -70,15 +70,18 @@ class Stop:
             yield
             return
 
-        def note(number: int, _frame: FrameType | None) -> None:
-            self.signal_number = number
-
-        before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+                outer = getattr(handler, "__self__", None)
+                if isinstance(outer, Stop) and self.signal_number == number:
+                    outer.signal_number = number  # it may have come after the last look inside
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.signal_number = number
 
 
 class Progress:
