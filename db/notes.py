@@ -30,6 +30,7 @@ __all__ = [
     "find_note",
     "get_note",
     "next_note",
+    "notes_by_hash",
     "search_notes",
 ]
 
@@ -115,6 +116,16 @@ def find_note(session: Session, external_id_or_hash: str) -> NoteRow | None:
         if row is not None:
             return read_note(row)
     return None
+
+
+def notes_by_hash(session: Session, content_hashes: Collection[str]) -> dict[str, NoteRow]:
+    """The notes with these content hashes; those that the store lacks are left out."""
+    stream = iter(content_hashes)
+    found: dict[str, NoteRow] = {}
+    while batch := list(islice(stream, N_BATCH)):
+        for row in session.execute(_select().where(t.note.c.content_hash.in_(batch))):
+            found[row.content_hash] = read_note(row)
+    return found
 
 
 def next_note(session: Session, *, after: int | None = None, exclude: Collection[int] = ()) -> int | None:

@@ -200,6 +200,18 @@ evaluation = _table(
     sa.Column("evaluated_at", UtcTime, nullable=False),
 )
 
+preference = _table(
+    "preference",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("training_run.id"), nullable=False),
+    sa.Column("note_id", sa.Integer, sa.ForeignKey("note.id"), nullable=False),
+    sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), nullable=False),
+    sa.Column("old_adapter", sa.Text, nullable=False),
+    sa.Column("new_adapter", sa.Text, nullable=False),
+    sa.Column("choice", sa.Text, nullable=False),
+    sa.Column("chosen_at", UtcTime, nullable=False),
+)
+
 heartbeat = _table(
     "heartbeat",
     sa.Column("what", sa.Text, primary_key=True),
