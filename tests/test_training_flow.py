@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from app.answers import read_answers
 from app.importing import import_files
 from app.training import read_progress, run_directory
 from data.notes import split_of
@@ -52,6 +53,9 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert (run.n_annotations, run.config["n_corrected"]) == (1, 1)
     assert set(run.metrics) >= {"old", "new"}
     check_the_snapshot(home, run, corrected)
+    answered = read_answers(TASK, home.path / "runs" / "run-0001")
+    assert len(answered) == run.n_holdout
+    assert any(note.n_gained > 0 for note in answered)
 
     shown = home.json("adapters", "show", "run-0001")
     assert shown["active"] is True

@@ -15,8 +15,9 @@ from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings, prepare_home
 from app.training import gate, run_directory
-from app.ui import export, progress, queue, review, status, train
+from app.ui import export, progress, queue, review, status, train, verdict
 from app.ui.charts import column_chart, line_chart, stacked_bar
+from app.ui.context import tried
 from data.evidence import Grounded
 from data.notes import make_note
 from data.suggestion import Grounding, Span
@@ -206,17 +207,18 @@ def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
             weights_sha256="1" * 64,
         )
         register_adapter(session, row)
-    current = train.show(desk, None)[-2]
-    assert text(decision.sentence) in text(current)
-    assert text(current).count("50.0 %") >= len(TASK.fields)
-    gone = train.tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison"))
+    assert "Its verdict is below" in text(train.show(desk, None)[-2])
+    shown = "".join(part for part in verdict.show(desk, None, "") if isinstance(part, str))
+    assert text(decision.sentence) in text(shown)
+    assert text(shown).count("50.0 %") >= len(TASK.fields)
+    gone = tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison"))
     assert "they are gone" in text(gone)
     (desk.settings.adapters / "second").mkdir()
     (desk.settings.adapters / "second" / WEIGHTS).touch()
-    refused = train.tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
+    refused = tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
     assert "did not beat the active adapter" in text(refused)
     assert "second is active" in train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison")
-    assert "first is active again" in train.roll_back(desk, LOCAL_REVIEWER)
+    assert "first is active again" in train.roll_back(desk, LOCAL_REVIEWER, "")
 
 
 def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None:

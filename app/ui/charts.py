@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 640, 180
@@ -130,9 +132,74 @@ def stacked_bar(parts: Sequence[tuple[str, int]]) -> str:
     return f'<div class="stack">{pieces}</div>'
 
 
-def two_bars(old: float | None, new: float | None) -> str:
-    """Two shares, from 0 to 1, one above the other: the old one and the new one."""
-    return (
-        f'<div class="two"><i class="old" style="width:{100 * (old or 0):.1f}%"></i>'
-        f'<i class="new" style="width:{100 * (new or 0):.1f}%"></i></div>'
-    )
+ROW_HEIGHT = 36
+_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_MARKS = {"better": "M-5 -6L7 0L-5 6Z", "worse": "M5 -6L-7 0L5 6Z", "unclear": "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0 -5 0Z"}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A difference of two shares, and the interval that it lies in where one was kept; shares."""
+
+    change: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def direction(self) -> str:
+        """`better` or `worse` where the interval leaves 0 out; `unclear` where it does not, or there is none."""
+        if self.low is not None and self.low > 0:
+            return "better"
+        return "worse" if self.high is not None and self.high < 0 else "unclear"
+
+
+class EffectPlot:
+    """A forest plot for the rows of a table: one drawing per row, and an axis, all on one scale around 0.
+
+    Positions are shares of the width, so that the rows line up in a column of any width and nothing is distorted.
+
+    Args:
+        effects: everything that is to be drawn.
+        floor: the loss at which a line is drawn, as a share above 0.
+    """
+
+    def __init__(self, effects: Iterable[Effect], floor: float) -> None:
+        ends = [end for one in effects for end in (one.change, one.low, one.high) if end is not None]
+        reach = max(floor * 1.25, *map(abs, ends), 0.0)
+        self._step = next(step for step in _STEPS if reach / step <= 2.5 or step == _STEPS[-1])
+        self._reach = math.ceil(reach * 1.06 / self._step - 1e-9) * self._step
+        self._floor = floor
+
+    def row(self, effect: Effect) -> str:
+        """One effect with its interval."""
+        interval, said = "", f"{100 * effect.change:+.1f} points"
+        if effect.low is not None and effect.high is not None:
+            interval = (
+                f'<line class="interval" x1="{self._at(effect.low)}" x2="{self._at(effect.high)}" y1="50%" y2="50%"/>'
+            )
+            said += f", 95 % interval {100 * effect.low:+.1f} to {100 * effect.high:+.1f}"
+        mark = (
+            f'<svg class="{effect.direction}" x="{self._at(effect.change)}" y="50%" overflow="visible">'
+            f'<path d="{_MARKS[effect.direction]}"/></svg>'
+        )
+        return self._drawing(f"{interval}{mark}", f'role="img" aria-label="{said}"', ROW_HEIGHT)
+
+    def axis(self) -> str:
+        """The scale, in percentage points."""
+        n = round(self._reach / self._step)
+        ticks = "".join(
+            f'<text x="{self._at(number * self._step)}" y="15" text-anchor="middle">'
+            f"{round(100 * number * self._step):+d}</text>".replace("+0<", "0<")
+            for number in range(-n + 1, n)
+        )
+        return self._drawing(ticks, 'aria-hidden="true"', 20)
+
+    def _at(self, share: float) -> str:
+        return f"{50 + 50 * share / self._reach:.2f}%"
+
+    def _drawing(self, inside: str, described: str, height: int) -> str:
+        lines = "".join(
+            f'<line class="{name}" x1="{self._at(at)}" x2="{self._at(at)}" y1="0" y2="100%"/>'
+            for name, at in (("zero", 0.0), ("floor", -self._floor))
+        )
+        return f'<svg class="effect" width="100%" height="{height}" {described}>{lines}{inside}</svg>'

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
+
+from app.failures import DeskError, InputError, sentence_of
+from db.session import StoreError
 
 # Quick events answer at once, outside Gradio's queue, and none is offered as an API.
 QUICK: dict[str, Any] = {
@@ -16,6 +19,8 @@ QUICK: dict[str, Any] = {
 }
 # For events that follow typing: the newest wins.
 FOLLOWING: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
+
+CHANCE = 0.05  # what chance does at least this often shows nothing
 
 STATES = {
     "todo": ("○", "to review"),
@@ -37,11 +42,35 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
+def chance(p: float) -> str:
+    """How often chance alone would do as much, in words, and what follows.
+
+    Args:
+        p: of a test, from 0 to 1.
+    """
+    if p < 0.01:
+        often = "in fewer than 1 of 100 cases"
+    elif p > 0.99:
+        often = "every time"
+    else:
+        often = f"in {100 * p:.0f} of 100 cases"
+    return f"Chance alone would do as much {often}: {'could be chance' if p >= CHANCE else 'hardly chance'}."
+
+
 def moment(at: datetime | None) -> str:
     """A time in UTC to the minute, in a form that the page shows in local time."""
     if at is None:
         return "–"
     return f'<time datetime="{at.isoformat()}">{at:%Y-%m-%d %H:%M}</time>'
+
+
+def tried(action: Callable[[], str | None]) -> str:
+    """What an action says, or why it was refused, as markup; empty where it says nothing."""
+    try:
+        said = action()
+    except (DeskError, InputError, StoreError) as error:
+        return f'<p role="alert" class="trouble">{escape(sentence_of(error))}</p>'
+    return f'<p role="status">{escape(said)}</p>' if said else ""
 
 
 def plural(n: int, one: str, many: str = "") -> str:

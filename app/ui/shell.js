@@ -59,13 +59,16 @@
       failures = 0;
       away(false);
       worker(status.worker);
-      $('adapter-name')?.replaceChildren(status.adapter ?? 'no adapter');
+      name(status.adapter ?? 'no adapter');
       offer(note !== null && note === window.desk.note() && status.has_suggestion);
     } catch {
       failures += 1;
       if (failures > 1) { away(true); worker({ state: 'away', sentence: 'the desk cannot be reached' }); }
     }
   }
+  let adapter = '', isBlind = false;
+  function name(found) { adapter = found; $('adapter-name')?.replaceChildren(isBlind ? 'names hidden' : adapter); }
+  function blind(on) { isBlind = on; name(adapter); }
   function worker(status) {
     const line = $('worker');
     if (!line || !status) return;
@@ -96,6 +99,18 @@
     if (event.target.id === 'import' && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); $('import-file')?.click(); return; }
     const row = event.target.closest?.('tr[data-note]');
     if (row && event.key === 'Enter') { event.preventDefault(); openRow(row); }
+  });
+
+  // The blind comparison by keyboard; a key that is held down must not judge notes that nobody has read.
+  const SIDES = { Digit1: 'blind-left', Digit2: 'blind-same', Digit3: 'blind-right', KeyS: 'blind-skip' };
+  document.addEventListener('keydown', (event) => {
+    const panel = $('blind');
+    if (!panel?.offsetParent) return;
+    if (event.repeat && event.key === 'Enter' && panel.contains(event.target)) { event.preventDefault(); return; }
+    const button = event.altKey && !event.ctrlKey && $(SIDES[event.code]);
+    if (!button?.offsetParent) return;
+    event.preventDefault();
+    if (!event.repeat) button.click();
   });
 
   // Times are stored in UTC and shown in the reader's own time.
@@ -131,5 +146,5 @@
     if ($('import')?.offsetParent) bring(event.dataTransfer.files[0]);
   });
 
-  window.shell = { away, banner, look, visited };
+  window.shell = { away, banner, blind, look, visited };
 })();

@@ -11,16 +11,17 @@ import gradio as gr
 
 from app.adapters import activate_present
 from app.desk import Desk
-from app.failures import DeskError, InputError, sentence_of
+from app.failures import DeskError, InputError
 from app.training import TrainOptions, read_log, read_progress, request_run, run_directory, run_name, stop_run
-from app.ui.charts import line_chart, reliability_chart, two_bars
-from app.ui.context import QUICK, empty, moment, percent, plural, table
-from data.reliability import WANTED_ACCURACY
-from data.task import Task
+from app.ui.blind import BlindPanel, build_blind
+from app.ui.blind import show as show_blind
+from app.ui.charts import line_chart
+from app.ui.context import QUICK, empty, moment, percent, plural, table, tried
+from app.ui.verdict import VerdictCard, build_verdict, verdict_word
+from app.ui.verdict import show as show_verdict
 from db.adapters import AdapterRow, activations, active_adapter, list_adapters, rollback
 from db.annotations import holdout_rows, reviewed, training_rows
-from db.runs import TrainingRunRow, list_runs
-from db.session import StoreError
+from db.runs import TrainingRunRow, get_run, list_runs
 
 N_LOG_LINES = 8
 N_RUNS = 12
@@ -41,65 +42,86 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
         The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened. While it is
         open the timer goes on filling in what changes.
     """
-    with gr.Row(elem_classes="columns-2"):
-        with gr.Column():
-            with gr.Column(elem_classes="card"):
-                material = gr.HTML(js_on_load=None)
-                mode = gr.Radio(MODES, value="full", label="Begin", elem_id="train-mode")
-                with gr.Row(elem_classes="line"):
-                    epochs = gr.Textbox(label="Epochs", placeholder="automatic", max_lines=1, elem_id="train-epochs")
-                    start = gr.Button("Start training", variant="primary", elem_id="train-start", min_width=0)
-                    stop = gr.Button("Stop", elem_id="train-stop", min_width=0, interactive=False)
-                said = gr.HTML(elem_id="train-said", js_on_load=None)
-            with gr.Column(elem_classes="card"):
-                adapters = gr.HTML(elem_id="adapters", js_on_load=None)
-                with gr.Row(elem_classes="line"):
-                    name = gr.Dropdown([], label="Adapter", elem_id="adapter-choice", min_width=120)
-                    reason = gr.Textbox(
-                        label="Reason", placeholder="why this one", elem_id="adapter-reason", max_lines=1
-                    )
-                with gr.Row(elem_classes="line"):
-                    use = gr.Button("Activate", elem_id="adapter-activate", min_width=0)
-                    back = gr.Button("Roll back to the one before", elem_id="adapter-rollback", min_width=0)
-                decided = gr.HTML(elem_id="adapter-said", js_on_load=None)
-        with gr.Column():
+    with gr.Column() as whole:
+        with gr.Row(elem_classes="columns-2"):
+            material, mode, epochs, start, stop, said = _next_run()
             current = gr.HTML(elem_classes="card", elem_id="run-current", js_on_load=None)
+        card = build_verdict()
+        with gr.Row(elem_classes="columns-2"):
+            adapters, name, reason, use, back, decided = _adapters()
             runs = gr.HTML(elem_classes="card", elem_id="runs", js_on_load=None)
-    outputs = [start, stop, adapters, name, current, runs]
+    blind = build_blind(desk)
+    inputs = [name, card.run, card.seen]
+    outputs = [start, stop, adapters, name, current, runs, *card.parts]
 
-    def opened(chosen: str | None) -> list[Any]:
-        return [material_html(desk), *show(desk, chosen)]
+    def filled(chosen: str | None, run: str | None, seen: str) -> list[Any]:
+        return [*show(desk, chosen), *show_verdict(desk, run, seen)]
 
-    def acted(action: Callable[[], str], chosen: str | None) -> list[Any]:
-        said_now = tried(action)
-        return [said_now, *show(desk, chosen)]
+    def on(button: Any, place: Any, given: list[Any], action: Callable[..., str]) -> None:
+        """Wire a button to what a reviewer does with it: what that says, then everything as it is afterwards."""
 
-    def started(request: gr.Request, mode: str, epochs: str, chosen: str | None) -> list[Any]:
-        return acted(lambda: request_training(desk, request.username, mode, epochs), chosen)
+        def acted(request: gr.Request, chosen: str | None, run: str | None, seen: str, *values: str) -> list[Any]:
+            spoke = tried(lambda: action(desk, request.username, *values))
+            return [spoke, *filled(chosen, run, seen)]
 
-    def stopped(chosen: str | None) -> list[Any]:
-        return acted(lambda: stop_training(desk), chosen)
+        button.click(acted, [*inputs, *given], [place, *outputs], **QUICK)
 
-    def activated(request: gr.Request, chosen: str | None, reason: str) -> list[Any]:
-        return acted(lambda: activate_adapter(desk, request.username, chosen, reason), chosen)
-
-    def rolled_back(request: gr.Request, chosen: str | None) -> list[Any]:
-        return acted(lambda: roll_back(desk, request.username), chosen)
-
-    start.click(started, [mode, epochs, name], [said, *outputs], **QUICK)
-    stop.click(stopped, [name], [said, *outputs], **QUICK)
-    use.click(activated, [name, reason], [decided, *outputs], **QUICK)
-    back.click(rolled_back, [name], [decided, *outputs], **QUICK)
-    timer.tick(lambda chosen: show(desk, chosen), [name], outputs, **QUICK)
-    return opened, [name], [material, *outputs]
+    on(start, said, [mode, epochs], request_training)
+    on(stop, said, [], stop_training)
+    on(use, decided, [name, reason], activate_adapter)
+    on(back, decided, [reason], roll_back)
+    on(card.activate, card.said, [card.run, card.reason], activate_run)
+    on(card.back, card.said, [card.reason], roll_back)
+    timer.tick(filled, inputs, outputs, **QUICK)
+    card.run.input(filled, inputs, outputs, **QUICK)
+    _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
+    return (lambda *shown: [material_html(desk), *filled(*shown)]), inputs, [material, *outputs]
 
 
-def tried(action: Callable[[], str]) -> str:
-    """What an action says, or why it was refused, as markup."""
-    try:
-        return f'<p role="status">{escape(action())}</p>'
-    except (DeskError, InputError, StoreError) as error:
-        return f'<p role="alert" class="trouble">{escape(sentence_of(error))}</p>'
+def _next_run() -> list[Any]:
+    """The card that asks for a run: material, mode, epochs, start, stop, what was said."""
+    with gr.Column(elem_classes="card"):
+        material = gr.HTML(js_on_load=None)
+        mode = gr.Radio(MODES, value="full", label="Begin", elem_id="train-mode")
+        with gr.Row(elem_classes="line"):
+            epochs = gr.Textbox(label="Epochs", placeholder="automatic", max_lines=1, elem_id="train-epochs")
+            start = gr.Button("Start training", variant="primary", elem_id="train-start", min_width=0)
+            stop = gr.Button("Stop", elem_id="train-stop", min_width=0, interactive=False)
+        said = gr.HTML(elem_id="train-said", js_on_load=None)
+    return [material, mode, epochs, start, stop, said]
+
+
+def _adapters() -> list[Any]:
+    """The card with the adapters: table, choice, reason, activate, roll back, what was said."""
+    with gr.Column(elem_classes="card"):
+        adapters = gr.HTML(elem_id="adapters", js_on_load=None)
+        with gr.Row(elem_classes="line"):
+            name = gr.Dropdown([], label="Adapter", elem_id="adapter-choice", min_width=120)
+            reason = gr.Textbox(label="Reason", placeholder="why this one", elem_id="adapter-reason", max_lines=1)
+        with gr.Row(elem_classes="line"):
+            use = gr.Button("Activate", elem_id="adapter-activate", min_width=0)
+            back = gr.Button("Roll back to the one before", elem_id="adapter-rollback", min_width=0)
+        decided = gr.HTML(elem_id="adapter-said", js_on_load=None)
+    return [adapters, name, reason, use, back, decided]
+
+
+def _wire_blind(
+    desk: Desk, blind: BlindPanel, card: VerdictCard, places: list[Any], screen: tuple[Any, list[Any], list[Any]]
+) -> None:
+    """Open the blind comparison in the place of the whole screen, without a timer, and bring the screen back."""
+    filled, inputs, outputs = screen
+
+    def opened(request: gr.Request, run: str | None) -> list[Any]:
+        hidden = [gr.Column(visible=False), gr.Column(visible=True), gr.Timer(active=False)]
+        return [*hidden, *show_blind(desk, request.username, f"{run}:")]
+
+    def closed(chosen: str | None, run: str | None, _seen: str) -> list[Any]:
+        shown = [gr.Column(visible=True), gr.Column(visible=False), gr.Timer(active=True)]
+        return [*shown, *filled(chosen, run, "")]
+
+    names = "() => window.shell.blind({})"
+    card.compare.click(opened, [card.run], [*places, *blind.parts], **QUICK).success(None, js=names.format("true"))
+    blind.stop.click(closed, inputs, [*places, *outputs], **QUICK).success(None, js=names.format("false"))
 
 
 def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:
@@ -112,8 +134,8 @@ def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:
     return f"{run_name(request_run(desk.store, options, reviewer))} is waiting for the trainer."
 
 
-def stop_training(desk: Desk) -> str:
-    """Stop the run that waits or is under way."""
+def stop_training(desk: Desk, reviewer: str) -> str:
+    """Stop the run that waits or is under way; whoever asks."""
     with desk.store.reading() as session:
         run = _under_way(list_runs(session))
     if run is None:
@@ -137,10 +159,17 @@ def activate_adapter(desk: Desk, reviewer: str, name: str | None, reason: str) -
     return f"{name} is active. Notes that are still to review get its suggestions."
 
 
-def roll_back(desk: Desk, reviewer: str) -> str:
+def activate_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> str:
+    """Let the adapter of a run take over."""
+    with desk.store.reading() as session:
+        run = get_run(session, int(run_id or 0))
+    return activate_adapter(desk, reviewer, run.adapter, reason)
+
+
+def roll_back(desk: Desk, reviewer: str, reason: str) -> str:
     """Return to the adapter that was active before."""
     with desk.store.transaction() as session:
-        row = rollback(session, by=reviewer)
+        row = rollback(session, by=reviewer, reason=reason.strip() or "rolled back at the desk")
     return f"{row.name} is active again."
 
 
@@ -209,6 +238,10 @@ def run_html(desk: Desk, run: TrainingRunRow | None) -> str:
     if run is None:
         return "<h3>No run yet</h3><p class='quiet'>Start one when some notes are reviewed.</p>"
     title = f"<h3>{run_name(run.id)} {_state(run)}</h3>"
+    if run.status == "finished" and run.gate:
+        return (
+            title + '<p class="quiet">Its verdict is below.</p>' + _curve_and_log(run_directory(desk.settings, run.id))
+        )
     directory = run_directory(desk.settings, run.id)
     message = (
         f'<p class="{"trouble" if run.status == "failed" else "quiet"}">{escape(run.message)}</p>'
@@ -218,7 +251,7 @@ def run_html(desk: Desk, run: TrainingRunRow | None) -> str:
     if run.status == "requested":
         message = message or '<p class="quiet">It starts within a second while caseloop serve runs.</p>'
     meter = _meter(directory) if run.status == "running" else ""
-    return title + message + meter + _verdict(desk.task, run) + _curve_and_log(directory)
+    return title + message + meter + _curve_and_log(directory)
 
 
 def _state(run: TrainingRunRow) -> str:
@@ -245,53 +278,6 @@ def _meter(directory: Any) -> str:
         f' aria-valuenow="{100 * share:.0f}">'
         f'<i style="width:{100 * share:.1f}%"></i></div><p>{escape(", ".join(parts))}</p>'
     )
-
-
-def _verdict(task: Task, run: TrainingRunRow) -> str:
-    if not run.gate:
-        return ""
-    passed = bool(run.gate.get("passed"))
-    sentence = escape(str(run.gate.get("sentence", "")))
-    verdict = f'<p class="verdict {"passed" if passed else "refused"}">{"✓" if passed else "▲"} {sentence}</p>'
-    metrics = run.metrics or {}
-    old, new = metrics.get("old") or {}, metrics.get("new") or metrics
-    shares = [(field.title, _of(old, field.key), _of(new, field.key)) for field in task.fields]
-    if all(share is None for _, _, share in shares):
-        return verdict
-    columns = ("Field", "", '<i class="swatch"></i>Active then', '<i class="swatch new"></i>New')
-    rows = (
-        (escape(title), two_bars(before, after), percent(before), percent(after)) for title, before, after in shares
-    )
-    return verdict + table(columns, rows, numbers=[2, 3]) + confidence_html(new.get("confidence"))
-
-
-def confidence_html(measured: Mapping[str, Any] | None) -> str:
-    """How far an adapter's confidence can be trusted: a sentence, and the diagram that supports it.
-
-    Args:
-        measured: of `data.scoring.Confidence.to_json`, None where it was not.
-    """
-    figures = (measured or {}).get("overall")
-    if not measured or not figures:
-        return ""
-    covered = float(figures[f"coverage_at_{WANTED_ACCURACY}"])
-    kept = (
-        f"of the surest {percent(covered)} of its values {percent(WANTED_ACCURACY)} are right"
-        if covered
-        else f"no share of its values is {percent(WANTED_ACCURACY)} right"
-    )
-    return (
-        "<h3>What its confidence means</h3>"
-        f"<p>On {figures['n']:,} values of the hold-out the new adapter's confidence is off by"
-        f" {percent(figures['ece'])} on average, where chance alone makes {percent(figures['ece_noise'])}; {kept}.</p>"
-        + reliability_chart(figures["bins"])
-        + f'<p class="quiet">Confidence from: {escape(str(measured["source"]))}.</p>'
-    )
-
-
-def _of(score: Mapping[str, Any], key: str) -> float | None:
-    value = ((score.get("fields") or {}).get(key) or {}).get("normalised")
-    return None if value is None else float(value)
 
 
 def _curve_and_log(directory: Any) -> str:
@@ -324,10 +310,11 @@ def runs_html(runs: list[TrainingRunRow]) -> str:
         (
             f"<b>{run_name(run.id)}</b>",
             _state(run),
+            verdict_word(run) if run.gate else "",
             moment(run.created_at),
             "–" if run.n_rows is None else f"{run.n_rows:,}",
             escape(run.requested_by),
         )
         for run in newest
     )
-    return "<h3>Runs</h3>" + table(("Run", "State", "Asked for", "Rows", "By"), rows, numbers=[3])
+    return "<h3>Runs</h3>" + table(("Run", "State", "Verdict", "Asked for", "Rows", "By"), rows, numbers=[4])

@@ -1,0 +1,114 @@
+"""What two adapters answered for the notes of a run's hold-out, as its run directory keeps it, and how they differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from app.failures import DeskError
+from data.scoring import is_right, items
+from data.task import Extraction, Field, Task, TaskError
+from db.preferences import Tally
+
+ANSWERS = "predictions.jsonl"
+
+
+@dataclass(frozen=True)
+class AnsweredNote:
+    """One note of the hold-out with both answers; None where a reply could not be read, which is wrong in every field.
+
+    Attributes:
+        gold: what is true.
+        old: of the adapter that was active when the run began.
+        new: of the adapter that the run made.
+    """
+
+    task: Task
+    content_hash: str
+    gold: Extraction
+    old: Extraction | None
+    new: Extraction | None
+
+    def is_right(self, field: Field, answer: Extraction | None) -> bool:
+        """Whether an answer's field is right."""
+        return answer is not None and is_right(field, self.gold[field.key], answer[field.key])
+
+    @cached_property
+    def differing(self) -> tuple[Field, ...]:
+        """The fields in which the two answers say something else."""
+        if self.old is None or self.new is None:
+            return () if self.old is self.new else self.task.fields
+        old, new = self.old, self.new
+        return tuple(
+            field for field in self.task.fields if items(old[field.key], field) != items(new[field.key], field)
+        )
+
+    @cached_property
+    def n_gained(self) -> int:
+        """Fields that are right now and were not; below 0 where more were lost."""
+        return sum(self.is_right(f, self.new) - self.is_right(f, self.old) for f in self.differing)
+
+    def left_is_new(self, seed: str) -> bool:
+        """On which side the new adapter's answer stands when the two are shown without names.
+
+        A side is a digest's last bit, so it stays over a reload and follows from nothing that is on the page.
+
+        Args:
+            seed: of the comparison and its reader.
+        """
+        return bool(hashlib.sha256(f"{seed} {self.content_hash}".encode()).digest()[-1] & 1)
+
+
+def read_answers(task: Task, directory: Path) -> list[AnsweredNote]:
+    """Both adapters' answers for the hold-out of a run, in its order.
+
+    Returns:
+        None at all where the run kept none, or only those of one adapter.
+
+    Raises:
+        DeskError: the file cannot be read, or is of another task.
+    """
+    path = directory / ANSWERS
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:  # a value may hold a line separator
+            notes = [_read(task, json.loads(line)) for line in file]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, TaskError) as error:
+        raise DeskError(
+            f"Expected the answers of both adapters in {path}; they cannot be read. Train again to compare notes."
+        ) from error
+    # An adapter on another base is measured apart, and its answers are not among these.
+    return notes if any(note.old for note in notes) and any(note.new for note in notes) else []
+
+
+def _read(task: Task, line: dict[str, Any]) -> AnsweredNote:
+    def extraction(name: str) -> Extraction | None:
+        return None if line.get(name) is None else Extraction(task, line[name])
+
+    return AnsweredNote(
+        task, str(line["content_hash"]), Extraction(task, line["gold"]), extraction("old"), extraction("new")
+    )
+
+
+def worse_and_better(notes: Sequence[AnsweredNote]) -> tuple[list[AnsweredNote], list[AnsweredNote]]:
+    """The notes in which fewer fields are right than before, and those with more; the largest changes first."""
+    ordered = sorted(notes, key=lambda note: -abs(note.n_gained))
+    return [note for note in ordered if note.n_gained < 0], [note for note in ordered if note.n_gained > 0]
+
+
+def sign_test(tally: Tally) -> float:
+    """How often chance alone would split the preferences at least as unevenly; ties are left out.
+
+    The exact two-sided sign test (W. Dixon and A. Mood, "The statistical sign test", JASA 1946). Without any preference
+    it is 1.
+    """
+    from scipy import stats
+
+    n = tally.n_old + tally.n_new
+    return float(stats.binomtest(tally.n_new, n, 0.5).pvalue) if n else 1.0
