@@ -82,6 +82,10 @@ class TrainConfig(BaseModel):
         default=None,
         description="Compile the layers with torch.compile; auto: for a large base and a long run on a GPU.",
     )
+    lean: bool = Field(
+        default=True,
+        description="Unpack the scales of the 4-bit weights once, and spare the Trainer's bookkeeping at every pass.",
+    )
     loss: Literal["answer", "all"] = Field(
         default="answer", description="Tokens that are learned from: those of the answer, or all with the prompt's."
     )

@@ -184,7 +184,7 @@ def _fits(loaded: Loaded, sample: Sequence[Example], config: TrainConfig, way: F
     trainable = sum(p.numel() * p.element_size() for p in loaded.model.parameters() if p.requires_grad)
     total = torch.cuda.get_device_properties(loaded.device).total_memory
     limit = min(total, (config.memory_gib or float("inf")) * 2**30)
-    return peak + 2 * trainable <= (1 - _SPARE) * limit
+    return bool(peak + 2 * trainable <= (1 - _SPARE) * limit)
 
 
 def _one_pass(loaded: Loaded, batch: dict[str, torch.Tensor], config: TrainConfig) -> None:

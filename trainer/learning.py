@@ -17,6 +17,7 @@ from trainer.fit import Fit, apply_fit, find_fit, free_memory, read_fit, write_f
 from trainer.job import Job, check_steps
 from trainer.mixture import rows_to_show, with_copies
 from trainer.model import Loaded, choose_device, compute_dtype, load_model, save_lora
+from trainer.nf4 import unpack_scales
 from trainer.progress import Diverged, Interrupted, OutOfMemory, Progress, Stop, TrainError
 from trainer.rundir import Manifest, check_disk_space, now, publish_adapter, read_manifest
 
@@ -134,6 +135,8 @@ def load_for_learning(job: Job) -> tuple[Loaded, TrainConfig]:
         dtype=dtype,
         upcast=job.config.upcast,
     )
+    if job.config.lean:
+        unpack_scales(loaded.model)
     config = job.config.resolved(loaded.n_parameters)
     # bf16 of a large base on a CPU is only how its other weights are kept: the arithmetic there is fp32.
     precision = _PRECISIONS[dtype] if device.type == "cuda" else "fp32"

@@ -128,22 +128,24 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]  # the library has no 
         self._config, self._checkpoints, self._ranks = config, checkpoints, ranks
         self._progress, self._stop = watch
         self._began, self._first, self._n_rows = time.monotonic(), 0, config.rows_per_step
+        self._trainable: list[torch.nn.Parameter] = []
         self.loss: float | None = None
         self._eval: tuple[int, float] | None = None
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
         """Start the clock."""
+        self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._began, self._first = time.monotonic(), state.global_step
         self._progress.tell("training", step=state.global_step, n_steps=state.max_steps)
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Refuse a step that would make the adapter useless; afterwards it is too late.
 
         In fp16 the gradient scaler leaves such steps out by itself, and the loss is what is watched.
         """
         if args.fp16:
             return
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        gradients = [p.grad for p in self._trainable if p.grad is not None]
         if not bool(torch.isfinite(torch.nn.utils.get_total_norm(gradients))):
             raise Diverged(
                 f"Expected finite gradients at step {state.global_step + 1}; found NaN or infinity. "
@@ -239,11 +241,23 @@ def run_loop(
         callbacks=[callback],
     )
     trainer.remove_callback(PrinterCallback)
+    if config.lean:
+        _spare_bookkeeping(trainer)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     n_done = int(trainer.state.global_step)
     if config.keep_best and n_done >= n_steps:
         _take_best(loaded.model, checkpoints)
     return n_done, n_steps, callback.loss
+
+
+def _spare_bookkeeping(trainer: Any) -> None:
+    """Leave out two walks over all modules at every pass: 30 ms of about 200 on an 8B model.
+
+    One counts floating-point operations, which nobody reads; the other switches to training what is in training.
+    """
+    model, switch = trainer.model, trainer.model.train
+    trainer.floating_point_ops = lambda inputs: 0
+    model.train = lambda mode=True: model if model.training == mode else switch(mode)
 
 
 def _take_best(model: Any, checkpoints: Path) -> None:

@@ -32,6 +32,21 @@ def prepare_quantised(model: Any, dtype: torch.dtype) -> None:
             parameter.data = parameter.data.to(dtype)
 
 
+def unpack_scales(model: Any) -> None:
+    """Keep the scales of 4-bit weights in fp32 instead of unpacking them whenever a weight is read.
+
+    With double quantisation they are 8-bit numbers themselves. The unpacked ones are the same numbers, so every
+    product stays the same; they take 3/64 byte more for each weight, 330 MB for 8B.
+    """
+    import bitsandbytes
+
+    for _, layer in linear4bit(model):
+        state = layer.weight.quant_state
+        if state is not None and state.nested:
+            scales = bitsandbytes.functional.dequantize_blockwise(state.absmax, state.state2) + state.offset
+            state.absmax, state.nested, state.state2, state.offset = scales.float(), False, None, None
+
+
 def count_parameters(model: Any) -> int:
     """Parameters of the base, 4-bit ones counted one by one, tied ones once."""
     packed = {id(layer.weight): layer.in_features * layer.out_features for _, layer in linear4bit(model)}

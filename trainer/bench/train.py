@@ -36,7 +36,7 @@ from trainer.learning import DTYPES, load_for_learning
 from trainer.loop import run_loop
 from trainer.lora import fresh_and_ready
 from trainer.model import Loaded, choose_device
-from trainer.nf4 import count_parameters
+from trainer.nf4 import count_parameters, unpack_scales
 from trainer.progress import Progress, State, Stop
 from trainer.rundir import RunDir
 
@@ -77,17 +77,19 @@ def ways(on_gpu: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     """Name of each way to its preset and what is changed of it; each adds to the one before."""
     changed: dict[str, Any] = {} if on_gpu else CPU_CHANGES
     # What the presets leave to a probe and to the size of the base, said outright, so that each row adds one thing.
-    plain = {"batch_size": 4, "accumulation": 4, "gradient_checkpointing": False, "compile": False}
+    plain = {"batch_size": 4, "accumulation": 4, "gradient_checkpointing": False, "compile": False, "lean": False}
     found: dict[str, tuple[str, dict[str, Any]]] = {
         "published": ("published", changed),
-        "no checkpointing, no upcast": (
+        "no recomputation, no fp32 copies": (
             "published",
             {**changed, "precision": "auto", "upcast": False, "gradient_checkpointing": False, "optimizer": "adamw"},
         ),
         "loss on answers, rows by length": ("fast", plain),
-        "fast, not compiled": ("fast", {"compile": False}),
+        "lean": ("fast", {**plain, "lean": True}),
     }
-    return {**found, "fast": ("fast", {"compile": True})} if on_gpu else found
+    if on_gpu:
+        found["compiled layers"] = ("fast", {**plain, "lean": True, "compile": True})
+    return {**found, "fast": ("fast", {})}
 
 
 def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
@@ -146,8 +148,10 @@ def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict
     """Measure one way in this process."""
     if options.threads:
         torch.set_num_threads(options.threads)
-    config = make_config(preset, **{"log_steps": 1, **changes, "save_steps": 1_000_000, "eval_rows": 0})
-    config = config.model_copy(update={"keep_best": False, "warmup": 0.0, "max_steps": options.steps + _WARM_UP})
+    config = make_config(
+        preset, **{**changes, "save_steps": 1_000_000, "eval_rows": 0, "max_steps": options.steps + _WARM_UP}
+    )
+    config = config.model_copy(update={"keep_best": False, "warmup": 0.0})
     if torch.cuda.is_available() and options.device != "cpu":
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, options.memory_gib * 2**30 / total))
@@ -211,6 +215,8 @@ def _loaded(options: TrainOptions, config: TrainConfig) -> tuple[Loaded, TrainCo
     base = random_base(options.geometry, device, DTYPES[precision])
     n_parameters = count_parameters(base)
     model = fresh_and_ready(base, config.lora, upcast=config.upcast)
+    if config.lean:
+        unpack_scales(model)
     loaded = Loaded(model, tokenizer, None, options.geometry, options.geometry, None, 1, device, n_parameters)
     return loaded, config.resolved(n_parameters).model_copy(update={"precision": precision})
 
@@ -246,9 +252,8 @@ def main() -> int:
     parser.add_argument("told", type=json.loads)
     told = parser.parse_args().told
     options = TrainOptions(**told["options"])
-    for name in ("data", "tokenizer"):
-        place = getattr(options, name)
-        options = replace(options, **{name: Path(place) if place else None})
+    data, tokenizer = (Path(place) if place else None for place in (options.data, options.tokenizer))
+    options = replace(options, data=data, tokenizer=tokenizer)
     print(json.dumps(measure(options, told["preset"], told["changes"])))
     return 0
 
