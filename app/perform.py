@@ -179,6 +179,7 @@ def _arguments(settings: Settings, job: Job) -> list[str]:
         draft.replace(config)
     base = find_base(settings, job.base)
     arguments = ["train", str(job.directory), "--name", job.name, "--base", base, "--config", str(config)]
+    arguments += ["--preset", job.options.preset]
     return arguments + (["--parent", weights_place(settings, job.parent)] if job.same_base else [])
 
 

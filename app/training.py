@@ -11,7 +11,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -32,6 +32,8 @@ class TrainOptions:
 
     Attributes:
         mode: `full` trains a fresh adapter on everything, `warm` goes on from the active one.
+        preset: settings of the trainer to begin with.
+        settings: more of the trainer's settings, as a preset holds them; text as it was typed.
         base: a base model to train on instead of the active adapter's.
         activate: whether the new adapter takes over when it passes the gate.
         activate_anyway: why it takes over even when it does not pass; None: it does not.
@@ -42,6 +44,8 @@ class TrainOptions:
     learning_rate: float | None = None
     max_steps: int | None = None
     seed: int = 0
+    preset: str = "fast"
+    settings: Mapping[str, Any] = field(default_factory=dict)
     base: str | None = None
     activate: bool = True
     activate_anyway: str | None = None
@@ -70,7 +74,7 @@ class TrainOptions:
     def trainer_settings(self) -> dict[str, Any]:
         """Those that the trainer is told; what was left open is left out."""
         names = ("mode", "epochs", "learning_rate", "max_steps", "seed")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {**self.settings, **{name: getattr(self, name) for name in names if getattr(self, name) is not None}}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.config import TrainConfig
 from trainer.examples import IGNORED, Collator, answer_loss, as_dataset, encode, encode_rows
-from trainer.loop import count_steps, fit_memory, ordered
+from trainer.loop import count_steps, ordered
+from trainer.mixture import rows_to_show, with_copies
 from trainer.model import load_model
 
 TASK = load_task(DEFAULT_TASK)
@@ -89,10 +90,52 @@ def test_long_rows_are_left_out_and_counted(loaded):
     assert (len(encoded.examples), encoded.n_too_long, encoded.n_refused) == (4, 1, 1)
 
 
-def test_corrections_may_be_repeated(loaded):
-    rows = tiny_rows(2)
-    rows.append(Row("x", rows[0].extraction, "annotation", "x"))
-    assert len(encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=500, correction_copies=3).examples) == 5
+def test_loss_on_all_tokens_counts_the_prompt(items):
+    batch = Collator(0, "all")(items)
+    lengths = [len(item["input_ids"]) for item in items]
+    assert int((batch["labels"] != IGNORED).sum()) == int(batch["attention_mask"].sum()) == sum(lengths)
+    assert set(batch) == {"input_ids", "attention_mask", "labels"}
+
+
+def corrected(n: int, start: int) -> list[Row]:
+    return [
+        Row(row.text, row.extraction, "annotation", row.content_hash, corrected=True)
+        for row in tiny_rows(n, start=start)
+    ]
+
+
+def test_corrections_are_repeated_up_to_their_share(loaded):
+    rows = [*tiny_rows(30), *corrected(10, 30)]
+    examples = encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=500).examples
+    assert len(with_copies(examples, TrainConfig(correction_copies=1))) == 40
+    shown = with_copies(examples, TrainConfig(correction_share=0.5))
+    assert len(shown) == 50
+    capped = with_copies(examples, TrainConfig())
+    share = sum(len(e.tokens) for e in capped if e.corrected) / sum(len(e.tokens) for e in capped)
+    assert 40 < len(capped) < 50
+    assert 0.27 < share <= 0.3
+    accepted = [Row(r.text, r.extraction, "annotation", r.content_hash) for r in rows]
+    once = encode_rows(loaded.tokenizer, PROMPT, accepted, max_tokens=500).examples
+    assert len(with_copies(once, TrainConfig())) == 40, "what was accepted is gold like any other, once"
+
+
+def test_corrections_above_their_share_are_shown_once_and_none_is_left_out(loaded):
+    rows = [*tiny_rows(4), *corrected(20, 30)]
+    examples = encode_rows(loaded.tokenizer, PROMPT, rows, max_tokens=500).examples
+    assert with_copies(examples, TrainConfig()) == examples
+
+
+def test_warm_runs_replay_some_originals_for_each_reviewed_row():
+    rows = [*tiny_rows(60), *corrected(5, 60)]
+    warm = TrainConfig(mode="warm")
+    shown = rows_to_show(rows, warm)
+    assert sum(row.source == "original" for row in shown) == 15
+    assert [row for row in shown if row.source == "annotation"] == rows[60:]
+    assert shown == rows_to_show(rows, warm)
+    assert shown != rows_to_show(rows, warm.model_copy(update={"seed": 1}))
+    assert rows_to_show(rows, TrainConfig()) == rows
+    assert rows_to_show(rows[:60], warm) == rows[:60]
+    assert rows_to_show(rows[50:], warm) == rows[50:]
 
 
 def test_every_row_is_shown_in_every_epoch(loaded):
@@ -106,14 +149,6 @@ def test_every_row_is_shown_in_every_epoch(loaded):
     assert max(len(e.tokens) for e in shown[:8]) == max(len(e.tokens) for e in examples)
     assert count_steps(len(shown), config) == 16
     assert count_steps(len(shown), TrainConfig(batch_size=4, max_steps=3)) == 3
-
-
-def test_batches_shrink_to_the_memory_and_steps_stay_the_same():
-    config = TrainConfig(batch_size=16, accumulation=1)
-    assert fit_memory(config, longest=100, n_bytes=1e6, n_bytes_per_token=100) == config
-    small = fit_memory(config, longest=100, n_bytes=5e4, n_bytes_per_token=100)
-    assert (small.batch_size, small.accumulation) == (4, 4)
-    assert fit_memory(config, longest=10_000, n_bytes=1, n_bytes_per_token=100).batch_size == 1
 
 
 def test_rows_of_like_length_share_a_batch(loaded):

@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Measurements, side by side in one run.", no_args_is_help=True)
     group.command()(prefill)
+    group.command()(train)
     app.add_typer(group, name="bench")
 
 
@@ -51,6 +52,50 @@ def prefill(
         f"{result['machine']}; {result['tokens']['prompt_mean']:g} + {result['tokens']['answer_mean']:g} tokens a note"
     )
     _table(result)
+
+
+def train(  # noqa: PLR0913, PLR0917 - one parameter per option
+    data: Annotated[
+        Path | None, typer.Option(readable=False, help="Labelled notes as JSON lines; default: the samples.")
+    ] = None,
+    geometry: Annotated[
+        str | None, typer.Option(help="llama-3.1-8b: that model's sizes with random weights; needs a GPU.")
+    ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Directory of a tokenizer, for a geometry.")] = None,
+    steps: Annotated[int, typer.Option(min=2, help="Optimiser steps that are timed.")] = 30,
+    accuracy: Annotated[float, typer.Option(min=0, help="Epochs for which both recipes are scored as well.")] = 0,
+    memory_gib: Annotated[float, typer.Option(help="What each process may take of the GPU, in GiB.")] = 22.0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the GPU where there is one.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, the same for every way.")] = None,
+    gpus: Annotated[int, typer.Option(min=1, help="Measure the fast recipe on so many GPUs, and on one.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+) -> None:
+    """Measure training: the published recipe, and the fast one step by step, each in a process of its own.
+
+    The memory of each is held to what an L4 leaves a process.
+
+    \b
+    Example:
+      caseloop bench train
+      caseloop bench train --data labelled.jsonl --accuracy 5 --json
+    """
+    from trainer.bench.train import TrainOptions, run_train
+
+    options = TrainOptions(data, geometry, tokenizer, steps, device, memory_gib, threads, accuracy, gpus)
+    result = run_train(options, say=say)
+    if as_json:
+        write_json(result)
+        return
+    write(
+        f"{result['machine']}; {result['tokens']['prompt_mean']:g} + {result['tokens']['answer_mean']:g} tokens a note"
+    )
+    rows = [
+        (name, f"{way['samples_per_s']:g}", f"{way['times_published']:g}", f"{way['peak_gib']:g}")
+        for name, way in result["ways"].items()
+    ]
+    write_table(("way", "samples/s", "x published", "GiB"), rows)
+    if "accuracy" in result:
+        write(result["accuracy"]["verdict"]["sentence"])
 
 
 def _table(result: dict[str, Any]) -> None:

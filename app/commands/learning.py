@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.engine import AdapterName, BaseUrl, Engine, Model, choose_engine
+from app.commands.settings import TrainCommand, checked_settings, typed_settings
 from app.failures import InputError
 from app.terminal import Advance, progress_bar, say, write, write_json, write_table
 
@@ -21,16 +22,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSO
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(train)
+    app.command(cls=TrainCommand)(train)
     app.command()(evaluate)
 
 
 def train(  # noqa: PLR0913 - one parameter per option
+    ctx: typer.Context,
     *,
-    mode: Annotated[str, typer.Option(help="full: a fresh adapter; warm: on from the active one.")] = "full",
-    epochs: Annotated[float | None, typer.Option(help="Passes over the notes.")] = None,
+    preset: Annotated[str, typer.Option(help="Settings to begin with: fast or published.")] = "fast",
+    mode: Annotated[
+        str, typer.Option(help="full: a fresh adapter on everything; warm: on from the parent adapter.")
+    ] = "full",
+    epochs: Annotated[float | None, typer.Option(help="Passes over the training rows.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Stop after so many optimiser steps; -1 for no such limit.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     base: Annotated[str | None, typer.Option(help="Another base model: a directory or a hub id.")] = None,
     no_activate: Annotated[bool, typer.Option("--no-activate", help="Leave the active adapter as it is.")] = False,
@@ -48,6 +55,7 @@ def train(  # noqa: PLR0913 - one parameter per option
     Example:
       caseloop train
       caseloop train --mode warm --epochs 1
+      caseloop train --preset published
       caseloop train --resume run-0003
     """
     from app.desk import open_desk
@@ -62,6 +70,8 @@ def train(  # noqa: PLR0913 - one parameter per option
         learning_rate=learning_rate,
         max_steps=max_steps,
         seed=seed,
+        preset=preset,
+        settings=checked_settings(preset, typed_settings(ctx)),
         base=_place(base),
         activate=not no_activate,
         activate_anyway=activate_anyway,

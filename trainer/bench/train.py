@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import statistics
@@ -38,6 +39,7 @@ from trainer.lora import fresh_and_ready
 from trainer.model import Loaded, choose_device
 from trainer.nf4 import count_parameters, unpack_scales
 from trainer.progress import Progress, State, Stop
+from trainer.ranks import join
 from trainer.rundir import RunDir
 
 L4_GIB = 22.0
@@ -61,6 +63,7 @@ class TrainOptions:
         memory_gib: what each process may take of the GPU.
         threads: CPU threads.
         accuracy: epochs for which the embedded base is trained by both recipes and scored; 0 for not at all.
+        gpus: more than one: the fast recipe alone, on one GPU and on so many.
     """
 
     data: Path | None = None
@@ -71,6 +74,7 @@ class TrainOptions:
     memory_gib: float = L4_GIB
     threads: int | None = None
     accuracy: float = 0
+    gpus: int = 1
 
 
 def ways(on_gpu: bool) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -102,13 +106,22 @@ def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: N
     if options.geometry and not on_gpu:
         raise BenchError("Expected a GPU for a large geometry; found none. Leave --geometry out to use this machine.")
     measured: dict[str, Any] = {}
-    for name, (preset, changes) in ways(on_gpu).items():
+    if options.gpus > 1:
+        several = f"fast, {options.gpus} GPUs"
+        plans: dict[str, tuple[str, dict[str, Any], int]] = {
+            "fast": ("fast", {}, 1),
+            several: ("fast", {}, options.gpus),
+        }
+    else:
+        plans = {name: (*way, 1) for name, way in ways(on_gpu).items()}
+    for name, (preset, changes, n_gpus) in plans.items():
         say(f"{name} ...")
-        measured[name] = _in_a_process(options, preset, changes)
+        measured[name] = _in_a_process(options, preset, changes, n_gpus)
         say(f"{name}: {measured[name]['samples_per_s']} samples/s, {measured[name]['peak_gib']} GiB")
     tokens = [measured[name].pop("tokens") for name in measured]
+    first = next(iter(measured))
     for figures in measured.values():
-        figures["times_published"] = round(figures["samples_per_s"] / measured["published"]["samples_per_s"], 2)
+        figures[f"times_{first}"] = round(figures["samples_per_s"] / measured[first]["samples_per_s"], 2)
     result = {
         "what": "train",
         "model": options.geometry or "embedded",
@@ -130,13 +143,14 @@ def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: N
     return result
 
 
-def _in_a_process(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict[str, Any]:
+def _in_a_process(options: TrainOptions, preset: str, changes: dict[str, Any], n_gpus: int) -> dict[str, Any]:
     told = {
         "preset": preset,
         "changes": changes,
         "options": {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
     }
-    words = [sys.executable, "-m", "trainer.bench.train", json.dumps(told)]
+    several = ["accelerate.commands.launch", "--num_processes", str(n_gpus), "--multi_gpu", "-m"] if n_gpus > 1 else []
+    words = [sys.executable, "-m", *several, "trainer.bench.train", json.dumps(told)]
     done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise BenchError(f"Expected figures of the preset {preset}; its process ended with code {done.returncode}.")
@@ -148,13 +162,16 @@ def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict
     """Measure one way in this process."""
     if options.threads:
         torch.set_num_threads(options.threads)
+    ranks = join(options.device)
+    options = replace(options, device=ranks.device(options.device))
     config = make_config(
         preset, **{**changes, "save_steps": 1_000_000, "eval_rows": 0, "max_steps": options.steps + _WARM_UP}
     )
     config = config.model_copy(update={"keep_best": False, "warmup": 0.0})
     if torch.cuda.is_available() and options.device != "cpu":
         total = torch.cuda.get_device_properties(0).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, options.memory_gib * 2**30 / total))
+        share = min(1.0, options.memory_gib * 2**30 / total)
+        torch.cuda.set_per_process_memory_fraction(share, choose_device(options.device))
         config = config.model_copy(update={"memory_gib": options.memory_gib})
     loaded, config = _loaded(options, config)
     check_settings(config, on_gpu=loaded.device.type == "cuda", has_bf16=True)
@@ -162,15 +179,15 @@ def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict
     rows = read_rows(task, options.data or SAMPLES)
     prompt = load_prompt(task)
     examples = encode_rows(loaded.tokenizer, prompt, rows, max_tokens=config.max_tokens or 1024).examples
-    fit = find_fit(loaded, examples, config, 1, LONG_RUN)
+    fit = ranks.from_main(find_fit(loaded, examples, config, ranks.size, LONG_RUN))
     apply_fit(loaded.model, fit)
     free_memory()
     if loaded.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.reset_peak_memory_stats(loaded.device)
     with tempfile.TemporaryDirectory() as folder:
         run = RunDir(Path(folder))
         clock = _Clock(run, writes=False)
-        run_loop(loaded, config, fit, (examples, []), run.checkpoints, None, (clock, Stop()))
+        run_loop(loaded, config, fit, (examples, []), run.checkpoints, None, (clock, Stop()), ranks)
     return {**_figures(loaded, config, clock.moments), "tokens": _lengths(examples), "fit": vars(fit)}
 
 
@@ -225,7 +242,11 @@ def _figures(loaded: Loaded, config: TrainConfig, moments: Sequence[float]) -> d
     timed = moments[_WARM_UP - 1 :]
     steps_s = [after - before for before, after in pairwise(timed)]
     is_gpu = loaded.device.type == "cuda"
-    peak = torch.cuda.max_memory_allocated() if is_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = (
+        torch.cuda.max_memory_allocated(loaded.device)
+        if is_gpu
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
     return {
         "samples_per_s": round(config.rows_per_step * len(steps_s) / sum(steps_s), 2),
         "step_ms": {
@@ -254,7 +275,9 @@ def main() -> int:
     options = TrainOptions(**told["options"])
     data, tokenizer = (Path(place) if place else None for place in (options.data, options.tokenizer))
     options = replace(options, data=data, tokenizer=tokenizer)
-    print(json.dumps(measure(options, told["preset"], told["changes"])))
+    figures = measure(options, told["preset"], told["changes"])
+    if int(os.environ.get("RANK", "0")) == 0:
+        print(json.dumps(figures))
     return 0
 
 
