@@ -86,6 +86,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="labelled notes as JSON lines")
     parser.add_argument("--adapter", default=str(EMBEDDED / "adapter"), help="adapter: a directory, or a hub name")
     parser.add_argument("--limit", type=int, help="score the first so many notes")
+    parser.add_argument("--predictions", type=Path, help="file to write what was answered to, by content hash")
     parser.add_argument("--batch-size", type=int, help="notes decoded together")
     _model_options(parser)
 
@@ -157,7 +158,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     task = _task(options)
     rows = read_rows(task, options.data)[: options.limit]
     engine = _engine(options, options.batch_size)
-    result = evaluate(engine, rows, task, _bar if sys.stderr.isatty() else None).to_json()
+    result = evaluate(engine, rows, task, _bar if sys.stderr.isatty() else None, options.predictions).to_json()
     return _say_score(options, {**result, "adapter": engine.adapter, "base": str(options.base)})
 
 

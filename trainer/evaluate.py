@@ -36,15 +36,31 @@ def answer_rows(engine: Suggester, rows: Sequence[Row], progress: Report | None 
     return answers
 
 
-def evaluate(engine: Suggester, rows: Sequence[Row], task: Task, progress: Report | None = None) -> Score:
+def evaluate(
+    engine: Suggester,
+    rows: Sequence[Row],
+    task: Task,
+    progress: Report | None = None,
+    predictions: Path | None = None,
+) -> Score:
     """Score the engine on labelled rows.
+
+    Args:
+        engine: what answers.
+        rows: the labelled notes.
+        task: names the fields.
+        progress: called after each note.
+        predictions: a file to write what was answered to, under `answer`, as `write_predictions` does.
 
     Raises:
         EvaluationError: there are no rows.
     """
     if not rows:
         raise EvaluationError("Expected at least one labelled note to score on; found none. Name another file.")
-    return score_answers(rows, answer_rows(engine, rows, progress), task)
+    answers = answer_rows(engine, rows, progress)
+    if predictions is not None:
+        write_predictions(predictions, rows, {"answer": answers})
+    return score_answers(rows, answers, task)
 
 
 def score_answers(
