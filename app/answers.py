@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from data.task import Extraction, Field, Task, TaskError
 from db.preferences import Tally
 
 ANSWERS = "predictions.jsonl"
+OLD_ANSWERS = "old_predictions.jsonl"
+"""Those of an old adapter that was measured apart, because its base is another."""
 
 
 @dataclass(frozen=True)
@@ -68,23 +71,59 @@ def read_answers(task: Task, directory: Path) -> list[AnsweredNote]:
     """Both adapters' answers for the hold-out of a run, in its order.
 
     Returns:
-        None at all where the run kept none, or only those of one adapter.
+        None at all where the run kept none.
 
     Raises:
         DeskError: the file cannot be read, or is of another task.
     """
     path = directory / ANSWERS
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:  # a value may hold a line separator
-            notes = [_read(task, json.loads(line)) for line in file]
+        return [_read(task, line) for line in _lines(path)]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, AttributeError, TaskError) as error:
         raise DeskError(
             f"Expected the answers of both adapters in {path}; they cannot be read. Train again to compare notes."
         ) from error
-    # An adapter on another base is measured apart, and its answers are not among these.
+
+
+def comparable_answers(task: Task, directory: Path) -> list[AnsweredNote]:
+    """The same, and none at all where only one adapter answered.
+
+    Raises:
+        DeskError: the file cannot be read, or is of another task.
+    """
+    notes = read_answers(task, directory)
     return notes if any(note.old for note in notes) and any(note.new for note in notes) else []
+
+
+def add_old_answers(directory: Path) -> None:
+    """Put the answers of an old adapter that was measured apart beside the new one's; again, it changes nothing.
+
+    Raises:
+        DeskError: the two files cannot be read, or are not of the same notes.
+    """
+    measured, path = directory / OLD_ANSWERS, directory / ANSWERS
+    try:
+        old = {line["content_hash"]: line["answer"] for line in _lines(measured)}
+        lines = _lines(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DeskError(
+            f"Expected the answers of both adapters in {directory}; they cannot be read. Resume the run."
+        ) from error
+    if {line["content_hash"] for line in lines} != set(old):
+        raise DeskError(f"Expected answers for the same notes in {path} and {measured}; found others. Resume the run.")
+    draft = path.with_suffix(".part")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        for line in lines:
+            file.write(json.dumps({**line, "old": old[line["content_hash"]]}, ensure_ascii=False) + "\n")
+    draft.replace(path)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="\n") as file:  # a value may hold a line separator
+        return [json.loads(line) for line in file]
 
 
 def _read(task: Task, line: dict[str, Any]) -> AnsweredNote:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from app.adapters import base_place, ensure_adapter, find_base, named_adapter, place_in_store, weights_place
+from app.answers import OLD_ANSWERS, add_old_answers
 from app.children import start_child, stop_child
 from app.desk import Desk
 from app.failures import DeskError, InputError, Interrupted, sentence_of
@@ -245,8 +246,10 @@ def _measure_active(
     """Measure the active adapter on the same hold-out, where the trainer could not because its base is another."""
     measured = job.directory / OLD_METRICS
     draft = measured.with_suffix(".part")
-    data = ["--data", str(job.directory / "holdout.jsonl"), "--json"]
+    answers = ["--predictions", str(job.directory / OLD_ANSWERS)]
+    data = ["--data", str(job.directory / "holdout.jsonl"), "--json", *answers]
     models = ["--base", base_place(settings, job.parent), "--adapter", weights_place(settings, job.parent)]
     draft.unlink(missing_ok=True)
     _run_trainer(job.directory, ["evaluate", *data, *models], lock, is_told, on_progress, out=draft)
-    draft.replace(measured)
+    add_old_answers(job.directory)
+    draft.replace(measured)  # last: it says that the comparison is complete

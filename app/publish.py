@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters import place_in_store
+from app.answers import ANSWERS, read_answers
+from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
 from app.settings import Settings
-from app.training import Gate, TrainOptions, gate, run_name
+from app.training import TrainOptions, run_name
 from data.files import flush_to_disk
+from data.gate import judge
+from data.verdict import Verdict
 from db.adapters import AdapterRow, activate, active_adapter, register_adapter
-from db.runs import add_evaluation, get_run, update_run
+from db.runs import add_evaluation, get_run, n_runs_measured_on, update_run
 from db.session import Session
 
 OLD_METRICS = "old_metrics.json"
+PASSED = "it passed its gate"
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,14 +34,14 @@ class Outcome:
 
     Attributes:
         adapter: name of the new adapter.
-        gate: its comparison with the active one.
+        verdict: its comparison with the one that was active.
         is_active: whether it took over.
         sentence: all of it for a person.
     """
 
     run_id: int
     adapter: str
-    gate: Gate
+    verdict: Verdict
     is_active: bool
     sentence: str
     metrics: dict[str, Any]
@@ -46,7 +52,7 @@ class Outcome:
             "run": self.run_id,
             "adapter": self.adapter,
             "active": self.is_active,
-            "gate": self.gate.to_json(),
+            "gate": self.verdict.to_json(),
             "sentence": self.sentence,
             "metrics": self.metrics,
         }
@@ -85,9 +91,9 @@ def conclude(desk: Desk, job: Job) -> Outcome:
         raise DeskError(
             f"Expected figures of the new adapter in {job.directory / 'metrics.json'}; found none. Resume the run."
         )
+    verdict = _verdict(desk, job, metrics)
     directory = _publish(desk.settings, job)
     manifest = _read_json(directory / "manifest.json")
-    decision = gate(metrics["old"], metrics["new"], old_name=job.parent.name, new_name=job.name)
     row = AdapterRow(
         name=job.name,
         path=place_in_store(desk.settings, str(directory)),
@@ -101,6 +107,7 @@ def conclude(desk: Desk, job: Job) -> Outcome:
     )
     with desk.store.transaction() as session:
         register_adapter(session, row)
+        n_before = n_runs_measured_on(session, job.holdout_fingerprint)
         for name, score in ((job.parent.name, metrics["old"]), (job.name, metrics["new"])):
             if score:
                 add_evaluation(
@@ -111,8 +118,11 @@ def conclude(desk: Desk, job: Job) -> Outcome:
                     n_notes=int(score["n_notes"]),
                     metrics=score,
                 )
-        is_active, afterwards = _activate(session, job, decision, get_run(session, job.run_id).requested_by)
-        sentence = f"{decision.sentence} {afterwards}"
+        verdict = verdict.with_uses(n_before)
+        by = get_run(session, job.run_id).requested_by
+        kind, afterwards = _activate(session, job, verdict, by)
+        is_active, sentence = kind is not None, f"{verdict.sentence} {afterwards}"
+        kept = {**verdict.to_json(), "active": is_active, "sentence": sentence}
         update_run(
             session,
             job.run_id,
@@ -120,29 +130,55 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             pid=None,
             adapter=job.name,
             metrics=metrics,
-            gate={**decision.to_json(), "active": is_active, "sentence": sentence},
+            gate=kept if kind is None else decided(kept, kind, by=by, reason=job.options.activate_anyway or PASSED),
             message=sentence,
         )
-    return Outcome(job.run_id, job.name, decision, is_active, sentence, metrics)
+    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics)
 
 
-def _activate(session: Session, job: Job, decision: Gate, by: str) -> tuple[bool, str]:
-    """Activate the new adapter if it may take over; whether it did, and a sentence about it."""
+def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:
+    """Compare the answers of the run's adapters.
+
+    Raises:
+        DeskError: they cannot be read, or are not those that the figures are of.
+    """
+    answered = read_answers(desk.task, job.directory)
+    verdict = judge(
+        desk.task,
+        [one.gold for one in answered],
+        [one.old for one in answered] if metrics["old"] else None,
+        [one.new for one in answered],
+        old_name=job.parent.name,
+        new_name=job.name,
+    )
+    for name, figure in (("old", verdict.old), ("new", verdict.new)):
+        scored = metrics[name] and float(metrics[name]["macro"]["normalised"])
+        if (figure is None) != (not metrics[name]) or (figure is not None and abs(figure - scored) > ROUNDING):
+            raise DeskError(
+                f"Expected the answers in {job.directory / ANSWERS} to be those that the figures beside them are "
+                "of; they are not. Train again."
+            )
+    return verdict
+
+
+def _activate(session: Session, job: Job, verdict: Verdict, by: str) -> tuple[DecisionKind | None, str]:
+    """Activate the new adapter if it may take over; as what, None where it does not, and a sentence about it."""
     options, active = job.options, active_adapter(session)
     if options.activate_anyway is not None:
         activate(session, job.name, reason=options.activate_anyway, by=by)
-        return True, f"It is active, because a person said so: {options.activate_anyway.strip()}"
+        kind: DecisionKind = "activated" if verdict.passed else "activated anyway"
+        return kind, f"It is active, because a person said so: {options.activate_anyway.strip()}"
     if not options.activate:
-        return False, f"It was not activated, as asked: caseloop adapters activate {job.name}"
-    if not decision.passed:
-        return False, f"{job.parent.name} stays active."
+        return None, f"It was not activated, as asked: caseloop adapters activate {job.name}"
+    if not verdict.passed:
+        return None, f"{job.parent.name} stays active."
     if active is not None and active.name != job.parent.name:
-        return False, (
+        return None, (
             f"It was not activated: {active.name} became active meanwhile and was not compared. "
             f"To choose it: caseloop adapters activate {job.name}"
         )
-    activate(session, job.name, reason=decision.sentence, by=by)
-    return True, "It is active now."
+    activate(session, job.name, reason=verdict.sentence, by=by)
+    return "activated", "It is active now."
 
 
 def _publish(settings: Settings, job: Job) -> Path:

@@ -1,4 +1,4 @@
-"""Training as the desk sees it: asking for a run, following its files, and the gate that a new adapter must pass.
+"""Training as the desk sees it: asking for a run, and following its files.
 
 Nothing here needs the trainer, so the web process may use all of it; `app.perform` does the work.
 """
@@ -21,9 +21,6 @@ from data.task import load_task
 from db.annotations import holdout_rows, training_rows
 from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
 from db.session import Session, Store
-
-GATED = "macro", "normalised"
-"""The figure that decides: the mean over fields of the share of notes where the field is right."""
 
 
 @dataclass(frozen=True)
@@ -78,29 +75,6 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class Gate:
-    """Whether a new adapter may take over.
-
-    Attributes:
-        passed: it is right more often than the active one on the same hold-out.
-        sentence: the decision for a person.
-        old: the deciding figure of the active adapter, 0 to 1; None where there is none to compare with.
-        new: of the new one.
-        n_notes: hold-out notes.
-    """
-
-    passed: bool
-    sentence: str
-    old: float | None
-    new: float
-    n_notes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The decision as plain JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
 class Progress:
     """Where a run stands.
 
@@ -150,34 +124,6 @@ def _check_material(session: Session) -> None:
             "Expected labelled notes in the hold-out to measure the new adapter on; found none. "
             "Label more notes: one in ten falls into the hold-out."
         )
-
-
-def gate(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any], *, old_name: str = "the active one", new_name: str = "It"
-) -> Gate:
-    """Decide whether the new adapter takes over: only if it is strictly better on the same hold-out.
-
-    Args:
-        old: score of the active adapter as `data.scoring.Score.to_json` gives it, None where there is none.
-        new: score of the new one.
-        old_name: for the sentence.
-        new_name: for the sentence.
-    """
-    new_figure, n_notes = _figure(new), int(new["n_notes"])
-    on = f"on {n_notes} hold-out {'note' if n_notes == 1 else 'notes'}"
-    if old is None:
-        sentence = f"{new_name} is right in {new_figure:.1%} of the fields {on}; there is no adapter to compare with."
-        return Gate(True, sentence, None, new_figure, n_notes)
-    old_figure = _figure(old)
-    passed = new_figure > old_figure
-    decision = "it may take over" if passed else "it is no better and does not take over"
-    figures = f"{new_name} is right in {new_figure:.1%} of the fields {on}, {old_name} in {old_figure:.1%}"
-    return Gate(passed, f"{figures}: {decision}.", old_figure, new_figure, n_notes)
-
-
-def _figure(score: Mapping[str, Any]) -> float:
-    group, name = GATED
-    return float(score[group][name])
 
 
 def run_name(run_id: int) -> str:

@@ -24,9 +24,9 @@ from data.task import Extraction, Task
 from data.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes, percent, points
 
 FIELD_FLOOR = 0.03
-"""What one field may lose while the mean gains, as a share of the notes: on 500 notes of which an eighth change in a
-field, chance alone takes more than this from an unchanged field once in 40 times. A reviewer who trusts a field notices
-less than this in a year, and more than this in a week."""
+"""What one field may lose while the mean gains, as a share of the notes. The fall itself counts, however sure it is:
+a reviewer has learnt how far to trust each field. Smaller falls are chance: on 500 notes of which an eighth change in a
+field, one that is no worse falls further once in 40 times."""
 N_FLOOR_NOTES = 2
 """A field falls in at least so many notes, net: on a small hold-out a single note is more than the floor."""
 VALID_FLOOR = 0.995
@@ -249,29 +249,25 @@ def _outcome(macro: Change, *, is_blocked: bool) -> VerdictOutcome:
 def _sentence(
     outcome: VerdictOutcome, figures: Mapping[str, Any], macro: Change, reasons: Sequence[str], old: str, new: str
 ) -> str:
-    """The verdict for a person: how sure, the figures, and what speaks against the new adapter."""
+    """The verdict for a person: how sure it is, the figures, and what blocked it."""
     compared = (
         f"on {notes(figures['n_notes'])} it is right in {percent(figures['new'])} of the fields, "
         f"{old} in {percent(figures['old'])} (change {points(macro.change)} points, 95 % interval "
         f"{points(macro.low)} to {points(macro.high)}; better in {notes(figures['n_better_notes'], '')}, "
         f"worse in {figures['n_worse_notes']:,})"
     )
-    against = " ".join(reasons)
     if outcome == "better":
         return f"{_capital(new)} is better: {compared}. It may take over."
     if outcome == "blocked":
-        return f"{_capital(new)} is right more often, and yet it does not take over: {compared}. {against}"
+        return f"{_capital(new)} is right more often, and yet it does not take over: {compared}. {' '.join(reasons)}"
     if outcome == "worse":
-        return f"{_capital(new)} is worse and does not take over: {compared}.{' ' if against else ''}{against}"
+        return f"{_capital(new)} is worse and does not take over: {compared}."
     shown = (
         f"So few cannot show any difference; at least {N_LEAST} are needed."
         if figures["n_notes"] < N_LEAST
         else f"So many notes show a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases."
     )
-    return (
-        f"Too few notes to tell whether {new} is better, so it does not take over: {compared}. {shown}"
-        f"{' ' if against else ''}{against}"
-    )
+    return f"Too few notes to tell whether {new} is better, so it does not take over: {compared}. {shown}"
 
 
 def _capital(name: str) -> str:

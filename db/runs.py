@@ -31,7 +31,9 @@ class TrainingRunRow:
         adapter: the name of the adapter it published.
         message: one sentence for people: progress, or why it failed.
         metrics: figures of the new adapter and of the old one.
-        gate: whether the new adapter may take over, and the sentence that says why.
+        gate: the verdict on the new adapter, as `data.verdict.Verdict.to_json` gives it, whether it took over at once
+            (`active`), and what people decided (`decision`); of old runs only `passed`, `sentence`, `old`, `new`,
+            `n_notes` and `active`.
     """
 
     id: int
@@ -155,6 +157,12 @@ def evaluations(session: Session, adapter: str | None = None) -> list[Evaluation
     if adapter is not None:
         query = query.where(t.evaluation.c.adapter == adapter)
     return [EvaluationRow(**row._mapping) for row in session.execute(query)]
+
+
+def n_runs_measured_on(session: Session, data_fingerprint: str) -> int:
+    """How many training runs were measured on this set of labelled notes."""
+    of_a_run = t.evaluation.c.data_fingerprint == data_fingerprint, t.evaluation.c.run_id.is_not(None)
+    return session.execute(sa.select(sa.func.count(t.evaluation.c.run_id.distinct())).where(*of_a_run)).scalar_one()
 
 
 def _times(run: TrainingRunRow, status: str) -> dict[str, datetime | None]:

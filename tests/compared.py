@@ -12,6 +12,7 @@ from tests.homes import TASK
 TRUE, WRONG = "true", "wrong"
 N_FIELDS = len(TASK.fields)
 ALL, NONE = "1" * N_FIELDS, "0" * N_FIELDS
+LAST_WRONG = ALL[:-1] + "0"
 
 
 def extraction(values: Iterable[str | None]) -> Extraction:

@@ -26,6 +26,7 @@ COMMANDS = (
     ("adapters", "list"),
     ("adapters", "show"),
     ("adapters", "activate"),
+    ("adapters", "reject"),
     ("adapters", "rollback"),
 )
 
@@ -46,6 +47,7 @@ REFUSED = {
     ("extract", "/nowhere.txt"): "/nowhere.txt",
     ("adapters", "show", "nobody"): "nobody",
     ("adapters", "activate", "nobody"): "nobody",
+    ("adapters", "reject", "nobody", "--reason", "x"): "nobody",
     ("adapters", "rollback"): "active before",
     ("serve", "--host", "0.0.0.0"): "ssh -L",
     ("serve", "--port", "99999"): "65535",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from data.gate import N_LEAST, judge
 from data.scoring import ScoreError, score
 from data.verdict import N_USES_WORN
-from tests.compared import ALL, N_FIELDS, NONE, answer, answers, judged, labels
+from tests.compared import ALL, LAST_WRONG, N_FIELDS, NONE, answer, answers, judged, labels
 from tests.homes import TASK
 
 KEYS = {
@@ -22,7 +22,6 @@ KEYS = {
     "hallucination", "json_valid", "detectable", "n_better_notes", "n_worse_notes", "n_uses",
 }  # fmt: skip
 ONE_WRONG = "0" + ALL[1:]
-LAST_WRONG = ALL[:-1] + "0"
 PATTERN = st.one_of(st.just(""), st.text("01", min_size=N_FIELDS, max_size=N_FIELDS))
 PAIRS = st.lists(st.tuples(PATTERN, PATTERN), min_size=1, max_size=25)
 

@@ -25,9 +25,9 @@ LONG = ("--epochs", "1000", "--mode", "warm")
 def learning_home(tiny_home, tmp_path):
     """A home with labelled notes, enough of them held out."""
     with tiny_home.desk() as desk:
-        file = write_labelled(tmp_path / "originals.jsonl", tiny_rows(80))
+        file = write_labelled(tmp_path / "originals.jsonl", tiny_rows(240))
         report = import_files(desk.store, desk.task, [file], original=True)
-        assert report.n_added == 80
+        assert report.n_added == 240
     return tiny_home
 
 
@@ -44,7 +44,8 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     outcome = json.loads(done.stdout)
     assert outcome["adapter"] == "run-0001"
     assert outcome["active"] is True
-    assert outcome["gate"]["new"] > outcome["gate"]["old"]
+    assert outcome["gate"]["outcome"] == "better"
+    assert outcome["gate"]["change"]["low"] > 0
 
     run = row(home)
     assert (run.status, run.pid, run.adapter) == ("finished", None, "run-0001")
@@ -67,7 +68,13 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
 
     again = home.run("train", "--max-steps", "3", "--seed", "0")
     assert again.returncode == 1, again.stderr
-    assert "no better" in again.stdout
+    assert "Too few notes to tell" in again.stdout
+    assert TASK.fields[0].title in again.stdout
+    refused = home.run("adapters", "activate", "run-0002")
+    assert "run-0002 did not pass its gate" in one_sentence(refused.stderr)
+    home.ok("adapters", "reject", "run-0002", "--reason", "nothing new")
+    assert "rejected by local" in home.ok("adapters", "show", "run-0002")
+    assert " rejected " in home.ok("adapters", "list")
     assert "run-0001 stays active." in again.stdout
     assert [entry["name"] for entry in home.json("adapters", "list") if entry["active"]] == ["run-0001"]
     assert home.ok("adapters", "rollback") == "tiny-adapter is active.\n"
@@ -196,7 +203,7 @@ def test_another_base_is_compared_on_the_same_holdout(learning_home, tmp_path):
     done = home.run("train", "--max-steps", "1", "--base", str(other), "--activate-anyway", "a test", "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
-    assert outcome["gate"]["old"] is not None
+    assert outcome["gate"]["old"] == pytest.approx(outcome["metrics"]["old"]["macro"]["normalised"])
     assert outcome["metrics"]["old"]["n_notes"] == outcome["metrics"]["new"]["n_notes"]
     shown = home.json("adapters", "show", outcome["adapter"])
     assert (shown["base"], shown["active"]) == (str(other), True)

@@ -14,7 +14,7 @@ from app.adapters import WEIGHTS
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings, prepare_home
-from app.training import gate, run_directory
+from app.training import run_directory
 from app.ui import export, progress, queue, review, status, train, verdict
 from app.ui.charts import column_chart, line_chart, stacked_bar
 from app.ui.context import tried
@@ -28,6 +28,7 @@ from db.health import HeartbeatRow
 from db.notes import add_notes, get_note
 from db.runs import add_evaluation, create_run, update_run
 from db.suggestions import add_suggestion, suggestion_of
+from tests.compared import ALL, NONE, judged
 from tests.desk_store import (
     BREAST,
     BREAST_VALUES,
@@ -192,7 +193,7 @@ def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
     assert "step 3 of 8, loss 0.700, 3 min to go" in text(current)
     assert "<polyline" in current
     assert "<img" not in "".join(part for part in train.show(desk, None) if isinstance(part, str))
-    decision = gate(score(0.5), score(0.4))
+    decision = judged(50, [(ALL, 25), (NONE, 0)], [(ALL, 20), (NONE, 0)])
     with desk.store.transaction() as session:
         metrics = {"old": score(0.5), "new": score(0.4)}
         update_run(session, run.id, status="finished", adapter="second", gate=decision.to_json(), metrics=metrics)
@@ -216,7 +217,7 @@ def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
     (desk.settings.adapters / "second").mkdir()
     (desk.settings.adapters / "second" / WEIGHTS).touch()
     refused = tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
-    assert "did not beat the active adapter" in text(refused)
+    assert "did not pass its gate" in text(refused)
     assert "second is active" in train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison")
     assert "first is active again" in train.roll_back(desk, LOCAL_REVIEWER, "")
 

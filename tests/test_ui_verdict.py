@@ -21,7 +21,7 @@ from tests.desk_runs import ALIKE, BOTH_WRONG, GOT_BETTER, GOT_WORSE, put_finish
 from tests.desk_store import BREAST, HOSTILE, TASK, make_store
 from tests.test_ui_marks import Reader
 
-PARTS = ("whole", "seen", "run", "head", "activate", "back", "figures", "invitation", "compare", "notes")
+PARTS = ("whole", "seen", "run", "head", "activate", "reject", "back", "figures", "invitation", "compare", "notes")
 MANY_BETTER = [GOT_BETTER] * 12 + [ALIKE] * 18
 
 
@@ -199,10 +199,10 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
 
     def offered(chosen: str) -> list[str]:
         shown = page(desk, chosen, "x")
-        return [shown[name].value for name in ("activate", "back") if shown[name].visible]
+        return [shown[name].value for name in ("activate", "reject", "back") if shown[name].visible]
 
-    assert offered("1") == ["Activate run-0001"]
-    assert offered("2") == ["Activate run-0002 anyway"]
+    assert offered("1") == ["Activate run-0001", "Reject run-0001"]
+    assert offered("2") == ["Activate run-0002 anyway", "Reject run-0002"]
     refused = tried(lambda: train.activate_run(desk, LOCAL_REVIEWER, "2", " "))
     assert "Expected a reason" in text(refused)
     with desk.store.reading() as session:
@@ -210,7 +210,19 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
     assert "run-0002 is active" in train.activate_run(desk, LOCAL_REVIEWER, "2", "for a comparison")
     assert offered("2") == ["Roll back from run-0002"]
     assert "first is active again" in train.roll_back(desk, LOCAL_REVIEWER, "")
-    assert offered("2") == ["Activate run-0002 anyway"]
+    assert offered("2") == ["Activate run-0002 anyway", "Reject run-0002"]
+
+
+def test_a_rejected_adapter_is_marked_wherever_it_is_listed(desk: Desk) -> None:
+    finish(desk, MANY_BETTER)
+    assert "Expected a reason" in text(tried(lambda: train.reject_run(desk, LOCAL_REVIEWER, "1", " ")))
+    assert "run-0001 is rejected" in train.reject_run(desk, LOCAL_REVIEWER, "1", HOSTILE[0])
+    shown = page(desk)
+    assert f"Rejected by {LOCAL_REVIEWER}: {HOSTILE[0]}" in text(shown["head"])
+    assert (shown["activate"].value, shown["reject"].visible) == ("Activate run-0001 anyway", False)
+    listed = train.show(desk, None)[2]
+    assert f"rejected by {LOCAL_REVIEWER}" in text(listed)
+    assert "<img" not in listed
 
 
 def test_a_decision_stands_beside_the_verdict(desk: Desk) -> None:

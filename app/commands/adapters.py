@@ -1,7 +1,8 @@
-"""adapters list, show, activate, rollback: which adapter suggests."""
+"""adapters list, show, activate, reject, rollback: which adapter suggests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,10 +19,11 @@ BY = "local"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="The adapters: list, show, activate, roll back.", no_args_is_help=True)
+    group = typer.Typer(help="The adapters: list, show, activate, reject, roll back.", no_args_is_help=True)
     group.command("list")(list_all)
     group.command()(show)
     group.command()(activate)
+    group.command()(reject)
     group.command()(rollback)
     app.add_typer(group, name="adapters")
 
@@ -35,12 +37,14 @@ def list_all(as_json: Json = False) -> None:
     """
     from app.desk import open_desk
     from db.adapters import active_adapter, list_adapters
+    from db.runs import list_runs
 
     with open_desk() as desk, desk.store.reading() as session:
         rows, active = list_adapters(session), active_adapter(session)
+        gates = {run.adapter: run.gate for run in list_runs(session, limit=None) if run.adapter and run.gate}
     name = active.name if active else None
     if as_json:
-        write_json([_as_json(row, name) for row in rows])
+        write_json([_as_json(row, name, gates.get(row.name)) for row in rows])
         return
     lines = [
         (
@@ -49,83 +53,124 @@ def list_all(as_json: Json = False) -> None:
             row.base,
             row.parent or "",
             _figure(row),
+            _word(gates.get(row.name)),
             f"{row.added_at:%Y-%m-%d %H:%M}",
         )
         for row in rows
     ]
-    write_table(("", "name", "base", "parent", "right on hold-out", "added (UTC)"), lines)
+    write_table(("", "name", "base", "parent", "right on hold-out", "verdict", "added (UTC)"), lines)
 
 
 def show(name: Name, as_json: Json = False) -> None:
-    """Show what is known of one adapter: origin, figures, when it was active.
+    """Show what is known of one adapter: origin, figures, its verdict, when it was active.
 
     \b
     Example:
       caseloop adapters show embedded
     """
     from app.adapters import named_adapter, weights_place
+    from app.commands.verdict import decision_line, write_verdict
+    from app.deciding import run_that_made
     from app.desk import open_desk
     from db.adapters import activations, active_adapter
 
     with open_desk() as desk, desk.store.reading() as session:
         row, active = named_adapter(session, name), active_adapter(session)
         history = [change for change in activations(session) if change.adapter == name]
-        values = _as_json(row, active.name if active else None)
+        run = run_that_made(session, name)
+        gate = (run and run.gate) or {}
+        values = _as_json(row, active.name if active else None, gate)
         values |= {"path": weights_place(desk.settings, row), "activations": [_change(change) for change in history]}
     if as_json:
         write_json(values)
         return
     for key, value in values.items():
-        if key not in ("metrics", "activations"):
+        if key not in ("metrics", "activations", "gate"):
             write(f"{key:16} {'' if value is None else value}")
-    for field, figures in (row.metrics.get("fields") or {}).items():
-        write(f"  {field:20} {figures['normalised']:.3f}")
+    if gate:
+        write("")
+        write_verdict(desk.task, gate)
+        for earlier in gate.get("earlier_decisions", ()):
+            write(f"before that: {decision_line(earlier)}")
+        write("")
+    else:
+        for field, figures in (row.metrics.get("fields") or {}).items():
+            write(f"  {field:20} {figures['normalised']:.3f}")
     for change in history:
         write(f"activated        {change.at:%Y-%m-%d %H:%M} by {change.by}: {change.reason}")
 
 
 def activate(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept in the history.")] = "chosen on the command line",
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
     as_json: Json = False,
 ) -> None:
     """Let an adapter take over. The worker switches to it by itself.
+
+    One that did not pass its gate, or that somebody rejected, needs a reason.
 
     \b
     Example:
       caseloop adapters activate run-0002 --reason "better on rare tumours"
     """
-    from app.adapters import activate_present
+    from app.deciding import activate_adapter
     from app.desk import open_desk
 
     with open_desk() as desk, desk.store.transaction() as session:
-        row = activate_present(desk.settings, session, name, reason=reason, by=BY)
+        row = activate_adapter(desk.settings, session, name, reason=reason, by=BY)
     _say_active(row, as_json)
 
 
-def rollback(as_json: Json = False) -> None:
+def reject(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Mark an adapter as rejected. It stays listed and takes over later only with a reason.
+
+    \b
+    Example:
+      caseloop adapters reject run-0002 --reason "invents stages"
+    """
+    from app.deciding import reject_adapter, run_that_made
+    from app.desk import open_desk
+    from db.adapters import active_adapter
+
+    with open_desk() as desk, desk.store.transaction() as session:
+        row, active = reject_adapter(session, name, reason=reason, by=BY), active_adapter(session)
+        run = run_that_made(session, name)
+    if as_json:
+        write_json(_as_json(row, active.name if active else None, run.gate if run else None))
+    else:
+        write(f"{name} is rejected.")
+
+
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    as_json: Json = False,
+) -> None:
     """Go back to the adapter that was active before; again, to the one before that.
 
     \b
     Example:
       caseloop adapters rollback
     """
+    from app.deciding import roll_back
     from app.desk import open_desk
-    from db.adapters import rollback as go_back
 
     with open_desk() as desk, desk.store.transaction() as session:
-        row = go_back(session, by=BY)
+        row = roll_back(session, by=BY, reason=reason)
     _say_active(row, as_json)
 
 
 def _say_active(row: AdapterRow, as_json: bool) -> None:
     if as_json:
-        write_json(_as_json(row, row.name))
+        write_json(_as_json(row, row.name, None))
     else:
         write(f"{row.name} is active.")
 
 
-def _as_json(row: AdapterRow, active: str | None) -> dict[str, Any]:
+def _as_json(row: AdapterRow, active: str | None, gate: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "name": row.name,
         "active": row.name == active,
@@ -137,11 +182,23 @@ def _as_json(row: AdapterRow, active: str | None) -> dict[str, Any]:
         "run": row.run_id,
         "added_at": row.added_at.isoformat(),
         "metrics": dict(row.metrics),
+        "gate": dict(gate or {}) or None,
     }
 
 
 def _change(change: ActivationRow) -> dict[str, Any]:
     return {"at": change.at.isoformat(), "by": change.by, "reason": change.reason}
+
+
+def _word(gate: Mapping[str, Any] | None) -> str:
+    """An adapter's verdict in a word, or that a person rejected it; empty where no run of this desk made it."""
+    from app.deciding import rejection
+
+    if not gate:
+        return ""
+    if rejection(gate) is not None:
+        return "rejected"
+    return str(gate.get("outcome") or ("better" if gate.get("passed") else "not better"))
 
 
 def _figure(row: AdapterRow) -> str:

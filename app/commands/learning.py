@@ -42,14 +42,15 @@ def train(  # noqa: PLR0913 - one parameter per option
     base: Annotated[str | None, typer.Option(help="Another base model: a directory or a hub id.")] = None,
     no_activate: Annotated[bool, typer.Option("--no-activate", help="Leave the active adapter as it is.")] = False,
     activate_anyway: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Activate even if it is no better; the reason is kept.")
+        str | None, typer.Option(metavar="REASON", help="Activate even if it does not pass; the reason is kept.")
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
     as_json: Json = False,
 ) -> int:
     """Train an adapter on originals and reviewed notes, measure it on the hold-out, and activate it if it is better.
 
-    The exit code is 1 when it is not better and therefore does not take over.
+    It takes over only where the hold-out shows that it is better, beyond chance, and no field fell. The exit code is 1
+    when it does not.
 
     \b
     Example:
@@ -108,8 +109,11 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
     if as_json:
         write_json(outcome.to_json())
     else:
-        write(outcome.sentence)
-    return 0 if outcome.is_active or (was_asked and outcome.gate.passed) else NOT_BETTER
+        from app.commands.verdict import write_verdict
+        from data.task import load_task
+
+        write_verdict(load_task(), {**outcome.verdict.to_json(), "sentence": outcome.sentence})
+    return 0 if outcome.is_active or (was_asked and outcome.verdict.passed) else NOT_BETTER
 
 
 def evaluate(

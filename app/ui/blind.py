@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.answers import AnsweredNote, read_answers, sign_test
+from app.answers import AnsweredNote, comparable_answers, sign_test
 from app.desk import Desk
 from app.failures import DeskError, InputError, sentence_of
 from app.training import run_directory
@@ -118,7 +118,9 @@ def compare(desk: Desk, run_id: int, reviewer: str) -> Comparison | None:
         if not old or not run.adapter or run.status != "finished":
             return None
         weights = get_adapter(session, run.adapter).weights_sha256
-        answered = [note for note in read_answers(desk.task, run_directory(desk.settings, run_id)) if note.differing]
+        answered = [
+            note for note in comparable_answers(desk.task, run_directory(desk.settings, run_id)) if note.differing
+        ]
         known = notes_by_hash(session, [note.content_hash for note in answered])
     seed = f"{weights} {reviewer}"
     answered = sorted(answered, key=lambda note: hashlib.sha256(f"{note.content_hash} {seed}".encode()).digest())

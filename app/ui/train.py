@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from app.adapters import activate_present
+from app import deciding
 from app.desk import Desk
 from app.failures import DeskError, InputError
 from app.training import TrainOptions, read_log, read_progress, request_run, run_directory, run_name, stop_run
@@ -19,7 +19,7 @@ from app.ui.charts import line_chart
 from app.ui.context import QUICK, empty, moment, percent, plural, table, tried
 from app.ui.verdict import VerdictCard, build_verdict, verdict_word
 from app.ui.verdict import show as show_verdict
-from db.adapters import AdapterRow, activations, active_adapter, list_adapters, rollback
+from db.adapters import AdapterRow, activations, active_adapter, list_adapters
 from db.annotations import holdout_rows, reviewed, training_rows
 from db.runs import TrainingRunRow, get_run, list_runs
 
@@ -71,6 +71,7 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     on(use, decided, [name, reason], activate_adapter)
     on(back, decided, [reason], roll_back)
     on(card.activate, card.said, [card.run, card.reason], activate_run)
+    on(card.reject, card.said, [card.run, card.reason], reject_run)
     on(card.back, card.said, [card.reason], roll_back)
     timer.tick(filled, inputs, outputs, **QUICK)
     card.run.input(filled, inputs, outputs, **QUICK)
@@ -145,17 +146,11 @@ def stop_training(desk: Desk, reviewer: str) -> str:
 
 
 def activate_adapter(desk: Desk, reviewer: str, name: str | None, reason: str) -> str:
-    """Let an adapter take over; one that did not pass its gate needs a reason."""
+    """Let an adapter take over; one that did not pass its gate, or was rejected, needs a reason."""
     if not name:
         raise InputError("Expected an adapter to be chosen; found none. Choose one from the list.")
     with desk.store.transaction() as session:
-        refused = any(run.adapter == name and run.gate and not run.gate.get("passed") for run in list_runs(session))
-        if refused and not reason.strip():
-            raise InputError(
-                f"Expected a reason, because {name} did not beat the active adapter; found none. Write why."
-            )
-        why = reason.strip() or "chosen at the desk"
-        activate_present(desk.settings, session, name, reason=why, by=reviewer)
+        deciding.activate_adapter(desk.settings, session, name, reason=reason, by=reviewer)
     return f"{name} is active. Notes that are still to review get its suggestions."
 
 
@@ -166,10 +161,18 @@ def activate_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> 
     return activate_adapter(desk, reviewer, run.adapter, reason)
 
 
+def reject_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> str:
+    """Mark the adapter of a run as rejected, with a reason."""
+    with desk.store.transaction() as session:
+        name = get_run(session, int(run_id or 0)).adapter or ""
+        row = deciding.reject_adapter(session, name, reason=reason, by=reviewer)
+    return f"{row.name} is rejected. It takes over later only with a reason."
+
+
 def roll_back(desk: Desk, reviewer: str, reason: str) -> str:
     """Return to the adapter that was active before."""
     with desk.store.transaction() as session:
-        row = rollback(session, by=reviewer, reason=reason.strip() or "rolled back at the desk")
+        row = deciding.roll_back(session, by=reviewer, reason=reason)
     return f"{row.name} is active again."
 
 
@@ -200,7 +203,7 @@ def show(desk: Desk, chosen: str | None) -> list[Any]:
     return [
         gr.Button(interactive=under_way is None),
         gr.Button(interactive=under_way is not None),
-        adapters_html(adapters, active.name if active else None),
+        adapters_html(adapters, active.name if active else None, runs),
         gr.Dropdown(choices=names, value=chosen if chosen in names else (names[-1] if names else None)),
         run_html(desk, under_way or latest),
         runs_html(runs),
@@ -211,14 +214,15 @@ def _under_way(runs: list[TrainingRunRow]) -> TrainingRunRow | None:
     return next((run for run in runs if run.status in ("requested", "running")), None)
 
 
-def adapters_html(adapters: list[AdapterRow], active: str | None) -> str:
-    """The adapters as a table, the active one marked by a word."""
+def adapters_html(adapters: list[AdapterRow], active: str | None, runs: Sequence[TrainingRunRow] = ()) -> str:
+    """The adapters as a table, the active one marked by a word, and a rejected one by whom, when and why."""
+    rejected = {run.adapter: rejection for run in runs if (rejection := deciding.rejection(run.gate))}
     title = "<h3>Adapters</h3>"
     if not adapters:
         return title + empty("No adapter yet.", "Start the desk with caseloop serve to load the embedded one.")
     rows = (
         (
-            f"<b>{escape(row.name)}</b>{' ● active' if row.name == active else ''}",
+            f"<b>{escape(row.name)}</b>{' ● active' if row.name == active else ''}{_rejected(rejected.get(row.name))}",
             f'<span class="quiet">{escape(row.parent or "–")}</span>',
             percent(_right(row.metrics)),
             moment(row.added_at),
@@ -226,6 +230,13 @@ def adapters_html(adapters: list[AdapterRow], active: str | None) -> str:
         for row in adapters
     )
     return title + table(("Adapter", "From", "Right on hold-out", "Added"), rows, numbers=[2])
+
+
+def _rejected(decision: Mapping[str, Any] | None) -> str:
+    if decision is None:
+        return ""
+    said = f"{decision['by']}, {str(decision['at'])[:10]}: {decision['reason']}"
+    return f' ✕ rejected <span class="quiet">by {escape(said)}</span>'
 
 
 def _right(score: Mapping[str, Any] | None) -> float | None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.answers import read_answers
+from app.answers import comparable_answers
+from app.deciding import rejection
 from app.desk import Desk
 from app.failures import DeskError
 from app.training import run_directory, run_name
@@ -68,6 +69,7 @@ class VerdictCard:
     run: Any
     reason: Any
     activate: Any
+    reject: Any
     back: Any
     compare: Any
     said: Any
@@ -85,14 +87,15 @@ def build_verdict() -> VerdictCard:
         with gr.Row(elem_classes="line", elem_id="verdict-actions"):
             reason = gr.Textbox(label="Reason", placeholder="why", elem_id="verdict-reason", max_lines=1)
             activate = gr.Button(elem_id="verdict-activate", min_width=0)
+            reject = gr.Button(elem_id="verdict-reject", min_width=0)
             back = gr.Button(elem_id="verdict-back", min_width=0)
         said = gr.HTML(elem_id="verdict-said", js_on_load=None)
         figures = gr.HTML(elem_id="verdict-figures", js_on_load=None)
         invitation = gr.HTML(elem_id="verdict-blind", js_on_load=None)
         compare = gr.Button("Compare blind", elem_id="blind-open", min_width=0)
         notes = gr.HTML(elem_id="verdict-notes", js_on_load=None)
-    parts = [whole, seen, run, head, activate, back, figures, invitation, compare, notes]
-    return VerdictCard(whole, seen, run, reason, activate, back, compare, said, parts)
+    parts = [whole, seen, run, head, activate, reject, back, figures, invitation, compare, notes]
+    return VerdictCard(whole, seen, run, reason, activate, reject, back, compare, said, parts)
 
 
 def show(desk: Desk, chosen: str | None, seen: str) -> list[Any]:
@@ -110,11 +113,11 @@ def show(desk: Desk, chosen: str | None, seen: str) -> list[Any]:
         active, restorable = active_adapter(session), len(activations(session)) > 1
         n_judged = len(preferences(session, run.id)) if run else 0
     if run is None:
-        return [gr.Column(visible=False), "", *[gr.skip()] * 8]
+        return [gr.Column(visible=False), "", *[gr.skip()] * 9]
     name = active.name if active else ""
     now = f"{newest} {run.id} {name} {n_judged} {json.dumps((run.gate or {}).get('decision'))}"
     if now == seen:
-        return [gr.skip()] * 10
+        return [gr.skip()] * 11
     invitation, is_open = invitation_html(desk, run)
     choices = [(f"{run_name(one.id)}  {verdict_word(one)}", number) for number, one in runs.items()]
     return [
@@ -131,14 +134,15 @@ def show(desk: Desk, chosen: str | None, seen: str) -> list[Any]:
 
 
 def _buttons(run: TrainingRunRow, active: str, *, can_go_back: bool) -> list[Any]:
-    """Activate and roll back, each named after what it does; those without a meaning now are hidden."""
+    """Activate, reject and roll back, each named after what it does; those without a meaning now are hidden."""
     is_active, gate = run.adapter == active, run.gate or {}
-    is_rejected = (gate.get("decision") or {}).get("kind") == "rejected"
+    is_rejected = rejection(gate) is not None
     anyway = "" if gate.get("passed") and not is_rejected else " anyway"
     return [
         gr.Button(
             f"Activate {run.adapter}{anyway}", variant="secondary" if anyway else "primary", visible=not is_active
         ),
+        gr.Button(f"Reject {run.adapter}", visible=not is_active and not is_rejected),
         gr.Button(f"Roll back from {run.adapter}", visible=is_active and can_go_back),
     ]
 
@@ -290,7 +294,7 @@ def _before(figures: Mapping[str, Any]) -> str:
 def _notes(desk: Desk, run: TrainingRunRow) -> str:
     """The notes that changed, side by side."""
     try:
-        answered = read_answers(desk.task, run_directory(desk.settings, run.id))
+        answered = comparable_answers(desk.task, run_directory(desk.settings, run.id))
     except DeskError as error:
         return f'<p class="trouble">{escape(str(error))}</p>'
     if not answered:
