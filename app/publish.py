@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ from app.answers import ANSWERS, read_answers
 from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
-from app.settings import Settings
 from app.training import TrainOptions, run_name
-from data.files import flush_to_disk
+from data.files import remove_whole, whole_directory
 from data.gate import judge
 from data.verdict import Verdict
 from db.adapters import AdapterRow, activate, active_adapter, register_adapter
@@ -92,7 +90,8 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             f"Expected figures of the new adapter in {job.directory / 'metrics.json'}; found none. Resume the run."
         )
     verdict = _verdict(desk, job, metrics)
-    directory = _publish(desk.settings, job)
+    directory = desk.settings.adapters / job.name
+    copy_adapter(job.directory / "adapter", directory)
     manifest = _read_json(directory / "manifest.json")
     row = AdapterRow(
         name=job.name,
@@ -181,22 +180,17 @@ def _activate(session: Session, job: Job, verdict: Verdict, by: str) -> tuple[De
     return "activated", "It is active now."
 
 
-def _publish(settings: Settings, job: Job) -> Path:
-    """Copy the finished adapter to where adapters live: it is there as a whole or not at all."""
-    source, target = job.directory / "adapter", settings.adapters / job.name
+def copy_adapter(source: Path, target: Path) -> None:
+    """Copy a finished adapter to where adapters live: it is there as a whole or not at all.
+
+    What stands at `target` is replaced: a run that was killed between here and the store left it, and nothing refers
+    to it yet.
+    """
     if target.exists():
-        # Left by a run that was killed between here and the store: nothing refers to it yet.
-        shutil.rmtree(target)
-    draft = target.with_name(f".{job.name}.{os.getpid()}.tmp")
-    try:
-        shutil.copytree(source, draft)
-        for path in (*draft.iterdir(), draft):
-            flush_to_disk(path)
-        draft.rename(target)
-        flush_to_disk(target.parent)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return target
+        remove_whole(target)
+    with whole_directory(target) as draft:
+        # Names with a dot are drafts of single files, left by a killed process.
+        shutil.copytree(source, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -19,3 +25,62 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def whole_directory(target: Path) -> Iterator[Path]:
+    """A draft directory beside `target` to fill; at the end of the block it becomes `target` as a whole.
+
+    Whatever stops the block, a reader sees nothing at `target` or all of it. Drafts that a killed process left are
+    removed first. One that a living process is filling is locked and stays: renaming a draft that somebody else is
+    removing would show half of it.
+
+    Raises:
+        OSError: the disk refuses, or something stands at `target` already.
+    """
+    sweep_drafts(target)
+    draft = _draft_of(target)
+    descriptor = os.open(draft, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield draft
+        for path in draft.rglob("*"):
+            flush_to_disk(path)
+        os.fsync(descriptor)
+        os.rename(draft, target)
+        flush_to_disk(target.parent)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_whole(target: Path) -> None:
+    """Remove a directory so that a reader sees all of it or nothing, also when this process is killed meanwhile."""
+    sweep_drafts(target)
+    aside = _draft_of(target)
+    target.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def sweep_drafts(target: Path) -> None:
+    """Remove what killed processes left of `target` in `whole_directory` and `remove_whole`."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.\w{{8}}\.tmp")
+    for draft in target.parent.glob(".*.tmp"):
+        if name.fullmatch(draft.name):
+            _remove_unless_locked(draft)
+
+
+def _draft_of(target: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+
+
+def _remove_unless_locked(draft: Path) -> None:
+    with suppress(FileNotFoundError, BlockingIOError):
+        descriptor = os.open(draft, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(draft, ignore_errors=True)  # with the lock: nobody can begin to fill it meanwhile
+        finally:
+            os.close(descriptor)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.files import flush_to_disk
+from data.files import flush_to_disk, remove_whole, sweep_drafts, whole_directory
 
 Flushed = list[tuple[int, int]]
 
@@ -54,4 +54,45 @@ def test_a_failure_is_told_and_leaves_nothing_open(tmp_path: Path, monkeypatch: 
 def test_what_does_not_exist_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         flush_to_disk(tmp_path / "nothing")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_appears_as_a_whole_and_flushed(tmp_path: Path, flushed: Flushed) -> None:
+    with whole_directory(tmp_path / "adapter") as draft:
+        (draft / "weights").write_text("1", encoding="utf-8")
+        assert not (tmp_path / "adapter").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"adapter"}
+    places = (tmp_path / "adapter" / "weights", tmp_path / "adapter", tmp_path)
+    assert flushed == [identity(place) for place in places]
+
+
+def test_a_directory_that_could_not_be_filled_never_appears(tmp_path: Path) -> None:
+    def fill() -> None:
+        with whole_directory(tmp_path / "adapter") as draft:
+            (draft / "weights").write_text("1", encoding="utf-8")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
+    for name in (".adapter.abcd_123.tmp", ".adapter.b.abcd_123.tmp"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").touch()
+    with whole_directory(tmp_path / "adapter") as draft:
+        assert {path.name for path in tmp_path.iterdir()} == {draft.name, ".adapter.b.abcd_123.tmp"}
+        sweep_drafts(tmp_path / "adapter")
+        assert draft.exists()
+
+
+def test_a_directory_is_removed_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "weights").touch()
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # as if it were killed there
+    remove_whole(tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
+    monkeypatch.undo()
+    sweep_drafts(tmp_path / "adapter")
     assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from data.files import flush_to_disk
+from data.files import whole_directory
 from trainer.config import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
@@ -195,19 +195,10 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
             raise RunError(f"Expected {name} in {source}; it is missing. Train again.")
     written = manifest.model_copy(update={"weights_sha256": sha256_of(source / WEIGHTS)})
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        temporary.mkdir(mode=0o700)
+    with whole_directory(target) as draft:
         for name in (WEIGHTS, ADAPTER_CONFIG):
-            shutil.copyfile(source / name, temporary / name)
-            flush_to_disk(temporary / name)
-        write_atomic(temporary / MANIFEST, written.model_dump_json(indent=1) + "\n")
-        os.rename(temporary, target)
-        flush_to_disk(target.parent)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+            shutil.copyfile(source / name, draft / name)
+        write_atomic(draft / MANIFEST, written.model_dump_json(indent=1) + "\n")
     shutil.rmtree(source, ignore_errors=True)
     return written
 
