@@ -11,6 +11,9 @@ import sys
 
 PROOFS = {
     "kills": ["-m", "tests.proof_kill9", "--kills", "2000"],
+    "publishing": ["-m", "tests.proof_publish_kills", "--kills", "1000"],
+    "trainers": ["-m", "tests.proof_two_trainers", "--tries", "200"],
+    "runs": ["-m", "tests.proof_train_kills", "--kills", "200"],
     "exact": ["-m", "tests.proof_exact"],
 }
 """Name to the arguments of the Python that performs it."""
