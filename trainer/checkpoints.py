@@ -53,7 +53,8 @@ def complete(checkpoints: Path, step: int, eval_loss: float | None) -> Checkpoin
     """
     name = f"checkpoint-{step}"
     draft, target = checkpoints / WRITING / name, checkpoints / name
-    files = {path.name: sha256_of(path) for path in sorted(draft.iterdir()) if path.is_file()}
+    (draft / CHECKPOINT_MANIFEST).unlink(missing_ok=True)  # of an attempt that failed
+    files = {path.name: sha256_of(path) for path in sorted(draft.iterdir())}
     for path in draft.iterdir():
         flush_to_disk(path)
     write_json(draft / CHECKPOINT_MANIFEST, {"step": step, "eval_loss": eval_loss, "files": files})

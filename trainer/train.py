@@ -254,7 +254,8 @@ def _compare(job: Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] |
     for key, adapter in (("old", job.parent), ("new", job.run.adapter)):
         if adapter is None:
             continue
-        if engine is None:
+        if engine is None or not engine.takes_others:
+            engine = None  # let the old model go before the new one is loaded
             loaded = load_for_serving(job.base, adapter, device=job.device, allow_hub=job.allow_hub)
             engine = Engine(loaded, job.task)
         else:
