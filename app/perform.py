@@ -20,6 +20,7 @@ from types import FrameType
 from app.adapters import base_place, ensure_adapter, find_base, named_adapter, place_in_store, weights_place
 from app.answers import OLD_ANSWERS, add_old_answers
 from app.children import start_child, stop_child
+from app.curve import Drawn, conclude_curve
 from app.desk import Desk
 from app.failures import DeskError, InputError, Interrupted, sentence_of
 from app.publish import OLD_METRICS, Job, Outcome, conclude
@@ -51,8 +52,8 @@ _log = logging.getLogger(__name__)
 
 def train_now(
     desk: Desk, run_id: Callable[[], int], on_progress: Callable[[Progress], None] = lambda progress: None
-) -> Outcome:
-    """Perform a run in this process and the trainer's; call it from the main thread.
+) -> Outcome | Drawn:
+    """Perform a run, or draw a learning curve, in this process and the trainer's; call it from the main thread.
 
     Args:
         run_id: gives the run to perform, called once no other training can begin: `request_run`, or one to resume.
@@ -71,6 +72,9 @@ def train_now(
         try:
             with _listening() as is_told:
                 job = _prepare(desk, run)
+                if job.options.curve:
+                    _run_trainer(job.directory, _arguments(desk.settings, job), lock, is_told, on_progress)
+                    return conclude_curve(desk, job)
                 _train(desk, job, lock, is_told, on_progress)
                 return conclude(desk, job)
         except Interrupted as error:
@@ -179,8 +183,8 @@ def _arguments(settings: Settings, job: Job) -> list[str]:
         draft.write_text(json.dumps(job.options.trainer_settings()), encoding="utf-8")
         draft.replace(config)
     base = find_base(settings, job.base)
-    arguments = ["train", str(job.directory), "--name", job.name, "--base", base, "--config", str(config)]
-    arguments += ["--preset", job.options.preset]
+    wanted = ["curve", str(job.directory)] if job.options.curve else ["train", str(job.directory), "--name", job.name]
+    arguments = [*wanted, "--base", base, "--config", str(config), "--preset", job.options.preset]
     return arguments + (["--parent", weights_place(settings, job.parent)] if job.same_base else [])
 
 

@@ -34,6 +34,7 @@ class TrainOptions:
         base: a base model to train on instead of the active adapter's.
         activate: whether the new adapter takes over when it passes the gate.
         activate_anyway: why it takes over even when it does not pass; None: it does not.
+        curve: whether a learning curve is drawn instead: several runs, none of which takes over.
     """
 
     mode: Literal["full", "warm"] = "full"
@@ -46,6 +47,7 @@ class TrainOptions:
     base: str | None = None
     activate: bool = True
     activate_anyway: str | None = None
+    curve: bool = False
 
     def __post_init__(self) -> None:
         for name, limit in (("epochs", 1000), ("learning_rate", 1), ("max_steps", 1_000_000)):
@@ -58,6 +60,8 @@ class TrainOptions:
             raise InputError(f"Expected a seed of 0 or more; found {self.seed}.")
         if self.activate_anyway is not None and not (self.activate_anyway.strip() and self.activate):
             raise InputError("Expected a reason for activating in any case, and no --no-activate; found otherwise.")
+        if self.curve and self.activate_anyway is not None:
+            raise InputError("Expected no adapter to be activated by a learning curve; found a reason for one.")
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -101,7 +105,7 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
         DeskError: there is nothing to train on or to measure with, or another run waits or is under way.
     """
     with store.transaction() as session:
-        _check_material(session)
+        _check_material(session, options)
         for run in list_runs(session):
             if run.status in ("requested", "running"):
                 perform = f"perform it with caseloop train --resume {run.id}"
@@ -112,8 +116,12 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
         return create_run(session, config=options.to_json(), requested_by=by).id
 
 
-def _check_material(session: Session) -> None:
+def _check_material(session: Session, options: TrainOptions) -> None:
     task = load_task()
+    if options.curve and not any(row.source == "annotation" for row in training_rows(session, task)):
+        raise DeskError(
+            "Expected reviewed notes for a learning curve; found none on the training side. Review some first."
+        )
     if next(training_rows(session, task), None) is None:
         raise DeskError(
             "Expected labelled notes to train on; found none. "
@@ -146,17 +154,23 @@ def read_progress(directory: Path) -> Progress | None:
             n_steps=int(values.get("n_steps") or 0),
             loss=values.get("loss"),
             eta_s=values.get("eta_s"),
-            message=str(values.get("message") or _evaluating(values)),
+            message=": ".join(filter(None, (str(values.get("message") or ""), _doing(directory, values)))),
         )
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
-def _evaluating(values: Mapping[str, Any]) -> str:
-    if values.get("state") != "evaluating" or not values.get("n_notes"):
+def _doing(directory: Path, values: Mapping[str, Any]) -> str:
+    """What else is known of the moment: notes measured, or how far the run of a learning curve's point is."""
+    if values.get("state") == "evaluating" and values.get("n_notes"):
+        which = "the active" if values.get("adapter") == "old" else "the new"
+        return f"measuring {which} adapter on the hold-out, {values.get('n_done', 0)} of {values['n_notes']} notes"
+    if values.get("state") != "training" or not values.get("run"):
         return ""
-    which = "the active" if values.get("adapter") == "old" else "the new"
-    return f"measuring {which} adapter on the hold-out, {values.get('n_done', 0)} of {values['n_notes']} notes"
+    point = read_progress(directory / values["run"])
+    if point is None:
+        return ""
+    return point.message or (f"step {point.step} of {point.n_steps}" if point.n_steps else point.state)
 
 
 def read_log(directory: Path) -> list[dict[str, Any]]:

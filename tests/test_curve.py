@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.curve import FLAT, MIN_NOTES, Curve, CurveError, Point, Share, Shares, findings, gain, read_curve, shares
+from data.curve import MIN_NOTES, Curve, CurveError, Point, Share, findings, gain, read_curve, shares
 from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
+from tests.curves import made_curve
 from tests.homes import wait_for
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.__main__ import main
@@ -182,29 +183,6 @@ def test_what_cannot_become_a_curve_is_refused_in_a_sentence(tmp_path):
         read_curve("{}")
 
 
-def drawn(first: Share, *, n_notes: int = 500, step: int = 100) -> Curve:
-    """A curve whose last step of so many notes changed the first field like this."""
-    flat = Share(value=0.0, low=-0.001, high=0.001)
-    at = Shares(macro=flat, fields=dict.fromkeys(TASK.keys, flat)).model_dump()
-    points = [
-        Point(**at, n_corrections=n, n_corrected=0, n_rows=n, n_steps=1, seconds=1.0) for n in (0, 100, 100 + step)
-    ]
-    return Curve(
-        mode="full",
-        base="base",
-        parent=None,
-        snapshot_fingerprint="0",
-        holdout_fingerprint="0",
-        n_originals=0,
-        n_notes=n_notes,
-        seeds=(0,),
-        config={},
-        points=tuple(points),
-        gain=Shares(macro=flat, fields={**dict.fromkeys(TASK.keys, flat), FIRST: first}),
-        created_at="2026-01-01T00:00:00+00:00",
-    )
-
-
 @pytest.mark.parametrize(
     ("first", "shape", "kind", "sentence"),
     [
@@ -218,7 +196,7 @@ def drawn(first: Share, *, n_notes: int = 500, step: int = 100) -> Curve:
     ],
 )
 def test_sentences_say_what_the_last_step_shows(first, shape, kind, sentence):
-    macro, found, other, *_ = findings(drawn(Share(value=first[0], low=first[1], high=first[2]), **shape), TITLES)
+    macro, found, other, *_ = findings(made_curve(Share(value=first[0], low=first[1], high=first[2]), **shape), TITLES)
     assert (macro.key, found.key, found.kind) == (None, FIRST, kind)
     assert found.sentence.startswith(sentence.format(TITLES[FIRST]))
     assert other.kind == ("flat" if shape.get("n_notes", 500) >= MIN_NOTES else "unsure")
@@ -241,4 +219,3 @@ def test_bands_hold_what_chance_alone_would_do():
     assert every.fields[FIRST].low == pytest.approx(0.97)
     one = shares(TASK, [np.ones((len(TASK.keys), 1), np.int64)])
     assert one.macro.low is None
-    assert FLAT == 0.01

@@ -13,6 +13,7 @@ from app.failures import InputError
 from app.terminal import Advance, progress_bar, say, write, write_json, write_table
 
 if TYPE_CHECKING:
+    from app.curve import Drawn
     from app.publish import Outcome
     from app.training import Progress
 
@@ -44,6 +45,10 @@ def train(  # noqa: PLR0913 - one parameter per option
     activate_anyway: Annotated[
         str | None, typer.Option(metavar="REASON", help="Activate even if it does not pass; the reason is kept.")
     ] = None,
+    curve: Annotated[
+        bool,
+        typer.Option("--curve", help="Draw a learning curve: train on more and more reviewed notes, activate none."),
+    ] = False,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
     as_json: Json = False,
 ) -> int:
@@ -58,7 +63,9 @@ def train(  # noqa: PLR0913 - one parameter per option
       caseloop train --mode warm --epochs 1
       caseloop train --preset published
       caseloop train --resume run-0003
+      caseloop train --curve
     """
+    from app.curve import Drawn
     from app.desk import open_desk
     from app.perform import train_now
     from app.training import TrainOptions, request_run
@@ -76,6 +83,7 @@ def train(  # noqa: PLR0913 - one parameter per option
         base=_place(base),
         activate=not no_activate,
         activate_anyway=activate_anyway,
+        curve=curve,
     )
     number = None if resume is None else _run_number(resume)
     with open_desk("training") as desk, progress_bar("Training") as advance:
@@ -84,6 +92,8 @@ def train(  # noqa: PLR0913 - one parameter per option
             lambda: request_run(desk.store, options, "local") if number is None else number,
             lambda progress: _show(advance, progress),
         )
+    if isinstance(outcome, Drawn):
+        return _report_curve(outcome, as_json)
     return _report(outcome, as_json, was_asked=no_activate)
 
 
@@ -114,6 +124,22 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
 
         write_verdict(load_task(), {**outcome.verdict.to_json(), "sentence": outcome.sentence})
     return 0 if outcome.is_active or (was_asked and outcome.verdict.passed) else NOT_BETTER
+
+
+def _report_curve(drawn: Drawn, as_json: bool) -> int:
+    if as_json:
+        write_json(drawn.to_json())
+        return 0
+    points = drawn.curve.points
+    names = [("mean over fields", [point.macro for point in points])]
+    names += [(key, [point.fields[key] for point in points]) for key in drawn.curve.gain.fields]
+    write_table(
+        ("reviewed notes", *(f"{point.n_corrections:,}" for point in points)),
+        [(name, *(f"{share.value:.3f}" for share in shares)) for name, shares in names],
+    )
+    for finding in drawn.findings:
+        write(finding.sentence)
+    return 0
 
 
 def evaluate(

@@ -17,6 +17,7 @@ from app.ui.blind import BlindPanel, build_blind
 from app.ui.blind import show as show_blind
 from app.ui.charts import line_chart
 from app.ui.context import QUICK, empty, moment, percent, plural, table, tried
+from app.ui.curve import build_curve, curve_html
 from app.ui.verdict import VerdictCard, build_verdict, verdict_word
 from app.ui.verdict import show as show_verdict
 from db.adapters import AdapterRow, activations, active_adapter, list_adapters
@@ -50,6 +51,7 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
         with gr.Row(elem_classes="columns-2"):
             adapters, name, reason, use, back, decided = _adapters()
             runs = gr.HTML(elem_classes="card", elem_id="runs", js_on_load=None)
+        curve = build_curve(desk, timer, mode)
     blind = build_blind(desk)
     inputs = [name, card.run, card.seen]
     outputs = [start, stop, adapters, name, current, runs, *card.parts]
@@ -76,7 +78,11 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     timer.tick(filled, inputs, outputs, **QUICK)
     card.run.input(filled, inputs, outputs, **QUICK)
     _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
-    return (lambda *shown: [material_html(desk), *filled(*shown)]), inputs, [material, *outputs]
+
+    def opened(*shown: str) -> list[Any]:
+        return [material_html(desk), curve_html(desk), *filled(*shown)]
+
+    return opened, inputs, [material, curve, *outputs]
 
 
 def _next_run() -> list[Any]:
