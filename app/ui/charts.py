@@ -192,14 +192,14 @@ class EffectPlot:
             f"{round(100 * number * self._step):+d}</text>".replace("+0<", "0<")
             for number in range(-n + 1, n)
         )
-        return self._drawing(ticks, 'aria-hidden="true"', 20)
+        return self._drawing(ticks, 'aria-hidden="true"', 20, to="4")
 
     def _at(self, share: float) -> str:
         return f"{50 + 50 * share / self._reach:.2f}%"
 
-    def _drawing(self, inside: str, described: str, height: int) -> str:
+    def _drawing(self, inside: str, described: str, height: int, to: str = "100%") -> str:
         lines = "".join(
-            f'<line class="{name}" x1="{self._at(at)}" x2="{self._at(at)}" y1="0" y2="100%"/>'
+            f'<line class="{name}" x1="{self._at(at)}" x2="{self._at(at)}" y1="0" y2="{to}"/>'
             for name, at in (("zero", 0.0), ("floor", -self._floor))
         )
         return f'<svg class="effect" width="100%" height="{height}" {described}>{lines}{inside}</svg>'

@@ -19,6 +19,7 @@ from app.ui.blind import invitation_html
 from app.ui.charts import Effect, EffectPlot, reliability_chart
 from app.ui.compared import notes_html
 from app.ui.context import chance, percent, plural, table
+from data.gate import FIELD_FLOOR
 from data.reliability import WANTED_ACCURACY
 from data.task import Task
 from data.verdict import points
@@ -38,7 +39,6 @@ OUTCOMES = {
     "refused": ("○", "not right more often", "refused"),
 }
 DIRECTIONS = {"better": ("▶", "better"), "worse": ("◀", "worse"), "unclear": ("○", "no clear change")}
-FLOOR = 0.03
 N_RUNS = 50
 
 
@@ -223,7 +223,7 @@ def _fields_table(rows: Sequence[FieldRow]) -> str:
     if not effects:
         shares = ((escape(title), percent(new)) for title, _, new, _ in rows)
         return table(("Right on the hold-out", "New"), shares, numbers=[1])
-    plot = EffectPlot(effects, FLOOR)
+    plot = EffectPlot(effects, FIELD_FLOOR)
     lines = [
         (f"<b>{escape(title)}</b>" if not number else escape(title), percent(old), percent(new), *_effect(effect, plot))
         for number, (title, old, new, effect) in enumerate(rows)
@@ -237,7 +237,7 @@ def _fields_table(rows: Sequence[FieldRow]) -> str:
         if has_intervals
         else '<p class="quiet under">No interval was kept for this run, so nobody can say how sure these changes are. '
     )
-    floor = f"Dashed: the {100 * FLOOR:.0f} points that no field may lose.</p>"
+    floor = f"Dashed: the {100 * FIELD_FLOOR:.0f} points that no field may lose.</p>"
     return f'<div class="effects">{table(columns, lines, numbers=[1, 2, 3, 4])}</div>{legend}{floor}'
 
 
