@@ -263,6 +263,7 @@ def test_config_without_rank(adapter: Path):
 
 def test_target_that_the_base_lacks(adapter: Path):
     change_json(adapter / ADAPTER_CONFIG, target_modules=["q_proj", "nothing"])
+    change_json(adapter / MANIFEST, files={})
     refused(adapter, "has no nothing")
 
 

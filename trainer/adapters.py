@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from data.calibration import Calibration, CalibrationError, read_calibration
 from trainer.config import LoraSettings
-from trainer.rundir import ADAPTER_CONFIG, WEIGHTS, Manifest, RunError, read_manifest, sha256_of
+from trainer.rundir import ADAPTER_CONFIG, LISTED, WEIGHTS, Manifest, RunError, read_manifest, sha256_of
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".py")
 MAX_CONFIG_BYTES = 1 << 20
@@ -110,22 +110,33 @@ def checked_manifest(directory: Path, base_name: str, base_revision: str | None)
         manifest = Manifest(
             name=directory.name, base=named or base_name, prompt_version=1, weights_sha256=digest, lora=lora
         )
-    if _short(manifest.base) != _short(base_name):
-        raise ModelError(f"Expected an adapter for the base {base_name}; {directory} is for {manifest.base}.")
+    if short_name(manifest.base) != short_name(base_name):
+        raise ModelError(
+            f"Expected an adapter for the base {base_name}; {directory} is for {manifest.base}. "
+            "Use the base it was trained on, or another adapter."
+        )
     if manifest.base_revision and base_revision and manifest.base_revision != base_revision:
         raise ModelError(
             f"Expected an adapter for revision {base_revision} of {base_name}; {directory} is for "
             f"{manifest.base_revision}. Use the base it was trained on, or train it again."
         )
-    if manifest.weights_sha256 != digest:
-        raise ModelError(
-            f"Expected weights with the digest {manifest.weights_sha256[:12]}… in {directory}; "
-            f"found {digest[:12]}…. The file was changed or damaged: copy the adapter again."
-        )
+    _check_digest(directory / WEIGHTS, manifest.weights_sha256, digest)
+    for name, listed in manifest.files.items():
+        if name not in LISTED or not (directory / name).is_file():
+            raise ModelError(f"Expected the file {name[:80]!r} in the adapter {directory}; found none. Copy it again.")
+        _check_digest(directory / name, listed, sha256_of(directory / name))
     return manifest
 
 
-def _short(name: str) -> str:
+def _check_digest(path: Path, expected: str, found: str) -> None:
+    if expected != found:
+        raise ModelError(
+            f"Expected the digest {expected[:12]}… of {path}; found {found[:12]}…. "
+            "The file was changed or damaged: copy the adapter again."
+        )
+
+
+def short_name(name: str) -> str:
     """The last part of a base's name: mirrors of one model differ in the part before."""
     return name.rstrip("/").rsplit("/", 1)[-1].casefold()
 
@@ -142,12 +153,12 @@ def checked_calibration(directory: Path) -> Calibration | None:
         raise ModelError(f"Expected a calibration that can be used in {directory}. {error}") from error
 
 
-def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]]) -> None:
+def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]] | None) -> None:
     """Compare the weights file with the tensors that the base needs, and look for values that are no numbers.
 
     Args:
         directory: of the adapter.
-        expected: tensor name to shape, from the base and the adapter's settings.
+        expected: tensor name to shape, from the base and the adapter's settings; None where the base is not at hand.
 
     Raises:
         ModelError: a tensor is missing, unknown, of another shape, or holds NaN or infinity.
@@ -159,15 +170,21 @@ def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]]) -> N
     try:
         with safe_open(path, framework="pt") as file:
             names = set(file.keys())
-            for kind, odd in (("is missing", set(expected) - names), ("is not of this model", names - set(expected))):
-                if odd:
-                    raise ModelError(f"Expected the tensors of this base in {path}; {min(odd)} {kind}.")
-            for name, shape in expected.items():
+            if expected is not None:
+                _check_names(path, names, set(expected))
+            for name in sorted(names):
                 tensor = file.get_tensor(name)
+                shape = tuple(tensor.shape) if expected is None else expected[name]
                 if tuple(tensor.shape) != shape:
-                    found = "x".join(map(str, tensor.shape))
-                    raise ModelError(f"Expected {name} as {'x'.join(map(str, shape))} in {path}; found {found}.")
+                    wanted, found = ("x".join(map(str, sizes)) for sizes in (shape, tensor.shape))
+                    raise ModelError(f"Expected {name} as {wanted} in {path}; found {found}. Use another adapter.")
                 if not torch.isfinite(tensor).all():
                     raise ModelError(f"Expected numbers in {path}; {name} holds NaN or infinity. Use another adapter.")
     except (SafetensorError, OSError) as error:
         raise ModelError(f"Expected safetensors in {path}; it cannot be read. Copy the adapter again.") from error
+
+
+def _check_names(path: Path, names: set[str], expected: set[str]) -> None:
+    for kind, odd in (("is missing", expected - names), ("is not of this model", names - expected)):
+        if odd:
+            raise ModelError(f"Expected the tensors of this base in {path}; {min(odd)} {kind}. Use another adapter.")

@@ -33,7 +33,7 @@ from data.calibration import CALIBRATION, VALUE, Calibration, CalibrationError, 
 from data.scoring import Confidence, is_right, score_confidence
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
-from trainer.rundir import write_json
+from trainer.rundir import replacing, write_json
 
 MIN_NOTES = 30
 """Below this many labelled notes the curve of an earlier adapter is the better guess."""
@@ -192,7 +192,8 @@ def judge(
 def write_calibration(directory: Path, calibration: Calibration | None) -> None:
     """Put a calibration, if there is one, into an adapter's directory: a reader sees it as a whole or not at all."""
     if calibration is not None:
-        write_json(directory / CALIBRATION, calibration.to_json())
+        with replacing(directory, CALIBRATION):
+            write_json(directory / CALIBRATION, calibration.to_json())
 
 
 class _Prior:

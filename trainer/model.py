@@ -21,11 +21,12 @@ import torch
 
 from data.calibration import CALIBRATION, Calibration
 from data.prompt import PROMPT_VERSION
-from trainer.adapters import ModelError, check_files, check_tensors, checked_calibration, checked_manifest, read_lora
+from trainer.adapters import ModelError, checked_calibration
+from trainer.checks import checked_adapter
 from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.engine.weights import AdapterWeights, lora_of
 from trainer.identity import NAME_KEY, base_identity
-from trainer.lora import fresh_and_ready, kept_in_fp32, lora_config, lora_shapes, ready_to_train, save_lora
+from trainer.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
 from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
 from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 
@@ -40,8 +41,6 @@ __all__ = [
     "quantise_and_save",
     "save_lora",
 ]
-
-KNOWN_PROMPTS = (PROMPT_VERSION,)
 
 
 @dataclass
@@ -167,7 +166,7 @@ def load_adapter(beside: Loaded, adapter: str | Path, *, allow_hub: bool = False
     from safetensors.torch import load_file
 
     directory = _adapter_directory(adapter, allow_hub=allow_hub)
-    manifest, lora = _checked_adapter(beside, directory)
+    manifest, lora = checked_adapter(directory, beside.base_name, beside.base_revision, beside.model)
     return replace(
         beside,
         manifest=manifest,
@@ -277,7 +276,7 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     """Put the adapter of `directory` on the base, after every check."""
     from peft import PeftModel
 
-    manifest, lora = _checked_adapter(loaded, directory)
+    manifest, lora = checked_adapter(directory, loaded.base_name, loaded.base_revision, loaded.model)
     loaded.model = PeftModel.from_pretrained(
         loaded.model,
         str(directory),
@@ -287,20 +286,6 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     )
     loaded.manifest, loaded.name, loaded.prompt_version = manifest, manifest.name, manifest.prompt_version
     loaded.calibration = checked_calibration(directory)
-
-
-def _checked_adapter(loaded: Loaded, directory: Path) -> tuple[Manifest, LoraSettings]:
-    """Manifest and shape of an adapter, after every check of its files against the base."""
-    check_files(directory)
-    manifest = checked_manifest(directory, loaded.base_name, loaded.base_revision)
-    if manifest.prompt_version not in KNOWN_PROMPTS:
-        raise ModelError(
-            f"Expected prompt version {KNOWN_PROMPTS[-1]} or earlier; the adapter {directory} was trained with "
-            f"{manifest.prompt_version}. Use a newer caseloop."
-        )
-    lora, _ = read_lora(directory)
-    check_tensors(directory, lora_shapes(loaded.model, lora))
-    return manifest, lora
 
 
 def quantise_and_save(dense: Path, out: Path, *, name: str = "caseloop-embedded") -> None:

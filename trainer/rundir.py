@@ -16,12 +16,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from data.calibration import CALIBRATION
 from data.files import whole_directory
 from trainer.config import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 MANIFEST = "manifest.json"
+CARD = "README.md"
+LISTED = (ADAPTER_CONFIG, CALIBRATION)
+"""Files whose digests the manifest lists beside that of the weights. The card is not one: its reader may add to it."""
 
 
 class RunError(RuntimeError):
@@ -35,6 +39,7 @@ class Manifest(BaseModel):
         base: name of the base model it was trained on.
         base_revision: commit of the base on a hub, or a digest of a local base's files.
         weights_sha256: digest of the weights file, 64 hex digits.
+        files: digest of every other file that decides what the adapter answers, by name; an older adapter has none.
         parent: name of the adapter it was compared with or went on from.
         snapshot_fingerprint: of the rows it was trained on.
         metrics: figures on the hold-out, as `Score.to_json()` gives them.
@@ -48,6 +53,7 @@ class Manifest(BaseModel):
     base_revision: str | None = None
     prompt_version: int
     weights_sha256: str
+    files: dict[str, str] = {}
     run: str | None = None
     parent: str | None = None
     snapshot_fingerprint: str | None = None
@@ -154,6 +160,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digests_of(directory: Path) -> dict[str, str]:
+    """Digests of an adapter's listed files, by name; what is not there is left out."""
+    return {name: sha256_of(directory / name) for name in LISTED if (directory / name).is_file()}
+
+
 def now() -> str:
     """The time in UTC, as ISO 8601 with seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -169,9 +180,21 @@ def read_manifest(directory: Path) -> Manifest | None:
     if not path.exists():
         return None
     try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
+        return parse_manifest(path.read_bytes())
+    except (OSError, RunError) as error:
         raise RunError(f"Expected an adapter manifest in {path}; it cannot be read. Train or copy it again.") from error
+
+
+def parse_manifest(content: bytes) -> Manifest:
+    """The manifest in the bytes of a file.
+
+    Raises:
+        RunError: they hold none.
+    """
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise RunError(f"Expected an adapter manifest in {MANIFEST}; found something else. Copy it again.") from error
 
 
 def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
@@ -193,7 +216,12 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
     for name in (WEIGHTS, ADAPTER_CONFIG):
         if not (source / name).is_file():
             raise RunError(f"Expected {name} in {source}; it is missing. Train again.")
-    written = manifest.model_copy(update={"weights_sha256": sha256_of(source / WEIGHTS)})
+    written = manifest.model_copy(
+        update={
+            "weights_sha256": sha256_of(source / WEIGHTS),
+            "files": {ADAPTER_CONFIG: sha256_of(source / ADAPTER_CONFIG)},
+        }
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole_directory(target) as draft:
         for name in (WEIGHTS, ADAPTER_CONFIG):
@@ -212,10 +240,28 @@ def add_metrics(directory: Path, metrics: dict[str, Any] | None) -> Manifest:
     manifest = read_manifest(directory)
     if manifest is None:
         raise RunError(f"Expected a manifest in {directory}; there is none. Train the adapter again.")
-    if metrics is not None and manifest.metrics != metrics:
-        manifest = manifest.model_copy(update={"metrics": metrics})
-        write_atomic(directory / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
-    return manifest
+    return manifest if metrics is None else _rewritten(directory, manifest, metrics=metrics)
+
+
+@contextmanager
+def replacing(directory: Path, name: str) -> Iterator[None]:
+    """Let a listed file of an adapter be replaced in the block; the manifest fits at every moment.
+
+    The file is off the list while it is replaced. Where there is no manifest, there is no list to keep.
+    """
+    manifest = read_manifest(directory)
+    if manifest is not None:
+        manifest = _rewritten(directory, manifest, files={k: v for k, v in manifest.files.items() if k != name})
+    yield
+    if manifest is not None:
+        _rewritten(directory, manifest, files=manifest.files | {name: sha256_of(directory / name)})
+
+
+def _rewritten(directory: Path, manifest: Manifest, **changes: Any) -> Manifest:
+    changed = manifest.model_copy(update=changes)
+    if changed != manifest:
+        write_atomic(directory / MANIFEST, changed.model_dump_json(indent=1) + "\n")
+    return changed
 
 
 @contextmanager
