@@ -19,6 +19,7 @@ from data.suggestion import Suggestion
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.adapters import checked_calibration
 from trainer.calibrate import fit_or_keep, judge, write_calibration
+from trainer.card import write_card
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.evaluate import answer_rows, score_answers, write_predictions
@@ -143,6 +144,8 @@ def _perform(job: Job, progress: Progress, stop: Stop) -> TrainResult:
     stop.check()
     old, new = _compare(job, progress, stop) if job.ranks.is_main else (None, None)
     manifest = add_metrics(run.adapter, new)
+    if job.ranks.is_main:
+        write_card(run, job.task, job.config, job.rows)
     progress.tell("finished", message="")
     seconds = round(time.monotonic() - began, 1)
     return TrainResult(run.adapter, manifest, n_steps, loss, seconds, old, new, len(job.held_out))
