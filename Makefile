@@ -28,6 +28,12 @@ $(VENV)/.chromium: $(VENV)/.installed
 	@$(BIN)/python -m tests.chromium --install
 	@touch $@
 
+# The S3 server that tests publish to needs an older package than pandas has here, so it gets a folder of its own.
+$(VENV)/s3-server: tests/s3_server.txt | $(VENV)/.installed
+	@rm -rf $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/s3_server.txt
+	@touch $@
+
 test: lint unit
 
 lint: setup
@@ -37,7 +43,7 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-unit: setup $(VENV)/.chromium
+unit: setup $(VENV)/.chromium $(VENV)/s3-server
 	@echo "Running the tests ..."
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -1,4 +1,4 @@
-"""adapters list, show, activate, reject, rollback: which adapter suggests."""
+"""adapters list, show, activate, reject, rollback: which adapter suggests; publish and pull are in `publishing`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands import publishing
 from app.terminal import write, write_json, write_table
 
 if TYPE_CHECKING:
@@ -19,12 +20,14 @@ BY = "local"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="The adapters: list, show, activate, reject, roll back.", no_args_is_help=True)
+    summary = "The adapters: list, show, activate, reject, roll back, publish, pull."
+    group = typer.Typer(help=summary, no_args_is_help=True)
     group.command("list")(list_all)
     group.command()(show)
     group.command()(activate)
     group.command()(reject)
     group.command()(rollback)
+    publishing.register(group)
     app.add_typer(group, name="adapters")
 
 
