@@ -34,6 +34,8 @@ def test_ways_go_from_the_fastest_to_the_most_frugal():
     assert all(way.compiled for way in ways)
     published = make_config("published")
     assert candidates(published, 16, compiled=False) == [Fit(4, 4, checkpointing=True, compiled=False)]
+    shared = candidates(make_config(batch_size=4, accumulation=4), 8, compiled=False)
+    assert {way.accumulation for way in shared} == {2}, "of two processes each does half of a step's 16 rows"
     assert {way.batch_size for way in candidates(make_config(), 6, compiled=False)} == {2, 1}
 
 

@@ -106,7 +106,7 @@ def candidates(config: TrainConfig, rows: int, *, compiled: bool) -> list[Fit]:
     choices = [False, True] if config.gradient_checkpointing is None else [config.gradient_checkpointing]
     parts = [[n for n in sizes if n >= 4], [n for n in sizes if n < 4]]
     ways = [(size, again) for part in parts for again in choices for size in part]
-    return [Fit(size, config.accumulation or max(1, rows // size), again, compiled) for size, again in ways]
+    return [Fit(size, max(1, rows // size), again, compiled) for size, again in ways]
 
 
 def apply_fit(model: Any, fit: Fit) -> None:
@@ -145,6 +145,12 @@ def autocast(config: TrainConfig, device: torch.device) -> Any:
     """The arithmetic that the Trainer uses, for a step outside it."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(config.precision or "")
     return torch.autocast(device.type, dtype or torch.bfloat16, enabled=dtype is not None)
+
+
+def limit_memory(device: torch.device, gib: float) -> None:
+    """Let this process take at most so much of its GPU's memory, as if the GPU were smaller."""
+    total = torch.cuda.get_device_properties(device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gib * 2**30 / total), device.index or 0)
 
 
 def free_memory() -> None:

@@ -13,7 +13,7 @@ from data.snapshot import Row
 from trainer.checkpoints import latest_complete
 from trainer.config import TrainConfig
 from trainer.examples import Encoded, Example, encode_rows
-from trainer.fit import Fit, apply_fit, find_fit, free_memory, read_fit, write_fit
+from trainer.fit import Fit, apply_fit, find_fit, free_memory, limit_memory, read_fit, write_fit
 from trainer.job import Job, check_steps
 from trainer.mixture import rows_to_show, with_copies
 from trainer.model import Loaded, choose_device, compute_dtype, load_model, save_lora
@@ -52,7 +52,8 @@ def learn(job: Job, progress: Progress, stop: Stop) -> tuple[int, float | None]:
     """
     if job.config.threads:
         torch.set_num_threads(job.config.threads)
-    _limit_memory(job)
+    if job.config.memory_gib is not None:
+        limit_memory(choose_device(job.device), job.config.memory_gib)
     fit = read_fit(job.run.fit)
     while True:
         try:
@@ -74,14 +75,6 @@ def _smaller(job: Job, fit: Fit | None) -> Fit:
             "set a smaller batch_size or max_tokens, or set gradient_checkpointing."
         )
     return found
-
-
-def _limit_memory(job: Job) -> None:
-    if job.config.memory_gib is None:
-        return
-    device = choose_device(job.device)
-    total = torch.cuda.get_device_properties(device).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, job.config.memory_gib * 2**30 / total), device)
 
 
 def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tuple[int, float | None]:

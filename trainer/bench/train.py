@@ -31,7 +31,7 @@ from trainer.bench.geometry import random_base
 from trainer.bench.run import EMBEDDED, SAMPLES, BenchError
 from trainer.config import TrainConfig, make_config
 from trainer.examples import Example, encode_rows
-from trainer.fit import LONG_RUN, apply_fit, find_fit, free_memory
+from trainer.fit import LONG_RUN, apply_fit, find_fit, free_memory, limit_memory
 from trainer.job import Job, check_settings
 from trainer.learning import DTYPES, load_for_learning
 from trainer.loop import run_loop
@@ -169,9 +169,7 @@ def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict
     )
     config = config.model_copy(update={"keep_best": False, "warmup": 0.0})
     if torch.cuda.is_available() and options.device != "cpu":
-        total = torch.cuda.get_device_properties(0).total_memory
-        share = min(1.0, options.memory_gib * 2**30 / total)
-        torch.cuda.set_per_process_memory_fraction(share, choose_device(options.device))
+        limit_memory(choose_device(options.device), options.memory_gib)
         config = config.model_copy(update={"memory_gib": options.memory_gib})
     loaded, config = _loaded(options, config)
     check_settings(config, on_gpu=loaded.device.type == "cuda", has_bf16=True)
