@@ -15,6 +15,7 @@ PROOFS = {
     "trainers": ["-m", "tests.proof_two_trainers", "--tries", "200"],
     "runs": ["-m", "tests.proof_train_kills", "--kills", "200"],
     "exact": ["-m", "tests.proof_exact"],
+    "gate": ["-m", "tests.proof_gate"],
 }
 """Name to the arguments of the Python that performs it."""
 

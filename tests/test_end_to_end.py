@@ -121,8 +121,8 @@ def retrain(page: Page, home: Home) -> None:
     page.get_by_role("tab", name="Train").click()
     page.locator("#train-epochs").get_by_role("textbox").fill("6")
     page.get_by_role("button", name="Start training").click()
-    expect(page.locator("#run-current .verdict")).to_be_visible(timeout=TRAINING_MS)
-    expect(page.locator("#run-current .verdict.passed")).to_be_visible()
+    expect(page.locator("#verdict-head .verdict")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.locator("#verdict-head .verdict.passed")).to_be_visible()
     assert home.json("adapters", "show", "run-0001")["active"] is True
     assert home.json("status")["adapter"] == "run-0001"
 
