@@ -231,9 +231,12 @@ def run_loop(
     if ranks.is_main:
         writing_place(checkpoints)
     ranks.wait()
+    told = arguments(config, fit, checkpoints / WRITING, n_steps, eval_steps, loaded)
+    if ranks.size == 1 and told.n_gpu > 1:
+        told._n_gpu = 1  # the Trainer would count every GPU of the machine in, for a run that is on one of them
     trainer = Trainer(
         model=loaded.model,
-        args=arguments(config, fit, checkpoints / WRITING, n_steps, eval_steps, loaded),
+        args=told,
         train_dataset=as_dataset(shown),
         eval_dataset=as_dataset(rows[1]),
         data_collator=Collator(loaded.tokenizer.pad_token_id or 0, config.loss),

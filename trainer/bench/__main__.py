@@ -29,6 +29,7 @@ def main() -> int:
     train.add_argument("--memory-gib", type=float, default=L4_GIB, help="what each process may take of the GPU")
     train.add_argument("--accuracy", type=float, default=0, help="epochs for which both recipes are scored as well")
     train.add_argument("--gpus", type=int, default=1, help="measure the fast recipe on so many GPUs, and on one")
+    train.add_argument("--only", nargs="*", default=(), help="ways to measure besides the published one")
     given = vars(parser.parse_args())
     try:
         if given.pop("what") == "prefill":

@@ -64,6 +64,7 @@ class TrainOptions:
         threads: CPU threads.
         accuracy: epochs for which the embedded base is trained by both recipes and scored; 0 for not at all.
         gpus: more than one: the fast recipe alone, on one GPU and on so many.
+        only: names of the ways that are measured besides the published one; all where empty.
     """
 
     data: Path | None = None
@@ -75,6 +76,7 @@ class TrainOptions:
     threads: int | None = None
     accuracy: float = 0
     gpus: int = 1
+    only: tuple[str, ...] = ()
 
 
 def ways(on_gpu: bool) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -113,7 +115,8 @@ def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: N
             several: ("fast", {}, options.gpus),
         }
     else:
-        plans = {name: (*way, 1) for name, way in ways(on_gpu).items()}
+        wanted = {"published", *options.only} if options.only else set(ways(on_gpu))
+        plans = {name: (*way, 1) for name, way in ways(on_gpu).items() if name in wanted}
     for name, (preset, changes, n_gpus) in plans.items():
         say(f"{name} ...")
         measured[name] = _in_a_process(options, preset, changes, n_gpus)
