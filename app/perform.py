@@ -26,6 +26,7 @@ from app.failures import DeskError, InputError, Interrupted, sentence_of
 from app.publish import OLD_METRICS, Job, Outcome, conclude
 from app.settings import Settings, environment_for, is_hub_id
 from app.training import (
+    N_NEAR_DUPLICATES,
     Progress,
     TrainOptions,
     mark_interrupted_locked,
@@ -34,8 +35,9 @@ from app.training import (
     run_name,
     training_lock,
 )
+from data.near_duplicates import without_near
 from data.snapshot import Snapshot, write_holdout, write_snapshot
-from db.annotations import holdout_rows, training_rows
+from db.annotations import holdout_rows, holdout_texts, training_rows
 from db.runs import TrainingRunRow, get_run, update_run
 from db.session import StoreError
 
@@ -119,9 +121,9 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     its_base = base_place(desk.settings, active)
     base = place_in_store(desk.settings, options.base or its_base)
     same_base = base == place_in_store(desk.settings, its_base)
-    snapshot, holdout = _write_rows(desk, directory)
+    snapshot, holdout, n_near_duplicates = _write_rows(desk, directory)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
-    kept["n_corrected"] = snapshot.n_corrected
+    kept |= {"n_corrected": snapshot.n_corrected, N_NEAR_DUPLICATES: n_near_duplicates}
     with desk.store.transaction() as session:
         update_run(
             session,
@@ -136,11 +138,24 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     return Job(run.id, directory, options, active, base, same_base, holdout.fingerprint)
 
 
-def _write_rows(desk: Desk, directory: Path) -> tuple[Snapshot, Snapshot]:
-    with desk.store.reading() as session:  # one state of the store for both
-        snapshot = write_snapshot(desk.task, training_rows(session, desk.task), directory / "snapshot.jsonl")
-        holdout = write_holdout(desk.task, holdout_rows(session, desk.task), directory / "holdout.jsonl")
-    return snapshot, holdout
+def _write_rows(desk: Desk, directory: Path) -> tuple[Snapshot, Snapshot, int]:
+    """Write what to train on and what to measure on; also how many near duplicates of the hold-out are left out.
+
+    Raises:
+        DeskError: nothing would be left to train on.
+    """
+    with desk.store.reading() as session:  # one state of the store for all
+        rows, held_out = list(training_rows(session, desk.task)), list(holdout_rows(session, desk.task))
+        texts = list(holdout_texts(session))
+    kept, pairs = without_near(rows, texts)
+    if pairs and not kept:
+        raise DeskError(
+            f"Expected labelled notes that are no near duplicates of hold-out notes; found none among {len(pairs):,}. "
+            "Label notes of other cases."
+        )
+    snapshot = write_snapshot(desk.task, kept, directory / "snapshot.jsonl")
+    holdout = write_holdout(desk.task, held_out, directory / "holdout.jsonl")
+    return snapshot, holdout, len(pairs)
 
 
 def _train(

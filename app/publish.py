@@ -13,7 +13,7 @@ from app.answers import ANSWERS, read_answers
 from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
-from app.training import TrainOptions, run_name
+from app.training import TrainOptions, left_out, run_name
 from data.files import remove_whole, whole_directory
 from data.gate import judge
 from data.verdict import Verdict
@@ -35,6 +35,7 @@ class Outcome:
         verdict: its comparison with the one that was active.
         is_active: whether it took over.
         sentence: all of it for a person.
+        left_out: a sentence about the notes that were not trained on, see `app.training.left_out`.
     """
 
     run_id: int
@@ -43,6 +44,7 @@ class Outcome:
     is_active: bool
     sentence: str
     metrics: dict[str, Any]
+    left_out: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as plain JSON values."""
@@ -52,6 +54,7 @@ class Outcome:
             "active": self.is_active,
             "gate": self.verdict.to_json(),
             "sentence": self.sentence,
+            "left_out": self.left_out,
             "metrics": self.metrics,
         }
 
@@ -118,7 +121,8 @@ def conclude(desk: Desk, job: Job) -> Outcome:
                     metrics=score,
                 )
         verdict = verdict.with_uses(n_before)
-        by = get_run(session, job.run_id).requested_by
+        run = get_run(session, job.run_id)
+        by = run.requested_by
         kind, afterwards = _activate(session, job, verdict, by)
         is_active, sentence = kind is not None, f"{verdict.sentence} {afterwards}"
         kept = {**verdict.to_json(), "active": is_active, "sentence": sentence}
@@ -132,7 +136,7 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             gate=kept if kind is None else decided(kept, kind, by=by, reason=job.options.activate_anyway or PASSED),
             message=sentence,
         )
-    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics)
+    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, left_out(run.config))
 
 
 def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:

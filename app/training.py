@@ -22,6 +22,9 @@ from db.annotations import holdout_rows, training_rows
 from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
 from db.session import Session, Store
 
+N_NEAR_DUPLICATES = "n_near_duplicates"
+"""Where a run's row keeps how many labelled notes were left out of its snapshot."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -137,6 +140,16 @@ def _check_material(session: Session, options: TrainOptions) -> None:
 def run_name(run_id: int) -> str:
     """The name of a run's directory and of the adapter that it makes: `run-0001`."""
     return f"run-{run_id:04d}"
+
+
+def left_out(config: Mapping[str, Any]) -> str:
+    """A sentence about the labelled notes that a run leaves out, from its row's config; empty where it leaves none."""
+    n = int(config.get(N_NEAR_DUPLICATES) or 0)
+    if not n:
+        return ""
+    if n == 1:
+        return "1 note is left out of training: a near duplicate of a hold-out note."
+    return f"{n:,} notes are left out of training: near duplicates of hold-out notes."
 
 
 def run_directory(settings: Settings, run_id: int) -> Path:

@@ -17,7 +17,17 @@ from data.readers import read_records
 from data.records import Record, Refusal, plain_name, plain_type
 from data.task import MAX_VALUE_CHARACTERS, SPECIAL_TOKEN, Extraction, Task
 
-__all__ = ["MAX_NOTE_CHARACTERS", "Note", "NoteError", "Refusal", "content_hash", "make_note", "read_notes", "split_of"]
+__all__ = [
+    "MAX_NOTE_CHARACTERS",
+    "Note",
+    "NoteError",
+    "Refusal",
+    "content_hash",
+    "folded",
+    "make_note",
+    "read_notes",
+    "split_of",
+]
 
 MAX_NOTE_CHARACTERS = 20_000
 MAX_ID_CHARACTERS = 200
@@ -68,13 +78,19 @@ class Note:
     split: Split
 
 
-def content_hash(text: str) -> str:
-    """The SHA-256 of the text's words: case, white space and punctuation do not count.
+def folded(text: str) -> str:
+    """The text's words, one space apart: case, white space and punctuation do not count."""
+    lower = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _NOT_WORDS.sub(" ", lower).strip()
 
-    Near-duplicates of that kind therefore fall on one side of the hold-out, whatever their order or label.
+
+def content_hash(text: str) -> str:
+    """The SHA-256 of the folded text.
+
+    Copies that differ in case, white space and punctuation therefore fall on one side of the hold-out, whatever their
+    order or label. For those that differ in more see `data.near_duplicates`.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return hashlib.sha256(_NOT_WORDS.sub(" ", folded).strip().encode("utf-8")).hexdigest()
+    return hashlib.sha256(folded(text).encode("utf-8")).hexdigest()
 
 
 def split_of(content_hash: str) -> Split:

@@ -139,6 +139,13 @@ def holdout_rows(session: Session, task: Task) -> Iterator[Row]:
     return _labelled(session, task, "holdout")
 
 
+def holdout_texts(session: Session) -> Iterator[str]:
+    """The texts of all notes of that side, labelled or not: what has no label today may be measured on tomorrow."""
+    query = sa.select(t.note_text.c.text).join(t.note, t.note_text.c.note_id == t.note.c.id)
+    query = query.where(t.note.c.split == "holdout").order_by(t.note.c.id)
+    yield from session.execute(query, execution_options=_STREAM).scalars()
+
+
 def draft_rows(session: Session, task: Task, limit: int) -> list[Row]:
     """At most `limit` labelled notes, those reviewed last before the originals: what answers may look like.
 

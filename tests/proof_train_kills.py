@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.notes import split_of
 from data.snapshot import write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, load_task
 from tests.forks import Child, fork
@@ -96,14 +95,11 @@ def import_everything() -> None:
 
 def write_rows(folder: Path) -> tuple[Path, Path]:
     """A snapshot and a hold-out."""
-    from tests.tiny import tiny_rows
+    from tests.tiny import tiny_sides
 
-    task, rows = load_task(DEFAULT_TASK), tiny_rows(120)
-    held = [row for row in rows if split_of(row.content_hash) == "holdout"][:N_HELD_OUT]
-    kept = [row for row in rows if split_of(row.content_hash) == "train"][:N_ROWS]
-    return write_snapshot(task, kept, folder / "snapshot.jsonl").path, write_holdout(
-        task, held, folder / "h.jsonl"
-    ).path
+    task, (kept, held) = load_task(DEFAULT_TASK), tiny_sides(120)
+    snapshot = write_snapshot(task, kept[:N_ROWS], folder / "snapshot.jsonl")
+    return snapshot.path, write_holdout(task, held[:N_HELD_OUT], folder / "h.jsonl").path
 
 
 def make_model(folder: Path) -> None:

@@ -16,12 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.calibration import CALIBRATION, Calibration, CalibrationError, Curve, log_odds, read_calibration
-from data.notes import split_of
 from data.reliability import reliability
 from data.snapshot import write_holdout, write_snapshot
 from data.suggestion import Grounding, Suggestion
 from data.task import DEFAULT_TASK, Extraction, load_task
-from tests.tiny import shared_tiny, tiny_rows, write_labelled
+from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
 from trainer.__main__ import EMBEDDED, main
 from trainer.adapters import ModelError
 from trainer.calibrate import (
@@ -227,10 +226,9 @@ def test_the_embedded_adapter_says_how_sure_it_may_be() -> None:
 
 def trained(tmp_path: Path, n_held_out: int, parent: Path | None) -> tuple[Path, dict]:
     """A short run with so many hold-out notes: its directory and its metrics."""
-    rows = tiny_rows(900)
-    held = [row for row in rows if split_of(row.content_hash) == "holdout"][:n_held_out]
-    kept = [row for row in rows if split_of(row.content_hash) == "train"][:16]
-    snapshot = write_snapshot(TASK, kept, tmp_path / "snapshot.jsonl").path
+    rows, held_out = tiny_sides(900)
+    held = held_out[:n_held_out]
+    snapshot = write_snapshot(TASK, rows[:16], tmp_path / "snapshot.jsonl").path
     holdout = write_holdout(TASK, held, tmp_path / "holdout.jsonl").path if held else None
     run_dir = tmp_path / "runs" / "run"
     config = TrainConfig(max_steps=2, batch_size=8, threads=1)

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from data.notes import split_of
-from tests.tiny import shared_tiny, tiny_rows, write_labelled
+from tests.tiny import shared_tiny, tiny_sides, write_labelled
 from trainer.rundir import RunDir
 
 ROOT = Path(__file__).parent.parent
@@ -20,11 +19,9 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[str]:
-    rows = tiny_rows(90)
-    kept = [row for row in rows if split_of(row.content_hash) == "train"][:45]
-    held = [row for row in rows if split_of(row.content_hash) == "holdout"][:3]
-    snapshot = write_labelled(tmp_path / "snapshot.jsonl", kept)
-    return ["--snapshot", str(snapshot), "--holdout", str(write_labelled(tmp_path / "holdout.jsonl", held))]
+    kept, held = tiny_sides(90)
+    snapshot = write_labelled(tmp_path / "snapshot.jsonl", kept[:45])
+    return ["--snapshot", str(snapshot), "--holdout", str(write_labelled(tmp_path / "holdout.jsonl", held[:3]))]
 
 
 def words(run_dir: Path, files: list[str], *settings: str) -> list[str]:

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from data.notes import split_of
 from data.snapshot import Row, write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, Extraction, load_task
-from tests.tiny import shared_tiny, tiny_rows, write_labelled
+from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
 from trainer.checkpoints import (
     CHECKPOINT_MANIFEST,
     latest_complete,
@@ -46,11 +45,9 @@ QUICK = TrainConfig(epochs=1, batch_size=8, log_steps=1, threads=1)
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     """A snapshot and a hold-out, as the store writes them."""
-    rows = tiny_rows(70)
-    held = [row for row in rows if split_of(row.content_hash) == "holdout"]
-    kept = [row for row in rows if split_of(row.content_hash) == "train"][:40]
-    snapshot = write_snapshot(TASK, kept, tmp_path / "snapshot.jsonl")
-    holdout = write_holdout(TASK, held, tmp_path / "holdout.jsonl")
+    train_rows, held_out = tiny_sides(70)
+    snapshot = write_snapshot(TASK, train_rows[:40], tmp_path / "snapshot.jsonl")
+    holdout = write_holdout(TASK, held_out, tmp_path / "holdout.jsonl")
     return snapshot.path, holdout.path
 
 
@@ -250,7 +247,7 @@ def test_one_training_at_a_time(files, tmp_path: Path):
 
 def test_holdout_note_in_the_snapshot_is_refused(tmp_path: Path):
     both = write_labelled(tmp_path / "both.jsonl", tiny_rows(4))
-    with pytest.raises(TrainError, match="both the snapshot and the hold-out"):
+    with pytest.raises(TrainError, match="found 4, such as line 1 of the snapshot"):
         run((both, both), tmp_path / "run")
 
 

@@ -10,14 +10,14 @@ import pytest
 from app.answers import read_answers
 from app.importing import import_files
 from app.training import read_progress, run_directory
-from data.notes import split_of
 from db.adapters import active_adapter
 from db.annotations import submit
 from db.notes import find_note
 from db.runs import evaluations, get_run
 from tests.homes import TASK, child_of, is_gone, one_sentence, wait_for
-from tests.tiny import tiny_rows, write_labelled
+from tests.tiny import tiny_rows, tiny_sides, write_labelled
 
+N_NOTES = 240
 LONG = ("--epochs", "1000", "--mode", "warm")
 
 
@@ -25,9 +25,9 @@ LONG = ("--epochs", "1000", "--mode", "warm")
 def learning_home(tiny_home, tmp_path):
     """A home with labelled notes, enough of them held out."""
     with tiny_home.desk() as desk:
-        file = write_labelled(tmp_path / "originals.jsonl", tiny_rows(240))
+        file = write_labelled(tmp_path / "originals.jsonl", tiny_rows(N_NOTES))
         report = import_files(desk.store, desk.task, [file], original=True)
-        assert report.n_added == 240
+        assert report.n_added == N_NOTES
     return tiny_home
 
 
@@ -52,6 +52,8 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert run.gate["passed"] is True
     assert "It is active now." in run.gate["sentence"]
     assert (run.n_annotations, run.config["n_corrected"]) == (1, 1)
+    n_left_out = N_NOTES - run.n_rows - run.n_holdout
+    assert outcome["left_out"] == f"{n_left_out} notes are left out of training: near duplicates of hold-out notes."
     assert set(run.metrics) >= {"old", "new"}
     check_the_snapshot(home, run, corrected)
     answered = read_answers(TASK, home.path / "runs" / "run-0001")
@@ -69,6 +71,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     again = home.run("train", "--max-steps", "3", "--seed", "0")
     assert again.returncode == 1, again.stderr
     assert "Too few notes to tell" in again.stdout
+    assert outcome["left_out"] in again.stderr
     assert TASK.fields[0].title in again.stdout
     refused = home.run("adapters", "activate", "run-0002")
     assert "run-0002 did not pass its gate" in one_sentence(refused.stderr)
@@ -82,7 +85,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
 
 def correct_a_note(home):
     """Submit an annotation for a note of the training side; its text."""
-    text = next(row for row in tiny_rows(80) if split_of(row.content_hash) == "train")
+    text = tiny_sides(N_NOTES)[0][0]
     with home.desk() as desk, desk.store.transaction() as session:
         note = find_note(session, text.content_hash)
         labels = {**text.extraction, desk.task.keys[-1]: "liver"}
@@ -105,7 +108,7 @@ def check_the_snapshot(home, run, corrected):
     directory = home.path / "runs" / "run-0001"
     rows = [json.loads(line) for line in (directory / "snapshot.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == run.n_rows
-    assert all(split_of(entry["content_hash"]) == "train" for entry in rows)
+    assert {entry["content_hash"] for entry in rows} == {row.content_hash for row in tiny_sides(N_NOTES)[0]}
     (annotated,) = [entry for entry in rows if entry["source"] == "annotation"]
     assert (annotated["input"], annotated["corrected"]) == (corrected, True)
     assert "liver" in annotated["output"].values()

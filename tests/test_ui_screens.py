@@ -14,7 +14,7 @@ from app.adapters import WEIGHTS
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings, prepare_home
-from app.training import run_directory
+from app.training import N_NEAR_DUPLICATES, run_directory
 from app.ui import export, progress, queue, review, status, train, verdict
 from app.ui.charts import column_chart, line_chart, stacked_bar
 from app.ui.context import tried
@@ -26,7 +26,7 @@ from db.adapters import AdapterRow, active_adapter, register_adapter
 from db.annotations import open_review, save_draft, submit
 from db.health import HeartbeatRow
 from db.notes import add_notes, get_note
-from db.runs import add_evaluation, create_run, update_run
+from db.runs import add_evaluation, create_run, list_runs, update_run
 from db.suggestions import add_suggestion, suggestion_of
 from tests.compared import ALL, NONE, judged
 from tests.desk_store import (
@@ -232,6 +232,15 @@ def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None
     said = text(train.material_html(desk))
     assert f"{n_train} originals that came with labels and 0 reviewed notes" in said
     assert f"{60 - n_train} labelled note" in said
+    assert "left out" not in said
+    with desk.store.transaction() as session:
+        for n in (3, 12):
+            create_run(session, config={N_NEAR_DUPLICATES: n}, requested_by=LOCAL_REVIEWER)
+        create_run(session, config={}, requested_by=LOCAL_REVIEWER)  # it waits: nothing is known of it yet
+        runs = list_runs(session)
+    found = "12 notes are left out of training: near duplicates of hold-out notes."
+    assert f"In run-0002, {found} The next run looks again." in text(train.material_html(desk))
+    assert [found in text(train.run_html(desk, run)) for run in sorted(runs, key=lambda run: run.id)] == [0, 1, 0]
     decide(desk, 1)
     with desk.store.reading() as session:
         learned = get_note(session, 1).split == "train"

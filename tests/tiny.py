@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from data.notes import content_hash
+from data.near_duplicates import without_near
+from data.notes import content_hash, split_of
 from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
@@ -35,6 +36,12 @@ def tiny_rows(n: int, task: Task | None = None, start: int = 0) -> list[Row]:
         text = f"Case {i}: {40 + i % 50}-year-old patient with {shown or 'no findings'}."
         rows.append(Row(text, Extraction(task, values), "original", content_hash(text)))
     return rows
+
+
+def tiny_sides(n: int) -> tuple[list[Row], list[Row]]:
+    """Of `n` rows those to train on and those held out, as the desk divides them: no near duplicate on both sides."""
+    sides = {side: [row for row in tiny_rows(n) if split_of(row.content_hash) == side] for side in ("train", "holdout")}
+    return without_near(sides["train"], [row.text for row in sides["holdout"]])[0], sides["holdout"]
 
 
 def tiny_tokenizer(vocab_size: int = 600, task: Task | None = None):  # type: ignore[no-untyped-def]

@@ -24,6 +24,7 @@ from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.evaluate import answer_rows, score_answers, write_predictions
 from trainer.job import Job, check_settings
+from trainer.leakage import check_no_leak
 from trainer.learning import learn
 from trainer.model import ModelError, choose_device, compute_dtype, load_adapter, load_for_serving
 from trainer.progress import (
@@ -212,11 +213,7 @@ def _check_job(job: Job) -> None:
     check_settings(job.config, on_gpu=on_gpu, has_bf16=has_bf16, n_ranks=job.ranks.size)
     if job.config.mode == "warm" and job.parent is None:
         raise TrainError("Expected a parent adapter to go on from in warm mode; found none. Use mode full.")
-    both = {row.content_hash for row in job.rows} & {row.content_hash for row in job.held_out}
-    if both:
-        raise TrainError(
-            f"Expected no note in both the snapshot and the hold-out; found {len(both)}. Write the snapshot again."
-        )
+    check_no_leak(job.rows, job.held_out)
     told = {
         "name": job.name,
         "base": job.base,

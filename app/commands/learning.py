@@ -123,6 +123,8 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
         from data.task import load_task
 
         write_verdict(load_task(), {**outcome.verdict.to_json(), "sentence": outcome.sentence})
+        if outcome.left_out:
+            say(outcome.left_out)
     return 0 if outcome.is_active or (was_asked and outcome.verdict.passed) else NOT_BETTER
 
 

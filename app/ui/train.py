@@ -12,7 +12,17 @@ import gradio as gr
 from app import deciding
 from app.desk import Desk
 from app.failures import DeskError, InputError
-from app.training import TrainOptions, read_log, read_progress, request_run, run_directory, run_name, stop_run
+from app.training import (
+    N_NEAR_DUPLICATES,
+    TrainOptions,
+    left_out,
+    read_log,
+    read_progress,
+    request_run,
+    run_directory,
+    run_name,
+    stop_run,
+)
 from app.ui.blind import BlindPanel, build_blind
 from app.ui.blind import show as show_blind
 from app.ui.charts import line_chart
@@ -190,12 +200,21 @@ def material_html(desk: Desk) -> str:
         history = activations(session)
         since = history[0].at if history else None
         n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
+        counted = [run for run in list_runs(session) if N_NEAR_DUPLICATES in run.config]
     new = f", {n_new:,} of them since the active adapter took over" if history and sources["annotation"] else ""
     return (
         f"<h3>The next run</h3><p>It learns from <b>{plural(sources['original'], 'original')}</b> that came with labels"
         f" and <b>{plural(sources['annotation'], 'reviewed note')}</b>{new}."
-        f" {plural(n_holdout, 'labelled note')} are held out: never learned from, they decide whether it is better.</p>"
+        f" {plural(n_holdout, 'labelled note')} are held out: never learned from, they decide whether it is better."
+        f"{_left_out_before(counted)}</p>"
     )
+
+
+def _left_out_before(runs: list[TrainingRunRow]) -> str:
+    """What the last run left out; to look for near duplicates now would take longer than a screen may."""
+    last = max(runs, key=lambda run: run.id, default=None)
+    said = left_out(last.config) if last is not None else ""
+    return f" In {run_name(last.id)}, {escape(said)} The next run looks again." if last is not None and said else ""
 
 
 def show(desk: Desk, chosen: str | None) -> list[Any]:
@@ -268,6 +287,8 @@ def run_html(desk: Desk, run: TrainingRunRow | None) -> str:
     if run.status == "requested":
         message = message or '<p class="quiet">It starts within a second while caseloop serve runs.</p>'
     meter = _meter(directory) if run.status == "running" else ""
+    said = left_out(run.config)
+    message += f'<p class="quiet">{escape(said)}</p>' if said else ""
     return title + message + meter + _curve_and_log(directory)
 
 
