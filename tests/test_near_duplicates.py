@@ -18,12 +18,13 @@ from app.perform import _write_rows
 from data import near_duplicates
 from data.near_duplicates import GRAM, near_pairs, without_near
 from data.notes import content_hash, folded, read_notes, split_of
-from data.snapshot import Row, read_rows
+from data.snapshot import Row, read_rows, write_rows
 from data.synthetic import generate_one
 from db.annotations import training_rows
 from tests.homes import ROOT, TASK, Home, write_notes
 from tests.tiny import tiny_rows, tiny_sides, write_labelled
 from trainer.__main__ import main
+from trainer.curve import Plan, draw_curve, simulate_reviews
 from trainer.leakage import N_NAMED, check_no_leak
 from trainer.progress import TrainError
 
@@ -168,6 +169,20 @@ def test_the_trainer_refuses_foreign_files_that_leak(same: bool, tmp_path: Path,
     assert "year-old" not in said.casefold()
     left = json.loads((tmp_path / "runs" / "run" / "progress.json").read_text())
     assert (left["state"], "near duplicate" in left["message"]) == ("failed", True)
+
+
+def test_a_curve_leaks_nothing_either(tmp_path: Path) -> None:
+    train, held_out = tiny_sides(70)
+    rows = [*train[:4], twin(held_out[0], "train"), *held_out]
+    labelled = write_labelled(tmp_path / "labelled.jsonl", rows)
+    snapshot, holdout = simulate_reviews(TASK, labelled, tmp_path / "reviews", n_holdout=len(held_out))
+    assert [row.text for row in read_rows(TASK, snapshot)] == [row.text for row in train[:4]]
+    assert [row.text for row in read_rows(TASK, holdout)] == [row.text for row in held_out]
+    reviewed = [replace(row, source="annotation") for row in rows[:5]]
+    write_rows(TASK, reviewed, snapshot)
+    plan = Plan(base=str(tmp_path / "none"), parent="none", snapshot=snapshot, holdout=holdout)
+    with pytest.raises(TrainError, match="found 1, such as line 5 of the snapshot"):
+        draw_curve(tmp_path / "curves" / "one", plan)
 
 
 def test_a_short_copy_is_refused_and_many_are_counted() -> None:

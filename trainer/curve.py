@@ -19,11 +19,13 @@ import numpy as np
 
 from data.curve import Curve, Point, Rights, gain, rights, shares
 from data.files import flush_to_disk
+from data.near_duplicates import without_near
 from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.config import TrainConfig
 from trainer.engine import Engine
 from trainer.evaluate import answer_rows, write_predictions
+from trainer.leakage import check_no_leak
 from trainer.model import load_for_serving
 from trainer.progress import Progress, Stop, TrainError
 from trainer.rundir import RunDir, now, sha256_of, trainer_lock, write_atomic, write_json
@@ -139,7 +141,8 @@ def simulate_reviews(
     """Write a snapshot and a hold-out as if every note of a labelled file had been reviewed, its label the decision.
 
     Args:
-        labelled: notes with labels; the last `n_holdout` are measured on, those before are reviewed.
+        labelled: notes with labels; the last `n_holdout` are measured on, those before are reviewed, but for near
+            duplicates of the former.
         directory: where `snapshot.jsonl` and `holdout.jsonl` are written.
         style: a convention of `data.synthetic.house_style.STYLES` by which the reviewers label, and the hold-out too.
 
@@ -158,8 +161,10 @@ def simulate_reviews(
     ]
     run = RunDir(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    write_rows(task, reviewed[:-n_holdout], run.snapshot)
-    write_rows(task, reviewed[-n_holdout:], run.holdout)
+    held_out = reviewed[-n_holdout:]
+    kept, _ = without_near(reviewed[:-n_holdout], [row.text for row in held_out])
+    write_rows(task, kept, run.snapshot)
+    write_rows(task, held_out, run.holdout)
     return run.snapshot, run.holdout
 
 
@@ -194,6 +199,7 @@ def _check(drawing: _Drawing, wanted: Sequence[int]) -> None:
         raise TrainError(
             "Expected a parent adapter, for warm mode or a point that learns nothing; found none. Name it."
         )
+    check_no_leak([*drawing.originals, *drawing.corrections], drawing.held_out)
     told = {
         "base": plan.base,
         "parent": plan.parent,

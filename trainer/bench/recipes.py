@@ -13,6 +13,7 @@ import torch
 
 from data.gate import judge
 from data.interval import intervals
+from data.near_duplicates import without_near
 from data.scoring import is_right
 from data.snapshot import Row, read_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
@@ -28,7 +29,7 @@ N_EVALUATED = 500
 def compare_recipes(
     data: Path, epochs: float, *, device: str | None = None, say: Callable[[str], None] = lambda line: None
 ) -> dict[str, Any]:
-    """Train both ways on all but the last 500 notes of a file, score both on those.
+    """Train both ways on all but the last 500 notes of a file and their near duplicates, score both on those.
 
     Args:
         data: labelled notes as JSON lines.
@@ -42,10 +43,12 @@ def compare_recipes(
     rows = read_rows(task, data)
     if len(rows) < 2 * N_EVALUATED:
         raise BenchError(f"Expected at least {2 * N_EVALUATED} labelled notes in {data}; found {len(rows)}.")
+    evaluated = rows[-N_EVALUATED:]
+    learned, _ = without_near(rows[:-N_EVALUATED], [row.text for row in evaluated])
     on_gpu = torch.cuda.is_available() and device != "cpu"
     changes_of: dict[str, dict[str, Any]] = {"published": {} if on_gpu else CPU_CHANGES, "fast": {}}
     answers: dict[str, list[Extraction | None]] = {}
-    found: dict[str, Any] = {"epochs": epochs, "n_trained": len(rows) - N_EVALUATED, "n_evaluated": N_EVALUATED}
+    found: dict[str, Any] = {"epochs": epochs, "n_trained": len(learned), "n_evaluated": N_EVALUATED}
     with tempfile.TemporaryDirectory() as folder:
         for name, changed in changes_of.items():
             say(f"training by the preset {name} ...")
@@ -53,8 +56,8 @@ def compare_recipes(
                 Path(folder) / name,
                 base=EMBEDDED / "base",
                 parent_adapter=None,
-                snapshot=_lines(task, rows[:-N_EVALUATED], Path(folder) / "rows.jsonl"),
-                holdout=_lines(task, rows[-N_EVALUATED:], Path(folder) / "evaluated.jsonl"),
+                snapshot=_lines(task, learned, Path(folder) / "rows.jsonl"),
+                holdout=_lines(task, evaluated, Path(folder) / "evaluated.jsonl"),
                 config=make_config(name, **{**changed, "epochs": epochs}),
                 device=device,
             )
@@ -62,10 +65,10 @@ def compare_recipes(
             found[name] = {
                 "seconds": result.seconds,
                 "n_steps": result.n_steps,
-                **bands(task, [row.extraction for row in rows[-N_EVALUATED:]], answers[name]),
+                **bands(task, [row.extraction for row in evaluated], answers[name]),
             }
             say(f"{name}: {found[name]['macro']['normalised']:.4f}")
-    gold = [row.extraction for row in rows[-N_EVALUATED:]]
+    gold = [row.extraction for row in evaluated]
     verdict = judge(task, gold, answers["published"], answers["fast"], old_name="published", new_name="fast")
     return {**found, "verdict": verdict.to_json()}
 
