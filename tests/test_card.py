@@ -117,7 +117,9 @@ def test_a_card_without_a_run_says_what_is_not_known() -> None:
         name="old", base="owner/base", base_revision="a" * 40, prompt_version=1, weights_sha256="0" * 64
     )
     text = render_card(manifest, TASK)
-    assert "It was not scored" in text
+    assert "No scores were kept" in text
+    assert "| hold-out, never trained on | not known |" in text
+    assert "| torch |" not in text
     assert "No loss was kept" in text
     assert f'revision="{"a" * 40}"' in text
     assert count_origins([]) == {"original": 0, "accepted": 0, "corrected": 0}

@@ -147,7 +147,8 @@ def _data(manifest: Manifest, counts: Mapping[str, int] | None, holdout_fingerpr
     shown = "not known" if manifest.n_rows is None else f"{manifest.n_rows:,}"
     lines += [("rows that the run learned from, with repetitions", shown)]
     lines += [("snapshot", _fingerprint(manifest.snapshot_fingerprint))]
-    lines += [("hold-out, never trained on", _fingerprint(holdout_fingerprint))]
+    kept_out = _fingerprint(holdout_fingerprint) if counts is not None else "not known"
+    lines += [("hold-out, never trained on", kept_out)]
     return _table(("notes", "number or fingerprint"), lines)
 
 
@@ -159,7 +160,7 @@ def _scores(
     manifest: Manifest, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, keys: Sequence[str]
 ) -> str:
     if not new:
-        return "It was not scored: the run had no hold-out."
+        return "No scores were kept: the run had no hold-out, or scored this adapter elsewhere."
     before = {**old["fields"], "mean over fields": old["macro"]} if old else {}
     rows = []
     for key, part in [*((key, new["fields"][key]) for key in keys), ("mean over fields", new["macro"])]:
@@ -197,7 +198,8 @@ def _settings(manifest: Manifest, config: TrainConfig | None) -> str:
     shape = chosen.pop("lora")
     values = {f"lora {name}": getattr(shape, name) for name in type(shape).model_fields} | chosen
     lines = [(name, _shown(value)) for name, value in values.items()]
-    lines += [(name, version(name)) for name in LIBRARIES]
+    if config is not None:  # without a run, this machine's versions say nothing about the adapter
+        lines += [(name, version(name)) for name in LIBRARIES]
     return _table(("setting", "value"), lines)
 
 
