@@ -31,9 +31,9 @@ def words(run_dir: Path, files: list[str], *settings: str) -> list[str]:
 
 
 def launched(n: int, arguments: list[str]) -> list[str]:
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(n), "--num_machines", "1"]
-    port = ["--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    return [sys.executable, *launch, *port, "-m", *arguments]
+    """What `accelerate launch` starts for several GPUs, on the CPU: torch's launcher."""
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
+    return [sys.executable, *launch, "-m", *arguments]
 
 
 def losses(run_dir: Path) -> list[float]:

@@ -117,6 +117,7 @@ def _baseline_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from trainer.ranks import is_first
     from trainer.rundir import RunDir
     from trainer.train import train
 
@@ -135,6 +136,8 @@ def _train(options: argparse.Namespace) -> int:
         allow_hub=_hub_allowed(options),
         task=_task(options),
     )
+    if not is_first():
+        return 0
     if options.json:
         print(json.dumps({**asdict(result), "adapter": str(result.adapter), "manifest": result.manifest.model_dump()}))
     else:

@@ -45,6 +45,12 @@ class Ranks:
 
             PartialState().wait_for_everyone()
 
+    def leave(self) -> None:
+        """Part from the others: what is left to do, one does alone."""
+        if self.size > 1:
+            self.wait()
+            torch.distributed.destroy_process_group()
+
     def any(self, is_so: bool) -> bool:
         """Whether it is so in one of the processes; the same answer in all."""
         if self.size == 1:
@@ -64,6 +70,11 @@ class Ranks:
         shared = [value]
         broadcast_object_list(shared)
         return shared[0]
+
+
+def is_first() -> bool:
+    """Whether this is the process that speaks, by what its launcher told it."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def join(device: str | None) -> Ranks:

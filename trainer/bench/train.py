@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import resource
 import statistics
@@ -39,7 +38,7 @@ from trainer.lora import fresh_and_ready
 from trainer.model import Loaded, choose_device
 from trainer.nf4 import count_parameters, unpack_scales
 from trainer.progress import Progress, State, Stop
-from trainer.ranks import join
+from trainer.ranks import is_first, join
 from trainer.rundir import RunDir
 
 L4_GIB = 22.0
@@ -277,7 +276,7 @@ def main() -> int:
     data, tokenizer = (Path(place) if place else None for place in (options.data, options.tokenizer))
     options = replace(options, data=data, tokenizer=tokenizer)
     figures = measure(options, told["preset"], told["changes"])
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_first():
         print(json.dumps(figures))
     return 0
 
