@@ -147,4 +147,3 @@ def test_a_requested_curve_is_drawn_by_the_trainer_and_kept(tiny_home: Home, tmp
         assert "run-0001 trained each time from the start" in text(screen.curve_html(desk))
         assert "The mean over all fields" in text(train.run_html(desk, run))
     assert not list((home.path / "adapters").iterdir())
-    assert [entry["name"] for entry in home.json("adapters", "list")] == ["tiny-adapter"]
