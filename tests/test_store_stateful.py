@@ -203,11 +203,11 @@ class CarelessDesk(Desk):
             return get_note(session, self.pages[who][0]).revision
 
 
-def run(machine: type[Desk], n: int, *, derandomize: bool = False) -> None:
+def run(machine: type[Desk], n: int, *, n_steps: int = 30, derandomize: bool = False) -> None:
     lenient = settings(
         max_examples=n,
         derandomize=derandomize,
-        stateful_step_count=30,
+        stateful_step_count=n_steps,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
@@ -223,4 +223,4 @@ def test_no_order_of_events_loses_anything() -> None:
 
 def test_the_search_finds_a_desk_without_compare_and_swap() -> None:
     with pytest.raises(AssertionError, match="old page was taken"):
-        run(CarelessDesk, 400, derandomize=True)  # always the same search, so it finds it always
+        run(CarelessDesk, 400, n_steps=40, derandomize=True)  # always the same search, so it finds it always
