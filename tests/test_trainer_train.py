@@ -263,7 +263,14 @@ def test_rows_that_are_all_too_long_are_refused(files, tmp_path: Path):
 
 def test_finished_run_is_not_trained_again(files, tmp_path: Path):
     first = run(files, tmp_path / "run")
+    there = RunDir(tmp_path / "run")
+    # What a kill between publishing and tidying up leaves.
+    for place in (there.checkpoints / "checkpoint-1", there.unpublished):
+        place.mkdir(parents=True)
+    (there.path / ".progress.json.1.tmp").touch()
     again = run(files, tmp_path / "run")
+    assert not [path for path in (there.checkpoints, there.unpublished) if path.exists()]
+    assert not list(there.path.glob(".*.tmp"))
     assert again.n_steps == 0
     assert (again.manifest, again.new, again.old) == (first.manifest, first.new, first.old)
 

@@ -106,7 +106,6 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
     progress.tell("evaluating", step=n_done, n_steps=n_steps, n_left_out=rows.n_left_out)
     if job.ranks.is_main:
         _publish(job, loaded, len(rows.learned), config)
-        shutil.rmtree(job.run.checkpoints, ignore_errors=True)
     job.ranks.wait()
     loaded.model = None
     free_memory()
@@ -191,7 +190,7 @@ def _publish(job: Job, loaded: Loaded, n_rows: int, config: TrainConfig) -> None
         created_at=now(),
         lora=loaded.manifest.lora if loaded.manifest and config.mode == "warm" else config.lora,
     )
-    source = job.run.path / ".adapter.new"
+    source = job.run.unpublished
     shutil.rmtree(source, ignore_errors=True)
     save_lora(loaded.model, source, loaded.base_name)
     publish_adapter(source, job.run.adapter, manifest)

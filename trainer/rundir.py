@@ -125,6 +125,18 @@ class RunDir:
         return self.path / "checkpoints"
 
     @property
+    def unpublished(self) -> Path:
+        """The adapter before it is published."""
+        return self.path / ".adapter.new"
+
+    def sweep(self) -> None:
+        """Remove what a finished adapter leaves behind, also of a process that was killed before it could."""
+        for place in (self.checkpoints, self.unpublished):
+            shutil.rmtree(place, ignore_errors=True)
+        for draft in self.path.glob(".*.tmp"):
+            draft.unlink(missing_ok=True)
+
+    @property
     def tensorboard(self) -> Path:
         """TensorBoard event files."""
         return self.path / "tensorboard"

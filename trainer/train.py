@@ -143,6 +143,8 @@ def _perform(job: Job, progress: Progress, stop: Stop) -> TrainResult:
     job.ranks.wait()  # before this, the directory may still be another's
     n_steps, loss = (0, None) if run.adapter.exists() else learn(job, progress, stop)
     job.ranks.leave()
+    if job.ranks.is_main:
+        run.sweep()
     stop.check()
     old, new = _compare(job, progress, stop) if job.ranks.is_main else (None, None)
     manifest = add_metrics(run.adapter, new)
