@@ -15,9 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-# Libraries start threads as they are imported: OpenMP, OpenBLAS, and the allocator that Arrow brings along.
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""Environment of a parent: libraries start threads as they are imported, OpenMP, OpenBLAS, and Arrow's allocator."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Child:
 
 def fork(work: Callable[[int], object]) -> Child:
     """Start a child that performs `work`, given the pipe that it may write to; its exit code is 1 if that fails."""
-    assert n_threads() == 1, "expected one thread before a fork"
+    assert n_threads() == 1, "expected one thread before a fork; start the proof with python -m tests.proof NAME"
     out, into = os.pipe()
     gc.freeze()  # a child that collects garbage would copy all that its parent has imported
     sys.stdout.flush()

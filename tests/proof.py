@@ -6,8 +6,11 @@ Each proof prints one line of figures as JSON and fails by its exit code.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+
+from tests.forks import ONE_THREAD
 
 PROOFS = {
     "kills": ["-m", "tests.proof_kill9", "--kills", "2000"],
@@ -18,6 +21,7 @@ PROOFS = {
     "gate": ["-m", "tests.proof_gate"],
 }
 """Name to the arguments of the Python that performs it."""
+FORKING = {"publishing", "trainers", "runs"}
 
 
 def main() -> int:
@@ -31,7 +35,8 @@ def main() -> int:
     failed = []
     for name in chosen:
         print(f"{name} ...", flush=True)
-        if subprocess.run([sys.executable, *PROOFS[name]], check=False).returncode:
+        environ = os.environ | (ONE_THREAD if name in FORKING else {})
+        if subprocess.run([sys.executable, *PROOFS[name]], check=False, env=environ).returncode:
             failed.append(name)
     print(f"{len(chosen) - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0

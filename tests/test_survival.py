@@ -7,12 +7,14 @@ because what they import takes longer than what they do.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.forks import ONE_THREAD
 from tests.tiny import shared_tiny
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +34,7 @@ print(json.dumps([
 def outcomes() -> list[dict[str, int]]:
     """What the proofs printed, in their order; a failure shows it with its seed."""
     line = [sys.executable, "-c", PROOFS, str(shared_tiny().base.parent)]
-    ended = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(line, cwd=ROOT, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     *found, codes = [json.loads(printed) for printed in ended.stdout.splitlines()]
     assert codes == [0, 0, 0], f"{found}\n{ended.stderr}"
