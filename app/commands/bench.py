@@ -9,6 +9,15 @@ import typer
 
 from app.terminal import say, write, write_json, write_table
 
+Data = Annotated[Path | None, typer.Option(readable=False, help="Labelled notes as JSON lines; default: the samples.")]
+Geometry = Annotated[
+    str | None, typer.Option(help="llama-3.1-8b: that model's sizes with random weights; needs a GPU.")
+]
+Tokenizer = Annotated[Path | None, typer.Option(help="Directory of a tokenizer, for a geometry.")]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: the GPU where there is one.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads, the same for every way.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -19,18 +28,14 @@ def register(app: typer.Typer) -> None:
 
 
 def prefill(
-    data: Annotated[
-        Path | None, typer.Option(readable=False, help="Labelled notes as JSON lines; default: the samples.")
-    ] = None,
-    geometry: Annotated[
-        str | None, typer.Option(help="llama-3.1-8b: that model's sizes with random weights; needs a GPU.")
-    ] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="Directory of a tokenizer, for a geometry.")] = None,
+    data: Data = None,
+    geometry: Geometry = None,
+    tokenizer: Tokenizer = None,
     notes: Annotated[int | None, typer.Option(min=16, help="Notes that are answered in bulk.")] = None,
     accuracy: Annotated[int, typer.Option(min=0, help="Notes on which kinds of weights are compared.")] = 0,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the GPU where there is one.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, the same for every way.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+    device: Device = None,
+    threads: Threads = None,
+    as_json: Json = False,
 ) -> None:
     """Measure pre-fill: the published way, in batches, and the engine; all of them write the same answers.
 
@@ -55,20 +60,16 @@ def prefill(
 
 
 def train(  # noqa: PLR0913, PLR0917 - one parameter per option
-    data: Annotated[
-        Path | None, typer.Option(readable=False, help="Labelled notes as JSON lines; default: the samples.")
-    ] = None,
-    geometry: Annotated[
-        str | None, typer.Option(help="llama-3.1-8b: that model's sizes with random weights; needs a GPU.")
-    ] = None,
-    tokenizer: Annotated[Path | None, typer.Option(help="Directory of a tokenizer, for a geometry.")] = None,
+    data: Data = None,
+    geometry: Geometry = None,
+    tokenizer: Tokenizer = None,
     steps: Annotated[int, typer.Option(min=2, help="Optimiser steps that are timed.")] = 30,
     accuracy: Annotated[float, typer.Option(min=0, help="Epochs for which both recipes are scored as well.")] = 0,
     memory_gib: Annotated[float, typer.Option(help="What each process may take of the GPU, in GiB.")] = 22.0,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the GPU where there is one.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, the same for every way.")] = None,
+    device: Device = None,
+    threads: Threads = None,
     gpus: Annotated[int, typer.Option(min=1, help="Measure the fast recipe on so many GPUs, and on one.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure training: the published recipe, and the fast one step by step, each in a process of its own.
 
