@@ -15,7 +15,7 @@ from data.gate import judge
 from data.interval import intervals
 from data.near_duplicates import without_near
 from data.scoring import is_right
-from data.snapshot import Row, read_rows
+from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.bench.run import EMBEDDED, BenchError
 from trainer.bench.train import CPU_CHANGES
@@ -56,8 +56,8 @@ def compare_recipes(
                 Path(folder) / name,
                 base=EMBEDDED / "base",
                 parent_adapter=None,
-                snapshot=_lines(task, learned, Path(folder) / "rows.jsonl"),
-                holdout=_lines(task, evaluated, Path(folder) / "evaluated.jsonl"),
+                snapshot=_written(task, learned, Path(folder) / "rows.jsonl"),
+                holdout=_written(task, evaluated, Path(folder) / "evaluated.jsonl"),
                 config=make_config(name, **{**changed, "epochs": epochs}),
                 device=device,
             )
@@ -91,11 +91,8 @@ def bands(task: Task, gold: Sequence[Extraction], given: Sequence[Extraction | N
     return {"macro": figures.pop("macro"), "fields": figures}
 
 
-def _lines(task: Task, rows: Sequence[Row], path: Path) -> Path:
-    """The rows as a file, whichever side of the desk's split they are on."""
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps({"input": row.text, "output": row.extraction.as_dict()}, ensure_ascii=False) + "\n")
+def _written(task: Task, rows: Sequence[Row], path: Path) -> Path:
+    write_rows(task, rows, path)
     return path
 
 
