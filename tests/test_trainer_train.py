@@ -310,6 +310,17 @@ def test_defaults_depend_on_the_size_of_the_base():
     assert TrainConfig(mode="warm").resolved(8_000_000_000).learning_rate == 1e-4
 
 
+@pytest.mark.parametrize(
+    ("mode", "n_examples", "epochs"),
+    [("full", 4000, 3), ("warm", 4000, 2), ("full", 800, 3), ("full", 799, 4), ("warm", 300, 8), ("warm", 5, 10)],
+)
+def test_few_rows_are_shown_oftener(mode: str, n_examples: int, epochs: float):
+    config = TrainConfig(mode=mode).resolved(15_000_000)
+    assert config.epochs is None
+    assert config.with_epochs(n_examples).epochs == epochs
+    assert config.model_copy(update={"epochs": 1.5}).with_epochs(n_examples).epochs == 1.5
+
+
 def test_settings_that_do_not_fit_are_sentences(tmp_path: Path):
     with pytest.raises(ConfigError, match="epochs: input should be greater than 0, found -1"):
         make_config(epochs=-1)

@@ -43,7 +43,7 @@ def write_card(run: RunDir, task: Task, config: TrainConfig, rows: Sequence[Row]
     text = render_card(
         manifest,
         task,
-        config=_settled(run, config, str(identity.get("base", ""))),
+        config=_settled(run, config, str(identity.get("base", "")), manifest.n_rows),
         counts=count_origins(rows),
         holdout_fingerprint=identity.get("holdout_fingerprint"),
         log=_read_lines(run.log),
@@ -54,13 +54,14 @@ def write_card(run: RunDir, task: Task, config: TrainConfig, rows: Sequence[Row]
         write_atomic(path, text)
 
 
-def _settled(run: RunDir, config: TrainConfig, base: str) -> TrainConfig:
+def _settled(run: RunDir, config: TrainConfig, base: str, n_rows: int | None) -> TrainConfig:
     """The settings with what the trainer chose for this base and this machine, as far as that is known afterwards."""
     from trainer.checks import skeleton
     from trainer.fit import read_fit
 
     with suppress(ModelError):
         config = config.resolved(sum(parameter.numel() for parameter in skeleton(base).parameters()))
+        config = config if n_rows is None else config.with_epochs(n_rows)
     fit = read_fit(run.fit)
     if fit is None:
         return config

@@ -5,6 +5,7 @@ Every setting is described once, in its `description`: the presets' comments and
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,10 @@ SMALL_MODEL = 500_000_000
 """Bases with fewer parameters than this get the settings of the embedded one."""
 ROWS_PER_STEP = 16
 """Rows in one optimiser step where the settings do not say."""
+FEWEST_STEPS = 150
+"""Steps that a run should have: with a few dozen, measured on the embedded model, a new convention is not learned."""
+MOST_EPOCHS = 10.0
+"""How often the same rows are shown to reach them."""
 PRESETS = Path(__file__).parent / "presets"
 DEFAULT_PRESET = "fast"
 AUTO = "auto"
@@ -49,7 +54,12 @@ class TrainConfig(BaseModel):
     mode: Literal["full", "warm"] = Field(
         default="full", description="full: a fresh adapter on everything; warm: on from the parent adapter."
     )
-    epochs: float | None = Field(default=None, gt=0, le=1000, description="Passes over the training rows.")
+    epochs: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Passes over the training rows; auto: 3, warm 2, and for few rows up to 10 to make 150 steps.",
+    )
     max_steps: int = Field(default=-1, ge=-1, description="Stop after so many optimiser steps; -1 for no such limit.")
     learning_rate: float | None = Field(default=None, gt=0, le=1, description="Peak learning rate.")
     schedule: Literal["cosine", "linear"] = Field(
@@ -139,11 +149,11 @@ class TrainConfig(BaseModel):
     def resolved(self, n_parameters: int) -> TrainConfig:
         """The same settings with what follows from the size of the base filled in.
 
-        The batch of a large base, its checkpointing and compilation stay open for the probe; see `trainer.probe`.
+        The batch of a large base, its checkpointing and compilation stay open for the probe, see `trainer.fit`, and
+        the epochs until the rows are counted, see `with_epochs`.
         """
         small, warm = n_parameters < SMALL_MODEL, self.mode == "warm"
         defaults: dict[str, float | int] = {
-            "epochs": 2.0 if warm else 3.0,
             "learning_rate": (5e-4 if warm else 1e-3) if small else (1e-4 if warm else 2e-4),
             "max_tokens": 1024,
             "eval_batch_size": 32 if small else 8,
@@ -152,6 +162,14 @@ class TrainConfig(BaseModel):
             defaults |= {"batch_size": ROWS_PER_STEP, "accumulation": 1}
         missing = {key: value for key, value in defaults.items() if getattr(self, key) is None}
         return self.model_copy(update=missing)
+
+    def with_epochs(self, n_examples: int) -> TrainConfig:
+        """The same settings with the epochs that so many examples need, where they were left open."""
+        if self.epochs is not None:
+            return self
+        usual = 2.0 if self.mode == "warm" else 3.0
+        needed = math.ceil(FEWEST_STEPS * self.rows_per_step / max(1, n_examples))
+        return self.model_copy(update={"epochs": max(usual, min(MOST_EPOCHS, float(needed)))})
 
     @property
     def rows_per_step(self) -> int:

@@ -82,6 +82,7 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
 
     loaded, config = load_for_learning(job)
     rows = _encoded(job, loaded, config)
+    config = config.with_epochs(len(rows.learned))
     n_planned = planned_steps(len(rows.learned), config)
     check_steps(config, n_planned)
     before = {key: p.detach().cpu().clone() for key, p in loaded.model.named_parameters() if p.requires_grad}
@@ -113,7 +114,7 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
 
 
 def load_for_learning(job: Job) -> tuple[Loaded, TrainConfig]:
-    """A model that is ready to train, and the run's settings with nothing left open but the fit."""
+    """A model that is ready to train, and the run's settings with nothing left open but the fit and the epochs."""
     device = choose_device(job.device)
     dtype = DTYPES.get(job.config.precision or "", compute_dtype(device))
     torch.manual_seed(job.config.seed)  # the fresh adapter's weights are drawn from here
