@@ -24,6 +24,8 @@ N_MORE = 50
 """Reviewed notes that a sentence speaks of; fewer where the last step of the curve was shorter, never more."""
 FLAT = 0.01
 """A change that is surely smaller than this is called flat."""
+TINY = 0.001
+"""A gain that is surely smaller than this is called flat too, however sure it is: its figures would all read 0.0."""
 MIN_NOTES = 30
 """With fewer hold-out notes nothing is said: resamples of so few are too alike."""
 
@@ -118,7 +120,7 @@ class Finding:
 
     Attributes:
         key: of the field; None for the mean.
-        kind: `gain` or `loss` where the change is beyond its band, `flat` where it is surely small, else `unsure`.
+        kind: `gain` or `loss` where the change is beyond 0, `flat` where it is surely small, else `unsure`.
         n_more: reviewed notes that it speaks of.
         change: what they would bring if it went on as in the last step, a share; with the ends of its band.
         sentence: all of it for a person.
@@ -245,7 +247,7 @@ def _kind(low: float, high: float, n_notes: int) -> Kind:
     if n_notes < MIN_NOTES:
         return "unsure"
     if low > 0:
-        return "gain"
+        return "gain" if high >= TINY else "flat"
     if high < 0:
         return "loss"
     return "flat" if max(-low, high) < FLAT else "unsure"
