@@ -189,7 +189,7 @@ def test_what_cannot_become_a_curve_is_refused_in_a_sentence(tmp_path):
         ((0.024, 0.006, 0.042), {"step": 20}, "gain", "20 more reviewed notes are worth about +2.4 points of {} "),
         ((0.024, -0.001, 0.049), {}, "unsure", "{}: too few notes to tell; 50 more reviewed notes may be worth any"),
         ((0.024, 0.006, 0.042), {"n_notes": MIN_NOTES - 1}, "unsure", "{}: too few notes to tell; 29 are held out"),
-        ((0.0006, 0.0002, 0.0012), {}, "flat", "{} is flat: 50 more reviewed notes would change it by less than 1 point"),
+        ((0.0006, 0.0002, 0.0012), {}, "flat", "{} is flat: 50 more reviewed notes would change it by less"),
         ((0.001, -0.015, 0.017), {}, "flat", "{} is flat: 50 more reviewed notes would change it by less than 1 point"),
         ((-0.03, -0.05, -0.01), {}, "loss", "{} fell over the last 100 reviewed notes, by 3.0 points: "),
         ((0.0, -1.0, 1.0), {"n_notes": 1}, "unsure", "{}: too few notes to tell; 1 are held out"),
