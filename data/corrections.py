@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from data.task import Extraction, Task
@@ -32,3 +33,27 @@ def _kind(suggested: str | None, decided: str | None) -> Kind:
     if suggested is None:
         return "added"
     return "cleared" if decided is None else "edited"
+
+
+FieldState = Literal["untouched", "confirmed", "corrected", "cleared"]
+_STATES: dict[Kind, FieldState] = {
+    "accepted": "confirmed",
+    "edited": "corrected",
+    "added": "corrected",
+    "cleared": "cleared",
+}
+
+
+def field_states(
+    task: Task, started_from: Extraction | None, annotation: Extraction, settled: Collection[str]
+) -> dict[str, FieldState]:
+    """Field key to what the reviewer did there: nothing at all, or kept, changed or emptied it.
+
+    Args:
+        task: whose fields.
+        started_from: the suggestion, or None.
+        annotation: what was decided.
+        settled: the fields that the reviewer confirmed or changed.
+    """
+    done = compare(task, started_from, annotation)
+    return {key: _STATES[kind] if key in settled else "untouched" for key, kind in done.items()}

@@ -6,17 +6,17 @@ from the same revision one is kept and the other is told, with nothing written.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, get_args
+from typing import get_args
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from data.task import Extraction
 from db import tables as t
-from db.errors import Conflict, StoreError, UnknownNote
+from db.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
+from db.errors import Conflict, StoreError
 from db.notes import NoteRow, get_note
 from db.reviewed import (
     AnnotationRow,
@@ -36,6 +36,7 @@ from db.reviewed import (
 )
 from db.reviewers import ensure_reviewer
 from db.suggestions import SuggestionRow, get_suggestion, suggestion_of
+from db.swap import Saved, compare_and_swap, revision_of, settled_in_order
 
 __all__ = [
     "AnnotationRow",
@@ -52,32 +53,13 @@ __all__ = [
     "holdout_texts",
     "latest_annotation",
     "open_review",
+    "reopen",
     "reviewed",
     "reviewed_per_day",
     "save_draft",
     "submit",
     "training_rows",
 ]
-
-
-@dataclass(frozen=True)
-class DraftRow:
-    """What a reviewer typed about a note and has not submitted: one per note and reviewer.
-
-    Attributes:
-        revision: the note's revision when it was saved; older than the note's own when somebody submitted since.
-        version: counts the saves of this draft, from 1.
-    """
-
-    note_id: int
-    reviewer: str
-    revision: int
-    version: int
-    extraction: dict[str, str | None]
-    comment: str
-    suggestion_id: int | None
-    lead_time_ms: int
-    saved_at: datetime
 
 
 @dataclass(frozen=True)
@@ -110,25 +92,6 @@ class Review:
         return dict(self.suggestion.extraction) if self.suggestion is not None else None
 
 
-@dataclass(frozen=True)
-class Saved:
-    """An answer to a save; whoever gets it after the transaction may rely on it.
-
-    Attributes:
-        revision: the note's revision now: what the next save from this page must send.
-        at: when it was saved, UTC.
-        annotation_id: the annotation written; None for a draft.
-        draft_version: the draft's version; None for an annotation.
-        repeated: the save had been done before, by the same token; nothing was written again.
-    """
-
-    revision: int
-    at: datetime
-    annotation_id: int | None = None
-    draft_version: int | None = None
-    repeated: bool = False
-
-
 def open_review(session: Session, note_id: int, reviewer: str) -> Review:
     """Read what the review page of a note shows to a reviewer.
 
@@ -137,7 +100,7 @@ def open_review(session: Session, note_id: int, reviewer: str) -> Review:
     """
     note = get_note(session, note_id)
     annotation = latest_annotation(session, note_id)
-    draft = _draft_of(session, note_id, reviewer)
+    draft = draft_of(session, note_id, reviewer)
     started_from = draft or annotation
     suggestion = None
     if started_from is not None and started_from.suggestion_id is not None:
@@ -151,86 +114,6 @@ def open_review(session: Session, note_id: int, reviewer: str) -> Review:
     )
 
 
-def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keyword
-    session: Session,
-    *,
-    note_id: int,
-    reviewer: str,
-    extraction: Extraction,
-    seen_revision: int,
-    comment: str = "",
-    suggestion_id: int | None = None,
-    lead_time_ms: int = 0,
-    seen_draft: int | None = None,
-) -> Saved:
-    """Keep what a reviewer has typed so far, in place of what they had typed before.
-
-    The note's state becomes "draft" only if nobody has decided about it yet.
-
-    Args:
-        seen_revision: the note's revision that the page shows.
-        seen_draft: the draft's version that the page shows (0 for none), where two pages of one reviewer must not
-            overwrite each other's draft; None to let the last one win.
-
-    Raises:
-        Conflict: somebody submitted meanwhile, or the draft moved on; nothing was written.
-        UnknownNote: there is no such note.
-        StoreRefused: the suggestion is not this note's, or another rule is broken.
-    """
-    at = t.now()
-    standing = _draft_of(session, note_id, reviewer)
-    version = standing.version if standing else 0
-    if seen_draft not in (None, version):
-        revision = _revision_of(session, note_id)
-        theirs = latest_annotation(session, note_id) if revision != seen_revision else None
-        raise Conflict(note_id, revision=revision, theirs=theirs, draft=standing)
-    reviewer_id = ensure_reviewer(session, reviewer).id
-    undecided = t.note.c.state.in_(("todo", "draft"))
-    _compare_and_swap(
-        session,
-        note_id,
-        seen_revision,
-        state=sa.case((undecided, "draft"), else_=t.note.c.state),
-        reviewer_id=sa.case((undecided, reviewer_id), else_=t.note.c.reviewer_id),
-        updated_at=sa.case((undecided, sa.literal(at, t.UtcTime)), else_=t.note.c.updated_at),
-    )
-    values = {
-        "revision": seen_revision,
-        "version": version + 1,
-        "extraction": extraction.as_dict(),
-        "comment": comment,
-        "suggestion_id": suggestion_id,
-        "lead_time_ms": lead_time_ms,
-        "saved_at": at,
-    }
-    session.execute(
-        insert(t.draft)
-        .values(note_id=note_id, reviewer_id=reviewer_id, **values)
-        .on_conflict_do_update(index_elements=["note_id", "reviewer_id"], set_=values)
-    )
-    return Saved(revision=seen_revision, at=at, draft_version=version + 1)
-
-
-def discard_draft(session: Session, *, note_id: int, reviewer: str) -> bool:
-    """Throw away what a reviewer typed about a note, because they asked for it; whether there was anything.
-
-    Without another draft a note that nobody decided about goes back to "todo".
-    """
-    who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == reviewer).scalar_subquery()
-    gone = session.execute(
-        sa.delete(t.draft)
-        .where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == who)
-        .returning(t.draft.c.note_id)
-    ).one_or_none()
-    others = sa.exists().where(t.draft.c.note_id == t.note.c.id).correlate(t.note)
-    session.execute(
-        sa.update(t.note)
-        .where(t.note.c.id == note_id, t.note.c.state == "draft", ~others)
-        .values(state="todo", reviewer_id=None, updated_at=t.now())
-    )
-    return gone is not None
-
-
 def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     session: Session,
     *,
@@ -240,6 +123,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     extraction: Extraction,
     seen_revision: int,
     token: str,
+    settled: Collection[str] = (),
     suggestion_id: int | None = None,
     comment: str = "",
     lead_time_ms: int = 0,
@@ -251,6 +135,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
         extraction: the values decided on.
         seen_revision: the note's revision that the page shows.
         token: a name made up for this save, the same when it is sent again.
+        settled: the fields that the reviewer confirmed or changed.
         suggestion_id: the suggestion that the page started from.
         lead_time_ms: how long the reviewer worked on it.
 
@@ -268,8 +153,15 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     at = t.now()
     reviewer_id = ensure_reviewer(session, reviewer).id
     revision = seen_revision + 1
-    changes = {"state": status, "reviewer_id": reviewer_id, "updated_at": at, "revision": revision}
-    _compare_and_swap(session, note_id, seen_revision, **changes)
+    n_changed = _n_changed(session, extraction, suggestion_id)
+    changes = {
+        "state": status,
+        "reviewer_id": reviewer_id,
+        "updated_at": at,
+        "revision": revision,
+        "n_changed": n_changed,
+    }
+    compare_and_swap(session, note_id, seen_revision, **changes)
     added = session.execute(
         sa.insert(t.annotation)
         .values(
@@ -278,6 +170,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
             reviewer_id=reviewer_id,
             status=status,
             extraction=extraction.as_dict(),
+            settled=settled_in_order(extraction, settled),
             comment=comment,
             suggestion_id=suggestion_id,
             lead_time_ms=lead_time_ms,
@@ -291,6 +184,65 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     return Saved(revision=revision, at=at, annotation_id=annotation_id)
 
 
+def reopen(session: Session, *, note_id: int, reviewer: str, seen_revision: int, token: str) -> Saved:
+    """Take a decision back: the note waits again, with what was decided as this reviewer's draft.
+
+    The decision stays in the note's history; that it was taken back is the next revision.
+
+    Args:
+        reviewer: who takes it back.
+        seen_revision: the note's revision that the page shows.
+        token: a name made up for this, the same when it is sent again.
+
+    Raises:
+        Conflict: somebody decided meanwhile, or nobody has decided at all; nothing was written.
+        UnknownNote: there is no such note.
+        StoreError: the token was used for another note.
+    """
+    repeated = _saved_before(session, note_id, token)
+    if repeated is not None:
+        return repeated
+    standing = latest_annotation(session, note_id)
+    if standing is None or standing.status == "reopened":
+        raise Conflict(note_id, revision=revision_of(session, note_id), theirs=standing)
+    at, revision = t.now(), seen_revision + 1
+    reviewer_id = ensure_reviewer(session, reviewer).id
+    compare_and_swap(
+        session,
+        note_id,
+        seen_revision,
+        state="draft",
+        reviewer_id=reviewer_id,
+        updated_at=at,
+        revision=revision,
+        n_changed=None,
+    )
+    kept = {
+        "note_id": note_id,
+        "reviewer_id": reviewer_id,
+        "extraction": standing.extraction,
+        "settled": standing.settled,
+        "comment": standing.comment,
+        "suggestion_id": standing.suggestion_id,
+        "lead_time_ms": standing.lead_time_ms,
+    }
+    added = session.execute(
+        sa.insert(t.annotation)
+        .values(revision=revision, status="reopened", token=token, submitted_at=at, **kept)
+        .returning(t.annotation.c.id)
+    )
+    put_draft(session, {**kept, "revision": revision, "saved_at": at})
+    return Saved(revision=revision, at=at, annotation_id=added.scalar_one())
+
+
+def _n_changed(session: Session, extraction: Extraction, suggestion_id: int | None) -> int | None:
+    """In how many fields a decision differs from the suggestion that it started from; None without one."""
+    suggestion = get_suggestion(session, suggestion_id) if suggestion_id is not None else None
+    if suggestion is None:
+        return None
+    return sum(suggestion.extraction.get(key) != value for key, value in extraction.items())
+
+
 def _saved_before(session: Session, note_id: int, token: str) -> Saved | None:
     row = session.execute(select_annotations().where(t.annotation.c.token == token)).one_or_none()
     if row is None:
@@ -301,40 +253,3 @@ def _saved_before(session: Session, note_id: int, token: str) -> Saved | None:
             f"Expected a token of its own for each save; this one saved note {known.note_id}. Reload the page."
         )
     return Saved(revision=known.revision, at=known.submitted_at, annotation_id=known.id, repeated=True)
-
-
-def _compare_and_swap(session: Session, note_id: int, seen_revision: int, **changes: Any) -> None:
-    """Change the note if it is still at the revision that was seen.
-
-    Raises:
-        Conflict: it is not.
-        UnknownNote: there is no such note.
-    """
-    swapped = session.execute(
-        sa.update(t.note)
-        .where(t.note.c.id == note_id, t.note.c.revision == seen_revision)
-        .values(**changes)
-        .returning(t.note.c.id)
-    ).one_or_none()
-    if swapped is None:
-        revision = _revision_of(session, note_id)
-        raise Conflict(note_id, revision=revision, theirs=latest_annotation(session, note_id))
-
-
-def _revision_of(session: Session, note_id: int) -> int:
-    revision: int | None = session.execute(
-        sa.select(t.note.c.revision).where(t.note.c.id == note_id)
-    ).scalar_one_or_none()
-    if revision is None:
-        raise UnknownNote(note_id)
-    return revision
-
-
-def _draft_of(session: Session, note_id: int, reviewer: str) -> DraftRow | None:
-    columns = [column for column in t.draft.c if column.name != "reviewer_id"]
-    row = session.execute(
-        sa.select(*columns, t.reviewer.c.name.label("reviewer"))
-        .join_from(t.draft, t.reviewer)
-        .where(t.draft.c.note_id == note_id, t.reviewer.c.name == reviewer)
-    ).one_or_none()
-    return DraftRow(**row._mapping) if row else None

@@ -158,7 +158,8 @@ def next_note(session: Session, *, after: int | None = None, exclude: Collection
 
 def note_columns() -> list[sa.ColumnElement[Any]]:
     """The columns that `read_note` needs."""
-    left_out = {"is_suggested", "suggested_by", "min_confidence", "reviewer_id"}
+    derived = {"is_suggested", "suggested_by", "min_confidence", "doubt", "n_not_found", "n_changed", "novelty"}
+    left_out = {*derived, "reviewer_id"}
     return [column for column in t.note.c if column.name not in left_out] + [t.note_text.c.text]
 
 

@@ -19,6 +19,7 @@ from db.notes import NoteRow, note_columns
 from db.suggestions import SuggestionRow, read_suggestion
 
 Status = Literal["submitted", "skipped", "flagged"]
+Kept = Literal["submitted", "skipped", "flagged", "reopened"]
 _STREAM = {"yield_per": 500}
 
 
@@ -29,6 +30,8 @@ class AnnotationRow:
     Attributes:
         revision: 1 for a note's first annotation, then one more each.
         reviewer: the name of the person.
+        status: a decision, or "reopened" where a decision was taken back.
+        settled: the fields that the person confirmed or changed; the others nobody touched.
         suggestion_id: the suggestion that it started from, if any.
         lead_time_ms: how long the person worked on it.
         token: the save's own name, by which a repeated save is known.
@@ -38,8 +41,9 @@ class AnnotationRow:
     note_id: int
     revision: int
     reviewer: str
-    status: Status
+    status: Kept
     extraction: dict[str, str | None]
+    settled: list[str]
     comment: str
     suggestion_id: int | None
     lead_time_ms: int

@@ -70,7 +70,13 @@ def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> in
     session.execute(
         sa.update(t.note)
         .where(t.note.c.id == note_id)
-        .values(suggested_by=suggestion.adapter, is_suggested=1, min_confidence=lowest)
+        .values(
+            suggested_by=suggestion.adapter,
+            is_suggested=1,
+            min_confidence=lowest,
+            doubt=sum(1.0 - sure for sure in suggestion.confidence.values()) if suggestion.confidence else None,
+            n_not_found=sum(kind == Grounding.NOT_FOUND for kind in suggestion.grounding.values()),
+        )
     )
     return added
 

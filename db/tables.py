@@ -60,7 +60,8 @@ reviewer = _table(
 
 # State, revision and reviewer are written by `annotations.py` only, in the transaction of the annotation or draft.
 # `suggested_by` names the adapter of the newest suggestion, `min_confidence` is that suggestion's; `is_suggested` says
-# whether there is one, as a column of its own because SQLite reads no generated column from an index alone.
+# whether there is one, as a column of its own because SQLite reads no generated column from an index alone. `doubt` and
+# `n_not_found` are that suggestion's too, `n_changed` the standing annotation's: the queue sorts and filters by them.
 note = _table(
     "note",
     sa.Column("id", sa.Integer, primary_key=True),
@@ -76,6 +77,10 @@ note = _table(
     sa.Column("suggested_by", sa.Text),
     sa.Column("is_suggested", sa.Integer, nullable=False),
     sa.Column("min_confidence", sa.Double),
+    sa.Column("doubt", sa.Double),
+    sa.Column("n_not_found", sa.Integer),
+    sa.Column("n_changed", sa.Integer),
+    sa.Column("novelty", sa.Double),
     sa.Column("added_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
 )
@@ -123,6 +128,7 @@ annotation = _table(
     sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("extraction", Json, nullable=False),
+    sa.Column("settled", Json, nullable=False),
     sa.Column("comment", sa.Text, nullable=False),
     sa.Column("suggestion_id", sa.Integer, sa.ForeignKey("suggestion.id")),
     sa.Column("lead_time_ms", sa.Integer, nullable=False),
@@ -137,6 +143,7 @@ draft = _table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("extraction", Json, nullable=False),
+    sa.Column("settled", Json, nullable=False),
     sa.Column("comment", sa.Text, nullable=False),
     sa.Column("suggestion_id", sa.Integer, sa.ForeignKey("suggestion.id")),
     sa.Column("lead_time_ms", sa.Integer, nullable=False),
@@ -210,6 +217,44 @@ preference = _table(
     sa.Column("new_adapter", sa.Text, nullable=False),
     sa.Column("choice", sa.Text, nullable=False),
     sa.Column("chosen_at", UtcTime, nullable=False),
+)
+
+setting = _table(
+    "setting",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("value", Json, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
+)
+
+saved_filter = _table(
+    "saved_filter",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("query", Json, nullable=False),
+    sa.Column("saved_at", UtcTime, nullable=False),
+)
+
+offer = _table(
+    "offer",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("field", sa.Text, nullable=False),
+    sa.Column("old_value", sa.Text, nullable=False),
+    sa.Column("new_value", sa.Text),
+    sa.Column("offered_by", sa.Text, nullable=False),
+    sa.Column("offered_at", UtcTime, nullable=False),
+    sa.Column("withdrawn_at", UtcTime),
+)
+
+trial = _table(
+    "trial",
+    sa.Column("note_id", sa.Integer, sa.ForeignKey("note.id"), primary_key=True),
+    sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("field", sa.Text),
+    sa.Column("value", sa.Text),
+    sa.Column("begun_at", UtcTime, nullable=False),
 )
 
 heartbeat = _table(

@@ -29,8 +29,8 @@ from tests.stores import FIRST, SECOND, TASK, add, decide, empty_session, extrac
 __all__ = ["empty_session", "store"]
 
 TYPED = extraction(first="typed")
-AHEAD = """INSERT INTO annotation SELECT 9, note_id, 3, reviewer_id, status, extraction, comment, suggestion_id,
-    lead_time_ms, 'new', submitted_at FROM annotation"""
+AHEAD = """INSERT INTO annotation SELECT 9, note_id, 3, reviewer_id, status, extraction, settled, comment,
+    suggestion_id, lead_time_ms, 'new', submitted_at FROM annotation"""
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_another_notes_suggestion_is_refused_and_nothing_written(store: Store) -
         ("UPDATE annotation SET comment = 'other'", "never changed"),
         ("DELETE FROM annotation", "never changed"),
         (AHEAD, "follows the one before"),
-        ("UPDATE note SET state = 'todo' WHERE id = 1", "ck_note_decided_has_revision"),
+        ("UPDATE note SET revision = 0 WHERE id = 1", "ck_note_decided_has_revision"),
     ],
 )
 def test_the_database_refuses_to_change_a_decision(session: Session, statement: str, rule: str) -> None:

@@ -112,7 +112,7 @@ def test_a_note_is_found_by_its_hash_or_id(session: Session) -> None:
         "UPDATE note SET split = 'train', id = 9",
         "UPDATE note SET state = 'done'",
         "UPDATE note SET state = 'submitted'",
-        "UPDATE note SET revision = 1",
+        "UPDATE note SET revision = -1",
         "UPDATE note SET origin = 'original'",
         "UPDATE note SET gold = 'no json'",
         "INSERT INTO note_text (note_id, text) VALUES (77, 'an orphan')",

@@ -1,0 +1,114 @@
+"""Offers: a correction of one note, proposed for the same suggested value of every other note that waits.
+
+An offer changes what the form proposes and never an annotation or a suggestion; withdrawn, the suggestion shows again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from db import tables as t
+from db.errors import StoreError
+from db.suggestions import WAITING
+
+
+@dataclass(frozen=True)
+class OfferRow:
+    """Where a suggestion says `old_value` for `field`, the form proposes `new_value` (None for no value)."""
+
+    id: int
+    field: str
+    old_value: str
+    new_value: str | None
+    offered_by: str
+    offered_at: datetime
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SameValue:
+    """A waiting note whose suggestion says the same."""
+
+    note_id: int
+    external_id: str | None
+    text: str
+
+
+def make_offer(session: Session, *, field: str, old_value: str, new_value: str | None, by: str) -> OfferRow:
+    """Propose `new_value` wherever a waiting note's suggestion says `old_value`; it replaces an offer for the same.
+
+    Raises:
+        StoreError: both values are the same.
+    """
+    if old_value == new_value:
+        raise StoreError("Expected another value to offer; found the same one. Nothing was offered.")
+    at = t.now()
+    same = (t.offer.c.field == field, t.offer.c.old_value == old_value, t.offer.c.withdrawn_at.is_(None))
+    session.execute(sa.update(t.offer).where(*same).values(withdrawn_at=at))
+    row = session.execute(
+        sa.insert(t.offer)
+        .values(field=field, old_value=old_value, new_value=new_value, offered_by=by, offered_at=at)
+        .returning(*t.offer.c)
+    ).one()
+    return OfferRow(**row._mapping)
+
+
+def withdraw_offer(session: Session, offer_id: int) -> bool:
+    """Take an offer back; whether it stood."""
+    gone = session.execute(
+        sa.update(t.offer)
+        .where(t.offer.c.id == offer_id, t.offer.c.withdrawn_at.is_(None))
+        .values(withdrawn_at=t.now())
+        .returning(t.offer.c.id)
+    )
+    return gone.one_or_none() is not None
+
+
+def standing_offers(session: Session) -> list[OfferRow]:
+    """Every offer that stands, newest first."""
+    query = sa.select(*t.offer.c).where(t.offer.c.withdrawn_at.is_(None)).order_by(t.offer.c.id.desc())
+    return [OfferRow(**row._mapping) for row in session.execute(query)]
+
+
+def offers_for(session: Session, suggested: Mapping[str, str | None]) -> dict[str, OfferRow]:
+    """The offers that stand for these suggested values, by field."""
+    pairs = [
+        sa.and_(t.offer.c.field == field, t.offer.c.old_value == value)
+        for field, value in suggested.items()
+        if value is not None
+    ]
+    if not pairs:
+        return {}
+    query = sa.select(*t.offer.c).where(t.offer.c.withdrawn_at.is_(None), sa.or_(*pairs))
+    return {row.field: OfferRow(**row._mapping) for row in session.execute(query)}
+
+
+def same_value(
+    session: Session, field: str, value: str, *, exclude: int, limit: int = 5
+) -> tuple[int, list[SameValue]]:
+    """How many other waiting notes have a suggestion that says `value` for `field`, and the first of them.
+
+    Args:
+        field: a key of the task.
+        value: as the suggestion has it, letter by letter.
+        exclude: the note that was corrected.
+        limit: how many to give.
+    """
+    query = (
+        sa.select(t.note.c.id, t.note.c.external_id)
+        .join_from(t.note, t.suggestion, t.suggestion.c.note_id == t.note.c.id)
+        .where(WAITING, t.note.c.id != exclude, t.suggestion.c.adapter == t.note.c.suggested_by)
+        .where(sa.func.json_extract(t.suggestion.c.extraction, f'$."{field}"') == value)
+        .order_by(t.note.c.id)
+    )
+    rows = session.execute(query).all()
+    texts = sa.select(t.note_text.c.note_id, t.note_text.c.text).where(
+        t.note_text.c.note_id.in_([row.id for row in rows[:limit]])
+    )
+    found = {row.note_id: row.text for row in session.execute(texts)}
+    return len(rows), [SameValue(row.id, row.external_id, found[row.id]) for row in rows[:limit]]
