@@ -20,7 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _not_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     before = dict(os.environ)
     os.environ["CASELOOP_HOME"] = str(tmp_path_factory.mktemp("home"))
-    os.environ[TINY_PLACE] = str(tmp_path_factory.mktemp("tiny"))
+    base = tmp_path_factory.getbasetemp()
+    # Beside the folders of the workers, where there are several: one of them makes the model for all.
+    os.environ[TINY_PLACE] = str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny")
     for name in ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG"):
         os.environ.pop(name, None)
     yield

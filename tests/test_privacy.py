@@ -1,4 +1,7 @@
-"""No word of a note gets into a log, an error, a temporary file or anything else that is not meant to hold notes."""
+"""No word of a note gets into a log, an error, a temporary file or anything else that is not meant to hold notes.
+
+And no process asks another machine for anything meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from db.annotations import submit
 from db.notes import next_note
 from tests.homes import TASK, Home, write_notes
 from tests.tiny import tiny_rows
+from tests.witness import seen, started, watch
 
 CANARY = "Xanthippe-Zyzzyva"
 HOLDS_NOTES = {"caseloop.db", "caseloop.db-wal", "snapshot.jsonl", "holdout.jsonl", "predictions.jsonl"}
@@ -22,9 +26,9 @@ HOLDS_NOTES = {"caseloop.db", "caseloop.db-wal", "snapshot.jsonl", "holdout.json
 
 @pytest.fixture
 def home(tmp_path):
-    """A home whose temporary files can be looked at, with the embedded model where it is built."""
+    """A watched home whose temporary files can be looked at, with the embedded model where it is built."""
     (tmp_path / "tmp").mkdir()
-    variables = {"TMPDIR": str(tmp_path / "tmp")}
+    variables = {"TMPDIR": str(tmp_path / "tmp"), **watch(tmp_path)}
     if not (EMBEDDED / "adapter" / "manifest.json").is_file():
         from tests.tiny import shared_tiny
 
@@ -58,7 +62,7 @@ def bad_records():
     return "".join(f"{line}\n" for line in lines).encode() + f"{CANARY} f\u00fcr\n".encode("latin-1")
 
 
-def test_the_whole_loop_leaves_no_trace_of_a_note(home, tmp_path):
+def test_the_whole_loop_leaves_no_trace_of_a_note_and_asks_nobody(home, tmp_path):
     said = []
 
     def run(*arguments, given=None):
@@ -101,6 +105,9 @@ def test_the_whole_loop_leaves_no_trace_of_a_note(home, tmp_path):
     assert [text for text in said if CANARY.casefold() in text.casefold()] == []
     assert leaks(home.path, tmp_path / "tmp") == []
     assert CANARY.encode() in (home.path / "caseloop.db").read_bytes()  # it was there to be found
+    for part in ("prefill", "-m trainer train", "export", "evaluate"):
+        assert part in started(home)
+    assert seen(home) == ""
 
 
 def test_a_fault_of_a_library_is_told_without_its_words():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ class Tiny:
 
 @cache
 def shared_tiny() -> Tiny:
-    """The tiny model that tests read and never change; made once in a process."""
+    """The tiny model that tests read and never change; made once, whichever process of a test run asks first."""
     import torch
 
     from trainer.model import quantise_and_save, quiet_libraries
@@ -160,6 +161,12 @@ def shared_tiny() -> Tiny:
     torch.set_num_threads(1)
     quiet_libraries()
     folder = Path(os.environ[TINY_PLACE])
-    dense = train_dense(tiny_dense(folder / "dense"))
-    quantise_and_save(dense, folder / "base", name="tiny")
-    return Tiny(dense, folder / "base", tiny_adapter(folder / "base", folder / "adapter"))
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            dense = train_dense(tiny_dense(folder / "dense"))
+            quantise_and_save(dense, folder / "base", name="tiny")
+            tiny_adapter(folder / "base", folder / "adapter")
+            (folder / "made").touch()
+    return Tiny(folder / "dense", folder / "base", folder / "adapter")
