@@ -97,7 +97,7 @@ def test_another_value_is_put_in_by_a_click_and_taken_back_by_undo(browser: Brow
         expect(side(here, "stage", ".said")).to_have_text("IV")
         here.page.keyboard.press("Control+z")
         expect(here.box("stage")).to_have_value("IV")
-        expect(side(here, "stage", ".confidence .word")).to_have_text("sure")
+        expect(side(here, "stage", ".confidence .word")).to_have_text("confirmed")
         expect(others(here, "stage")).to_have_text(["IIIC", "III"])
         # No value is a value, too.
         expect(others(here, "gene_mutation")).to_have_text(["none", "PIK3CA E545K"])

@@ -23,7 +23,7 @@ from tests.test_supervisor import Served
 __all__ = ["browser"]
 
 SEED = 9001  # no seed that the embedded model was trained with
-N_TRAIN, N_HOLDOUT = 56, 16
+N_TRAIN, N_HOLDOUT = 80, 20
 TRAINING_MS = 900_000
 PATIENCE_MS = 60_000
 

@@ -13,9 +13,10 @@ import pytest
 from app.adapters import WEIGHTS
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
+from app.rules import Rules
 from app.settings import Settings, prepare_home
 from app.training import N_NEAR_DUPLICATES, run_directory
-from app.ui import export, progress, queue, review, status, train, verdict
+from app.ui import export, opening, progress, queue, status, train, verdict
 from app.ui.charts import column_chart, line_chart, stacked_bar
 from app.ui.context import tried
 from data.evidence import Grounded
@@ -87,11 +88,12 @@ def test_confidence_is_told_in_words(desk: Desk) -> None:
         row = suggestion_of(session, 1)
     assert row is not None
     there, absent = Grounded((), Grounding.EXACT), Grounded((), Grounding.NOT_FOUND)
-    assert review.confidence_word(row, "stage", there) == "sure"
-    assert review.confidence_word(row, "stage", None) == "sure"  # null needs no evidence
-    assert review.confidence_word(row, "stage", absent) == "look"  # however sure the model is
+    assert opening.confidence_word(row, "stage", there, Rules()) == "sure"
+    assert opening.confidence_word(row, "stage", None, Rules()) == "sure"  # null needs no evidence
+    assert opening.confidence_word(row, "stage", absent, Rules()) == "look"  # however sure the model is
     row.confidence["stage"] = 0.5
-    assert review.confidence_word(row, "stage", there) == "look"
+    assert opening.confidence_word(row, "stage", there, Rules()) == "look"
+    assert opening.confidence_word(row, "stage", there, Rules(look_below={"stage": 0.4})) == "sure"
 
 
 def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
@@ -114,11 +116,11 @@ def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
             extraction=Extraction(TASK, {**values, "treatment": "letrozole", "metastasis_site": "bone; brain"}),
             seen_revision=0,
         )
-    record, _, note, *_ = review.show(desk, LOCAL_REVIEWER, str(number))
-    fields = json.loads(record)["fields"]
+    page = opening.opened(desk, LOCAL_REVIEWER, str(number))
+    fields = page["fields"]
     assert fields["stage"]["grounding"] == {"IV": {"kind": "fuzzy", "missing": []}}  # as it is kept, not found anew
     assert fields["stage"]["alternatives"] == ["III", None]
-    assert f">{text[3:5]}</mark>" in note
+    assert f">{text[3:5]}</mark>" in page["html"]
     assert fields["treatment"]["grounding"] == {
         "letrozole; cisplatin": {"kind": "not_found", "missing": ["cisplatin"]},
         "letrozole": {"kind": "exact", "missing": []},
@@ -132,25 +134,31 @@ def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
 
 
 def test_the_review_screen_tells_where_one_is(desk: Desk) -> None:
-    record, heading, note, *boxes, comment = review.show(desk, LOCAL_REVIEWER, "")
-    assert json.loads(record)["note"] == 1
-    assert "1 of 3 to review" in text(heading)
-    assert text(note) == BREAST
-    assert boxes == [value or "" for value in BREAST_VALUES.values()]
-    assert comment == ""
+    page = opening.opened(desk, LOCAL_REVIEWER, "")
+    assert page["note"] == 1
+    assert "1 of 3 to review" in text(page["heading"])
+    assert text(page["html"]) == BREAST
+    assert {key: field["value"] for key, field in page["fields"].items()} == BREAST_VALUES
+    assert (page["comment"], page["settled"]) == ("", [])
+    first, second = opening.following(desk, LOCAL_REVIEWER, 1, [])["notes"]
+    assert [first["note"], second["note"]] == [2, 3]
+    assert "2 of 3 to review" in text(first["heading"])
+    assert "3 of 3 to review" in text(second["heading"])
+    assert [one["note"] for one in opening.following(desk, LOCAL_REVIEWER, 1, [2])["notes"]] == [3]
     decide(desk, 1)
     decide(desk, 2, "skipped")
-    assert "3 of 3 to review" in text(review.show(desk, LOCAL_REVIEWER, "")[1])
-    assert "1 left to review" in text(review.show(desk, LOCAL_REVIEWER, "1")[1])
-    assert "no suggestion yet" in text(review.show(desk, LOCAL_REVIEWER, "3")[1])
+    assert "3 of 3 to review" in text(opening.opened(desk, LOCAL_REVIEWER, "")["heading"])
+    assert "1 left to review" in text(opening.opened(desk, LOCAL_REVIEWER, "1")["heading"])
+    assert "no suggestion yet" in text(opening.opened(desk, LOCAL_REVIEWER, "3")["heading"])
     decide(desk, 3)
-    assert "Nothing left to review.2 reviewed. 1 skipped or flagged" in text(review.show(desk, LOCAL_REVIEWER, "")[2])
+    assert opening.following(desk, LOCAL_REVIEWER, 1, [])["notes"] == []
+    said = text(opening.opened(desk, LOCAL_REVIEWER, "")["html"])
+    assert "Nothing left to review.2 reviewed. 1 skipped or flagged" in said
 
 
 @pytest.mark.parametrize("number", ["99", "-1", "٣", "1; drop", "9" * 30, "0"])
 def test_a_note_that_is_not_there_is_no_fault(desk: Desk, number: str) -> None:
-    record, *_ = review.show(desk, LOCAL_REVIEWER, number)
-    assert json.loads(record)["note"] in (None, 1)
+    assert opening.opened(desk, LOCAL_REVIEWER, number)["note"] in (None, 1)
 
 
 def test_the_queue_lists_counts_and_pages(desk: Desk) -> None:

@@ -13,16 +13,24 @@
   const KEPT = 'caseloop:typed:';
 
   let record = null;         // what the server said about the note on screen
-  let busy = false;          // a decision is on its way
+  let busy = false;          // no note can be decided: the next one is on its way
+  let asked = 0;             // counts the notes that were asked for; only the newest is shown
+  let ahead = [];            // the next notes, loaded while this one is read
   let shownAt = 0;
   let visibleMs = 0, visibleSince = null;
-  let attempt = null;        // token of a decision that was not answered: repeating the same one is harmless
   let draftTimer = 0, draftOnItsWay = null;
   let done = '';             // what became of the note before
-  let wanted = '', fillUntouched = false, navigating = false;
-  const touched = new Set();
+  let last = null;           // the decision that Undo takes back
+  let fillUntouched = false;
+  let aid = { values: {}, separators: {}, guidelines: {}, confirm: 'asked' };
+  const conflicts = new Map(); // notes whose decision was refused, with the version that stands
+  const touched = new Set(); // fields that were typed into
+  const settled = new Set(); // fields that the reviewer confirmed or changed
 
   const { away, banner, visited } = window.shell;
+  const { get, post } = window.outbox;
+  const { built, strengthen } = window.panels;
+  const elsewhere = (entry) => window.elsewhere(entry);
   const $ = (id) => document.getElementById(id);
   const box = (key) => $(`field-${key}`)?.querySelector('textarea, input');
   const comment = () => $('comment')?.querySelector('textarea, input');
@@ -39,25 +47,15 @@
 
   // ---------------------------------------------------------------- a note arrives
 
-  function incoming() {
-    const text = $('record')?.querySelector('textarea, input')?.value;
-    try { return text ? JSON.parse(text) : null; } catch { return null; }
-  }
-
-  // Gradio updates its parts one by one: wait until the record and the note on screen are of the same view.
-  function shown(tries = 0) {
-    const next = incoming();
-    const view = document.querySelector('#note [data-view]')?.dataset.view;
-    if (!next || view !== next.view) {
-      if (tries < 120) requestAnimationFrame(() => shown(tries + 1));
-      return;
-    }
-    if (record?.view === next.view && !busy && !navigating) return;
-    const same = record?.note === next.note;
-    record = next;
-    navigating = false;
+  function show(page) {
+    const same = record !== null && record.note === page.note;
+    record = page;
+    $('heading').innerHTML = page.heading;                    // the server escaped both
+    $('note-place').innerHTML = page.note === null ? page.html : `<div class="note-text" tabindex="-1" dir="auto">${page.html}</div>`;
     if (record.note !== null) {
       if (!same) touched.clear();
+      settled.clear();
+      for (const key of record.settled) settled.add(key);
       for (const key of keys()) set(box(key), record.fields[key].value ?? '');
       set(comment(), record.comment);
       restore();
@@ -66,14 +64,16 @@
       address();
     }
     fillUntouched = false;
-    conflict(null);
+    conflict(conflicts.get(record.note) ?? null);
+    conflicts.delete(record.note);
     settle();
     window.shell.look();
+    window.keys.label();
+    if (record.note !== null) lookAhead();
   }
 
   function settle() {
     busy = false;
-    attempt = null;
     const form = $('form');
     if (form) form.inert = false;
     shownAt = performance.now();
@@ -82,7 +82,7 @@
     const note = $('note');
     note?.querySelector('.note-text')?.scrollTo(0, 0);
     // Out of the last note's field, so that keys scroll the new one and Tab goes to its first field.
-    if (!note?.contains(document.activeElement) && document.activeElement?.closest('#form')) note?.querySelector('.note-text')?.focus({ preventScroll: true });
+    if (!note?.contains(document.activeElement) && (document.activeElement === document.body || document.activeElement?.closest('#form'))) note?.querySelector('.note-text')?.focus({ preventScroll: true });
     strengthen(null);
     phase('settling');
     setTimeout(() => { if (!busy) phase('ready'); }, DWELL_MS);
@@ -96,50 +96,91 @@
     history[first ? 'replaceState' : 'pushState']({}, '', url);
   }
 
-  // Ask Gradio for a note. If it does not answer (it may still be connecting again), load the page.
-  function open(note, { push = true } = {}) {
-    wanted = String(note ?? '');
-    navigating = true;
-    const from = record?.view;
-    $('go')?.click();
-    setTimeout(() => {
-      if (!navigating || record?.view !== from) return;
-      const url = new URL(location);
-      if (note === null || note === undefined) url.searchParams.delete('note'); else url.searchParams.set('note', note);
-      push ? location.assign(url) : location.replace(url);
-    }, PATIENCE_MS / 2);
+  // Show a note, or the next one to review; while the desk is away, try again until it is back.
+  async function open(note) {
+    const mine = ++asked;
+    busy = true;
+    phase('busy');
+    clearTimeout(draftTimer);
+    const form = $('form');
+    if (form) form.inert = true;
+    for (;;) {
+      try {
+        const page = await get(`/review${note === null || note === undefined ? '' : `?note=${note}`}`);
+        await built;
+        if (mine === asked) { away(false); show(page); }
+        return;
+      } catch {
+        if (mine !== asked) return;
+        away(true);
+        say('away', 'the desk cannot be reached; the note will show when it is back');
+        await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+        if (mine !== asked) return;
+      }
+    }
+  }
+
+  // The next two notes, anew with each note: what is loaded ahead is never older than one note's work.
+  async function lookAhead() {
+    const of = record;
+    const skip = [...new Set(window.outbox.notes())].filter((note) => note !== of.note);
+    try {
+      const { notes } = await get(`/review/ahead?after=${of.note}${skip.map((note) => `&skip=${note}`).join('')}`);
+      if (record === of) ahead = notes;
+    } catch { /* the next note is then asked for when it is needed */ }
+  }
+
+  function next(note) {
+    const waiting = window.outbox.notes();
+    while (ahead.length && (ahead[0].note === record.note || waiting.includes(ahead[0].note))) ahead.shift();
+    asked += 1;
+    if (ahead.length) show(ahead.shift()); else open(note);
   }
 
   // ---------------------------------------------------------------- fields
 
   function paint(key) {
     const field = record?.fields[key];
-    if (field) window.fields.paint(key, box(key), field, { value: valueOf(key), suggested: record.suggestion !== null });
+    if (field) window.fields.paint(key, box(key), field, stateOf(key));
+  }
+
+  const stateOf = (key) => ({ value: valueOf(key), suggested: record.suggestion !== null, settled: settled.has(key), typed: touched.has(key), used: aid.values[key], all: aid.confirm === 'all' });
+  const asking = () => (aid.confirm === 'none' ? [] : keys().filter((key) => window.fields.asks(record.fields[key], stateOf(key))));
+
+  function confirm(key) { settled.add(key); typed(null); paint(key); }
+
+  // To the next field that asks to be looked at, from the one in focus round to it; false where none does.
+  function toAsking() {
+    const order = keys(), from = order.indexOf(focusedField()) + 1;
+    const key = [...order.slice(from), ...order.slice(0, from)].find((one) => asking().includes(one));
+    if (!key) return false;
+    box(key).focus();
+    box(key).select();
+    return true;
+  }
+
+  function accept() {
+    const key = focusedField();
+    if (!key || !record.fields[key]) return;
+    confirm(key);
+    if (!toAsking()) say('hint', `Every field that asks is looked at: ${window.keys.shown(window.keys.keyOf('save'))} saves.`);
+  }
+
+  function take(key, place) {
+    const button = document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button`)[place];
+    if (button) put(key, JSON.parse(button.dataset.value));
   }
 
   // As if it were typed, so that it can be undone as typing can.
   function put(key, value) {
     window.fields.type(box(key), value ?? '');
     typed(key);
+    touched.delete(key);      // a choice needs no completion
+    paint(key);
   }
 
   function fill() {
     for (const key of keys()) if (!touched.has(key) && !valueOf(key)) set(box(key), record.fields[key].suggested ?? '');
-  }
-
-  function strengthen(key) {
-    const text = document.querySelector('#note .note-text');
-    if (!text) return;
-    text.classList.toggle('focusing', Boolean(key));
-    let first = null;
-    for (const mark of text.querySelectorAll('mark')) {
-      const strong = Boolean(key) && mark.dataset.fields.split(' ').includes(key);
-      mark.classList.toggle('strong', strong);
-      if (strong && !first) first = mark;
-    }
-    if (!first) return;
-    const mark = first.getBoundingClientRect(), frame = text.getBoundingClientRect();
-    if (mark.top < frame.top + 8 || mark.bottom > frame.bottom - 8) text.scrollTop += mark.top - frame.top - frame.height / 3;
   }
 
   const focusedField = () => document.activeElement?.closest?.('[id^="field-"]')?.id.slice(6) ?? null;
@@ -148,14 +189,14 @@
 
   const values = () => Object.fromEntries(keys().map((key) => [key, valueOf(key)]));
   const leadTime = () => Math.round(visibleMs + (visibleSince === null ? 0 : performance.now() - visibleSince));
-  const body = () => ({ note: record.note, revision: record.revision, draft: record.draft, suggestion: record.suggestion, values: values(), comment: comment()?.value ?? '', lead_time_ms: leadTime() });
+  const body = () => ({ note: record.note, revision: record.revision, draft: record.draft, suggestion: record.suggestion, values: values(), settled: keys().filter((key) => settled.has(key)), comment: comment()?.value ?? '', lead_time_ms: leadTime() });
   const kept = () => { try { return JSON.parse(sessionStorage.getItem(KEPT + record.note)); } catch { return null; } };
   const forget = (note) => { try { sessionStorage.removeItem(KEPT + note); } catch { /* storage may be switched off */ } };
 
   function typed(key) {
     if (!record || record.note === null) return;
-    if (key) { touched.add(key); paint(key); }
-    try { sessionStorage.setItem(KEPT + record.note, JSON.stringify({ revision: record.revision, values: values(), comment: comment()?.value ?? '' })); } catch { /* as above */ }
+    if (key) { touched.add(key); settled.add(key); paint(key); }
+    try { sessionStorage.setItem(KEPT + record.note, JSON.stringify({ revision: record.revision, values: values(), settled: [...settled], comment: comment()?.value ?? '' })); } catch { /* as above */ }
     if (document.querySelector('#saved')?.dataset.state !== 'away') say('pending', 'typing …');
     later(IDLE_MS);
   }
@@ -174,6 +215,7 @@
       if ((typedBefore.values[key] ?? null) !== (record.fields[key].value ?? null)) touched.add(key);
       set(box(key), typedBefore.values[key] ?? '');
     }
+    for (const key of typedBefore.settled ?? []) settled.add(key);
     set(comment(), typedBefore.comment ?? '');
     const changed = typedBefore.revision !== record.revision && record.state !== 'todo' && record.state !== 'draft';
     say('pending', changed ? 'not saved: this note was decided while you typed; your values are back in the form' : 'not saved yet; restored from this tab');
@@ -183,18 +225,8 @@
   const sentence = (answer) => (typeof answer.detail === 'string' ? answer.detail : null);
   function later(ms) { clearTimeout(draftTimer); draftTimer = setTimeout(sendDraft, ms); }
 
-  async function post(path, content, keepalive = false) {
-    const stop = new AbortController(), timer = setTimeout(() => stop.abort(), PATIENCE_MS);
-    try {
-      const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify(content), signal: stop.signal, keepalive });
-      return { status: answer.status, ...(await answer.json().catch(() => ({}))) };
-    } catch {
-      return { status: 0 };
-    } finally { clearTimeout(timer); }
-  }
-
   function sendDraft() {
-    if (!record || record.note === null || busy || navigating) return draftOnItsWay;
+    if (!record || record.note === null || busy) return draftOnItsWay;
     if (draftOnItsWay) { later(IDLE_MS); return draftOnItsWay; }
     const sent = body(), of = record;
     draftOnItsWay = post('/drafts', sent).then((answer) => { draftOnItsWay = null; if (record === of) drafted(sent, answer); });
@@ -205,7 +237,7 @@
     if (answer.status === 200) {
       record.draft = answer.draft;
       const now = body();
-      if (JSON.stringify([now.values, now.comment]) === JSON.stringify([sent.values, sent.comment])) { forget(record.note); say('saved', `draft saved ${clock(answer.at)}`); remark(answer); } else later(IDLE_MS);
+      if (JSON.stringify([now.values, now.settled, now.comment]) === JSON.stringify([sent.values, sent.settled, sent.comment])) { forget(record.note); say('saved', `draft saved ${clock(answer.at)}`); remark(answer); } else later(IDLE_MS);
       away(false);
     } else if (answer.status === 409) {
       say('away', 'draft not saved: this note was changed elsewhere');
@@ -224,77 +256,106 @@
       if (value !== null && grounding?.[key]) record.fields[key].grounding[value] = grounding[key];
       paint(key);
     }
-    const text = document.querySelector('#note .note-text');
-    if (!text || typeof html !== 'string') return;
-    const top = text.scrollTop;
-    text.innerHTML = html;
-    text.scrollTop = top;
+    window.panels.remark(html);
     if (focusedField()) strengthen(focusedField());
   }
 
   // ---------------------------------------------------------------- decisions
 
+  // The next note shows at once; the decision is on its way, kept in this tab until the desk has it.
   async function decide(status) {
-    if (!record || record.note === null || busy || navigating || performance.now() - shownAt < DWELL_MS) return;
+    if (!record || record.note === null || busy || performance.now() - shownAt < DWELL_MS) return;
     if (status === 'flagged' && !comment()?.value.trim()) { comment()?.focus(); say('hint', 'Say in a word what is wrong, then flag again.'); return; }
-    busy = true;
-    phase('busy');
+    if (status === 'submitted' && !isLookedAt()) return;
     clearTimeout(draftTimer);
-    const form = $('form');
-    if (form) form.inert = true;
-    banner(null);
-    const of = record;
-    if (draftOnItsWay) await draftOnItsWay;
-    const content = { ...body(), status };
-    const signature = JSON.stringify([status, content.note, content.values, content.comment]);
-    if (attempt?.signature !== signature) attempt = { signature, token: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
-    say('pending', 'saving …');
-    const answer = await post('/decisions', { ...content, token: attempt.token });
-    if (record !== of) return;
-    if (answer.status === 200) {
-      forget(of.note);
-      away(false);
-      visited.push(of.note);
-      done = `${document.querySelector('#note-head h2')?.textContent ?? 'the note'} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}`;
-      say('saved', done);
-      open(answer.next);
-      return;
-    }
-    busy = false;
-    if (form) form.inert = false;
-    phase('ready');
-    if (answer.status === 409) { say('away', 'not saved: this note was changed elsewhere'); conflict(answer); return; }
-    typed(null);
-    clearTimeout(draftTimer);
+    const token = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    const name = document.querySelector('#note-head h2')?.textContent ?? 'the note';
+    const entry = { content: { ...body(), status, token }, name, changes: changes() };
+    const before = draftOnItsWay;
+    forget(record.note);
+    last = { note: record.note, revision: null };
+    visited.push(record.note);
+    done = '';
+    elsewhere(null);
+    if (before) await before;  // a draft that arrives after its decision would only be refused
+    const sent = window.outbox.push(entry);
+    if (!ahead.length) { busy = true; phase('busy'); $('form').inert = true; say('pending', 'saving …'); await sent; if (window.outbox.size()) return; next(null); return; }
+    next(null);
+    say('pending', `saving ${name} …`);
+  }
+
+  // Whether every value that asks was looked at. Pressed again, Save confirms the one in focus and goes on to the next.
+  function isLookedAt() {
+    const key = focusedField();
+    if (key && asking().includes(key)) confirm(key);
+    const left = asking();
+    if (!left.length) return true;
+    toAsking();
+    const { title } = record.fields[left[0]];
+    say('hint', `${left.length > 1 ? `${left.length} fields ask` : `${title} asks`} to be looked at first: the same key confirms ${left.length > 1 ? 'each' : 'it'}.`);
+    return false;
+  }
+
+  // What was changed against the suggestion, for the offer to change it elsewhere.
+  const changes = () => keys().filter((key) => record.suggestion !== null && record.fields[key].suggested !== null && valueOf(key) !== record.fields[key].suggested).map((key) => ({ field: key, old_value: record.fields[key].suggested, new_value: valueOf(key) }));
+
+  function acknowledged(entry, answer) {
+    away(false);
+    const { note, status } = entry.content;
+    if (last?.note === note) last = { note, revision: answer.revision };
+    done = `${entry.name} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}, revision ${answer.revision}`;
+    if (['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); done = ''; }
+    $('undo').hidden = false;
+    if (answer.seeded) {
+      window.panels.notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
+      ahead = [];
+    } else if (status === 'submitted') elsewhere(entry);
+    if (busy && !window.outbox.size() && record?.note === note) next(null);
+  }
+
+  function refused(entry, answer) {
+    const { note, values: typedValues, comment: said, settled: kept } = entry.content;
+    try { sessionStorage.setItem(KEPT + note, JSON.stringify({ revision: entry.content.revision, values: typedValues, settled: kept, comment: said })); } catch { /* as above */ }
+    say('away', `${entry.name} is not saved`);
+    window.panels.notice(`NOT SAVED: ${entry.name}. ${sentence(answer) ?? 'The desk refused it.'}`, note);
+    if (answer.theirs) conflicts.set(note, answer);
+    if (record?.note === note) open(note);
+  }
+
+  function unsent(n, answer) {
     const why = answer.status === 0 ? 'the desk cannot be reached' : sentence(answer) ?? 'the desk has a problem';
     say('away', `not saved: ${why}; kept in this tab`);
-    banner(`NOT SAVED: ${why}. What you typed is still in the form; save again when the desk is back.`);
-    if (answer.status === 0) { away(true); later(RETRY_MS); }
+    banner(`NOT SAVED: ${why}. ${n === 1 ? 'One decision waits' : `${n} decisions wait`} in this tab and will be saved when the desk is back. Keep the tab open.`);
+    if (answer.status === 0) away(true);
+  }
+
+  async function undo() {
+    if (!last) { say('hint', 'No save of this tab to take back; the queue lists every note.'); return; }
+    const { note } = last;
+    const unsentOne = window.outbox.take(note);
+    if (unsentOne) {
+      const { values: typedValues, settled: kept, comment: said, revision } = unsentOne.content;
+      try { sessionStorage.setItem(KEPT + note, JSON.stringify({ revision, values: typedValues, settled: kept, comment: said })); } catch { /* as above */ }
+    } else {
+      await window.outbox.flush();
+      if (last.revision === null) { say('hint', 'The save is still on its way; try again in a moment.'); return; }
+      const answer = await post('/decisions/undo', { note, revision: last.revision, token: `${note}-${last.revision}-${Date.now()}` });
+      if (answer.status !== 200) { say('away', `not taken back: ${sentence(answer) ?? 'the desk cannot be reached'}`); return; }
+    }
+    last = null;
+    ahead = [];
+    $('undo').hidden = true;
+    elsewhere(null);
+    done = 'taken back: the note waits again, with what you had decided';
+    open(note);
   }
 
   function conflict(answer) {
-    const panel = $('conflict');
-    if (!panel) return;
-    panel.replaceChildren();
-    panel.hidden = !answer;
-    if (!answer) return;
-    const line = (tag, text, name) => { const element = document.createElement(tag); element.textContent = text; if (name) element.className = name; return element; };
-    const table = document.createElement('table');
-    const head = table.createTHead().insertRow();
-    for (const title of ['', 'yours', answer.theirs.who]) head.append(line('th', title));
-    const rows = table.createTBody();
-    for (const key of keys()) {
-      const mine = valueOf(key), theirs = answer.theirs.values[key] ?? null;
-      if (mine === theirs) continue;
-      const row = rows.insertRow();
-      row.append(line('th', record.fields[key].title), line('td', mine ?? 'none'), line('td', theirs ?? 'none'));
-    }
-    const mine = line('button', 'Keep mine', 'plain'), theirs = line('button', 'Take theirs', 'plain');
-    mine.onclick = () => { record.revision = answer.theirs.revision; record.draft = answer.theirs.draft; attempt = null; conflict(null); say('hint', 'Your values go on top when you save; the other version stays in the history.'); };
-    theirs.onclick = () => discard();
-    const buttons = document.createElement('p');
-    buttons.append(mine, theirs);
-    panel.append(line('strong', answer.detail), ...(rows.rows.length ? [table] : [line('p', 'Both versions hold the same values.')]), buttons);
+    const differing = answer ? keys().map((key) => [record.fields[key].title, valueOf(key), answer.theirs.values[key] ?? null]).filter(([, mine, theirs]) => mine !== theirs) : [];
+    window.panels.conflict(answer, differing, {
+      mine: () => { record.revision = answer.theirs.revision; record.draft = answer.theirs.draft; say('hint', 'Your values go on top when you save; the other version stays in the history.'); },
+      theirs: discard,
+    });
   }
 
   async function discard() {
@@ -307,71 +368,48 @@
   }
 
   async function previous() {
-    if (busy || navigating) return;
+    if (busy) return;
     if (draftTimer && kept()) await sendDraft();
     const note = visited.pop();
     if (note === undefined) say('hint', 'Nothing before this in this tab; the queue lists every note.'); else open(note);
   }
 
-  // ---------------------------------------------------------------- events
-
-  const ACTIONS = { save: () => decide('submitted'), skip: () => decide('skipped'), flag: () => decide('flagged'), previous };
-
-  document.addEventListener('click', (event) => {
-    const target = event.target.closest?.('#save, #skip, #flag, #previous');
-    if (target) { event.preventDefault(); ACTIONS[target.id](); return; }
-    const mark = event.target.closest?.('#note mark');
-    if (mark) { box(mark.dataset.fields.split(' ')[0])?.focus(); return; }
-    const use = event.target.closest?.('.side .use');
-    const other = event.target.closest?.('.side .others button');
-    const key = (use ?? other)?.closest('.side').dataset.field;
-    if (use) put(key, record.fields[key].suggested);
-    if (other) put(key, record.fields[key].alternatives[Number(other.dataset.place)]);
-  });
-
-  document.addEventListener('keydown', (event) => {
-    if (event.isComposing || !$('form')?.offsetParent) return;
-    let action = null;
-    if ((event.ctrlKey || event.metaKey) && event.key === 'Enter') action = ACTIONS.save;
-    else if (event.altKey && !event.ctrlKey && event.code === 'KeyS') action = ACTIONS.skip;
-    else if (event.altKey && !event.ctrlKey && event.code === 'KeyF') action = ACTIONS.flag;
-    else if (event.altKey && !event.ctrlKey && event.code === 'KeyP') action = ACTIONS.previous;
-    else if (event.altKey && !event.ctrlKey) {
-      const pressed = /^(Digit|Key)(.)$/.exec(event.code)?.[2].toLowerCase();
-      const key = keys().find((name) => record.fields[name].hotkey === pressed);
-      if (key) action = () => { box(key)?.focus(); box(key)?.select(); };
-    }
-    if (!action && window.fields.moved(event)) return;
-    if (!action) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (!event.repeat) action();
-  }, true);
-
-  document.addEventListener('input', (event) => {
-    if (!event.isTrusted || !record) return;
-    const field = event.target.closest?.('[id^="field-"]');
-    if (field) typed(field.id.slice(6)); else if (event.target.closest?.('#comment')) typed(null);
-  }, true);
-
-  document.addEventListener('focusin', (event) => { if (event.target.closest?.('#form')) strengthen(focusedField()); });
+  // ---------------------------------------------------------------- beginning and end
 
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) {
       if (visibleSince !== null) visibleMs += performance.now() - visibleSince;
       visibleSince = null;
-      if (record?.note && kept() && !busy) post('/drafts', body(), true).then((answer) => drafted(body(), answer));
-    } else visibleSince = performance.now();
+      if (record?.note && kept() && !busy) { const sent = body(); post('/drafts', sent, true).then((answer) => drafted(sent, answer)); }
+    } else { visibleSince = performance.now(); help(); }
   });
 
-  window.addEventListener('popstate', () => { const note = new URL(location).searchParams.get('note'); if (note) open(note, { push: false }); });
+  window.addEventListener('popstate', () => { const note = new URL(location).searchParams.get('note'); if (note) open(note); });
+
+  async function help() {
+    try { aid = await get('/review/values'); } catch { return; }
+    window.keys.use(aid.keys, () => (record ? keys().map((key) => ({ key, ...record.fields[key] })) : []));
+    keys().forEach(paint);
+  }
+
+  // Decisions of before a reload go first, so that the note they decided is not shown again.
+  window.outbox.tell({ saved: acknowledged, refused, waiting: unsent });
+  document.addEventListener('DOMContentLoaded', () => {
+    const sent = Promise.race([window.outbox.flush(), new Promise((resolve) => { setTimeout(resolve, RETRY_MS); })]);
+    sent.then(() => open(new URL(location).searchParams.get('note')));
+    help();
+    built.then(() => window.keys.label());
+  });
+  // Gradio builds its page anew after a long absence of the server: what stood in it is put back.
+  setInterval(() => { if (record && !busy && $('note-place') && !$('note-place').firstChild) open(record.note); }, 1000);
 
   window.desk = {
-    shown, open,
-    failed: () => { navigating = false; busy = false; const form = $('form'); if (form) form.inert = false; banner('The note could not be shown. Reload the page; nothing you typed is lost.'); },
-    wanted: () => wanted,
+    open, decide, previous, undo, accept, confirm, toAsking, take, put, typed, say, box, comment, keys, valueOf, focusedField,
+    record: () => record,
+    aid: () => aid,
+    refresh: () => { ahead = []; if (record?.note) lookAhead(); },
     note: () => (record ? record.note : null),
-    lacksSuggestion: () => Boolean(record) && record.note !== null && record.suggestion === null,
+    lacksSuggestion: () => Boolean(record) && record.note !== null && record.suggestion === null && !record.blind,
     showSuggestion: async () => { if (kept()) await sendDraft(); fillUntouched = true; open(record.note); },
   };
 })();

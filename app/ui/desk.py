@@ -39,7 +39,7 @@ def build_desk(desk: Desk) -> Any:
             with gr.Tab("Queue", id="queue") as queue:
                 queue_screen = build_queue(desk)
             with gr.Tab("Review", id="review") as review:
-                build_review(desk, demo)
+                build_review(desk)
             with gr.Tab("Train", id="train") as train:
                 train_screen = build_train(desk, timer)
             with gr.Tab("Progress", id="progress") as progress:

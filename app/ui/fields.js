@@ -3,7 +3,7 @@
 (() => {
   'use strict';
 
-  const CONFIDENCE = { sure: ['✓', 'sure'], look: ['▲', 'look'], edited: ['✎', 'yours'], none: ['', ''] };
+  const CONFIDENCE = { sure: ['✓', 'sure'], look: ['▲', 'look'], offered: ['◇', 'offered'], confirmed: ['✔', 'confirmed'], edited: ['✎', 'yours'], cleared: ['∅', 'cleared'], none: ['', ''] };
   const GROUNDING = {
     exact: ['●', 'in the note'],
     fuzzy: ['≈', 'similar wording'],
@@ -32,41 +32,93 @@
     box?.closest('[id^="field-"]')?.classList.toggle('unfounded', alarm);
   }
 
-  function paintOthers(side, field, value) {
+  // What one value says, whatever the order, the joints and the letters: "FOLFOX and bevacizumab" is "bevacizumab; FOLFOX".
+  const essence = (value) => value.toLowerCase().split(/\s*(?:[;,+/]|\b(?:and|plus|with|then)\b)\s*/).map((part) => part.replace(/\s+/g, ' ').trim()).filter(Boolean).sort().join('|');
+
+  // Values used before that fit what is being typed: the same thing said otherwise first, then those that begin with it,
+  // then those that hold it; among equals the commonest.
+  function usedBefore(used, value, taken) {
+    if (!value || !used) return [];
+    const typed = value.toLowerCase(), same = essence(value);
+    const rank = ([other]) => (essence(other) === same ? 0 : other.toLowerCase().startsWith(typed) ? 1 : typed.length > 2 && other.toLowerCase().includes(typed) ? 2 : 3);
+    return used.filter(([other]) => other !== value && !taken.includes(other)).map((one) => [rank(one), one]).filter(([place]) => place < 3).sort(([a], [b]) => a - b).slice(0, 3).map(([, one]) => one);
+  }
+
+  function choices(field, value, used, isTyped) {
+    const others = field.alternatives.filter((other) => other !== value && (other !== null || value !== null)).map((other) => ({ other, why: other ?? 'no value' }));
+    if (field.offered && field.offered.value !== value) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
+    const before = isTyped ? usedBefore(used, value, others.map(({ other }) => other)) : [];
+    const shown = [...before.map(([other, n]) => ({ other, why: `used ${n} times`, n })), ...others];
+    return shown.filter(({ other }, place) => shown.findIndex((one) => one.other === other) === place).slice(0, 5);
+  }
+
+  function paintOthers(side, shown) {
     const part = side.querySelector('.others');
-    const shown = field.alternatives.map((other, place) => ({ other, place })).filter(({ other }) => other !== value && (other !== null || value !== null));
     const now = JSON.stringify(shown);
     if (part.dataset.shown === now) return;
     part.dataset.shown = now;
-    part.replaceChildren(...shown.map(({ other, place }, position) => {
+    part.replaceChildren(...shown.map(({ other, why, n }, position) => {
       const button = document.createElement('button');
       button.type = 'button';
       button.tabIndex = position === 0 ? 0 : -1;
-      button.dataset.place = String(place);
+      button.dataset.value = JSON.stringify(other);
       button.textContent = other ?? 'none';
-      button.title = other ?? 'no value';
+      button.title = why;
+      if (n) button.append(Object.assign(document.createElement('small'), { textContent: ` ${n}×` }));
       if (other === null) button.className = 'null';
       return button;
     }));
     part.hidden = !shown.length;
   }
 
-  function paint(key, box, field, { value, suggested }) {
+  // What the reviewer changed, word by word: the model's words that are gone struck out, the new ones underlined.
+  function difference(said, value) {
+    const old = (said ?? '').split(/(\s+)/), now = (value ?? '').split(/(\s+)/);
+    const length = Array.from({ length: old.length + 1 }, () => new Array(now.length + 1).fill(0));
+    for (let a = old.length - 1; a >= 0; a -= 1) for (let b = now.length - 1; b >= 0; b -= 1) length[a][b] = old[a] === now[b] ? length[a + 1][b + 1] + 1 : Math.max(length[a + 1][b], length[a][b + 1]);
+    const parts = [];
+    const add = (tag, text) => { if (parts.at(-1)?.tag === tag) parts.at(-1).text += text; else parts.push({ tag, text }); };
+    let a = 0, b = 0;
+    while (a < old.length || b < now.length) {
+      if (a < old.length && b < now.length && old[a] === now[b]) { add('span', old[a]); a += 1; b += 1; }
+      else if (b >= now.length || (a < old.length && length[a + 1][b] >= length[a][b + 1])) { add('del', old[a]); a += 1; }
+      else { add('ins', now[b]); b += 1; }
+    }
+    if (!parts.some(({ tag, text }) => tag === 'span' && text.trim())) return [said ?? 'none'];  // nothing in common
+    return parts.filter(({ text }) => text).map(({ tag, text }) => Object.assign(document.createElement(tag), { textContent: text }));
+  }
+
+  // The state of a field in one word: what the model thinks of its own value until a person says otherwise.
+  function wordOf(field, { value, suggested, settled }) {
+    if (!suggested) return settled ? 'edited' : 'none';
+    if (value === field.suggested) return settled ? 'confirmed' : field.word;
+    if (!settled && field.offered && value === field.offered.value) return 'offered';
+    return value === null ? 'cleared' : 'edited';
+  }
+
+  const asks = (field, state) => !state.settled && (state.all || ['look', 'offered'].includes(wordOf(field, state)));
+
+  function paint(key, box, field, state) {
     const side = document.querySelector(`.side[data-field="${key}"]`);
     if (!side) return;
-    const word = !suggested ? 'none' : value === field.suggested ? field.word : 'edited';
+    const { value } = state;
+    const word = wordOf(field, state);
     const percent = Math.round(100 * (field.confidence ?? 0));
     side.dataset.word = word;
     told(side.querySelector('.confidence'), CONFIDENCE[word]);
     // A server that gives no probabilities leaves the confidence unknown, which is not the same as none.
-    const unknown = word === 'edited' || word === 'none' || field.confidence === null;
+    const unknown = !['sure', 'look', 'confirmed'].includes(word) || field.confidence === null;
     side.querySelector('.percent').textContent = unknown ? '' : `${percent} %`;
     side.querySelector('.bar').style.setProperty('--share', `${percent}%`);
-    side.querySelector('.model').hidden = word !== 'edited';
-    side.querySelector('.said').textContent = field.suggested ?? 'none';
-    document.getElementById(`field-${key}`)?.classList.toggle('edited', word === 'edited');
+    const differs = ['edited', 'cleared', 'offered'].includes(word) && state.suggested;
+    side.querySelector('.model').hidden = !differs;
+    const said = side.querySelector('.said');
+    if (differs && field.suggested !== null && value !== null) said.replaceChildren(...difference(field.suggested, value)); else said.textContent = field.suggested ?? 'none';
+    const part = document.getElementById(`field-${key}`);
+    part?.classList.toggle('edited', differs);
+    part?.closest('.field')?.classList.toggle('asks', asks(field, state));
     paintGrounding(side, box, field, value);
-    paintOthers(side, field, value);
+    paintOthers(side, choices(field, value, state.used, state.typed));
   }
 
   // Puts a value into a box as if it were typed: the browser's own undo takes it back.
@@ -98,5 +150,5 @@
     return true;
   }
 
-  window.fields = { paint, type, moved };
+  window.fields = { asks, paint, type, moved };
 })();

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app.desk import Desk
+from app.rules import SURE
 from app.ui.context import FOLLOWING, QUICK, empty, moment, percent, plural, state
-from app.ui.review import SURE
 from db.notes import Counts, Order, QueueRow, count_notes, counts, search_notes
 
 N_ROWS = 50

@@ -1,4 +1,4 @@
-"""What the review screen sends: drafts as one types, and decisions.
+"""What the review screen sends: drafts as one types, decisions, decisions taken back, corrections offered elsewhere.
 
 Plain routes rather than Gradio events, so that the page learns of a refusal by its status and of a lost server by its
 silence. The page sends the revision that it saw; the store compares and swaps, and whoever comes second is shown both
@@ -17,11 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.rules import MAX_KEYS, read_rules, write_keys
+from app.trials import caught
 from app.ui.marks import marked
-from app.ui.review import MAX_COMMENT_CHARACTERS, grounded, told
-from data.task import Extraction, TaskError
-from db.annotations import discard_draft, save_draft, submit
+from app.ui.opening import confidence_word, grounded, proposed_grounds, told
+from app.ui.review import MAX_COMMENT_CHARACTERS
+from data.task import MAX_VALUE_CHARACTERS, Extraction, TaskError
+from db.annotations import discard_draft, open_review, reopen, save_draft, submit
 from db.notes import get_note, next_note
+from db.offers import make_offer, same_value, withdraw_offer
 from db.session import Conflict, StoreError, StoreFull
 from db.suggestions import suggestion_of
 
@@ -41,12 +45,13 @@ class Draft(BaseModel):
     draft: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
     suggestion: Number | None = None
     values: dict[str, str | None]
+    settled: Annotated[list[str], Field(max_length=100)] = []
     comment: Annotated[str, Field(max_length=MAX_COMMENT_CHARACTERS)] = ""
     lead_time_ms: Annotated[int, Field(ge=0)] = 0
 
 
 class Unwanted(BaseModel):
-    """A note whose draft is to be thrown away."""
+    """What is to be thrown away: a note's draft, or an offer."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,8 +65,37 @@ class Decision(Draft):
     token: Annotated[str, Field(min_length=8, max_length=80)]
 
 
+class TakenBack(BaseModel):
+    """A decision that its reviewer takes back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    note: Number
+    revision: Annotated[int, Field(ge=1, lt=1 << 62)]
+    token: Annotated[str, Field(min_length=8, max_length=80)]
+
+
+class Same(BaseModel):
+    """A correction of one field that might hold for other notes: what the suggestion said, and what it is now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    note: Number
+    field: str
+    old_value: Annotated[str, Field(min_length=1, max_length=MAX_VALUE_CHARACTERS)]
+    new_value: Annotated[str, Field(max_length=MAX_VALUE_CHARACTERS)] | None = None
+
+
+class Keys(BaseModel):
+    """The keys that a reviewer gives to actions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=40)]], Field(max_length=MAX_KEYS)]
+
+
 def routes(desk: Desk) -> APIRouter:
-    """`POST /drafts`, `POST /drafts/discard` and `POST /decisions`."""
+    """`POST /drafts`, `/drafts/discard`, `/decisions`, `/decisions/undo`, `/offers`, `/offers/withdraw`, `/keys`."""
     router = APIRouter()
 
     @router.post("/drafts")
@@ -75,6 +109,26 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/decisions")
     def decisions(decision: Decision, by: Reviewer) -> JSONResponse:
         return _answer(lambda: decide(desk, by, decision))
+
+    @router.post("/decisions/undo")
+    def undone(undo: TakenBack, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: take_back(desk, by, undo))
+
+    @router.post("/offers/look")
+    def looked(same: Same, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: elsewhere(desk, same))
+
+    @router.post("/offers")
+    def offered(same: Same, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: offer(desk, by, same))
+
+    @router.post("/offers/withdraw")
+    def withdrawn(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: withdraw(desk, unwanted))
+
+    @router.post("/keys")
+    def remapped(keys: Keys, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: remap(desk, by, keys))
 
     return router
 
@@ -96,6 +150,7 @@ def keep(desk: Desk, reviewer: str, draft: Draft) -> dict[str, Any]:
             seen_revision=draft.revision,
             comment=draft.comment,
             suggestion_id=draft.suggestion,
+            settled=draft.settled,
             lead_time_ms=min(draft.lead_time_ms, MAX_LEAD_TIME_MS),
             seen_draft=draft.draft,
         )
@@ -121,6 +176,7 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
         Conflict: someone else decided meanwhile; nothing was written.
     """
     values = Extraction(desk.task, decision.values)
+    _require_settled(desk, reviewer, decision, values)
     with desk.store.transaction() as session:
         saved = submit(
             session,
@@ -130,13 +186,97 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
             extraction=values,
             seen_revision=decision.revision,
             suggestion_id=decision.suggestion,
+            settled=decision.settled,
             comment=decision.comment.strip(),
             lead_time_ms=min(decision.lead_time_ms, MAX_LEAD_TIME_MS),
             token=decision.token,
         )
+        seeded = None
+        if decision.status == "submitted":
+            seeded = caught(
+                session,
+                desk.task,
+                note_id=decision.note,
+                reviewer=reviewer,
+                decided=values,
+                revision=saved.revision,
+            )
     with desk.store.reading() as session:
         following = next_note(session, after=decision.note) or next_note(session)
-    return {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated, "next": following}
+    answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated, "next": following}
+    return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
+
+
+def _require_settled(desk: Desk, reviewer: str, decision: Decision, values: Extraction) -> None:
+    """Refuse a save that leaves a value which asks to be looked at as it was suggested.
+
+    Raises:
+        TaskError: there is one; the message names its field.
+    """
+    if decision.status != "submitted":
+        return
+    with desk.store.reading() as session:
+        rules, review = read_rules(session), open_review(session, decision.note, reviewer)
+    if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
+        return
+    found = proposed_grounds(desk, review)
+    for field in desk.task.fields:
+        key = field.key
+        asks = confidence_word(review.suggestion, key, found.get(key), rules) == "look"
+        if (rules.confirm == "all" or asks) and key not in decision.settled:
+            raise TaskError(f"{field.title} asks to be looked at: confirm it or change it, then save again.")
+
+
+def take_back(desk: Desk, reviewer: str, undo: TakenBack) -> dict[str, Any]:
+    """Open a decided note again; what was decided is the reviewer's draft.
+
+    Raises:
+        Conflict: someone decided meanwhile; nothing was written.
+    """
+    with desk.store.transaction() as session:
+        saved = reopen(
+            session, note_id=undo.note, reviewer=reviewer, seen_revision=undo.revision, token=f"undo-{undo.token}"
+        )
+    return {"revision": saved.revision, "at": stamp(saved.at)}
+
+
+def elsewhere(desk: Desk, same: Same) -> dict[str, Any]:
+    """How many other waiting notes have the same suggested value, and how the first of them begin."""
+    title = desk.task.field(same.field).title
+    with desk.store.reading() as session:
+        n_same, found = same_value(session, same.field, same.old_value, exclude=same.note)
+    notes = [
+        {
+            "note": row.note_id,
+            "name": row.external_id or f"note {row.note_id}",
+            "begins": " ".join(row.text.split())[:160],
+        }
+        for row in found
+    ]
+    return {"n": n_same, "title": title, "notes": notes}
+
+
+def offer(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
+    """Propose the correction wherever a waiting note's suggestion says the same; nothing is decided by it."""
+    desk.task.field(same.field)
+    with desk.store.transaction() as session:
+        made = make_offer(
+            session, field=same.field, old_value=same.old_value, new_value=same.new_value or None, by=reviewer
+        )
+    return {"offer": made.id}
+
+
+def withdraw(desk: Desk, unwanted: Unwanted) -> dict[str, Any]:
+    """Take an offer back."""
+    with desk.store.transaction() as session:
+        return {"withdrawn": withdraw_offer(session, unwanted.note)}
+
+
+def remap(desk: Desk, reviewer: str, keys: Keys) -> dict[str, Any]:
+    """Keep a reviewer's own keys."""
+    with desk.store.transaction() as session:
+        write_keys(session, reviewer, keys.keys)
+    return {"keys": keys.keys}
 
 
 def _answer(action: Callable[[], dict[str, Any]]) -> JSONResponse:

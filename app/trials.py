@@ -1,0 +1,109 @@
+"""Shows a few notes otherwise than usual, to measure what suggestions do to a reviewer; see `db/trials.py`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from app.desk import Desk
+from app.rules import Rules
+from data.task import Extraction, Task
+from db.annotations import history, reopen
+from db.drafts import save_draft
+from db.session import Session
+from db.suggestions import suggestion_of
+from db.trials import TrialRow, begin_trial, trial_of
+
+if TYPE_CHECKING:
+    from app.ui.opening import Shown
+
+
+def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
+    """The note as this reviewer is to see it: as it is, without the suggested values, or with a wrong one.
+
+    Only notes on which nobody has worked yet take part, and only while a share is asked for; how a note is shown is
+    drawn once and kept.
+    """
+    review = shown.review
+    worked_on = review.draft is not None or review.annotation is not None or review.note.gold is not None
+    if worked_on or review.suggestion is None:
+        return shown
+    with desk.store.reading() as session:
+        trial = trial_of(session, review.note.id, reviewer)
+    if trial is None and rules.blind_share + rules.seeded_share > 0:
+        trial = _draw(desk, reviewer, shown, rules)
+    if trial is None or trial.kind == "prefilled":
+        return shown
+    if trial.kind == "blind":
+        return replace(shown, review=replace(review, suggestion=None), proposed={}, is_blind=True)
+    assert trial.field is not None
+    seeded = {**review.suggestion.extraction, trial.field: trial.value}
+    own = replace(review.suggestion, extraction=seeded, evidence=_without(review.suggestion.evidence, trial.field))
+    own = replace(own, grounding=_without(own.grounding, trial.field))
+    others = tuple(value for value in own.alternatives.get(trial.field, ()) if value != trial.value)
+    was = review.suggestion.extraction[trial.field]
+    own = replace(own, alternatives={**own.alternatives, trial.field: (was, *others)[:2]})
+    return replace(shown, review=replace(review, suggestion=own), proposed={**shown.proposed, trial.field: trial.value})
+
+
+def _without(of: dict[str, Any], key: str) -> dict[str, Any]:
+    return {other: value for other, value in of.items() if other != key}
+
+
+def _draw(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> TrialRow:
+    """Draw how a note is shown, evenly over notes and the same for whoever asks first."""
+    note = shown.review.note
+    digest = hashlib.sha256(f"{note.content_hash} {reviewer}".encode()).digest()
+    at = int.from_bytes(digest[:8]) / (1 << 64)
+    wrong = _wrong_value(shown, int.from_bytes(digest[8:12]))
+    with desk.store.transaction() as session:
+        if at < rules.blind_share:
+            return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="blind")
+        if at < rules.blind_share + rules.seeded_share and wrong is not None:
+            field, value = wrong
+            return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="seeded", field=field, value=value)
+        return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="prefilled")
+
+
+def _wrong_value(shown: Shown, choice: int) -> tuple[str, str] | None:
+    """A field and what the model held for second best there: wrong, and not absurd. None where it never hesitated."""
+    suggestion = shown.review.suggestion
+    assert suggestion is not None
+    found = [
+        (field, other)
+        for field, others in suggestion.alternatives.items()
+        for other in others
+        if other is not None and suggestion.extraction.get(field) not in (None, other) and field not in shown.offers
+    ]
+    return found[choice % len(found)] if found else None
+
+
+def caught(
+    session: Session, task: Task, *, note_id: int, reviewer: str, decided: Extraction, revision: int
+) -> str | None:
+    """The field whose seeded wrong value was just submitted as it stood; the note is then opened again, once.
+
+    Nothing wrong that the desk itself put there stays submitted: what the reviewer decided becomes a draft, with the
+    model's own value in that field and the field not settled.
+    """
+    trial = trial_of(session, note_id, reviewer)
+    if trial is None or trial.field is None or decided[trial.field] != trial.value:
+        return None
+    told = f"seeded-{note_id}-{reviewer}"[:200]
+    if revision > 1 and any(row.token == told for row in history(session, note_id)):
+        return None  # they were told, and stand by it
+    reopened = reopen(session, note_id=note_id, reviewer=reviewer, seen_revision=revision, token=told)
+    suggestion = suggestion_of(session, note_id)
+    own = suggestion.extraction if suggestion else {}
+    if not reopened.repeated:
+        save_draft(
+            session,
+            note_id=note_id,
+            reviewer=reviewer,
+            extraction=Extraction(task, {**decided, trial.field: own.get(trial.field)}),
+            seen_revision=reopened.revision,
+            suggestion_id=suggestion.id if suggestion else None,
+            settled=[key for key in decided if key != trial.field],
+        )
+    return trial.field

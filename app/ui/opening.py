@@ -1,0 +1,291 @@
+"""What the review screen shows of a note: the record that the page works with, its heading, its text with marks.
+
+Plain routes rather than Gradio events: a page loads the next notes ahead, so that a decision never waits for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse
+
+from app.desk import Desk
+from app.guard import current_reviewer
+from app.rules import Rules, read_guidelines, read_keys, read_rules
+from app.trials import presented
+from app.ui.awaited import ask_for
+from app.ui.context import state
+from app.ui.marks import marked
+from app.ui.status import why_none
+from data.evidence import Grounded, ground
+from data.suggestion import Grounding
+from data.task import Extraction
+from db.annotations import Review, open_review
+from db.notes import Counts, counts, next_note
+from db.offers import OfferRow, offers_for
+from db.session import Session, StoreError, UnknownNote
+from db.suggestions import SuggestionRow
+from db.values import used_values
+
+N_AHEAD = 2
+
+Reviewer = Annotated[str, Depends(current_reviewer)]
+Number = Annotated[int, Query(ge=1, lt=1 << 62)]
+
+
+def routes(desk: Desk) -> APIRouter:
+    """`GET /review`, `GET /review/ahead`, `GET /review/values`."""
+    router = APIRouter()
+
+    @router.get("/review")
+    def review(by: Reviewer, note: str = "") -> JSONResponse:
+        return _answer(lambda: opened(desk, by, note))
+
+    @router.get("/review/ahead")
+    def ahead(by: Reviewer, after: Number, skip: Annotated[list[Number], Query(max_length=200)] = []) -> JSONResponse:  # noqa: B006 - FastAPI reads it
+        return _answer(lambda: following(desk, by, after, skip))
+
+    @router.get("/review/values")
+    def values(by: Reviewer) -> JSONResponse:
+        return _answer(lambda: aids(desk, by))
+
+    return router
+
+
+def _answer(action: Any) -> JSONResponse:
+    try:
+        return JSONResponse(action())
+    except StoreError as error:
+        return JSONResponse({"detail": str(error)}, 503)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A note as a reviewer sees it: the review with what is proposed there, and why that may differ.
+
+    Attributes:
+        review: the suggestion in it is none where the note is shown blind.
+        proposed: the values that the form starts with where no person has decided: the suggestion's, or else what is
+            offered instead.
+        offers: field key to the offer that stands there.
+        is_blind: the suggestion is kept from the reviewer.
+    """
+
+    review: Review
+    proposed: dict[str, str | None]
+    offers: Mapping[str, OfferRow]
+    is_blind: bool = False
+
+
+def opened(desk: Desk, reviewer: str, wanted: str) -> dict[str, Any]:
+    """What the page shows for a note.
+
+    Args:
+        desk: the desk.
+        reviewer: who looks.
+        wanted: the note's number; empty for the next one to review.
+    """
+    with desk.store.reading() as session:
+        figures = counts(session)
+        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else next_note(session)
+    if number is None:
+        return nothing(*_nothing_left(figures))
+    try:
+        return _page(desk, reviewer, number)
+    except UnknownNote:
+        return nothing(f"There is no note {number}.", "The queue lists every note.")
+
+
+def following(desk: Desk, reviewer: str, after: int, skip: Collection[int]) -> dict[str, Any]:
+    """The notes that come next, as `opened` gives them.
+
+    Args:
+        desk: the desk.
+        reviewer: who looks.
+        after: the note on screen.
+        skip: notes that are decided on the page and perhaps not in the store yet.
+    """
+    passed = {after, *skip}
+    pages: list[dict[str, Any]] = []
+    last = after
+    while len(pages) < N_AHEAD:
+        with desk.store.reading() as session:
+            number = next_note(session, after=last, exclude=passed)
+        if number is None:
+            break
+        pages.append(_page(desk, reviewer, number, n_before=len(passed)))
+        passed.add(number)
+        last = number
+    return {"notes": pages}
+
+
+def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
+    """What helps a reviewer on every note: values used before, guidelines, their own keys, what a save needs."""
+    with desk.store.reading() as session:
+        rules = read_rules(session)
+        return {
+            "values": {key: used_values(session, key) for key in desk.task.keys},
+            "separators": {field.key: field.separator for field in desk.task.fields},
+            "guidelines": read_guidelines(session, desk.task),
+            "keys": read_keys(session, reviewer),
+            "confirm": rules.confirm,
+        }
+
+
+def _page(desk: Desk, reviewer: str, number: int, n_before: int = 0) -> dict[str, Any]:
+    """One note for the page.
+
+    Args:
+        n_before: notes before it that are decided by the time it is shown.
+    """
+    with desk.store.reading() as session:
+        review = open_review(session, number, reviewer)
+        figures, rules = counts(session), read_rules(session)
+        why = why_none(session, number) if review.suggestion is None else ""
+        shown = _shown(session, review)
+    shown = presented(desk, reviewer, shown, rules)
+    if why:
+        ask_for(desk, reviewer, number)
+    review = shown.review
+    values = Extraction(desk.task, _values(shown) or dict.fromkeys(desk.task.keys))
+    found = grounded(desk, review.note.text, values, review.suggestion)
+    text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
+    return {
+        **_record(desk, shown, rules, values, found),
+        "heading": _heading(shown, figures, why, n_before),
+        "html": text,
+    }
+
+
+def _shown(session: Session, review: Review) -> Shown:
+    if review.suggestion is None:
+        return Shown(review, {}, {})
+    offers = offers_for(session, review.suggestion.extraction)
+    offered = {key: offer.new_value for key, offer in offers.items()}
+    return Shown(review, {**review.suggestion.extraction, **offered}, offers)
+
+
+def _values(shown: Shown) -> dict[str, str | None] | None:
+    """The values to show: a person's, else the labels that the note came with, else what is proposed."""
+    review = shown.review
+    if review.draft is not None or review.annotation is not None or review.note.gold is not None:
+        return review.values
+    return dict(shown.proposed) if shown.proposed else None
+
+
+def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRow | None) -> dict[str, Grounded]:
+    """How the values rest on the note: as the suggestion says where its value stands, else found anew."""
+    found = ground(desk.task, text, values)
+    if suggestion is None:
+        return found
+    own, kinds = suggestion.evidence, suggestion.grounding
+    standing = [key for key in found if values[key] == suggestion.extraction[key]]
+    return found | {
+        key: replace(found[key], spans=own.get(key, found[key].spans), grounding=kinds.get(key, found[key].grounding))
+        for key in standing
+    }
+
+
+def told(found: Grounded | None) -> dict[str, Any] | None:
+    """How a value rests on the note, for the page."""
+    return {"kind": str(found.grounding), "missing": list(found.missing)} if found else None
+
+
+def _record(
+    desk: Desk, shown: Shown, rules: Rules, values: Extraction, found: Mapping[str, Grounded]
+) -> dict[str, Any]:
+    """What the page knows of the note on screen; `desk.js` and `fields.js` read it."""
+    review = shown.review
+    suggestion, draft = review.suggestion, review.draft
+    on_note = proposed_grounds(desk, review)
+    kept = draft or review.annotation
+    fields = {}
+    for field in desk.task.fields:
+        key = field.key
+        said = suggestion.extraction[key] if suggestion else None
+        offer = shown.offers.get(key)
+        fields[key] = {
+            "title": field.title,
+            "hotkey": field.hotkey,
+            "value": values[key],
+            "suggested": said,
+            "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
+            "confidence": suggestion.confidence.get(key) if suggestion else None,
+            "word": confidence_word(suggestion, key, on_note.get(key), rules) if suggestion else "none",
+            "grounding": {
+                value: told(of[key])
+                for value, of in ((said, on_note), (values[key], found))
+                if value is not None and key in of
+            },
+            "alternatives": list(suggestion.alternatives.get(key, ())) if suggestion else [],
+        }
+    return {
+        "note": review.note.id,
+        "revision": review.revision,
+        "state": review.note.state,
+        "suggestion": suggestion.id if suggestion else None,
+        "blind": shown.is_blind,
+        "settled": list(kept.settled) if kept else [],
+        "draft": draft.version if draft else 0,
+        "draft_at": draft.saved_at.isoformat() if draft else None,
+        "draft_is_old": draft is not None and draft.revision < review.revision,
+        "comment": (kept.comment or "") if kept else "",
+        "fields": fields,
+    }
+
+
+def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
+    """How the suggestion's own values rest on the note."""
+    if review.suggestion is None:
+        return {}
+    extraction = Extraction(desk.task, review.suggestion.extraction)
+    return grounded(desk, review.note.text, extraction, review.suggestion)
+
+
+def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None, rules: Rules) -> str:
+    """`sure` or `look`; nobody is sure of a value that the note does not hold."""
+    if found is not None and found.grounding == Grounding.NOT_FOUND:
+        return "look"
+    return "sure" if suggestion.confidence.get(key, 0.0) >= rules.threshold(key) else "look"
+
+
+def _heading(shown: Shown, figures: Counts, why_none: str, n_before: int) -> str:
+    note, suggestion = shown.review.note, shown.review.suggestion
+    n_left = max(1, figures.n_todo + figures.n_draft - n_before)
+    if note.state in ("todo", "draft") and note.origin == "incoming":
+        place = f"{figures.n_incoming - n_left + 1:,} of {figures.n_incoming:,} to review"
+    else:
+        place = f"{n_left if n_before else figures.n_todo + figures.n_draft:,} left to review"
+    by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
+    if shown.is_blind:
+        by = "shown without suggested values, to measure what they save"
+    return (
+        f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
+        f'<span class="place">{place}</span><span class="by">{by}</span>'
+        '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
+    )
+
+
+def _nothing_left(figures: Counts) -> tuple[str, str]:
+    if not figures.n_incoming:
+        return "No notes yet.", "Import some: drop a file on the queue, or run caseloop import FILE."
+    n_aside = figures.n_skipped + figures.n_flagged
+    aside = f" {n_aside} skipped or flagged are in the queue." if n_aside else ""
+    more = (
+        "Import more notes (drop a file on the queue, or run caseloop import FILE), export what is reviewed, or train."
+    )
+    return "Nothing left to review.", f"{figures.n_submitted} reviewed.{aside} {more}"
+
+
+def nothing(sentence: str, advice: str) -> dict[str, Any]:
+    """A page without a note, which says what to do next."""
+    links = "".join(
+        f'<button type="button" class="plain" data-tab="{name}">{title}</button>'
+        for name, title in (("queue", "Queue"), ("export", "Export"), ("train", "Train"))
+    )
+    page = f'<div class="empty"><strong>{escape(sentence)}</strong><p>{escape(advice)}</p><p>{links}</p></div>'
+    return {"note": None, "fields": {}, "heading": "", "html": page}

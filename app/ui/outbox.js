@@ -1,0 +1,76 @@
+// Decisions on their way to the desk. Each is kept in this tab until the desk has acknowledged it, and sent again with
+// the same token, which makes sending it twice harmless: neither a lost connection nor a reload loses one.
+(() => {
+  'use strict';
+
+  const KEPT = 'caseloop:outbox';
+  const PATIENCE_MS = 8000;  // how long an answer may take
+  const RETRY_MS = 2000;     // between attempts while the desk is away
+
+  let list = read(), running = null, timer = 0;
+  let told = { saved() {}, refused() {}, waiting() {} };
+
+  function read() { try { return JSON.parse(sessionStorage.getItem(KEPT)) ?? []; } catch { return []; } }
+  function write() { try { sessionStorage.setItem(KEPT, JSON.stringify(list)); } catch { /* storage may be switched off */ } }
+
+  async function post(path, content, keepalive = false) {
+    const stop = new AbortController(), limit = setTimeout(() => stop.abort(), PATIENCE_MS);
+    try {
+      const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify(content), signal: stop.signal, keepalive });
+      return { status: answer.status, ...(await answer.json().catch(() => ({}))) };
+    } catch {
+      return { status: 0 };
+    } finally { clearTimeout(limit); }
+  }
+
+  async function get(path) {
+    const answer = await fetch(path, { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  }
+
+  function push(entry) { list.push(entry); write(); return flush(); }
+
+  // In order, one after the other; ends when all are acknowledged or the desk does not answer.
+  function flush() {
+    clearTimeout(timer);
+    running ??= send().finally(() => { running = null; });
+    return running;
+  }
+
+  async function send() {
+    while (list.length) {
+      const entry = list[0];
+      const answer = await post('/decisions', entry.content);
+      if (list[0] !== entry) continue;  // taken back meanwhile
+      if (answer.status === 200) {
+        list.shift(); write(); told.saved(entry, answer);
+      } else if (answer.status === 409 || answer.status === 422) {
+        list.shift(); write(); told.refused(entry, answer);
+      } else {
+        told.waiting(list.length, answer);
+        timer = setTimeout(flush, RETRY_MS);
+        return;
+      }
+    }
+  }
+
+  // A decision that has not been sent is simply not sent; null where it is on its way or gone.
+  function take(note) {
+    const place = list.findIndex((entry, position) => entry.content.note === note && (position > 0 || !running));
+    if (place < 0) return null;
+    const [entry] = list.splice(place, 1);
+    write();
+    return entry;
+  }
+
+  window.addEventListener('online', flush);
+  window.addEventListener('beforeunload', (event) => { if (list.length) event.preventDefault(); });
+
+  window.outbox = {
+    get, post, push, flush, take,
+    size: () => list.length,
+    notes: () => list.map((entry) => entry.content.note),
+    tell: (handlers) => { told = handlers; },
+  };
+})();

@@ -1,0 +1,35 @@
+"""Values that people used before: what a field's box proposes while one types."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from db import tables as t
+
+N_VALUES = 300
+
+
+def used_values(session: Session, key: str, limit: int = N_VALUES) -> list[tuple[str, int]]:
+    """The values of a field in reviewed notes and in the originals' labels, with how often each; the commonest first.
+
+    Args:
+        key: the field.
+        limit: how many to give.
+    """
+    stands = sa.and_(t.annotation.c.note_id == t.note.c.id, t.annotation.c.revision == t.note.c.revision)
+    path = f'$."{key}"'
+    value = sa.func.coalesce(
+        sa.func.json_extract(t.annotation.c.extraction, path), sa.func.json_extract(t.note.c.gold, path)
+    ).label("value")
+    found = (
+        sa.select(value)
+        .select_from(t.note)
+        .outerjoin(t.annotation, stands)
+        .where(sa.or_(t.note.c.state == "submitted", sa.and_(t.note.c.origin == "original", t.note.c.state == "todo")))
+        .subquery()
+    )
+    n = sa.func.count().label("n")
+    query = sa.select(found.c.value, n).where(found.c.value.is_not(None)).group_by(found.c.value)
+    rows = session.execute(query.order_by(n.desc(), found.c.value).limit(limit))
+    return [(row.value, row.n) for row in rows]

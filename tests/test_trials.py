@@ -1,0 +1,150 @@
+"""Notes shown otherwise than usual, and a seeded value that passes: told, never kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.guard import LOCAL_REVIEWER
+from app.rules import change_rules
+from data.suggestion import Grounding
+from db.annotations import history
+from db.session import Store
+from db.suggestions import add_suggestion
+from db.trials import trial_of, trial_outcomes
+from tests.desk_store import BREAST, BREAST_VALUES, TASK, put_notes, suggestion
+from tests.desk_web import HERE, _app, form, make_store
+
+__all__: list[str] = []
+NOTE = 1
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    with make_store(tmp_path, [(BREAST, None)]) as opened:
+        yield opened
+
+
+@pytest.fixture
+def web(store: Store, tmp_path: Path) -> Any:
+    with TestClient(_app(store, tmp_path), base_url=HERE) as client:
+        yield client
+
+
+def suggest(store: Store, **alternatives: str) -> None:
+    made = suggestion(BREAST, BREAST_VALUES)
+    made = dataclasses.replace(
+        made,
+        alternatives={key: (value,) for key, value in alternatives.items()},
+        grounding=dict.fromkeys(TASK.keys, Grounding.EXACT),
+    )
+    with store.transaction() as session:
+        add_suggestion(session, NOTE, made)
+
+
+def rule(store: Store, **changes: Any) -> None:
+    with store.transaction() as session:
+        change_rules(session, TASK, changes, "lead")
+
+
+def shown(web: TestClient) -> Mapping[str, Any]:
+    answer = web.get("/review", params={"note": NOTE})
+    assert answer.status_code == 200
+    found: Mapping[str, Any] = answer.json()
+    return found
+
+
+def decide(web: TestClient, page: Mapping[str, Any], token: str, **changes: str) -> Mapping[str, Any]:
+    values = {key: field["value"] for key, field in page["fields"].items()}
+    content = {
+        "note": NOTE,
+        "revision": page["revision"],
+        "suggestion": page["suggestion"],
+        "values": {**values, **changes},
+        "settled": list(TASK.keys),
+        "status": "submitted",
+        "token": token,
+    }
+    answer = web.post("/decisions", json=content)
+    assert answer.status_code == 200, answer.text
+    found: Mapping[str, Any] = answer.json()
+    return found
+
+
+def test_a_blind_note_shows_nothing_of_what_the_model_said(store: Store, web: TestClient) -> None:
+    suggest(store)
+    rule(store, blind_share=0.5, seeded_share=0.5)  # with nothing to seed, a drawn note is blind or as usual
+    with store.reading() as session:
+        assert trial_of(session, NOTE, LOCAL_REVIEWER) is None
+    page = shown(web)
+    with store.reading() as session:
+        trial = trial_of(session, NOTE, LOCAL_REVIEWER)
+    assert trial is not None
+    assert trial.kind in ("blind", "prefilled")
+    if trial.kind == "blind":
+        assert page["blind"] is True
+        assert page["suggestion"] is None
+        assert {field["value"] for field in page["fields"].values()} == {None}
+        assert "without suggested values" in page["heading"]
+    else:
+        assert page["fields"]["stage"]["value"] == BREAST_VALUES["stage"]
+
+
+def test_of_many_notes_the_asked_share_is_blind(store: Store, web: TestClient) -> None:
+    numbers = put_notes(store, [(f"{BREAST} Number {n}.", BREAST_VALUES) for n in range(60)])
+    rule(store, blind_share=0.3)
+    kinds = [web.get("/review", params={"note": number}).json()["blind"] for number in numbers]
+    assert 8 <= sum(kinds) <= 30
+    assert kinds == [web.get("/review", params={"note": number}).json()["blind"] for number in numbers]
+
+
+def seeded(store: Store, web: TestClient) -> Mapping[str, Any]:
+    """The note with a wrong stage, drawn or, where chance says otherwise, put there."""
+    from db.trials import begin_trial
+
+    suggest(store, stage="IIIA")
+    with store.transaction() as session:
+        begin_trial(session, note_id=NOTE, reviewer=LOCAL_REVIEWER, kind="seeded", field="stage", value="IIIA")
+    page = shown(web)
+    assert page["fields"]["stage"]["value"] == page["fields"]["stage"]["suggested"] == "IIIA"
+    assert BREAST_VALUES["stage"] in page["fields"]["stage"]["alternatives"]
+    return page
+
+
+def test_a_seeded_value_that_passes_is_told_and_never_kept(store: Store, web: TestClient) -> None:
+    answer = decide(web, seeded(store, web), "token-passed")
+    assert answer["seeded"] == TASK.field("stage").title
+    with store.reading() as session:
+        assert [row.status for row in history(session, NOTE)] == ["reopened", "submitted"]
+        assert [outcome.is_passed for outcome in trial_outcomes(session)] == [True]
+    again = shown(web)
+    assert again["state"] == "draft"
+    assert again["fields"]["stage"]["value"] == BREAST_VALUES["stage"]
+    assert "stage" not in again["settled"]
+    assert "seeded" not in decide(web, again, "token-again", stage="IIIA")  # told once; who insists is believed
+    assert web.get("/export/jsonl").text.count('"stage": "IIIA"') == 1
+
+
+def test_a_seeded_value_that_is_caught_is_an_ordinary_correction(store: Store, web: TestClient) -> None:
+    answer = decide(web, seeded(store, web), "token-caught", stage="IV")
+    assert "seeded" not in answer
+    with store.reading() as session:
+        assert [row.status for row in history(session, NOTE)] == ["submitted"]
+        assert [outcome.is_passed for outcome in trial_outcomes(session)] == [False]
+
+
+def test_nobody_worked_on_is_changed(store: Store, web: TestClient) -> None:
+    suggest(store)
+    page = shown(web)
+    draft = {key: value for key, value in form(store, stage="II").items() if key != "token"}
+    assert web.post("/drafts", json=draft).status_code == 200
+    rule(store, blind_share=0.5, seeded_share=0.5)
+    assert shown(web)["fields"]["stage"]["value"] == "II"
+    assert page["blind"] is False
+    with store.reading() as session:
+        assert trial_of(session, NOTE, LOCAL_REVIEWER) is None
