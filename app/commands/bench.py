@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measurements, side by side in one run.", no_args_is_help=True)
     group.command()(prefill)
     group.command()(train)
+    group.command()(desk)
     app.add_typer(group, name="bench")
 
 
@@ -97,6 +98,57 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter per option
     write_table(("way", "samples/s", "x published", "GiB"), rows)
     if "accuracy" in result:
         write(result["accuracy"]["verdict"]["sentence"])
+
+
+def desk(
+    notes: Annotated[int, typer.Option(min=10, help="Notes in the store.")] = 10_000,
+    saves: Annotated[int, typer.Option(min=5, help="Notes that are saved one after the other.")] = 500,
+    keys: Annotated[Path | None, typer.Option(help="Labelled notes, JSON lines: count the keys that 20 cost.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the desk in a headless browser: key press to the next note, first load, search, memory.
+
+    With labelled notes it counts keystrokes instead: what correcting the model's values costs, against typing them.
+
+    \b
+    Example:
+      caseloop bench desk
+      caseloop bench desk --notes 1000 --saves 50 --json
+      caseloop bench desk --keys labelled.jsonl
+    """
+    from app.bench.desk import run_desk
+    from app.bench.keystrokes import run_keystrokes
+
+    if keys is not None:
+        counted = run_keystrokes(keys, 20, say=say)
+        share = counted["n_strokes"] / counted["n_strokes_from_scratch"]
+        if as_json:
+            write_json(counted | {"share": round(share, 3)})
+        else:
+            write(
+                f"{counted['n_strokes']:,} keystrokes for {counted['n_notes']} notes, {counted['n_corrected']} values "
+                f"corrected; {counted['n_strokes_from_scratch']:,} from scratch: {share:.2f} of them"
+            )
+        return
+    result = run_desk(notes, min(saves, notes - 3), say=say)
+    if as_json:
+        write_json(result)
+        return
+    write(f"{result['machine']}; {result['n_notes']:,} notes, {result['n_saves']} saved in a row")
+    write_table(
+        ("ms", "median", "p95", "max"),
+        [
+            (name, *(f"{value:g}" for value in result[key].values()))
+            for name, key in (
+                ("key press to the next note", "next_note_ms"),
+                ("of these the first fifth", "first_fifth_ms"),
+                ("of these the last fifth", "last_fifth_ms"),
+                ("search", "search_ms"),
+            )
+        ],
+    )
+    write(f"first load {result['first_load_ms']:g} ms, second {result['second_load_ms']:g} ms")
+    write(f"page {result['page_heap_mib']} MiB, server {result['server_mib']} MiB, at each fifth")
 
 
 def _table(result: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@
   let shownAt = 0;
   let visibleMs = 0, visibleSince = null;
   let draftTimer = 0, draftOnItsWay = null;
+  let text = '';             // of the note on screen, to complete what is typed
   let done = '';             // what became of the note before
   let last = null;           // the decision that Undo takes back
   let fillUntouched = false;
@@ -52,6 +53,7 @@
     record = page;
     $('heading').innerHTML = page.heading;                    // the server escaped both
     $('note-place').innerHTML = page.note === null ? page.html : `<div class="note-text" tabindex="-1" dir="auto">${page.html}</div>`;
+    text = record.note === null ? '' : window.panels.plain();
     if (record.note !== null) {
       if (!same) touched.clear();
       settled.clear();
@@ -144,7 +146,7 @@
     if (field) window.fields.paint(key, box(key), field, stateOf(key));
   }
 
-  const stateOf = (key) => ({ value: valueOf(key), suggested: record.suggestion !== null, settled: settled.has(key), typed: touched.has(key), used: aid.values[key], all: aid.confirm === 'all' });
+  const stateOf = (key) => ({ value: valueOf(key), suggested: record.suggestion !== null, settled: settled.has(key), typed: touched.has(key), used: aid.values[key], note: text, separator: aid.separators[key], all: aid.confirm === 'all' });
   const asking = () => (aid.confirm === 'none' ? [] : keys().filter((key) => window.fields.asks(record.fields[key], stateOf(key))));
 
   function confirm(key) { settled.add(key); typed(null); paint(key); }

@@ -44,11 +44,26 @@
     return used.filter(([other]) => other !== value && !taken.includes(other)).map((one) => [rank(one), one]).filter(([place]) => place < 3).sort(([a], [b]) => a - b).slice(0, 3).map(([, one]) => one);
   }
 
-  function choices(field, value, used, isTyped) {
+  // Words of the note that go on from what is being typed: to the end of the word, and to the end of the phrase. In a
+  // list what is typed last is completed, and what stands before it stays.
+  function inNote(note, value, separator) {
+    const head = separator ? value.slice(0, value.lastIndexOf(separator.trim()) + 1) : '';
+    const typed = value.slice(head.length).trim();
+    if (!note || typed.length < 2) return [];
+    const found = new RegExp(`(?<![\\p{L}\\p{N}])${typed.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`, 'iu').exec(note);
+    if (!found) return [];
+    const rest = note.slice(found.index);
+    const phrase = /^[^.;:,()\n]*(?:[.,](?=\d)[^.;:,()\n]*)*/.exec(rest)[0].trim(), word = /^\S*?(?=[.,;:)]?(?:\s|$))/.exec(rest.slice(0, 200))[0];
+    const more = /^\S*\s+\S*?(?=[.,;:)]?(?:\s|$))/.exec(rest.slice(0, 200))?.[0] ?? '';
+    return [phrase, word, more].filter((end) => end.length > typed.length && end.length <= 160).map((end) => (head ? `${head} ${end}` : end));
+  }
+
+  function choices(field, value, used, isTyped, note, separator) {
     const others = field.alternatives.filter((other) => other !== value && (other !== null || value !== null)).map((other) => ({ other, why: other ?? 'no value' }));
     if (field.offered && field.offered.value !== value) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
     const before = isTyped ? usedBefore(used, value, others.map(({ other }) => other)) : [];
-    const shown = [...before.map(([other, n]) => ({ other, why: `used ${n} times`, n })), ...others];
+    const words = isTyped && value ? inNote(note, value, separator).map((other) => ({ other, why: 'in the note' })) : [];
+    const shown = [...before.map(([other, n]) => ({ other, why: `used ${n} times`, n })), ...words, ...others];
     return shown.filter(({ other }, place) => shown.findIndex((one) => one.other === other) === place).slice(0, 5);
   }
 
@@ -118,7 +133,7 @@
     part?.classList.toggle('edited', differs);
     part?.closest('.field')?.classList.toggle('asks', asks(field, state));
     paintGrounding(side, box, field, value);
-    paintOthers(side, choices(field, value, state.used, state.typed));
+    paintOthers(side, choices(field, value, state.used, state.typed, state.note, state.separator));
   }
 
   // Puts a value into a box as if it were typed: the browser's own undo takes it back.

@@ -61,5 +61,7 @@
     text.scrollTop = top;
   }
 
-  window.panels = { built, conflict, notice, remark, strengthen };
+  const plain = () => document.querySelector('#note .note-text')?.textContent ?? '';
+
+  window.panels = { plain, built, conflict, notice, remark, strengthen };
 })();

@@ -1,0 +1,1 @@
+"""Measurements of the desk, in a real browser on a real server."""
