@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from data.notes import Note, Origin, Split
 from db import tables as t
 from db.errors import UnknownNote
-from db.search import Counts, Order, QueueRow, State, count_notes, counts, search_notes
+from db.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.suggestions import WAITING
 
 __all__ = [
     "AddReport",
     "Counts",
+    "Filters",
     "NoteRow",
     "Order",
     "QueueRow",
