@@ -262,12 +262,12 @@ def _ordered(order: Order, seed: int, document: sa.ColumnElement[int] | None) ->
         "confidence": (sa.literal_column("coalesce(note.min_confidence, 2)"), c.id),
         "doubt": (sa.literal_column("coalesce(note.doubt, -1)").desc(), c.id),
         "novelty": (sa.literal_column("coalesce(note.novelty, -1)").desc(), c.id),
-        "random": (_shuffled(seed), c.id),
+        "random": (shuffled(seed), c.id),
     }
     return orders[order]
 
 
-def _shuffled(seed: int) -> sa.ColumnElement[Any]:
+def shuffled(seed: int) -> sa.ColumnElement[Any]:
     """A number that follows from the note's id and the seed and looks like chance: squares modulo a prime."""
     spread = f"((note.id * 48271 + {abs(seed) * 69621 % _PRIME}) % {_PRIME})"
     return sa.literal_column(f"({spread} * {spread} % {_PRIME} * 16807 % {_PRIME})")
