@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from db.session import Store
 
 FILES = Path(__file__).parent / "ui"
-STYLES = ("desk.css", "desk_screens.css")
-SCRIPTS = ("shell.js", "fields.js", "desk.js")
+STYLES = ("desk.css", "desk_screens.css", "queue.css")
+SCRIPTS = ("shell.js", "fields.js", "desk.js", "queue.js", "import.js")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
@@ -49,7 +49,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
 
     from app.desk import Desk
     from app.guard import MOUNT, Guard, current_reviewer
-    from app.ui import downloads, saving, status
+    from app.ui import downloads, many, saving, status
     from app.ui.desk import build_desk
     from app.ui.theme import ICON, build_theme, field_colours
     from data.task import load_task
@@ -59,7 +59,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     with store.transaction() as session:
         ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    for router in (saving.routes(desk), downloads.routes(desk), status.routes(desk)):
+    for router in (saving.routes(desk), downloads.routes(desk), status.routes(desk), many.routes(desk)):
         app.include_router(router)
     files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
     _serve_files(app, files)
