@@ -15,7 +15,6 @@ from typing import BinaryIO
 from data.json_records import read_json, read_jsonl
 from data.records import BOM, MAX_LINE_BYTES, Lines, Record, Refusal, foreign_byte, plain_name, refused_line
 
-
 TEXT_KEYS = ("text", "input")
 
 

@@ -95,7 +95,7 @@ def choice(sent: str) -> tuple[Columns, bool]:
     try:
         chosen = json.loads(unquote(sent[: 3 * MAX_CHOICE_CHARACTERS]))
         columns = Columns(
-            *(str(chosen[name])[:MAX_CHOICE_CHARACTERS] if chosen.get(name) else None for name in "text id".split())
+            *(str(chosen[name])[:MAX_CHOICE_CHARACTERS] if chosen.get(name) else None for name in ["text", "id"])
         )
         return columns, chosen.get("original") is True
     except (ValueError, AttributeError, RecursionError):

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from app.desk import Desk
 from app.failures import sentence_of
-from app.ui.context import QUICK, empty, moment, percent, plural, state
+from app.ui.context import QUICK, empty, moment, percent, state
 from app.ui.many import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.ui.review import MAX_COMMENT_CHARACTERS, SURE
 from db.adapters import list_adapters
@@ -205,7 +205,8 @@ def _no_rows(figures: Counts) -> str:
 def _trouble(sentence: str) -> str:
     """What stands in the list's place when the store cannot be read; the filter stays as it is."""
     return (
-        f'<div class="empty trouble-here" role="alert"><strong>The notes cannot be listed.</strong><p>{escape(sentence)}</p>'
+        '<div class="empty trouble-here" role="alert"><strong>The notes cannot be listed.</strong>'
+        f"<p>{escape(sentence)}</p>"
         '<p><button type="button" class="plain" data-queue-do="refresh">Try again</button></p></div>'
     )
 
@@ -238,7 +239,8 @@ def _controls() -> str:
         f"{_check('is_corrected', 'corrected', 'The reviewer disagreed with the model')}</fieldset>"
         f"{_select('order', 'Order', orders)}"
         '<button type="button" class="plain" data-queue-do="clear" hidden>Clear</button></div></form>'
-        '<div id="queue-many"><p id="queue-found" role="status"></p><span class="spring"></span>'
+        '<div id="queue-many"><p id="queue-found" role="status"></p>'
+        '<button type="button" class="plain" data-queue-do="refresh" hidden>Try again</button><span class="spring"></span>'
         '<button type="button" class="plain" data-queue-do="untick" hidden>Untick all</button>'
         '<button type="button" class="plain" data-queue-act="skip"></button>'
         '<button type="button" class="plain" data-queue-act="flag"></button>'
@@ -255,7 +257,7 @@ _ASK = (
     '<p id="queue-ask-says"></p>'
     '<label id="queue-ask-line" hidden><span></span>'
     f'<input type="text" maxlength="{MAX_COMMENT_CHARACTERS}" data-name-limit="{MAX_NAME_CHARACTERS}"></label>'
-    '<div class="answers"><button type="submit" value="no" formnovalidate class="plain">Cancel</button>'
+    '<div class="answers"><button type="button" class="plain" data-queue-do="cancel">Cancel</button>'
     '<button type="submit" value="yes" class="strong-button"></button></div></form></dialog>'
 )
 _FOOT = (
@@ -266,8 +268,8 @@ _FOOT = (
 )
 _IMPORT = (
     '<div id="import" role="button" tabindex="0" title="It is shown before anything is written.">'
-    '<p><b>Import notes:</b> drop a file here or choose one <span class="quiet">(.jsonl .json .csv .parquet .txt)</span>'
-    '</p></div><input id="import-file" type="file" accept=".jsonl,.json,.csv,.txt,.parquet" hidden>'
+    "<p><b>Import notes:</b> drop a file here or choose one "
+    '<span class="quiet">(.jsonl .json .csv .parquet .txt)</span></p></div><input id="import-file" type="file" accept=".jsonl,.json,.csv,.txt,.parquet" hidden>'
     '<div id="import-report" role="status"></div>'
     '<dialog id="import-preview" aria-labelledby="import-title"></dialog>'
 )
