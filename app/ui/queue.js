@@ -144,7 +144,7 @@
     const whose = ticked.size ? 'ticked' : 'all shown by the filter';
     for (const [action, word, kind] of [['skip', 'Skip', 'untouched'], ['flag', 'Flag', 'untouched'], ['reopen', 'Take back', 'decided']]) {
       const act = document.querySelector(`[data-queue-act="${action}"]`);
-      act.textContent = `${word} ${n[kind].toLocaleString('en')}${action === 'flag' ? '…' : ''}`;
+      act.textContent = `${word} ${n[kind].toLocaleString('en')}${action === 'flag' || n[kind] > ASK_ABOVE ? '…' : ''}`;
       act.disabled = !n[kind] || isWorking;
       act.title = kind === 'untouched' ? `Notes nobody has worked on, ${whose}` : `Notes that were decided, ${whose}`;
       act.setAttribute('aria-label', `${word} ${many(n[kind])}, ${whose}`);
@@ -372,7 +372,7 @@
   document.addEventListener('focusin', (event) => { const row = event.target.closest?.('#queue-table tr[data-note]'); if (row) current = Number(row.dataset.note); });
 
   document.addEventListener('DOMContentLoaded', () => {
-    const here = (mutation) => mutation.target.closest?.('#queue-table, #queue-controls') || [...mutation.addedNodes].some((node) => node.querySelector?.('#queue-table, #queue-controls'));
+    const here = (mutation) => mutation.target.closest?.('#queue-table') || [...mutation.addedNodes].some((node) => node.querySelector?.('#queue-table, #queue-controls'));
     new MutationObserver((mutations) => { if (mutations.some(here)) sync(); })
       .observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-queue'] });
   });

@@ -240,7 +240,8 @@ def _controls() -> str:
         f"{_select('order', 'Order', orders)}"
         '<button type="button" class="plain" data-queue-do="clear" hidden>Clear</button></div></form>'
         '<div id="queue-many"><p id="queue-found" role="status"></p>'
-        '<button type="button" class="plain" data-queue-do="refresh" hidden>Try again</button><span class="spring"></span>'
+        '<button type="button" class="plain" data-queue-do="refresh" hidden>Try again</button>'
+        '<span class="spring"></span>'
         '<button type="button" class="plain" data-queue-do="untick" hidden>Untick all</button>'
         '<button type="button" class="plain" data-queue-act="skip"></button>'
         '<button type="button" class="plain" data-queue-act="flag"></button>'
@@ -269,7 +270,8 @@ _FOOT = (
 _IMPORT = (
     '<div id="import" role="button" tabindex="0" title="It is shown before anything is written.">'
     "<p><b>Import notes:</b> drop a file here or choose one "
-    '<span class="quiet">(.jsonl .json .csv .parquet .txt)</span></p></div><input id="import-file" type="file" accept=".jsonl,.json,.csv,.txt,.parquet" hidden>'
+    '<span class="quiet">(.jsonl .json .csv .parquet .txt)</span></p></div>'
+    '<input id="import-file" type="file" accept=".jsonl,.json,.csv,.txt,.parquet" hidden>'
     '<div id="import-report" role="status"></div>'
     '<dialog id="import-preview" aria-labelledby="import-title"></dialog>'
 )
