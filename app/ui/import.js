@@ -73,7 +73,7 @@
   }
 
   function picker(label, name, value, names, none) {
-    const select = make('select', { name }, ...(none ? [new Option(none, '')] : []), ...names.map((one) => new Option(one, one)));
+    const select = make('select', { name, ariaLabel: label }, ...(none ? [new Option(none, '')] : []), ...names.map((one) => new Option(one, one)));
     select.value = value ?? '';
     select.addEventListener('change', () => look(file, { ...choice, [name]: select.value || null }));
     return make('label', { className: 'choice' }, make('span', { textContent: label }), select);

@@ -362,12 +362,11 @@
     }
     if (isTyping(target)) return;
     const row = target.closest?.('tr[data-note]');
-    const isFree = row || target === document.body;
     if (key === '/') take(() => { $('queue-search').focus(); $('queue-search').select(); });
     else if (key === 'Enter' && target === row) take(() => window.shell.openNote(row));
     else if (key.toLowerCase() === 'x' && row) take(() => { tick(row, !ticked.has(Number(row.dataset.note))); paint(); });
-    else if (isFree && (key === 'j' || (row && key === 'ArrowDown'))) take(() => move(1));
-    else if (isFree && (key === 'k' || (row && key === 'ArrowUp'))) take(() => move(-1));
+    else if (key === 'j' || (row && key === 'ArrowDown')) take(() => move(1));
+    else if (key === 'k' || (row && key === 'ArrowUp')) take(() => move(-1));
   });
   document.addEventListener('focusin', (event) => { const row = event.target.closest?.('#queue-table tr[data-note]'); if (row) current = Number(row.dataset.note); });
 
