@@ -27,6 +27,14 @@
   let bulk = null, isStopped = false, isWorking = false;
   const ticked = new Map();  // note to what can be done to it
 
+  // What was looked for, so that a reload comes back to it: Gradio loads the page anew when its server was away.
+  const kept = {
+    key: 'caseloop:queue',
+    get() { try { return JSON.parse(sessionStorage.getItem(this.key)) ?? {}; } catch { return {}; } },
+    put(more) { try { sessionStorage.setItem(this.key, JSON.stringify({ ...this.get(), ...more })); } catch { /* storage may be switched off */ } },
+  };
+  let comesBack = performance.getEntriesByType('navigation')[0]?.type === 'reload' && kept.get().isHere;
+
   // ---------------------------------------------------------------- the filter
 
   function filters() {
@@ -44,6 +52,7 @@
     clearTimeout(typing);
     expected = chosen;
     page = to;
+    kept.put({ wanted: { filters: chosen, order, seed, page } });
     if (told && !same(chosen, told.filters)) ticked.clear();
     $('queue-table')?.setAttribute('aria-busy', 'true');
     $('queue-refresh')?.click();
@@ -96,6 +105,15 @@
     const list = document.querySelector('#queue-table [data-queue]');
     if (document.querySelector('#queue-table .trouble-here')) { clearTimeout(patience); $('queue-table').removeAttribute('aria-busy'); sayFound(''); }
     if (!list || !form()) return;
+    const before = kept.get().wanted;
+    if (!read && before) {
+      ({ order, seed } = before);
+      told = JSON.parse(list.dataset.queue);
+      read = list.dataset.queue;
+      set(before.filters);
+      ask(before.filters, { to: before.page });
+      return;
+    }
     if (list.dataset.queue !== read) {
       read = list.dataset.queue;
       told = JSON.parse(read);
@@ -372,9 +390,15 @@
 
   document.addEventListener('DOMContentLoaded', () => {
     const here = (mutation) => mutation.target.closest?.('#queue-table') || [...mutation.addedNodes].some((node) => node.querySelector?.('#queue-table, #queue-controls'));
-    new MutationObserver((mutations) => { if (mutations.some(here)) sync(); })
-      .observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-queue'] });
+    function look(mutations) {
+      const tab = comesBack && document.body.dataset.desk === 'ready' && document.querySelector('[role="tab"][data-tab-id="queue"]');
+      if (tab) { comesBack = false; tab.click(); }
+      if (mutations.some(here)) sync();
+    }
+    new MutationObserver(look)
+      .observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-queue', 'data-desk'] });
   });
+  window.addEventListener('pagehide', () => kept.put({ isHere: isHere() }));
 
   window.queue = { failed, refresh, wanted };
 })();

@@ -213,7 +213,8 @@ def _trouble(sentence: str) -> str:
 
 def _select(name: str, label: str, choices: list[tuple[str, str]]) -> str:
     options = "".join(f'<option value="{escape(value)}">{escape(title)}</option>' for title, value in choices)
-    return f'<label class="choice"><span>{label}</span><select name="{name}" aria-label="{label}">{options}</select></label>'
+    select = f'<select name="{name}" aria-label="{label}">{options}</select>'
+    return f'<label class="choice"><span>{label}</span>{select}</label>'
 
 
 def _check(name: str, label: str, title: str) -> str:
@@ -227,7 +228,8 @@ def _controls() -> str:
         '<form id="queue-filters" role="search" aria-label="Filter the notes" autocomplete="off">'
         '<div class="filter-line"><input type="search" id="queue-search" name="text" aria-label="Search the notes"'
         f' placeholder="Search the notes" maxlength="{MAX_SEARCH_CHARACTERS}" spellcheck="false"><kbd>/</kbd>'
-        '<label class="choice"><span>Saved filter</span><select id="queue-saved" aria-label="Saved filter"></select></label>'
+        '<label class="choice"><span>Saved filter</span>'
+        '<select id="queue-saved" aria-label="Saved filter"></select></label>'
         '<button type="button" class="plain" data-queue-do="save">Save filter…</button>'
         '<button type="button" class="plain" data-queue-do="drop" hidden>Delete it</button></div>'
         f'<div class="filter-line">{_select("state", "State", STATE_CHOICES)}'
