@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css", "queue.css")
-SCRIPTS = ("shell.js", "fields.js", "desk.js", "queue.js", "import.js")
+SCRIPTS = ("shell.js", "fields.js", "desk.js", "asking.js", "queue.js", "import.js")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 

@@ -13,6 +13,7 @@
   const DONE = { skip: 'skipped', flag: 'flagged', reopen: 'taken back' };
   const DOING = { skip: 'Skipping', flag: 'Flagging', reopen: 'Taking back' };
 
+  const { asked, post } = window.asking;
   const $ = (id) => document.getElementById(id);
   const form = () => $('queue-filters');
   const isHere = () => Boolean($('queue-table')?.offsetParent);
@@ -213,36 +214,7 @@
     else if (ticked.size < MAX_TICKED) ticked.set(note, canDo(row));
   }
 
-  // ---------------------------------------------------------------- asking
-
-  function asked({ title, says, yes, line = '', limit = 0 }) {
-    const dialog = $('queue-ask');
-    const input = dialog.querySelector('input');
-    $('queue-ask-title').textContent = title;
-    $('queue-ask-says').textContent = says;
-    $('queue-ask-line').hidden = !line;
-    $('queue-ask-line').querySelector('span').textContent = line;
-    input.value = '';
-    input.required = Boolean(line);
-    if (limit) input.maxLength = limit;
-    dialog.querySelector('[value="yes"]').textContent = yes;
-    dialog.returnValue = '';
-    dialog.showModal();
-    (line ? input : dialog.querySelector('[value="yes"]')).focus();
-    return new Promise((resolve) => {
-      dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes' ? { line: input.value.trim() } : null), { once: true });
-    });
-  }
-
-  async function post(path, body) {
-    let answer, said;
-    try {
-      answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-      said = await answer.json();
-    } catch { throw new Error('The desk cannot be reached.'); }
-    if (!answer.ok) throw new Error(said.detail);
-    return said;
-  }
+  // ---------------------------------------------------------------- many notes at once
 
   function report(text, { state = 'done', undo = false, stop = false } = {}) {
     const line = $('queue-done');
@@ -252,8 +224,6 @@
     button('undo').hidden = !undo;
     button('stop').hidden = !stop;
   }
-
-  // ---------------------------------------------------------------- many notes at once
 
   const name = () => [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
