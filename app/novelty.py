@@ -14,7 +14,7 @@ from db.session import Store
 
 N_SAMPLE = 2000
 """Reviewed notes to compare with, at most."""
-N_TURN = 200
+N_TURN = 100
 """Notes in one turn: a fraction of a second."""
 N_MORE = 50
 """So many more reviewed notes, and all are compared anew."""

@@ -231,7 +231,8 @@ def _controls() -> str:
         '<label class="choice"><span>Saved filter</span>'
         '<select id="queue-saved" aria-label="Saved filter"></select></label>'
         '<button type="button" class="plain" data-queue-do="save">Save filter…</button>'
-        '<button type="button" class="plain" data-queue-do="drop" hidden>Delete it</button></div>'
+        '<button type="button" class="plain" data-queue-do="drop" hidden>Delete it</button>'
+        '<button type="button" class="plain" data-queue-do="clear" hidden>Clear</button></div>'
         f'<div class="filter-line">{_select("state", "State", STATE_CHOICES)}'
         f"{_select('origin', 'Origin', ORIGIN_CHOICES)}{_select('reviewer', 'Reviewer', [('Anybody', '')])}"
         f"{_select('adapter', 'Adapter', [('Any adapter', '')])}"
@@ -239,8 +240,7 @@ def _controls() -> str:
         f"{_check('is_unsure', 'low confidence', f'A field below {SURE:.0%}')}"
         f"{_check('is_not_found', 'not found in the note', 'A suggested value that the note does not hold')}"
         f"{_check('is_corrected', 'corrected', 'The reviewer disagreed with the model')}</fieldset>"
-        f"{_select('order', 'Order', orders)}"
-        '<button type="button" class="plain" data-queue-do="clear" hidden>Clear</button></div></form>'
+        f"{_select('order', 'Order', orders)}</div></form>"
         '<div id="queue-many"><p id="queue-found" role="status"></p>'
         '<button type="button" class="plain" data-queue-do="refresh" hidden>Try again</button>'
         '<span class="spring"></span>'
