@@ -106,7 +106,8 @@
     const list = document.querySelector('#queue-table [data-queue]');
     if (document.querySelector('#queue-table .trouble-here')) { clearTimeout(patience); $('queue-table').removeAttribute('aria-busy'); sayFound(''); }
     if (!list || !form()) return;
-    const before = kept.get().wanted;
+    const { wanted: before, undo: last } = kept.get();
+    if (!read && last) { bulk = last.bulk; report(last.said, { undo: true }); }
     if (!read && before) {
       ({ order, seed } = before);
       told = JSON.parse(list.dataset.queue);
@@ -169,7 +170,6 @@
       act.setAttribute('aria-label', `${word} ${many(n[kind])}, ${whose}`);
     }
     button('untick').hidden = !ticked.size;
-    $('queue-many').hidden = !told.n_notes && !ticked.size;
     $('queue-pages').hidden = told.n_pages < 2;
     $('queue-place').textContent = `page ${(told.page + 1).toLocaleString('en')} of ${told.n_pages.toLocaleString('en')}`;
     button('back').disabled = told.page === 0;
@@ -212,6 +212,7 @@
     const note = Number(row.dataset.note);
     if (!on) ticked.delete(note);
     else if (ticked.size < MAX_TICKED) ticked.set(note, canDo(row));
+    else report(`At most ${MAX_TICKED.toLocaleString('en')} notes can be ticked. Narrow the filter and do it to all that it shows.`, { state: 'failed' });
   }
 
   // ---------------------------------------------------------------- many notes at once
@@ -253,6 +254,7 @@
     if (isWorking || !bulk) return;
     const before = bulk;
     bulk = null;
+    kept.put({ undo: null });
     await inTurns('/queue/undo', { bulk: before }, 'Undoing', 0, (n, left) => `${many(n)} as before.${left ? ` ${many(left)} left alone: somebody changed ${left === 1 ? 'it' : 'them'} since.` : ''}`, false);
   }
 
@@ -271,6 +273,7 @@
     if (after !== null && isStopped) trouble = ' You stopped it there.';
     if (trouble && !canUndo) { bulk = body.bulk; }
     report(`${sentence(n, left)}${trouble}`, { state: trouble ? 'failed' : 'done', undo: canUndo ? n > 0 : Boolean(trouble) });
+    if (bulk && n) kept.put({ undo: { bulk, said: `${sentence(n, left)}${trouble}` } });
     ticked.clear();
     refresh();
   }

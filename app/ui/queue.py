@@ -227,7 +227,8 @@ def _controls() -> str:
     return (
         '<form id="queue-filters" role="search" aria-label="Filter the notes" autocomplete="off">'
         '<div class="filter-line"><input type="search" id="queue-search" name="text" aria-label="Search the notes"'
-        f' placeholder="Search the notes" maxlength="{MAX_SEARCH_CHARACTERS}" spellcheck="false"><kbd>/</kbd>'
+        f' placeholder="Search the notes" maxlength="{MAX_SEARCH_CHARACTERS}" spellcheck="false">'
+        '<kbd aria-hidden="true">/</kbd>'
         '<label class="choice"><span>Saved filter</span>'
         '<select id="queue-saved" aria-label="Saved filter"></select></label>'
         '<button type="button" class="plain" data-queue-do="save">Save filter…</button>'
