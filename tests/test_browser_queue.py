@@ -170,6 +170,15 @@ def test_a_file_is_shown_before_it_is_imported(browser: Browser, desk: Desk, tmp
         (tmp_path / "notes.exe").write_text("x")
         here.page.locator("#import-file").set_input_files(tmp_path / "notes.exe")
         expect(here.page.locator("#import-report")).to_contain_text("Expected a file ending in")
+        dropped = here.page.evaluate_handle(
+            "() => { const held = new DataTransfer();"
+            " held.items.add(new File(['One dropped report.'], 'one.txt')); return held; }"
+        )
+        here.page.dispatch_event("#import", "drop", {"dataTransfer": dropped})
+        expect(preview).to_contain_text("1 row read: 1 new note, 0 already here, 0 refused.")
+        expect(preview.get_by_label("The note is in")).to_have_count(0)
+        preview.get_by_role("button", name="Cancel").click()
+        assert states(desk)["todo"] == 64
         assert here.page.evaluate("window.hurt") is None
         here.complaints.clear()  # the browser's own word on the refusal
 
