@@ -10,6 +10,7 @@ from typing import Any
 
 from app.failures import InputError
 from data.notes import Note, Refusal, read_notes
+from data.records import USUAL, Columns
 from data.task import Task
 from db.notes import AddReport, add_notes
 from db.session import Store
@@ -79,6 +80,7 @@ def import_files(
     *,
     original: bool = False,
     strict: bool = False,
+    columns: Columns = USUAL,
     on_read: Callable[[int], None] = lambda n_read: None,
 ) -> ImportReport:
     """Import files and folders; importing the same again changes nothing.
@@ -89,6 +91,7 @@ def import_files(
         paths: files (.jsonl, .json, .csv, .parquet, .txt) and folders of them.
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
+        columns: where the text and the id are, if not under their usual names.
         on_read: called with the number of records read so far.
 
     Raises:
@@ -99,7 +102,7 @@ def import_files(
         if not path.exists():
             raise InputError(f"Expected a file or folder at {path}; there is none. Check the path.")
     report = ImportReport()
-    records = _counted(_records(task, paths, original), on_read)
+    records = _counted(_records(task, paths, original, columns), on_read)
     if not strict:
         while batch := list(islice(records, BATCH)):
             _add(store, batch, report)
@@ -120,9 +123,9 @@ def import_files(
     return report
 
 
-def _records(task: Task, paths: Sequence[Path], original: bool) -> Iterator[Note | Refusal]:
+def _records(task: Task, paths: Sequence[Path], original: bool, columns: Columns) -> Iterator[Note | Refusal]:
     for path in paths:
-        yield from read_notes(path, task, original=original)
+        yield from read_notes(path, task, original=original, columns=columns)
 
 
 def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:

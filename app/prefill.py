@@ -21,6 +21,7 @@ from app.desk import Desk
 from app.engines import Drafts, can_switch, close, load_engine, served_adapter
 from app.failures import DeskError, sentence_of
 from app.logs import place
+from app.novelty import Novelty
 from app.waiting import Waiting
 from data.suggestion import Suggestion
 from db.adapters import AdapterRow, active_adapter
@@ -71,6 +72,7 @@ class Prefill:
         self._follows = True
         self._engine: Suggester | None = None
         self._drafts = Drafts(desk.store, desk.task)
+        self._novelty: Novelty | None = Novelty(desk.store)
         self._said: tuple[str, float] = ("", 0.0)
         self.n_done = 0
         self.n_failed = 0
@@ -114,12 +116,24 @@ class Prefill:
                     if not n_notes:
                         self._say("idle")
                         self._drafts.teach(self._engine)
+                        self._compare()
                         stop.wait(POLL_S)
                 except (*_MODEL_FAULTS, OSError) as error:
                     trouble.note(has_progress=self.n_done > n_before)
                     self._report_trouble(error)
                     self._pause(stop, trouble)
         self._say("stopped")
+
+    def _compare(self) -> None:
+        """Compare a few notes with the reviewed ones; a fault in that must not stop suggestions."""
+        try:
+            if self._novelty is not None:
+                self._novelty.turn()
+        except StoreError:
+            raise
+        except (*_MODEL_FAULTS, ImportError) as error:
+            _log.warning("notes are not compared any more: %s", place(error))
+            self._novelty = None
 
     def _round(
         self, limit: int | None, on_done: Callable[[int], None], stop: threading.Event | None = None

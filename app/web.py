@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from db.session import Store
 
 FILES = Path(__file__).parent / "ui"
-STYLES = ("desk.css", "desk_screens.css")
-SCRIPTS = ("shell.js", "keys.js", "fields.js", "outbox.js", "panels.js", "elsewhere.js", "desk.js", "actions.js")
+STYLES = ("desk.css", "desk_screens.css", "queue.css")
+SCRIPTS = (
+    "shell.js", "keys.js", "fields.js", "outbox.js", "panels.js", "elsewhere.js", "desk.js", "actions.js", "asking.js",
+    "queue.js", "import.js",
+)  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
@@ -49,7 +52,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
 
     from app.desk import Desk
     from app.guard import MOUNT, Guard, current_reviewer
-    from app.ui import downloads, opening, saving, status
+    from app.ui import downloads, many, opening, saving, status
     from app.ui.desk import build_desk
     from app.ui.theme import ICON, build_theme, field_colours
     from data.task import load_task
@@ -59,7 +62,8 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     with store.transaction() as session:
         ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    for router in (opening.routes(desk), saving.routes(desk), downloads.routes(desk), status.routes(desk)):
+    screens = (opening, saving, downloads, status, many)
+    for router in [screen.routes(desk) for screen in screens]:
         app.include_router(router)
     files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
     _serve_files(app, files)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.json_records import read_json_value
-from data.readers import read_records
-from data.records import Record, Refusal, plain_name, plain_type
+from data.readers import TEXT_KEYS, read_records
+from data.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
 from data.task import MAX_VALUE_CHARACTERS, SPECIAL_TOKEN, Extraction, Task
 
 __all__ = [
@@ -38,10 +38,9 @@ HOLDOUT_SHARE = 0.10
 Origin = Literal["original", "incoming"]
 Split = Literal["train", "holdout"]
 
-_TEXT_KEYS = ("text", "input")
-_ID_KEYS = ("id", "external_id")
-_GOLD_KEY = "output"
-_DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made anew, so not worth keeping
+ID_KEYS = ("id", "external_id")
+GOLD_KEY = "output"
+DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made anew, so not worth keeping
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -126,7 +125,7 @@ def make_note(
     )
 
 
-def read_notes(path: Path, task: Task, *, original: bool) -> Iterator[Note | Refusal]:
+def read_notes(path: Path, task: Task, *, original: bool, columns: Columns = USUAL) -> Iterator[Note | Refusal]:
     """Read the notes of a .jsonl, .json, .csv, .parquet or .txt file, or of all such files below a folder.
 
     The text is under "text" or "input", the id under "id" or "external_id", labels under "output" or in one column
@@ -137,15 +136,25 @@ def read_notes(path: Path, task: Task, *, original: bool) -> Iterator[Note | Ref
         path: the file or folder.
         task: what labels must fit.
         original: whether every record must bring labels; otherwise labels are ignored.
+        columns: where the text and the id are, if not under their usual names.
     """
-    for record in read_records(path):
+    for record in read_records(path, (columns.text,) if columns.text else TEXT_KEYS):
         if isinstance(record, Refusal):
             yield record
             continue
         try:
-            yield labelled_note(record, task) if original else _note(record, task, gold=None)
+            yield noted(record, task, original=original, columns=columns)
         except NoteError as error:
             yield Refusal(record.file, record.line, None, error.expected, error.found, error.advice)
+
+
+def noted(record: Record, task: Task, *, original: bool, columns: Columns = USUAL) -> Note:
+    """The note of a record; see `read_notes`.
+
+    Raises:
+        NoteError: the record does not make one.
+    """
+    return _note(record, task, gold=_gold(record, task) if original else None, columns=columns)
 
 
 def labelled_note(record: Record, task: Task) -> Note:
@@ -157,11 +166,12 @@ def labelled_note(record: Record, task: Task) -> Note:
     return _note(record, task, gold=_gold(record, task))
 
 
-def _note(record: Record, task: Task, *, gold: Extraction | None) -> Note:
+def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Columns = USUAL) -> Note:
     values = record.values
-    text_key = _text_key(values)
-    id_key = next((key for key in _ID_KEYS if values.get(key) is not None), None)
-    used = {text_key, id_key, _GOLD_KEY, *_DERIVED_KEYS, *task.keys}
+    text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
+    id_keys = (columns.id,) if columns.id else ID_KEYS
+    id_key = next((key for key in id_keys if values.get(key) is not None), None)
+    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *task.keys}
     return make_note(
         task,
         values[text_key],
@@ -171,11 +181,11 @@ def _note(record: Record, task: Task, *, gold: Extraction | None) -> Note:
     )
 
 
-def _text_key(values: Mapping[str, Any]) -> str:
-    present = [key for key in _TEXT_KEYS if key in values]
+def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
+    present = [key for key in wanted if key in values]
     if len(present) == 1:
         return present[0]
-    expected = "the note under one of the keys " + " and ".join(_TEXT_KEYS)
+    expected = "the note under one of the keys " + " and ".join(plain_name(key) for key in wanted)
     if present:
         raise NoteError(expected, "both", "remove one of them")
     names = ", ".join(plain_name(key) for key in list(values)[:10]) or "none"
@@ -188,17 +198,17 @@ def _gold(record: Record, task: Task) -> Extraction:
     Raises:
         NoteError: there are none, or they do not fit the task.
     """
-    values = record.values.get(_GOLD_KEY)
+    values = record.values.get(GOLD_KEY)
     if values is None and any(key in record.values for key in task.keys):
         values = {key: record.values[key] for key in task.keys if key in record.values}
     if isinstance(values, str) and record.is_flat:
         values = read_json_value(values)
     if values is None:
         raise NoteError(
-            f"labels under {_GOLD_KEY} or in one column per field", "none", "add them, or import without labels"
+            f"labels under {GOLD_KEY} or in one column per field", "none", "add them, or import without labels"
         )
     if not isinstance(values, dict):
-        raise NoteError(f"an object under {_GOLD_KEY}", plain_type(values), "give the labels as field: value")
+        raise NoteError(f"an object under {GOLD_KEY}", plain_type(values), "give the labels as field: value")
     _check_gold_keys(values, task)
     for key in task.keys:
         _check_value(key, values[key])

@@ -8,44 +8,50 @@ from __future__ import annotations
 import csv
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from data.json_records import read_json, read_jsonl
 from data.records import BOM, MAX_LINE_BYTES, Lines, Record, Refusal, foreign_byte, plain_name, refused_line
 
+TEXT_KEYS = ("text", "input")
 
-def read_records(path: Path) -> Iterator[Record | Refusal]:
-    """The records of a file, or of all files below a folder in the order of their names."""
+
+def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS) -> Iterator[Record | Refusal]:
+    """The records of a file, or of all files below a folder in the order of their names.
+
+    Args:
+        wanted: a table without any of these columns is refused as a whole; none at all takes every table.
+    """
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
         yield _unreadable(path, error)
         return
     if stat.S_ISDIR(mode):
-        yield from _folder(path)
+        yield from _folder(path, wanted)
     elif stat.S_ISREG(mode):
-        yield from _file(path)
+        yield from _file(path, wanted)
     else:
         yield Refusal(path.name, None, None, "a file or a folder", "something else", "copy it into a file")
 
 
-def _folder(path: Path) -> Iterator[Record | Refusal]:
+def _folder(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
     failures: list[OSError] = []
     n_files = 0
     for folder, subfolders, names in os.walk(path, onerror=failures.append):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
             n_files += 1
-            yield from read_records(Path(folder, name))
+            yield from read_records(Path(folder, name), wanted)
     for failure in failures:
         yield _unreadable(Path(failure.filename), failure)
     if not n_files and not failures:
         yield Refusal(path.name, None, None, "a folder with files", "an empty one", "name another folder")
 
 
-def _file(path: Path) -> Iterator[Record | Refusal]:
+def _file(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
     read = _READERS.get(path.suffix.lower())
     if read is None:
         expected = f"a file ending in {', '.join(_READERS)}"
@@ -53,7 +59,7 @@ def _file(path: Path) -> Iterator[Record | Refusal]:
         return
     n_records = 0
     try:
-        for record in read(path):
+        for record in read(path, wanted):
             n_records += 1
             yield record
     except OSError as error:
@@ -98,7 +104,7 @@ class _CsvLines:
         return line.text or "\n"
 
 
-def _csv(path: Path) -> Iterator[Record | Refusal]:
+def _csv(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
     with path.open("rb") as stream:
         lines = _CsvLines(stream)
         rows = csv.reader(lines, strict=True)
@@ -114,7 +120,7 @@ def _csv(path: Path) -> Iterator[Record | Refusal]:
                     return
             elif header is None:
                 header = [name.strip() for name in row]
-                if refusal := _bad_header(path, header):
+                if refusal := _bad_header(path, header, wanted):
                     yield refusal
                     return
             elif any(row):
@@ -132,12 +138,13 @@ def _csv_row(path: Path, rows: Iterator[list[str]], lines: _CsvLines) -> list[st
     return row
 
 
-def _bad_header(path: Path, header: list[str], line: int | None = 1) -> Refusal | None:
+def _bad_header(path: Path, header: list[str], wanted: Collection[str], line: int | None = 1) -> Refusal | None:
     found = "the columns " + (", ".join(plain_name(name) for name in header[:20]) or "none")
     if len(set(header)) != len(header):
         return Refusal(path.name, line, None, "columns with different names", found, "rename one of them")
-    if not {"text", "input"} & set(header):
-        return Refusal(path.name, line, None, "a column text or input", found, "name the notes' column text")
+    if wanted and not set(wanted) & set(header):
+        columns = " or ".join(plain_name(name) for name in wanted)
+        return Refusal(path.name, line, None, f"a column {columns}", found, "name the notes' column text")
     return None
 
 
@@ -149,7 +156,7 @@ def _csv_record(path: Path, line: int, header: list[str], row: list[str]) -> Rec
     return Record(path.name, line, {key: value or None for key, value in zip(header, row, strict=True)}, is_flat=True)
 
 
-def _txt(path: Path) -> Iterator[Record | Refusal]:
+def _txt(path: Path, _: Collection[str]) -> Iterator[Record | Refusal]:
     with path.open("rb") as stream:
         raw = stream.read(MAX_LINE_BYTES + 1)
     if len(raw) > MAX_LINE_BYTES:
@@ -164,14 +171,14 @@ def _txt(path: Path) -> Iterator[Record | Refusal]:
         yield Record(path.name, 1, {"id": path.stem, "text": text.rstrip("\r\n")})
 
 
-def _parquet(path: Path) -> Iterator[Record | Refusal]:
+def _parquet(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
     import pyarrow
     from pyarrow import parquet
 
     number = 0
     try:
         with parquet.ParquetFile(path) as table:
-            if refusal := _bad_header(path, table.schema_arrow.names, line=None):
+            if refusal := _bad_header(path, table.schema_arrow.names, wanted, line=None):
                 yield refusal
                 return
             for batch in table.iter_batches(batch_size=64):
@@ -182,9 +189,9 @@ def _parquet(path: Path) -> Iterator[Record | Refusal]:
         yield Refusal(path.name, number + 1, None, "a Parquet file", "something else", "write it anew, or as .jsonl")
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Record | Refusal]]] = {
-    ".jsonl": read_jsonl,
-    ".json": read_json,
+_READERS: dict[str, Callable[[Path, Collection[str]], Iterator[Record | Refusal]]] = {
+    ".jsonl": lambda path, _: read_jsonl(path),
+    ".json": lambda path, _: read_json(path),
     ".csv": _csv,
     ".parquet": _parquet,
     ".txt": _txt,

@@ -65,6 +65,22 @@ class Record:
     is_flat: bool = False
 
 
+@dataclass(frozen=True)
+class Columns:
+    """Where a person says that records have their parts.
+
+    Attributes:
+        text: the key of the note; None where it is under its usual name.
+        id: the key of its id; None where it is under its usual name.
+    """
+
+    text: str | None = None
+    id: str | None = None
+
+
+USUAL = Columns()
+
+
 def plain_name(key: object) -> str:
     """A key for use in a message; one that is not an ordinary name may be a piece of a note and is not repeated."""
     return key if isinstance(key, str) and _PLAIN_NAME.fullmatch(key) else "(not a plain name)"

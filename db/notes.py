@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from data.notes import Note, Origin, Split
 from db import tables as t
 from db.errors import UnknownNote
-from db.search import Counts, Order, QueueRow, State, count_notes, counts, search_notes
+from db.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.suggestions import WAITING
 
 __all__ = [
     "AddReport",
     "Counts",
+    "Filters",
     "NoteRow",
     "Order",
     "QueueRow",
@@ -29,6 +30,7 @@ __all__ = [
     "counts",
     "find_note",
     "get_note",
+    "known_hashes",
     "next_note",
     "notes_by_hash",
     "search_notes",
@@ -125,6 +127,16 @@ def notes_by_hash(session: Session, content_hashes: Collection[str]) -> dict[str
     while batch := list(islice(stream, N_BATCH)):
         for row in session.execute(_select().where(t.note.c.content_hash.in_(batch))):
             found[row.content_hash] = read_note(row)
+    return found
+
+
+def known_hashes(session: Session, content_hashes: Collection[str]) -> set[str]:
+    """Those of these content hashes that a note of the store has."""
+    stream = iter(content_hashes)
+    found: set[str] = set()
+    while batch := list(islice(stream, N_BATCH)):
+        query = sa.select(t.note.c.content_hash).where(t.note.c.content_hash.in_(batch))
+        found.update(session.execute(query).scalars())
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -16,9 +16,75 @@ from db.adapters import active_name
 from db.errors import StoreError
 
 State = Literal["todo", "draft", "submitted", "skipped", "flagged"]
-Order = Literal["imported", "newest", "updated", "confidence"]
+Order = Literal["imported", "newest", "updated", "confidence", "doubt", "novelty", "random"]
 PREVIEW_CHARACTERS = 120
 MIN_PREFIX_CHARACTERS = 3
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which notes are meant: those that fit everything that is set. Searching, counting, saved filters and what is
+    done to many notes at once all go by it.
+
+    Attributes:
+        text: words that the note or its external id must hold, in any order; the last may be unfinished, from three
+            letters on.
+        state: only notes in this state.
+        origin: only notes of this origin.
+        reviewer: only notes whose latest annotation or draft is this reviewer's.
+        adapter: only notes whose newest suggestion is this adapter's.
+        sure_below: only notes whose newest suggestion has a field with a confidence below this.
+        is_not_found: only notes whose newest suggestion has a value that was not found in the note.
+        is_corrected: only notes whose latest annotation differs from the suggestion that it started from.
+
+    Raises:
+        StoreError: there is no such state or origin.
+    """
+
+    text: str = ""
+    state: State | None = None
+    origin: Origin | None = None
+    reviewer: str | None = None
+    adapter: str | None = None
+    sure_below: float | None = None
+    is_not_found: bool = False
+    is_corrected: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("state", self.state, State), ("origin", self.origin, Origin)):
+            if value is not None and value not in get_args(known):
+                raise StoreError(f"Expected one of the {name}s {', '.join(get_args(known))}; found {value!r}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """What is set, as plain JSON values."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, "", False)}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> Filters:
+        """Filters from what `to_json` gave; what is not known is left out.
+
+        Raises:
+            StoreError: there is no such state or origin.
+        """
+        known = {field.name for field in fields(Filters)}
+        return Filters(**{name: value for name, value in values.items() if name in known})
+
+
+ALL = Filters()
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many notes a filter shows, and how many of them something can be done to at once.
+
+    Attributes:
+        n_untouched: incoming notes that nobody decided about or has a draft of.
+        n_decided: notes that somebody decided about.
+    """
+
+    n_notes: int = 0
+    n_untouched: int = 0
+    n_decided: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,6 +95,7 @@ class QueueRow:
         preview: the beginning of the text on one line, at most 120 characters.
         min_confidence: the lowest confidence of the shown suggestion's fields; None without one.
         adapter: whose suggestion is shown: the active adapter's, or else the newest; None without one.
+        n_not_found: values of the newest suggestion that were not found in the note; None without one.
         n_changed: fields in which the latest annotation differs from the suggestion that it started from; None where
             there is no annotation or it started from none.
         reviewer: who submitted the latest annotation or, before that, saved the latest draft.
@@ -41,6 +108,7 @@ class QueueRow:
     origin: Origin
     min_confidence: float | None
     adapter: str | None
+    n_not_found: int | None
     n_changed: int | None
     reviewer: str | None
     updated_at: datetime
@@ -66,49 +134,53 @@ class Counts:
 
 def search_notes(
     session: Session,
+    filters: Filters = ALL,
     *,
-    text: str = "",
-    state: State | None = None,
-    origin: Origin | None = None,
-    reviewer: str | None = None,
     order: Order = "imported",
+    seed: int = 0,
     offset: int = 0,
     limit: int = 50,
+    **named: Any,
 ) -> list[QueueRow]:
-    """A page of the notes that match every filter given.
+    """A page of the notes that match.
 
     Args:
-        text: words that the note or its external id must hold, in any order; the last may be unfinished, from three
-            letters on.
-        state: only notes in this state.
-        origin: only notes of this origin.
-        reviewer: only notes whose latest annotation or draft is this reviewer's.
-        order: "imported" (oldest first), "newest", "updated" (latest change first) or "confidence" (the newest
-            suggestion's lowest first, notes without one last).
+        filters: which.
+        order: "imported" (oldest first), "newest", "updated" (latest change first), "confidence" (the newest
+            suggestion's lowest first, notes without one last), "doubt" (the largest sum of its fields' doubts first),
+            "novelty" (least like the reviewed notes first, notes that were not compared last) or "random".
+        seed: another one shuffles a random order anew; with the same, pages neither repeat nor miss a note.
         offset: notes to pass over.
         limit: notes to give.
+        named: single filters by name, in place of those in `filters`.
 
     Raises:
         StoreError: there is no such order or state.
     """
     if order not in get_args(Order):
         raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
-    query, document = _filtered([t.note.c.id], text=text, state=state, origin=origin, reviewer=reviewer)
-    ids = session.execute(query.order_by(*_ordered(order, document)).offset(offset).limit(limit)).scalars().all()
+    query, document = select_filtered([t.note.c.id], replace(filters, **named))
+    sorted_query = query.order_by(*_ordered(order, seed, document))
+    ids = session.execute(sorted_query.offset(offset).limit(limit)).scalars().all()
     return _lines(session, ids)
 
 
-def count_notes(
-    session: Session,
-    *,
-    text: str = "",
-    state: State | None = None,
-    origin: Origin | None = None,
-    reviewer: str | None = None,
-) -> int:
+def count_notes(session: Session, filters: Filters = ALL, **named: Any) -> int:
     """How many notes match; see `search_notes`."""
-    query, _ = _filtered([sa.func.count()], text=text, state=state, origin=origin, reviewer=reviewer)
+    query, _ = select_filtered([sa.func.count()], replace(filters, **named))
     return int(session.execute(query).scalar_one())
+
+
+def count_found(session: Session, filters: Filters = ALL) -> Found:
+    """How many notes match, and what state they are in."""
+    c = t.note.c
+    query, _ = select_filtered([c.origin, c.state, sa.func.count().label("n")], filters)
+    found = session.execute(query.group_by(c.origin, c.state)).all()
+    return Found(
+        n_notes=sum(row.n for row in found),
+        n_untouched=sum(row.n for row in found if row.origin == "incoming" and row.state == "todo"),
+        n_decided=sum(row.n for row in found if row.state not in ("todo", "draft")),
+    )
 
 
 def counts(session: Session) -> Counts:
@@ -140,46 +212,65 @@ def match_expression(text: str) -> str:
     return " ".join(f'"{word}"' for word in words) + unfinished
 
 
-def _filtered(
-    columns: Sequence[sa.ColumnElement[Any]],
-    *,
-    text: str,
-    state: State | None,
-    origin: Origin | None,
-    reviewer: str | None,
+def select_filtered(
+    columns: Sequence[sa.ColumnElement[Any]], filters: Filters
 ) -> tuple[sa.Select[Any], sa.ColumnElement[int] | None]:
     """The query, and the full-text index's row number when it searches text."""
-    if state is not None and state not in get_args(State):
-        raise StoreError(f"Expected one of the states {', '.join(get_args(State))}; found {state!r}.")
     query = sa.select(*columns)
     document = None
-    match = match_expression(text)
+    match = match_expression(filters.text)
     if match:
         document = t.note_search.c.rowid
         query = query.select_from(t.note_search.join(t.note, t.note.c.id == document))
         query = query.where(t.note_search.c.note_search.op("MATCH")(match))
     else:
         query = query.select_from(t.note)
-    if state is not None:
-        query = query.where(t.note.c.state == state)
-    if origin is not None:
-        query = query.where(t.note.c.origin == origin)
-    if reviewer is not None:
-        who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == reviewer).scalar_subquery()
-        query = query.where(t.note.c.reviewer_id == who)
-    return query, document
+    return query.where(*_conditions(filters)), document
 
 
-def _ordered(order: Order, document: sa.ColumnElement[int] | None) -> tuple[sa.ColumnElement[Any], ...]:
+def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    c = t.note.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    for column, value in ((c.state, filters.state), (c.origin, filters.origin), (c.suggested_by, filters.adapter)):
+        if value is not None:
+            conditions.append(column == value)
+    if filters.reviewer is not None:
+        who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == filters.reviewer).scalar_subquery()
+        conditions.append(c.reviewer_id == who)
+    if filters.sure_below is not None:
+        # Notes without a suggestion stand behind all others in this index.
+        conditions.append(sa.literal_column("coalesce(note.min_confidence, 2)") < min(filters.sure_below, 2.0))
+    # Written out, without parameters: only so does SQLite see that a partial index fits.
+    if filters.is_not_found:
+        conditions.append(sa.literal_column("note.n_not_found > 0", sa.Boolean))
+    if filters.is_corrected:
+        conditions.append(sa.literal_column("note.n_changed > 0", sa.Boolean))
+    return conditions
+
+
+_PRIME = 2**31 - 1
+
+
+def _ordered(order: Order, seed: int, document: sa.ColumnElement[int] | None) -> tuple[sa.ColumnElement[Any], ...]:
     c = t.note.c
     number = c.id if document is None else document  # the full-text index gives its rows in this order unasked
     orders: dict[Order, tuple[sa.ColumnElement[Any], ...]] = {
         "imported": (number,),
         "newest": (number.desc(),),
         "updated": (c.updated_at.desc(), c.id.desc()),
-        "confidence": (sa.literal_column("coalesce(note.min_confidence, 2)"), c.id),  # as its index has it
+        # As their indexes have them.
+        "confidence": (sa.literal_column("coalesce(note.min_confidence, 2)"), c.id),
+        "doubt": (sa.literal_column("coalesce(note.doubt, -1)").desc(), c.id),
+        "novelty": (sa.literal_column("coalesce(note.novelty, -1)").desc(), c.id),
+        "random": (shuffled(seed), c.id),
     }
     return orders[order]
+
+
+def shuffled(seed: int) -> sa.ColumnElement[Any]:
+    """A number that follows from the note's id and the seed and looks like chance: squares modulo a prime."""
+    spread = f"((note.id * 48271 + {abs(seed) * 69621 % _PRIME}) % {_PRIME})"
+    return sa.literal_column(f"({spread} * {spread} % {_PRIME} * 16807 % {_PRIME})")
 
 
 def _lines(session: Session, ids: Sequence[int]) -> list[QueueRow]:
@@ -197,6 +288,7 @@ def _lines(session: Session, ids: Sequence[int]) -> list[QueueRow]:
     suggestion = t.suggestion.alias("shown")
     query = (
         sa.select(c.id, c.external_id, c.state, c.origin, c.updated_at, t.reviewer.c.name.label("reviewer"))
+        .add_columns(c.n_not_found)
         .add_columns(sa.func.substr(t.note_text.c.text, 1, 4 * PREVIEW_CHARACTERS).label("beginning"))
         .add_columns(suggestion.c.min_confidence, suggestion.c.adapter)
         .add_columns(started_from.c.extraction.label("suggested"), t.annotation.c.extraction.label("decided"))

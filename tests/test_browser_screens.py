@@ -8,11 +8,11 @@ from playwright.sync_api import Browser, expect
 
 from data.notes import make_note
 from data.task import Extraction
-from db.notes import add_notes, counts
-from tests.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
+from db.notes import add_notes
+from tests.desk_browser import Desk, browser, desk, serving, shared, tab
 from tests.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
 
-__all__ = ["browser", "desk", "own_desk", "shared"]
+__all__ = ["browser", "desk", "shared"]
 
 
 def test_hostile_text_is_shown_and_never_runs(browser: Browser, tmp_path: Path) -> None:
@@ -50,27 +50,6 @@ def test_the_last_note_leads_to_a_page_that_says_what_next(browser: Browser, tmp
         with here.page.expect_download() as download:
             here.page.get_by_role("link", name="Download jsonl").click()
         assert '"stage": "III"' in Path(download.value.path()).read_text(encoding="utf-8")
-
-
-def test_the_queue_searches_filters_and_imports(browser: Browser, own_desk: Desk, tmp_path: Path) -> None:
-    desk = own_desk
-    with tab(browser, desk, "/") as here:
-        here.shows(desk.case(1))
-        here.page.get_by_role("tab", name="Queue").click()
-        rows = here.page.locator("#queue-table tbody tr")
-        expect(rows).to_have_count(3)
-        here.page.get_by_placeholder("Search the notes").press_sequentially("caecal")
-        expect(rows).to_have_count(1)
-        expect(rows.first).to_contain_text("case-2")
-        here.page.get_by_placeholder("Search the notes").fill("")
-        expect(rows).to_have_count(3)
-        file = tmp_path / "more.jsonl"
-        file.write_text('{"id": "late-1", "text": "Renal cell carcinoma, clear cell, nivolumab."}\n', encoding="utf-8")
-        here.page.locator("#import-file").set_input_files(file)
-        expect(here.page.locator("#import-report")).to_contain_text("1 note added")
-        expect(rows).to_have_count(4)
-        with desk.store.reading() as session:
-            assert counts(session).n_notes == 4
 
 
 def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -> None:

@@ -96,6 +96,12 @@ WRITES = (
     "/decisions",
     "/drafts/discard",
     "/import",
+    "/import/preview",
+    "/queue/plan",
+    "/queue/act",
+    "/queue/undo",
+    "/queue/filters",
+    "/queue/filters/drop",
     "/app/gradio_api/run/predict",
     "/app/gradio_api/queue/join",
 )

@@ -14,9 +14,12 @@ from app.failures import DeskError
 from app.importing import import_files
 from app.prefill import WORKER, Prefill
 from app.waiting import N_AHEAD, Waiting
+from data.task import Extraction
 from db.adapters import AdapterRow, activate, register_adapter
+from db.annotations import submit
 from db.health import heartbeat
 from db.notes import counts
+from db.novelty import count_compared
 from db.suggestions import count_without, failure_of, notes_without, suggestion_of, suggestions_of
 from db.waiting import open_note
 from tests.homes import is_gone, wait_for, write_notes
@@ -47,6 +50,11 @@ def state(desk):
     with desk.store.reading() as session:
         beat = heartbeat(session, WORKER)
     return "" if beat is None else beat.payload["state"]
+
+
+def n_compared(desk):
+    with desk.store.reading() as session:
+        return count_compared(session)
 
 
 def suggested_by(desk, note_id):
@@ -177,6 +185,26 @@ def test_the_watch_switches_to_an_adapter_that_becomes_active(desk, tmp_path):
         thread.join(60)
     assert not thread.is_alive()
     assert state(desk) == "stopped"
+
+
+def test_the_watch_compares_notes_with_reviewed_ones_once_it_is_idle(desk, tmp_path, monkeypatch, caplog):
+    ids = bring(desk, tmp_path, texts(3))
+    with desk.store.transaction() as session:
+        nothing = Extraction(desk.task, dict.fromkeys(desk.task.keys))
+        submit(
+            session, note_id=ids[0], reviewer="ada", status="submitted", extraction=nothing, seen_revision=0, token="t"
+        )
+    stop, thread = watching(desk)
+    try:
+        wait_for(lambda: n_compared(desk) == 2, "two notes compared with the reviewed one")
+        assert suggested_by(desk, ids[-1]) == "tiny-adapter"  # which came first
+        monkeypatch.setattr("app.novelty.waiting_texts", lambda *_: 1 / 0)
+        wait_for(lambda: "notes are not compared any more" in caplog.text, "word of the fault")
+        more = bring(desk, tmp_path, [row.text for row in tiny_rows(1, start=500)])
+        wait_for(lambda: suggested_by(desk, more[-1]) == "tiny-adapter", "a note that came later")
+    finally:
+        stop.set()
+        thread.join(60)
 
 
 def test_the_watch_survives_a_model_that_does_not_load(desk, tmp_path):

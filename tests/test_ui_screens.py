@@ -16,7 +16,7 @@ from app.guard import LOCAL_REVIEWER
 from app.rules import Rules
 from app.settings import Settings, prepare_home
 from app.training import N_NEAR_DUPLICATES, run_directory
-from app.ui import export, opening, progress, queue, status, train, verdict
+from app.ui import export, opening, progress, status, train, verdict
 from app.ui.charts import column_chart, line_chart, stacked_bar
 from app.ui.context import tried
 from data.evidence import Grounded
@@ -159,16 +159,6 @@ def test_the_review_screen_tells_where_one_is(desk: Desk) -> None:
 @pytest.mark.parametrize("number", ["99", "-1", "٣", "1; drop", "9" * 30, "0"])
 def test_a_note_that_is_not_there_is_no_fault(desk: Desk, number: str) -> None:
     assert opening.opened(desk, LOCAL_REVIEWER, number)["note"] in (None, 1)
-
-
-def test_the_queue_lists_counts_and_pages(desk: Desk) -> None:
-    decide(desk, 2, stage="IV")
-    counted, table, page, place, *_ = queue.show(desk, 7, "", "", "incoming", "", "imported")
-    assert (page, text(place)) == (0, "3 notes")
-    assert "1 reviewed" in text(counted)
-    assert "case-1" in table
-    assert "No note fits" in queue.show(desk, 0, "unheard-of", "", "", "", "no such order")[1]
-    assert "case-2" in queue.show(desk, 0, "", "submitted", "", LOCAL_REVIEWER, "updated")[1]
 
 
 def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:

@@ -46,7 +46,7 @@ def build_desk(desk: Desk) -> Any:
                 progress_screen = build_progress(desk)
             with gr.Tab("Export", id="export") as export:
                 export_screen = build_export(desk)
-        _fill_on_opening(timer, queue, queue_screen, ticking=False)
+        _fill_on_opening(timer, queue, queue_screen, ticking=False, personal=True)
         _fill_on_opening(timer, train, train_screen, ticking=True)
         _fill_on_opening(timer, progress, progress_screen, ticking=False)
         _fill_on_opening(timer, export, export_screen, ticking=False)
@@ -66,11 +66,16 @@ def _fingerprint(desk: Desk) -> int:
     return int.from_bytes(digest.digest()[:6])
 
 
-def _fill_on_opening(timer: gr.Timer, tab: gr.Tab, screen: Screen, *, ticking: bool) -> None:
-    """Fill a screen whenever its tab is opened; the timer runs only where it is needed."""
+def _fill_on_opening(timer: gr.Timer, tab: gr.Tab, screen: Screen, *, ticking: bool, personal: bool = False) -> None:
+    """Fill a screen whenever its tab is opened; the timer runs only where it is needed.
+
+    Args:
+        personal: the screen differs from reviewer to reviewer, so its handler is told first who asks.
+    """
     fill, inputs, outputs = screen
 
-    def opened(*values: Any) -> list[Any]:
-        return [gr.Timer(active=ticking), *fill(*values)]
+    def opened(request: gr.Request, *values: Any) -> list[Any]:
+        asked = (request, *values) if personal else values
+        return [gr.Timer(active=ticking), *fill(*asked)]
 
     tab.select(opened, inputs, [timer, *outputs], **QUICK)

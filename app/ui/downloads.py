@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -20,16 +21,19 @@ from app.exporting import FORMATS, MEDIA_TYPES, Format, export_lines
 from app.failures import DeskError, InputError, sentence_of
 from app.guard import current_reviewer
 from app.importing import import_files
+from app.previewing import preview
 from app.ui.context import plural
+from data.records import USUAL, Columns
 from db.session import StoreError
 
 MAX_IMPORT_BYTES = 64 << 20
 Reviewer = Annotated[str, Depends(current_reviewer)]
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", ".txt")
+MAX_CHOICE_CHARACTERS = 4000
 
 
 def routes(desk: Desk) -> APIRouter:
-    """`GET /export/{form}` and `POST /import`."""
+    """`GET /export/{form}`, `POST /import/preview` and `POST /import`."""
     router = APIRouter()
 
     @router.get("/export/{form}")
@@ -42,17 +46,26 @@ def routes(desk: Desk) -> APIRouter:
             headers={"content-disposition": f'attachment; filename="reviewed-{date.today():%Y-%m-%d}.{form}"'},
         )
 
-    @router.post("/import")
-    async def bring(request: Request, by: Reviewer) -> Response:
+    async def received(request: Request, use: Callable[[Desk, Path, Columns, bool], dict[str, Any]]) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
         try:
+            columns, original = choice(request.headers.get("x-columns", ""))
             with _place(desk, name) as path:
+                _check_ending(path)
                 await _receive(request, path)
-                return JSONResponse(await run_in_threadpool(bring_in, desk, path))
+                return JSONResponse(await run_in_threadpool(use, desk, path, columns, original))
         except (InputError, DeskError) as error:
             return JSONResponse({"detail": str(error)}, 422)
         except (StoreError, OSError) as error:
             return JSONResponse({"detail": sentence_of(error)}, 503)
+
+    @router.post("/import/preview")
+    async def look(request: Request, by: Reviewer) -> Response:
+        return await received(request, foresee)
+
+    @router.post("/import")
+    async def bring(request: Request, by: Reviewer) -> Response:
+        return await received(request, bring_in)
 
     return router
 
@@ -68,21 +81,54 @@ def file_name(sent: str) -> str:
     return re.sub(r"[^\w.-]+", "-", Path(unquote(sent)).name)[-80:].lstrip(".-") or "notes"
 
 
-def bring_in(desk: Desk, path: Path) -> dict[str, Any]:
+def choice(sent: str) -> tuple[Columns, bool]:
+    """What a person chose in the preview: where the text and the id are, and whether the labels come along.
+
+    Args:
+        sent: JSON with `text`, `id` and `original`, percent-encoded; empty for no choice.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not sent:
+        return USUAL, False
+    try:
+        chosen = json.loads(unquote(sent[: 3 * MAX_CHOICE_CHARACTERS]))
+        columns = Columns(
+            *(str(chosen[name])[:MAX_CHOICE_CHARACTERS] if chosen.get(name) else None for name in ["text", "id"])
+        )
+        return columns, chosen.get("original") is True
+    except (ValueError, AttributeError, RecursionError):
+        raise InputError("Expected the chosen columns as JSON; found something else. Reload the page.") from None
+
+
+def foresee(desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False) -> dict[str, Any]:
+    """What importing a file would do; nothing is written.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return preview(desk.store, desk.task, path, chosen=columns, original=original)
+
+
+def bring_in(desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False) -> dict[str, Any]:
     """Import one file; the answer is what became of it, in sentences.
 
     Raises:
-        InputError: the ending of its name is none that can be read.
         StoreError: the store refused.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"Expected a file ending in {', '.join(SUFFIXES)}; found {path.name}. Rename or convert it.")
-    report = import_files(desk.store, desk.task, [path])
+    report = import_files(desk.store, desk.task, [path], columns=columns, original=original)
     first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
     refused = f", {report.n_refused:,} refused." if report.n_refused else "."
     # The file stands in a directory that is gone by the time this is read.
     refusals = [sentence.replace(f"{path.parent}/", "") for sentence in report.sentences()]
-    return {"sentences": [first + refused, *refusals], "n_added": report.n_added, "n_refused": report.n_refused}
+    figures = {"n_added": report.n_added, "n_known": report.n_known, "n_refused": report.n_refused}
+    return {"sentences": [first + refused, *refusals], **figures}
+
+
+def _check_ending(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"Expected a file ending in {', '.join(SUFFIXES)}; found {path.name}. Rename or convert it.")
 
 
 @contextmanager

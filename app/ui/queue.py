@@ -1,16 +1,32 @@
-"""The queue: every note, searched and filtered in the store, fifty at a time; and where a file is dropped."""
+"""The queue: every note, searched and filtered in the store, fifty at a time; and where a file is dropped.
+
+The filter's controls are plain HTML that `queue.js` reads and sets. Gradio carries one line of JSON, what is wanted,
+to the server and brings the list back; what the list shows stands in it as JSON, so that whatever is done next is
+done to exactly what is on screen.
+"""
 
 from __future__ import annotations
 
+import json
 from html import escape
-from typing import Any
+from typing import Any, cast, get_args
 
 import gradio as gr
+from pydantic import ValidationError
 
 from app.desk import Desk
+from app.failures import sentence_of
 from app.rules import SURE
-from app.ui.context import FOLLOWING, QUICK, empty, moment, percent, plural, state
-from db.notes import Counts, Order, QueueRow, count_notes, counts, search_notes
+from app.ui.context import QUICK, empty, moment, percent, state
+from app.ui.many import MAX_SEARCH_CHARACTERS, Shown, shown_of
+from app.ui.review import MAX_COMMENT_CHARACTERS
+from db.adapters import list_adapters
+from db.filters import MAX_NAME_CHARACTERS, saved_filters
+from db.notes import Counts, Order, QueueRow, counts, search_notes
+from db.novelty import count_compared
+from db.reviewers import list_reviewers
+from db.search import Found, count_found
+from db.session import Session, StoreError
 
 N_ROWS = 50
 STATE_CHOICES = [
@@ -24,9 +40,12 @@ STATE_CHOICES = [
 ORIGIN_CHOICES = [("Incoming", "incoming"), ("Originals", "original"), ("All notes", "")]
 ORDER_CHOICES: list[tuple[str, Order]] = [
     ("As imported", "imported"),
-    ("Least certain first", "confidence"),
+    ("Least sure first", "doubt"),
+    ("Most different from reviewed", "novelty"),
+    ("Random", "random"),
     ("Last changed first", "updated"),
 ]
+FIRST = json.dumps({"filters": {"origin": "incoming"}})
 
 
 def build_queue(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
@@ -37,71 +56,90 @@ def build_queue(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     """
     with gr.Row(elem_id="queue-top"):
         figures = gr.HTML(elem_id="queue-counts", js_on_load=None)
-        gr.HTML(_IMPORT, js_on_load=None)
-    with gr.Row(elem_id="queue-filters"):
-        text = gr.Textbox(
-            placeholder="Search the notes", label="Search", show_label=False, container=False, scale=3, elem_id="search"
-        )
-        chosen_state = gr.Dropdown(
-            STATE_CHOICES, value="", label="State", show_label=False, container=False, min_width=120
-        )
-        origin = gr.Dropdown(
-            ORIGIN_CHOICES, value="incoming", label="Origin", show_label=False, container=False, min_width=120
-        )
-        reviewer = gr.Textbox(
-            placeholder="Reviewer", label="Reviewer", show_label=False, container=False, min_width=100
-        )
-        order = gr.Dropdown(
-            ORDER_CHOICES, value="imported", label="Order", show_label=False, container=False, min_width=150
-        )
+        gr.HTML(_IMPORT, js_on_load=None, elem_id="queue-import")
+    gr.HTML(_controls(), elem_id="queue-controls", js_on_load=None)
     table = gr.HTML(elem_id="queue-table", js_on_load=None)
-    page = gr.Number(0, visible="hidden", precision=0)
-    with gr.Row(elem_id="queue-pages"):
-        back = gr.Button("Earlier", min_width=0, elem_id="queue-back")
-        place = gr.HTML(elem_id="queue-place", js_on_load=None)
-        on = gr.Button("Later", min_width=0, elem_id="queue-on")
+    gr.HTML(_FOOT, elem_id="queue-foot", js_on_load=None)
+    wanted = gr.Textbox(FIRST, visible="hidden", container=False)
     refresh = gr.Button(visible="hidden", elem_id="queue-refresh")
-    filters = [text, chosen_state, origin, reviewer, order]
-    outputs = [figures, table, page, place, back, on]
 
-    def listed(number: float, *chosen: str) -> list[Any]:
-        return show(desk, int(number or 0), *chosen)
+    def listed(request: gr.Request, sent: str) -> list[Any]:
+        return show(desk, request.username, sent)
 
-    def first(*chosen: str) -> list[Any]:
-        return show(desk, 0, *chosen)
-
-    for part in filters:
-        part.change(first, filters, outputs, **FOLLOWING)
-    refresh.click(listed, [page, *filters], outputs, **QUICK)
-    back.click(lambda number, *chosen: show(desk, int(number) - 1, *chosen), [page, *filters], outputs, **QUICK)
-    on.click(lambda number, *chosen: show(desk, int(number) + 1, *chosen), [page, *filters], outputs, **QUICK)
-    return listed, [page, *filters], outputs
+    outputs = [wanted, figures, table]
+    event = refresh.click(
+        listed, [wanted], outputs, js="() => window.queue.wanted()", **{**QUICK, "trigger_mode": "always_last"}
+    )
+    event.failure(None, js="() => window.queue.failed()")
+    return listed, [wanted], outputs
 
 
-def show(desk: Desk, page: int, text: str, chosen_state: str, origin: str, reviewer: str, order: str) -> list[Any]:
-    """One page of the queue: counts, table, page number, place, and the two buttons."""
-    filters: dict[str, Any] = {
-        "text": text.strip(),
-        "state": chosen_state or None,
-        "origin": origin or None,
-        "reviewer": reviewer.strip() or None,
-    }
-    chosen_order: Order = next((known for _, known in ORDER_CHOICES if known == order), "imported")
-    with desk.store.reading() as session:
-        figures = counts(session)
-        n_found = count_notes(session, **filters)
-        page = max(0, min(page, (n_found - 1) // N_ROWS))
-        rows = search_notes(session, **filters, order=chosen_order, offset=page * N_ROWS, limit=N_ROWS)
-    n_pages = max(1, -(-n_found // N_ROWS))
-    place = plural(n_found, "note") + (f", page {page + 1} of {n_pages}" if n_pages > 1 else "")
+def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
+    """One page of the queue.
+
+    Args:
+        reviewer: whose saved filters are offered.
+        sent: JSON with `filters`, `order`, `seed` and `page`; whatever of it is not known counts as not sent.
+
+    Returns:
+        What was wanted, as it was understood; the counts; the list.
+    """
+    shown, order, seed, page = _understood(sent)
+    try:
+        with desk.store.reading() as session:
+            figures = counts(session)
+            found = count_found(session, shown.filters)
+            page = max(0, min(page, (found.n_notes - 1) // N_ROWS))
+            rows = search_notes(session, shown.filters, order=order, seed=seed, offset=page * N_ROWS, limit=N_ROWS)
+            said = _said_of_novelty(count_compared(session)) if order == "novelty" else ""
+            offered = _offered(session, reviewer)
+    except StoreError as error:
+        return [sent, gr.skip(), _trouble(sentence_of(error))]
+    wanted = {"filters": shown.model_dump(), "order": order, "seed": seed, "page": page}
+    told = {**wanted, "n_pages": max(1, -(-found.n_notes // N_ROWS)), **_figures(found), **offered}
+    body = table_html(rows) if rows else _no_rows(figures)
     return [
+        json.dumps(wanted),
         progress_bar(figures),
-        table_html(rows) if rows else _no_rows(figures),
-        page,
-        f'<p class="quiet">{place}</p>',
-        gr.Button(interactive=page > 0, visible=n_pages > 1),
-        gr.Button(interactive=page + 1 < n_pages, visible=n_pages > 1),
+        f'<div data-queue="{escape(json.dumps(told))}">{said}{body}</div>',
     ]
+
+
+def _understood(sent: str) -> tuple[Shown, Order, int, int]:
+    try:
+        wanted = json.loads(sent)
+        shown = Shown.model_validate(wanted.get("filters", {}))
+        seed, page = (int(wanted.get(name) or 0) for name in ("seed", "page"))
+    except (ValueError, TypeError, AttributeError, ValidationError, RecursionError):
+        return Shown(origin="incoming"), "imported", 0, 0
+    order = wanted.get("order")
+    known = order if isinstance(order, str) and order in get_args(Order) else "imported"
+    return shown, cast(Order, known), seed % (1 << 31), max(0, min(page, 1 << 40))
+
+
+def _figures(found: Found) -> dict[str, int]:
+    return {"n_notes": found.n_notes, "n_untouched": found.n_untouched, "n_decided": found.n_decided}
+
+
+def _offered(session: Session, reviewer: str) -> dict[str, Any]:
+    """What the controls offer to choose from."""
+    kept = saved_filters(session, reviewer)
+    return {
+        "reviewers": [row.name for row in list_reviewers(session)],
+        "adapters": [row.name for row in list_adapters(session)],
+        "saved": [
+            {"id": row.id, "name": row.name, "filters": shown_of(row.filters), "order": row.order} for row in kept
+        ],
+    }
+
+
+def _said_of_novelty(n_compared: int) -> str:
+    if n_compared:
+        return ""
+    return (
+        '<p class="said">No note has been compared with the reviewed ones yet, so they stand as they were imported. '
+        "The worker does it once a note is reviewed and none waits for a suggestion.</p>"
+    )
 
 
 def progress_bar(figures: Counts) -> str:
@@ -122,39 +160,122 @@ def progress_bar(figures: Counts) -> str:
 
 
 def table_html(rows: list[QueueRow]) -> str:
-    """The notes as rows that open in the review screen."""
+    """The notes as rows that can be ticked and that open in the review screen."""
     head = "".join(
         f'<th scope="col"{name}>{title}</th>'
         for title, name in (
-            ("Note", ""), ("Begins", ""), ("State", ""), ("Least certain", ' class="number"'),
-            ("Changed", ' class="number"'), ("Reviewer", ""), ("Last change", ""),
+            ("Note", ""), ("Begins", ""), ("State", ""), ("Least sure", ' class="number"'),
+            ("Not found", ' class="number"'), ("Changed", ' class="number"'), ("Reviewer", ' class="late"'),
+            ("Last change", ' class="late"'),
         )
     )  # fmt: skip
-    return f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{"".join(map(_row, rows))}</tbody></table>'
+    tick = '<th scope="col" class="tick"><input type="checkbox" id="tick-all" aria-label="Tick all on this page"></th>'
+    lines = "".join(map(_row, rows))
+    return (
+        '<table class="list" aria-label="Notes, with keys: J and K move, Enter opens, X ticks">'
+        f"<thead><tr>{tick}{head}</tr></thead><tbody>{lines}</tbody></table>"
+    )
 
 
 def _row(row: QueueRow) -> str:
-    doubt = row.min_confidence
-    certain = "–" if doubt is None else f'<span class="{"" if doubt >= SURE else "doubt"}">{percent(doubt)}</span>'
+    sure = row.min_confidence
+    certain = "–" if sure is None else f'<span class="{"" if sure >= SURE else "doubt"}">{percent(sure)}</span>'
+    missing = "–" if row.n_not_found is None else str(row.n_not_found)
     changed = "–" if row.n_changed is None else str(row.n_changed)
+    name = escape(row.external_id or f"note {row.id}")
     return (
-        f'<tr data-note="{row.id}" tabindex="0"><td class="name"><a href="?note={row.id}">'
-        f"{escape(row.external_id or f'note {row.id}')}</a></td>"
+        f'<tr data-note="{row.id}" data-state="{row.state}" data-origin="{row.origin}" tabindex="-1">'
+        f'<td class="tick"><input type="checkbox" tabindex="-1" aria-label="Tick {name}"></td>'
+        f'<th scope="row" class="name"><a href="?note={row.id}" tabindex="-1">{name}</a></th>'
         f'<td class="begins" dir="auto">{escape(row.preview)}</td><td>{state(row.state)}</td>'
-        f'<td class="number">{certain}</td><td class="number">{changed}</td>'
-        f"<td>{escape(row.reviewer or '–')}</td><td>{moment(row.updated_at)}</td></tr>"
+        f'<td class="number">{certain}</td>'
+        f'<td class="number"><span class="{"missing" if row.n_not_found else ""}">{missing}</span></td>'
+        f'<td class="number">{changed}</td>'
+        f'<td class="late">{escape(row.reviewer or "–")}</td><td class="late">{moment(row.updated_at)}</td></tr>'
     )
 
 
 def _no_rows(figures: Counts) -> str:
     if not figures.n_notes:
-        return empty("No notes yet.", "Drop a file below, or run caseloop import FILE.")
-    return empty("No note fits.", "Take a filter away, or search for fewer words; every word must be in the note.")
+        return empty("No notes yet.", "Drop a file on this page, choose one above, or run caseloop import FILE.")
+    way_out = '<p><button type="button" class="plain" data-queue-do="clear">Clear the filter</button></p>'
+    said = empty("No note fits.", "Take a filter away, or search for fewer words; every word must be in the note.")
+    return said.removesuffix("</div>") + way_out + "</div>"
 
 
+def _trouble(sentence: str) -> str:
+    """What stands in the list's place when the store cannot be read; the filter stays as it is."""
+    return (
+        '<div class="empty trouble-here" role="alert"><strong>The notes cannot be listed.</strong>'
+        f"<p>{escape(sentence)}</p>"
+        '<p><button type="button" class="plain" data-queue-do="refresh">Try again</button></p></div>'
+    )
+
+
+def _select(name: str, label: str, choices: list[tuple[str, str]]) -> str:
+    options = "".join(f'<option value="{escape(value)}">{escape(title)}</option>' for title, value in choices)
+    select = f'<select name="{name}" aria-label="{label}">{options}</select>'
+    return f'<label class="choice"><span>{label}</span>{select}</label>'
+
+
+def _check(name: str, label: str, title: str) -> str:
+    return f'<label class="chip" title="{title}"><input type="checkbox" name="{name}"><span>{label}</span></label>'
+
+
+def _controls() -> str:
+    """The filter, what can be done to what it shows, and the windows in which that is asked for."""
+    orders = [(title, str(value)) for title, value in ORDER_CHOICES]
+    return (
+        '<form id="queue-filters" role="search" aria-label="Filter the notes" autocomplete="off">'
+        '<div class="filter-line"><input type="search" id="queue-search" name="text" aria-label="Search the notes"'
+        f' placeholder="Search the notes" maxlength="{MAX_SEARCH_CHARACTERS}" spellcheck="false">'
+        '<kbd aria-hidden="true">/</kbd>'
+        '<label class="choice"><span>Saved filter</span>'
+        '<select id="queue-saved" aria-label="Saved filter"></select></label>'
+        '<button type="button" class="plain" data-queue-do="save">Save filter…</button>'
+        '<button type="button" class="plain" data-queue-do="drop" hidden>Delete it</button>'
+        '<button type="button" class="plain" data-queue-do="clear" hidden>Clear</button></div>'
+        f'<div class="filter-line">{_select("state", "State", STATE_CHOICES)}'
+        f"{_select('origin', 'Origin', ORIGIN_CHOICES)}{_select('reviewer', 'Reviewer', [('Anybody', '')])}"
+        f"{_select('adapter', 'Adapter', [('Any adapter', '')])}"
+        '<fieldset class="chips"><legend>Only</legend>'
+        f"{_check('is_unsure', 'low confidence', f'A field below {SURE:.0%}')}"
+        f"{_check('is_not_found', 'not found in the note', 'A suggested value that the note does not hold')}"
+        f"{_check('is_corrected', 'corrected', 'The reviewer disagreed with the model')}</fieldset>"
+        f"{_select('order', 'Order', orders)}</div></form>"
+        '<div id="queue-many"><p id="queue-found" role="status"></p>'
+        '<button type="button" class="plain" data-queue-do="refresh" hidden>Try again</button>'
+        '<span class="spring"></span>'
+        '<button type="button" class="plain" data-queue-do="untick" hidden>Untick all</button>'
+        '<button type="button" class="plain" data-queue-act="skip"></button>'
+        '<button type="button" class="plain" data-queue-act="flag"></button>'
+        '<button type="button" class="plain" data-queue-act="reopen"></button></div>'
+        '<div id="queue-done" role="status" hidden><span></span>'
+        '<button type="button" class="plain" data-queue-do="undo">Undo</button>'
+        '<button type="button" class="plain" data-queue-do="stop" hidden>Stop</button></div>'
+        f"{_ASK}"
+    )
+
+
+_ASK = (
+    '<dialog id="queue-ask" aria-labelledby="queue-ask-title"><form method="dialog"><h3 id="queue-ask-title"></h3>'
+    '<p id="queue-ask-says"></p>'
+    '<label id="queue-ask-line" hidden><span></span>'
+    f'<input type="text" maxlength="{MAX_COMMENT_CHARACTERS}" data-name-limit="{MAX_NAME_CHARACTERS}"></label>'
+    '<div class="answers"><button type="button" class="plain" data-queue-do="cancel">Cancel</button>'
+    '<button type="submit" value="yes" class="strong-button"></button></div></form></dialog>'
+)
+_FOOT = (
+    '<div id="queue-pages"><button type="button" class="plain" data-queue-do="back">Earlier</button>'
+    '<p id="queue-place" class="quiet"></p><button type="button" class="plain" data-queue-do="on">Later</button></div>'
+    '<p class="help"><kbd>/</kbd> search, <kbd>J</kbd> <kbd>K</kbd> or arrows move, <kbd>Enter</kbd> opens, '
+    "<kbd>X</kbd> ticks, <kbd>Esc</kbd> leaves the search.</p>"
+)
 _IMPORT = (
-    '<div id="import" role="button" tabindex="0" title="Notes that are already here are left as they are.">'
-    '<p><b>Import notes:</b> drop a file here or choose one <span class="quiet">(.jsonl .json .csv .txt)</span></p>'
+    '<div id="import" role="button" tabindex="0" title="It is shown before anything is written.">'
+    "<p><b>Import notes:</b> drop a file here or choose one "
+    '<span class="quiet">(.jsonl .json .csv .parquet .txt)</span></p></div>'
     '<input id="import-file" type="file" accept=".jsonl,.json,.csv,.txt,.parquet" hidden>'
-    '<div id="import-report" role="status"></div></div>'
+    '<div id="import-report" role="status"></div>'
+    '<dialog id="import-preview" aria-labelledby="import-title"></dialog>'
 )

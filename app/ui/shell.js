@@ -1,4 +1,4 @@
-// Around the screens: light and dark, the banner, the status at the top right, rows of the queue, dropping a file to import.
+// Around the screens: light and dark, the banner, the status at the top right, ways to a note and to a screen.
 (() => {
   'use strict';
 
@@ -80,27 +80,21 @@
   setInterval(look, LOOK_MS);
   document.addEventListener('visibilitychange', look);
 
-  // ---------------------------------------------------------------- queue and navigation
+  // ---------------------------------------------------------------- navigation
 
   const tab = (name) => document.querySelector(`[role="tab"][data-tab-id="${name}"]`);
-  function openRow(row) { tab('review')?.click(); window.desk.open(Number(row.dataset.note)); }
+  function openNote(row) { tab('review')?.click(); window.desk.open(Number(row.dataset.note)); }
 
   document.addEventListener('click', (event) => {
     const target = event.target;
     const row = target.closest?.('[data-note]');
-    if (row) { event.preventDefault(); openRow(row); return; }
+    if (row && (event.ctrlKey || event.metaKey || target.closest('.tick'))) return;  // another tab; a tick
+    if (row) { event.preventDefault(); openNote(row); return; }
     const to = target.closest?.('[data-tab]');
     if (to) { event.preventDefault(); tab(to.dataset.tab)?.click(); return; }
     if (target.closest?.('#theme')) { try { localStorage.setItem('caseloop:theme', isDark() ? 'light' : 'dark'); } catch { /* not kept */ } dress(); return; }
     if (target.closest?.('#offer')) { offer(false); window.desk.showSuggestion(); return; }
-    if (target.closest?.('#import') && target.id !== 'import-file') $('import-file')?.click();
   });
-  document.addEventListener('keydown', (event) => {
-    if (event.target.id === 'import' && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); $('import-file')?.click(); return; }
-    const row = event.target.closest?.('tr[data-note]');
-    if (row && event.key === 'Enter') { event.preventDefault(); openRow(row); }
-  });
-
   // The blind comparison by keyboard; a key that is held down must not judge notes that nobody has read.
   const SIDES = { Digit1: 'blind-left', Digit2: 'blind-same', Digit3: 'blind-right', KeyS: 'blind-skip' };
   document.addEventListener('keydown', (event) => {
@@ -123,28 +117,5 @@
   }
   document.addEventListener('DOMContentLoaded', () => new MutationObserver(localTimes).observe(document.body, { childList: true, subtree: true }));
 
-  // ---------------------------------------------------------------- import
-
-  async function bring(file) {
-    const report = $('import-report');
-    const tell = (text, state) => { report.dataset.state = state; report.replaceChildren(...text.map((line) => Object.assign(document.createElement('p'), { textContent: line }))); };
-    tell([`Importing ${file.name} …`], 'pending');
-    try {
-      const answer = await fetch('/import', { method: 'POST', body: file, headers: { 'content-type': 'application/octet-stream', 'x-file-name': encodeURIComponent(file.name), accept: 'application/json' } });
-      const result = await answer.json();
-      tell(answer.ok ? result.sentences : [result.detail], answer.ok ? 'done' : 'failed');
-      if (answer.ok) { $('queue-refresh')?.click(); if (window.desk.note() === null) window.desk.open(null); }
-    } catch { tell(['The file was not imported: the desk cannot be reached. Try again when it is back.'], 'failed'); }
-  }
-  document.addEventListener('change', (event) => { if (event.target.id === 'import-file' && event.target.files[0]) { bring(event.target.files[0]); event.target.value = ''; } });
-  document.addEventListener('dragover', (event) => { if (event.dataTransfer?.types.includes('Files')) { event.preventDefault(); $('import')?.classList.add('over'); } });
-  document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) $('import')?.classList.remove('over'); });
-  document.addEventListener('drop', (event) => {
-    if (!event.dataTransfer?.files.length) return;
-    event.preventDefault();                                  // or the browser leaves the desk to show the file
-    $('import')?.classList.remove('over');
-    if ($('import')?.offsetParent) bring(event.dataTransfer.files[0]);
-  });
-
-  window.shell = { away, banner, blind, look, visited };
+  window.shell = { away, banner, blind, look, openNote, visited };
 })();
