@@ -248,13 +248,32 @@ def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None
 
 
 def test_the_export_shows_how_it_begins(desk: Desk) -> None:
-    assert "Nothing is reviewed yet" in export.show(desk, "jsonl", with_provenance=False)
+    assert "Nothing is reviewed yet" in export.show(desk)
     decide(desk, 1, stage=HARM)
-    shown = export.show(desk, "jsonl", with_provenance=True)
+    shown = export.show(desk, "jsonl", ["text", "provenance"])
     assert 'href="/export/jsonl?with_provenance=1"' in shown
     assert "<img" not in shown
     assert HARM.replace('"', '\\"') in text(shown)
-    assert "id,input" in export.show(desk, "csv", with_provenance=False)
+    assert "id,input" in export.show(desk, "csv")
+
+
+def test_the_export_counts_under_its_filters(desk: Desk) -> None:
+    decide(desk, 1)
+    decide(desk, 2, stage="IV")
+    decide(desk, 3, "flagged")
+    assert "2 reviewed notes" in text(export.show(desk))
+    assert "1 reviewed note" in text(export.show(desk, only=["corrected"]))
+    assert "3 notes" in text(export.show(desk, only=["flagged"]))
+    assert "No note fits" in export.show(desk, reviewer=HARM)
+    assert "No note fits" in export.show(desk, until="2020-01-01")
+    assert "Expected a day as 2026-01-31" in export.show(desk, since="yesterday")
+    assert "at least one field" in export.show(desk, fields=[])
+    only_stage = export.show(desk, "label-studio", fields=["stage"])
+    assert 'href="/export/label-studio?fields=stage"' in only_stage
+    assert 'href="/export/label-studio.xml?fields=stage"' in only_stage
+    bare = export.show(desk, "parquet", tell=[])
+    assert BREAST[:20] not in text(bare)
+    assert "not yet anonymous" in text(bare)
 
 
 @pytest.mark.parametrize(
