@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from db.session import Store
 
 FILES = Path(__file__).parent / "ui"
-STYLES = ("desk.css", "desk_screens.css")
+STYLES = ("desk.css", "desk_screens.css", "figures.css")
 SCRIPTS = ("shell.js", "fields.js", "desk.js")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 

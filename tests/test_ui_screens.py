@@ -24,6 +24,7 @@ from data.suggestion import Grounding, Span
 from data.task import Extraction
 from db.adapters import AdapterRow, active_adapter, register_adapter
 from db.annotations import open_review, save_draft, submit
+from db.figures import outcomes
 from db.health import HeartbeatRow
 from db.notes import add_notes, get_note
 from db.runs import add_evaluation, create_run, list_runs, update_run
@@ -170,9 +171,10 @@ def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:
             add_evaluation(
                 session, adapter=name, run_id=None, data_fingerprint="0" * 64, n_notes=50, metrics=score(share)
             )
-    figures, per_day, accepted, scored = progress.show(desk)
-    assert "1 reviewed" in text(figures).replace("1reviewed", "1 reviewed")
-    assert "1" in text(per_day)
+    with desk.store.reading() as session:
+        counted, per_day, _, _, accepted, scored = progress.show(desk, session, outcomes(session))
+    assert "1 reviewed" in text(counted).replace("1reviewed", "1 reviewed")
+    assert "1 note reviewed between" in per_day
     assert [title in accepted for title in ("edited: 1", "cleared: 1", "added: 1")] == [True] * 3
     assert "62.5 %" in text(scored)
     assert "<img" not in scored
