@@ -56,11 +56,7 @@ def outcomes(session: Session) -> list[Outcome]:
     each = sa.func.json_each(a.extraction).table_valued("key", "value").alias("each")
     suggested = sa.func.json_extract(s.extraction, sa.literal("$.").concat(each.c.key))
     sure = sa.func.json_extract(s.confidence, sa.literal("$.").concat(each.c.key))
-    seeded = (
-        sa.exists()
-        .where(t.trial.c.note_id == n.id, t.trial.c.reviewer_id == a.reviewer_id, t.trial.c.kind == "seeded")
-        .where(t.trial.c.field == each.c.key)
-    )
+    seeded = sa.and_(t.trial.c.note_id == n.id, t.trial.c.reviewer_id == a.reviewer_id, t.trial.c.kind == "seeded")
     values = (
         sa.select(
             s.adapter,
@@ -75,8 +71,9 @@ def outcomes(session: Session) -> list[Outcome]:
         .select_from(t.note)
         .join(t.annotation, sa.and_(a.note_id == n.id, a.revision == n.revision))
         .join(t.suggestion, s.id == a.suggestion_id)
+        .outerjoin(t.trial, seeded)
         .join(each, sa.true())
-        .where(n.state == "submitted", ~seeded)
+        .where(n.state == "submitted", t.trial.c.field.is_distinct_from(each.c.key))
         .subquery()
     )
     v = values.c

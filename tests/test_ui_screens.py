@@ -172,7 +172,7 @@ def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:
                 session, adapter=name, run_id=None, data_fingerprint="0" * 64, n_notes=50, metrics=score(share)
             )
     with desk.store.reading() as session:
-        counted, per_day, _, _, accepted, scored = progress.show(desk, session, outcomes(session))
+        counted, per_day, _, accepted, _, scored = progress.show(desk, session, outcomes(session))
     assert "1 reviewed" in text(counted).replace("1reviewed", "1 reviewed")
     assert "1 note reviewed between" in per_day
     assert [title in accepted for title in ("edited: 1", "cleared: 1", "added: 1")] == [True] * 3

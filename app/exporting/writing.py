@@ -9,15 +9,19 @@ import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from app.exporting.choice import Choice
 from app.exporting.columns import dataset_archive, dataset_folder, parquet
-from app.exporting.labelstudio import label_config, label_studio
+from app.exporting.labelstudio import TEXT, label_config, label_studio
 from app.exporting.records import OnRecord, chosen_rows, export_records, nobody
 from app.exporting.text import csv_lines, json_lines, json_list
 from app.failures import InputError
 from data.task import Task
 from db.session import Session, Store
+
+N_SHOWN = 400
+"""Characters of a note in the preview."""
 
 
 def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[bytes]:
@@ -100,7 +104,7 @@ def config_path(out: Path) -> Path:
 def preview(session: Session, task: Task, choice: Choice) -> str:
     """How the file begins, as a person reads it; empty without any record.
 
-    For CSV the heading and the first line; for the others the first record, whatever holds it.
+    For CSV the heading and the first line; for the others the first record, with the note's text cut where it is long.
     """
     if choice.form == "csv":
         lines = list(islice(export_lines(session, task, choice), 2))
@@ -110,7 +114,17 @@ def preview(session: Session, task: Task, choice: Choice) -> str:
         first = pieces[1].strip() if len(pieces) > 1 else "]"
     else:
         first = next(json_lines(export_records(session, task, choice)), "]")
-    return "" if first.startswith("]") else json.dumps(json.loads(first), ensure_ascii=False, indent=2)
+    if first.startswith("]"):
+        return ""
+    return json.dumps(_cut(json.loads(first)), ensure_ascii=False, indent=2)
+
+
+def _cut(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the note's text cut: what else there is must be seen without turning pages."""
+    holder, key = (record["data"], TEXT) if "data" in record else (record, "input")
+    if len(holder.get(key, "")) > N_SHOWN:
+        holder[key] = f"{holder[key][:N_SHOWN]} … ({len(holder[key]):,} characters)"
+    return record
 
 
 def _check_place(out: Path, *, is_folder: bool) -> None:

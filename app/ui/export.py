@@ -32,7 +32,7 @@ OPENED: dict[Format, str] = {
     "parquet": "One table, nested as in the JSON: pandas, DuckDB and Spark read it.",
     "dataset": "Unpack it, then: datasets.load_from_disk('reviewed').",
     "label-studio": "Tasks with the model's predictions and the reviewers' annotations. Paste the configuration below "
-    "into a new project, then import the file.",
+    "into a new project, then import the file. Reviewers are matched by their addresses, where their names are such.",
 }
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
 CORRECTED, WITH_TEXT, PROVENANCE = "corrected", "text", "provenance"
@@ -155,7 +155,9 @@ def _sentences(task: Task, choice: Choice) -> list[str]:
         said.append("No training input: that needs every field, the text, and reviewed notes only.")
     if not choice.with_text:
         said.append("Without the text it is not yet anonymous: values and ids are as they were in the notes.")
-    if choice.is_marked:
+    if choice.is_marked and choice.form == "label-studio":
+        said.append("Skipped and flagged notes are marked as cancelled.")
+    elif choice.is_marked:
         said.append("Skipped and flagged notes have no output; what stood in the form is under set_aside.")
     else:
         said.append("Drafts, skipped and flagged notes and bare suggestions are not in it.")

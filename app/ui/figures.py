@@ -62,8 +62,7 @@ def acceptance(task: Task, found: Iterable[Outcome], active: str | None) -> str:
         return title + NOTHING
     for (_, adapter), kinds in counted.items():
         n_notes[adapter] = max(n_notes[adapter], kinds.total())
-    newest = sorted(n_notes, reverse=True)
-    names = sorted(newest, key=lambda name: name != active)[:N_ADAPTERS]
+    names = in_order(n_notes, active)
     rows = []
     for field in task.fields:
         for name in names:
@@ -89,7 +88,8 @@ def time_taken(times: Mapping[str | None, Sequence[int]], active: str | None, tr
     title = "<h3>Minutes per note</h3>"
     if not times:
         return title + NOTHING
-    names = sorted(times, key=lambda name: (name != active, name is None, name or ""))[: N_ADAPTERS + 1]
+    named: list[str | None] = [*in_order((name for name in times if name is not None), active)]
+    names = [*named, None] if None in times else named
     spreads = [(name, spread_of(times[name])) for name in names]
     reach = max(spread.high for _, spread in spreads) * 1.05
     rows = (
@@ -244,6 +244,11 @@ def confusions_html(
         rows.append((escape(task.field(key).title), _value(before), _value(after), f"{n:,}", meter, buttons))
     columns = ("Field", "Model says", "Reviewers say", "Times", "", "Newest notes")
     return f'{title}<div class="confusions">{table(columns, rows, numbers=[3])}</div>'
+
+
+def in_order(names: Iterable[str], active: str | None) -> list[str]:
+    """The adapters that are shown: the active one, then those of the latest runs; the oldest are left out."""
+    return sorted(sorted(names, reverse=True), key=lambda name: name != active)[:N_ADAPTERS]
 
 
 def spread_of(times_ms: Sequence[int]) -> Spread:

@@ -22,7 +22,8 @@ def days_chart(days: Sequence[tuple[date, int]], step: str = "day") -> str:
         days: the first day of each bar and its count, without gaps.
         step: what a bar counts.
     """
-    most, total = max(n for _, n in days), sum(n for _, n in days)
+    most, total = _even(max(n for _, n in days)), sum(n for _, n in days)
+    high = _even(total)
     width = (WIDTH - LEFT - RIGHT) / len(days)
     height = HEIGHT - TOP - BOTTOM
     bars, points, so_far = [], [], 0
@@ -36,15 +37,15 @@ def days_chart(days: Sequence[tuple[date, int]], step: str = "day") -> str:
             f' height="{height}"/><rect class="bar" x="{across + width * 0.1:.1f}" y="{HEIGHT - BOTTOM - tall:.1f}"'
             f' width="{max(width * 0.8, 1):.1f}" height="{tall:.1f}" rx="{min(2.0, width / 4):.1f}"/></g>'
         )
-        points.append(f"{across + width / 2:.1f},{HEIGHT - BOTTOM - so_far / total * height:.1f}")
-    last = f"{points[-1].split(',')[0]}", points[-1].split(",")[1]
+        points.append(f"{across + width / 2:.1f},{HEIGHT - BOTTOM - so_far / high * height:.1f}")
+    last = points[-1].split(",")
     label = (
         f"{plural(total, 'note')} reviewed between {days[0][0]:%d %B %Y} and {days[-1][0]:%d %B %Y}; "
-        f"at most {most:,} in a {step}"
+        f"at most {max(n for _, n in days):,} in a {step}"
     )
     return (
         f'<figure class="chart days"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
-        f"{_scales(most, total)}{''.join(bars)}"
+        f"{_scales(most, high)}{''.join(bars)}"
         f'<polyline class="line-1" points="{" ".join(points)}"/>'
         f'<circle class="dot-1" r="3.5" cx="{last[0]}" cy="{last[1]}"/>{_dates(days, width)}</svg>'
         f'<ul class="legend"><li class="done">reviewed each {step} (left scale)</li>'
@@ -52,20 +53,22 @@ def days_chart(days: Sequence[tuple[date, int]], step: str = "day") -> str:
     )
 
 
-def _scales(most: int, total: int) -> str:
+def _scales(most: int, high: int) -> str:
     rows = []
     for part in (0.0, 0.5, 1.0):
         down = HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
         rows.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down:.1f}" y2="{down:.1f}"/>'
-            f'<text x="{LEFT - 6}" y="{down + 4:.1f}" text-anchor="end">{_count(part * most)}</text>'
-            f'<text x="{WIDTH - RIGHT + 6}" y="{down + 4:.1f}">{_count(part * total)}</text>'
+            f'<text x="{LEFT - 6}" y="{down + 4:.1f}" text-anchor="end">{part * most:,.0f}</text>'
+            f'<text x="{WIDTH - RIGHT + 6}" y="{down + 4:.1f}">{part * high:,.0f}</text>'
         )
     return "".join(rows)
 
 
-def _count(n: float) -> str:
-    return f"{n:,.1f}".removesuffix(".0")
+def _even(n: int) -> int:
+    """The end of a scale that holds `n`: its middle is a whole number too, and both are round where they are large."""
+    step = int(2 * 10 ** max(0, len(str(n)) - 2))
+    return -(-n // step) * step
 
 
 def _dates(days: Sequence[tuple[date, int]], width: float) -> str:

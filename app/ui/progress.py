@@ -32,9 +32,9 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     with gr.Column(elem_id="progress"):
         with gr.Row(elem_classes="columns-2"):
             with gr.Column():
-                left = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(4)]
+                left = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(3)]
             with gr.Column():
-                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
+                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(3)]
         with gr.Row(elem_classes="line", elem_id="progress-by"):
             adapter = gr.Dropdown(
                 [("all adapters", "")],
@@ -61,7 +61,7 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
 
 
 def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
-    """The cards that hold for everything: counts, days, minutes, seeded values; suggestions, evaluations.
+    """The cards that hold for everything: counts, days, minutes, suggestions, seeded values, evaluations.
 
     Args:
         found: what became of the suggested values.
@@ -72,8 +72,8 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
         _counts(counts(session)),
         figures.over_time(reviewed_per_day(session)),
         figures.time_taken(lead_times(session), name, trials),
-        figures.seeded(desk.task, trials),
         figures.acceptance(desk.task, found, name),
+        figures.seeded(desk.task, trials),
         _evaluations(evaluations(session)),
     ]
 
