@@ -32,6 +32,17 @@ MS_PER_MINUTE = 60_000
 NOTHING = empty("Nothing reviewed yet.", "Open Review and save the first note.")
 
 
+def nothing(*, has_notes: bool) -> str:
+    """What the screen says before the first note is reviewed."""
+    if not has_notes:
+        return empty("No notes yet.", "Import some under Queue, or run caseloop import FILE; then review them.")
+    return empty(
+        "Nothing reviewed yet.",
+        "Open Review and save the first note: from then on this screen shows how many are done, how long they take and "
+        "what becomes of the suggestions.",
+    )
+
+
 def over_time(per_day: Sequence[DayCount]) -> str:
     """How many notes were reviewed when."""
     title = "<h3>Reviewed over time</h3>"

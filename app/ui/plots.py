@@ -11,8 +11,8 @@ from app.ui.context import plural
 
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 40, 44, 14, 24
-SMALL = 150
-"""Side of a small plot of reliability."""
+SMALL = (300, 160)
+"""Width and height of a small plot of reliability."""
 
 
 def days_chart(days: Sequence[tuple[date, int]], step: str = "day") -> str:
@@ -127,11 +127,10 @@ def small_reliability(bins: Sequence[tuple[int, float, float]], title: str) -> s
         bins: number of values, mean confidence and share right of each tenth that has any.
         title: whose values they are.
     """
-    pad, side = 24, SMALL
-    span = side - 2 * pad + 14
+    (width, height), pad, above = SMALL, 20, 10
 
     def place(sure: float, right: float) -> tuple[float, float]:
-        return pad + sure * span, side - pad - right * span
+        return pad + sure * (width - pad - above), height - pad - right * (height - pad - above)
 
     most = max(n for n, _, _ in bins)
     dots, said = [], []
@@ -150,10 +149,10 @@ def small_reliability(bins: Sequence[tuple[int, float, float]], title: str) -> s
         for at in (bottom, (bottom + top) / 2, top)
     )
     return (
-        f'<svg viewBox="0 0 {side} {side}" role="img" aria-label="{escape(title)}: {"; ".join(said)}">{frame}'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}: {"; ".join(said)}">{frame}'
         f'<line class="diagonal" x1="{left:.0f}" y1="{bottom:.0f}" x2="{end:.0f}" y2="{top:.0f}"/>'
         f'<polyline class="line-0" points="{line}"/>{"".join(dots)}'
-        f'<text x="{left}" y="{side - 9}">0</text><text x="{end}" y="{side - 9}" text-anchor="end">1</text>'
+        f'<text x="{left}" y="{height - 6}">0</text><text x="{end}" y="{height - 6}" text-anchor="end">1</text>'
         f'<text x="{left - 5}" y="{bottom + 3:.0f}" text-anchor="end">0</text>'
         f'<text x="{left - 5}" y="{top + 4:.0f}" text-anchor="end">1</text></svg>'
     )

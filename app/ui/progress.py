@@ -32,14 +32,15 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     with gr.Column(elem_id="progress"):
         with gr.Row(elem_classes="columns-2"):
             with gr.Column():
-                left = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(3)]
+                left = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(4)]
             with gr.Column():
-                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(3)]
+                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
         with gr.Row(elem_classes="line", elem_id="progress-by"):
             adapter = gr.Dropdown(
                 [("all adapters", "")],
                 value="",
-                label="The suggestions of",
+                label="Suggestions of",
+                visible=False,
                 allow_custom_value=True,
                 elem_id="progress-adapter",
             )
@@ -50,7 +51,8 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             found = outcomes(session)
             parts = [*show(desk, session, found), *judged(desk.task, session, found, chosen or "")]
         names = sorted({one.adapter for one in found})
-        return [gr.Dropdown(choices=[("all adapters", ""), *((name, name) for name in names)]), *parts]
+        choices = [("all adapters", ""), *((name, name) for name in names)]
+        return [gr.Dropdown(choices=choices, visible=len(names) > 1), *parts]
 
     def changed(chosen: str) -> list[str]:
         with desk.store.reading() as session:
@@ -61,20 +63,23 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
 
 
 def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
-    """The cards that hold for everything: counts, days, minutes, suggestions, seeded values, evaluations.
+    """The cards that hold for everything: counts, days, minutes, evaluations; suggestions, seeded values.
 
     Args:
         found: what became of the suggested values.
     """
+    counted, scored = counts(session), _evaluations(evaluations(session))
+    if not counted.n_submitted:
+        return [_counts(counted), figures.nothing(has_notes=counted.n_notes > 0), "", scored, "", ""]
     active, trials = active_adapter(session), trial_outcomes(session)
     name = active.name if active else None
     return [
-        _counts(counts(session)),
+        _counts(counted),
         figures.over_time(reviewed_per_day(session)),
         figures.time_taken(lead_times(session), name, trials),
+        scored,
         figures.acceptance(desk.task, found, name),
         figures.seeded(desk.task, trials),
-        _evaluations(evaluations(session)),
     ]
 
 
@@ -84,6 +89,8 @@ def judged(task: Task, session: Session, found: Sequence[Outcome], adapter: str)
     Args:
         adapter: its name; empty for all of them.
     """
+    if not found:
+        return ["", ""]
     chosen = [one for one in found if not adapter or one.adapter == adapter]
     confused = figures.confusions(task, chosen)
     names = note_names(session, {note for *_, notes in confused for note in notes})
