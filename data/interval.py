@@ -7,12 +7,15 @@ hitchhiker's guide to testing statistical significance in natural language proce
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.95
+Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 N_RESAMPLES = 4000
 """Enough to place the ends of the interval to a twentieth of its width from seed to seed."""
 BATCH = 250
@@ -102,10 +105,10 @@ def wilson(n_hits: int, n: int) -> Interval:
         n_hits: how many of them.
         n: how many there are, one or more.
     """
-    from scipy import stats
-
-    interval = stats.binomtest(n_hits, n).proportion_ci(LEVEL, method="wilson")
-    return n_hits / n, float(interval.low), float(interval.high)
+    share, squared = n_hits / n, Z * Z / n
+    middle = (share + squared / 2) / (1 + squared)
+    half = Z / (1 + squared) * math.sqrt(share * (1 - share) / n + squared / (4 * n))
+    return share, max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _medians(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

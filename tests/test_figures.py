@@ -201,10 +201,12 @@ def test_the_shortcut_of_the_bootstrap_is_the_bootstrap(sizes: tuple[int, int]) 
     assert np.allclose([low, high], np.quantile(drawn, [0.025, 0.975]), atol=0.12 * width)
 
 
-def test_wilson_is_as_published() -> None:
-    share, low, high = wilson(0, 10)
-    assert (share, low) == (0.0, 0.0)
-    assert high == pytest.approx(0.2775, abs=1e-4)  # z² / (n + z²)
+@pytest.mark.parametrize(("n_hits", "n"), [(0, 10), (3, 21), (10, 10), (1, 1), (489, 9_578)])
+def test_wilson_is_what_scipy_says(n_hits: int, n: int) -> None:
+    from scipy import stats
+
+    expected = stats.binomtest(n_hits, n).proportion_ci(0.95, method="wilson")
+    assert wilson(n_hits, n) == pytest.approx((n_hits / n, expected.low, expected.high), abs=1e-12)
 
 
 def test_a_note_that_is_reviewed_again_counts_once(session: Session) -> None:
