@@ -30,6 +30,7 @@ class Outcome:
         suggested: what was suggested and not kept; None where it was kept, or where nothing was suggested.
         decided: what was put in its place, likewise.
         kind: what the reviewers did.
+        is_shown: whether they saw it; a note that was shown blind tells of the adapter, not of what it does to people.
         bin: which tenth of confidence they were suggested with; None where it was not told.
         n: how many.
         confidence: the sum of their confidences.
@@ -41,6 +42,7 @@ class Outcome:
     suggested: str | None
     decided: str | None
     kind: Kind
+    is_shown: bool
     bin: int | None
     n: int
     confidence: float
@@ -56,7 +58,9 @@ def outcomes(session: Session) -> list[Outcome]:
     each = sa.func.json_each(a.extraction).table_valued("key", "value").alias("each")
     suggested = sa.func.json_extract(s.extraction, sa.literal("$.").concat(each.c.key))
     sure = sa.func.json_extract(s.confidence, sa.literal("$.").concat(each.c.key))
-    seeded = sa.and_(t.trial.c.note_id == n.id, t.trial.c.reviewer_id == a.reviewer_id, t.trial.c.kind == "seeded")
+    otherwise = sa.and_(
+        t.trial.c.note_id == n.id, t.trial.c.reviewer_id == a.reviewer_id, t.trial.c.kind != "prefilled"
+    )
     values = (
         sa.select(
             s.adapter,
@@ -65,13 +69,14 @@ def outcomes(session: Session) -> list[Outcome]:
             sa.type_coerce(each.c.value, sa.Text).label("decided"),
             suggested.is_distinct_from(each.c.value).label("differs"),
             sa.cast(sure, sa.Double).label("confidence"),
+            t.trial.c.kind.is_distinct_from("blind").label("is_shown"),
             n.id.label("note_id"),
             a.id.label("annotation_id"),
         )
         .select_from(t.note)
         .join(t.annotation, sa.and_(a.note_id == n.id, a.revision == n.revision))
         .join(t.suggestion, s.id == a.suggestion_id)
-        .outerjoin(t.trial, seeded)
+        .outerjoin(t.trial, otherwise)
         .join(each, sa.true())
         .where(n.state == "submitted", t.trial.c.field.is_distinct_from(each.c.key))
         .subquery()
@@ -81,11 +86,12 @@ def outcomes(session: Session) -> list[Outcome]:
     before, after = sa.case((v.differs, v.suggested)), sa.case((v.differs, v.decided))
     tenth = sa.func.min(sa.cast(v.confidence * N_BINS, sa.Integer), N_BINS - 1)
     place = sa.cast(v.annotation_id, sa.Text).concat(":").concat(sa.cast(v.note_id, sa.Text))
-    groups = [v.adapter, v.field, v.differs, before, after, tenth]
+    groups = [v.adapter, v.field, v.differs, v.is_shown, before, after, tenth]
     query = sa.select(
         v.adapter,
         v.field,
         v.differs,
+        v.is_shown,
         before.label("suggested"),
         after.label("decided"),
         tenth.label("bin"),
@@ -100,6 +106,7 @@ def outcomes(session: Session) -> list[Outcome]:
             row.suggested,
             row.decided,
             _kind(row.differs, row.suggested, row.decided),
+            bool(row.is_shown),
             row.bin,
             row.n,
             row.confidence,

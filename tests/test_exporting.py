@@ -103,6 +103,12 @@ def test_no_reviewed_note_gives_an_empty_list(tmp_path):
         assert exported(store, "jsonl") == ""
         assert write_export(store, TASK, tmp_path / "out.json", Choice("json")) == 0
         assert write_export(store, TASK, tmp_path / "out.csv", Choice("csv")) == 0
+        assert write_export(store, TASK, tmp_path / "out.parquet", Choice("parquet")) == 0
+        assert write_export(store, TASK, tmp_path / "set", Choice("dataset", with_provenance=True)) == 0
+        assert write_export(store, TASK, tmp_path / "tasks.json", Choice("label-studio")) == 0
+    assert parquet.ParquetFile(tmp_path / "out.parquet").metadata.num_rows == 0
+    assert len(datasets.load_from_disk(str(tmp_path / "set"))) == 0
+    assert json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8")) == []
 
 
 def test_a_cell_that_a_spreadsheet_would_run_is_text(store):

@@ -100,6 +100,16 @@ def test_a_seeded_field_is_no_answer_of_the_adapter(session: Session) -> None:
     assert [one.is_passed for one in trial_outcomes(session)] == [True]
 
 
+def test_a_note_that_was_shown_blind_tells_of_the_adapter_only(session: Session) -> None:
+    begin_trial(session, note_id=6, reviewer="ada", kind="blind")
+    review(session, 6, {"first": "progression"}, {"first": HOSTILE[0]}, sure=0.35)
+    found = outcomes(session)
+    assert {one.is_shown for one in found if one.bin == 3} == {False}
+    assert figures.confusions(TASK, found)[0][3:] == (3, [3, 2, 1])
+    assert "4 notes" not in text(figures.acceptance(TASK, found, "first"))
+    assert "1 value of confidence 0.35: 0.00 right" in figures.calibration(TASK, found)
+
+
 def test_confusions_are_merged_over_adapters_and_open_their_newest_notes(session: Session) -> None:
     found = figures.confusions(TASK, outcomes(session))
     assert found[0] == (FIRST, "progression", HOSTILE[0], 3, [3, 2, 1])

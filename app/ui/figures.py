@@ -68,7 +68,8 @@ def acceptance(task: Task, found: Iterable[Outcome], active: str | None) -> str:
     counted: dict[tuple[str, str], Counter[Kind]] = defaultdict(Counter)
     n_notes: Counter[str] = Counter()
     for one in found:
-        counted[one.field, one.adapter][one.kind] += one.n
+        if one.is_shown:
+            counted[one.field, one.adapter][one.kind] += one.n
     if not counted:
         return title + NOTHING
     for (_, adapter), kinds in counted.items():
@@ -219,8 +220,8 @@ def calibration(task: Task, found: Sequence[Outcome]) -> str:
         )
     return (
         f'{title}<p class="quiet">Across: how sure the adapter was. Upwards: the share that reviewers found right. On '
-        "the dashed line the two agree; a larger dot stands for more values. Reviewers saw the suggestions, which "
-        f'flatters them.</p><div class="reliabilities">{"".join(figures)}</div>'
+        "the dashed line the two agree; a larger dot stands for more values. Most reviewers saw the suggestions, "
+        f'which flatters them.</p><div class="reliabilities">{"".join(figures)}</div>'
     )
 
 
@@ -229,7 +230,7 @@ def confusions(task: Task, found: Sequence[Outcome]) -> list[tuple[str, str | No
     counted: Counter[tuple[str, str | None, str | None]] = Counter()
     notes: dict[tuple[str, str | None, str | None], tuple[tuple[int, int], ...]] = {}
     for one in found:
-        if one.kind != "accepted":
+        if one.kind != "accepted" and one.is_shown:
             change = one.field, one.suggested, one.decided
             counted[change] += one.n
             notes[change] = newest_first([*notes.get(change, ()), *one.notes])
