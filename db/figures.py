@@ -54,34 +54,7 @@ def outcomes(session: Session) -> list[Outcome]:
 
     Counts the submitted annotations that stand and that started from a suggestion.
     """
-    n, a, s = t.note.c, t.annotation.c, t.suggestion.c
-    each = sa.func.json_each(a.extraction).table_valued("key", "value").alias("each")
-    suggested = sa.func.json_extract(s.extraction, sa.literal("$.").concat(each.c.key))
-    sure = sa.func.json_extract(s.confidence, sa.literal("$.").concat(each.c.key))
-    otherwise = sa.and_(
-        t.trial.c.note_id == n.id, t.trial.c.reviewer_id == a.reviewer_id, t.trial.c.kind != "prefilled"
-    )
-    values = (
-        sa.select(
-            s.adapter,
-            each.c.key.label("field"),
-            suggested.label("suggested"),
-            sa.type_coerce(each.c.value, sa.Text).label("decided"),
-            suggested.is_distinct_from(each.c.value).label("differs"),
-            sa.cast(sure, sa.Double).label("confidence"),
-            t.trial.c.kind.is_distinct_from("blind").label("is_shown"),
-            n.id.label("note_id"),
-            a.id.label("annotation_id"),
-        )
-        .select_from(t.note)
-        .join(t.annotation, sa.and_(a.note_id == n.id, a.revision == n.revision))
-        .join(t.suggestion, s.id == a.suggestion_id)
-        .outerjoin(t.trial, otherwise)
-        .join(each, sa.true())
-        .where(n.state == "submitted", t.trial.c.field.is_distinct_from(each.c.key))
-        .subquery()
-    )
-    v = values.c
+    v = _values().c
     # A kept value matters by its confidence only, so that these fall into few groups.
     before, after = sa.case((v.differs, v.suggested)), sa.case((v.differs, v.decided))
     tenth = sa.func.min(sa.cast(v.confidence * N_BINS, sa.Integer), N_BINS - 1)
@@ -148,6 +121,37 @@ def note_names(session: Session, note_ids: Collection[int]) -> dict[int, str]:
 def newest_first(notes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """The newest of some annotations and their notes, at most five."""
     return tuple(sorted(notes, reverse=True)[:MAX_NOTES])
+
+
+def _values() -> sa.Subquery:
+    """Every suggested value of the annotations that stand, with what became of it; a row each."""
+    n, a, s = t.note.c, t.annotation.c, t.suggestion.c
+    each = sa.func.json_each(a.extraction).table_valued("key", "value").alias("each")
+    suggested = sa.func.json_extract(s.extraction, sa.literal("$.").concat(each.c.key))
+    sure = sa.func.json_extract(s.confidence, sa.literal("$.").concat(each.c.key))
+    otherwise = sa.and_(
+        t.trial.c.note_id == n.id, t.trial.c.reviewer_id == a.reviewer_id, t.trial.c.kind != "prefilled"
+    )
+    return (
+        sa.select(
+            s.adapter,
+            each.c.key.label("field"),
+            suggested.label("suggested"),
+            sa.type_coerce(each.c.value, sa.Text).label("decided"),
+            suggested.is_distinct_from(each.c.value).label("differs"),
+            sa.cast(sure, sa.Double).label("confidence"),
+            t.trial.c.kind.is_distinct_from("blind").label("is_shown"),
+            n.id.label("note_id"),
+            a.id.label("annotation_id"),
+        )
+        .select_from(t.note)
+        .join(t.annotation, sa.and_(a.note_id == n.id, a.revision == n.revision))
+        .join(t.suggestion, s.id == a.suggestion_id)
+        .outerjoin(t.trial, otherwise)
+        .join(each, sa.true())
+        .where(n.state == "submitted", t.trial.c.field.is_distinct_from(each.c.key))
+        .subquery()
+    )
 
 
 def _newest(listed: str | None) -> tuple[tuple[int, int], ...]:

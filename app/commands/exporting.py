@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.terminal import progress_bar, write, write_json
+
+if TYPE_CHECKING:
+    from app.desk import Desk
+    from app.exporting import Choice
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +58,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop export reviewed --format dataset --since 2026-01-01
     """
     from app.desk import open_desk
-    from app.exporting import count_records, export_pieces, format_of, read_choice, write_export
+    from app.exporting import format_of, read_choice
 
     with open_desk() as desk:
         choice = read_choice(
@@ -70,21 +74,34 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             with_text=not without_text,
             with_provenance=with_provenance,
         )
+        n_records = _write(desk, out, choice)
+    if out != "-":
+        _say(n_records, choice, out, as_json)
+
+
+def _write(desk: Desk, out: str, choice: Choice) -> int:
+    from app.exporting import count_records, export_pieces, write_export
+
+    with desk.store.reading() as session:
+        n_expected = count_records(session, choice)
         if out == "-":
-            with desk.store.reading() as session:
-                for piece in export_pieces(session, desk.task, choice):
-                    typer.echo(piece, nl=False)
-            return
-        with desk.store.reading() as session:
-            n_expected = count_records(session, choice)
-        with progress_bar("Exporting") as advance:
-            n_records = write_export(
-                desk.store, desk.task, Path(out), choice, on_record=lambda n: advance(n, n_expected, "")
-            )
+            for piece in export_pieces(session, desk.task, choice):
+                typer.echo(piece, nl=False)
+            return n_expected
+    with progress_bar("Exporting") as advance:
+        return write_export(desk.store, desk.task, Path(out), choice, on_record=lambda n: advance(n, n_expected, ""))
+
+
+def _say(n_records: int, choice: Choice, out: str, as_json: bool) -> None:
     if as_json:
         write_json({"n_records": n_records, "format": choice.form, "out": out})
     else:
-        write(f"{n_records} {'' if choice.is_marked else 'reviewed '}records written to {out}.")
+        from app.exporting import config_path
+
+        beside = (
+            f" Its labelling configuration is in {config_path(Path(out))}." if choice.form == "label-studio" else ""
+        )
+        write(f"{n_records} {'' if choice.is_marked else 'reviewed '}records written to {out}.{beside}")
 
 
 def _listed(names: str) -> list[str]:
