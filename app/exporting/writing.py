@@ -98,7 +98,7 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
 
 def config_path(out: Path) -> Path:
     """Where the labelling configuration of tasks for Label Studio is written."""
-    return out.with_suffix(".xml")
+    return out.with_name(f"{out.name}.xml") if out.suffix == ".xml" else out.with_suffix(".xml")
 
 
 def preview(session: Session, task: Task, choice: Choice) -> str:
