@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from db.session import Store
 
 FILES = Path(__file__).parent / "ui"
-STYLES = ("desk.css", "desk_screens.css", "queue.css")
+STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css")
 SCRIPTS = (
     "shell.js", "keys.js", "fields.js", "outbox.js", "panels.js", "elsewhere.js", "desk.js", "actions.js", "asking.js",
     "queue.js", "import.js",

@@ -7,10 +7,15 @@ hitchhiker's guide to testing statistical significance in natural language proce
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.95
+Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 N_RESAMPLES = 4000
 """Enough to place the ends of the interval to a twentieth of its width from seed to seed."""
 BATCH = 250
@@ -75,6 +80,49 @@ def changes(rows: Counts, over: Counts, *, n_resamples: int = N_RESAMPLES, seed:
         return [(float(row[0] / max(among[0], 1)), -1.0, 1.0) for row, among in zip(rows, over, strict=True)]
     found = intervals(rows, over, n_resamples=n_resamples, seed=seed)
     return [_with_zero(change, row) for change, row in zip(found, rows, strict=True)]
+
+
+def median_change(before: Sequence[float], after: Sequence[float], *, seed: int = 0) -> Interval:
+    """The median of `after` less that of `before`, which are different notes, and its interval by a bootstrap.
+
+    Args:
+        before: one value or more.
+        after: likewise.
+        seed: of the bootstrap.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = _medians(np.asarray(after, float), rng) - _medians(np.asarray(before, float), rng)
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(np.median(after) - np.median(before)), float(low), float(high)
+
+
+def wilson(n_hits: int, n: int) -> Interval:
+    """A share and its interval after Wilson, which holds for few cases and for shares near 0 and 1.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+
+    Args:
+        n_hits: how many of them.
+        n: how many there are, one or more.
+    """
+    share, squared = n_hits / n, Z * Z / n
+    middle = (share + squared / 2) / (1 + squared)
+    half = Z / (1 + squared) * math.sqrt(share * (1 - share) / n + squared / (4 * n))
+    return share, max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _medians(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """The medians of resamples of the values.
+
+    A resample is n draws of a place among the sorted values. Where its middle draw lies is known without drawing all of
+    them: the k-th smallest of n uniform numbers follows a beta distribution, and so does the next one above it.
+    """
+    ordered, n = np.sort(values), len(values)
+    k = (n + 1) // 2
+    lower = rng.beta(k, n + 1 - k, N_RESAMPLES)
+    upper = lower if n % 2 else lower + (1 - lower) * rng.beta(1, n - k, N_RESAMPLES)
+    low, high = (ordered[np.minimum((place * n).astype(int), n - 1)] for place in (lower, upper))
+    return np.asarray((low + high) / 2)
 
 
 def _with_zero(change: Interval, differences: Counts) -> Interval:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -60,6 +60,26 @@ class ReviewedRow:
     suggestion: SuggestionRow | None
 
 
+class Filters(TypedDict, total=False):
+    """Which of the decisions that stand are meant; what is left out does not matter.
+
+    Attributes:
+        since: only annotations from this time on.
+        until: only annotations before this time.
+        reviewer: only annotations of this reviewer.
+        adapter: only annotations that started from a suggestion of this adapter.
+        is_corrected: whether only annotations count in which a suggested value was changed.
+        statuses: only annotations with one of these; submitted ones where nothing is said.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    reviewer: str | None
+    adapter: str | None
+    is_corrected: bool
+    statuses: Sequence[Status]
+
+
 @dataclass(frozen=True)
 class DayCount:
     """Notes by the day (UTC) of their latest annotation."""
@@ -83,40 +103,15 @@ def latest_annotation(session: Session, note_id: int) -> AnnotationRow | None:
     return read_annotation(row) if row else None
 
 
-def reviewed(
-    session: Session,
-    *,
-    since: datetime | None = None,
-    reviewer: str | None = None,
-    statuses: Sequence[Status] = ("submitted",),
-) -> Iterator[ReviewedRow]:
-    """Reviewed notes with the annotation that stands, in import order; read in portions, not all at once.
-
-    Args:
-        since: only annotations from this time on.
-        reviewer: only annotations of this reviewer.
-        statuses: only annotations with one of these.
-    """
+def reviewed(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedRow]:
+    """Reviewed notes with the annotation that stands, in import order; read in portions, not all at once."""
     groups: dict[str, list[Any]] = {
         "note": note_columns(),
         "annotation": annotation_columns(),
         "suggestion": list(t.suggestion.c),
     }
     columns = [column.label(f"{group}_{column.name}") for group, some in groups.items() for column in some]
-    query = (
-        sa.select(*columns)
-        .select_from(t.note)
-        .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
-        .join(t.annotation, _stands())
-        .join(t.reviewer, t.reviewer.c.id == t.annotation.c.reviewer_id)
-        .outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
-        .where(t.note.c.state.in_(statuses))
-        .order_by(t.note.c.id)
-    )
-    if since is not None:
-        query = query.where(t.annotation.c.submitted_at >= since)
-    if reviewer is not None:
-        query = query.where(t.reviewer.c.name == reviewer)
+    query = _standing(columns, filters, t.note_text).order_by(t.note.c.id)
     for row in session.execute(query, execution_options=_STREAM):
         parts = {
             group: {column.name: row._mapping[f"{group}_{column.name}"] for column in some}
@@ -127,6 +122,18 @@ def reviewed(
             annotation=AnnotationRow(**parts["annotation"]),
             suggestion=read_suggestion(parts["suggestion"]) if parts["suggestion"]["id"] is not None else None,
         )
+
+
+def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:
+    """How many notes `reviewed` would give."""
+    return int(session.execute(_standing([sa.func.count()], filters)).scalar_one())
+
+
+def suggesters(session: Session) -> list[str]:
+    """The adapters from whose suggestions a decision started, by name."""
+    started = sa.exists().where(t.annotation.c.suggestion_id == t.suggestion.c.id)
+    query = sa.select(t.suggestion.c.adapter).where(started).distinct().order_by(t.suggestion.c.adapter)
+    return list(session.execute(query).scalars())
 
 
 def training_rows(session: Session, task: Task) -> Iterator[Row]:
@@ -257,6 +264,29 @@ def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
         decided, before = Extraction(task, row.decided), row.gold if row.suggested is None else row.suggested
         corrected = is_corrected(task, None if before is None else Extraction(task, before), decided)
         yield Row(row.text, decided, "annotation", row.content_hash, corrected)
+
+
+def _standing(columns: Sequence[Any], filters: Filters, *further: sa.Table) -> sa.Select[Any]:
+    """Notes with the annotation that stands, its reviewer and its suggestion, narrowed to those that are meant."""
+    source = t.note.join(t.annotation, _stands()).join(t.reviewer, t.reviewer.c.id == t.annotation.c.reviewer_id)
+    source = source.outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
+    for table in further:
+        source = source.join(table, table.c.note_id == t.note.c.id)
+    query = sa.select(*columns).select_from(source)
+    query = query.where(t.note.c.state.in_(filters.get("statuses", ("submitted",))))
+    since, until = filters.get("since"), filters.get("until")
+    reviewer, adapter = filters.get("reviewer"), filters.get("adapter")
+    if since is not None:
+        query = query.where(t.annotation.c.submitted_at >= since)
+    if until is not None:
+        query = query.where(t.annotation.c.submitted_at < until)
+    if reviewer is not None:
+        query = query.where(t.reviewer.c.name == reviewer)
+    if adapter is not None:
+        query = query.where(t.suggestion.c.adapter == adapter)
+    if filters.get("is_corrected"):
+        query = query.where(t.note.c.n_changed > 0)
+    return query
 
 
 def _stands() -> sa.ColumnElement[bool]:

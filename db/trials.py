@@ -86,6 +86,13 @@ def trial_of(session: Session, note_id: int, reviewer: str) -> TrialRow | None:
     return TrialRow(**row._mapping) if row else None
 
 
+def marked_trials(session: Session) -> dict[tuple[int, str], TrialRow]:
+    """The notes that were shown otherwise than usual, by note and reviewer."""
+    query = sa.select(*_columns()).join_from(t.trial, t.reviewer).where(t.trial.c.kind != "prefilled")
+    found = (TrialRow(**row._mapping) for row in session.execute(query))
+    return {(row.note_id, row.reviewer): row for row in found}
+
+
 def trial_outcomes(session: Session) -> list[TrialOutcome]:
     """Every trial whose note was submitted since, by its first submission."""
     a = t.annotation.c

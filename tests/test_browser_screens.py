@@ -46,10 +46,51 @@ def test_the_last_note_leads_to_a_page_that_says_what_next(browser: Browser, tmp
         expect(here.page.locator("#note .empty")).to_contain_text("Nothing left to review")
         expect(here.page.locator("#form")).to_be_hidden()
         here.page.get_by_role("button", name="Export").click()
-        expect(here.page.get_by_role("link", name="Download jsonl")).to_be_visible()
+        expect(here.page.get_by_role("link", name="Download JSON lines")).to_be_visible()
         with here.page.expect_download() as download:
-            here.page.get_by_role("link", name="Download jsonl").click()
+            here.page.get_by_role("link", name="Download JSON lines").click()
         assert '"stage": "III"' in Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def test_a_change_on_the_progress_screen_opens_its_note(browser: Browser, own_desk: Desk) -> None:
+    desk = own_desk
+    with tab(browser, desk, "/") as here:
+        here.shows(desk.case(1))
+        here.type_into("stage", "IIIB")
+        here.page.keyboard.press("Control+Enter")
+        here.shows(desk.case(2))
+        here.page.get_by_role("tab", name="Progress").click()
+        row = here.page.locator(".confusions tbody tr")
+        expect(row).to_contain_text("IIIB")
+        expect(here.page.locator(".reliabilities figure")).to_have_count(len(TASK.keys) + 1)
+        row.get_by_role("button", name="case-1").click()
+        here.shows(desk.case(1))
+        expect(here.box("stage")).to_have_value("IIIB")
+
+
+def test_the_export_follows_its_choices(browser: Browser, own_desk: Desk) -> None:
+    desk = own_desk
+    with tab(browser, desk, "/") as here:
+        here.shows(desk.case(1))
+        here.page.keyboard.press("Control+Enter")
+        here.shows(desk.case(2))
+        here.page.get_by_role("tab", name="Export").click()
+        said = here.page.locator("#export-summary")
+        expect(said).to_contain_text("1 reviewed note")
+        here.page.get_by_label("only notes in which a suggested value was changed").check()
+        expect(said).to_contain_text("No note fits")
+        here.page.get_by_label("only notes in which a suggested value was changed").uncheck()
+        here.page.get_by_label("To the day").fill("2020-01-01")
+        expect(said).to_contain_text("No note fits")
+        here.page.get_by_label("To the day").fill("soon")
+        expect(said).to_contain_text("Expected a day as 2026-01-31")
+        here.page.get_by_label("To the day").fill("")
+        here.page.get_by_label("Provenance").check()
+        expect(said).to_contain_text('"states"')
+        here.page.get_by_label("Label Studio").check()
+        with here.page.expect_download() as download:
+            here.page.get_by_role("link", name="Download Label Studio").click()
+        assert '"model_version": "first"' in Path(download.value.path()).read_text(encoding="utf-8")
 
 
 def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -> None:

@@ -126,6 +126,9 @@ def test_figures_come_as_json(tiny_home, tmp_path):
     (adapter,) = home.json("adapters", "list")
     assert (adapter["name"], adapter["active"], adapter["prompt_version"]) == ("tiny-adapter", True, 1)
     assert home.json("export", str(tmp_path / "out.csv"))["n_records"] == 0
+    chosen = ("--format", "dataset", "--status", "submitted,flagged", "--since", "2026-01-01", "--without-text")
+    assert home.json("export", str(tmp_path / "set"), *chosen)["format"] == "dataset"
+    assert (tmp_path / "set" / "state.json").is_file()
     text = home.ok("status")
     assert "5 incoming" in text
     assert "tiny-adapter" in text

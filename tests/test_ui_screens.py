@@ -25,6 +25,7 @@ from data.suggestion import Grounding, Span
 from data.task import Extraction
 from db.adapters import AdapterRow, active_adapter, register_adapter
 from db.annotations import open_review, save_draft, submit
+from db.figures import outcomes
 from db.health import HeartbeatRow
 from db.notes import add_notes, get_note
 from db.runs import add_evaluation, create_run, list_runs, update_run
@@ -168,12 +169,20 @@ def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:
             add_evaluation(
                 session, adapter=name, run_id=None, data_fingerprint="0" * 64, n_notes=50, metrics=score(share)
             )
-    figures, per_day, accepted, scored = progress.show(desk)
-    assert "1 reviewed" in text(figures).replace("1reviewed", "1 reviewed")
-    assert "1" in text(per_day)
+    with desk.store.reading() as session:
+        counted, per_day, _, scored, accepted, _ = progress.show(desk, session, outcomes(session))
+    assert "1 reviewed" in text(counted).replace("1reviewed", "1 reviewed")
+    assert "1 note reviewed between" in per_day
     assert [title in accepted for title in ("edited: 1", "cleared: 1", "added: 1")] == [True] * 3
     assert "62.5 %" in text(scored)
     assert "<img" not in scored
+
+
+def test_progress_says_what_to_do_before_the_first_note(desk: Desk) -> None:
+    with desk.store.reading() as session:
+        shown = [*progress.show(desk, session, []), *progress.judged(TASK, session, [], "")]
+    assert "Open Review and save the first note" in shown[1]
+    assert [bool(card) for card in shown] == [True, True, False, True, False, False, False, False]
 
 
 def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
@@ -246,13 +255,32 @@ def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None
 
 
 def test_the_export_shows_how_it_begins(desk: Desk) -> None:
-    assert "Nothing is reviewed yet" in export.show(desk, "jsonl", with_provenance=False)
+    assert "Nothing is reviewed yet" in export.show(desk)
     decide(desk, 1, stage=HARM)
-    shown = export.show(desk, "jsonl", with_provenance=True)
+    shown = export.show(desk, "jsonl", ["text", "provenance"])
     assert 'href="/export/jsonl?with_provenance=1"' in shown
     assert "<img" not in shown
     assert HARM.replace('"', '\\"') in text(shown)
-    assert "id,input" in export.show(desk, "csv", with_provenance=False)
+    assert "id,input" in export.show(desk, "csv")
+
+
+def test_the_export_counts_under_its_filters(desk: Desk) -> None:
+    decide(desk, 1)
+    decide(desk, 2, stage="IV")
+    decide(desk, 3, "flagged")
+    assert "2 reviewed notes" in text(export.show(desk))
+    assert "1 reviewed note" in text(export.show(desk, only=["corrected"]))
+    assert "3 notes" in text(export.show(desk, only=["flagged"]))
+    assert "No note fits" in export.show(desk, reviewer=HARM)
+    assert "No note fits" in export.show(desk, until="2020-01-01")
+    assert "Expected a day as 2026-01-31" in export.show(desk, since="yesterday")
+    assert "at least one field" in export.show(desk, fields=[])
+    only_stage = export.show(desk, "label-studio", fields=["stage"])
+    assert 'href="/export/label-studio?fields=stage"' in only_stage
+    assert 'href="/export/label-studio.xml?fields=stage"' in only_stage
+    bare = export.show(desk, "parquet", tell=[])
+    assert BREAST[:20] not in text(bare)
+    assert "not yet anonymous" in text(bare)
 
 
 @pytest.mark.parametrize(

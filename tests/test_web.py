@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pyarrow import parquet as pq
 
 from app.guard import LOCAL_REVIEWER
 from data.corrections import compare
@@ -148,6 +151,15 @@ def test_exports_hold_what_people_decided_and_nothing_else(web: TestClient, stor
     assert json.loads(web.get("/export/json").text) == [record]
     assert "IIIB" in web.get("/export/csv").text
     assert web.get("/export/exe").status_code == 404
+    assert pq.read_table(io.BytesIO(web.get("/export/parquet").content)).to_pylist() == [record]
+    assert zipfile.ZipFile(io.BytesIO(web.get("/export/dataset").content)).testzip() is None
+    (task,) = web.get("/export/label-studio").json()
+    assert task["predictions"][0]["model_version"] == "first"
+    assert "<TextArea" in web.get("/export/label-studio.xml").text
+    assert web.get("/export/jsonl?until=2020-01-01").text == ""
+    assert json.loads(web.get("/export/jsonl?fields=stage&with_text=0").text)["output"] == {"stage": "IIIB"}
+    refused = web.get("/export/jsonl?since=soon")
+    assert (refused.status_code, refused.json()["detail"]) == (422, "Expected a day as 2026-01-31; found 'soon'.")
 
 
 def test_a_file_is_imported_once_and_leaves_nothing_behind(web: TestClient, store: Store, tmp_path: Path) -> None:

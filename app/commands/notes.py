@@ -1,4 +1,4 @@
-"""import, prefill, extract, export: notes in, suggestions, reviewed records out."""
+"""import, prefill, extract: notes in, and suggestions for them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_notes)
     app.command()(prefill)
     app.command()(extract)
-    app.command()(export)
 
 
 def import_notes(
@@ -186,49 +185,3 @@ def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]
         "prompt_version": suggestion.prompt_version,
         "latency_ms": suggestion.latency_ms,
     }
-
-
-def export(
-    out: Annotated[str, typer.Argument(help="The file to write; - writes to standard output.")],
-    form: Annotated[str | None, typer.Option("--format", help="jsonl, json or csv; default: by the ending.")] = None,
-    with_provenance: Annotated[
-        bool, typer.Option("--with-provenance", help="Add who decided when, and what had been suggested.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Write the reviewed records: submitted annotations only, never a mere suggestion.
-
-    JSON lines are training input: caseloop import OUT --original. In CSV a cell that begins with =, +, -, @, a tab
-    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula.
-
-    \b
-    Example:
-      caseloop export reviewed.jsonl
-      caseloop export reviewed.csv --with-provenance
-    """
-    from app.desk import open_desk
-    from app.exporting import export_lines, format_of, write_export
-    from db.notes import counts
-
-    chosen = format_of(out, form)
-    with open_desk() as desk:
-        if out == "-":
-            with desk.store.reading() as session:
-                for piece in export_lines(session, desk.task, chosen, with_provenance=with_provenance):
-                    typer.echo(piece, nl=False)
-            return
-        with desk.store.reading() as session:
-            n_submitted = counts(session).n_submitted
-        with progress_bar("Exporting") as advance:
-            n_records = write_export(
-                desk.store,
-                desk.task,
-                Path(out),
-                chosen,
-                with_provenance=with_provenance,
-                on_record=lambda n_pieces: advance(n_pieces, n_submitted, ""),
-            )
-    if as_json:
-        write_json({"n_records": n_records, "format": chosen, "out": out})
-    else:
-        write(f"{n_records} reviewed records written to {out}.")

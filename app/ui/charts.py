@@ -129,7 +129,8 @@ def stacked_bar(parts: Sequence[tuple[str, int]]) -> str:
         for name, n in parts
         if n
     )
-    return f'<div class="stack">{pieces}</div>'
+    said = ", ".join(f"{n:,} {escape(name)}" for name, n in parts if n)
+    return f'<div class="stack" role="img" aria-label="{said}">{pieces}</div>'
 
 
 ROW_HEIGHT = 36

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel
 
 from app.desk import Desk
-from app.exporting import FORMATS, MEDIA_TYPES, Format, export_lines
+from app.exporting import ENDINGS, FORMATS, MEDIA_TYPES, Choice, export_pieces, label_config, read_choice
 from app.failures import DeskError, InputError, sentence_of
 from app.guard import current_reviewer
 from app.importing import import_files
@@ -32,18 +33,59 @@ SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 MAX_CHOICE_CHARACTERS = 4000
 
 
+class Chosen(BaseModel):
+    """What the address of an export may say; see `app.exporting.Choice`. Lists stand between commas."""
+
+    fields: str = ""
+    statuses: str = ""
+    since: str = ""
+    until: str = ""
+    reviewer: str = ""
+    adapter: str = ""
+    corrected: bool = False
+    with_text: bool = True
+    with_provenance: bool = False
+
+
 def routes(desk: Desk) -> APIRouter:
-    """`GET /export/{form}`, `POST /import/preview` and `POST /import`."""
+    """`GET /export/{form}`, the labelling configuration beside it, `POST /import/preview` and `POST /import`."""
     router = APIRouter()
 
+    @router.get("/export/label-studio.xml")
+    def configuration(by: Reviewer, fields: str = "") -> Response:
+        try:
+            choice = read_choice(desk.task, "label-studio", fields=listed(fields))
+        except InputError as error:
+            return JSONResponse({"detail": str(error)}, 422)
+        headers = {"content-disposition": 'attachment; filename="label-studio.xml"'}
+        return Response(label_config(desk.task, choice), media_type="application/xml", headers=headers)
+
     @router.get("/export/{form}")
-    def export(form: str, by: Reviewer, with_provenance: bool = False) -> Response:
-        if form not in FORMATS:
+    def export(form: str, by: Reviewer, chosen: Annotated[Chosen, Query()]) -> Response:
+        known = next((one for one in FORMATS if one == form), None)
+        if known is None:
             return JSONResponse({"detail": f"Expected one of {', '.join(FORMATS)}; found another format."}, 404)
+        try:
+            choice = read_choice(
+                desk.task,
+                known,
+                fields=listed(chosen.fields),
+                statuses=listed(chosen.statuses),
+                since=chosen.since,
+                until=chosen.until,
+                reviewer=chosen.reviewer,
+                adapter=chosen.adapter,
+                is_corrected=chosen.corrected,
+                with_text=chosen.with_text,
+                with_provenance=chosen.with_provenance,
+            )
+        except InputError as error:
+            return JSONResponse({"detail": str(error)}, 422)
+        name = f"reviewed-{date.today():%Y-%m-%d}.{ENDINGS[known]}"
         return StreamingResponse(
-            _lines(desk, form, with_provenance),
-            media_type=MEDIA_TYPES[form],
-            headers={"content-disposition": f'attachment; filename="reviewed-{date.today():%Y-%m-%d}.{form}"'},
+            _pieces(desk, choice),
+            media_type=MEDIA_TYPES[known],
+            headers={"content-disposition": f'attachment; filename="{name}"'},
         )
 
     async def received(request: Request, use: Callable[[Desk, Path, Columns, bool], dict[str, Any]]) -> Response:
@@ -70,10 +112,15 @@ def routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _lines(desk: Desk, form: Format, with_provenance: bool) -> Iterator[str]:
+def listed(names: str) -> list[str]:
+    """Names that stand between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _pieces(desk: Desk, choice: Choice) -> Iterator[bytes]:
     """The file piece by piece; the session stays open until the last one was sent."""
     with desk.store.reading() as session:
-        yield from export_lines(session, desk.task, form, with_provenance=with_provenance)
+        yield from export_pieces(session, desk.task, choice)
 
 
 def file_name(sent: str) -> str:

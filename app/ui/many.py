@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk import Desk
 from app.guard import current_reviewer
-from app.ui.review import MAX_COMMENT_CHARACTERS, SURE
+from app.rules import SURE
+from app.ui.review import MAX_COMMENT_CHARACTERS
 from data.notes import Origin
 from data.task import TaskError
 from db.bulk import Action, Many, act, plan, undo

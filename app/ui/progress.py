@@ -1,28 +1,26 @@
-"""The progress screen: how far the review is, what becomes of the suggestions, and how adapters compare."""
+"""The progress screen: how far the review is, what becomes of the suggestions, what they save, how adapters compare."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any, get_args
+from typing import Any
 
 import gradio as gr
 
 from app.desk import Desk
-from app.ui.charts import column_chart, line_chart, stacked_bar
-from app.ui.context import empty, moment, percent, plural, table
+from app.ui import figures
+from app.ui.charts import line_chart
+from app.ui.context import QUICK, empty, moment, percent, table
 from app.ui.queue import progress_bar
-from data.corrections import Kind
 from data.task import Task
 from db.adapters import active_adapter
-from db.annotations import DayCount, acceptance, reviewed_per_day
+from db.annotations import reviewed_per_day
+from db.figures import Outcome, lead_times, note_names, outcomes
 from db.notes import Counts, counts
 from db.runs import EvaluationRow, evaluations
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
-N_DAYS = 21
-
-Acceptance = Mapping[str, Mapping[str, Mapping[Kind, int]]]
+from db.session import Session
+from db.trials import trial_outcomes
 
 
 def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
@@ -31,68 +29,85 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     Returns:
         The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened.
     """
-    with gr.Row(elem_classes="columns-2"):
-        with gr.Column():
-            outputs = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
-        with gr.Column():
-            outputs += [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
-    return (lambda: show(desk)), [], outputs
+    with gr.Column(elem_id="progress"):
+        with gr.Row(elem_classes="columns-2"):
+            with gr.Column():
+                left = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(4)]
+            with gr.Column():
+                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
+        with gr.Row(elem_classes="line", elem_id="progress-by"):
+            adapter = gr.Dropdown(
+                [("all adapters", "")],
+                value="",
+                label="Suggestions of",
+                visible=False,
+                allow_custom_value=True,
+                elem_id="progress-adapter",
+            )
+        wide = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
+
+    def opened(chosen: str) -> list[Any]:
+        with desk.store.reading() as session:
+            found = outcomes(session)
+            parts = [*show(desk, session, found), *judged(desk.task, session, found, chosen or "")]
+        names = sorted({one.adapter for one in found})
+        choices = [("all adapters", ""), *((name, name) for name in names)]
+        return [gr.Dropdown(choices=choices, visible=len(names) > 1), *parts]
+
+    def changed(chosen: str) -> list[str]:
+        with desk.store.reading() as session:
+            return judged(desk.task, session, outcomes(session), chosen or "")
+
+    adapter.change(changed, [adapter], wide, **QUICK)
+    return opened, [adapter], [adapter, *left, *right, *wide]
 
 
-def show(desk: Desk) -> list[str]:
-    """The four cards: counts, reviewed per day, acceptance per field, evaluations over adapters."""
-    with desk.store.reading() as session:
-        figures, per_day = counts(session), reviewed_per_day(session)
-        accepted, active, scored = acceptance(session, desk.task), active_adapter(session), evaluations(session)
+def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
+    """The cards that hold for everything: counts, days, minutes, evaluations; suggestions, seeded values.
+
+    Args:
+        found: what became of the suggested values.
+    """
+    counted, scored = counts(session), _evaluations(evaluations(session))
+    if not counted.n_submitted:
+        return [_counts(counted), figures.nothing(has_notes=counted.n_notes > 0), "", scored, "", ""]
+    active, trials = active_adapter(session), trial_outcomes(session)
+    name = active.name if active else None
     return [
-        _counts(figures),
-        _per_day(per_day),
-        acceptance_html(desk.task, accepted, active.name if active else None),
-        _evaluations(scored),
+        _counts(counted),
+        figures.over_time(reviewed_per_day(session)),
+        figures.time_taken(lead_times(session), name, trials),
+        scored,
+        figures.acceptance(desk.task, found, name),
+        figures.seeded(desk.task, trials),
     ]
 
 
-def _counts(figures: Counts) -> str:
+def judged(task: Task, session: Session, found: Sequence[Outcome], adapter: str) -> list[str]:
+    """The cards about the suggestions of one adapter, or of all: its confidence, and what it mistakes.
+
+    Args:
+        adapter: its name; empty for all of them.
+    """
+    if not found:
+        return ["", ""]
+    chosen = [one for one in found if not adapter or one.adapter == adapter]
+    confused = figures.confusions(task, chosen)
+    names = note_names(session, {note for *_, notes in confused for note in notes})
+    return [figures.calibration(task, chosen), figures.confusions_html(task, confused, names)]
+
+
+def _counts(found: Counts) -> str:
     numbers = (
-        (figures.n_submitted, "reviewed"),
-        (figures.n_todo + figures.n_draft, "to review"),
-        (figures.n_flagged, "flagged"),
-        (figures.n_skipped, "skipped"),
-        (figures.n_originals, "originals"),
-        (figures.n_holdout, "held out"),
+        (found.n_submitted, "reviewed"),
+        (found.n_todo + found.n_draft, "to review"),
+        (found.n_flagged, "flagged"),
+        (found.n_skipped, "skipped"),
+        (found.n_originals, "originals"),
+        (found.n_holdout, "held out"),
     )
     listed = "".join(f"<li><b>{n:,}</b>{words}</li>" for n, words in numbers)
-    return f'<h3>Notes</h3><ul class="figures">{listed}</ul><p>&nbsp;</p>{progress_bar(figures)}'
-
-
-def _per_day(per_day: Sequence[DayCount]) -> str:
-    columns = [(f"{row.day:%d %b}", row.n_submitted) for row in per_day[-N_DAYS:]]
-    chart = column_chart(columns, y="Notes reviewed per day") or '<p class="quiet">Nothing reviewed yet.</p>'
-    return f"<h3>Reviewed per day</h3>{chart}"
-
-
-def acceptance_html(task: Task, accepted: Acceptance, active: str | None) -> str:
-    """What reviewers did with the suggestions, one bar per field for each adapter, the active one first."""
-    names = sorted(accepted, key=lambda name: (name != active, name))
-    if not names:
-        return '<h3>What became of the suggestions</h3><p class="quiet">Nothing reviewed yet.</p>'
-    tables = "".join(_of_adapter(task, name, accepted[name], is_active=name == active) for name in names)
-    legend = "".join(f'<li class="{kind}">{kind}</li>' for kind in KINDS)
-    return f'<h3>What became of the suggestions</h3><ul class="legend">{legend}</ul>{tables}'
-
-
-def _of_adapter(task: Task, name: str, fields: Mapping[str, Mapping[Kind, int]], *, is_active: bool) -> str:
-    rows = []
-    for field in task.fields:
-        found = fields.get(field.key, {})
-        parts = [(kind, int(found.get(kind, 0))) for kind in KINDS]
-        total = sum(n for _, n in parts)
-        rows.append((escape(field.title), stacked_bar(parts), percent(parts[0][1] / total if total else None)))
-    n_notes = max((sum(found.values()) for found in fields.values()), default=0)
-    return (
-        f'<p class="adapter"><b>{escape(name)}</b>{" (active)" if is_active else ""}'
-        f' <span class="quiet">{plural(n_notes, "reviewed note")}</span></p>{table((), rows, numbers=[2])}'
-    )
+    return f'<h3>Notes</h3><ul class="figures">{listed}</ul><p>&nbsp;</p>{progress_bar(found)}'
 
 
 def _evaluations(scored: Sequence[EvaluationRow]) -> str:

@@ -1,0 +1,108 @@
+"""export: reviewed records out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.terminal import progress_bar, write, write_json
+
+if TYPE_CHECKING:
+    from app.desk import Desk
+    from app.exporting import Choice
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(export)
+
+
+def export(  # noqa: PLR0913, PLR0917 - one for each option
+    out: Annotated[str, typer.Argument(help="The file or folder to write; - writes to standard output.")],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="jsonl, json, csv, parquet, dataset or label-studio; default: by the ending."),
+    ] = None,
+    with_provenance: Annotated[
+        bool, typer.Option("--with-provenance", help="Add who decided when, and what had been suggested.")
+    ] = False,
+    without_text: Annotated[
+        bool, typer.Option("--without-text", help="Leave the notes' text and the comments out.")
+    ] = False,
+    fields: Annotated[str, typer.Option(help="Only these fields, between commas.")] = "",
+    reviewer: Annotated[str, typer.Option(help="Only notes that this reviewer decided.")] = "",
+    adapter: Annotated[str, typer.Option(help="Only notes that started from a suggestion of this adapter.")] = "",
+    since: Annotated[str, typer.Option(help="Only notes decided on this day (UTC, 2026-01-31) or later.")] = "",
+    until: Annotated[str, typer.Option(help="Only notes decided on this day (UTC) or earlier.")] = "",
+    corrected: Annotated[
+        bool, typer.Option("--corrected", help="Only notes in which a suggested value was changed.")
+    ] = False,
+    status: Annotated[
+        str, typer.Option(help="submitted, flagged, skipped, between commas; all but the first have no output.")
+    ] = "submitted",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+) -> None:
+    """Write the reviewed records: submitted annotations only, never a mere suggestion.
+
+    JSON lines are training input: caseloop import OUT --original. In CSV a cell that begins with =, +, -, @, a tab
+    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula. "dataset" writes the
+    folder that datasets.load_from_disk opens, or an archive of it where OUT ends in .zip; "label-studio" writes
+    tasks, and beside them OUT.xml, the labelling configuration that they fit.
+
+    \b
+    Example:
+      caseloop export reviewed.jsonl
+      caseloop export reviewed.csv --with-provenance
+      caseloop export reviewed --format dataset --since 2026-01-01
+    """
+    from app.desk import open_desk
+    from app.exporting import format_of, read_choice
+
+    with open_desk() as desk:
+        choice = read_choice(
+            desk.task,
+            format_of(out, form),
+            fields=_listed(fields),
+            statuses=_listed(status),
+            since=since,
+            until=until,
+            reviewer=reviewer,
+            adapter=adapter,
+            is_corrected=corrected,
+            with_text=not without_text,
+            with_provenance=with_provenance,
+        )
+        n_records = _write(desk, out, choice)
+    if out != "-":
+        _say(n_records, choice, out, as_json)
+
+
+def _write(desk: Desk, out: str, choice: Choice) -> int:
+    from app.exporting import count_records, export_pieces, write_export
+
+    with desk.store.reading() as session:
+        n_expected = count_records(session, choice)
+        if out == "-":
+            for piece in export_pieces(session, desk.task, choice):
+                typer.echo(piece, nl=False)
+            return n_expected
+    with progress_bar("Exporting") as advance:
+        return write_export(desk.store, desk.task, Path(out), choice, on_record=lambda n: advance(n, n_expected, ""))
+
+
+def _say(n_records: int, choice: Choice, out: str, as_json: bool) -> None:
+    if as_json:
+        write_json({"n_records": n_records, "format": choice.form, "out": out})
+    else:
+        from app.exporting import config_path
+
+        beside = (
+            f" Its labelling configuration is in {config_path(Path(out))}." if choice.form == "label-studio" else ""
+        )
+        write(f"{n_records} {'' if choice.is_marked else 'reviewed '}records written to {out}.{beside}")
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]

@@ -1,0 +1,181 @@
+"""What is exported: the format, the fields, which notes, and what is told about each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Literal, cast, get_args
+from urllib.parse import urlencode
+
+from app.failures import InputError
+from data.task import Task
+from db.annotations import Status
+from db.reviewed import Filters, count_reviewed
+from db.session import Session
+
+Format = Literal["jsonl", "json", "csv", "parquet", "dataset", "label-studio"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+STATUSES: tuple[Status, ...] = get_args(Status)
+REVIEWED: tuple[Status, ...] = ("submitted",)
+ENDINGS: Mapping[Format, str] = {
+    "jsonl": "jsonl",
+    "json": "json",
+    "csv": "csv",
+    "parquet": "parquet",
+    "dataset": "zip",
+    "label-studio": "label-studio.json",
+}
+MEDIA_TYPES: Mapping[Format, str] = {
+    "jsonl": "application/x-ndjson",
+    "json": "application/json",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "dataset": "application/zip",
+    "label-studio": "application/json",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One export.
+
+    Attributes:
+        form: the format.
+        fields: keys of the fields that are written; None for all of them.
+        with_provenance: whether it says who decided when, and what the model had said.
+        with_text: whether the note's text is in it; without it the reviewer's comment is left out as well.
+        reviewer: only notes that this reviewer decided.
+        adapter: only notes that started from a suggestion of this adapter.
+        since: only notes decided on this day (UTC) or later.
+        until: only notes decided on this day (UTC) or earlier.
+        is_corrected: only notes in which a suggested value was changed.
+        statuses: what stands for the notes; anything beside "submitted" is marked in its record.
+    """
+
+    form: Format = "jsonl"
+    fields: tuple[str, ...] | None = None
+    with_provenance: bool = False
+    with_text: bool = True
+    reviewer: str | None = None
+    adapter: str | None = None
+    since: date | None = None
+    until: date | None = None
+    is_corrected: bool = False
+    statuses: tuple[Status, ...] = REVIEWED
+
+    def keys(self, task: Task) -> tuple[str, ...]:
+        """The fields that are written, in the order of the record."""
+        return task.keys if self.fields is None else tuple(key for key in task.keys if key in self.fields)
+
+    def is_training_input(self, task: Task) -> bool:
+        """Whether `caseloop import --original` takes every record of it."""
+        whole = self.with_text and self.keys(task) == task.keys and self.statuses == REVIEWED
+        return whole and self.form not in ("dataset", "label-studio")
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether each record says its status, because not all of them are reviewed."""
+        return self.statuses != REVIEWED
+
+    def filters(self) -> Filters:
+        """Which decisions are meant, for the store."""
+        return {
+            "since": _midnight(self.since),
+            "until": _midnight(self.until + timedelta(days=1)) if self.until else None,
+            "reviewer": self.reviewer,
+            "adapter": self.adapter,
+            "is_corrected": self.is_corrected,
+            "statuses": self.statuses,
+        }
+
+    def query(self) -> str:
+        """The same choice as the end of an address, without the format; empty where nothing differs from the usual."""
+        said: dict[str, str] = {}
+        if self.fields is not None:
+            said["fields"] = ",".join(self.fields)
+        for name in ("reviewer", "adapter", "since", "until"):
+            if (value := getattr(self, name)) is not None:
+                said[name] = str(value)
+        if self.is_marked:
+            said["statuses"] = ",".join(self.statuses)
+        said |= {"corrected": "1"} if self.is_corrected else {}
+        said |= {} if self.with_text else {"with_text": "0"}
+        said |= {"with_provenance": "1"} if self.with_provenance else {}
+        return f"?{urlencode(said)}" if said else ""
+
+
+def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
+    task: Task,
+    form: Format,
+    *,
+    fields: Sequence[str] = (),
+    statuses: Sequence[str] = (),
+    since: str = "",
+    until: str = "",
+    reviewer: str = "",
+    adapter: str = "",
+    is_corrected: bool = False,
+    with_text: bool = True,
+    with_provenance: bool = False,
+) -> Choice:
+    """A choice from what a person typed; what is empty is left as usual.
+
+    Raises:
+        InputError: a field, a status or a day that there is not, or days in the wrong order.
+    """
+    known = [key for key in task.keys if key in fields]
+    if unknown := [name for name in fields if name not in task.keys]:
+        raise InputError(f"Expected fields among {', '.join(task.keys)}; found {unknown[0][:40]!r}.")
+    if wrong := [name for name in statuses if name not in STATUSES]:
+        raise InputError(f"Expected statuses among {', '.join(STATUSES)}; found {wrong[0][:40]!r}.")
+    chosen = cast("list[Status]", [status for status in STATUSES if status in statuses])
+    first, last = _day(since), _day(until)
+    if first and last and first > last:
+        raise InputError(f"Expected the first day before the last one; found {first} and {last}. Exchange them.")
+    return Choice(
+        form=form,
+        fields=tuple(known) if known and tuple(known) != task.keys else None,
+        with_provenance=with_provenance,
+        with_text=with_text,
+        reviewer=reviewer.strip() or None,
+        adapter=adapter.strip() or None,
+        since=first,
+        until=last,
+        is_corrected=is_corrected,
+        statuses=tuple(chosen) or REVIEWED,
+    )
+
+
+def count_records(session: Session, choice: Choice) -> int:
+    """How many records the export has."""
+    return count_reviewed(session, **choice.filters())
+
+
+def format_of(out: str, chosen: str | None) -> Format:
+    """The format that was chosen, or else the one that the name's ending says, or else JSON lines.
+
+    Raises:
+        InputError: there is no such format.
+    """
+    wanted = chosen or Path(out).suffix.lower().lstrip(".")
+    for form in FORMATS:
+        if wanted == form:
+            return form
+    if chosen is not None:
+        raise InputError(f"Expected one of {', '.join(FORMATS)} as the format; found {chosen[:40]!r}.")
+    return "jsonl"
+
+
+def _day(typed: str) -> date | None:
+    if not typed.strip():
+        return None
+    try:
+        return date.fromisoformat(typed.strip()[:10])
+    except ValueError:
+        raise InputError(f"Expected a day as 2026-01-31; found {typed.strip()[:20]!r}.") from None
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)

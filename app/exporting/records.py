@@ -1,0 +1,100 @@
+"""One reviewed note as a record: training input with its id, and how the decision came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from app.exporting.choice import Choice
+from data.corrections import compare, field_states
+from data.task import Extraction, Task
+from db.annotations import ReviewedRow
+from db.reviewed import reviewed
+from db.session import Session
+from db.trials import TrialRow, marked_trials
+
+Record = dict[str, Any]
+OnRecord = Callable[[int], None]
+Trials = Mapping[tuple[int, str], TrialRow]
+
+
+def nobody(n_records: int) -> None:
+    """Told of every record, and does nothing about it."""
+
+
+def chosen_rows(session: Session, choice: Choice, on_record: OnRecord = nobody) -> Iterator[ReviewedRow]:
+    """The notes of an export, in import order, read from the store as they are asked for."""
+    for number, row in enumerate(reviewed(session, **choice.filters()), 1):
+        yield row
+        on_record(number)
+
+
+def export_records(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[Record]:
+    """The records of an export, one after the other."""
+    trials = marked_trials(session) if choice.with_provenance else {}
+    for row in chosen_rows(session, choice, on_record):
+        yield export_record(task, row, choice, trials)
+
+
+def export_record(task: Task, row: ReviewedRow, choice: Choice, trials: Trials | None = None) -> Record:
+    """One note as the formats hold it.
+
+    Only a submitted annotation is an `output`. What stood in the form when a note was skipped or flagged is nobody's
+    decision: it is under `set_aside`, so that no reader takes it for a label.
+
+    Args:
+        trials: notes that were shown otherwise than usual, by note and reviewer.
+    """
+    keys, decided = choice.keys(task), Extraction(task, row.annotation.extraction)
+    values = {key: decided[key] for key in keys}
+    is_reviewed = row.annotation.status == "submitted"
+    record: Record = {"instruction": task.instruction}
+    if choice.with_text:
+        record["input"] = row.note.text
+    record["output"] = values if is_reviewed else None
+    record["id"] = row.note.external_id or str(row.note.id)
+    if choice.is_marked:
+        record["status"] = row.annotation.status
+        record["set_aside"] = None if is_reviewed else values
+    if choice.with_provenance:
+        trial = (trials or {}).get((row.note.id, row.annotation.reviewer))
+        record["provenance"] = _provenance(task, row, choice, trial)
+    return record
+
+
+def _provenance(task: Task, row: ReviewedRow, choice: Choice, trial: TrialRow | None) -> Record:
+    keys, decided, suggestion = choice.keys(task), row.annotation, row.suggestion
+    suggested = Extraction(task, suggestion.extraction) if suggestion else None
+    extraction = Extraction(task, decided.extraction)
+    states = field_states(task, suggested, extraction, decided.settled)
+
+    def chosen(values: Mapping[str, Any]) -> Record:
+        return {key: values[key] for key in keys if key in values}
+
+    return {
+        "reviewer": decided.reviewer,
+        "submitted_at": decided.submitted_at.isoformat(),
+        "revision": decided.revision,
+        "adapter": suggestion.adapter if suggestion else None,
+        "prompt_version": suggestion.prompt_version if suggestion else None,
+        "suggestion": chosen(suggested) if suggested is not None else None,
+        "confidence": chosen(suggestion.confidence) if suggestion else None,
+        "grounding": chosen({key: str(kind) for key, kind in suggestion.grounding.items()}) if suggestion else None,
+        "corrections": chosen(compare(task, suggested, extraction)),
+        "states": chosen(states),
+        "shown": _shown(trial, decided.extraction, keys),
+        "lead_time_ms": decided.lead_time_ms,
+        "comment": decided.comment if choice.with_text else "",
+        "content_hash": row.note.content_hash,
+    }
+
+
+def _shown(trial: TrialRow | None, decided: Mapping[str, Any], keys: tuple[str, ...]) -> Record:
+    """How the note was shown: a value that was seeded wrong is the desk's, neither the model's nor the reviewer's."""
+    seeded = trial if trial is not None and trial.field in keys else None
+    return {
+        "as": "prefilled" if trial is None else trial.kind,
+        "seeded_field": seeded.field if seeded else None,
+        "seeded_value": seeded.value if seeded else None,
+        "is_seeded_kept": seeded is not None and decided.get(seeded.field or "") == seeded.value,
+    }
