@@ -112,8 +112,9 @@ def test_another_value_is_put_in_by_a_click_and_taken_back_by_undo(browser: Brow
         # Whatever it holds, it is text.
         others(here, "response").first.click()
         expect(here.box("response")).to_have_value(HOSTILE[0])
+        here.page.keyboard.press("Alt+a")
         here.page.keyboard.press("Control+Enter")
-        expect(here.said()).to_contain_text("saved")
+        expect(here.said()).to_contain_text("revision 1")
         assert here.page.evaluate("window.hurt") is None
         (kept,) = desk.decisions(1)
         assert kept.extraction == {**VALUES, "response": HOSTILE[0]}

@@ -9,10 +9,10 @@ from playwright.sync_api import Browser, expect
 from data.notes import make_note
 from data.task import Extraction
 from db.notes import add_notes
-from tests.desk_browser import Desk, browser, desk, serving, shared, tab
+from tests.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
 from tests.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
 
-__all__ = ["browser", "desk", "shared"]
+__all__ = ["browser", "desk", "own_desk", "shared"]
 
 
 def test_hostile_text_is_shown_and_never_runs(browser: Browser, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@
   let ahead = [];            // the next notes, loaded while this one is read
   let shownAt = 0;
   let visibleMs = 0, visibleSince = null;
-  let draftTimer = 0, draftOnItsWay = null;
+  let dwell = 0, draftTimer = 0, draftOnItsWay = null;
   let text = '';             // of the note on screen, to complete what is typed
   let done = '';             // what became of the note before
   let last = null;           // the decision that Undo takes back
@@ -87,7 +87,8 @@
     if (!note?.contains(document.activeElement) && (document.activeElement === document.body || document.activeElement?.closest('#form'))) note?.querySelector('.note-text')?.focus({ preventScroll: true });
     strengthen(null);
     phase('settling');
-    setTimeout(() => { if (!busy) phase('ready'); }, DWELL_MS);
+    clearTimeout(dwell);
+    dwell = setTimeout(() => { if (!busy) phase('ready'); }, DWELL_MS);
   }
 
   function address() {
@@ -280,8 +281,8 @@
     done = '';
     elsewhere(null);
     if (before) await before;  // a draft that arrives after its decision would only be refused
-    const sent = window.outbox.push(entry);
-    if (!ahead.length) { busy = true; phase('busy'); $('form').inert = true; say('pending', 'saving …'); await sent; if (window.outbox.size()) return; next(null); return; }
+    window.outbox.push(entry);
+    if (!ahead.length) { busy = true; phase('busy'); $('form').inert = true; say('pending', 'saving …'); return; }
     next(null);
     say('pending', `saving ${name} …`);
   }
@@ -312,7 +313,7 @@
       window.panels.notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
       ahead = [];
     } else if (status === 'submitted') elsewhere(entry);
-    if (busy && !window.outbox.size() && record?.note === note) next(null);
+    if (busy && record?.note === note) next(answer.next);
   }
 
   function refused(entry, answer) {
@@ -402,8 +403,8 @@
     help();
     built.then(() => window.keys.label());
   });
-  // Gradio builds its page anew after a long absence of the server: what stood in it is put back.
-  setInterval(() => { if (record && !busy && $('note-place') && !$('note-place').firstChild) open(record.note); }, 1000);
+  // Gradio builds parts of its page anew, after its start or a long absence of the server: what stood there is put back.
+  setInterval(() => { if ($('save') && !$('save').dataset.key) window.keys.label(); if (record && !busy && $('note-place') && !$('note-place').firstChild) open(record.note); }, 500);
 
   window.desk = {
     open, decide, previous, undo, accept, confirm, toAsking, take, put, typed, say, box, comment, keys, valueOf, focusedField,

@@ -53,9 +53,8 @@
     const found = new RegExp(`(?<![\\p{L}\\p{N}])${typed.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`, 'iu').exec(note);
     if (!found) return [];
     const rest = note.slice(found.index);
-    const phrase = /^[^.;:,()\n]*(?:[.,](?=\d)[^.;:,()\n]*)*/.exec(rest)[0].trim(), word = /^\S*?(?=[.,;:)]?(?:\s|$))/.exec(rest.slice(0, 200))[0];
-    const more = /^\S*\s+\S*?(?=[.,;:)]?(?:\s|$))/.exec(rest.slice(0, 200))?.[0] ?? '';
-    return [phrase, word, more].filter((end) => end.length > typed.length && end.length <= 160).map((end) => (head ? `${head} ${end}` : end));
+    const phrase = /^[^.;:,()\n]*(?:[.,](?=\d)[^.;:,()\n]*)*/.exec(rest)[0].trim(), words = phrase.split(/\s+/);
+    return [phrase, words[0], words.slice(0, 2).join(' ')].filter((end) => end.length > typed.length && end.length <= 160).map((end) => (head ? `${head} ${end}` : end));
   }
 
   function choices(field, value, used, isTyped, note, separator) {
