@@ -92,7 +92,8 @@ def test_text_of_the_note_is_put_into_a_field_by_its_key(browser: Browser, desk:
         here.page.keyboard.press("Alt+Shift+7")
         expect(here.box("metastasis_site")).to_have_value(f"left breast{TASK.field('metastasis_site').separator}lesion")
         here.type_into("treatment", "let")
-        expect(here.page.locator('.side[data-field="treatment"] .others button').first).to_have_text("Letrozole")
+        others = here.page.locator('.side[data-field="treatment"] .others')
+        expect(others.get_by_role("button", name="Letrozole", exact=True)).to_be_visible()  # as the note has it
 
 
 def test_the_sheet_shows_the_keys_and_gives_an_action_another(browser: Browser, own_desk: Desk) -> None:

@@ -96,9 +96,10 @@ def correct_first_note(page: Page, served: Served) -> None:
     expect(page.locator("#note mark").first).to_be_visible()
     box(page, "stage").fill("Stage IIIB")
     box(page, "response").fill("SD")
+    page.keyboard.press("Alt+a")  # whatever asks to be looked at was looked at
     page.keyboard.press("Control+Enter")
     shows(page, "new-1")
-    expect(page.locator("#saved")).to_contain_text("saved")
+    expect(page.locator("#saved")).to_contain_text("revision 1")
 
 
 def assert_export_holds_the_correction(home: Home, tmp_path: Path) -> None:
