@@ -1,4 +1,4 @@
-"""The desk as one page: the top bar, five tabs, and what is filled in when a tab is opened."""
+"""The desk as one page: the top bar, six tabs, and what is filled in when a tab is opened."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from app.ui.export import build_export
 from app.ui.progress import build_progress
 from app.ui.queue import build_queue
 from app.ui.review import build_review
+from app.ui.settings import build_settings
 from app.ui.train import build_train
 
 TICK_S = 2.0
@@ -46,10 +47,13 @@ def build_desk(desk: Desk) -> Any:
                 progress_screen = build_progress(desk)
             with gr.Tab("Export", id="export") as export:
                 export_screen = build_export(desk)
+            with gr.Tab("Settings", id="settings-tab") as settings:
+                settings_screen = build_settings(desk)
         _fill_on_opening(timer, queue, queue_screen, ticking=False, personal=True)
         _fill_on_opening(timer, train, train_screen, ticking=True)
         _fill_on_opening(timer, progress, progress_screen, ticking=False)
         _fill_on_opening(timer, export, export_screen, ticking=False)
+        _fill_on_opening(timer, settings, settings_screen, ticking=False)
         review.select(lambda: gr.Timer(active=False), None, [timer], **QUICK)
     demo.app_id = _fingerprint(desk)
     # A page load is a session: few are kept, and files that Gradio made are removed within the hour.

@@ -1,0 +1,101 @@
+"""The settings screen: what asks to be looked at, what a save needs, guidelines, and what is measured on the side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.desk import Desk
+from app.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read_guidelines, read_rules, write_guideline
+from app.ui.context import QUICK, tried
+
+CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
+    ("The fields that ask to be looked at", "asked"),
+    ("Every field", "all"),
+    ("None: a note can be saved as it stands", "none"),
+]
+
+
+def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
+    """Lay out the screen.
+
+    Returns:
+        The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened.
+    """
+    with gr.Row(elem_classes="columns-2", elem_id="settings"):
+        with gr.Column(elem_classes="card"):
+            gr.HTML("<h3>Before a note is saved</h3>", js_on_load=None)
+            confirm = gr.Radio(CONFIRM_CHOICES, label="A person has confirmed or changed", elem_id="settings-confirm")
+            gr.HTML(_BELOW, js_on_load=None)
+            with gr.Row(elem_id="settings-below"):
+                below = [
+                    gr.Number(label=f"{field.title}, %", minimum=0, maximum=100, precision=0, min_width=140)
+                    for field in desk.task.fields
+                ]
+        with gr.Column(elem_classes="card"):
+            gr.HTML("<h3>Guidelines, shown where the field is edited</h3>", js_on_load=None)
+            texts = [
+                gr.Textbox(label=field.title, max_lines=4, max_length=MAX_GUIDELINE_CHARACTERS)
+                for field in desk.task.fields
+            ]
+        with gr.Column(elem_classes="card"):
+            gr.HTML(_TRIALS, js_on_load=None)
+            blind = gr.Number(label="Shown without the suggested values, % of notes", minimum=0, maximum=50)
+            seeded = gr.Number(label="Shown with one wrong value, % of notes", minimum=0, maximum=50)
+            save = gr.Button("Save settings", variant="primary", elem_id="settings-save")
+            said = gr.HTML(elem_id="settings-said", js_on_load=None)
+    parts = [confirm, *below, *texts, blind, seeded]
+
+    def saved(request: gr.Request, *values: Any) -> str:
+        return tried(lambda: keep(desk, request.username or "", list(values)))
+
+    save.click(saved, parts, [said], **QUICK)
+    return (lambda: show(desk)), [], parts
+
+
+_BELOW = (
+    '<h3>What asks to be looked at</h3><p class="quiet">A value of which the model is less sure than this, or that is'
+    " not found in the note, or that was offered by somebody.</p>"
+)
+_TRIALS = (
+    '<h3>What suggestions do to a reviewer</h3><p class="quiet">A few notes can be shown otherwise than usual: without'
+    " the suggested values, to measure the time that they save; or with one value replaced by the model's second"
+    " best, to measure how often a wrong value passes. A wrong value that passes is told at once and the note is"
+    " opened again, so that none is kept. Progress shows what was found. Tell your reviewers before you begin.</p>"
+)
+
+
+def show(desk: Desk) -> list[Any]:
+    """The values of the screen's parts."""
+    with desk.store.reading() as session:
+        rules, written = read_rules(session), read_guidelines(session, desk.task)
+    return [
+        rules.confirm,
+        *(round(100 * rules.threshold(key)) for key in desk.task.keys),
+        *(written[key] for key in desk.task.keys),
+        round(100 * rules.blind_share, 1),
+        round(100 * rules.seeded_share, 1),
+    ]
+
+
+def keep(desk: Desk, by: str, values: list[Any]) -> str:
+    """Keep what stands on the screen, all of it or nothing.
+
+    Raises:
+        DeskError: a value is none that the setting can have.
+    """
+    keys = desk.task.keys
+    confirm, below = values[0], values[1 : 1 + len(keys)]
+    texts, (blind, seeded) = values[1 + len(keys) : 1 + 2 * len(keys)], values[-2:]
+    changes = {
+        "confirm": confirm,
+        "look_below": {key: (value or 0) / 100 for key, value in zip(keys, below, strict=True)},
+        "blind_share": (blind or 0) / 100,
+        "seeded_share": (seeded or 0) / 100,
+    }
+    with desk.store.transaction() as session:
+        change_rules(session, desk.task, changes, by)
+        for key, text in zip(keys, texts, strict=True):
+            write_guideline(session, desk.task, key, str(text or ""), by)
+    return "Kept. Notes that are open follow with the next one."
