@@ -40,7 +40,7 @@
   });
 
   document.addEventListener('keydown', (event) => {
-    if (event.isComposing || !$('form')?.offsetParent || document.querySelector('dialog[open]')) { if (window.keys.meant(event)?.action === 'help' && !event.repeat) { event.preventDefault(); window.keys.sheet(); } return; }
+    if (event.isComposing || !$('review')?.offsetParent || document.querySelector('dialog[open]')) { if (window.keys.meant(event)?.action === 'help' && !event.repeat) { event.preventDefault(); window.keys.sheet(); } return; }
     const meant = window.keys.meant(event);
     // Enter means something in a field only; on a button or a row it is that one's.
     if (!meant || (meant.action === 'accept' && !event.target.closest?.('.field textarea, .field input'))) { window.fields.moved(event); return; }

@@ -1,0 +1,59 @@
+"""Every screen with axe-core, light and dark, full and empty: nothing serious is wrong for a screen reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.desk_browser import THREE, browser, serving, tab
+
+__all__ = ["browser"]
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+SCREENS = ("Queue", "Review", "Train", "Progress", "Export", "Settings")
+
+
+def found(page: Page, where: str) -> list[str]:
+    """What axe-core holds to be serious or critical, a line each."""
+    answer = Axe().run(page, options=RULES).response
+    return [
+        f"{where}: {rule['id']}: {node['target']} {node['failureSummary'].splitlines()[-1].strip()}"
+        for rule in answer["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("notes", [THREE, []], ids=["full", "empty"])
+def test_nothing_serious_is_wrong_for_a_screen_reader(
+    browser: Browser, tmp_path: Path, notes: list, theme: str
+) -> None:
+    with serving(tmp_path, notes) as desk, tab(browser, desk) as here:
+        here.page.evaluate(f"localStorage.setItem('caseloop:theme', '{theme}')")
+        here.page.reload()
+        here.ready()
+        wrong = []
+        for name in SCREENS:
+            here.page.get_by_role("tab", name=name).click()
+            expect(here.page.locator("[role=tabpanel]:visible").first).to_be_visible()
+            here.page.wait_for_timeout(700)
+            wrong += found(here.page, name)
+        here.page.get_by_role("tab", name="Review").click()
+        here.page.keyboard.press("Alt+k")
+        if notes:
+            expect(here.page.get_by_role("dialog", name="Keys")).to_be_visible()
+            wrong += found(here.page, "Keys")
+        assert wrong == []
+
+
+def test_what_is_wrong_is_seen(browser: Browser, tmp_path: Path) -> None:
+    with serving(tmp_path, THREE) as desk, tab(browser, desk) as here:
+        here.ready()
+        here.page.evaluate(
+            "document.querySelector('#note-head .place').style.setProperty('color', '#ddd', 'important')"
+        )
+        assert "color-contrast" in "".join(found(here.page, "Review"))
