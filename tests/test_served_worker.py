@@ -18,7 +18,7 @@ from app.importing import import_files
 from app.prefill import Prefill
 from app.settings import SettingsError, load_settings
 from app.supervisor import answers
-from app.ui import review
+from app.ui.opening import opened as open_note
 from app.ui.status import why_none
 from data.notes import make_note
 from data.task import Extraction
@@ -126,7 +126,7 @@ def test_a_server_that_goes_wrong_for_a_while_costs_no_note(far_home, server, tm
                 assert [why_none(session, note_id) for note_id in ids] == [f"no suggestion yet: {reason}"] * 12
                 assert [failure_of(session, note_id, "served") for note_id in ids] == [None] * 12
             # Review goes on meanwhile.
-            assert "Report 0" in review.show(desk, "ada", str(ids[0]))[2]
+            assert "Report 0" in open_note(desk, "ada", str(ids[0]))["html"]
             with desk.store.transaction() as session:
                 submit(
                     session,
@@ -284,7 +284,7 @@ def n_all(desk):
 def test_a_note_that_a_reviewer_opens_is_asked_for(far_home, server, tmp_path):
     with far_home.desk() as desk:
         ids = bring(desk, tmp_path, texts(2))
-        heading = review.show(desk, "ada", str(ids[1]))[1]
+        heading = open_note(desk, "ada", str(ids[1]))["heading"]
         assert "no suggestion yet" in heading
 
         def opened():

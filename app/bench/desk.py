@@ -98,7 +98,7 @@ def _save(page: Any, pid: int, n_saves: int, say: Callable[[str], None]) -> dict
 def _search(page: Any) -> dict[str, float]:
     page.get_by_role("tab", name="Queue").click()
     page.wait_for_selector("#queue-table tbody tr")
-    box = page.locator("#search").locator("input, textarea")
+    box = page.locator("#queue-search")
     for number, words in enumerate(WORDS):
         box.fill(words)
         page.wait_for_function(f"window.times.searches.length > {number}")

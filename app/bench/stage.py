@@ -40,7 +40,7 @@ document.addEventListener('keydown', (event) => {
   if ((event.ctrlKey && event.key === 'Enter')) from = event.timeStamp;
 }, true);
 document.addEventListener('input', (event) => {
-  if (event.target.closest?.('#search')) searching = performance.now();
+  if (event.target.closest?.('#queue-search')) searching = performance.now();
 }, true);
 const painted = (act) => requestAnimationFrame(() => requestAnimationFrame(() => act(performance.now())));
 function took(began, list) { painted((now) => list.push(now - began)); }

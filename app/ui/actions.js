@@ -5,13 +5,25 @@
   const { desk } = window;
   const $ = (id) => document.getElementById(id);
 
+  function accept() {
+    const key = desk.focusedField();
+    if (!key || !desk.record().fields[key]) return;
+    desk.confirm(key);
+    if (!desk.toAsking()) desk.say('hint', `Every field that asks is looked at: ${window.keys.shown(window.keys.keyOf('save'))} saves.`);
+  }
+
+  function take(key, place) {
+    const button = document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button`)[place];
+    if (button) desk.put(key, JSON.parse(button.dataset.value));
+  }
+
   const inField = (act) => () => { const key = desk.focusedField(); if (key && desk.record()?.fields[key]) act(key); };
   const ACTIONS = {
     save: () => desk.decide('submitted'), skip: () => desk.decide('skipped'), flag: () => desk.decide('flagged'),
-    previous: () => desk.previous(), undo: () => desk.undo(), accept: () => desk.accept(),
+    previous: () => desk.previous(), undo: () => desk.undo(), accept,
     acceptAll: () => { desk.keys().forEach(desk.confirm); desk.say('hint', 'Every field is confirmed as it stands.'); },
     asks: () => { if (!desk.toAsking()) desk.say('hint', 'No field asks to be looked at.'); },
-    first: inField((key) => desk.take(key, 0)), second: inField((key) => desk.take(key, 1)), clear: inField((key) => desk.put(key, null)),
+    first: inField((key) => take(key, 0)), second: inField((key) => take(key, 1)), clear: inField((key) => desk.put(key, null)),
     comment: () => desk.comment()?.focus(),
     offer: () => $('offer-make')?.click(),
     help: () => window.keys.sheet(),

@@ -1,14 +1,12 @@
-// The review screen in the browser: keyboard, drafts, saving, and the marks of the focused field.
+// The review screen in the browser: the note on screen and those behind it, its fields, drafts and decisions.
 //
-// Saving does not go through Gradio: a plain request has a status code, a time limit and a body that can be read when
-// it is refused. Gradio shows notes. Whatever is typed is kept in this tab until the server has acknowledged it; a
-// note's text is never kept. Everything that comes from a note or a model is written with textContent or value.
+// Nothing of it goes through Gradio: a plain request has a status code, a time limit and a body that can be read when it
+// is refused. Whatever is typed is kept in this tab until the server has acknowledged it; a note's text is never kept.
 (() => {
   'use strict';
 
   const DWELL_MS = 400;      // a note must have been on screen this long before it can be decided
   const IDLE_MS = 600;       // pause in typing after which a draft is stored
-  const PATIENCE_MS = 8000;  // how long an answer may take
   const RETRY_MS = 2000;     // between attempts to store a draft while the server is away
   const KEPT = 'caseloop:typed:';
 
@@ -63,7 +61,7 @@
       restore();
       if (fillUntouched) fill();
       keys().forEach(paint);
-      address();
+      window.panels.address(record.note);
     }
     fillUntouched = false;
     conflict(conflicts.get(record.note) ?? null);
@@ -89,14 +87,6 @@
     phase('settling');
     clearTimeout(dwell);
     dwell = setTimeout(() => { if (!busy) phase('ready'); }, DWELL_MS);
-  }
-
-  function address() {
-    const url = new URL(location);
-    if (url.searchParams.get('note') === String(record.note)) return;
-    const first = !url.searchParams.has('note');
-    url.searchParams.set('note', record.note);
-    history[first ? 'replaceState' : 'pushState']({}, '', url);
   }
 
   // Show a note, or the next one to review; while the desk is away, try again until it is back.
@@ -160,18 +150,6 @@
     box(key).focus();
     box(key).select();
     return true;
-  }
-
-  function accept() {
-    const key = focusedField();
-    if (!key || !record.fields[key]) return;
-    confirm(key);
-    if (!toAsking()) say('hint', `Every field that asks is looked at: ${window.keys.shown(window.keys.keyOf('save'))} saves.`);
-  }
-
-  function take(key, place) {
-    const button = document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button`)[place];
-    if (button) put(key, JSON.parse(button.dataset.value));
   }
 
   // As if it were typed, so that it can be undone as typing can.
@@ -407,7 +385,7 @@
   setInterval(() => { if ($('save') && !$('save').dataset.key) window.keys.label(); if (record && !busy && $('note-place') && !$('note-place').firstChild) open(record.note); }, 500);
 
   window.desk = {
-    open, decide, previous, undo, accept, confirm, toAsking, take, put, typed, say, box, comment, keys, valueOf, focusedField,
+    open, decide, previous, undo, confirm, toAsking, put, typed, say, box, comment, keys, valueOf, focusedField,
     record: () => record,
     aid: () => aid,
     refresh: () => { ahead = []; if (record?.note) lookAhead(); },
