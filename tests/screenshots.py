@@ -18,7 +18,7 @@ from tests.homes import Home, wait_for
 from tests.test_supervisor import Served
 
 PICTURES = Path(__file__).parent / "pictures"
-SCREENS = ("Review", "Queue", "Train", "Progress", "Export")
+SCREENS = ("Review", "Queue", "Train", "Progress", "Export", "Settings")
 SIZES = ((1440, 900), (900, 1200))
 N_PREFILLED = 12
 
@@ -55,8 +55,9 @@ def take_corrected(browser: Browser, served: Served, out: Path) -> None:
 def correct_one(browser: Browser, served: Served) -> None:
     page = open_desk(browser, served, SIZES[0], "light")
     page.get_by_label("Stage", exact=True).fill("IIIB")
+    page.keyboard.press("Alt+a")
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#saved")).to_contain_text("saved", timeout=60_000)
+    expect(page.locator("#saved")).to_contain_text("revision 1", timeout=60_000)
     page.close()
 
 
