@@ -15,7 +15,7 @@ def compare(task: Task, suggestion: Extraction | None, annotation: Extraction) -
 
     Without a suggestion every filled field was added. A field that stayed empty is accepted.
     """
-    return {key: _kind(suggestion[key] if suggestion is not None else None, annotation[key]) for key in task.keys}
+    return {key: kind_of(suggestion[key] if suggestion is not None else None, annotation[key]) for key in task.keys}
 
 
 def is_corrected(task: Task, started_from: Extraction | None, annotation: Extraction) -> bool:
@@ -27,7 +27,8 @@ def is_corrected(task: Task, started_from: Extraction | None, annotation: Extrac
     return any(kind != "accepted" for kind in compare(task, started_from, annotation).values())
 
 
-def _kind(suggested: str | None, decided: str | None) -> Kind:
+def kind_of(suggested: str | None, decided: str | None) -> Kind:
+    """What became of one suggested value."""
     if suggested == decided:
         return "accepted"
     if suggested is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.corrections import Kind
+from data.corrections import Kind, kind_of
 from db import tables as t
 
 N_BINS = 10
@@ -78,7 +78,7 @@ def outcomes(session: Session) -> list[Outcome]:
             row.field,
             row.suggested,
             row.decided,
-            _kind(row.differs, row.suggested, row.decided),
+            kind_of(row.suggested, row.decided),
             bool(row.is_shown),
             row.bin,
             row.n,
@@ -157,11 +157,3 @@ def _values() -> sa.Subquery:
 def _newest(listed: str | None) -> tuple[tuple[int, int], ...]:
     pairs = (place.split(":") for place in (listed or "").split(",") if place)
     return newest_first([(int(annotation), int(note)) for annotation, note in pairs])
-
-
-def _kind(differs: bool, suggested: str | None, decided: str | None) -> Kind:
-    if not differs:
-        return "accepted"
-    if suggested is None:
-        return "added"
-    return "cleared" if decided is None else "edited"

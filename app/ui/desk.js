@@ -174,10 +174,14 @@
   const kept = () => { try { return JSON.parse(sessionStorage.getItem(KEPT + record.note)); } catch { return null; } };
   const forget = (note) => { try { sessionStorage.removeItem(KEPT + note); } catch { /* storage may be switched off */ } };
 
+  function keep({ note, revision, values: typedValues, settled: looked, comment: said }) {
+    try { sessionStorage.setItem(KEPT + note, JSON.stringify({ revision, values: typedValues, settled: looked, comment: said })); } catch { /* as above */ }
+  }
+
   function typed(key) {
     if (!record || record.note === null) return;
     if (key) { touched.add(key); settled.add(key); paint(key); }
-    try { sessionStorage.setItem(KEPT + record.note, JSON.stringify({ revision: record.revision, values: values(), settled: [...settled], comment: comment()?.value ?? '' })); } catch { /* as above */ }
+    keep(body());
     if (document.querySelector('#saved')?.dataset.state !== 'away') say('pending', 'typing …');
     later(IDLE_MS);
   }
@@ -295,8 +299,8 @@
   }
 
   function refused(entry, answer) {
-    const { note, values: typedValues, comment: said, settled: kept } = entry.content;
-    try { sessionStorage.setItem(KEPT + note, JSON.stringify({ revision: entry.content.revision, values: typedValues, settled: kept, comment: said })); } catch { /* as above */ }
+    const { note } = entry.content;
+    keep(entry.content);
     say('away', `${entry.name} is not saved`);
     window.panels.notice(`NOT SAVED: ${entry.name}. ${sentence(answer) ?? 'The desk refused it.'}`, note);
     if (answer.theirs) conflicts.set(note, answer);
@@ -315,8 +319,7 @@
     const { note } = last;
     const unsentOne = window.outbox.take(note);
     if (unsentOne) {
-      const { values: typedValues, settled: kept, comment: said, revision } = unsentOne.content;
-      try { sessionStorage.setItem(KEPT + note, JSON.stringify({ revision, values: typedValues, settled: kept, comment: said })); } catch { /* as above */ }
+      keep(unsentOne.content);
     } else {
       await window.outbox.flush();
       if (last.revision === null) { say('hint', 'The save is still on its way; try again in a moment.'); return; }

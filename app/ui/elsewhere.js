@@ -3,7 +3,7 @@
 (() => {
   'use strict';
 
-  const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: name ?? '' });
+  const { make } = window.shell;
   const code = (value) => make('code', value ?? 'no value');
   let of = null;
 

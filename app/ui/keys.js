@@ -55,7 +55,7 @@
 
   // ---------------------------------------------------------------- the sheet
 
-  const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: name ?? '' });
+  const { make } = window.shell;
 
   function sheet() {
     let dialog = document.getElementById('key-sheet');

@@ -6,7 +6,6 @@ Values are never decided on here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -16,13 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.desk import Desk
 from app.guard import current_reviewer
 from app.rules import SURE
+from app.ui.answering import answered
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from data.notes import Origin
-from data.task import TaskError
 from db.bulk import Action, Many, act, plan, undo
 from db.filters import MAX_NAME_CHARACTERS, drop_filter, save_filter
 from db.search import Filters, Order, State
-from db.session import StoreError, StoreFull
 
 MAX_SEARCH_CHARACTERS = 400
 MAX_TICKED = 1000
@@ -123,23 +121,23 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/plan")
     def planned(meant: Meant, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: intend(desk, meant))
+        return answered(lambda: intend(desk, meant))
 
     @router.post("/act")
     def acted(acting: Acting, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: carry_out(desk, by, acting))
+        return answered(lambda: carry_out(desk, by, acting))
 
     @router.post("/undo")
     def undone(turn: Turn, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: take_back(desk, by, turn))
+        return answered(lambda: take_back(desk, by, turn))
 
     @router.post("/filters")
     def kept(filters: Kept, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: keep(desk, by, filters))
+        return answered(lambda: keep(desk, by, filters))
 
     @router.post("/filters/drop")
     def dropped(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: drop(desk, by, unwanted))
+        return answered(lambda: drop(desk, by, unwanted))
 
     return router
 
@@ -185,15 +183,3 @@ def drop(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
     """Delete a saved filter."""
     with desk.store.transaction() as session:
         return {"dropped": drop_filter(session, reviewer=reviewer, filter_id=unwanted.id)}
-
-
-def _answer(action: Callable[[], dict[str, Any]]) -> JSONResponse:
-    """Run `action`; every way in which it can fail becomes a status and a sentence."""
-    try:
-        return JSONResponse(action())
-    except TaskError as error:
-        return JSONResponse({"detail": str(error)}, 422)
-    except StoreFull as error:
-        return JSONResponse({"detail": str(error)}, 507)
-    except StoreError as error:
-        return JSONResponse({"detail": str(error)}, 503)

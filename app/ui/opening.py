@@ -17,6 +17,7 @@ from app.desk import Desk
 from app.guard import current_reviewer
 from app.rules import Rules, read_guidelines, read_keys, read_rules
 from app.trials import presented
+from app.ui.answering import answered
 from app.ui.awaited import ask_for
 from app.ui.context import state
 from app.ui.marks import marked
@@ -27,7 +28,7 @@ from data.task import Extraction
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_note
 from db.offers import OfferRow, offers_for
-from db.session import Session, StoreError, UnknownNote
+from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
 from db.values import used_values
 
@@ -43,24 +44,17 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.get("/review")
     def review(by: Reviewer, note: str = "") -> JSONResponse:
-        return _answer(lambda: opened(desk, by, note))
+        return answered(lambda: opened(desk, by, note))
 
     @router.get("/review/ahead")
     def ahead(by: Reviewer, after: Number, skip: Annotated[list[Number], Query(max_length=200)] = []) -> JSONResponse:  # noqa: B006 - FastAPI reads it
-        return _answer(lambda: following(desk, by, after, skip))
+        return answered(lambda: following(desk, by, after, skip))
 
     @router.get("/review/values")
     def values(by: Reviewer) -> JSONResponse:
-        return _answer(lambda: aids(desk, by))
+        return answered(lambda: aids(desk, by))
 
     return router
-
-
-def _answer(action: Any) -> JSONResponse:
-    try:
-        return JSONResponse(action())
-    except StoreError as error:
-        return JSONResponse({"detail": str(error)}, 503)
 
 
 @dataclass(frozen=True)
@@ -95,7 +89,7 @@ def opened(desk: Desk, reviewer: str, wanted: str) -> dict[str, Any]:
     if number is None:
         return nothing(*_nothing_left(figures))
     try:
-        return _page(desk, reviewer, number)
+        return _page(desk, reviewer, number, figures)
     except UnknownNote:
         return nothing(f"There is no note {number}.", "The queue lists every note.")
 
@@ -112,12 +106,14 @@ def following(desk: Desk, reviewer: str, after: int, skip: Collection[int]) -> d
     passed = {after, *skip}
     pages: list[dict[str, Any]] = []
     last = after
+    with desk.store.reading() as session:
+        figures = counts(session)
     while len(pages) < N_AHEAD:
         with desk.store.reading() as session:
             number = next_note(session, after=last, exclude=passed)
         if number is None:
             break
-        pages.append(_page(desk, reviewer, number, n_before=len(passed)))
+        pages.append(_page(desk, reviewer, number, figures, n_before=len(passed)))
         passed.add(number)
         last = number
     return {"notes": pages}
@@ -136,15 +132,16 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
         }
 
 
-def _page(desk: Desk, reviewer: str, number: int, n_before: int = 0) -> dict[str, Any]:
+def _page(desk: Desk, reviewer: str, number: int, figures: Counts, n_before: int = 0) -> dict[str, Any]:
     """One note for the page.
 
     Args:
+        figures: how many notes there are.
         n_before: notes before it that are decided by the time it is shown.
     """
     with desk.store.reading() as session:
         review = open_review(session, number, reviewer)
-        figures, rules = counts(session), read_rules(session)
+        rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
         shown = _shown(session, review)
     shown = presented(desk, reviewer, shown, rules)

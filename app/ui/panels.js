@@ -5,7 +5,7 @@
   'use strict';
 
   const $ = (id) => document.getElementById(id);
-  const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: name ?? '' });
+  const { make } = window.shell;
   const button = (text, act) => Object.assign(make('button', text, 'plain'), { type: 'button', onclick: act });
 
   // Gradio builds the form after the page has loaded.

@@ -19,6 +19,7 @@ from app.desk import Desk
 from app.guard import current_reviewer
 from app.rules import MAX_KEYS, read_rules, write_keys
 from app.trials import caught
+from app.ui.answering import refusal
 from app.ui.marks import marked
 from app.ui.opening import confidence_word, grounded, proposed_grounds, told
 from app.ui.review import MAX_COMMENT_CHARACTERS
@@ -26,7 +27,7 @@ from data.task import MAX_VALUE_CHARACTERS, Extraction, TaskError
 from db.annotations import discard_draft, open_review, reopen, save_draft, submit
 from db.notes import get_note, next_note
 from db.offers import make_offer, same_value, withdraw_offer
-from db.session import Conflict, StoreError, StoreFull
+from db.session import Conflict, StoreError
 from db.suggestions import suggestion_of
 
 MAX_LEAD_TIME_MS = 24 * 60 * 60 * 1000
@@ -176,7 +177,7 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
         Conflict: someone else decided meanwhile; nothing was written.
     """
     values = Extraction(desk.task, decision.values)
-    _require_settled(desk, reviewer, decision, values)
+    _require_settled(desk, reviewer, decision)
     with desk.store.transaction() as session:
         saved = submit(
             session,
@@ -207,7 +208,7 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
     return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
 
 
-def _require_settled(desk: Desk, reviewer: str, decision: Decision, values: Extraction) -> None:
+def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
     """Refuse a save that leaves a value which asks to be looked at as it was suggested.
 
     Raises:
@@ -285,12 +286,8 @@ def _answer(action: Callable[[], dict[str, Any]]) -> JSONResponse:
         return JSONResponse(action())
     except Conflict as error:
         return JSONResponse(_both(error), 409)
-    except TaskError as error:
-        return JSONResponse({"detail": str(error)}, 422)
-    except StoreFull as error:
-        return JSONResponse({"detail": str(error)}, 507)
-    except StoreError as error:
-        return JSONResponse({"detail": str(error)}, 503)
+    except (TaskError, StoreError) as error:
+        return refusal(error)
 
 
 def _both(conflict: Conflict) -> dict[str, Any]:

@@ -117,5 +117,8 @@
   }
   document.addEventListener('DOMContentLoaded', () => new MutationObserver(localTimes).observe(document.body, { childList: true, subtree: true }));
 
-  window.shell = { away, banner, blind, look, openNote, visited };
+  // An element with a text in it, which is never read as markup.
+  const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: name ?? '' });
+
+  window.shell = { make, away, banner, blind, look, openNote, visited };
 })();

@@ -1,0 +1,26 @@
+"""How the desk's own routes answer: what an action gives, or a status and a sentence where it was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from data.task import TaskError
+from db.session import StoreError, StoreFull
+
+
+def answered(action: Callable[[], dict[str, Any]]) -> JSONResponse:
+    """Run `action`; a refusal becomes a status and a sentence."""
+    try:
+        return JSONResponse(action())
+    except (TaskError, StoreError) as error:
+        return refusal(error)
+
+
+def refusal(error: TaskError | StoreError) -> JSONResponse:
+    """422 for values that the task does not have, 507 for a full disk, 503 for whatever else the store cannot do."""
+    if isinstance(error, TaskError):
+        return JSONResponse({"detail": str(error)}, 422)
+    return JSONResponse({"detail": str(error)}, 507 if isinstance(error, StoreFull) else 503)
