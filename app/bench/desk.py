@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.bench.stage import STOPWATCH, browsing, fill, serving
+from app.bench.stage import STOPWATCH, browsing, fill, machine, serving
 
 WORDS = ("adenocarcinoma", "trastuzumab", "progression", "stage iv melanoma", "brca2", "liver metastases")
 READY = "body[data-desk=ready]"
@@ -31,13 +30,7 @@ def run_desk(n_notes: int, n_saves: int, *, say: Callable[[str], None] = lambda 
     Raises:
         DeskError: there is no browser, or the desk does not start.
     """
-    import os
-
-    result: dict[str, Any] = {
-        "machine": f"{os.cpu_count()} CPU cores ({platform.machine()}), headless Chromium",
-        "n_notes": n_notes,
-        "n_saves": n_saves,
-    }
+    result: dict[str, Any] = {"machine": machine(), "n_notes": n_notes, "n_saves": n_saves}
     with tempfile.TemporaryDirectory() as place, browsing() as browser:
         home = Path(place)
         say(f"filling a store with {n_notes:,} notes")

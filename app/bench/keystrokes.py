@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.bench.stage import browsing, serving
+from app.bench.stage import browsing, machine, serving
 from app.failures import DeskError
 from data.scoring import is_right
 from data.task import Field, load_task
@@ -67,7 +68,12 @@ def run_keystrokes(data: Path, n_notes: int, *, say: Callable[[str], None] = lam
             [sys.executable, "-m", "app.cli", "export", str(out)], env=environ, check=True, capture_output=True
         )
         saved = {record["id"]: record["output"] for record in map(json.loads, out.read_text("utf-8").splitlines())}
-    return hand.result | _scratch(rows) | {"n_notes": len(rows), "all_right": _all_right(rows, saved)}
+    return (
+        {"machine": machine()}
+        | hand.result
+        | _scratch(rows)
+        | {"n_notes": len(rows), "all_right": _all_right(rows, saved)}
+    )
 
 
 class _Hand:
@@ -97,19 +103,10 @@ def _review(hand: _Hand, name: str, gold: dict[str, str | None]) -> None:
     page.wait_for_function(f"document.querySelector('#note-head h2')?.textContent === {json.dumps(name)}")
     page.wait_for_selector(READY)
     for field in load_task().fields:
-        box = page.locator(f"#field-{field.key}").locator("textarea, input")
-        wanted = (gold.get(field.key) or "").strip()
-        if is_right(field, wanted or None, box.input_value().strip() or None):
-            continue
-        hand.n_corrected += 1
-        hand.press(f"Alt+{field.hotkey}")
-        place = _chip(page, field, wanted)
-        if place is not None:
-            hand.press(("Alt+q", "Alt+w")[place])
-        elif wanted:
-            _type(hand, field, wanted)
-        else:
-            hand.press("Alt+x")
+        box = _Box(hand, field, (gold.get(field.key) or "").strip())
+        if not box.is_right():
+            hand.n_corrected += 1
+            box.correct()
     while page.locator("#note-head h2").inner_text() == name:  # each press confirms one field that asks
         before = page.evaluate("document.activeElement?.closest('[id^=field-]')?.id")
         hand.press("Control+Enter")
@@ -122,24 +119,87 @@ def _review(hand: _Hand, name: str, gold: dict[str, str | None]) -> None:
             return
 
 
-def _type(hand: _Hand, field: Field, wanted: str) -> None:
-    """Type until the desk offers the value, then take it."""
-    for letter in wanted:
-        hand.type(letter)
-        place = _chip(hand.page, field, wanted)
-        if place is not None:
-            hand.press(("Alt+q", "Alt+w")[place])
+class _Box:
+    """One field and the value that it should hold."""
+
+    def __init__(self, hand: _Hand, field: Field, wanted: str) -> None:
+        self.hand, self.field, self.wanted = hand, field, wanted
+        self.box = hand.page.locator(f"#field-{field.key}").locator("textarea, input")
+
+    def is_right(self, value: str | None = None) -> bool:
+        """Whether a value, or else what the box holds, is the right one."""
+        held = self.box.input_value() if value is None else value
+        return is_right(self.field, self.wanted or None, held.strip() or None)
+
+    def correct(self) -> None:
+        """Put the field right as a practised reviewer does: keep as much as can be kept, type the rest."""
+        self.hand.press(f"Alt+{self.field.hotkey}")
+        if not self.wanted:
+            self.hand.press("Alt+x")
             return
+        held = self.box.input_value()
+        words = _too_many(held, self.wanted)
+        kept = len(held) - sum(map(len, words))
+        if not self._take(max(0, kept - len(words) - 1), is_selected=True):
+            if kept > len(words) + 1:
+                self.hand.press("End")
+                for _ in words:
+                    self.hand.press("Control+Backspace")
+            else:
+                self.hand.type(self.wanted[0])  # over what is selected
+        while not self.is_right():
+            self.hand.type(self.wanted[len(self.box.input_value())])
+            if not self.is_right():
+                self._take()
+
+    def _take(self, more_than: int = 0, *, is_selected: bool = False) -> bool:
+        """Take the offered value that saves most keys: the right one, or one that it begins with.
+
+        Args:
+            more_than: keys that it has to save beyond what stands there.
+            is_selected: whether what stands there would be typed over.
+        """
+        held = 0 if is_selected else len(self.box.input_value())
+        saved = []
+        for place, value in enumerate(_offered(self.hand.page, self.field)):
+            if value is None:
+                continue
+            whole = self.is_right(value)
+            if whole or (len(value) > held and self.wanted.casefold().startswith(value.casefold())):
+                saved.append(((len(self.wanted) if whole else len(value)) - held - _n_presses(place), place))
+        if not saved or max(saved)[0] <= more_than:
+            return False
+        place = max(saved)[1]
+        if place < 2:
+            self.hand.press(("Alt+q", "Alt+w")[place])
+        else:
+            for chord in ("Alt+ArrowDown", *["ArrowRight"] * place, "Enter"):
+                self.hand.press(chord)
+        return True
 
 
-def _chip(page: Any, field: Field, wanted: str) -> int | None:
-    """The place of the right value among the first two that are offered beside the field."""
-    buttons = page.locator(f'.side[data-field="{field.key}"] .others:not([hidden]) button')
-    for place in range(min(2, buttons.count())):
-        value = json.loads(buttons.nth(place).get_attribute("data-value"))
-        if is_right(field, wanted or None, value):
-            return place
-    return None
+def _n_presses(place: int) -> int:
+    """What it takes to choose the value at a place."""
+    return 1 if place < 2 else 2 + place
+
+
+def _too_many(held: str, wanted: str) -> list[str]:
+    """The words to delete from the end of a value, until the wanted one begins with the rest."""
+    words = []
+    while held and not wanted.casefold().startswith(held.casefold()):
+        words.append(re.search(r"(?:\w+|[^\w\s]+)?\s*$", held).group() or held[-1])  # type: ignore[union-attr]
+        held = held[: -len(words[-1])]
+    return words
+
+
+def _offered(page: Any, field: Field) -> list[str | None]:
+    """The values that are offered beside the field."""
+    values = page.evaluate(
+        'key => [...document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button`)]'
+        ".map(button => button.dataset.value)",
+        field.key,
+    )
+    return [json.loads(value) for value in values]
 
 
 def _scratch(rows: Sequence[dict[str, Any]]) -> dict[str, int]:

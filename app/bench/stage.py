@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import random
 import socket
 import subprocess
@@ -57,6 +58,11 @@ new MutationObserver((changes) => {
   }
 }).observe(document, {childList: true, subtree: true});
 """
+
+
+def machine() -> str:
+    """This machine in words."""
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}), headless Chromium"
 
 
 def fill(home: Path, n_notes: int) -> None:

@@ -32,54 +32,22 @@
     box?.closest('[id^="field-"]')?.classList.toggle('unfounded', alarm);
   }
 
-  // What one value says, whatever the order, the joints and the letters: "FOLFOX and bevacizumab" is "bevacizumab; FOLFOX".
-  const essence = (value) => value.toLowerCase().split(/\s*(?:[;,+/]|\b(?:and|plus|with|then)\b)\s*/).map((part) => part.replace(/\s+/g, ' ').trim()).filter(Boolean).sort().join('|');
-
-  // Values used before that fit what is being typed: the same thing said otherwise first, then those that begin with it,
-  // then those that hold it; among equals the commonest.
-  function usedBefore(used, value, taken) {
-    if (!value || !used) return [];
-    const typed = value.toLowerCase(), same = essence(value);
-    const rank = ([other]) => (essence(other) === same ? 0 : other.toLowerCase().startsWith(typed) ? 1 : typed.length > 2 && other.toLowerCase().includes(typed) ? 2 : 3);
-    return used.filter(([other]) => other !== value && !taken.includes(other)).map((one) => [rank(one), one]).filter(([place]) => place < 3).sort(([a], [b]) => a - b).slice(0, 3).map(([, one]) => one);
-  }
-
-  // Words of the note that go on from what is being typed: to the end of the word, and to the end of the phrase. In a
-  // list what is typed last is completed, and what stands before it stays.
-  function inNote(note, value, separator) {
-    const head = separator ? value.slice(0, value.lastIndexOf(separator.trim()) + 1) : '';
-    const typed = value.slice(head.length).trim();
-    if (!note || typed.length < 2) return [];
-    const found = new RegExp(`(?<![\\p{L}\\p{N}])${typed.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`, 'iu').exec(note);
-    if (!found) return [];
-    const rest = note.slice(found.index);
-    const phrase = /^[^.;:,()\n]*(?:[.,](?=\d)[^.;:,()\n]*)*/.exec(rest)[0].trim(), words = phrase.split(/\s+/);
-    return [phrase, words[0], words.slice(0, 2).join(' ')].filter((end) => end.length > typed.length && end.length <= 160).map((end) => (head ? `${head} ${end}` : end));
-  }
-
-  function choices(field, value, used, isTyped, note, separator) {
-    const others = field.alternatives.filter((other) => other !== value && (other !== null || value !== null)).map((other) => ({ other, why: other ?? 'no value' }));
-    if (field.offered && field.offered.value !== value) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
-    const before = isTyped ? usedBefore(used, value, others.map(({ other }) => other)) : [];
-    const words = isTyped && value ? inNote(note, value, separator).map((other) => ({ other, why: 'in the note' })) : [];
-    const shown = [...before.map(([other, n]) => ({ other, why: `used ${n} times`, n })), ...words, ...others];
-    return shown.filter(({ other }, place) => shown.findIndex((one) => one.other === other) === place).slice(0, 5);
-  }
-
   function paintOthers(side, shown) {
     const part = side.querySelector('.others');
-    const now = JSON.stringify(shown);
+    const keys = ['first', 'second'].map((action) => window.keys.shown(window.keys.keyOf(action)));
+    const now = JSON.stringify([shown, keys]);
     if (part.dataset.shown === now) return;
     part.dataset.shown = now;
-    part.replaceChildren(...shown.map(({ other, why, n }, position) => {
+    part.replaceChildren(...shown.map(({ other, label, why, n }, position) => {
       const button = document.createElement('button');
       button.type = 'button';
       button.tabIndex = position === 0 ? 0 : -1;
       button.dataset.value = JSON.stringify(other);
-      button.textContent = other ?? 'none';
-      button.title = why;
+      button.textContent = label ?? other ?? 'none';
+      button.title = label ? `${other} (${why})` : why;
       if (n) button.append(Object.assign(document.createElement('small'), { textContent: ` ${n}×` }));
       if (other === null) button.className = 'null';
+      if (keys[position]) button.dataset.key = keys[position];
       return button;
     }));
     part.hidden = !shown.length;
@@ -132,7 +100,7 @@
     part?.classList.toggle('edited', differs);
     part?.closest('.field')?.classList.toggle('asks', asks(field, state));
     paintGrounding(side, box, field, value);
-    paintOthers(side, choices(field, value, state.used, state.typed, state.note, state.separator));
+    paintOthers(side, window.completion.choices(field, state));
   }
 
   // Puts a value into a box as if it were typed: the browser's own undo takes it back.
