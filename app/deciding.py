@@ -14,6 +14,7 @@ from app.adapters import activate_present, named_adapter
 from app.failures import DeskError, InputError
 from app.settings import Settings
 from db.adapters import AdapterRow, active_adapter, rollback
+from db.roles import require
 from db.runs import TrainingRunRow, list_runs, update_run
 from db.session import Session
 
@@ -83,6 +84,7 @@ def reject_adapter(session: Session, name: str, *, reason: str, by: str) -> Adap
         DeskError: there is no such adapter, it is the active one, or no run of this desk made it.
         InputError: there is no reason.
     """
+    require(session, by, "decide about an adapter")
     row, active = named_adapter(session, name), active_adapter(session)
     if not reason.strip():
         raise InputError(f"Expected a reason for rejecting {name}; found none. Write why, others will read it.")

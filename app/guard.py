@@ -1,25 +1,37 @@
 """What stands between the network and the desk: one pure-ASGI layer, so that streamed answers are not buffered.
 
 It answers to this machine's own names only (a foreign site cannot reach the desk by pointing its name here), refuses
-writes that another site started, hides every Gradio route that the desk does not use, and puts the security headers
-on every answer. There is one local reviewer and no sign-in; whoever asks who is acting asks `current_reviewer`.
+writes that another site started, hides every Gradio route that the desk does not use, lets nobody in who has to sign in
+first, and puts the security headers on every answer. Whoever asks who is acting asks `current_reviewer`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from html import escape
+from typing import Protocol
+from urllib.parse import quote, unquote, urlsplit
 
+from fastapi import HTTPException
+from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOCAL_REVIEWER = "local"
+from db.roles import LOCAL
+from db.session import StoreError
+from db.sign_ins import SignedIn
+
+LOCAL_REVIEWER = LOCAL
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 MOUNT = "/app"
+COOKIE, SECURE_COOKIE = "caseloop", "__Host-caseloop"
+# Without a session there is the page to sign in with, and the health check.
+OPEN = ("/login", "/healthz")
 
 # Scripts run only from this server's files or with the nonce of the very answer, so that markup which slipped into a
 # page would be inert. Gradio compiles its templates at run time and shows nothing without 'unsafe-eval'.
@@ -50,9 +62,24 @@ _SCRIPT = re.compile(rb"<script(?=[\s>])")
 _PREVIEW = re.compile(rb"""<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*|<link rel="manifest"[^>]*>\s*""")
 
 
+class Known(Protocol):
+    """What the guard asks who somebody is; see `app.signing.People`."""
+
+    def who(self, token: str | None, *, is_active: bool) -> SignedIn | None:
+        """Who has this token; None for somebody who has to sign in."""
+        ...
+
+
 def current_reviewer(request: HTTPConnection) -> str:
-    """Name of the person who acts in this request; for now, always the one local reviewer."""
-    return LOCAL_REVIEWER
+    """Name of the person who acts in this request.
+
+    Raises:
+        HTTPException: 401, nobody is signed in; the guard lets no such request through.
+    """
+    person: SignedIn | None = request.scope.get("state", {}).get("person")
+    if person is None:
+        raise HTTPException(401, "Sign in first.")
+    return person.name
 
 
 class Guard:
@@ -60,14 +87,26 @@ class Guard:
 
     Args:
         app: what is guarded.
+        people: who somebody is.
         hosts: host names the desk answers to, without a port.
         head: markup put before `</head>` of every page: the desk's own style and script.
+        is_secure: whether browsers reach the desk by HTTPS, through a proxy on this machine that says who asks.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str] = LOOPBACK, head: str = "") -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        people: Known,
+        hosts: Collection[str] = LOOPBACK,
+        head: str = "",
+        is_secure: bool = False,
+    ) -> None:
         self._app = app
+        self._people = people
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._head = head.encode()
+        self._head = head
+        self._is_secure = is_secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -77,15 +116,50 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, scope["path"], self._head)
         refusal = self._refusal(scope)
+        person = None
+        if refusal is None and scope["path"] not in OPEN:
+            person, refusal = await self._admit(scope)
+        head = self._head if scope["path"] not in OPEN else ""
+        answer = _Answer(send, scope["path"], (_who(person) + head).encode(), is_secure=self._is_secure)
         if refusal is not None:
-            status, sentence = refusal
-            await JSONResponse({"detail": sentence}, status)(scope, receive, answer)
+            await refusal(scope, receive, answer)
             return
-        await self._app(_stripped(scope), receive, answer)
+        state = {**scope.get("state", {}), "person": person, "address": self._address(scope)}
+        await self._app({**_stripped(scope), "state": state}, receive, answer)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+    async def _admit(self, scope: Scope) -> tuple[SignedIn | None, Response | None]:
+        """Who asks, or else the answer to somebody who may not."""
+        connection = HTTPConnection(scope)
+        token = connection.cookies.get(SECURE_COOKIE if self._is_secure else COOKIE)
+        try:
+            person = await run_in_threadpool(self._people.who, token, is_active=_is_active(connection))
+        except StoreError as error:
+            return None, JSONResponse({"detail": str(error)}, 503)
+        if person is None:
+            if scope["method"] == "GET" and "text/html" in connection.headers.get("accept", ""):
+                query = scope["query_string"].decode("latin-1")
+                return None, RedirectResponse(f"/login?to={quote(scope['path'] + ('?' + query if query else ''))}", 303)
+            return None, JSONResponse({"detail": "Your sign-in has ended. Sign in again."}, 401)
+        meant = unquote(connection.headers.get("x-reviewer", ""))
+        if meant and meant != person.name:  # what one person typed is never saved as another's
+            sentence = (
+                f"This page was opened by {meant}, and {person.name} is signed in. Sign in as {meant}, or reload."
+            )
+            return None, JSONResponse({"detail": sentence}, 401)
+        return person, None
+
+    def _address(self, scope: Scope) -> str:
+        """Where a request comes from: what the proxy says last, where there is one."""
+        said = Headers(scope=scope).get("x-forwarded-for", "") if self._is_secure else ""
+        client = scope.get("client")
+        return said.rpartition(",")[2].strip() or (client[0] if client else "")
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        refused = self._objection(scope)
+        return None if refused is None else JSONResponse({"detail": refused[1]}, refused[0])
+
+    def _objection(self, scope: Scope) -> tuple[int, str] | None:
         headers, path = Headers(scope=scope), scope["path"]
         host = headers.get("host", "")
         if _name(host) not in self._hosts:
@@ -106,8 +180,8 @@ class Guard:
 class _Answer:
     """A `send` that adds headers, and rewrites pages: they are held back whole, everything else streams through."""
 
-    def __init__(self, send: Send, path: str, head: bytes) -> None:
-        self._send, self._path, self._head = send, path, head
+    def __init__(self, send: Send, path: str, head: bytes, *, is_secure: bool) -> None:
+        self._send, self._path, self._head, self._is_secure = send, path, head, is_secure
         self._nonce = secrets.token_urlsafe(16)
         self._start: Message | None = None  # of a page, until its body is complete
         self._body = bytearray()
@@ -131,6 +205,8 @@ class _Answer:
         headers["content-security-policy"] = CONTENT_SECURITY_POLICY.format(nonce=self._nonce)
         for name, value in SECURITY_HEADERS.items():
             headers[name] = value
+        if self._is_secure:
+            headers["strict-transport-security"] = "max-age=31536000"
         # Gradio's bundles carry a hash in their name; everything else may show a note and is not to be kept.
         if not self._path.startswith((f"{MOUNT}/assets/", f"{MOUNT}/static/", "/desk/")):
             headers["cache-control"] = "no-store"
@@ -141,6 +217,22 @@ class _Answer:
         MutableHeaders(raw=start["headers"])["content-length"] = str(len(page))
         await self._send(start)
         await self._send({"type": "http.response.body", "body": page})
+
+
+def _who(person: SignedIn | None) -> str:
+    """Markup that tells the page whom it was opened by."""
+    if person is None:
+        return ""
+    told = json.dumps({"name": person.name, "role": person.role, "is_local": person.name == LOCAL_REVIEWER})
+    return f'<meta name="caseloop-reviewer" content="{escape(told)}">'
+
+
+def _is_active(connection: HTTPConnection) -> bool:
+    """Whether a request shows that somebody is there: what a page asks by itself, on a timer, does not."""
+    path = connection.url.path
+    if path == "/status":
+        return "active" in connection.query_params
+    return not path.startswith(f"{MOUNT}/gradio_api/")
 
 
 def _name(host: str) -> str:

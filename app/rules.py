@@ -97,7 +97,7 @@ def write_guideline(session: Session, task: Task, key: str, text: str, by: str) 
     if text and text != task.field(key).description:
         put_setting(session, f"guideline.{key}", text, by)
     else:
-        drop_setting(session, f"guideline.{key}")
+        drop_setting(session, f"guideline.{key}", by)
 
 
 def read_keys(session: Session, reviewer: str) -> dict[str, str]:
@@ -111,4 +111,4 @@ def write_keys(session: Session, reviewer: str, keys: Mapping[str, str]) -> None
     if keys:
         put_setting(session, f"keys.{reviewer}", dict(keys), reviewer)
     else:
-        drop_setting(session, f"keys.{reviewer}")
+        drop_setting(session, f"keys.{reviewer}", reviewer)

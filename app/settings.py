@@ -80,6 +80,7 @@ class Settings:
         adapter: the adapter to start with, the same way (`$CASELOOP_ADAPTER`).
         served: the server that runs the model (`$CASELOOP_ENGINE=openai`); None where this machine does.
         weights: how the base is held where this machine runs it (`$CASELOOP_WEIGHTS`); None for what suits it.
+        public_url: where browsers reach the desk through a proxy (`$CASELOOP_PUBLIC_URL`); empty for directly.
     """
 
     home: Path
@@ -87,6 +88,17 @@ class Settings:
     adapter: str
     served: Served | None = None
     weights: Literal["nf4", "bf16", "fp32"] | None = None
+    public_url: str = ""
+
+    @property
+    def public_host(self) -> str:
+        """The name by which browsers reach the desk, without its port; empty where none was given."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the desk by HTTPS."""
+        return self.public_url.startswith("https://")
 
     @property
     def store(self) -> Path:
@@ -132,7 +144,25 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         adapter=_place(adapter) if adapter else str(EMBEDDED / "adapter"),
         served=_served(environ),
         weights=_weights(environ.get("CASELOOP_WEIGHTS", "")),
+        public_url=_public(environ.get("CASELOOP_PUBLIC_URL", "")),
     )
+
+
+def _public(url: str) -> str:
+    """The scheme and host by which browsers reach the desk."""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        is_known = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+    except ValueError:
+        is_known = False
+    if not is_known or parts.username or parts.path.strip("/") or parts.query or parts.fragment:
+        raise SettingsError(
+            "Expected a public URL such as https://desk.example.org, without a path; found another. Set "
+            "CASELOOP_PUBLIC_URL or --public-url to the address that stands in the browser."
+        )
+    return url.rstrip("/")
 
 
 def _weights(chosen: str) -> Literal["nf4", "bf16", "fp32"] | None:

@@ -92,16 +92,19 @@ class Child:
         _log.warning("%s ended with %d after %.0f s, again in %.1f s", self.name, popen.returncode, lived_s, pause_s)
 
 
-def check_host(host: str) -> None:
-    """Refuse an address that other machines could reach, because nobody has to sign in yet.
+def check_host(host: str, *, has_sign_in: bool) -> None:
+    """Refuse an address that other machines could reach as long as nobody has to sign in.
 
     Raises:
-        InputError: `host` is not this machine's own.
+        InputError: `host` is not this machine's own, or none at all.
     """
-    if host not in LOOPBACK:
+    if not host:
+        raise InputError(f"Expected an address to listen on; found none. For this machine alone: {LOOPBACK[0]}.")
+    if host not in LOOPBACK and not has_sign_in:
         raise InputError(
-            f"Expected one of {', '.join(LOOPBACK)} as the host, because the desk has no sign-in; found {host}. "
-            "To reach it from another machine use a tunnel: ssh -L 7860:127.0.0.1:7860 user@this-machine."
+            f"Expected somebody who can sign in before the desk listens on {host}; found nobody, so whoever reached it "
+            "could read and change every note. Add one: caseloop reviewers add NAME --role admin. Or listen on "
+            f"{LOOPBACK[0]} and use a tunnel: ssh -L 7860:127.0.0.1:7860 user@this-machine."
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,12 +38,13 @@ _TAGS = {
 }
 
 
-def create_app(store: Store, settings: Settings) -> FastAPI:
+def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) -> FastAPI:
     """The desk as an ASGI application.
 
     Args:
         store: an open store; whoever opened it closes it.
         settings: where things are.
+        host: the address that it listens on, a name by which browsers may reach it.
     """
     quiet_environment()  # before Gradio is imported, which happens here
     import gradio as gr
@@ -52,6 +54,8 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
 
     from app.desk import Desk
     from app.guard import MOUNT, Guard, current_reviewer
+    from app.signing import People
+    from app.signing import routes as signing_routes
     from app.ui import downloads, many, opening, saving, status
     from app.ui.desk import build_desk
     from app.ui.theme import ICON, build_theme, field_colours
@@ -65,6 +69,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
     screens = (opening, saving, downloads, status, many)
     for router in [screen.routes(desk) for screen in screens]:
         app.include_router(router)
+    app.include_router(signing_routes(desk, is_secure=settings.is_secure))
     files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
     _serve_files(app, files)
 
@@ -95,8 +100,25 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         allowed_paths=[],
         root_path=None,
     )
-    app.add_middleware(Guard, head=_head(files))
+    app.add_middleware(
+        Guard,
+        people=People(store),
+        hosts=_hosts(settings, host),
+        head=_head(files),
+        is_secure=settings.is_secure,
+    )
     return app
+
+
+def _hosts(settings: Settings, host: str) -> list[str]:
+    """The names by which browsers may reach the desk."""
+    from app.guard import LOOPBACK
+
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+        own = [socket.gethostname(), socket.getfqdn()]
+    else:
+        own = [f"[{host}]" if ":" in host else host]
+    return [*LOOPBACK, *own, *([settings.public_host] if settings.public_host else [])]
 
 
 def _files(made: dict[str, str]) -> dict[str, bytes]:
@@ -139,7 +161,7 @@ def serve(host: str, port: int) -> None:
 
     with open_desk("web") as desk:
         uvicorn.run(
-            create_app(desk.store, desk.settings),
+            create_app(desk.store, desk.settings, host=host),
             host=host,
             port=port,
             log_config=None,  # into the desk's own log

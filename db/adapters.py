@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.audit import record
 from db.errors import StoreError, UnknownAdapter
+from db.roles import require
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def activate(session: Session, name: str, *, reason: str, by: str) -> AdapterRow
     Raises:
         UnknownAdapter: there is none of this name.
     """
+    require(session, by, "decide about an adapter")
     chosen = get_adapter(session, name)
     latest = _latest(session)
     if latest is None or latest.adapter != name:
@@ -128,6 +131,7 @@ def rollback(session: Session, *, by: str, reason: str = "rolled back") -> Adapt
     Raises:
         StoreError: no adapter was active before.
     """
+    require(session, by, "decide about an adapter")
     history = {row.id: row for row in activations(session)}
     current = max(history, default=None)
     if current is not None:
@@ -157,6 +161,7 @@ def _activate(session: Session, name: str, *, reason: str, by: str, restores_id:
             adapter=name, reason=reason, activated_by=by, restores_id=restores_id, activated_at=t.now()
         )
     )
+    record(session, by, "activated", f"adapter {name}", reason=reason)
 
 
 def _latest(session: Session) -> ActivationRow | None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.task import Extraction
 from db import tables as t
+from db.audit import record
 from db.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
 from db.errors import Conflict, StoreError
 from db.notes import NoteRow, get_note
@@ -35,6 +36,7 @@ from db.reviewed import (
     training_rows,
 )
 from db.reviewers import ensure_reviewer
+from db.roles import require
 from db.suggestions import SuggestionRow, get_suggestion, suggestion_of
 from db.swap import Saved, compare_and_swap, revision_of, settled_in_order
 
@@ -142,6 +144,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     Raises:
         Conflict: somebody else submitted meanwhile; nothing was written.
         UnknownNote: there is no such note.
+        NotAllowed: the reviewer may not review.
         StoreRefused: the suggestion is not this note's, or another rule is broken.
         StoreError: there is no such status, or the token was used for another note.
     """
@@ -150,6 +153,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     repeated = _saved_before(session, note_id, token)
     if repeated is not None:
         return repeated
+    require(session, reviewer, "review")
     at = t.now()
     reviewer_id = ensure_reviewer(session, reviewer).id
     revision = seen_revision + 1
@@ -181,6 +185,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     )
     annotation_id = added.scalar_one()
     session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == reviewer_id))
+    record(session, reviewer, status, f"note {note_id}", revision=revision)
     return Saved(revision=revision, at=at, annotation_id=annotation_id)
 
 
@@ -205,6 +210,7 @@ def reopen(session: Session, *, note_id: int, reviewer: str, seen_revision: int,
     standing = latest_annotation(session, note_id)
     if standing is None or standing.status == "reopened":
         raise Conflict(note_id, revision=revision_of(session, note_id), theirs=standing)
+    require(session, reviewer, "review")
     at, revision = t.now(), seen_revision + 1
     reviewer_id = ensure_reviewer(session, reviewer).id
     compare_and_swap(
@@ -232,6 +238,7 @@ def reopen(session: Session, *, note_id: int, reviewer: str, seen_revision: int,
         .returning(t.annotation.c.id)
     )
     put_draft(session, {**kept, "revision": revision, "saved_at": at})
+    record(session, reviewer, "reopened", f"note {note_id}", revision=revision)
     return Saved(revision=revision, at=at, annotation_id=added.scalar_one())
 
 

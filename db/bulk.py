@@ -20,6 +20,7 @@ from db import tables as t
 from db.annotations import Status, discard_draft, reopen, submit
 from db.errors import Conflict, StoreError
 from db.reviewed import AnnotationRow, read_annotation, select_annotations
+from db.roles import require
 from db.search import ALL, Filters, select_filtered
 from db.suggestions import WAITING, suggestion_of
 
@@ -106,6 +107,7 @@ def act(
     Raises:
         StoreError: there is no such action, or a flag has no comment.
     """
+    require(session, reviewer, "work on many notes at once")
     if action == "flag" and not comment.strip():
         raise StoreError("Expected a comment with the flags, for whoever reads them; found none. Write one.")
     query = _meant([t.note.c.id, t.note.c.revision], many).where(*_touched(action), t.note.c.id > after)
@@ -140,6 +142,7 @@ def undo(session: Session, task: Task, *, bulk: str, reviewer: str, after: int =
         reviewer: who did it; nobody else undoes it.
         after: only notes with a higher number.
     """
+    require(session, reviewer, "work on many notes at once")
     a, n = t.annotation.c, t.note.c
     typed = (
         sa.exists()

@@ -16,6 +16,7 @@ from db import tables as t
 from db.errors import Conflict
 from db.reviewed import latest_annotation
 from db.reviewers import ensure_reviewer
+from db.roles import require
 from db.swap import Saved, compare_and_swap, revision_of, settled_in_order
 
 
@@ -69,6 +70,7 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         UnknownNote: there is no such note.
         StoreRefused: the suggestion is not this note's, or another rule is broken.
     """
+    require(session, reviewer, "review")
     at = t.now()
     standing = draft_of(session, note_id, reviewer)
     version = standing.version if standing else 0

@@ -29,6 +29,10 @@ class StoreRefused(StoreError):
     """A rule of the schema refused the change; nothing was written."""
 
 
+class NotAllowed(StoreError):
+    """The person who acts may not do this; nothing was written."""
+
+
 class UnknownNote(StoreError):
     """No note has this number."""
 

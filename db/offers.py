@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.errors import StoreError
+from db.roles import require
 from db.suggestions import WAITING
 
 
@@ -45,6 +46,7 @@ def make_offer(session: Session, *, field: str, old_value: str, new_value: str |
     Raises:
         StoreError: both values are the same.
     """
+    require(session, by, "offer a correction")
     if old_value == new_value:
         raise StoreError("Expected another value to offer; found the same one. Nothing was offered.")
     at = t.now()
@@ -58,8 +60,13 @@ def make_offer(session: Session, *, field: str, old_value: str, new_value: str |
     return OfferRow(**row._mapping)
 
 
-def withdraw_offer(session: Session, offer_id: int) -> bool:
-    """Take an offer back; whether it stood."""
+def withdraw_offer(session: Session, offer_id: int, *, by: str) -> bool:
+    """Take an offer back; whether it stood.
+
+    Raises:
+        NotAllowed: `by` may not.
+    """
+    require(session, by, "offer a correction")
     gone = session.execute(
         sa.update(t.offer)
         .where(t.offer.c.id == offer_id, t.offer.c.withdrawn_at.is_(None))

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.audit import record
 from db.errors import StoreError, UnknownRun
+from db.roles import require
 
 RunStatus = Literal["requested", "running", "interrupted", "failed", "finished"]
 _ENDED = ("interrupted", "failed", "finished")
@@ -73,13 +75,20 @@ _CHANGEABLE = {field.name for field in fields(TrainingRunRow)} - _FIXED
 
 
 def create_run(session: Session, *, config: Mapping[str, Any], requested_by: str) -> TrainingRunRow:
-    """Ask for a run; it stays `requested` until a process takes it."""
+    """Ask for a run; it stays `requested` until a process takes it.
+
+    Raises:
+        NotAllowed: whoever asks may not train.
+    """
+    require(session, requested_by, "train")
     created = session.execute(
         sa.insert(t.training_run)
         .values(status="requested", config=dict(config), requested_by=requested_by, message="", created_at=t.now())
         .returning(t.training_run.c.id)
     )
-    return get_run(session, created.scalar_one())
+    run = get_run(session, created.scalar_one())
+    record(session, requested_by, "asked for training", f"run {run.id}")
+    return run
 
 
 def get_run(session: Session, run_id: int) -> TrainingRunRow:

@@ -9,6 +9,11 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.audit import record
+from db.roles import require
+
+PERSONAL = ("keys.",)
+"""A setting of one person begins so and ends with the person's name."""
 
 
 def get_settings(session: Session, prefix: str = "") -> dict[str, Any]:
@@ -23,13 +28,29 @@ def put_setting(session: Session, key: str, value: Any, by: str) -> None:
     Args:
         value: what JSON can hold, but not null: a setting that is taken away goes back to its default.
         by: the name of whoever changes it.
+
+    Raises:
+        NotAllowed: the setting is not this person's own, and the person may not change the rules.
     """
+    _require(session, key, by)
     changed = {"value": value, "changed_by": by, "changed_at": t.now()}
     session.execute(
         insert(t.setting).values(key=key, **changed).on_conflict_do_update(index_elements=["key"], set_=changed)
     )
 
 
-def drop_setting(session: Session, key: str) -> None:
-    """Take a setting away; its default holds again."""
+def drop_setting(session: Session, key: str, by: str) -> None:
+    """Take a setting away; its default holds again.
+
+    Raises:
+        NotAllowed: see `put_setting`.
+    """
+    _require(session, key, by)
     session.execute(sa.delete(t.setting).where(t.setting.c.key == key))
+
+
+def _require(session: Session, key: str, by: str) -> None:
+    if key in {f"{beginning}{by}" for beginning in PERSONAL}:
+        return
+    require(session, by, "change rules")
+    record(session, by, "changed a setting", key)

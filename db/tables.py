@@ -55,7 +55,28 @@ reviewer = _table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("disabled_at", UtcTime),
     sa.Column("added_at", UtcTime, nullable=False),
+)
+
+sign_in = _table(
+    "sign_in",
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), nullable=False),
+    sa.Column("begun_at", UtcTime, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+)
+
+audit = _table(
+    "audit",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("detail", Json, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
 )
 
 # State, revision and reviewer are written by `annotations.py` only, in the transaction of the annotation or draft.

@@ -29,7 +29,7 @@ def test_a_setting_is_replaced_and_taken_away(session: Session) -> None:
     put_setting(session, "look_elsewhere", True, "ben")
     put_setting(session, "other", [1, "x"], "ben")
     assert get_settings(session, "look.") == {"look.below": {"stage": 0.75}}
-    drop_setting(session, "look.below")
+    drop_setting(session, "look.below", "ben")
     assert get_settings(session) == {"look_elsewhere": True, "other": [1, "x"]}
 
 
@@ -40,8 +40,8 @@ def test_an_offer_stands_until_it_is_withdrawn(session: Session) -> None:
     assert offers_for(session, {SECOND: None}) == {}
     second = make_offer(session, field=SECOND, old_value="3b", new_value=None, by="ben")
     assert [offer.id for offer in standing_offers(session)] == [second.id]
-    assert withdraw_offer(session, second.id)
-    assert not withdraw_offer(session, second.id)
+    assert withdraw_offer(session, second.id, by="ada")
+    assert not withdraw_offer(session, second.id, by="ada")
     assert standing_offers(session) == []
     with pytest.raises(StoreError, match="same one"):
         make_offer(session, field=SECOND, old_value="3b", new_value="3b", by="ada")

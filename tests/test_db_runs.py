@@ -100,8 +100,8 @@ def test_a_heartbeat_is_the_last_word(session: Session) -> None:
 
 
 def test_reviewers_are_added_once(session: Session) -> None:
-    ada = ensure_reviewer(session, "ada", "admin")
+    ada = ensure_reviewer(session, "ada")
     assert ensure_reviewer(session, "ada") == ada
     assert ensure_reviewer(session).name == LOCAL
     assert find_reviewer(session, "nobody") is None
-    assert [(row.name, row.role) for row in list_reviewers(session)] == [("ada", "admin"), ("local", "reviewer")]
+    assert [(row.name, row.role) for row in list_reviewers(session)] == [("ada", "reviewer"), ("local", "admin")]

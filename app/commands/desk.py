@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,8 +23,14 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; only this machine's own.")] = DEFAULT_HOST,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; another than this machine's own needs reviewers who sign in.")
+    ] = DEFAULT_HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where browsers reach it through a proxy. Or $CASELOOP_PUBLIC_URL."),
+    ] = None,
     engine: Engine = None,
     base_url: BaseUrl = None,
     model: Model = None,
@@ -37,15 +44,22 @@ def serve(
     Example:
       caseloop serve
       caseloop serve --port 8000
+      caseloop serve --host 10.0.0.5 --public-url https://desk.example.org
       caseloop serve --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
+    if public_url is not None:
+        os.environ["CASELOOP_PUBLIC_URL"] = public_url
     choose_engine(engine, base_url, model, adapter_name)
     from app.desk import load_samples, open_desk
-    from app.supervisor import Supervisor, check_host, check_port, has_gpu, only_one, stop_on_signals
+    from app.supervisor import LOOPBACK, Supervisor, check_host, check_port, has_gpu, only_one, stop_on_signals
+    from db.roles import needs_sign_in
 
-    check_host(host)
     check_port(host, port)
     with open_desk("supervisor") as desk, only_one(desk.settings.home):
+        with desk.store.reading() as session:
+            check_host(host, has_sign_in=needs_sign_in(session))
+        if host not in LOOPBACK and not desk.settings.is_secure:
+            say("Passwords and notes travel unencrypted: put a proxy with TLS in front, and name it with --public-url.")
         n_samples = load_samples(desk)
         if n_samples:
             say(f"Loaded {n_samples} sample notes.")

@@ -125,7 +125,7 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/offers/withdraw")
     def withdrawn(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: withdraw(desk, unwanted))
+        return _answer(lambda: withdraw(desk, by, unwanted))
 
     @router.post("/keys")
     def remapped(keys: Keys, by: Reviewer) -> JSONResponse:
@@ -267,10 +267,10 @@ def offer(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
     return {"offer": made.id}
 
 
-def withdraw(desk: Desk, unwanted: Unwanted) -> dict[str, Any]:
+def withdraw(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
     """Take an offer back."""
     with desk.store.transaction() as session:
-        return {"withdrawn": withdraw_offer(session, unwanted.note)}
+        return {"withdrawn": withdraw_offer(session, unwanted.note, by=reviewer)}
 
 
 def remap(desk: Desk, reviewer: str, keys: Keys) -> dict[str, Any]:

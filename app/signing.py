@@ -1,0 +1,161 @@
+"""Signing in and out: the page, its two routes, and who acts in a request.
+
+A desk where nobody has a password has one local reviewer and no sign-in. As soon as one person has a password,
+everybody needs one, whatever the address.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import unicodedata
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Annotated
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Form, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from app.desk import Desk
+from app.guard import COOKIE, MOUNT, SECURE_COOKIE
+from app.logs import place
+from app.passwords import Door
+from app.ui.theme import ICON
+from db.audit import record
+from db.reviewers import find_reviewer, password_of
+from db.roles import LOCAL, needs_sign_in
+from db.session import Store, StoreError
+from db.sign_ins import LONGEST, SignedIn, note_action, sign_in, sign_out, signed_in
+
+_log = logging.getLogger(__name__)
+
+_PAGE = Template((Path(__file__).parent / "ui" / "login.html").read_text(encoding="utf-8"))
+
+
+class People:
+    """Who acts in a request, by the token of the browser's cookie. What the guard asks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def who(self, token: str | None, *, is_active: bool) -> SignedIn | None:
+        """Who this is; the local reviewer where nobody has a password; None for somebody who has to sign in.
+
+        Args:
+            token: of the cookie.
+            is_active: whether the request shows that the person is there, which puts off the end of the sign-in.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._store.reading() as session:
+            if not needs_sign_in(session):
+                return SignedIn(LOCAL, "admin")
+            person = signed_in(session, token) if token else None
+        if person is not None and person.is_due and is_active:
+            assert token is not None
+            try:
+                with self._store.transaction() as session:
+                    note_action(session, token)
+            except StoreError as error:  # a full disk must not keep a reviewer from reading
+                _log.warning("a sign-in could not be put off: %s", place(error))
+        return person
+
+
+def routes(desk: Desk, *, is_secure: bool) -> APIRouter:
+    """`GET /login`, `POST /login`, `POST /logout`.
+
+    Args:
+        desk: the desk.
+        is_secure: whether browsers reach it by HTTPS; then the cookie never travels otherwise.
+    """
+    router = APIRouter()
+    door = Door()
+    cookie = SECURE_COOKIE if is_secure else COOKIE
+
+    @router.get("/login")
+    def page(to: str = "") -> Response:
+        return login_page(to=to)
+
+    @router.post("/login")
+    async def login(
+        request: Request,
+        name: Annotated[str, Form(max_length=400)] = "",
+        password: Annotated[str, Form(max_length=4096)] = "",
+        to: Annotated[str, Form(max_length=2000)] = "",
+    ) -> Response:
+        name = unicodedata.normalize("NFC", name.strip())
+        address = request.scope.get("state", {}).get("address", "")
+        wait_s = door.wait_s(name, address)
+        if wait_s:
+            minutes = math.ceil(wait_s / 60)
+            said = f"Too many attempts. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+            return login_page(said, name=name, to=to, status=429)
+        kept = await run_in_threadpool(_kept, desk.store, name)
+        if not await door.opens(name, address, password, kept):
+            await run_in_threadpool(_note_failure, desk.store, name)
+            return login_page("This name and password do not belong together.", name=name, to=to, status=401)
+        try:
+            token = await run_in_threadpool(_begin, desk.store, name)
+        except StoreError as error:
+            return login_page(str(error), name=name, to=to, status=503)
+        answer = RedirectResponse(own_place(to), 303)
+        answer.set_cookie(
+            cookie, token, max_age=int(LONGEST.total_seconds()), httponly=True, samesite="strict", secure=is_secure
+        )
+        return answer
+
+    @router.post("/logout")
+    def logout(request: Request) -> Response:
+        token = request.cookies.get(cookie)
+        if token:
+            with desk.store.transaction() as session:
+                sign_out(session, token)
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(cookie, httponly=True, samesite="strict", secure=is_secure)
+        return answer
+
+    return router
+
+
+def login_page(trouble: str = "", *, name: str = "", to: str = "", status: int = 200) -> HTMLResponse:
+    """The page to sign in with; what was typed before stands in it, but for the password."""
+    page = _PAGE.substitute(
+        icon=ICON.replace("<svg ", '<svg aria-hidden="true" ', 1),
+        trouble=f'<p role="alert">{escape(trouble)}</p>' if trouble else "",
+        to=escape(own_place(to)),
+        name=escape(name),
+        name_focus="" if name else "autofocus",
+        password_focus="autofocus" if name else "",
+    )
+    return HTMLResponse(page, status)
+
+
+def own_place(to: str) -> str:
+    """Where to go after signing in: a place of the desk's own page, whatever was asked for."""
+    parts = urlsplit(to)
+    is_own = not parts.scheme and not parts.netloc and parts.path == f"{MOUNT}/" and to.startswith("/")
+    return f"{parts.path}{'?' + quote(parts.query, safe='=&%+') if parts.query else ''}" if is_own else f"{MOUNT}/"
+
+
+def _kept(store: Store, name: str) -> str | None:
+    with store.reading() as session:
+        return password_of(session, name)
+
+
+def _begin(store: Store, name: str) -> str:
+    with store.transaction() as session:
+        return sign_in(session, name)
+
+
+def _note_failure(store: Store, name: str) -> None:
+    """Kept for those who watch; never what was typed where a name belongs, which may be a password."""
+    try:
+        with store.transaction() as session:
+            known = find_reviewer(session, name)
+            record(session, known.name if known else "somebody", "failed to sign in")
+    except StoreError as error:
+        _log.warning("a failed sign-in could not be noted: %s", place(error))
