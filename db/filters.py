@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db import tables as t
 from db.errors import StoreError
 from db.reviewers import ensure_reviewer
+from db.roles import require
 from db.search import Filters, Order
 
 MAX_NAME_CHARACTERS = 100
@@ -33,6 +34,7 @@ def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters,
     Raises:
         StoreError: the name is empty or too long, or there is no such order.
     """
+    require(session, reviewer, "review")
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         raise StoreError(f"Expected a name of 1 to {MAX_NAME_CHARACTERS} characters; found {len(name)}. Choose one.")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.reviewers import ensure_reviewer
+from db.roles import require
 
 Choice = Literal["old", "new", "same"]
 
@@ -67,6 +68,7 @@ def add_preference(
     Raises:
         StoreRefused: there is no such run or note, or the choice is none; raised when the transaction ends or flushes.
     """
+    require(session, reviewer, "review")
     session.execute(
         insert(t.preference)
         .values(

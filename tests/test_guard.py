@@ -144,14 +144,14 @@ def test_a_forwarded_host_does_not_choose_where_the_page_sends_its_data(quiet: T
     assert "evil.example" not in quiet.get("/app/", headers=headers).text
 
 
-def _addresses(routes: Any) -> Iterator[tuple[str, set[str]]]:
+def addresses(routes: Any) -> Iterator[tuple[str, set[str]]]:
     for route in routes:
         path = getattr(route, "path", None)
         if path is not None:
             yield path, getattr(route, "methods", None) or {"GET"}
         inner = getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", None)
         if inner and path is None:
-            yield from _addresses(inner)
+            yield from addresses(inner)
 
 
 NEEDED = re.compile(
@@ -162,7 +162,7 @@ NEEDED = re.compile(
 def test_of_gradios_routes_only_the_needed_ones_are_there(app: FastAPI, quiet: TestClient) -> None:
     mounted = next(route.app for route in app.routes if getattr(route, "path", "") == MOUNT)  # type: ignore[attr-defined]
     n_seen, open_ones = 0, []
-    for path, methods in _addresses(mounted.routes):
+    for path, methods in addresses(mounted.routes):
         address = MOUNT + re.sub(r"\{[^}]+\}", "x", path)
         if NEEDED.match(address):
             continue

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from data.task import TaskError
+from db.errors import NotAllowed
 from db.session import StoreError, StoreFull
 
 
@@ -20,7 +21,9 @@ def answered(action: Callable[[], dict[str, Any]]) -> JSONResponse:
 
 
 def refusal(error: TaskError | StoreError) -> JSONResponse:
-    """422 for values that the task does not have, 507 for a full disk, 503 for whatever else the store cannot do."""
+    """422 for values that no field has, 403 for what a person may not do, 507 for a full disk, 503 for the rest."""
     if isinstance(error, TaskError):
         return JSONResponse({"detail": str(error)}, 422)
+    if isinstance(error, NotAllowed):
+        return JSONResponse({"detail": str(error)}, 403)
     return JSONResponse({"detail": str(error)}, 507 if isinstance(error, StoreFull) else 503)

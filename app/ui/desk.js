@@ -8,7 +8,7 @@
   const DWELL_MS = 400;      // a note must have been on screen this long before it can be decided
   const IDLE_MS = 600;       // pause in typing after which a draft is stored
   const RETRY_MS = 2000;     // between attempts to store a draft while the server is away
-  const KEPT = 'caseloop:typed:';
+  const KEPT = `caseloop:typed:${window.shell.reviewer.name}:`;
 
   let record = null;         // what the server said about the note on screen
   let busy = false;          // no note can be decided: the next one is on its way
@@ -227,8 +227,8 @@
     } else if (answer.status === 409) {
       say('away', 'draft not saved: this note was changed elsewhere');
       conflict(answer);
-    } else if (answer.status === 0 || answer.status >= 500) {
-      say('away', answer.status ? 'not saved: the desk has a problem; kept in this tab' : 'not saved: the desk cannot be reached; kept in this tab');
+    } else if (answer.status === 0 || answer.status === 401 || answer.status >= 500) {
+      say('away', `not saved: ${answer.status === 401 ? 'you are signed out' : answer.status ? 'the desk has a problem' : 'the desk cannot be reached'}; kept in this tab`);
       if (!answer.status) away(true);
       later(RETRY_MS);
     } else say('away', `not saved: ${sentence(answer) ?? 'the desk refused it'}`);

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.opened import Opened
 from app.rules import Rules, read_guidelines, read_keys, read_rules
 from app.trials import presented
 from app.ui.answering import answered
@@ -41,14 +42,21 @@ Number = Annotated[int, Query(ge=1, lt=1 << 62)]
 def routes(desk: Desk) -> APIRouter:
     """`GET /review`, `GET /review/ahead`, `GET /review/values`."""
     router = APIRouter()
+    seen = Opened(desk.store)
+
+    def noted(by: str, answer: dict[str, Any]) -> dict[str, Any]:
+        for page in answer.get("notes", [answer]):
+            if page["note"] is not None:
+                seen.note(by, page["note"])
+        return answer
 
     @router.get("/review")
     def review(by: Reviewer, note: str = "") -> JSONResponse:
-        return answered(lambda: opened(desk, by, note))
+        return answered(lambda: noted(by, opened(desk, by, note)))
 
     @router.get("/review/ahead")
     def ahead(by: Reviewer, after: Number, skip: Annotated[list[Number], Query(max_length=200)] = []) -> JSONResponse:  # noqa: B006 - FastAPI reads it
-        return answered(lambda: following(desk, by, after, skip))
+        return answered(lambda: noted(by, following(desk, by, after, skip)))
 
     @router.get("/review/values")
     def values(by: Reviewer) -> JSONResponse:

@@ -3,7 +3,8 @@
 (() => {
   'use strict';
 
-  const KEPT = 'caseloop:outbox';
+  const { named, reviewer, signedOut } = window.shell;
+  const KEPT = `caseloop:outbox:${reviewer.name}`;
   const PATIENCE_MS = 8000;  // how long an answer may take
   const RETRY_MS = 2000;     // between attempts while the desk is away
 
@@ -16,7 +17,8 @@
   async function post(path, content, keepalive = false) {
     const stop = new AbortController(), limit = setTimeout(() => stop.abort(), PATIENCE_MS);
     try {
-      const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify(content), signal: stop.signal, keepalive });
+      const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json', ...named() }, body: JSON.stringify(content), signal: stop.signal, keepalive });
+      if (answer.status === 401) signedOut(true);
       return { status: answer.status, ...(await answer.json().catch(() => ({}))) };
     } catch {
       return { status: 0 };
@@ -24,7 +26,8 @@
   }
 
   async function get(path) {
-    const answer = await fetch(path, { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answer = await fetch(path, { headers: { accept: 'application/json', ...named() }, signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.status === 401) signedOut(true);
     if (!answer.ok) throw new Error(String(answer.status));
     return answer.json();
   }
@@ -45,7 +48,7 @@
       if (list[0] !== entry) continue;  // taken back meanwhile
       if (answer.status === 200) {
         list.shift(); write(); told.saved(entry, answer);
-      } else if (answer.status === 409 || answer.status === 422) {
+      } else if ([403, 409, 422].includes(answer.status)) {
         list.shift(); write(); told.refused(entry, answer);
       } else {
         told.waiting(list.length, answer);

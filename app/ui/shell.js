@@ -5,6 +5,39 @@
   const LOOK_MS = 5000;
   const $ = (id) => document.getElementById(id);
 
+  // ---------------------------------------------------------------- who this is
+
+  // The page says by whom it was opened; what is sent says so too, so that nothing is saved in another's name.
+  const reviewer = JSON.parse(document.querySelector('meta[name="caseloop-reviewer"]')?.content ?? '{"name":"","is_local":true}');
+  const named = () => ({ 'x-reviewer': encodeURIComponent(reviewer.name) });
+  let isOut = false;   // the sign-in has ended
+  function signedOut(out) { if (isOut !== out) { isOut = out; if (!out) banner(null); } }
+
+  const isKept = () => window.outbox.size() > 0 || Object.keys(sessionStorage).some((key) => key.startsWith('caseloop:typed:'));
+  async function signOut() {
+    await window.outbox.flush();
+    for (let tries = 0; tries < 20 && isKept(); tries += 1) await new Promise((resolve) => { setTimeout(resolve, 150); });  // a draft on its way
+    if (isKept()) { banner('Not signed out: what you typed or decided is not saved yet. It is sent again as soon as the desk can be reached.'); return; }
+    try { for (const key of Object.keys(sessionStorage)) if (key.startsWith('caseloop:')) sessionStorage.removeItem(key); } catch { /* storage may be switched off */ }
+    await fetch('/logout', { method: 'POST', redirect: 'manual' });
+    location.assign('/login');
+  }
+
+  // Gradio builds the top bar after the page has loaded, and sometimes anew.
+  function greet() {
+    const bar = $('theme')?.parentElement;
+    if (reviewer.is_local || !bar || $('sign-out')) return;
+    const out = Object.assign(document.createElement('button'), { type: 'button', id: 'sign-out', className: 'plain', textContent: 'Sign out' });
+    const name = Object.assign(document.createElement('span'), { id: 'reviewer-name', textContent: reviewer.name, title: `signed in as ${reviewer.name}, ${reviewer.role}` });
+    bar.append(name, out);
+  }
+  setInterval(greet, 500);
+  document.documentElement.dataset.role = reviewer.role ?? 'admin';  // what a role may not do is not shown; the store refuses it too
+
+  // Whether somebody did something since it was last told: a page that is only open does not stay signed in.
+  let isActive = true;
+  for (const kind of ['keydown', 'pointerdown', 'wheel']) addEventListener(kind, () => { isActive = true; }, { capture: true, passive: true });
+
   // ---------------------------------------------------------------- light and dark
 
   const system = matchMedia('(prefers-color-scheme: dark)');
@@ -28,8 +61,10 @@
   function banner(text) {
     const bar = $('banner') ?? document.body.appendChild(Object.assign(document.createElement('div'), { id: 'banner' }));
     bar.setAttribute('role', 'alert');
-    bar.hidden = !text;
-    bar.textContent = text ?? '';
+    const said = isOut ? text ?? 'Your sign-in has ended. What you typed is kept in this tab.' : text;
+    bar.hidden = !said;
+    bar.replaceChildren(said ?? '');
+    if (isOut) bar.append(' ', Object.assign(document.createElement('a'), { href: '/login', target: '_blank', textContent: 'Sign in again in a new tab' }), ', then this one goes on.');
   }
 
   function away(gone) {
@@ -50,10 +85,14 @@
 
   let failures = 0;
   async function look() {
-    if (document.hidden) return;
+    if (document.hidden && !isOut) return;
     const note = window.desk?.lacksSuggestion() ? window.desk.note() : null;
     try {
-      const answer = await fetch(`/status${note === null ? '' : `?note=${note}`}`, { signal: AbortSignal.timeout(LOOK_MS) });
+      const asked = new URLSearchParams({ ...(note === null ? {} : { note }), ...(isActive ? { active: 1 } : {}) });
+      isActive = false;
+      const answer = await fetch(`/status?${asked}`, { headers: named(), signal: AbortSignal.timeout(LOOK_MS) });
+      if (answer.status === 401) { signedOut(true); banner(null); return; }
+      signedOut(false);
       if (!answer.ok) throw new Error(String(answer.status));
       const status = await answer.json();
       failures = 0;
@@ -93,6 +132,7 @@
     const to = target.closest?.('[data-tab]');
     if (to) { event.preventDefault(); tab(to.dataset.tab)?.click(); return; }
     if (target.closest?.('#theme')) { try { localStorage.setItem('caseloop:theme', isDark() ? 'light' : 'dark'); } catch { /* not kept */ } dress(); return; }
+    if (target.closest?.('#sign-out')) { signOut(); return; }
     if (target.closest?.('#offer')) { offer(false); window.desk.showSuggestion(); return; }
   });
   // The blind comparison by keyboard; a key that is held down must not judge notes that nobody has read.
@@ -120,5 +160,5 @@
   // An element with a text in it, which is never read as markup.
   const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: name ?? '' });
 
-  window.shell = { make, away, banner, blind, look, openNote, visited };
+  window.shell = { reviewer, named, signedOut, make, away, banner, blind, look, openNote, visited };
 })();
