@@ -140,12 +140,10 @@ class Guard:
             if scope["method"] == "GET" and "text/html" in connection.headers.get("accept", ""):
                 query = scope["query_string"].decode("latin-1")
                 return None, RedirectResponse(f"/login?to={quote(scope['path'] + ('?' + query if query else ''))}", 303)
-            return None, JSONResponse({"detail": "Your sign-in has ended. Sign in again."}, 401)
+            return None, JSONResponse({"detail": "your sign-in has ended"}, 401)
         meant = unquote(connection.headers.get("x-reviewer", ""))
         if meant and meant != person.name:  # what one person typed is never saved as another's
-            sentence = (
-                f"This page was opened by {meant}, and {person.name} is signed in. Sign in as {meant}, or reload."
-            )
+            sentence = f"{meant} opened this page and {person.name} is signed in: sign in as {meant}, or reload"
             return None, JSONResponse({"detail": sentence}, 401)
         return person, None
 
@@ -205,6 +203,9 @@ class _Answer:
         headers["content-security-policy"] = CONTENT_SECURITY_POLICY.format(nonce=self._nonce)
         for name, value in SECURITY_HEADERS.items():
             headers[name] = value
+        if self._path == "/login":
+            # Without a referrer browsers send a form's origin as null, which is refused here.
+            headers["referrer-policy"] = "same-origin"
         if self._is_secure:
             headers["strict-transport-security"] = "max-age=31536000"
         # Gradio's bundles carry a hash in their name; everything else may show a note and is not to be kept.

@@ -18,7 +18,7 @@ __all__ = ["empty_session", "store"]
 
 def test_what_is_done_is_in_the_trail_newest_first(empty_session: Session) -> None:
     (note,) = add(empty_session, 1)
-    decide(empty_session, note, 0, by="ada", first="a secret of the note")
+    decide(empty_session, note, 0, by="ada", comment="a secret")
     reopen(empty_session, note_id=note, reviewer="ben", seen_revision=1, token="taken-back")
     register_adapter(empty_session, adapter("second"))
     activate(empty_session, "second", reason="better", by="cem")

@@ -183,7 +183,7 @@ def test_signed_in_one_acts_under_the_own_name(signed_in: TestClient, store: Sto
 def test_what_one_person_typed_is_not_saved_as_anothers(signed_in: TestClient, store: Store) -> None:
     answer = signed_in.post("/decisions", json=decision(store), headers={"x-reviewer": "Ann%20Lee"})
     assert answer.status_code == 401
-    assert "Sign in as Ann Lee" in answer.json()["detail"]
+    assert "sign in as Ann Lee" in answer.json()["detail"]
     with store.reading() as session:
         assert get_note(session, NOTE).revision == 0
 

@@ -289,8 +289,8 @@
     const { note, status } = entry.content;
     if (last?.note === note) last = { note, revision: answer.revision };
     done = `${entry.name} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}, revision ${answer.revision}`;
-    if (['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); done = ''; }
-    $('undo').hidden = false;
+    if (record && ['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); done = ''; }
+    built.then(() => { $('undo').hidden = false; });  // after a reload the answer may be there before the form
     if (answer.seeded) {
       window.panels.notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
       ahead = [];
@@ -380,7 +380,7 @@
   window.outbox.tell({ saved: acknowledged, refused, waiting: unsent });
   document.addEventListener('DOMContentLoaded', () => {
     const sent = Promise.race([window.outbox.flush(), new Promise((resolve) => { setTimeout(resolve, RETRY_MS); })]);
-    sent.then(() => open(new URL(location).searchParams.get('note')));
+    sent.catch(() => {}).then(() => open(new URL(location).searchParams.get('note')));
     help();
     built.then(() => window.keys.label());
   });

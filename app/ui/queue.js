@@ -30,7 +30,7 @@
 
   // What was looked for, so that a reload comes back to it: Gradio loads the page anew when its server was away.
   const kept = {
-    key: 'caseloop:queue',
+    key: `caseloop:queue:${window.shell.reviewer.name}`,
     get() { try { return JSON.parse(sessionStorage.getItem(this.key)) ?? {}; } catch { return {}; } },
     put(more) { try { sessionStorage.setItem(this.key, JSON.stringify({ ...this.get(), ...more })); } catch { /* storage may be switched off */ } },
   };

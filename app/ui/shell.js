@@ -18,7 +18,7 @@
     await window.outbox.flush();
     for (let tries = 0; tries < 20 && isKept(); tries += 1) await new Promise((resolve) => { setTimeout(resolve, 150); });  // a draft on its way
     if (isKept()) { banner('Not signed out: what you typed or decided is not saved yet. It is sent again as soon as the desk can be reached.'); return; }
-    try { for (const key of Object.keys(sessionStorage)) if (key.startsWith('caseloop:')) sessionStorage.removeItem(key); } catch { /* storage may be switched off */ }
+    addEventListener('pagehide', () => { try { for (const key of Object.keys(sessionStorage)) if (key.startsWith('caseloop:')) sessionStorage.removeItem(key); } catch { /* storage may be switched off */ } });
     await fetch('/logout', { method: 'POST', redirect: 'manual' });
     location.assign('/login');
   }
@@ -91,7 +91,7 @@
       const asked = new URLSearchParams({ ...(note === null ? {} : { note }), ...(isActive ? { active: 1 } : {}) });
       isActive = false;
       const answer = await fetch(`/status?${asked}`, { headers: named(), signal: AbortSignal.timeout(LOOK_MS) });
-      if (answer.status === 401) { signedOut(true); banner(null); return; }
+      if (answer.status === 401) { signedOut(true); if ($('banner')?.hidden ?? true) banner(null); return; }
       signedOut(false);
       if (!answer.ok) throw new Error(String(answer.status));
       const status = await answer.json();
