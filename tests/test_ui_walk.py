@@ -15,11 +15,12 @@ from fastapi.testclient import TestClient
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings
-from app.ui import queue
+from app.ui import opening, queue
 from app.ui.walking import chosen
+from data.evidence import ground
 from data.task import Extraction
 from db import tables
-from db.annotations import save_draft
+from db.annotations import open_review, save_draft
 from db.session import Store
 from tests.desk_store import COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values, put_notes
 from tests.desk_web import form, store, web
@@ -162,3 +163,19 @@ def test_what_a_walk_looks_for_is_never_markup(web: TestClient) -> None:
         ended = web.get("/review", params={"reviewer": hostile}).json()
         assert "The end of this list." in ended["html"]
         assert "<img" not in ended["html"]
+
+
+def test_a_note_is_searched_for_its_values_once(web: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    grounded: list[Extraction] = []
+    monkeypatch.setattr(
+        opening, "ground", lambda task, note, values: grounded.append(values) or ground(task, note, values)
+    )
+    before = page(web, "note=2")
+    assert len(grounded) == 1
+    assert before["fields"]["stage"]["grounding"] == {"III": {"kind": "exact", "missing": []}}
+    with store.transaction() as session:
+        typed = Extraction(TASK, {**COLON_VALUES, "stage": "IV"})
+        save_draft(session, note_id=2, reviewer=LOCAL_REVIEWER, extraction=typed, seen_revision=0)
+        assert open_review(session, 2, LOCAL_REVIEWER).draft is not None
+    assert set(page(web, "note=2")["fields"]["stage"]["grounding"]) == {"III", "IV"}
+    assert len(grounded) == 3

@@ -229,7 +229,8 @@ def _record(
     """What the page knows of the note on screen; `desk.js` and `fields.js` read it."""
     review = shown.review
     suggestion, draft = review.suggestion, review.draft
-    on_note = proposed_grounds(desk, review)
+    is_shown = suggestion is not None and dict(values) == suggestion.extraction
+    on_note = found if is_shown else proposed_grounds(desk, review)
     kept = draft or review.annotation
     fields = {}
     for field in desk.task.fields:
