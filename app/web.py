@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css")
 SCRIPTS = (
-    "shell.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "elsewhere.js", "desk.js",
+    "shell.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "walk.js", "elsewhere.js", "desk.js",
     "actions.js", "asking.js", "queue.js", "import.js",
 )  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}

@@ -157,10 +157,8 @@ def search_notes(
     Raises:
         StoreError: there is no such order or state.
     """
-    if order not in get_args(Order):
-        raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
     query, document = select_filtered([t.note.c.id], replace(filters, **named))
-    sorted_query = query.order_by(*_ordered(order, seed, document))
+    sorted_query = query.order_by(*(key.sorted for key in keys_of(order, seed, document)))
     ids = session.execute(sorted_query.offset(offset).limit(limit)).scalars().all()
     return _lines(session, ids)
 
@@ -251,18 +249,48 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
 _PRIME = 2**31 - 1
 
 
-def _ordered(order: Order, seed: int, document: sa.ColumnElement[int] | None) -> tuple[sa.ColumnElement[Any], ...]:
+@dataclass(frozen=True)
+class Key:
+    """What notes are sorted by: a column or an expression as its index has it, and which way."""
+
+    column: sa.ColumnElement[Any]
+    is_descending: bool = False
+
+    @property
+    def sorted(self) -> sa.ColumnElement[Any]:
+        """For an ORDER BY."""
+        return self.column.desc() if self.is_descending else self.column
+
+    def beyond(self, value: Any) -> sa.ColumnElement[bool]:
+        """Whether a note stands behind one that has this value."""
+        behind: sa.ColumnElement[bool] = self.column < value if self.is_descending else self.column > value
+        return behind
+
+
+def keys_of(order: Order, seed: int = 0, document: sa.ColumnElement[int] | None = None) -> tuple[Key, ...]:
+    """What an order sorts by; the last key differs from note to note.
+
+    Args:
+        order: as in `search_notes`.
+        seed: of a random order.
+        document: the full-text index's row number where the query searches text.
+
+    Raises:
+        StoreError: there is no such order.
+    """
+    if order not in get_args(Order):
+        raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
     c = t.note.c
     number = c.id if document is None else document  # the full-text index gives its rows in this order unasked
-    orders: dict[Order, tuple[sa.ColumnElement[Any], ...]] = {
-        "imported": (number,),
-        "newest": (number.desc(),),
-        "updated": (c.updated_at.desc(), c.id.desc()),
+    orders: dict[Order, tuple[Key, ...]] = {
+        "imported": (Key(number),),
+        "newest": (Key(number, is_descending=True),),
+        "updated": (Key(c.updated_at, is_descending=True), Key(c.id, is_descending=True)),
         # As their indexes have them.
-        "confidence": (sa.literal_column("coalesce(note.min_confidence, 2)"), c.id),
-        "doubt": (sa.literal_column("coalesce(note.doubt, -1)").desc(), c.id),
-        "novelty": (sa.literal_column("coalesce(note.novelty, -1)").desc(), c.id),
-        "random": (shuffled(seed), c.id),
+        "confidence": (Key(sa.literal_column("coalesce(note.min_confidence, 2)")), Key(c.id)),
+        "doubt": (Key(sa.literal_column("coalesce(note.doubt, -1)"), is_descending=True), Key(c.id)),
+        "novelty": (Key(sa.literal_column("coalesce(note.novelty, -1)"), is_descending=True), Key(c.id)),
+        "random": (Key(shuffled(seed)), Key(c.id)),
     }
     return orders[order]
 

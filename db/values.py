@@ -19,8 +19,10 @@ def used_values(session: Session, key: str, limit: int = N_VALUES) -> list[tuple
     """
     stands = sa.and_(t.annotation.c.note_id == t.note.c.id, t.annotation.c.revision == t.note.c.revision)
     path = f'$."{key}"'
-    value = sa.func.coalesce(
-        sa.func.json_extract(t.annotation.c.extraction, path), sa.func.json_extract(t.note.c.gold, path)
+    # A reviewed note's field that a person cleared has no value, whatever the label it came with.
+    value = sa.case(
+        (t.note.c.state == "submitted", sa.func.json_extract(t.annotation.c.extraction, path)),
+        else_=sa.func.json_extract(t.note.c.gold, path),
     ).label("value")
     found = (
         sa.select(value)

@@ -47,6 +47,11 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
         if notes:
             expect(here.page.get_by_role("dialog", name="Keys")).to_be_visible()
             wrong += found(here.page, "Keys")
+            for where, walk in (("A walk", "note=2&order=doubt"), ("Its end", "text=nowhere&order=doubt")):
+                here.page.goto(f"{desk.url}/app/?{walk}")
+                expect(here.page.locator("#all-notes")).to_be_visible()
+                here.ready()
+                wrong += found(here.page, where)
         assert wrong == []
 
 

@@ -7,12 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db.annotations import open_review, reopen
+from db.notes import add_notes
 from db.offers import make_offer, offers_for, same_value, standing_offers, withdraw_offer
 from db.session import StoreError
 from db.settings import drop_setting, get_settings, put_setting
 from db.suggestions import add_suggestion
 from db.trials import begin_trial, trial_of, trial_outcomes
-from tests.stores import FIRST, SECOND, add, decide, empty_session, extraction, store, suggestion
+from db.values import used_values
+from tests.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, store, suggestion
 
 __all__ = ["empty_session", "store"]
 
@@ -81,3 +83,16 @@ def test_a_trial_ends_with_the_first_submission(session: Session) -> None:
     decide(session, 4, 0, status="skipped")
     found = [(row.note_id, row.kind, row.lead_time_ms, row.is_passed) for row in trial_outcomes(session)]
     assert found == [(1, "seeded", 5, True), (2, "seeded", 7, False), (3, "blind", 11, False)]
+
+
+def test_a_value_that_a_person_cleared_is_no_used_value(session: Session) -> None:
+    lung, breast = extraction(first="lung", second="IV"), extraction(first="breast")
+    golds = (lung, lung, breast)
+    numbers = add_notes(session, [note(50 + n, gold=gold) for n, gold in enumerate(golds)]).note_ids
+    assert used_values(session, FIRST) == [("lung", 2), ("breast", 1)]
+    decide(session, numbers[0], 0, values=extraction(second="III"))  # cleared, and corrected
+    decide(session, 1, 0, values=extraction(first="breast"))
+    decide(session, 2, 0, status="skipped", values=extraction(first="never"))
+    assert used_values(session, FIRST) == [("breast", 2), ("lung", 1)]
+    assert used_values(session, SECOND) == [("III", 1), ("IV", 1)]
+    assert used_values(session, FIRST, limit=1) == [("breast", 2)]

@@ -13,7 +13,6 @@
   let record = null;         // what the server said about the note on screen
   let busy = false;          // no note can be decided: the next one is on its way
   let asked = 0;             // counts the notes that were asked for; only the newest is shown
-  let ahead = [];            // the next notes, loaded while this one is read
   let shownAt = 0;
   let visibleMs = 0, visibleSince = null;
   let dwell = 0, draftTimer = 0, draftOnItsWay = null;
@@ -28,6 +27,7 @@
 
   const { away, banner, visited } = window.shell;
   const { get, post } = window.outbox;
+  const { walk } = window;
   const { built, strengthen } = window.panels;
   const elsewhere = (entry) => window.elsewhere(entry);
   const $ = (id) => document.getElementById(id);
@@ -46,7 +46,7 @@
 
   // ---------------------------------------------------------------- a note arrives
 
-  function show(page) {
+  function show(page, wanted = null) {
     const same = record !== null && record.note === page.note;
     record = page;
     $('heading').innerHTML = page.heading;                    // the server escaped both
@@ -61,8 +61,9 @@
       restore();
       if (fillUntouched) fill();
       keys().forEach(paint);
-      window.panels.address(record.note);
     }
+    walk.choose(page.walk);
+    walk.address(record.note ?? wanted);
     fillUntouched = false;
     conflict(conflicts.get(record.note) ?? null);
     conflicts.delete(record.note);
@@ -82,7 +83,7 @@
     const note = $('note');
     note?.querySelector('.note-text')?.scrollTo(0, 0);
     // Out of the last note's field, so that keys scroll the new one and Tab goes to its first field.
-    if (!note?.contains(document.activeElement) && (document.activeElement === document.body || document.activeElement?.closest('#form'))) note?.querySelector('.note-text')?.focus({ preventScroll: true });
+    if (!note?.contains(document.activeElement) && (document.activeElement === document.body || document.activeElement?.closest('#form'))) note?.querySelector('.note-text, #all-notes')?.focus({ preventScroll: true });
     strengthen(null);
     phase('settling');
     clearTimeout(dwell);
@@ -90,18 +91,19 @@
   }
 
   // Show a note, or the next one to review; while the desk is away, try again until it is back.
-  async function open(note) {
+  async function open(note, { walk: chosen, after } = {}) {
     const mine = ++asked;
     busy = true;
     phase('busy');
     clearTimeout(draftTimer);
+    if (chosen !== undefined) walk.choose(chosen);
     const form = $('form');
     if (form) form.inert = true;
     for (;;) {
       try {
-        const page = await get(`/review${note === null || note === undefined ? '' : `?note=${note}`}`);
+        const page = await walk.page(note, after);
         await built;
-        if (mine === asked) { away(false); show(page); }
+        if (mine === asked) { away(false); walk.forget(); show(page, note); }
         return;
       } catch {
         if (mine !== asked) return;
@@ -113,21 +115,15 @@
     }
   }
 
-  // The next two notes, anew with each note: what is loaded ahead is never older than one note's work.
-  async function lookAhead() {
+  function lookAhead() {
     const of = record;
-    const skip = [...new Set(window.outbox.notes())].filter((note) => note !== of.note);
-    try {
-      const { notes } = await get(`/review/ahead?after=${of.note}${skip.map((note) => `&skip=${note}`).join('')}`);
-      if (record === of) ahead = notes;
-    } catch { /* the next note is then asked for when it is needed */ }
+    walk.load(of.note, () => record === of);
   }
 
-  function next(note) {
-    const waiting = window.outbox.notes();
-    while (ahead.length && (ahead[0].note === record.note || waiting.includes(ahead[0].note))) ahead.shift();
+  function next() {
+    const page = walk.take(record.note);
     asked += 1;
-    if (ahead.length) show(ahead.shift()); else open(note);
+    if (page) show(page); else open(null, { after: record.note });
   }
 
   // ---------------------------------------------------------------- fields
@@ -264,8 +260,8 @@
     elsewhere(null);
     if (before) await before;  // a draft that arrives after its decision would only be refused
     window.outbox.push(entry);
-    if (!ahead.length) { busy = true; phase('busy'); $('form').inert = true; say('pending', 'saving …'); return; }
-    next(null);
+    if (!walk.hasNext()) { busy = true; phase('busy'); $('form').inert = true; say('pending', 'saving …'); return; }
+    next();
     say('pending', `saving ${name} …`);
   }
 
@@ -293,9 +289,9 @@
     built.then(() => { $('undo').hidden = false; });  // after a reload the answer may be there before the form
     if (answer.seeded) {
       window.panels.notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
-      ahead = [];
+      walk.forget();
     } else if (status === 'submitted') elsewhere(entry);
-    if (busy && record?.note === note) next(answer.next);
+    if (busy && record?.note === note) next();
   }
 
   function refused(entry, answer) {
@@ -327,7 +323,7 @@
       if (answer.status !== 200) { say('away', `not taken back: ${sentence(answer) ?? 'the desk cannot be reached'}`); return; }
     }
     last = null;
-    ahead = [];
+    walk.forget();
     $('undo').hidden = true;
     elsewhere(null);
     done = 'taken back: the note waits again, with what you had decided';
@@ -368,7 +364,8 @@
     } else { visibleSince = performance.now(); help(); }
   });
 
-  window.addEventListener('popstate', () => { const note = new URL(location).searchParams.get('note'); if (note) open(note); });
+  const inAddress = () => new URL(location).searchParams.get('note');
+  window.addEventListener('popstate', () => { walk.read(); open(inAddress()); });
 
   async function help() {
     try { aid = await get('/review/values'); } catch { return; }
@@ -380,7 +377,7 @@
   window.outbox.tell({ saved: acknowledged, refused, waiting: unsent });
   document.addEventListener('DOMContentLoaded', () => {
     const sent = Promise.race([window.outbox.flush(), new Promise((resolve) => { setTimeout(resolve, RETRY_MS); })]);
-    sent.catch(() => {}).then(() => open(new URL(location).searchParams.get('note')));
+    sent.catch(() => {}).then(() => open(inAddress()));
     help();
     built.then(() => window.keys.label());
   });
@@ -391,7 +388,7 @@
     open, decide, previous, undo, confirm, toAsking, put, typed, say, box, comment, keys, valueOf, focusedField,
     record: () => record,
     aid: () => aid,
-    refresh: () => { ahead = []; if (record?.note) lookAhead(); },
+    refresh: () => { walk.forget(); if (record?.note) lookAhead(); },
     note: () => (record ? record.note : null),
     lacksSuggestion: () => Boolean(record) && record.note !== null && record.suggestion === null && !record.blind,
     showSuggestion: async () => { if (kept()) await sendDraft(); fillUntouched = true; open(record.note); },

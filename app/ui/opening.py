@@ -23,6 +23,7 @@ from app.ui.awaited import ask_for
 from app.ui.context import state
 from app.ui.marks import marked
 from app.ui.status import why_none
+from app.ui.walking import Asked, Chosen, Place, end_of
 from data.evidence import Grounded, ground
 from data.suggestion import Grounding
 from data.task import Extraction
@@ -32,11 +33,13 @@ from db.offers import OfferRow, offers_for
 from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
 from db.values import used_values
+from db.walk import count_on, next_on
 
 N_AHEAD = 2
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Number = Annotated[int, Query(ge=1, lt=1 << 62)]
+Skipped = Annotated[list[Number], Query(max_length=200, default_factory=list)]
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -51,12 +54,12 @@ def routes(desk: Desk) -> APIRouter:
         return answer
 
     @router.get("/review")
-    def review(by: Reviewer, note: str = "") -> JSONResponse:
-        return answered(lambda: noted(by, opened(desk, by, note)))
+    def review(by: Reviewer, walk: Asked, skip: Skipped, note: str = "", after: Number | None = None) -> JSONResponse:
+        return answered(lambda: noted(by, opened(desk, by, note, walk, after=after, skip=skip)))
 
     @router.get("/review/ahead")
-    def ahead(by: Reviewer, after: Number, skip: Annotated[list[Number], Query(max_length=200)] = []) -> JSONResponse:  # noqa: B006 - FastAPI reads it
-        return answered(lambda: noted(by, following(desk, by, after, skip)))
+    def ahead(by: Reviewer, walk: Asked, skip: Skipped, after: Number) -> JSONResponse:
+        return answered(lambda: noted(by, following(desk, by, after, skip, walk)))
 
     @router.get("/review/values")
     def values(by: Reviewer) -> JSONResponse:
@@ -83,26 +86,45 @@ class Shown:
     is_blind: bool = False
 
 
-def opened(desk: Desk, reviewer: str, wanted: str) -> dict[str, Any]:
+def opened(
+    desk: Desk,
+    reviewer: str,
+    wanted: str,
+    walk: Chosen | None = None,
+    *,
+    after: int | None = None,
+    skip: Collection[int] = (),
+) -> dict[str, Any]:
     """What the page shows for a note.
 
     Args:
         desk: the desk.
         reviewer: who looks.
         wanted: the note's number; empty for the next one to review.
+        walk: the filter and the order that were chosen in the queue; None for all notes.
+        after: the note just decided; the next one is looked for behind it.
+        skip: notes that are decided on the page and perhaps not in the store yet.
     """
     with desk.store.reading() as session:
         figures = counts(session)
-        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 18 else next_note(session)
-    if number is None:
-        return nothing(*_nothing_left(figures))
+        n_left = count_on(session, walk.walk, reviewer, exclude=skip) if walk else 0
+        if wanted.isascii() and wanted.isdigit() and len(wanted) < 18:
+            numbers = [int(wanted)]
+        else:
+            numbers = _next(session, reviewer, walk, after, skip)
+            if not numbers and after is not None:  # a decision that was found wrong waits again, behind all others
+                numbers = _next(session, reviewer, walk, None, skip)
+    if not numbers:
+        return nothing(*_nothing_left(figures, walk), walk=walk)
     try:
-        return _page(desk, reviewer, number, figures)
+        return _page(desk, reviewer, numbers[0], Place(figures, 0, walk, n_left))
     except UnknownNote:
-        return nothing(f"There is no note {number}.", "The queue lists every note.")
+        return nothing(f"There is no note {numbers[0]}.", "The queue lists every note.", walk=walk)
 
 
-def following(desk: Desk, reviewer: str, after: int, skip: Collection[int]) -> dict[str, Any]:
+def following(
+    desk: Desk, reviewer: str, after: int, skip: Collection[int], walk: Chosen | None = None
+) -> dict[str, Any]:
     """The notes that come next, as `opened` gives them.
 
     Args:
@@ -110,21 +132,34 @@ def following(desk: Desk, reviewer: str, after: int, skip: Collection[int]) -> d
         reviewer: who looks.
         after: the note on screen.
         skip: notes that are decided on the page and perhaps not in the store yet.
+        walk: the filter and the order that were chosen in the queue; None for all notes.
     """
     passed = {after, *skip}
-    pages: list[dict[str, Any]] = []
-    last = after
     with desk.store.reading() as session:
         figures = counts(session)
-    while len(pages) < N_AHEAD:
-        with desk.store.reading() as session:
-            number = next_note(session, after=last, exclude=passed)
+        n_left = count_on(session, walk.walk, reviewer, exclude=passed) if walk else 0
+        numbers = _next(session, reviewer, walk, after, skip, N_AHEAD)
+    pages = [
+        _page(desk, reviewer, number, Place(figures, len(passed) + before, walk, n_left - before))
+        for before, number in enumerate(numbers)
+    ]
+    return {"notes": pages}
+
+
+def _next(
+    session: Session, reviewer: str, walk: Chosen | None, after: int | None, skip: Collection[int], limit: int = 1
+) -> list[int]:
+    """The next notes to review, of a walk or of all."""
+    if walk is not None:
+        return next_on(session, walk.walk, reviewer, after=after, exclude=skip, limit=limit)
+    numbers: list[int] = []
+    while len(numbers) < limit:
+        passed = {*skip, *numbers, *([] if after is None else [after])}
+        number = next_note(session, after=numbers[-1] if numbers else after, exclude=passed)
         if number is None:
             break
-        pages.append(_page(desk, reviewer, number, figures, n_before=len(passed)))
-        passed.add(number)
-        last = number
-    return {"notes": pages}
+        numbers.append(number)
+    return numbers
 
 
 def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
@@ -140,13 +175,8 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
         }
 
 
-def _page(desk: Desk, reviewer: str, number: int, figures: Counts, n_before: int = 0) -> dict[str, Any]:
-    """One note for the page.
-
-    Args:
-        figures: how many notes there are.
-        n_before: notes before it that are decided by the time it is shown.
-    """
+def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any]:
+    """One note for the page."""
     with desk.store.reading() as session:
         review = open_review(session, number, reviewer)
         rules = read_rules(session)
@@ -161,8 +191,9 @@ def _page(desk: Desk, reviewer: str, number: int, figures: Counts, n_before: int
     text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
         **_record(desk, shown, rules, values, found),
-        "heading": _heading(shown, figures, why, n_before),
+        "heading": _heading(shown, place, why),
         "html": text,
+        "walk": _query(place.chosen),
     }
 
 
@@ -206,7 +237,8 @@ def _record(
     """What the page knows of the note on screen; `desk.js` and `fields.js` read it."""
     review = shown.review
     suggestion, draft = review.suggestion, review.draft
-    on_note = proposed_grounds(desk, review)
+    is_shown = suggestion is not None and dict(values) == suggestion.extraction
+    on_note = found if is_shown else proposed_grounds(desk, review)
     kept = draft or review.annotation
     fields = {}
     for field in desk.task.fields:
@@ -258,24 +290,21 @@ def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None,
     return "sure" if suggestion.confidence.get(key, 0.0) >= rules.threshold(key) else "look"
 
 
-def _heading(shown: Shown, figures: Counts, why_none: str, n_before: int) -> str:
+def _heading(shown: Shown, place: Place, why_none: str) -> str:
     note, suggestion = shown.review.note, shown.review.suggestion
-    n_left = max(1, figures.n_todo + figures.n_draft - n_before)
-    if note.state in ("todo", "draft") and note.origin == "incoming":
-        place = f"{figures.n_incoming - n_left + 1:,} of {figures.n_incoming:,} to review"
-    else:
-        place = f"{n_left if n_before else figures.n_todo + figures.n_draft:,} left to review"
     by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
     if shown.is_blind:
         by = "shown without suggested values, to measure what they save"
     return (
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
-        f'<span class="place">{place}</span><span class="by">{by}</span>'
+        f'{place.told(note)}<span class="by">{by}</span>'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
     )
 
 
-def _nothing_left(figures: Counts) -> tuple[str, str]:
+def _nothing_left(figures: Counts, walk: Chosen | None) -> tuple[str, str]:
+    if walk is not None and figures.n_todo + figures.n_draft:
+        return end_of(walk, figures)
     if not figures.n_incoming:
         return "No notes yet.", "Import some: drop a file on the queue, or run caseloop import FILE."
     n_aside = figures.n_skipped + figures.n_flagged
@@ -286,11 +315,16 @@ def _nothing_left(figures: Counts) -> tuple[str, str]:
     return "Nothing left to review.", f"{figures.n_submitted} reviewed.{aside} {more}"
 
 
-def nothing(sentence: str, advice: str) -> dict[str, Any]:
-    """A page without a note, which says what to do next."""
+def _query(walk: Chosen | None) -> str:
+    return walk.query if walk is not None else ""
+
+
+def nothing(sentence: str, advice: str, walk: Chosen | None = None) -> dict[str, Any]:
+    """A page without a note, which says what to do next; in a walk, that one can go on with all notes."""
+    out = '<button type="button" class="strong-button" id="all-notes">Go on with all notes</button>' if walk else ""
     links = "".join(
         f'<button type="button" class="plain" data-tab="{name}">{title}</button>'
         for name, title in (("queue", "Queue"), ("export", "Export"), ("train", "Train"))
     )
-    page = f'<div class="empty"><strong>{escape(sentence)}</strong><p>{escape(advice)}</p><p>{links}</p></div>'
-    return {"note": None, "fields": {}, "heading": "", "html": page}
+    page = f'<div class="empty"><strong>{escape(sentence)}</strong><p>{escape(advice)}</p><p>{out}{links}</p></div>'
+    return {"note": None, "fields": {}, "heading": "", "html": page, "walk": _query(walk)}

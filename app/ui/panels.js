@@ -61,16 +61,7 @@
     text.scrollTop = top;
   }
 
-  // The note in the address: a reload, a link and the way back show it.
-  function address(note) {
-    const url = new URL(location);
-    if (url.searchParams.get('note') === String(note)) return;
-    const first = !url.searchParams.has('note');
-    url.searchParams.set('note', note);
-    history[first ? 'replaceState' : 'pushState']({}, '', url);
-  }
-
   const plain = () => document.querySelector('#note .note-text')?.textContent ?? '';
 
-  window.panels = { address, plain, built, conflict, notice, remark, strengthen };
+  window.panels = { plain, built, conflict, notice, remark, strengthen };
 })();

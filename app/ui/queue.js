@@ -169,6 +169,11 @@
       act.title = kind === 'untouched' ? `Notes nobody has worked on, ${whose}` : `Notes that were decided, ${whose}`;
       act.setAttribute('aria-label', `${word} ${many(n[kind])}, ${whose}`);
     }
+    const review = button('review');
+    review.textContent = `Review these ${told.n_waiting.toLocaleString('en')}`;
+    review.disabled = !told.n_waiting;
+    review.title = 'Those of them that wait for you, one after the other as they are listed (R)';
+    review.setAttribute('aria-label', `${review.textContent}: ${many(told.n_waiting)} waiting for you, as they are listed`);
     button('untick').hidden = !ticked.size;
     $('queue-pages').hidden = told.n_pages < 2;
     $('queue-place').textContent = `page ${(told.page + 1).toLocaleString('en')} of ${told.n_pages.toLocaleString('en')}`;
@@ -297,6 +302,7 @@
 
   const DO = {
     save, drop, undo, refresh,
+    review: () => window.shell.openNote(null, document.querySelector('#queue-table [data-walk]').dataset.walk),
     back: () => ask(told.filters, { to: page - 1 }),
     on: () => ask(told.filters, { to: page + 1 }),
     clear: () => { order = 'imported'; form().elements.text.value = ''; ask({ ...PLAIN }); },
@@ -354,8 +360,9 @@
     if (isTyping(target)) return;
     const row = target.closest?.('tr[data-note]');
     if (key === '/') take(() => { $('queue-search').focus(); $('queue-search').select(); });
-    else if (key === 'Enter' && target === row) take(() => window.shell.openNote(row));
+    else if (key === 'Enter' && target === row) take(() => row.click());
     else if (key.toLowerCase() === 'x' && row) take(() => { tick(row, !ticked.has(Number(row.dataset.note))); paint(); });
+    else if (key.toLowerCase() === 'r') take(() => button('review').click());
     else if (key === 'j' || (row && key === 'ArrowDown')) take(() => move(1));
     else if (key === 'k' || (row && key === 'ArrowUp')) take(() => move(-1));
   });

@@ -20,6 +20,7 @@ from app.rules import SURE
 from app.ui.context import QUICK, empty, moment, percent, state
 from app.ui.many import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.ui.review import MAX_COMMENT_CHARACTERS
+from app.ui.walking import chosen
 from db.adapters import list_adapters
 from db.filters import MAX_NAME_CHARACTERS, saved_filters
 from db.notes import Counts, Order, QueueRow, counts, search_notes
@@ -27,6 +28,7 @@ from db.novelty import count_compared
 from db.reviewers import list_reviewers
 from db.search import Found, count_found
 from db.session import Session, StoreError
+from db.walk import Walk, count_on
 
 N_ROWS = 50
 STATE_CHOICES = [
@@ -85,10 +87,13 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
         What was wanted, as it was understood; the counts; the list.
     """
     shown, order, seed, page = _understood(sent)
+    walk = chosen({**shown.model_dump(), "order": order, "seed": seed})
+    query = walk.query if walk else ""
     try:
         with desk.store.reading() as session:
             figures = counts(session)
             found = count_found(session, shown.filters)
+            n_waiting = count_on(session, Walk(shown.filters), reviewer)
             page = max(0, min(page, (found.n_notes - 1) // N_ROWS))
             rows = search_notes(session, shown.filters, order=order, seed=seed, offset=page * N_ROWS, limit=N_ROWS)
             said = _said_of_novelty(count_compared(session)) if order == "novelty" else ""
@@ -96,12 +101,13 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     except StoreError as error:
         return [sent, gr.skip(), _trouble(sentence_of(error))]
     wanted = {"filters": shown.model_dump(), "order": order, "seed": seed, "page": page}
-    told = {**wanted, "n_pages": max(1, -(-found.n_notes // N_ROWS)), **_figures(found), **offered}
-    body = table_html(rows) if rows else _no_rows(figures)
+    n_pages = max(1, -(-found.n_notes // N_ROWS))
+    told = {**wanted, "n_pages": n_pages, "n_waiting": n_waiting, **_figures(found), **offered}
+    body = table_html(rows, query) if rows else _no_rows(figures)
     return [
         json.dumps(wanted),
         progress_bar(figures),
-        f'<div data-queue="{escape(json.dumps(told))}">{said}{body}</div>',
+        f'<div data-queue="{escape(json.dumps(told))}" data-walk="{escape(query)}">{said}{body}</div>',
     ]
 
 
@@ -159,8 +165,13 @@ def progress_bar(figures: Counts) -> str:
     return f'<div class="stack" role="img" aria-label="Progress">{bar}</div><ul class="legend">{legend}</ul>'
 
 
-def table_html(rows: list[QueueRow]) -> str:
-    """The notes as rows that can be ticked and that open in the review screen."""
+def table_html(rows: list[QueueRow], query: str = "") -> str:
+    """The notes as rows that can be ticked and that open in the review screen.
+
+    Args:
+        rows: the notes.
+        query: of the walk that goes on from each of them.
+    """
     head = "".join(
         f'<th scope="col"{name}>{title}</th>'
         for title, name in (
@@ -170,23 +181,24 @@ def table_html(rows: list[QueueRow]) -> str:
         )
     )  # fmt: skip
     tick = '<th scope="col" class="tick"><input type="checkbox" id="tick-all" aria-label="Tick all on this page"></th>'
-    lines = "".join(map(_row, rows))
+    lines = "".join(_row(row, query) for row in rows)
     return (
         '<table class="list" aria-label="Notes, with keys: J and K move, Enter opens, X ticks">'
         f"<thead><tr>{tick}{head}</tr></thead><tbody>{lines}</tbody></table>"
     )
 
 
-def _row(row: QueueRow) -> str:
+def _row(row: QueueRow, query: str) -> str:
     sure = row.min_confidence
     certain = "–" if sure is None else f'<span class="{"" if sure >= SURE else "doubt"}">{percent(sure)}</span>'
     missing = "–" if row.n_not_found is None else str(row.n_not_found)
     changed = "–" if row.n_changed is None else str(row.n_changed)
     name = escape(row.external_id or f"note {row.id}")
+    address = escape(f"?note={row.id}{'&' if query else ''}{query}")
     return (
         f'<tr data-note="{row.id}" data-state="{row.state}" data-origin="{row.origin}" tabindex="-1">'
         f'<td class="tick"><input type="checkbox" tabindex="-1" aria-label="Tick {name}"></td>'
-        f'<th scope="row" class="name"><a href="?note={row.id}" tabindex="-1">{name}</a></th>'
+        f'<th scope="row" class="name"><a href="{address}" tabindex="-1">{name}</a></th>'
         f'<td class="begins" dir="auto">{escape(row.preview)}</td><td>{state(row.state)}</td>'
         f'<td class="number">{certain}</td>'
         f'<td class="number"><span class="{"missing" if row.n_not_found else ""}">{missing}</span></td>'
@@ -244,6 +256,7 @@ def _controls() -> str:
         f"{_check('is_corrected', 'corrected', 'The reviewer disagreed with the model')}</fieldset>"
         f"{_select('order', 'Order', orders)}</div></form>"
         '<div id="queue-many"><p id="queue-found" role="status"></p>'
+        '<button type="button" class="strong-button" data-queue-do="review"></button>'
         '<button type="button" class="plain" data-queue-do="refresh" hidden>Try again</button>'
         '<span class="spring"></span>'
         '<button type="button" class="plain" data-queue-do="untick" hidden>Untick all</button>'
@@ -269,7 +282,7 @@ _FOOT = (
     '<div id="queue-pages"><button type="button" class="plain" data-queue-do="back">Earlier</button>'
     '<p id="queue-place" class="quiet"></p><button type="button" class="plain" data-queue-do="on">Later</button></div>'
     '<p class="help"><kbd>/</kbd> search, <kbd>J</kbd> <kbd>K</kbd> or arrows move, <kbd>Enter</kbd> opens, '
-    "<kbd>X</kbd> ticks, <kbd>Esc</kbd> leaves the search.</p>"
+    "<kbd>X</kbd> ticks, <kbd>R</kbd> reviews these, <kbd>Esc</kbd> leaves the search.</p>"
 )
 _IMPORT = (
     '<div id="import" role="button" tabindex="0" title="It is shown before anything is written.">'

@@ -25,7 +25,7 @@ from app.ui.opening import confidence_word, grounded, proposed_grounds, told
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from data.task import MAX_VALUE_CHARACTERS, Extraction, TaskError
 from db.annotations import discard_draft, open_review, reopen, save_draft, submit
-from db.notes import get_note, next_note
+from db.notes import get_note
 from db.offers import make_offer, same_value, withdraw_offer
 from db.session import Conflict, StoreError
 from db.suggestions import suggestion_of
@@ -170,7 +170,7 @@ def discard(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
 
 
 def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
-    """Store a decision; the answer names the next note to review, or none.
+    """Store a decision.
 
     Raises:
         TaskError: the values are not of this task.
@@ -202,9 +202,7 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
                 decided=values,
                 revision=saved.revision,
             )
-    with desk.store.reading() as session:
-        following = next_note(session, after=decision.note) or next_note(session)
-    answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated, "next": following}
+    answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated}
     return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
 
 

@@ -122,13 +122,14 @@
   // ---------------------------------------------------------------- navigation
 
   const tab = (name) => document.querySelector(`[role="tab"][data-tab-id="${name}"]`);
-  function openNote(row) { tab('review')?.click(); window.desk.open(Number(row.dataset.note)); }
+  // A note, or the next one for none; what follows it is as it was, or as `walk` says (see walk.js).
+  function openNote(note, walk) { tab('review')?.click(); window.desk.open(note, { walk }); }
 
   document.addEventListener('click', (event) => {
     const target = event.target;
     const row = target.closest?.('[data-note]');
     if (row && (event.ctrlKey || event.metaKey || target.closest('.tick'))) return;  // another tab; a tick
-    if (row) { event.preventDefault(); openNote(row); return; }
+    if (row) { event.preventDefault(); openNote(Number(row.dataset.note), row.closest('[data-walk]')?.dataset.walk); return; }
     const to = target.closest?.('[data-tab]');
     if (to) { event.preventDefault(); tab(to.dataset.tab)?.click(); return; }
     if (target.closest?.('#theme')) { try { localStorage.setItem('caseloop:theme', isDark() ? 'light' : 'dark'); } catch { /* not kept */ } dress(); return; }
