@@ -373,7 +373,7 @@
   async function help() {
     try { aid = await get('/review/values'); } catch { return; }
     window.keys.use(aid.keys, () => (record ? keys().map((key) => ({ key, ...record.fields[key] })) : []));
-    keys().forEach(paint);
+    keys().forEach(paint); window.tour.use(aid.tour);
   }
 
   // Decisions of before a reload go first, so that the note they decided is not shown again.
