@@ -289,7 +289,7 @@
     const { note, status } = entry.content;
     if (last?.note === note) last = { note, revision: answer.revision };
     done = `${entry.name} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}, revision ${answer.revision}`;
-    if (['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); done = ''; }
+    if (['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); if (!(busy && record?.note === note)) done = ''; }
     $('undo').hidden = false;
     if (answer.seeded) {
       window.panels.notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
