@@ -8,7 +8,7 @@
   const { make } = window.shell;
   const key = (action) => make('kbd', window.keys.shown(window.keys.keyOf(action)));
 
-  // Title, what it speaks of (tour.css frames it), and what it says.
+  // Title, what is brought into view (tour.css frames what it speaks of), and what it says.
   const STEPS = [
     ['The note', '#note', () => [
       'Where the note says a value, its words are marked in the colour of the value’s field. Click a mark and you are in its field; go to a field and its words stand out.',
@@ -16,7 +16,7 @@
     ['The fields', '.field', () => [
       'The model filled them in; you decide. A field that asks to be looked at has a ? beside its name: ', key('accept'), ' in it confirms the value and goes to the next that asks. Type to correct a value; an empty field says none. ', hotkeys(), ' go to the fields, ', key('asks'), ' to the next that asks.',
     ]],
-    ['Save and next', '#actions', () => [
+    ['Save and next', '#save', () => [
       key('save'), ' saves and shows the next note; while a value asks, it goes there first. ', key('undo'), ' takes the last save back. The line under the buttons says what became of it: saved, or NOT SAVED, and then it is kept in this tab until it is.',
     ]],
     ['The other screens', null, () => [
