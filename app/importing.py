@@ -10,12 +10,17 @@ from typing import Any
 
 from app.failures import InputError
 from data.notes import Note, Refusal, read_notes
-from data.records import USUAL, Columns
+from data.readers import read_records
+from data.records import USUAL, Columns, Record, plain_name
 from data.task import Task
 from db.notes import AddReport, add_notes
 from db.session import Store
 
 BATCH = 1000
+N_LOOKED_AT = 50
+"""Records at the beginning of a file that tell which columns it has."""
+MAX_NAMED = 20
+"""Columns that a sentence lists."""
 MAX_REFUSALS = 20
 """Refusals that a report spells out; the rest is a count."""
 
@@ -95,12 +100,13 @@ def import_files(
         on_read: called with the number of records read so far.
 
     Raises:
-        InputError: a path is not there.
+        InputError: a path is not there, or lacks a column that was named; nothing was stored.
         StoreError: the store refused; with `strict` nothing was stored, otherwise the batches before were.
     """
     for path in paths:
         if not path.exists():
             raise InputError(f"Expected a file or folder at {path}; there is none. Check the path.")
+    _require(columns, paths)
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns), on_read)
     if not strict:
@@ -121,6 +127,36 @@ def import_files(
         report.n_added = report.n_known = report.n_originals = 0
         report.is_kept = False
     return report
+
+
+def beginning(path: Path) -> list[Record]:
+    """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
+    return [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
+
+
+def names_of(rows: Sequence[Record]) -> list[str]:
+    """The names of the columns that some records have, in their order."""
+    return list(dict.fromkeys(name for row in rows for name in row.values))
+
+
+def _require(columns: Columns, paths: Sequence[Path]) -> None:
+    """Refuse columns that the files do not have: a name mistyped would else be an import without texts or ids.
+
+    Raises:
+        InputError: one of the files lacks a named column, or one column is to be both.
+    """
+    if columns.text is not None and columns.text == columns.id:
+        raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
+    wanted = [name for name in (columns.text, columns.id) if name is not None]
+    for path in paths if wanted else ():
+        found = names_of(beginning(path))
+        missing = [name for name in wanted if name not in found]
+        if found and missing:
+            listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
+            more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+            raise InputError(
+                f"Expected a column {missing[0]!r} in {path.name}; found the columns {listed}{more}. Name one of these."
+            )
 
 
 def _records(task: Task, paths: Sequence[Path], original: bool, columns: Columns) -> Iterator[Note | Refusal]:

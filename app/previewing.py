@@ -8,16 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing import BATCH, MAX_REFUSALS
+from app.importing import BATCH, MAX_REFUSALS, beginning, names_of
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
-from data.readers import TEXT_KEYS, read_records
+from data.readers import TEXT_KEYS
 from data.records import Columns, Record, Refusal
 from data.task import Task
 from db.notes import known_hashes
 from db.session import Store
 
 N_SHOWN = 3
-N_LOOKED_AT = 50
 MAX_COLUMNS = 60
 MAX_SHOWN_CHARACTERS = 400
 MAX_CELL_CHARACTERS = 60
@@ -39,8 +38,8 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
-    names = list(dict.fromkeys(name for row in first for name in row.values))[:MAX_COLUMNS]
+    first = beginning(path)
+    names = names_of(first)[:MAX_COLUMNS]
     columns = Columns(
         chosen.text if chosen.text in names else guess_text(names, first),
         chosen.id if chosen.id in names else None,

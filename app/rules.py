@@ -1,6 +1,7 @@
 """What a lead decides about reviewing: what asks to be looked at, what a save needs, what is measured on the side.
 
-Kept in the store under `rules`, `guideline.<field>` and `keys.<reviewer>`; what nobody has set has its default here.
+Kept in the store under `rules`, `guideline.<field>`, `keys.<reviewer>` and `tour.<reviewer>`; what nobody has set has
+its default here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ MAX_GUIDELINE_CHARACTERS = 2000
 MAX_KEYS = 60
 
 Confirm = Literal["asked", "all", "none"]
+Ended = Literal["finished", "skipped"]
 Share = Annotated[float, Field(ge=0.0, le=0.5)]
 
 
@@ -112,3 +114,14 @@ def write_keys(session: Session, reviewer: str, keys: Mapping[str, str]) -> None
         put_setting(session, f"keys.{reviewer}", dict(keys), reviewer)
     else:
         drop_setting(session, f"keys.{reviewer}", reviewer)
+
+
+def read_tour(session: Session, reviewer: str) -> Ended | None:
+    """How a reviewer ended the tour of the desk; None while they have not, so that it is shown."""
+    found = get_settings(session, f"tour.{reviewer}").get(f"tour.{reviewer}")
+    return None if found is None else "finished" if found == "finished" else "skipped"
+
+
+def write_tour(session: Session, reviewer: str, ended: Ended) -> None:
+    """Keep that a reviewer ended the tour, so that it is not shown by itself again."""
+    put_setting(session, f"tour.{reviewer}", ended, reviewer)

@@ -185,10 +185,12 @@ def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
     present = [key for key in wanted if key in values]
     if len(present) == 1:
         return present[0]
+    names = ", ".join(plain_name(key) for key in list(values)[:10]) or "none"
+    if len(wanted) == 1:
+        raise NoteError(f"the note under the key {plain_name(wanted[0])}", f"the keys {names}", "give it that key")
     expected = "the note under one of the keys " + " and ".join(plain_name(key) for key in wanted)
     if present:
         raise NoteError(expected, "both", "remove one of them")
-    names = ", ".join(plain_name(key) for key in list(values)[:10]) or "none"
     raise NoteError(expected, f"neither among the keys {names}", "name the note's key text")
 
 

@@ -144,7 +144,8 @@ def _bad_header(path: Path, header: list[str], wanted: Collection[str], line: in
         return Refusal(path.name, line, None, "columns with different names", found, "rename one of them")
     if wanted and not set(wanted) & set(header):
         columns = " or ".join(plain_name(name) for name in wanted)
-        return Refusal(path.name, line, None, f"a column {columns}", found, "name the notes' column text")
+        advice = f"name the notes' column {'text' if set(wanted) == set(TEXT_KEYS) else columns}"
+        return Refusal(path.name, line, None, f"a column {columns}", found, advice)
     return None
 
 

@@ -12,7 +12,7 @@ from db import tables as t
 from db.audit import record
 from db.roles import require
 
-PERSONAL = ("keys.",)
+PERSONAL = ("keys.", "tour.")
 """A setting of one person begins so and ends with the person's name."""
 
 

@@ -137,3 +137,15 @@ def test_a_correction_is_offered_where_the_model_said_the_same(browser: Browser,
         expect(here.box("cancer_type")).to_have_value("lobular carcinoma")
         expect(word(here, "cancer_type")).to_have_text("offered")
         assert desk.decisions(2) == []
+
+
+def test_what_became_of_a_save_is_told_where_no_note_was_loaded_ahead(browser: Browser, shared: Desk) -> None:
+    desk = doubtful(shared)
+    with tab(browser, desk, desk.path(1), quiet=False) as here:
+        here.page.route("**/review/ahead*", lambda route: route.abort())
+        here.page.reload()
+        here.shows(desk.case(1))
+        here.page.keyboard.press("Alt+a")
+        here.page.keyboard.press("Control+Enter")
+        here.shows(desk.case(2))
+        expect(here.said()).to_contain_text("revision 1")

@@ -68,6 +68,21 @@ def test_a_change_on_the_progress_screen_opens_its_note(browser: Browser, own_de
         expect(here.box("stage")).to_have_value("IIIB")
 
 
+def test_an_empty_card_leads_to_where_its_share_is_set(browser: Browser, desk: Desk) -> None:
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        here.page.keyboard.press("Control+Enter")
+        here.shows(desk.case(2))
+        expect(here.said()).to_contain_text("revision 1")
+        for said, box in (
+            ("No note is shown blind now", "Shown without the suggested values"),
+            ("No note is given a wrong value now", "Shown with one wrong value"),
+        ):
+            here.page.get_by_role("tab", name="Progress").click()
+            here.page.locator("p", has_text=said).get_by_role("link", name="Settings").press("Enter")
+            expect(here.page.get_by_label(box)).to_be_visible()
+
+
 def test_the_export_follows_its_choices(browser: Browser, own_desk: Desk) -> None:
     desk = own_desk
     with tab(browser, desk, "/") as here:
@@ -80,10 +95,19 @@ def test_the_export_follows_its_choices(browser: Browser, own_desk: Desk) -> Non
         here.page.get_by_label("only notes in which a suggested value was changed").check()
         expect(said).to_contain_text("No note fits")
         here.page.get_by_label("only notes in which a suggested value was changed").uncheck()
-        here.page.get_by_label("To the day").fill("2020-01-01")
+        here.page.get_by_label("To the day").focus()
+        here.page.keyboard.type("01312020")  # month, day and year, as this browser has them
         expect(said).to_contain_text("No note fits")
-        here.page.get_by_label("To the day").fill("soon")
-        expect(said).to_contain_text("Expected a day as 2026-01-31")
+        here.page.get_by_label("From the day").fill("2020-02-01")
+        expect(said).to_contain_text("found 2020-02-01 and 2020-01-31. Exchange them.")
+        here.page.get_by_label("From the day").fill("")
+        expect(said).to_contain_text("No note fits")
+        here.page.get_by_label("To the day").fill("")
+        expect(said).to_contain_text("1 reviewed note")
+        here.page.get_by_label("To the day").focus()
+        here.page.keyboard.type("02312026")
+        expect(said).to_contain_text("Expected a day as 2026-01-31")  # instead of an export without the limit
+        expect(said.get_by_role("link")).to_have_count(0)
         here.page.get_by_label("To the day").fill("")
         here.page.get_by_label("Provenance").check()
         expect(said).to_contain_text('"states"')

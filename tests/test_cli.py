@@ -163,6 +163,16 @@ def test_strict_refusal_is_exit_code_one_and_keeps_nothing(home, tmp_path):
     assert "line 2" in kept.stderr
 
 
+def test_a_table_is_imported_by_the_columns_that_are_named(home, tmp_path):
+    table = tmp_path / "registry.csv"
+    table.write_text("case_no,report\nA-1,A first report.\nA-2,A second report.\n", encoding="utf-8")
+    done = home.run("import", str(table), "--text-column", "raport", "--id-column", "case_no")
+    assert done.returncode == 2
+    assert "found the columns case_no, report. Name one of these." in one_sentence(done.stderr)
+    assert home.json("status")["counts"]["n_notes"] == 0
+    assert home.json("import", str(table), "--text-column", "report", "--id-column", "case_no")["n_added"] == 2
+
+
 def test_a_traceback_comes_only_when_it_is_asked_for(home):
     home.variables["CASELOOP_DEBUG"] = "1"
     done = home.run("export", "/nowhere/out.jsonl")

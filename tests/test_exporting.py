@@ -333,7 +333,7 @@ def test_a_choice_is_checked_and_goes_into_an_address():
     choice = read_choice(TASK, "csv", fields=[KEYS[1]], since="2026-01-01", reviewer="a & b", is_corrected=True)
     assert choice.query() == f"?fields={KEYS[1]}&reviewer=a+%26+b&since=2026-01-01&corrected=1"
     assert read_choice(TASK, "csv", fields=TASK.keys) == Choice("csv")
-    for wrong in ({"fields": ["x"]}, {"statuses": ["todo"]}, {"since": "1.2.26"}):
+    for wrong in ({"fields": ["x"]}, {"statuses": ["todo"]}, {"since": "1.2.26"}, {"until": "0026-01-31"}):
         with pytest.raises(InputError, match="Expected"):
             read_choice(TASK, "csv", **wrong)
     with pytest.raises(InputError, match="Exchange"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from datetime import UTC, date, datetime
 
@@ -170,6 +171,20 @@ def test_seeded_values_that_passed_are_a_share_with_its_interval() -> None:
     assert "25.0 %" in shown
     assert f"Fewer than 10 seeded values: {len(TASK.keys) - 1} fields" in shown
     assert "No seeded value was reviewed yet" in figures.seeded(TASK, [])
+
+
+def test_an_empty_card_says_where_its_share_is_set() -> None:
+    times = {"first": [60_000]}
+    for shown, later in (
+        (figures.time_taken(times, None, []), figures.time_taken(times, None, [], blind_share=0.025)),
+        (figures.seeded(TASK, []), figures.seeded(TASK, [], 0.025)),
+    ):
+        kinds = "(shown blind|given a wrong value) now; the share is set under Settings"
+        assert re.search(f"No note is {kinds}", text(shown))
+        assert re.search(f"2.5 % of the notes are {kinds}", text(later))
+        assert 'data-tab="settings-tab"' in shown
+    answered = figures.seeded(TASK, [outcome("seeded", 1, FIRST)])
+    assert "Settings" not in answered
 
 
 def test_days_are_drawn_without_gaps_and_long_times_by_the_week() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from app.failures import InputError
 from app.importing import MAX_REFUSALS, import_files
+from data.records import Columns
 from data.task import load_task
-from db.notes import counts
+from db.notes import counts, find_note
 from db.session import open_store
 from tests.homes import write_notes
 
@@ -94,3 +95,47 @@ def test_a_missing_path_is_refused_before_anything_is_read(store, tmp_path):
     with pytest.raises(InputError, match="there is none"):
         import_files(store, TASK, [file, tmp_path / "nowhere.jsonl"])
     assert n_notes(store) == 0
+
+
+CSV = "case_no,body,Attending physician\nA-1,A first report.,Smith\nA-2,A second report.,Jones\n"
+
+
+def test_named_columns_hold_the_text_and_the_id(store, tmp_path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.csv").write_text(CSV, encoding="utf-8")
+    lines = [{"case_no": f"B-{n}", "body": f"Another report, {n}.", "text": "a remark"} for n in range(2)]
+    (folder / "b.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    report = import_files(store, TASK, [folder], columns=Columns("body", "case_no"))
+    assert (report.n_added, report.n_refused) == (4, 0)
+    with store.reading() as session:
+        first, other = find_note(session, "A-1"), find_note(session, "B-1")
+    assert (first.text, first.metadata) == ("A first report.", {"Attending physician": "Smith"})
+    assert (other.text, other.metadata) == ("Another report, 1.", {"text": "a remark"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (Columns("Report"), "'Report' in a.csv; found the columns case_no, body, (not a plain name). Name one"),
+        (Columns("body", "case"), "Expected a column 'case' in a.csv; found the columns case_no, body, "),
+        (Columns("body", "body"), "found 'body' for both"),
+    ],
+)
+def test_a_column_that_is_not_there_is_told_with_those_that_are(store, tmp_path, columns, said):
+    good = write_notes(tmp_path / "good.jsonl", ["One."])
+    (tmp_path / "a.csv").write_text(CSV, encoding="utf-8")
+    there = json.dumps({"Report": "x", "body": "y", "case": "z"})
+    good.write_text(f"{there}\n", encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        import_files(store, TASK, [good, tmp_path / "a.csv"], columns=columns)
+    assert said in str(refused.value)
+    assert n_notes(store) == 0  # not even those of the file before
+
+
+def test_a_record_without_the_named_column_is_refused_alone(store, tmp_path):
+    lines = [{"body": "With a body."}, {"text": "Without one."}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    report = import_files(store, TASK, [tmp_path / "a.jsonl"], columns=Columns("body"))
+    assert (report.n_added, report.n_refused) == (1, 1)
+    assert "line 2: expected the note under the key body; found the keys text" in report.sentences()[0]

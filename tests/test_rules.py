@@ -10,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from app.desk import Desk
 from app.failures import DeskError
-from app.rules import Rules, read_guidelines, read_keys, read_rules, write_guideline, write_keys
+from app.guard import LOCAL_REVIEWER
+from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour, write_guideline, write_keys
 from app.settings import Settings
 from app.ui import settings
 from db.session import Store
@@ -70,6 +71,16 @@ def test_keys_are_each_reviewers_own(desk: Desk) -> None:
         assert (read_keys(session, "ada"), read_keys(session, "ad")) == ({"skip": "Alt+J"}, {})
         write_keys(session, "ada", {})
         assert read_keys(session, "ada") == {}
+
+
+def test_how_the_tour_ended_is_each_reviewers_own(web: TestClient, store: Store) -> None:
+    assert web.get("/review/values").json()["tour"] is None
+    assert web.post("/tour", json={"ended": "never"}).status_code == 422
+    assert web.post("/tour", json={"ended": "skipped"}).json() == {"ended": "skipped"}
+    assert web.get("/review/values").json()["tour"] == "skipped"
+    with store.reading() as session:
+        assert read_tour(session, LOCAL_REVIEWER) == "skipped"
+        assert read_tour(session, LOCAL_REVIEWER[:-1]) is None
 
 
 def test_the_server_too_asks_for_a_look(store: Store, web: TestClient) -> None:

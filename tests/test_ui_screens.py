@@ -13,7 +13,7 @@ import pytest
 from app.adapters import WEIGHTS
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
-from app.rules import Rules
+from app.rules import Rules, change_rules
 from app.settings import Settings, prepare_home
 from app.training import N_NEAR_DUPLICATES, run_directory
 from app.ui import export, opening, progress, status, train, verdict
@@ -176,6 +176,16 @@ def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:
     assert [title in accepted for title in ("edited: 1", "cleared: 1", "added: 1")] == [True] * 3
     assert "62.5 %" in text(scored)
     assert "<img" not in scored
+
+
+def test_progress_tells_the_shares_that_feed_its_empty_cards(desk: Desk) -> None:
+    decide(desk, 1)
+    with desk.store.transaction() as session:
+        change_rules(session, TASK, {"blind_share": 0.02, "seeded_share": 0.015}, "ada")
+    with desk.store.reading() as session:
+        _, _, minutes, _, _, wrong = progress.show(desk, session, outcomes(session))
+    assert "2 % of the notes are shown blind now" in text(minutes)
+    assert "1.5 % of the notes are given a wrong value now" in text(wrong)
 
 
 def test_progress_says_what_to_do_before_the_first_note(desk: Desk) -> None:

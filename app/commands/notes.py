@@ -38,20 +38,29 @@ def import_notes(
     ],
     original: Annotated[bool, typer.Option("--original", help="The notes come with labels to train on.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Keep all of it or, if one record is bad, nothing.")] = False,
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the notes, if not text or input.")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Bring notes in: .jsonl, .json, .csv, .parquet, .txt and folders of them. Doing it twice changes nothing.
 
-    A record that cannot be read is refused with its file, line and column; the others are kept.
+    A record that cannot be read is refused with its file, line and column; the others are kept. A named column that is
+    not there stops the import before anything is kept.
     The exit code is 1 when --strict kept nothing, and 2 when nothing could be read.
 
     \b
     Example:
       caseloop import reports.jsonl
       caseloop import labelled.jsonl --original --strict
+      caseloop import registry.csv --text-column report --id-column case_no
     """
     from app.desk import open_desk
     from app.importing import import_files
+    from data.records import Columns
 
     with open_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
@@ -60,6 +69,7 @@ def import_notes(
             files,
             original=original,
             strict=strict,
+            columns=Columns(text_column, id_column),
             on_read=lambda n_read: advance(n_read, None, ""),
         )
     if as_json:

@@ -1,13 +1,26 @@
 """Export: what people decided, as JSON lines (also training input), JSON, CSV, Parquet, `datasets` or Label Studio."""
 
-from app.exporting.choice import ENDINGS, FORMATS, MEDIA_TYPES, Choice, Format, count_records, format_of, read_choice
+from app.exporting.choice import (
+    ENDINGS,
+    FIRST_DAY,
+    FORMATS,
+    LAST_DAY,
+    MEDIA_TYPES,
+    Choice,
+    Format,
+    count_records,
+    format_of,
+    read_choice,
+)
 from app.exporting.labelstudio import label_config
 from app.exporting.records import export_record
 from app.exporting.writing import config_path, export_lines, export_pieces, preview, write_export
 
 __all__ = [
     "ENDINGS",
+    "FIRST_DAY",
     "FORMATS",
+    "LAST_DAY",
     "MEDIA_TYPES",
     "Choice",
     "Format",

@@ -19,6 +19,8 @@ Format = Literal["jsonl", "json", "csv", "parquet", "dataset", "label-studio"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 STATUSES: tuple[Status, ...] = get_args(Status)
 REVIEWED: tuple[Status, ...] = ("submitted",)
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+"""Days beyond these are mistyped: of the year 26 or 20261."""
 ENDINGS: Mapping[Format, str] = {
     "jsonl": "jsonl",
     "json": "json",
@@ -172,9 +174,12 @@ def _day(typed: str) -> date | None:
     if not typed.strip():
         return None
     try:
-        return date.fromisoformat(typed.strip()[:10])
+        day = date.fromisoformat(typed.strip()[:10])
+        if FIRST_DAY <= day <= LAST_DAY:
+            return day
     except ValueError:
-        raise InputError(f"Expected a day as 2026-01-31; found {typed.strip()[:20]!r}.") from None
+        pass
+    raise InputError(f"Expected a day as 2026-01-31; found {typed.strip()[:20]!r}.")
 
 
 def _midnight(day: date | None) -> datetime | None:

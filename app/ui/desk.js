@@ -285,7 +285,7 @@
     const { note, status } = entry.content;
     if (last?.note === note) last = { note, revision: answer.revision };
     done = `${entry.name} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}, revision ${answer.revision}`;
-    if (record && ['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); done = ''; }
+    if (record && ['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); if (!(busy && record.note === note)) done = ''; }
     built.then(() => { $('undo').hidden = false; });  // after a reload the answer may be there before the form
     if (answer.seeded) {
       window.panels.notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
@@ -370,7 +370,7 @@
   async function help() {
     try { aid = await get('/review/values'); } catch { return; }
     window.keys.use(aid.keys, () => (record ? keys().map((key) => ({ key, ...record.fields[key] })) : []));
-    keys().forEach(paint);
+    keys().forEach(paint); window.tour.use(aid.tour);
   }
 
   // Decisions of before a reload go first, so that the note they decided is not shown again.

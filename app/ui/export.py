@@ -8,7 +8,17 @@ from typing import Any
 import gradio as gr
 
 from app.desk import Desk
-from app.exporting import Choice, Format, count_records, format_of, label_config, preview, read_choice
+from app.exporting import (
+    FIRST_DAY,
+    LAST_DAY,
+    Choice,
+    Format,
+    count_records,
+    format_of,
+    label_config,
+    preview,
+    read_choice,
+)
 from app.failures import InputError
 from app.ui.context import FOLLOWING, empty, plural
 from data.task import Task
@@ -49,7 +59,6 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
         The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened.
     """
     fields = [(field.title, field.key) for field in desk.task.fields]
-    box = {"max_lines": 1, "placeholder": "2026-01-31"}
     people: dict[str, Any] = {"choices": [("anyone", "")], "value": "", "allow_custom_value": True}
     with gr.Row(elem_classes="columns-2", elem_id="export"):
         with gr.Column(elem_classes="card", elem_id="export-choice"):
@@ -60,9 +69,8 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             with gr.Row(elem_classes="line"):
                 reviewer = gr.Dropdown(label="Reviewed by", elem_id="export-reviewer", **people)
                 adapter = gr.Dropdown(label="Suggested by", elem_id="export-adapter", **people)
-            with gr.Row(elem_classes="line"):
-                since = gr.Textbox(label="From the day", elem_id="export-since", **box)
-                until = gr.Textbox(label="To the day", elem_id="export-until", **box)
+            gr.HTML(_DAYS, elem_id="export-days", js_on_load=None)
+            since, until = (gr.Textbox(visible="hidden", elem_id=f"export-{end}") for end in ("since", "until"))
             only = gr.CheckboxGroup(
                 [("only notes in which a suggested value was changed", CORRECTED), *_asides()],
                 label="Notes",
@@ -84,6 +92,13 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     for part in inputs:
         part.change(shown, inputs, [summary], **FOLLOWING)
     return opened, inputs, [reviewer, adapter, summary]
+
+
+_DAYS = "".join(
+    f"<label><span>{label}</span>"
+    f'<input type="date" min="{FIRST_DAY}" max="{LAST_DAY}" data-carrier="export-{end}"></label>'
+    for end, label in (("since", "From the day"), ("until", "To the day"))
+)
 
 
 def _asides() -> list[tuple[str, str]]:

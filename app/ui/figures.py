@@ -95,11 +95,24 @@ def acceptance(task: Task, found: Iterable[Outcome], active: str | None) -> str:
     )
 
 
-def time_taken(times: Mapping[str | None, Sequence[int]], active: str | None, trials: Sequence[TrialOutcome]) -> str:
-    """Minutes per note by adapter, and what pre-filling saves."""
+def time_taken(
+    times: Mapping[str | None, Sequence[int]],
+    active: str | None,
+    trials: Sequence[TrialOutcome],
+    *,
+    blind_share: float = 0.0,
+) -> str:
+    """Minutes per note by adapter, and what pre-filling saves.
+
+    Args:
+        times: adapter to milliseconds a note; None for notes without a suggestion.
+        active: the adapter that comes first.
+        trials: what became of the notes that were shown otherwise than usual.
+        blind_share: of the notes, how many are shown blind, from 0 to 1.
+    """
     title = "<h3>Minutes per note</h3>"
     if not times:
-        return title + NOTHING
+        return title + NOTHING + saving(trials, blind_share)
     named: list[str | None] = [*in_order((name for name in times if name is not None), active)]
     names = [*named, None] if None in times else named
     spreads = [(name, spread_of(times[name])) for name in names]
@@ -117,19 +130,24 @@ def time_taken(times: Mapping[str | None, Sequence[int]], active: str | None, tr
     return (
         f"{title}<div class='spreads'>{table(('Suggested by', scale, 'Median', 'Notes'), rows, numbers=[2, 3])}</div>"
         '<p class="quiet under">The bar holds the middle half of the notes, the line is the median.</p>'
-        f"{saving(trials)}"
+        f"{saving(trials, blind_share)}"
     )
 
 
-def saving(trials: Sequence[TrialOutcome]) -> str:
-    """What pre-filling saves: the notes that were shown blind against the others, of those drawn by chance."""
+def saving(trials: Sequence[TrialOutcome], share: float = 0.0) -> str:
+    """What pre-filling saves: the notes that were shown blind against the others, of those drawn by chance.
+
+    Args:
+        trials: what became of the notes that were shown otherwise than usual.
+        share: of the notes, how many are shown blind, from 0 to 1.
+    """
     title = "<h4>What pre-filling saves</h4>"
     blind = [one.lead_time_ms / MS_PER_MINUTE for one in trials if one.kind == "blind" and one.lead_time_ms]
     others = [one.lead_time_ms / MS_PER_MINUTE for one in trials if one.kind != "blind" and one.lead_time_ms]
     if not blind:
         return (
             f'{title}<p class="quiet">No note was reviewed blind yet. Only notes that are shown without the suggested '
-            "values, drawn by chance, can tell.</p>"
+            f"values, drawn by chance, can tell.</p>{_share_is_set(share, 'shown blind')}"
         )
     if min(len(blind), len(others)) < ENOUGH:
         return (
@@ -151,8 +169,23 @@ def saving(trials: Sequence[TrialOutcome]) -> str:
     )
 
 
-def seeded(task: Task, trials: Sequence[TrialOutcome]) -> str:
-    """How often a value that was seeded wrong passed."""
+def _share_is_set(share: float, how: str) -> str:
+    """A line for a card that is empty: how many notes it is fed with, and where that is set."""
+    now = f"{100 * share:g} % of the notes are" if share else "No note is"
+    return (
+        f'<p class="quiet share-is-set">{now} {how} now; the share is set under '
+        '<a href="#settings" data-tab="settings-tab">Settings</a>.</p>'
+    )
+
+
+def seeded(task: Task, trials: Sequence[TrialOutcome], share: float = 0.0) -> str:
+    """How often a value that was seeded wrong passed.
+
+    Args:
+        task: the fields, in their order.
+        trials: what became of the notes that were shown otherwise than usual.
+        share: of the notes, how many get a wrong value, from 0 to 1.
+    """
     title = "<h3>Do wrong values pass?</h3>"
     counted: dict[str, list[bool]] = defaultdict(list)
     for one in trials:
@@ -160,10 +193,11 @@ def seeded(task: Task, trials: Sequence[TrialOutcome]) -> str:
             counted[one.field].append(one.is_passed)
     passed = [is_passed for some in counted.values() for is_passed in some]
     if not passed:
-        return title + empty(
+        said = empty(
             "No seeded value was reviewed yet.",
             "Notes into which one wrong value was put tell whether reviewers still read what is pre-filled.",
         )
+        return title + said + _share_is_set(share, "given a wrong value")
     share, low, high = wilson(sum(passed), len(passed))
     said = (
         f"<p><b>{percent(share)}</b> of {plural(len(passed), 'wrong value')} that had been seeded "

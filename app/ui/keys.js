@@ -90,11 +90,12 @@
     const said = make('p', '', 'quiet');
     said.id = 'key-sheet-said';
     said.setAttribute('role', 'status');
-    const close = make('button', 'Close', 'plain'), reset = make('button', 'All keys as they were', 'plain');
+    const close = make('button', 'Close', 'plain'), tour = make('button', 'Show the tour', 'plain'), reset = make('button', 'All keys as they were', 'plain');
     close.onclick = () => dialog.close();
+    tour.onclick = () => { dialog.close(); window.tour.open(document.activeElement); };
     reset.onclick = () => keep({}, 'All keys are as they were.');
     const foot = make('p');
-    foot.append(close, reset);
+    foot.append(close, tour, reset);
     dialog.append(title, table, said, foot);
     document.querySelector('.gradio-container').append(dialog);
     dialog.showModal();

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from app.desk import Desk
 from app.guard import current_reviewer
 from app.opened import Opened
-from app.rules import Rules, read_guidelines, read_keys, read_rules
+from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
 from app.trials import presented
 from app.ui.answering import answered
 from app.ui.awaited import ask_for
@@ -163,7 +163,7 @@ def _next(
 
 
 def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
-    """What helps a reviewer on every note: values used before, guidelines, their own keys, what a save needs."""
+    """What helps a reviewer on every note: used values, guidelines, own keys, how the tour ended, what a save needs."""
     with desk.store.reading() as session:
         rules = read_rules(session)
         return {
@@ -171,6 +171,7 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
             "separators": {field.key: field.separator for field in desk.task.fields},
             "guidelines": read_guidelines(session, desk.task),
             "keys": read_keys(session, reviewer),
+            "tour": read_tour(session, reviewer),
             "confirm": rules.confirm,
         }
 

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.desk import Desk
+from app.rules import read_rules
 from app.ui import figures
 from app.ui.charts import line_chart
 from app.ui.context import QUICK, empty, moment, percent, table
@@ -71,15 +72,15 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
     counted, scored = counts(session), _evaluations(evaluations(session))
     if not counted.n_submitted:
         return [_counts(counted), figures.nothing(has_notes=counted.n_notes > 0), "", scored, "", ""]
-    active, trials = active_adapter(session), trial_outcomes(session)
+    active, trials, rules = active_adapter(session), trial_outcomes(session), read_rules(session)
     name = active.name if active else None
     return [
         _counts(counted),
         figures.over_time(reviewed_per_day(session)),
-        figures.time_taken(lead_times(session), name, trials),
+        figures.time_taken(lead_times(session), name, trials, blind_share=rules.blind_share),
         scored,
         figures.acceptance(desk.task, found, name),
-        figures.seeded(desk.task, trials),
+        figures.seeded(desk.task, trials, rules.seeded_share),
     ]
 
 

@@ -23,6 +23,7 @@ def build_review(desk: Desk) -> None:
         with gr.Column(elem_id="sheet", min_width=0):
             gr.HTML('<div id="heading"></div>', elem_id="note-head", js_on_load=None)
             gr.HTML('<div id="note-place"></div>', elem_id="note", js_on_load=None)
+            gr.HTML(_TOUR, elem_id="tour", js_on_load=None)
         with gr.Column(elem_id="form", min_width=0):
             gr.HTML('<div id="conflict" role="alert" hidden></div>', js_on_load=None)
             for position in range(len(desk.task.fields)):
@@ -43,6 +44,7 @@ def build_review(desk: Desk) -> None:
             gr.HTML(_FOOT.format(keys=_keys(desk)), js_on_load=None)
 
 
+_TOUR = '<section id="tour-panel" role="dialog" aria-labelledby="tour-title" hidden></section>'
 _FOOT = (
     '<div class="line-of-saving"><p id="saved" role="status" data-state="none"></p>'
     '<button type="button" id="undo" class="plain" hidden>Undo</button></div>'
@@ -50,7 +52,8 @@ _FOOT = (
     '<div id="elsewhere" role="status" hidden></div>'
     '<p id="guideline"></p>'
     '<p class="help">Alt {keys} goes to a field and shows its evidence; with text selected in the note, puts it there.'
-    ' <button type="button" id="keys-open" class="plain">All keys</button></p>'
+    ' <button type="button" id="keys-open" class="plain">All keys</button>'
+    '<button type="button" id="tour-open" class="plain">Tour</button></p>'
 )
 
 

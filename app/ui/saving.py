@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk import Desk
 from app.guard import current_reviewer
-from app.rules import MAX_KEYS, read_rules, write_keys
+from app.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
 from app.trials import caught
 from app.ui.answering import refusal
 from app.ui.marks import marked
@@ -95,8 +95,16 @@ class Keys(BaseModel):
     keys: Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=40)]], Field(max_length=MAX_KEYS)]
 
 
+class Toured(BaseModel):
+    """How a reviewer ended the tour."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ended: Ended
+
+
 def routes(desk: Desk) -> APIRouter:
-    """`POST /drafts`, `/drafts/discard`, `/decisions`, `/decisions/undo`, `/offers`, `/offers/withdraw`, `/keys`."""
+    """`POST` to `/drafts` and `/decisions` with what takes them back, `/offers` likewise, `/keys` and `/tour`."""
     router = APIRouter()
 
     @router.post("/drafts")
@@ -130,6 +138,10 @@ def routes(desk: Desk) -> APIRouter:
     @router.post("/keys")
     def remapped(keys: Keys, by: Reviewer) -> JSONResponse:
         return _answer(lambda: remap(desk, by, keys))
+
+    @router.post("/tour")
+    def toured(tour: Toured, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: end_tour(desk, by, tour))
 
     return router
 
@@ -276,6 +288,13 @@ def remap(desk: Desk, reviewer: str, keys: Keys) -> dict[str, Any]:
     with desk.store.transaction() as session:
         write_keys(session, reviewer, keys.keys)
     return {"keys": keys.keys}
+
+
+def end_tour(desk: Desk, reviewer: str, tour: Toured) -> dict[str, Any]:
+    """Keep that the reviewer has seen the tour."""
+    with desk.store.transaction() as session:
+        write_tour(session, reviewer, tour.ended)
+    return {"ended": tour.ended}
 
 
 def _answer(action: Callable[[], dict[str, Any]]) -> JSONResponse:
