@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css")
 SCRIPTS = (
-    "shell.js", "keys.js", "fields.js", "outbox.js", "panels.js", "elsewhere.js", "desk.js", "actions.js", "asking.js",
-    "queue.js", "import.js",
+    "shell.js", "trouble.js", "keys.js", "fields.js", "outbox.js", "panels.js", "elsewhere.js", "desk.js",
+    "actions.js", "asking.js", "queue.js", "import.js",
 )  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 

@@ -11,6 +11,7 @@ from app.desk import Desk
 from app.exporting import Choice, Format, count_records, format_of, label_config, preview, read_choice
 from app.failures import InputError
 from app.ui.context import FOLLOWING, empty, plural
+from app.ui.trouble import listen
 from data.task import Task
 from db.notes import Counts, counts
 from db.reviewed import suggesters
@@ -82,7 +83,7 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
         return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen)]
 
     for part in inputs:
-        part.change(shown, inputs, [summary], **FOLLOWING)
+        listen(part.change, shown, (inputs, [summary]), "export", **FOLLOWING)
     return opened, inputs, [reviewer, adapter, summary]
 
 
