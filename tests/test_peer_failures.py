@@ -328,7 +328,10 @@ def skip_all(desk: Desk) -> None:
     """Put aside whatever waits, as the queue does; drafts of other tests are decided."""
     acting = {"action": "skip", "filters": {"origin": "incoming"}, "bulk": f"{desk.first:012d}", "upto": desk.first - 1}
     assert httpx.post(f"{desk.url}/queue/act", json=acting, timeout=60).status_code == 200
+    seen: set[int] = set()
     while (number := httpx.get(f"{desk.url}/review", timeout=30).json()["note"]) < desk.first:
+        assert number not in seen, "a note that was skipped came back"
+        seen.add(number)
         sent = {**form(desk.store, number), "status": "skipped", "token": f"put-aside-{number}"}
         assert httpx.post(f"{desk.url}/decisions", json=sent, timeout=30).status_code == 200
 
