@@ -56,6 +56,8 @@ def expect_nothing_lost(here: Tab, desk: Desk) -> None:
     here.page.wait_for_function("!sessionStorage.getItem(`caseloop:typed:${window.desk.note()}`)")
     here.page.wait_for_function("window.outbox.size() === 0")
     expect(here.said()).to_have_attribute("data-state", "saved")
+    expect(here.page.locator("#notice")).to_be_hidden()  # nothing was refused
+    expect(here.page.locator("#conflict")).to_be_hidden()
     here.shows(desk.case(3))
     expect(here.box("treatment")).to_have_value(DRAFTED)
     expect(here.page.get_by_label("Comment")).to_have_value(SAID)
