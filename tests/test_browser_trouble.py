@@ -54,7 +54,7 @@ def test_a_screen_whose_store_cannot_be_read_says_so_and_is_filled_by_trying_aga
             for screen in SCREENS:
                 expect(told(here, screen)).to_have_count(1)
                 expect(told(here, screen)).to_contain_text(
-                    "no such table" if screen == "Queue" else "could not be filled"
+                    "no such table" if screen == "Queue" else "could not be filled: the desk has a problem"
                 )
                 assert "Traceback" not in here.page.locator(".tabitem:visible").inner_text()
             expect(here.page.get_by_role("button", name="Save settings")).to_be_hidden()  # or blanks would be kept
