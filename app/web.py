@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css", "tour.css")
 SCRIPTS = (
-    "shell.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "tour.js", "walk.js", "elsewhere.js",
-    "desk.js", "actions.js", "asking.js", "queue.js", "import.js", "export.js",
+    "shell.js", "trouble.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "tour.js", "walk.js",
+    "elsewhere.js", "desk.js", "actions.js", "asking.js", "queue.js", "import.js", "export.js",
 )  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 

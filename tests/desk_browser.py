@@ -140,11 +140,13 @@ class Tab:
     page: Page
     complaints: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._asked)
+        self.page.on("requestfinished", lambda request: self.answered.append(urlsplit(request.url).path))
 
     def _asked(self, request: object) -> None:
         url = urlsplit(request.url)  # type: ignore[attr-defined]
@@ -161,6 +163,11 @@ class Tab:
         expect(self.page.locator("#note-head h2")).to_have_text(external_id)
         self.ready()
 
+    def loaded_ahead(self) -> None:
+        """Wait until the notes behind the first one are in the tab."""
+        while "/review/ahead" not in self.answered:
+            self.page.wait_for_timeout(20)
+
     def ready(self) -> None:
         expect(self.page.locator("body[data-desk=ready]")).to_have_count(1)
 
@@ -170,8 +177,13 @@ class Tab:
 
 
 @contextmanager
-def tab(browser: Browser, desk: Desk, path: str = "/app/", *, quiet: bool = True) -> Iterator[Tab]:
+def tab(
+    browser: Browser, desk: Desk, path: str = "/app/", *, quiet: bool = True, has_clock: bool = False
+) -> Iterator[Tab]:
+    """A new tab on the desk; quiet: it must not complain; has_clock: the test can move the page's clock on."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    if has_clock:
+        context.clock.install()
     opened = Tab(context.new_page())
     opened.page.goto(desk.url + path)
     yield opened

@@ -19,6 +19,7 @@ PROOFS = {
     "runs": ["-m", "tests.proof_train_kills", "--kills", "200"],
     "exact": ["-m", "tests.proof_exact"],
     "gate": ["-m", "tests.proof_gate"],
+    "network": ["-m", "tests.proof_network"],
 }
 """Name to the arguments of the Python that performs it."""
 FORKING = {"publishing", "trainers", "runs"}

@@ -18,10 +18,12 @@ from typing import Any
 
 import httpx
 
+from app.desk import Desk
 from data.task import Extraction, load_task
-from tests.homes import wait_for
+from tests.homes import Home, wait_for
 
 TASK = load_task()
+SECRET = "a-key-that-nobody-sees"
 
 
 def free_port() -> int:
@@ -229,3 +231,33 @@ def faulty(fault: Fault = lambda handler, body: False) -> Iterator[FaultyServer]
         yield server
     finally:
         server.stop()
+
+
+def settle(home: Home, url: str, **more: str) -> Home:
+    """Let a home's model be the one behind a server."""
+    variables = {
+        "CASELOOP_ENGINE": "openai",
+        "CASELOOP_BASE_URL": url,
+        "CASELOOP_MODEL": "served",
+        "CASELOOP_API_KEY": SECRET,
+        "CASELOOP_TIMEOUT": "20",
+        "CASELOOP_CONCURRENCY": "4",
+    }
+    home.variables.update({**variables, **more})
+    return home
+
+
+@contextmanager
+def watching(desk: Desk) -> Iterator[None]:
+    """The worker at work on a desk, in a thread of the test's own process, while the block runs."""
+    from app.prefill import Prefill
+
+    stop = threading.Event()
+    thread = threading.Thread(target=Prefill(desk).watch, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()

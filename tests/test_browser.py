@@ -5,16 +5,13 @@ Suggestions are put into the store with literal values; everything after that is
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from playwright.sync_api import Browser, Route, expect
 
 from app.guard import LOCAL_REVIEWER
 from data.task import Extraction
 from db.annotations import submit
-from db.suggestions import add_suggestion
 from tests.desk_browser import Desk, browser, desk, own_desk, shared, tab
-from tests.desk_store import BREAST, BREAST_VALUES, COLON_VALUES, MELANOMA, TASK, empty_values, put_notes, suggestion
+from tests.desk_store import BREAST, BREAST_VALUES, COLON_VALUES, TASK
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 
@@ -91,51 +88,6 @@ def test_a_draft_survives_a_reload(browser: Browser, desk: Desk) -> None:
         assert desk.decisions(1) == []
 
 
-def test_nothing_typed_is_lost_when_the_server_is_killed(browser: Browser, own_desk: Desk) -> None:
-    desk = own_desk
-    with tab(browser, desk, "/", quiet=False) as here:
-        here.shows(desk.case(1))
-        here.type_into("stage", "II")
-        expect(here.said()).to_contain_text("draft saved")
-        desk.kill()
-        here.type_into("stage", "IIIA")
-        here.type_into("treatment", "letrozole then exemestane")
-        expect(here.said()).to_contain_text("not saved")
-        here.page.keyboard.press("Control+Enter")
-        expect(here.page.get_by_role("alert").filter(has_text="NOT SAVED")).to_be_visible()
-        kept = here.page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
-        assert "IIIA" in kept
-        assert "noticed a lump" not in kept  # values only, never the note
-        here.shows(desk.case(2))  # loaded ahead: reviewing goes on
-        here.type_into("stage", "II")
-        here.page.keyboard.press("Control+Enter")
-        here.shows(desk.case(3))
-        desk.start()
-        expect(here.said()).to_contain_text("case-2 saved")
-        expect(here.page.locator("#banner")).to_be_hidden()
-        assert [kept.extraction["stage"] for kept in desk.decisions(2)] == ["II"]
-        (decided,) = desk.decisions(1)
-        assert decided.extraction["stage"] == "IIIA"
-        assert decided.extraction["treatment"] == "letrozole then exemestane"
-
-
-def test_a_page_goes_on_when_its_server_comes_back(browser: Browser, own_desk: Desk) -> None:
-    desk = own_desk
-    with tab(browser, desk, "/", quiet=False) as here:
-        here.shows(desk.case(1))
-        desk.kill()
-        here.type_into("stage", "IIIA")
-        expect(here.said()).to_contain_text("not saved")
-        desk.start()
-        expect(here.said()).to_contain_text("draft saved")
-        here.ready()
-        here.page.keyboard.press("Control+Enter")
-        here.shows(desk.case(2))
-        expect(here.said()).to_contain_text("revision 1")
-        (decided,) = desk.decisions(1)
-        assert decided.extraction["stage"] == "IIIA"
-
-
 def test_two_windows_on_one_note_are_shown_both_versions(browser: Browser, desk: Desk) -> None:
     with tab(browser, desk, desk.path(1), quiet=False) as mine:
         mine.shows(desk.case(1))
@@ -204,35 +156,6 @@ def test_skip_flag_and_previous(browser: Browser, desk: Desk) -> None:
         assert (flagged.status, flagged.comment) == ("flagged", "two primaries in one note")
 
 
-def test_pressing_save_twice_saves_once(browser: Browser, desk: Desk) -> None:
-    with tab(browser, desk, desk.path(1)) as here:
-        here.shows(desk.case(1))
-        here.page.keyboard.press("Control+Enter")
-        here.page.keyboard.press("Control+Enter")
-        here.shows(desk.case(2))
-        expect(here.said()).to_contain_text("revision 1")
-        assert len(desk.decisions(1)) == 1
-        assert desk.decisions(2) == []
-        here.page.evaluate("document.getElementById('save').click(); document.getElementById('save').click()")
-        here.shows(desk.case(3))
-        expect(here.said()).to_contain_text(f"{desk.case(2)} saved")
-        assert len(desk.decisions(2)) == 1
-        assert desk.decisions(3) == []
-
-
-def test_a_note_that_nobody_has_seen_cannot_be_saved(browser: Browser, desk: Desk) -> None:
-    with tab(browser, desk, desk.path(1)) as here:
-        here.shows(desk.case(1))
-        here.page.evaluate(
-            """new MutationObserver(() => document.body.dataset.desk !== 'ready' && document.dispatchEvent(
-                   new KeyboardEvent('keydown', {key: 'Enter', code: 'Enter', ctrlKey: true, bubbles: true})
-               )).observe(document.body, {childList: true, subtree: true, attributes: true})"""
-        )
-        here.page.keyboard.press("Control+Enter")
-        here.shows(desk.case(2))
-        assert desk.decisions(2) == []
-
-
 def test_the_next_note_shows_before_the_save_is_answered_and_takes_no_stray_key(browser: Browser, desk: Desk) -> None:
     with tab(browser, desk, desk.path(1)) as here:
         here.shows(desk.case(1))
@@ -266,22 +189,3 @@ def test_the_back_button_and_a_link_show_their_note(browser: Browser, desk: Desk
         here.shows(desk.case(2))
         here.page.goto(f"{desk.url}/app/?note=999999")
         expect(here.page.locator("#note .empty")).to_contain_text("There is no note 999999.")
-
-
-def test_a_late_suggestion_is_offered_and_overwrites_nothing(browser: Browser, shared: Desk) -> None:
-    desk = replace(shared, first=put_notes(shared.store, [(MELANOMA, None)])[0])
-    with tab(browser, desk, desk.path(1)) as here:
-        here.shows(desk.case(1))
-        expect(here.page.locator("#note-head")).to_contain_text("no suggestion yet")
-        here.type_into("stage", "IIIC")
-        expect(here.said()).to_contain_text("draft saved")
-        proposed = {**empty_values(), "stage": "II", "gene_mutation": "NRAS Q61R"}
-        with desk.store.transaction() as session:
-            add_suggestion(session, desk.first, suggestion(MELANOMA, proposed))
-        offer = here.page.get_by_role("button", name="A suggestion has arrived")
-        expect(offer).to_be_visible()
-        expect(here.box("gene_mutation")).to_have_value("")
-        offer.click()
-        expect(here.box("gene_mutation")).to_have_value("NRAS Q61R")
-        expect(here.box("stage")).to_have_value("IIIC")
-        expect(here.page.locator('.side[data-field="stage"] .said')).to_have_text("II")

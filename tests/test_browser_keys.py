@@ -75,6 +75,20 @@ def test_other_values_clearing_and_taking_a_save_back(browser: Browser, shared: 
         assert desk.review(1).note.state == "draft"
 
 
+def test_no_key_alone_does_anything_while_one_types(browser: Browser, desk: Desk) -> None:
+    typed = "abcdefghijklmnopqrstuvwxyz 0123456789 ABCDEFGHIJKLMNOPQRSTUVWXYZ ?/+-,.;"
+    with tab(browser, desk, desk.path(1)) as here:
+        here.shows(desk.case(1))
+        here.type_into("treatment", typed)
+        expect(here.box("treatment")).to_have_value(typed)
+        expect(here.box("treatment")).to_be_focused()
+        here.page.get_by_label("Comment").press_sequentially(typed)
+        expect(here.page.get_by_label("Comment")).to_have_value(typed)
+        expect(here.page.locator("dialog[open]")).to_have_count(0)
+        here.shows(desk.case(1))
+        assert desk.decisions(1) == []
+
+
 def test_text_of_the_note_is_put_into_a_field_by_its_key(browser: Browser, desk: Desk) -> None:
     select = """([from, to]) => {
         const text = document.querySelector('#note .note-text'), walk = document.createTreeWalker(text, 4);

@@ -204,15 +204,6 @@ def records(store, **settings):
     return [json.loads(line) for line in exported(store, "jsonl", **settings).splitlines()]
 
 
-def test_a_changed_value_is_exported_as_changed_beside_the_models_answer(store):
-    (record,) = records(store, with_provenance=True)
-    told = record["provenance"]
-    assert (record["output"][KEYS[1]], told["suggestion"][KEYS[1]]) == ("III", "IV")
-    assert (told["corrections"][KEYS[1]], told["states"][KEYS[1]]) == ("edited", "corrected")
-    assert (told["confidence"][KEYS[0]], told["adapter"]) == (0.75, "first")
-    assert [told["states"][key] for key in KEYS[:4]] == ["confirmed", "corrected", "untouched", "untouched"]
-
-
 def test_a_seeded_value_that_was_kept_is_told_apart(decided):
     *_, record = records(decided, with_provenance=True)
     shown = {"as": "seeded", "seeded_field": KEYS[1], "seeded_value": "IV", "is_seeded_kept": True}

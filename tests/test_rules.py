@@ -14,6 +14,7 @@ from app.guard import LOCAL_REVIEWER
 from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour, write_guideline, write_keys
 from app.settings import Settings
 from app.ui import settings
+from db.annotations import history
 from db.session import Store
 from db.settings import put_setting
 from tests.desk_store import BREAST, BREAST_VALUES, TASK, make_store
@@ -91,3 +92,15 @@ def test_the_server_too_asks_for_a_look(store: Store, web: TestClient) -> None:
     assert refused.status_code == 422
     assert "asks to be looked at" in refused.json()["detail"]
     assert web.post("/decisions", json={**decision, "settled": list(TASK.keys)}).status_code == 200
+
+
+def test_by_default_the_server_asks_for_a_look_at_what_the_model_doubts(store: Store, web: TestClient) -> None:
+    with store.transaction() as session:
+        put_setting(session, "rules", {"look_below": {"stage": 0.99}}, "ada")  # the other values are sure
+    decision = {**form(store), "status": "submitted", "token": "token-rule"}
+    refused = web.post("/decisions", json=decision)
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("Stage asks to be looked at")
+    with store.reading() as session:
+        assert history(session, 1) == []
+    assert web.post("/decisions", json={**decision, "settled": ["stage"]}).status_code == 200

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -28,10 +26,23 @@ from db.notes import counts
 from db.suggestions import failure_of, notes_without, suggestion_of
 from db.waiting import opened_notes
 from tests.homes import one_sentence, wait_for, write_notes
-from tests.servers import TASK, TransformersServer, cut, fails, faulty, free_port, merged_checkpoint, says, sends, slow
+from tests.servers import (
+    SECRET,
+    TASK,
+    TransformersServer,
+    cut,
+    fails,
+    faulty,
+    free_port,
+    merged_checkpoint,
+    says,
+    sends,
+    settle,
+    slow,
+    watching,
+)
 from tests.tiny import tiny_rows, write_labelled
 
-SECRET = "a-key-that-nobody-sees"
 POISON = "Confidential, and poison."
 
 
@@ -46,19 +57,6 @@ def _short_pauses(monkeypatch):
 def server():
     with faulty() as running:
         yield running
-
-
-def settle(home, url, **more):
-    variables = {
-        "CASELOOP_ENGINE": "openai",
-        "CASELOOP_BASE_URL": url,
-        "CASELOOP_MODEL": "served",
-        "CASELOOP_API_KEY": SECRET,
-        "CASELOOP_TIMEOUT": "20",
-        "CASELOOP_CONCURRENCY": "4",
-    }
-    home.variables.update({**variables, **more})
-    return home
 
 
 @pytest.fixture
@@ -86,19 +84,6 @@ def state(desk):
     with desk.store.reading() as session:
         beat = heartbeat(session, "worker")
     return "" if beat is None else beat.payload["state"]
-
-
-@contextmanager
-def watching(desk):
-    stop = threading.Event()
-    thread = threading.Thread(target=Prefill(desk).watch, args=(stop,))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 FAULTS = {

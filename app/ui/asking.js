@@ -23,13 +23,12 @@
     });
   }
 
+  const PATIENCE_MS = 30000;  // many notes in one turn take longer than one
+
   async function post(path, body) {
-    let answer, said;
-    try {
-      answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-      said = await answer.json();
-    } catch { throw new Error('The desk cannot be reached.'); }
-    if (!answer.ok) throw new Error(said.detail);
+    const { status, ...said } = await window.outbox.post(path, body, { patience: PATIENCE_MS });
+    if (status === 0) throw new Error('The desk cannot be reached.');
+    if (status !== 200) throw new Error(said.detail ?? 'The desk has a problem, and its log says which.');
     return said;
   }
 

@@ -26,7 +26,7 @@
   const settled = new Set(); // fields that the reviewer confirmed or changed
 
   const { away, banner, visited } = window.shell;
-  const { get, post } = window.outbox;
+  const { draft, get, post } = window.outbox;
   const { walk } = window;
   const { built, strengthen } = window.panels;
   const elsewhere = (entry) => window.elsewhere(entry);
@@ -210,7 +210,7 @@
     if (!record || record.note === null || busy) return draftOnItsWay;
     if (draftOnItsWay) { later(IDLE_MS); return draftOnItsWay; }
     const sent = body(), of = record;
-    draftOnItsWay = post('/drafts', sent).then((answer) => { draftOnItsWay = null; if (record === of) drafted(sent, answer); });
+    draftOnItsWay = draft(sent).then((answer) => { draftOnItsWay = null; if (record === of) drafted(sent, answer); });
     return draftOnItsWay;
   }
 
@@ -244,7 +244,7 @@
   // ---------------------------------------------------------------- decisions
 
   // The next note shows at once; the decision is on its way, kept in this tab until the desk has it.
-  async function decide(status) {
+  function decide(status) {
     if (!record || record.note === null || busy || performance.now() - shownAt < DWELL_MS) return;
     if (status === 'flagged' && !comment()?.value.trim()) { comment()?.focus(); say('hint', 'Say in a word what is wrong, then flag again.'); return; }
     if (status === 'submitted' && !isLookedAt()) return;
@@ -252,14 +252,12 @@
     const token = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
     const name = document.querySelector('#note-head h2')?.textContent ?? 'the note';
     const entry = { content: { ...body(), status, token }, name, changes: changes() };
-    const before = draftOnItsWay;
+    window.outbox.push(entry, draftOnItsWay);  // a draft that arrives after its decision would only be refused
     forget(record.note);
     last = { note: record.note, revision: null };
     visited.push(record.note);
     done = '';
     elsewhere(null);
-    if (before) await before;  // a draft that arrives after its decision would only be refused
-    window.outbox.push(entry);
     if (!walk.hasNext()) { busy = true; phase('busy'); $('form').inert = true; say('pending', 'saving …'); return; }
     next();
     say('pending', `saving ${name} …`);
@@ -360,7 +358,7 @@
     if (document.hidden) {
       if (visibleSince !== null) visibleMs += performance.now() - visibleSince;
       visibleSince = null;
-      if (record?.note && kept() && !busy) { const sent = body(); post('/drafts', sent, true).then((answer) => drafted(sent, answer)); }
+      if (record?.note && kept() && !busy) { const sent = body(); draft(sent, true).then((answer) => drafted(sent, answer)); }
     } else { visibleSince = performance.now(); help(); }
   });
 

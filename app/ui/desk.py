@@ -17,6 +17,7 @@ from app.ui.queue import build_queue
 from app.ui.review import build_review
 from app.ui.settings import build_settings
 from app.ui.train import build_train
+from app.ui.trouble import build_trouble, listen
 
 TICK_S = 2.0
 
@@ -38,22 +39,27 @@ def build_desk(desk: Desk) -> Any:
         timer = gr.Timer(TICK_S, active=False)
         with gr.Tabs(selected="review", elem_id="nav"):
             with gr.Tab("Queue", id="queue") as queue:
+                queue_again = build_trouble("queue")
                 queue_screen = build_queue(desk)
             with gr.Tab("Review", id="review") as review:
                 build_review(desk)
             with gr.Tab("Train", id="train") as train:
+                train_again = build_trouble("train")
                 train_screen = build_train(desk, timer)
             with gr.Tab("Progress", id="progress") as progress:
+                progress_again = build_trouble("progress")
                 progress_screen = build_progress(desk)
             with gr.Tab("Export", id="export") as export:
+                export_again = build_trouble("export")
                 export_screen = build_export(desk)
-            with gr.Tab("Settings", id="settings-tab") as settings:
+            with gr.Tab("Settings", id="settings") as settings:
+                settings_again = build_trouble("settings")
                 settings_screen = build_settings(desk)
-        _fill_on_opening(timer, queue, queue_screen, ticking=False, personal=True)
-        _fill_on_opening(timer, train, train_screen, ticking=True)
-        _fill_on_opening(timer, progress, progress_screen, ticking=False)
-        _fill_on_opening(timer, export, export_screen, ticking=False)
-        _fill_on_opening(timer, settings, settings_screen, ticking=False)
+        _fill_on_opening(timer, [queue, queue_again], queue_screen, ticking=False, personal=True)
+        _fill_on_opening(timer, [train, train_again], train_screen, ticking=True)
+        _fill_on_opening(timer, [progress, progress_again], progress_screen, ticking=False)
+        _fill_on_opening(timer, [export, export_again], export_screen, ticking=False)
+        _fill_on_opening(timer, [settings, settings_again], settings_screen, ticking=False)
         review.select(lambda: gr.Timer(active=False), None, [timer], **QUICK)
     demo.app_id = _fingerprint(desk)
     # A page load is a session: few are kept, and files that Gradio made are removed within the hour.
@@ -70,16 +76,20 @@ def _fingerprint(desk: Desk) -> int:
     return int.from_bytes(digest.digest()[:6])
 
 
-def _fill_on_opening(timer: gr.Timer, tab: gr.Tab, screen: Screen, *, ticking: bool, personal: bool = False) -> None:
+def _fill_on_opening(
+    timer: gr.Timer, ways: list[Any], screen: Screen, *, ticking: bool, personal: bool = False
+) -> None:
     """Fill a screen whenever its tab is opened; the timer runs only where it is needed.
 
     Args:
+        ways: the tab, and the button that tries it again after a failure.
         personal: the screen differs from reviewer to reviewer, so its handler is told first who asks.
     """
-    fill, inputs, outputs = screen
+    (tab, again), (fill, inputs, outputs) = ways, screen
 
     def opened(request: gr.Request, *values: Any) -> list[Any]:
         asked = (request, *values) if personal else values
         return [gr.Timer(active=ticking), *fill(*asked)]
 
-    tab.select(opened, inputs, [timer, *outputs], **QUICK)
+    for on in (tab.select, again.click):
+        listen(on, opened, (inputs, [timer, *outputs]), str(tab.id), is_filling=True, **QUICK)

@@ -21,6 +21,7 @@ from app.exporting import (
 )
 from app.failures import InputError
 from app.ui.context import FOLLOWING, empty, plural
+from app.ui.trouble import listen
 from data.task import Task
 from db.notes import Counts, counts
 from db.reviewed import suggesters
@@ -90,7 +91,7 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
         return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen)]
 
     for part in inputs:
-        part.change(shown, inputs, [summary], **FOLLOWING)
+        listen(part.change, shown, (inputs, [summary]), "export", **FOLLOWING)
     return opened, inputs, [reviewer, adapter, summary]
 
 

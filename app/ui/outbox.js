@@ -9,13 +9,14 @@
   const RETRY_MS = 2000;     // between attempts while the desk is away
 
   let list = read(), running = null, timer = 0;
+  let unanswered = [];       // drafts that were sent and not answered, the newest last
   let told = { saved() {}, refused() {}, waiting() {} };
 
   function read() { try { return JSON.parse(sessionStorage.getItem(KEPT)) ?? []; } catch { return []; } }
   function write() { try { sessionStorage.setItem(KEPT, JSON.stringify(list)); } catch { /* storage may be switched off */ } }
 
-  async function post(path, content, keepalive = false) {
-    const stop = new AbortController(), limit = setTimeout(() => stop.abort(), PATIENCE_MS);
+  async function post(path, content, { keepalive = false, patience = PATIENCE_MS } = {}) {
+    const stop = new AbortController(), limit = setTimeout(() => stop.abort(), patience);
     try {
       const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json', ...named() }, body: JSON.stringify(content), signal: stop.signal, keepalive });
       if (answer.status === 401) signedOut(true);
@@ -32,7 +33,17 @@
     return answer.json();
   }
 
-  function push(entry) { list.push(entry); write(); return flush(); }
+  // A draft whose answer was lost may have arrived: what the desk then holds is this tab's own, and no other window's.
+  async function draft(content, keepalive = false) {
+    const answer = await post('/drafts', content, { keepalive }), { theirs } = answer;
+    if (answer.status === 0) unanswered = [...unanswered.slice(-50), said(content)];
+    if (answer.status !== 409 || !theirs?.draft || !unanswered.includes(said({ ...theirs, note: content.note }))) return answer;
+    return draft({ ...content, draft: theirs.draft }, keepalive);
+  }
+  const said = ({ note, values, comment }) => JSON.stringify([note, Object.entries(values).sort(), comment]);
+
+  // Kept at once, sent after what it is to follow.
+  function push(entry, before = null) { list.push(entry); write(); return Promise.resolve(before).then(flush); }
 
   // In order, one after the other; ends when all are acknowledged or the desk does not answer.
   function flush() {
@@ -71,7 +82,7 @@
   window.addEventListener('beforeunload', (event) => { if (list.length) event.preventDefault(); });
 
   window.outbox = {
-    get, post, push, flush, take,
+    get, post, draft, push, flush, take,
     size: () => list.length,
     notes: () => list.map((entry) => entry.content.note),
     tell: (handlers) => { told = handlers; },

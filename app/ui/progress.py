@@ -14,6 +14,7 @@ from app.ui import figures
 from app.ui.charts import line_chart
 from app.ui.context import QUICK, empty, moment, percent, table
 from app.ui.queue import progress_bar
+from app.ui.trouble import listen
 from data.task import Task
 from db.adapters import active_adapter
 from db.annotations import reviewed_per_day
@@ -59,7 +60,7 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
         with desk.store.reading() as session:
             return judged(desk.task, session, outcomes(session), chosen or "")
 
-    adapter.change(changed, [adapter], wide, **QUICK)
+    listen(adapter.change, changed, ([adapter], wide), "progress", **QUICK)
     return opened, [adapter], [adapter, *left, *right, *wide]
 
 

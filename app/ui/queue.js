@@ -58,14 +58,14 @@
     $('queue-table')?.setAttribute('aria-busy', 'true');
     $('queue-refresh')?.click();
     clearTimeout(patience);
-    patience = setTimeout(failed, PATIENCE_MS);
+    patience = setTimeout(() => failed(true), PATIENCE_MS);
   }
   const refresh = () => ask(told?.filters ?? filters(), { to: page });
 
-  function failed() {
+  async function failed(isSilent = false) {
     clearTimeout(patience);
     $('queue-table')?.removeAttribute('aria-busy');
-    sayFound('The list could not be refreshed: the desk cannot be reached. What you see is older.', true);
+    sayFound(`What you see is older: the list could not be refreshed: ${await window.trouble.why(isSilent)}`, true);
   }
 
   function sayFound(text, isFailed = false) {
@@ -277,7 +277,7 @@
     isWorking = false;
     if (after !== null && isStopped) trouble = ' You stopped it there.';
     if (trouble && !canUndo) { bulk = body.bulk; }
-    report(`${sentence(n, left)}${trouble}`, { state: trouble ? 'failed' : 'done', undo: canUndo ? n > 0 : Boolean(trouble) });
+    report(`${sentence(n, left)}${trouble}`, { state: trouble ? 'failed' : 'done', undo: canUndo ? n > 0 || Boolean(trouble) : Boolean(trouble) });
     if (bulk && n) kept.put({ undo: { bulk, said: `${sentence(n, left)}${trouble}` } });
     ticked.clear();
     refresh();

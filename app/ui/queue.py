@@ -279,7 +279,7 @@ _ASK = (
     '<button type="submit" value="yes" class="strong-button"></button></div></form></dialog>'
 )
 _FOOT = (
-    '<div id="queue-pages"><button type="button" class="plain" data-queue-do="back">Earlier</button>'
+    '<div id="queue-pages" hidden><button type="button" class="plain" data-queue-do="back">Earlier</button>'
     '<p id="queue-place" class="quiet"></p><button type="button" class="plain" data-queue-do="on">Later</button></div>'
     '<p class="help"><kbd>/</kbd> search, <kbd>J</kbd> <kbd>K</kbd> or arrows move, <kbd>Enter</kbd> opens, '
     "<kbd>X</kbd> ticks, <kbd>R</kbd> reviews these, <kbd>Esc</kbd> leaves the search.</p>"

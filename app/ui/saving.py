@@ -322,6 +322,7 @@ def _both(conflict: Conflict) -> dict[str, Any]:
             "revision": conflict.revision,
             "draft": conflict.draft.version if conflict.draft else 0,
             "values": dict(theirs.extraction) if theirs else {},
+            "comment": (theirs.comment or "") if theirs else "",
         },
     }
 

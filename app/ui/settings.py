@@ -9,6 +9,7 @@ import gradio as gr
 from app.desk import Desk
 from app.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read_guidelines, read_rules, write_guideline
 from app.ui.context import QUICK, tried
+from app.ui.trouble import listen
 
 CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
     ("The fields that ask to be looked at", "asked"),
@@ -50,7 +51,7 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     def saved(request: gr.Request, *values: Any) -> str:
         return tried(lambda: keep(desk, request.username or "", list(values)))
 
-    save.click(saved, parts, [said], **QUICK)
+    listen(save.click, saved, (parts, [said]), "settings", "The settings are not kept", **QUICK)
     return (lambda: show(desk)), [], parts
 
 

@@ -28,6 +28,7 @@ from app.ui.blind import show as show_blind
 from app.ui.charts import line_chart
 from app.ui.context import QUICK, empty, moment, percent, plural, table, tried
 from app.ui.curve import build_curve, curve_html
+from app.ui.trouble import listen
 from app.ui.verdict import VerdictCard, build_verdict, verdict_word
 from app.ui.verdict import show as show_verdict
 from db.adapters import AdapterRow, activations, active_adapter, list_adapters
@@ -76,7 +77,7 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
             spoke = tried(lambda: action(desk, request.username, *values))
             return [spoke, *filled(chosen, run, seen)]
 
-        button.click(acted, [*inputs, *given], [place, *outputs], **QUICK)
+        listen(button.click, acted, ([*inputs, *given], [place, *outputs]), "train", "That was not done", **QUICK)
 
     on(start, said, [mode, epochs], request_training)
     on(stop, said, [], stop_training)
@@ -85,8 +86,8 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     on(card.activate, card.said, [card.run, card.reason], activate_run)
     on(card.reject, card.said, [card.run, card.reason], reject_run)
     on(card.back, card.said, [card.reason], roll_back)
-    timer.tick(filled, inputs, outputs, **QUICK)
-    card.run.input(filled, inputs, outputs, **QUICK)
+    for event in (timer.tick, card.run.input):
+        listen(event, filled, (inputs, outputs), "train", **QUICK)
     _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
 
     def opened(*shown: str) -> list[Any]:
