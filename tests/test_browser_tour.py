@@ -37,7 +37,7 @@ COVERED = """() => [...document.querySelectorAll('#review :is(mark, input, texta
 def unseen(shared: Desk) -> Desk:
     """Three notes of this test's own, for a reviewer who has not seen the tour."""
     with shared.store.transaction() as session:
-        drop_setting(session, f"tour.{LOCAL_REVIEWER}")
+        drop_setting(session, f"tour.{LOCAL_REVIEWER}", LOCAL_REVIEWER)
         write_keys(session, LOCAL_REVIEWER, {})
     return replace(shared, first=put_notes(shared.store, THREE)[0])
 

@@ -30,7 +30,7 @@ def run_desk(n_notes: int, n_saves: int, *, say: Callable[[str], None] = lambda 
     Raises:
         DeskError: there is no browser, or the desk does not start.
     """
-    result: dict[str, Any] = {"machine": machine(), "n_notes": n_notes, "n_saves": n_saves}
+    result: dict[str, Any] = {"machine": f"{machine()}, headless Chromium", "n_notes": n_notes, "n_saves": n_saves}
     with tempfile.TemporaryDirectory() as place, browsing() as browser:
         home = Path(place)
         say(f"filling a store with {n_notes:,} notes")

@@ -69,7 +69,7 @@ def run_keystrokes(data: Path, n_notes: int, *, say: Callable[[str], None] = lam
         )
         saved = {record["id"]: record["output"] for record in map(json.loads, out.read_text("utf-8").splitlines())}
     return (
-        {"machine": machine()}
+        {"machine": f"{machine()}, headless Chromium"}
         | hand.result
         | _scratch(rows)
         | {"n_notes": len(rows), "all_right": _all_right(rows, saved)}

@@ -62,7 +62,7 @@ new MutationObserver((changes) => {
 
 def machine() -> str:
     """This machine in words."""
-    return f"{os.cpu_count()} CPU cores ({platform.machine()}), headless Chromium"
+    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
 
 
 def fill(home: Path, n_notes: int) -> None:

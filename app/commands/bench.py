@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command()(prefill)
     group.command()(train)
     group.command()(desk)
+    group.command()(load)
     app.add_typer(group, name="bench")
 
 
@@ -149,6 +150,36 @@ def desk(
     )
     write(f"first load {result['first_load_ms']:g} ms, second {result['second_load_ms']:g} ms")
     write(f"page {result['page_heap_mib']} MiB, server {result['server_mib']} MiB, at each fifth")
+
+
+def load(
+    reviewers: Annotated[int, typer.Option(min=1, help="People who are signed in.")] = 50,
+    rate: Annotated[float, typer.Option(min=0.1, help="Actions a second, of all together.")] = 25.0,
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Measure the desk with many reviewers at once, through the real server, while the worker fills notes in.
+
+    \b
+    Example:
+      caseloop bench load
+      caseloop bench load --reviewers 10 --rate 5 --minutes 1 --json
+    """
+    from app.bench.load import run_load
+
+    result = run_load(reviewers, rate, minutes, say=say)
+    if as_json:
+        write_json(result)
+        return
+    write(f"{result['machine']}; {result['n_actions']:,} actions of {reviewers} reviewers, {result['n_wrong']} wrong")
+    rows = [
+        (kind, *(f"{value:g}" for value in result[f"{kind}_ms"].values()))
+        for kind in ("save", "draft", "open")
+        if f"{kind}_ms" in result
+    ]
+    write_table(("ms", "median", "p95", "max"), rows)
+    write(f"server {result['server_mib'][0]:g} to {result['server_mib'][-1]:g} MiB" if result["server_mib"] else "")
+    write(f"{result['n_filled_by_worker']:,} notes filled in meanwhile")
 
 
 def _table(result: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@
       button.title = label ? `${other} (${why})` : why;
       if (n) button.append(Object.assign(document.createElement('small'), { textContent: ` ${n}×` }));
       if (other === null) button.className = 'null';
-      if (keys[position]) button.dataset.key = keys[position];
+      if (keys[position]) { button.dataset.key = keys[position]; button.setAttribute('aria-keyshortcuts', keys[position].replaceAll(' ', '+')); }
       return button;
     }));
     part.hidden = !shown.length;
