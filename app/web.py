@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from db.session import Store
 
 FILES = Path(__file__).parent / "ui"
-STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css", "tour.css")
+STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css", "tour.css", "phone.css")
 SCRIPTS = (
     "shell.js", "trouble.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "tour.js", "walk.js",
     "elsewhere.js", "desk.js", "actions.js", "asking.js", "queue.js", "import.js", "export.js",

@@ -49,7 +49,9 @@ def fill(desk: Desk) -> None:
     """Every payload as a note, as an external id, as the model's values and alternatives, as a person's and comment."""
     with desk.store.transaction() as session:
         for place, text in enumerate(PAYLOADS):
-            note = make_note(TASK, f"{text} A note. {text}", external_id=" ".join(text.split())[:150], metadata={text[:50]: text})
+            note = make_note(
+                TASK, f"{text} A note. {text}", external_id=" ".join(text.split())[:150], metadata={text[:50]: text}
+            )
             (number,) = add_notes(session, [note]).note_ids
             values = values_of(place)
             made = replace(

@@ -138,3 +138,23 @@ def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -
         expect(here.page.locator("#runs")).to_contain_text("interrupted")
         here.page.get_by_role("button", name="Roll back").click()
         expect(here.page.locator("#adapter-said")).to_contain_text("Expected an adapter that was active before")
+
+
+def test_on_a_phone_every_screen_is_one_column_that_fits(browser: Browser, desk: Desk) -> None:
+    with tab(browser, desk, desk.path(1)) as here:
+        here.page.set_viewport_size({"width": 390, "height": 844})
+        here.ready()
+        for key in TASK.keys:
+            box = here.box(key).bounding_box()
+            assert box is not None
+            assert box["width"] > 300
+        for name in ("Queue", "Train", "Progress", "Export", "Settings", "Review"):
+            here.page.get_by_role("tab", name=name).click()
+            expect(here.page.locator("[role=tabpanel]:visible").first).to_be_visible()
+            here.page.wait_for_timeout(400)
+            assert here.page.evaluate("document.documentElement.scrollWidth") <= 390, name
+        for name in ("save", "skip", "flag", "previous"):
+            here.page.locator(f"#{name}").scroll_into_view_if_needed()
+            box = here.page.locator(f"#{name}").bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= 390

@@ -75,6 +75,7 @@ def test_a_list_is_offered_without_each_of_its_items_until_it_is_typed_into(page
     assert offered(page, "lung; skin", typed=False) == ["skin", "lung"]
     assert offered(page, "lung, skin, brain", typed=False) == ["skin, brain", "lung, brain", "lung, skin"]
     assert offered(page, "lung; skin", typed=True) == []
+    assert offered(page, "lung; skin", typed=False, isSure=True) == []
     assert offered(page, "lung; skin", typed=False, separator=None) == []
     assert offered(page, "lung", typed=False) == []
 

@@ -59,7 +59,8 @@
     return ends.filter((end) => end > tail.length).map((end) => rest.slice(0, end));
   }
 
-  // A list without each of its items: what the model took in too much is taken out with one key.
+  // A list without each of its items: what the model took in too much is taken out with one key. Not where it is sure:
+  // a row of choices that nobody needs is in the way.
   function without(value, separator) {
     if (!separator || !value) return [];
     const joint = [separator, ', '].find((one) => value.includes(one.trim()));
@@ -68,14 +69,14 @@
   }
 
   // At most five, the likeliest first: {other, why} and, where the whole would be hard to read, a label.
-  function choices(field, { value, used = [], typed, note, separator }) {
+  function choices(field, { value, used = [], typed, note, separator, isSure }) {
     const others = field.alternatives.filter((other) => other !== null || value !== null).map((other) => ({ other, why: other ?? 'no value' }));
     if (field.offered) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
     const words = typed && value ? inNote(note, value) : [];
     const before = typed && value ? usedBefore(used, value) : [];
     const shown = typed && value
       ? [...before.slice(0, 2), ...words.slice(0, 3), ...usedItems(used, value, separator), ...before.slice(2), ...others]
-      : [...others, ...without(value, separator)];
+      : [...others, ...(isSure ? [] : without(value, separator))];
     return shown.filter(({ other }, place) => other !== value && shown.findIndex((one) => one.other === other) === place).slice(0, MAX_CHOICES);
   }
 

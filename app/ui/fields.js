@@ -100,7 +100,7 @@
     part?.classList.toggle('edited', differs);
     part?.closest('.field')?.classList.toggle('asks', asks(field, state));
     paintGrounding(side, box, field, value);
-    paintOthers(side, window.completion.choices(field, state));
+    paintOthers(side, window.completion.choices(field, { ...state, isSure: ['sure', 'confirmed'].includes(word) }));
   }
 
   // Puts a value into a box as if it were typed: the browser's own undo takes it back.
