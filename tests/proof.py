@@ -19,6 +19,7 @@ PROOFS = {
     "runs": ["-m", "tests.proof_train_kills", "--kills", "200"],
     "exact": ["-m", "tests.proof_exact"],
     "gate": ["-m", "tests.proof_gate"],
+    "loop": ["-m", "pytest", "-q", "tests/test_end_to_end.py"],
     "network": ["-m", "tests.proof_network"],
 }
 """Name to the arguments of the Python that performs it."""
@@ -36,7 +37,7 @@ def main() -> int:
     failed = []
     for name in chosen:
         print(f"{name} ...", flush=True)
-        environ = os.environ | (ONE_THREAD if name in FORKING else {})
+        environ = os.environ | {"CASELOOP_PROOF": name} | (ONE_THREAD if name in FORKING else {})
         if subprocess.run([sys.executable, *PROOFS[name]], check=False, env=environ).returncode:
             failed.append(name)
     print(f"{len(chosen) - len(failed)} passed, {len(failed)} failed")

@@ -2,12 +2,14 @@
 
 Import, pre-fill, correct, save, export, retrain on a CPU, gate, activation, and the next suggestion by the new one. The
 originals are labelled in a house style that the embedded adapter has never seen (coded responses, "Stage IV"), so
-there is something to learn, and the gate passes because the new adapter has learnt it.
+there is something to learn. The test learns from few notes, so the gate cannot tell and a person lets the new adapter
+take over with a reason; `make proof` learns from more, and there the gate has to pass by itself.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from tests.test_supervisor import Served
 __all__ = ["browser"]
 
 SEED = 9001  # no seed that the embedded model was trained with
-N_TRAIN, N_HOLDOUT = 80, 20
+IS_PROOF = os.environ.get("CASELOOP_PROOF") == "loop"
+N_TRAIN, N_HOLDOUT, EPOCHS = (80, 20, 6) if IS_PROOF else (40, 12, 2)
 TRAINING_MS = 900_000
 PATIENCE_MS = 60_000
 
@@ -120,10 +123,15 @@ def assert_export_holds_the_correction(home: Home, tmp_path: Path) -> None:
 
 def retrain(page: Page, home: Home) -> None:
     page.get_by_role("tab", name="Train").click()
-    page.locator("#train-epochs").get_by_role("textbox").fill("6")
+    page.locator("#train-epochs").get_by_role("textbox").fill(str(EPOCHS))
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("#verdict-head .verdict")).to_be_visible(timeout=TRAINING_MS)
-    expect(page.locator("#verdict-head .verdict.passed")).to_be_visible()
+    if IS_PROOF:
+        expect(page.locator("#verdict-head .verdict.passed")).to_be_visible()
+    elif not home.json("adapters", "show", "run-0001")["active"]:
+        page.locator("#verdict-reason").get_by_role("textbox").fill("it writes as this registry does")
+        page.locator("#verdict-activate").click()
+        expect(page.locator("#verdict-said")).to_contain_text("run-0001", timeout=PATIENCE_MS)
     assert home.json("adapters", "show", "run-0001")["active"] is True
     assert home.json("status")["adapter"] == "run-0001"
 
