@@ -182,7 +182,7 @@ def test_an_empty_card_says_where_its_share_is_set() -> None:
         kinds = "(shown blind|given a wrong value) now; the share is set under Settings"
         assert re.search(f"No note is {kinds}", text(shown))
         assert re.search(f"2.5 % of the notes are {kinds}", text(later))
-        assert 'data-tab="settings-tab"' in shown
+        assert 'data-tab="settings"' in shown
     answered = figures.seeded(TASK, [outcome("seeded", 1, FIRST)])
     assert "Settings" not in answered
 

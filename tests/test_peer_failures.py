@@ -299,7 +299,7 @@ def test_two_presses_while_a_draft_is_on_its_way_save_once(browser: Browser, des
         here.page.keyboard.press("Control+Enter")
         here.page.keyboard.press("Control+Enter")
         here.shows(desk.case(2))  # it waits for nothing
-        assert "II" in here.page.evaluate("sessionStorage['caseloop:outbox']")
+        assert "II" in here.page.evaluate("sessionStorage['caseloop:outbox:local']")
         held[0].continue_()
         expect(here.said()).to_contain_text("revision 1")
         here.shows(desk.case(2))

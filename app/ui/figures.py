@@ -174,7 +174,7 @@ def _share_is_set(share: float, how: str) -> str:
     now = f"{100 * share:g} % of the notes are" if share else "No note is"
     return (
         f'<p class="quiet share-is-set">{now} {how} now; the share is set under '
-        '<a href="#settings" data-tab="settings-tab">Settings</a>.</p>'
+        '<a href="#settings" data-tab="settings">Settings</a>.</p>'
     )
 
 

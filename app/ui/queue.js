@@ -102,6 +102,9 @@
 
   // ---------------------------------------------------------------- a list arrives
 
+  // Whether a list is what was asked for last: another order may have been chosen while it was on its way.
+  const isAsked = (list) => same(expected, list.filters) && order === list.order && seed === list.seed;
+
   function sync() {
     const list = document.querySelector('#queue-table [data-queue]');
     if (document.querySelector('#queue-table .trouble-here')) { clearTimeout(patience); $('queue-table').removeAttribute('aria-busy'); sayFound(''); }
@@ -119,7 +122,7 @@
     if (list.dataset.queue !== read) {
       read = list.dataset.queue;
       told = JSON.parse(read);
-      const isNewest = expected === null || same(expected, told.filters);
+      const isNewest = expected === null || isAsked(told);
       if (isNewest) {
         clearTimeout(patience);
         expected = null;
@@ -127,7 +130,7 @@
         $('queue-table').removeAttribute('aria-busy');
         set(told.filters);
       }
-    } else if (expected !== null && same(expected, told.filters)) {   // asked again, and nothing had changed
+    } else if (expected !== null && isAsked(told)) {   // asked again, and nothing had changed
       clearTimeout(patience);
       expected = null;
       $('queue-table').removeAttribute('aria-busy');
