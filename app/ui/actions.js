@@ -26,6 +26,7 @@
     first: inField((key) => take(key, 0)), second: inField((key) => take(key, 1)), clear: inField((key) => desk.put(key, null)),
     comment: () => desk.comment()?.focus(),
     offer: () => $('offer-make')?.click(),
+    history: () => window.past.show(),
     help: () => window.keys.sheet(),
   };
 

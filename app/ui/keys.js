@@ -19,6 +19,7 @@
     ['previous', 'Alt+P', 'Go back to the note before'],
     ['undo', 'Alt+U', 'Take the last save back'],
     ['offer', 'Alt+O', 'Offer the correction on the other notes that have the same value'],
+    ['history', 'Alt+H', 'Show what happened to the note: suggestions, decisions, who and when'],
     ['help', 'Alt+K', 'Show or close this sheet; ? where nothing is typed'],
   ];
   const FIXED = [
@@ -137,6 +138,7 @@
       const action = id === 'offer-make' ? 'offer' : id;
       document.getElementById(id)?.setAttribute('data-key', shown(keyOf(action)));
     }
+    document.getElementById('history-open')?.setAttribute('data-key', shown(keyOf('history')));
     const help = document.getElementById('keys-open');
     if (help) help.dataset.key = shown(keyOf('help'));
   }

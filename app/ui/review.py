@@ -53,6 +53,7 @@ _FOOT = (
     '<p id="guideline"></p>'
     '<p class="help">Alt {keys} goes to a field and shows its evidence; with text selected in the note, puts it there.'
     ' <button type="button" id="keys-open" class="plain">All keys</button>'
+    '<button type="button" id="history-open" class="plain">History</button>'
     '<button type="button" id="tour-open" class="plain">Tour</button></p>'
 )
 
