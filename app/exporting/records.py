@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from app.exporting.choice import Choice
-from data.corrections import compare, field_states
+from data.corrections import compare, states_of
 from data.task import Extraction, Task
 from db.annotations import ReviewedRow
 from db.reviewed import reviewed
@@ -58,15 +58,14 @@ def export_record(task: Task, row: ReviewedRow, choice: Choice, trials: Trials |
         record["set_aside"] = None if is_reviewed else values
     if choice.with_provenance:
         trial = (trials or {}).get((row.note.id, row.annotation.reviewer))
-        record["provenance"] = _provenance(task, row, choice, trial)
+        record["provenance"] = _provenance(task, row, decided, choice, trial)
     return record
 
 
-def _provenance(task: Task, row: ReviewedRow, choice: Choice, trial: TrialRow | None) -> Record:
+def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Choice, trial: TrialRow | None) -> Record:
     keys, decided, suggestion = choice.keys(task), row.annotation, row.suggestion
     suggested = Extraction(task, suggestion.extraction) if suggestion else None
-    extraction = Extraction(task, decided.extraction)
-    states = field_states(task, suggested, extraction, decided.settled)
+    corrections = compare(task, suggested, extraction)
 
     def chosen(values: Mapping[str, Any]) -> Record:
         return {key: values[key] for key in keys if key in values}
@@ -80,8 +79,8 @@ def _provenance(task: Task, row: ReviewedRow, choice: Choice, trial: TrialRow | 
         "suggestion": chosen(suggested) if suggested is not None else None,
         "confidence": chosen(suggestion.confidence) if suggestion else None,
         "grounding": chosen({key: str(kind) for key, kind in suggestion.grounding.items()}) if suggestion else None,
-        "corrections": chosen(compare(task, suggested, extraction)),
-        "states": chosen(states),
+        "corrections": chosen(corrections),
+        "states": chosen(states_of(corrections, decided.settled)),
         "shown": _shown(trial, decided.extraction, keys),
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment if choice.with_text else "",
