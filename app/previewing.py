@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing import BATCH, MAX_REFUSALS
+from app.importing import batches
+from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
 from data.readers import TEXT_KEYS, read_records
 from data.records import Columns, Record, Refusal
@@ -39,7 +40,7 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
+    first = [_small(row) for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
     names = list(dict.fromkeys(name for row in first for name in row.values))[:MAX_COLUMNS]
     columns = Columns(
         chosen.text if chosen.text in names else guess_text(names, first),
@@ -100,7 +101,7 @@ def _read(store: Store, records: Any) -> dict[str, Any]:
     refusals: list[str] = []
     seen: set[str] = set()
     n_read = n_notes = n_known = n_refused = 0
-    while batch := list(islice(records, BATCH)):
+    for batch in batches(records):
         n_read += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
         refused = [record for record in batch if isinstance(record, Refusal)]
@@ -131,6 +132,17 @@ def _beginning(note: Note) -> dict[str, Any]:
         "metadata": list(note.metadata),
         "labels": {key: value for key, value in (note.gold or {}).items() if value is not None},
     }
+
+
+def _small(record: Record) -> Record:
+    """A record as far as the columns are judged by it: its first ones, and of nested values how they begin."""
+    names = [*islice(record.values, MAX_COLUMNS), *(name for name in (*TEXT_KEYS, *ID_KEYS) if name in record.values)]
+    values = {name: _flat(record.values[name]) for name in names}
+    return Record(record.file, record.line, values, record.is_flat)
+
+
+def _flat(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)[: 4 * MAX_CELL_CHARACTERS]
 
 
 def _mean_length(name: str, rows: Sequence[Record]) -> float:

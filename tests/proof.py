@@ -19,6 +19,8 @@ PROOFS = {
     "runs": ["-m", "tests.proof_train_kills", "--kills", "200"],
     "exact": ["-m", "tests.proof_exact"],
     "gate": ["-m", "tests.proof_gate"],
+    "imports": ["-m", "tests.proof_imports"],
+    "round-trips": ["-m", "tests.proof_round_trips"],
 }
 """Name to the arguments of the Python that performs it."""
 FORKING = {"publishing", "trainers", "runs"}

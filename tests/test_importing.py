@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.failures import InputError
-from app.importing import MAX_REFUSALS, import_files
+from app.importing import import_files
+from data.limits import MAX_REFUSALS
 from data.task import load_task
 from db.notes import counts
 from db.session import open_store
@@ -76,8 +77,8 @@ def test_a_report_spells_out_the_first_refusals_and_counts_the_rest(store, tmp_p
 
 def test_progress_counts_every_record(store, tmp_path):
     seen: list[int] = []
-    import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 4, 1)], on_read=seen.append)
-    assert seen == [1, 2, 3, 4, 5]
+    import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 204, 1)], on_read=seen.append)
+    assert seen == [100, 200, 205]
 
 
 def test_originals_need_labels(store, tmp_path):

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.notes import MAX_NOTE_CHARACTERS, NoteError, content_hash, make_note, split_of
+from data.limits import MAX_NOTE_CHARACTERS
+from data.notes import NoteError, content_hash, make_note, split_of
 from data.prompt import SPECIAL_TOKENS
 from data.task import Extraction
 from tests.note_files import EMPTY, FIRST, TASK
