@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 # What spreadsheets take for the beginning of a formula, in any locale, and what they pass over to find one.
-_ESCAPED = re.compile("'*[=+\\-@\t\r\n\0＝＋－＠]")
-_RETURNED = re.compile("'+[=+\\-@\t\r\n\0＝＋－＠]")
+_SIGNS = frozenset("=+-@\t\r\n\0＝＋－＠")
 
 
 def escaped(cell: str) -> str:
     """The cell as it is written. One that looks escaped already is escaped once more, so that `unescaped` undoes it."""
-    return f"'{cell}" if _ESCAPED.match(cell) else cell
+    return f"'{cell}" if cell[:1] in _SIGNS or _looks_escaped(cell) else cell
 
 
 def unescaped(cell: str) -> str:
     """The cell as it was before `escaped`."""
-    return cell[1:] if _RETURNED.match(cell) else cell
+    return cell[1:] if _looks_escaped(cell) else cell
+
+
+def _looks_escaped(cell: str) -> bool:
+    return cell.startswith("'") and cell.lstrip("'")[:1] in _SIGNS
 
 
 def is_escaping(header: Collection[str]) -> bool:

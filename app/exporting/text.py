@@ -69,7 +69,7 @@ def csv_lines(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator
 
 def csv_line(cells: Iterable[Any]) -> str:
     """A line of a CSV file, safe to open in a spreadsheet."""
-    line = io.StringIO()
+    line = io.StringIO(newline="")
     csv.writer(line, lineterminator="\r\n").writerow([_safe_cell(cell) for cell in cells])
     return line.getvalue()
 
@@ -89,6 +89,4 @@ def _csv_provenance(provenance: Record | None, keys: tuple[str, ...]) -> list[An
 
 def _safe_cell(cell: Any) -> Any:
     """A cell that no spreadsheet takes for a formula; a null is empty."""
-    if isinstance(cell, str):
-        return escaped(cell)
-    return "" if cell is None else cell
+    return escaped(cell) if isinstance(cell, str) else cell
