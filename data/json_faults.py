@@ -33,7 +33,7 @@ def is_bad_number(said: str) -> bool:
 
 def escape_fault(text: str, start: int, end: int) -> tuple[int, str] | None:
     r"""The first \u escape between two positions that no text can hold: where it stands, and its code point."""
-    if not _SUSPECT.search(text, start, end):
+    if text.find("\\u", start, end) < 0 or not _SUSPECT.search(text, start, end):
         return None
     for escape in _ESCAPE.finditer(text, start, end):
         if escape.group(1):

@@ -101,7 +101,7 @@ def read_jsonl(path: Path) -> Iterator[Record | Refusal]:
 
 def _json_line(path: Path, number: int, text: str, decoder: StrictJson) -> Record | Refusal:
     text = text.rstrip()  # so that the line break does not count when a column is given
-    start = len(text) - len(text.lstrip())
+    start = 0 if text.startswith("{") else len(text) - len(text.lstrip())
     try:
         value, end = decoder.decode(text, start)
     except (json.JSONDecodeError, RecursionError) as error:

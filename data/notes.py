@@ -283,7 +283,7 @@ def _checked_id(external_id: object) -> str | None:
 
 def _checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     kept = {str(key): _checked_json(value, 1) for key, value in metadata.items()}
-    size = len(_as_json(kept)) if kept else 0
+    size = 0 if _is_surely_short(kept) else len(_as_json(kept))
     if size > MAX_METADATA_CHARACTERS:
         raise NoteError(
             f"at most {MAX_METADATA_CHARACTERS:,} characters beside the note",
@@ -293,6 +293,18 @@ def _checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     for key in kept:
         _check_characters(key, "the metadata")
     return kept
+
+
+def _is_surely_short(metadata: Mapping[str, Any]) -> bool:
+    """Whether it needs no counting: a character takes six in JSON at most, and a value or key a few for its marks."""
+    n_characters = 0
+    for key, value in metadata.items():
+        if isinstance(value, str):
+            n_characters += len(value)
+        elif value is not None and not isinstance(value, (bool, float)):
+            return False
+        n_characters += len(key) + 10
+    return 6 * n_characters < MAX_METADATA_CHARACTERS
 
 
 def _checked_json(value: Any, depth: int) -> Any:

@@ -1,6 +1,6 @@
 """Proof: import, export and import again give the same bytes, for JSON lines and for CSV.
 
-python -m tests.proof_round_trips [--cases 10000]
+python -m tests.proof_round_trips [--cases 10000] [--seconds 7200]
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ def main() -> int:
     """Try the cases; a case that fails is shown at its smallest."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof_round_trips", description=__doc__)
     parser.add_argument("--cases", type=int, default=10_000)
-    n_cases = parser.parse_args().cases
+    parser.add_argument("--seconds", type=float, default=7200, help="after which what is left is not tried")
+    chosen = parser.parse_args()
+    n_cases = chosen.cases
     counts = dict.fromkeys(FORMS, 0)
     n_notes = 0
     started = time.monotonic()
@@ -28,6 +30,8 @@ def main() -> int:
         @given(RECORDS)
         def cases(records) -> None:  # type: ignore[no-untyped-def]
             nonlocal n_notes
+            if time.monotonic() - started > chosen.seconds:
+                return
             for form in FORMS:
                 come_back(store, form, records)
                 counts[form] += 1

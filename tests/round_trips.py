@@ -64,7 +64,7 @@ RECORDS = st.lists(
         }
     ),
     min_size=1,
-    max_size=4,
+    max_size=3,
     unique_by=lambda record: make_note(TASK, record["text"]).content_hash,
 )
 

@@ -258,6 +258,14 @@ def test_a_json_array_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.M
     assert (refusal.line, refusal.column, refusal.found) == (line, 18, "the byte 0xE9, which is not UTF-8")
 
 
+def test_numbers_are_not_cut_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.json_records.CHUNK_BYTES", 7)
+    text = '[{"text": "One."}, 1234567890123, -1.5e-10, 12.5, 1234567890, {"text": "Two."}]'
+    notes, refusals = read(file(tmp_path, text, "notes.json"))
+    assert [note.text for note in notes] == ["One.", "Two."]
+    assert [refusal.found for refusal in refusals] == ["a number"] * 4
+
+
 def test_a_json_array_of_any_length_and_no_record_of_any_length(tmp_path: Path) -> None:
     path = tmp_path / "notes.json"
     with path.open("wb") as stream:

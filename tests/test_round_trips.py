@@ -1,4 +1,4 @@
-"""Import, export, import: the same bytes, whatever notes and labels hold. `tests.proof_round_trips` does it longer."""
+"""Import, export, import: the same bytes, whatever notes and labels hold. `tests.proof_round_trips` tries more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def store():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_comes_back_byte_for_byte(store, form) -> None:
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(RECORDS)
     def cases(records) -> None:
         come_back(store, form, records)
