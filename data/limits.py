@@ -13,6 +13,8 @@ MAX_ID_CHARACTERS = 200
 MAX_VALUE_CHARACTERS = 2000
 MAX_METADATA_CHARACTERS = 20_000
 MAX_METADATA_DEPTH = 16
+MAX_MARKS = 30
+"""Accents on one character, as in Unicode's stream-safe text: the time to put them in order grows with their square."""
 
 # A record of any file, before it is a note.
 MAX_RECORD_BYTES = 4 * MIB

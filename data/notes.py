@@ -15,6 +15,7 @@ from typing import Any, Literal
 from data.json_records import read_json_value
 from data.limits import (
     MAX_ID_CHARACTERS,
+    MAX_MARKS,
     MAX_METADATA_CHARACTERS,
     MAX_METADATA_DEPTH,
     MAX_NOTE_CHARACTERS,
@@ -264,6 +265,7 @@ def _checked_text(text: object) -> str:
     if not _WORD.search(text):
         raise NoteError("a note with words", "only punctuation", "remove the record or fill it in")
     _check_tokens(text, "the note")
+    _check_marks(text)
     return text
 
 
@@ -342,6 +344,15 @@ def _check_characters(text: str, where: str) -> None:
     if bad := UNKEEPABLE.search(text):
         code = f"U+{ord(bad.group()):04X} at character {bad.start() + 1:,}"
         raise NoteError(f"printable text in {where}", code, "remove that character")
+
+
+def _check_marks(text: str) -> None:
+    if text.isascii():
+        return
+    marks = "".join(sign for sign in set(text) if unicodedata.combining(sign))
+    if marks and (heap := re.search(f"[{re.escape(marks)}]{{{MAX_MARKS + 1}}}", text)):
+        found = f"more from character {heap.start() + 1:,} on"
+        raise NoteError(f"at most {MAX_MARKS} accents on one character", found, "remove them")
 
 
 def _check_tokens(text: str, where: str) -> None:

@@ -60,6 +60,17 @@ class ReviewedRow:
     suggestion: SuggestionRow | None
 
 
+@dataclass(frozen=True)
+class DecidedRow:
+    """What was decided about a note, without how; see `NoteRow` and `AnnotationRow`."""
+
+    note_id: int
+    external_id: str | None
+    text: str
+    status: Kept
+    extraction: dict[str, str | None]
+
+
 class Filters(TypedDict, total=False):
     """Which of the decisions that stand are meant; what is left out does not matter.
 
@@ -118,6 +129,15 @@ def reviewed(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedR
             annotation=AnnotationRow(**dict(zip(annotation, row[first:second], strict=True))),
             suggestion=read_suggestion(started) if started["id"] is not None else None,
         )
+
+
+def decided(session: Session, **filters: Unpack[Filters]) -> Iterator[DecidedRow]:
+    """The notes of `reviewed` in the same order, in a third of the time."""
+    note, annotation = t.note.c, t.annotation.c
+    columns = [note.id, note.external_id, t.note_text.c.text, annotation.status, annotation.extraction]
+    query = _standing(columns, filters, t.note_text).order_by(note.id)
+    for row in session.execute(query, execution_options=_STREAM):
+        yield DecidedRow(*row)
 
 
 def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:

@@ -222,6 +222,13 @@ def test_a_seeded_value_that_was_kept_is_told_apart(decided):
     assert records(decided, with_provenance=True)[0]["provenance"]["shown"]["as"] == "prefilled"
 
 
+def test_a_record_is_the_same_without_its_provenance(decided):
+    for settings in ({}, {"statuses": ("submitted", "flagged")}, {"fields": (KEYS[1],)}, {"reviewer": "eve@ward"}):
+        told = records(decided, with_provenance=True, **settings)
+        assert [record.pop("provenance") for record in told]
+        assert records(decided, **settings) == told
+
+
 def test_filters_narrow_and_count_alike(decided):
     today = datetime.now(UTC).date()
     wanted = {

@@ -108,3 +108,10 @@ def test_a_note_holds_no_special_token(token: str) -> None:
 def test_what_comes_with_a_note_is_checked(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(NoteError, match=said):
         make_note(TASK, "One.", **settings)
+
+
+def test_a_heap_of_accents_is_refused_before_it_is_put_in_order() -> None:
+    accents = "\u0301\u0316\u05b0"
+    assert make_note(TASK, f"w{accents * 10} é")
+    with pytest.raises(NoteError, match="at most 30 accents on one character; found more from character 4 on"):
+        make_note(TASK, "é w" + accents * 6000)
