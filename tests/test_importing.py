@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.failures import InputError
-from app.importing import import_files
+from app.importing import batches, import_files
 from data.limits import MAX_REFUSALS
+from data.notes import make_note
 from data.task import load_task
 from db.notes import counts
 from db.session import open_store
@@ -17,6 +18,12 @@ from tests.homes import write_notes
 
 TASK = load_task()
 BAD = '{"id": "x", "text": \n'
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    """Several batches out of a small file."""
+    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 1000)
 
 
 @pytest.fixture
@@ -95,3 +102,16 @@ def test_a_missing_path_is_refused_before_anything_is_read(store, tmp_path):
     with pytest.raises(InputError, match="there is none"):
         import_files(store, TASK, [file, tmp_path / "nowhere.jsonl"])
     assert n_notes(store) == 0
+
+
+def test_a_batch_is_neither_too_many_nor_too_long(monkeypatch):
+    notes = [make_note(TASK, "word " * number) for number in (1, 2, 3, 400, 400, 1)]
+    monkeypatch.setattr("app.importing.MAX_BATCH_CHARACTERS", 1500)
+    assert [len(batch) for batch in batches(iter(notes))] == [4, 1, 1]
+    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 3)
+    assert [len(batch) for batch in batches(iter(notes))] == [3, 1, 1, 1]
+
+
+def test_every_batch_is_stored(store, tmp_path):
+    report = import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 3100, 2)])
+    assert (report.n_added, report.n_refused, n_notes(store)) == (3100, 2, 3100)
