@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from app.failures import InputError
+from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
 from data.readers import read_records
 from data.records import USUAL, Columns, Record, plain_name
@@ -16,13 +18,11 @@ from data.task import Task
 from db.notes import AddReport, add_notes
 from db.session import Store
 
-BATCH = 1000
+N_TOLD = 100
 N_LOOKED_AT = 50
 """Records at the beginning of a file that tell which columns it has."""
 MAX_NAMED = 20
 """Columns that a sentence lists."""
-MAX_REFUSALS = 20
-"""Refusals that a report spells out; the rest is a count."""
 
 
 @dataclass
@@ -97,7 +97,7 @@ def import_files(
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
-        on_read: called with the number of records read so far.
+        on_read: called with the number of records read so far, every hundredth time and at the end, in any thread.
 
     Raises:
         InputError: a path is not there, or lacks a column that was named; nothing was stored.
@@ -109,20 +109,21 @@ def import_files(
     _require(columns, paths)
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns), on_read)
+    ahead = _read_ahead(batches(records))
     if not strict:
-        while batch := list(islice(records, BATCH)):
+        for batch in ahead:
             _add(store, batch, report)
         return report
     try:
         with store.transaction() as session:
-            while batch := list(islice(records, BATCH)):
+            for batch in ahead:
                 notes = _sift(batch, report)
                 if report.n_refused:
                     raise _Refused
                 report._count(add_notes(session, notes))
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
-        while batch := list(islice(records, BATCH)):
+        for batch in ahead:
             _sift(batch, report)
         report.n_added = report.n_known = report.n_originals = 0
         report.is_kept = False
@@ -165,9 +166,35 @@ def _records(task: Task, paths: Sequence[Path], original: bool, columns: Columns
 
 
 def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
+    n_read = 0
     for n_read, record in enumerate(records, start=1):
         yield record
-        on_read(n_read)
+        if n_read % N_TOLD == 0:
+            on_read(n_read)
+    on_read(n_read)
+
+
+def batches(records: Iterable[Note | Refusal]) -> Iterator[list[Note | Refusal]]:
+    """Records in lists that are held at once: neither too many nor too long together."""
+    batch: list[Note | Refusal] = []
+    n_characters = 0
+    for record in records:
+        batch.append(record)
+        n_characters += len(record.text) if isinstance(record, Note) else 0
+        if len(batch) >= MAX_BATCH_NOTES or n_characters >= MAX_BATCH_CHARACTERS:
+            yield batch
+            batch, n_characters = [], 0
+    if batch:
+        yield batch
+
+
+def _read_ahead(stream: Iterator[list[Note | Refusal]]) -> Iterator[list[Note | Refusal]]:
+    """The same lists; the next one is read in a thread while SQLite, which needs no Python for it, stores this one."""
+    with ThreadPoolExecutor(1, "read-ahead") as pool:
+        following = pool.submit(next, stream, None)
+        while (batch := following.result()) is not None:
+            following = pool.submit(next, stream, None)
+            yield batch
 
 
 def _add(store: Store, batch: list[Note | Refusal], report: ImportReport) -> None:

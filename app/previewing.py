@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing import BATCH, MAX_REFUSALS, beginning, names_of
+from app.importing import batches, beginning, names_of
+from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
 from data.readers import TEXT_KEYS
 from data.records import Columns, Record, Refusal
@@ -38,7 +39,7 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = beginning(path)
+    first = [_small(row) for row in beginning(path)]
     names = names_of(first)[:MAX_COLUMNS]
     columns = Columns(
         chosen.text if chosen.text in names else guess_text(names, first),
@@ -99,7 +100,7 @@ def _read(store: Store, records: Any) -> dict[str, Any]:
     refusals: list[str] = []
     seen: set[str] = set()
     n_read = n_notes = n_known = n_refused = 0
-    while batch := list(islice(records, BATCH)):
+    for batch in batches(records):
         n_read += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
         refused = [record for record in batch if isinstance(record, Refusal)]
@@ -130,6 +131,17 @@ def _beginning(note: Note) -> dict[str, Any]:
         "metadata": list(note.metadata),
         "labels": {key: value for key, value in (note.gold or {}).items() if value is not None},
     }
+
+
+def _small(record: Record) -> Record:
+    """A record as far as the columns are judged by it: its first ones, and of nested values how they begin."""
+    names = [*islice(record.values, MAX_COLUMNS), *(name for name in (*TEXT_KEYS, *ID_KEYS) if name in record.values)]
+    values = {name: _flat(record.values[name]) for name in names}
+    return Record(record.file, record.line, values, record.is_flat)
+
+
+def _flat(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)[: 4 * MAX_CELL_CHARACTERS]
 
 
 def _mean_length(name: str, rows: Sequence[Record]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from data.task import Extraction, Task
@@ -56,5 +56,9 @@ def field_states(
         annotation: what was decided.
         settled: the fields that the reviewer confirmed or changed.
     """
-    done = compare(task, started_from, annotation)
+    return states_of(compare(task, started_from, annotation), settled)
+
+
+def states_of(done: Mapping[str, Kind], settled: Collection[str]) -> dict[str, FieldState]:
+    """The same, from what `compare` gave."""
     return {key: _STATES[kind] if key in settled else "untouched" for key, kind in done.items()}

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.json_records import read_json_value
+from data.limits import (
+    MAX_ID_CHARACTERS,
+    MAX_MARKS,
+    MAX_METADATA_CHARACTERS,
+    MAX_METADATA_DEPTH,
+    MAX_NOTE_CHARACTERS,
+    MAX_VALUE_CHARACTERS,
+)
 from data.readers import TEXT_KEYS, read_records
 from data.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
-from data.task import MAX_VALUE_CHARACTERS, SPECIAL_TOKEN, Extraction, Task
+from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
 __all__ = [
-    "MAX_NOTE_CHARACTERS",
     "Note",
     "NoteError",
     "Refusal",
@@ -29,10 +36,6 @@ __all__ = [
     "split_of",
 ]
 
-MAX_NOTE_CHARACTERS = 20_000
-MAX_ID_CHARACTERS = 200
-MAX_METADATA_CHARACTERS = 20_000
-MAX_METADATA_DEPTH = 16
 HOLDOUT_SHARE = 0.10
 
 Origin = Literal["original", "incoming"]
@@ -42,6 +45,10 @@ ID_KEYS = ("id", "external_id")
 GOLD_KEY = "output"
 DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made anew, so not worth keeping
 _NOT_WORDS = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W_]")
+_ASCII_WORDS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
+_FEW = 100
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class NoteError(ValueError):
@@ -79,8 +86,15 @@ class Note:
 
 def folded(text: str) -> str:
     """The text's words, one space apart: case, white space and punctuation do not count."""
+    if text.isascii():
+        return " ".join(text.lower().translate(_ASCII_WORDS).split())
     lower = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return _NOT_WORDS.sub(" ", lower).strip()
+    marks = [sign for sign in set(lower) if not sign.isalnum()]
+    if len(marks) > _FEW:  # each costs a pass over the text
+        return _NOT_WORDS.sub(" ", lower).strip()
+    for sign in marks:
+        lower = lower.replace(sign, " ")
+    return " ".join(lower.split())
 
 
 def content_hash(text: str) -> str:
@@ -250,9 +264,10 @@ def _checked_text(text: object) -> str:
             f"a note of at most {MAX_NOTE_CHARACTERS:,} characters", f"{len(text):,}", "split it into several notes"
         )
     _check_characters(text, "the note")
-    if not _NOT_WORDS.sub("", text):
+    if not _WORD.search(text):
         raise NoteError("a note with words", "only punctuation", "remove the record or fill it in")
     _check_tokens(text, "the note")
+    _check_marks(text)
     return text
 
 
@@ -265,14 +280,14 @@ def _checked_id(external_id: object) -> str | None:
     if len(external_id) > MAX_ID_CHARACTERS:
         raise NoteError(f"an id of at most {MAX_ID_CHARACTERS} characters", f"{len(external_id):,}", "shorten it")
     _check_characters(external_id, "the id")
-    if any(unicodedata.category(character) == "Cc" for character in external_id):
+    if not external_id.isprintable() and any(unicodedata.category(sign) == "Cc" for sign in external_id):
         raise NoteError("an id of one line", "a control character", "remove it from the id")
     return external_id or None
 
 
 def _checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     kept = {str(key): _checked_json(value, 1) for key, value in metadata.items()}
-    size = len(json.dumps(kept, ensure_ascii=False))
+    size = 0 if _is_surely_short(kept) else len(_as_json(kept))
     if size > MAX_METADATA_CHARACTERS:
         raise NoteError(
             f"at most {MAX_METADATA_CHARACTERS:,} characters beside the note",
@@ -284,15 +299,29 @@ def _checked_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _is_surely_short(metadata: Mapping[str, Any]) -> bool:
+    """Whether it needs no counting: a character takes six in JSON at most, and a value or key a few for its marks."""
+    n_characters = 0
+    for key, value in metadata.items():
+        if isinstance(value, str):
+            n_characters += len(value)
+        elif value is not None and not isinstance(value, (bool, float)):
+            return False
+        n_characters += len(key) + 10
+    return 6 * n_characters < MAX_METADATA_CHARACTERS
+
+
 def _checked_json(value: Any, depth: int) -> Any:
-    """The value as plain JSON; dates become text and a number that is none becomes null."""
+    """The value as plain JSON; dates become text, and NaN, which stands for no value in tables, becomes null."""
     if depth > MAX_METADATA_DEPTH:
         raise NoteError(f"metadata of at most {MAX_METADATA_DEPTH} levels", "more", "flatten it")
     if isinstance(value, str):
         _check_characters(value, "the metadata")
         return value
     if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
+        if abs(value) == float("inf"):
+            raise NoteError("numbers in the metadata", "an infinity", "leave it out")
+        return None if value != value else value  # noqa: PLR0124 - only NaN differs from itself
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, date):
@@ -306,21 +335,29 @@ def _checked_json(value: Any, depth: int) -> Any:
     raise NoteError("metadata that JSON can hold", plain_type(value), "turn it into text or leave it out")
 
 
-_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-
-
 def _check_characters(text: str, where: str) -> None:
     """Refuse what neither the database nor UTF-8 can hold.
 
     Raises:
         NoteError: a NUL or half of a surrogate pair is in the text.
     """
-    if bad := _UNKEEPABLE.search(text):
+    if text.isascii() and "\0" not in text:
+        return
+    if bad := UNKEEPABLE.search(text):
         code = f"U+{ord(bad.group()):04X} at character {bad.start() + 1:,}"
         raise NoteError(f"printable text in {where}", code, "remove that character")
 
 
+def _check_marks(text: str) -> None:
+    if text.isascii():
+        return
+    marks = "".join(sign for sign in set(text) if unicodedata.combining(sign))
+    if marks and (heap := re.search(f"[{re.escape(marks)}]{{{MAX_MARKS + 1}}}", text)):
+        found = f"more from character {heap.start() + 1:,} on"
+        raise NoteError(f"at most {MAX_MARKS} accents on one character", found, "remove them")
+
+
 def _check_tokens(text: str, where: str) -> None:
-    if token := SPECIAL_TOKEN.search(text):
+    if "<|" in text and (token := SPECIAL_TOKEN.search(text)):
         found = f"a special token of the model at character {token.start() + 1:,}"
         raise NoteError(f"plain text in {where}", found, "remove it")

@@ -12,14 +12,20 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from data.formulas import is_escaping, unescaped
 from data.json_records import read_json, read_jsonl
-from data.records import BOM, MAX_LINE_BYTES, Lines, Record, Refusal, foreign_byte, plain_name, refused_line
+from data.limits import MAX_CELL_CHARACTERS, MAX_FOLDER_DEPTH, MAX_RECORD_BYTES
+from data.parquet_records import read_parquet
+from data.records import BOM, Lines, Record, Refusal, bad_character, bad_header, decoded, refused_line
 
 TEXT_KEYS = ("text", "input")
+csv.field_size_limit(MAX_CELL_CHARACTERS)  # of the whole process: the module has no other place for it
 
 
 def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS) -> Iterator[Record | Refusal]:
     """The records of a file, or of all files below a folder in the order of their names.
+
+    A link in a folder is followed to a file below the same folder, and nowhere else.
 
     Args:
         wanted: a table without any of these columns is refused as a whole; none at all takes every table.
@@ -38,17 +44,44 @@ def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS) -> Iterator[Re
 
 
 def _folder(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
+    n_found = 0
+    for found in _files(path):
+        n_found += 1
+        if isinstance(found, Refusal):
+            yield found
+        else:
+            yield from read_records(found, wanted)
+    if not n_found:
+        yield Refusal(path.name, None, None, "a folder with files", "an empty one", "name another folder")
+
+
+def _files(path: Path) -> Iterator[Path | Refusal]:
+    """The files below a folder, and what is not looked into; hidden ones are passed over."""
     failures: list[OSError] = []
-    n_files = 0
+    root = os.path.realpath(path)
     for folder, subfolders, names in os.walk(path, onerror=failures.append):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        is_deepest = len(Path(folder).relative_to(path).parts) >= MAX_FOLDER_DEPTH
+        seen = sorted(name for name in subfolders if not name.startswith("."))
+        subfolders[:] = [] if is_deepest else seen
+        for name in seen:
+            if _leads_out(Path(folder, name), root):
+                yield _outside(name)
+            elif is_deepest:
+                expected = f"folders at most {MAX_FOLDER_DEPTH} deep"
+                yield Refusal(name, None, None, expected, "more", "import that folder by itself")
         for name in sorted(name for name in names if not name.startswith(".")):
-            n_files += 1
-            yield from read_records(Path(folder, name), wanted)
+            yield _outside(name) if _leads_out(Path(folder, name), root) else Path(folder, name)
     for failure in failures:
         yield _unreadable(Path(failure.filename), failure)
-    if not n_files and not failures:
-        yield Refusal(path.name, None, None, "a folder with files", "an empty one", "name another folder")
+
+
+def _leads_out(path: Path, root: str) -> bool:
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root)
+
+
+def _outside(name: str) -> Refusal:
+    found = "a link to somewhere else"
+    return Refusal(name, None, None, "files that are in the folder", found, "copy the file there, or import it by name")
 
 
 def _file(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
@@ -97,7 +130,7 @@ class _CsvLines:
         if line is None:
             raise StopIteration
         self._n_characters += len(line.text)
-        if self._n_characters > MAX_LINE_BYTES:
+        if self._n_characters > MAX_RECORD_BYTES:
             raise csv.Error("record too long")
         if line.trouble and not self.trouble:
             self.trouble = (self._lines.number, line.trouble)
@@ -109,6 +142,7 @@ def _csv(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
         lines = _CsvLines(stream)
         rows = csv.reader(lines, strict=True)
         header: list[str] | None = None
+        plain: Callable[[str], str] = str
         while True:
             lines.start_row()
             row = _csv_row(path, rows, lines)
@@ -120,11 +154,12 @@ def _csv(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
                     return
             elif header is None:
                 header = [name.strip() for name in row]
-                if refusal := _bad_header(path, header, wanted):
+                if refusal := bad_header(path, header, wanted):
                     yield refusal
                     return
+                plain = unescaped if is_escaping(header) else str
             elif any(row):
-                yield _csv_record(path, lines.first, header, row)
+                yield _csv_record(path, lines.first, header, [plain(cell) for cell in row])
 
 
 def _csv_row(path: Path, rows: Iterator[list[str]], lines: _CsvLines) -> list[str] | Refusal | None:
@@ -138,17 +173,6 @@ def _csv_row(path: Path, rows: Iterator[list[str]], lines: _CsvLines) -> list[st
     return row
 
 
-def _bad_header(path: Path, header: list[str], wanted: Collection[str], line: int | None = 1) -> Refusal | None:
-    found = "the columns " + (", ".join(plain_name(name) for name in header[:20]) or "none")
-    if len(set(header)) != len(header):
-        return Refusal(path.name, line, None, "columns with different names", found, "rename one of them")
-    if wanted and not set(wanted) & set(header):
-        columns = " or ".join(plain_name(name) for name in wanted)
-        advice = f"name the notes' column {'text' if set(wanted) == set(TEXT_KEYS) else columns}"
-        return Refusal(path.name, line, None, f"a column {columns}", found, advice)
-    return None
-
-
 def _csv_record(path: Path, line: int, header: list[str], row: list[str]) -> Record | Refusal:
     if len(row) != len(header):
         return Refusal(
@@ -159,41 +183,23 @@ def _csv_record(path: Path, line: int, header: list[str], row: list[str]) -> Rec
 
 def _txt(path: Path, _: Collection[str]) -> Iterator[Record | Refusal]:
     with path.open("rb") as stream:
-        raw = stream.read(MAX_LINE_BYTES + 1)
-    if len(raw) > MAX_LINE_BYTES:
-        yield refused_line(path, 1, (None, f"more than {MAX_LINE_BYTES:,} bytes"))
+        raw = stream.read(MAX_RECORD_BYTES + 1)
+    if len(raw) > MAX_RECORD_BYTES:
+        yield refused_line(path, 1, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
         return
-    text = raw.decode("utf-8", "surrogateescape").removeprefix(BOM)
+    text = decoded(raw).removeprefix(BOM)
     for number, line in enumerate(text.split("\n"), start=1):
-        if foreign := foreign_byte(line):
-            yield refused_line(path, number, foreign)
+        if bad := bad_character(line):
+            yield refused_line(path, number, bad)
             return
     if text.strip():
         yield Record(path.name, 1, {"id": path.stem, "text": text.rstrip("\r\n")})
-
-
-def _parquet(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
-    import pyarrow
-    from pyarrow import parquet
-
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as table:
-            if refusal := _bad_header(path, table.schema_arrow.names, wanted, line=None):
-                yield refusal
-                return
-            for batch in table.iter_batches(batch_size=64):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Record(path.name, number, values, is_flat=True)
-    except pyarrow.ArrowException:
-        yield Refusal(path.name, number + 1, None, "a Parquet file", "something else", "write it anew, or as .jsonl")
 
 
 _READERS: dict[str, Callable[[Path, Collection[str]], Iterator[Record | Refusal]]] = {
     ".jsonl": lambda path, _: read_jsonl(path),
     ".json": lambda path, _: read_json(path),
     ".csv": _csv,
-    ".parquet": _parquet,
+    ".parquet": read_parquet,
     ".txt": _txt,
 }

@@ -6,14 +6,15 @@ A refusal never repeats what a record says, because that is a patient's.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-MAX_LINE_BYTES = 4 << 20
+from data.limits import MAX_RECORD_BYTES
 
 BOM = "\ufeff"
-_FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that are not UTF-8
+_BAD = re.compile("[\0\udc80-\udcff]")  # NUL, and what "surrogateescape" makes of bytes that are not UTF-8
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}")
 _TYPE_NAMES = {"str": "a string", "int": "a number", "float": "a number", "bool": "true or false", "NoneType": "null"}
 _TYPE_NAMES |= {"dict": "an object", "list": "a list", "bytes": "bytes"}
@@ -24,7 +25,7 @@ class Refusal:
     """A record that was not read: where it stood and what to do about it. Never holds a word of the note.
 
     Attributes:
-        file: the file's name, without its folder.
+        file: the file's name, without its folder; what cannot be printed on one line stands as a question mark.
         line: where the record begins, from 1; None when the whole file is meant.
         column: the character in that line, from 1; None when it is not known.
         expected: what should have been there.
@@ -38,6 +39,9 @@ class Refusal:
     expected: str
     found: str
     advice: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", _printable(self.file))
 
     @property
     def sentence(self) -> str:
@@ -91,6 +95,10 @@ def plain_type(value: object) -> str:
     return _TYPE_NAMES.get(type(value).__name__, type(value).__name__)
 
 
+def _printable(name: str) -> str:
+    return name if name.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
 class Line(NamedTuple):
     """A decoded line; `trouble` is (column, what was found) where it could not be read as it should."""
 
@@ -110,35 +118,58 @@ class Lines:
 
     def read(self) -> Line | None:
         """The next line with its line break, or None behind the last."""
-        raw = self._stream.readline(MAX_LINE_BYTES + 1)
+        raw = self._stream.readline(MAX_RECORD_BYTES + 1)
         if not raw:
             return None
         self.number += 1
-        if len(raw) > MAX_LINE_BYTES:
+        if len(raw) > MAX_RECORD_BYTES:
             self._skip_rest(raw)
-            return Line("", (None, f"more than {MAX_LINE_BYTES:,} bytes"))
-        text = raw.decode("utf-8", "surrogateescape")
+            return Line("", (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
+        text = decoded(raw)
         if self.number == 1:
             text = text.removeprefix(BOM)
-        return Line(text, foreign_byte(text))
+        return Line(text, bad_character(text))
 
     def _skip_rest(self, raw: bytes) -> None:
         while raw and not raw.endswith(b"\n"):
             raw = self._stream.readline(1 << 16)
 
 
-def foreign_byte(text: str) -> tuple[int, str] | None:
-    """The position, from 1, and a description of the first byte that was not UTF-8."""
-    if text.isascii():
+def decoded(raw: bytes) -> str:
+    """The text of bytes; those that are not UTF-8 come as lone surrogates, for `bad_character` to find."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def bad_character(text: str) -> tuple[int, str] | None:
+    """The position, from 1, and a description of the first NUL, or byte that was not UTF-8."""
+    if text.isascii() and "\0" not in text:
         return None
-    found = _FOREIGN.search(text)
-    return (found.start() + 1, f"the byte 0x{ord(found.group()) - 0xDC00:02X}, which is not UTF-8") if found else None
+    found = _BAD.search(text)
+    if found is None:
+        return None
+    code = ord(found.group())
+    return found.start() + 1, f"the byte 0x{code - 0xDC00:02X}, which is not UTF-8" if code else "U+0000"
 
 
 def refused_line(path: Path, line: int, trouble: tuple[int | None, str]) -> Refusal:
     """The refusal of a line with what `Line.trouble` says of it."""
     column, found = trouble
     if column is None:
-        expected = f"a record of at most {MAX_LINE_BYTES:,} bytes"
+        expected = f"a record of at most {MAX_RECORD_BYTES:,} bytes"
         return Refusal(path.name, line, None, expected, found, "split the record")
+    if found.startswith("U+"):
+        advice = "remove that character, or save the file as UTF-8"
+        return Refusal(path.name, line, column, "printable text", found, advice)
     return Refusal(path.name, line, column, "UTF-8 text", found, "convert the file to UTF-8")
+
+
+def bad_header(path: Path, header: list[str], wanted: Collection[str], line: int | None = 1) -> Refusal | None:
+    """The refusal of a table with these columns, as a whole; None where it can be read."""
+    found = "the columns " + (", ".join(plain_name(name) for name in header[:20]) or "none")
+    if len(set(header)) != len(header):
+        return Refusal(path.name, line, None, "columns with different names", found, "rename one of them")
+    if wanted and not set(wanted) & set(header):
+        columns = " or ".join(plain_name(name) for name in wanted)
+        advice = f"name the notes' column {'text' if len(wanted) > 1 else columns}"
+        return Refusal(path.name, line, None, f"a column {columns}", found, advice)
+    return None

@@ -12,13 +12,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic import Field as Setting
 
+from data.limits import MAX_VALUE_CHARACTERS
 from data.synonyms import SynonymsError, load_lexicon
 
 TASKS = Path(__file__).parent / "tasks"
 DEFAULT_TASK = TASKS / "oncology.toml"
-MAX_VALUE_CHARACTERS = 2000
 # The form of the model's special tokens: with one in it, a text could speak to the model as someone else.
 SPECIAL_TOKEN = re.compile(r"<\|\w{1,60}\|>")
+# NUL and halves of surrogate pairs: what neither the database nor UTF-8 can hold.
+UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class TaskError(ValueError):
@@ -76,7 +78,7 @@ class Task(BaseModel):
     @property
     def keys(self) -> tuple[str, ...]:
         """Field keys in the order of the record."""
-        return tuple(field.key for field in self.fields)
+        return tuple([field.key for field in self.fields])  # asked for often, and a list is made faster
 
     def field(self, key: str) -> Field:
         """The field with this key.
@@ -126,12 +128,8 @@ class Extraction(Mapping[str, str | None]):
             TaskError: a key is missing or unknown, or a value is neither a string nor null, is too long or
                 holds a character that the record cannot.
         """
-        missing = [key for key in task.keys if key not in values]
-        unknown = [str(key) for key in values if key not in task.keys]
-        if missing or unknown:
-            said = [f"missing {', '.join(missing)}"] if missing else []
-            said += [f"unknown {', '.join(unknown)[:200]}"] if unknown else []
-            raise TaskError(f"Expected exactly the fields {', '.join(task.keys)}; {' and '.join(said)}.")
+        if tuple(values) != task.keys:
+            _check_keys(task, values)
         self._values: dict[str, str | None] = {key: _checked(key, values[key]) for key in task.keys}
 
     @classmethod
@@ -164,6 +162,15 @@ class Extraction(Mapping[str, str | None]):
         return dict(self._values)
 
 
+def _check_keys(task: Task, values: Mapping[str, Any]) -> None:
+    missing = [key for key in task.keys if key not in values]
+    unknown = [str(key) for key in values if key not in task.keys]
+    if missing or unknown:
+        said = [f"missing {', '.join(missing)}"] if missing else []
+        said += [f"unknown {', '.join(unknown)[:200]}"] if unknown else []
+        raise TaskError(f"Expected exactly the fields {', '.join(task.keys)}; {' and '.join(said)}.")
+
+
 def _checked(key: str, value: object) -> str | None:
     if value is None:
         return None
@@ -171,11 +178,10 @@ def _checked(key: str, value: object) -> str | None:
         raise TaskError(f"Expected a string or null in {key}; found {type(value).__name__}.")
     if len(value) > MAX_VALUE_CHARACTERS:
         raise TaskError(f"Expected at most {MAX_VALUE_CHARACTERS} characters in {key}; found {len(value)}.")
-    if SPECIAL_TOKEN.search(value):
+    if "<|" in value and SPECIAL_TOKEN.search(value):
         raise TaskError(f"Expected plain text in {key}; found a special token of the model. Remove it.")
-    for position, character in enumerate(value):
-        if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise TaskError(
-                f"Expected printable text in {key}; found U+{ord(character):04X} at character {position + 1}."
-            )
+    if not value.isprintable() and (bad := UNKEEPABLE.search(value)):
+        raise TaskError(
+            f"Expected printable text in {key}; found U+{ord(bad.group()):04X} at character {bad.start() + 1}."
+        )
     return value.strip() or None

@@ -36,7 +36,11 @@ __all__ = [
     "search_notes",
 ]
 
-N_BATCH = 500
+N_BATCH = 2000
+_NEW = (
+    *("id", "content_hash", "external_id", "split", "origin", "metadata", "gold", "state", "revision"),
+    *("is_suggested", "added_at", "updated_at"),
+)
 
 
 @dataclass(frozen=True)
@@ -214,28 +218,29 @@ def _insert(session: Session, notes: Sequence[Note]) -> dict[str, int]:
     if not notes:
         return {}
     first = (session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0) + 1
-    at = t.now()
-    rows = [
-        {
-            "id": number,
-            "content_hash": note.content_hash,
-            "external_id": note.external_id,
-            "split": note.split,
-            "origin": note.origin,
-            "metadata": dict(note.metadata),
-            "gold": dict(note.gold) if note.gold is not None else None,
-            "state": "todo",
-            "revision": 0,
-            "is_suggested": 0,
-            "added_at": at,
-            "updated_at": at,
-        }
-        for number, note in enumerate(notes, first)
-    ]
-    session.execute(sa.insert(t.note), rows)
-    texts = [{"note_id": number, "text": note.text} for number, note in enumerate(notes, first)]
-    session.execute(sa.insert(t.note_text), texts)
+    at = t.UtcTime.text_of(t.now())
+    rows: list[object] = []
+    texts: list[object] = []
+    for number, note in enumerate(notes, first):
+        gold = t.as_json(dict(note.gold)) if note.gold is not None else None
+        rows += (number, note.content_hash, note.external_id, note.split, note.origin)
+        rows += (t.as_json(dict(note.metadata)), gold, "todo", 0, 0, at, at)
+        texts += (number, note.text)
+    _insert_rows(session, "note", _NEW, rows)
+    _insert_rows(session, "note_text", ("note_id", "text"), texts)
     return {note.content_hash: number for number, note in enumerate(notes, first)}
+
+
+def _insert_rows(session: Session, table: str, columns: Sequence[str], values: Sequence[object]) -> None:
+    """Insert rows, all with one statement.
+
+    The search index writes what it has gathered to the disk after each statement, and Python gets its lock back after
+    each, while another thread is reading the next notes.
+    """
+    row = f"({', '.join('?' * len(columns))})"
+    rows = ", ".join([row] * (len(values) // len(columns)))
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {rows}"  # noqa: S608 - names of this module
+    session.connection().exec_driver_sql(statement, tuple(values))
 
 
 def _label(session: Session, note_id: int, note: Note) -> None:

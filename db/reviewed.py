@@ -60,6 +60,17 @@ class ReviewedRow:
     suggestion: SuggestionRow | None
 
 
+@dataclass(frozen=True)
+class DecidedRow:
+    """What was decided about a note, without how; see `NoteRow` and `AnnotationRow`."""
+
+    note_id: int
+    external_id: str | None
+    text: str
+    status: Kept
+    extraction: dict[str, str | None]
+
+
 class Filters(TypedDict, total=False):
     """Which of the decisions that stand are meant; what is left out does not matter.
 
@@ -105,23 +116,28 @@ def latest_annotation(session: Session, note_id: int) -> AnnotationRow | None:
 
 def reviewed(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedRow]:
     """Reviewed notes with the annotation that stands, in import order; read in portions, not all at once."""
-    groups: dict[str, list[Any]] = {
-        "note": note_columns(),
-        "annotation": annotation_columns(),
-        "suggestion": list(t.suggestion.c),
-    }
-    columns = [column.label(f"{group}_{column.name}") for group, some in groups.items() for column in some]
+    groups: tuple[list[Any], ...] = (note_columns(), annotation_columns(), list(t.suggestion.c))
+    # Names of their own, since the tables share some; read by place, since looking up names takes longer than the rest.
+    columns = [column.label(f"{number}_{column.name}") for number, some in enumerate(groups) for column in some]
+    note, annotation, suggestion = ([column.name for column in some] for some in groups)
+    first, second = len(note), len(note) + len(annotation)
     query = _standing(columns, filters, t.note_text).order_by(t.note.c.id)
     for row in session.execute(query, execution_options=_STREAM):
-        parts = {
-            group: {column.name: row._mapping[f"{group}_{column.name}"] for column in some}
-            for group, some in groups.items()
-        }
+        started = dict(zip(suggestion, row[second:], strict=True))
         yield ReviewedRow(
-            note=NoteRow(**parts["note"]),
-            annotation=AnnotationRow(**parts["annotation"]),
-            suggestion=read_suggestion(parts["suggestion"]) if parts["suggestion"]["id"] is not None else None,
+            note=NoteRow(**dict(zip(note, row[:first], strict=True))),
+            annotation=AnnotationRow(**dict(zip(annotation, row[first:second], strict=True))),
+            suggestion=read_suggestion(started) if started["id"] is not None else None,
         )
+
+
+def decided(session: Session, **filters: Unpack[Filters]) -> Iterator[DecidedRow]:
+    """The notes of `reviewed` in the same order, in a third of the time."""
+    note, annotation = t.note.c, t.annotation.c
+    columns = [note.id, note.external_id, t.note_text.c.text, annotation.status, annotation.extraction]
+    query = _standing(columns, filters, t.note_text).order_by(note.id)
+    for row in session.execute(query, execution_options=_STREAM):
+        yield DecidedRow(*row)
 
 
 def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:

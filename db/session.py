@@ -6,7 +6,6 @@ acknowledged survives a killed process and a power cut: write-ahead log, `synchr
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
@@ -36,6 +35,7 @@ from db.errors import (
     translate,
 )
 from db.files import copy_database, require_readable, sole_opener, sqlite
+from db.tables import as_json, from_json
 
 __all__ = [
     "Conflict",
@@ -273,7 +273,8 @@ def _engine(
         max_overflow=0,
         pool_timeout=busy_timeout_ms / 1000,
         hide_parameters=True,  # a statement's values are note text: they must not reach an error message
-        json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":")),
+        json_serializer=as_json,
+        json_deserializer=from_json,
     )
     pragmas = [
         f"busy_timeout={busy_timeout_ms}",

@@ -20,6 +20,8 @@ MAX_FAILURES = 3
 WAITING = sa.text("note.origin = 'incoming' AND note.state IN ('todo', 'draft')")
 """Notes that wait for a person. Written out, without parameters: only so does SQLite see that a partial index fits."""
 
+_GROUNDINGS = {str(kind): kind for kind in Grounding}
+
 
 @dataclass(frozen=True)
 class SuggestionRow:
@@ -169,7 +171,7 @@ def read_suggestion(row: Mapping[Any, Any]) -> SuggestionRow:
     """A row of the table, column to value, as plain data."""
     evidence = {key: tuple(Span(*pair) for pair in spans) for key, spans in row["evidence"].items()}
     alternatives = {key: tuple(others) for key, others in row["alternatives"].items()}
-    grounding = {key: Grounding(kind) for key, kind in row["grounding"].items()}
+    grounding = {key: _GROUNDINGS[kind] for key, kind in row["grounding"].items()}
     return SuggestionRow(**{**row, "evidence": evidence, "alternatives": alternatives, "grounding": grounding})
 
 

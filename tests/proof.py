@@ -21,6 +21,8 @@ PROOFS = {
     "gate": ["-m", "tests.proof_gate"],
     "loop": ["-m", "pytest", "-q", "tests/test_end_to_end.py"],
     "network": ["-m", "tests.proof_network"],
+    "imports": ["-m", "tests.proof_imports"],
+    "round-trips": ["-m", "tests.proof_round_trips"],
 }
 """Name to the arguments of the Python that performs it."""
 FORKING = {"publishing", "trainers", "runs"}

@@ -26,7 +26,7 @@ from typing import Any, get_args
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from data.task import MAX_VALUE_CHARACTERS
+from data.limits import MAX_VALUE_CHARACTERS
 from db.annotations import Saved, Status, open_review, save_draft, submit
 from db.session import Conflict, Store, open_store
 from db.suggestions import add_suggestion

@@ -19,6 +19,7 @@ from app.exporting import Choice, count_records, export_pieces, format_of, label
 from app.exporting.text import csv_line
 from app.failures import InputError
 from app.importing import import_files
+from data.formulas import unescaped
 from data.notes import make_note
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
@@ -123,10 +124,11 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(store):
     assert record[f"correction_{KEYS[1]}"] == "edited"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_every_formula_sign_is_escaped(start):
-    (row,) = csv.reader(io.StringIO(csv_line([f"{start}1", "1"]), newline=""))
-    assert row == [f"'{start}1", "1"]
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "'=", "''@"])
+def test_every_formula_sign_is_escaped_and_returns(start):
+    (row,) = csv.reader(io.StringIO(csv_line([f"{start}1", "1", "'1'"]), newline=""))
+    assert row == [f"'{start}1", "1", "'1'"]
+    assert [unescaped(cell) for cell in row] == [f"{start}1", "1", "'1'"]
 
 
 def test_json_lines_come_back_as_training_input(store, tmp_path):
@@ -209,6 +211,13 @@ def test_a_seeded_value_that_was_kept_is_told_apart(decided):
     shown = {"as": "seeded", "seeded_field": KEYS[1], "seeded_value": "IV", "is_seeded_kept": True}
     assert record["provenance"]["shown"] == shown
     assert records(decided, with_provenance=True)[0]["provenance"]["shown"]["as"] == "prefilled"
+
+
+def test_a_record_is_the_same_without_its_provenance(decided):
+    for settings in ({}, {"statuses": ("submitted", "flagged")}, {"fields": (KEYS[1],)}, {"reviewer": "eve@ward"}):
+        told = records(decided, with_provenance=True, **settings)
+        assert [record.pop("provenance") for record in told]
+        assert records(decided, **settings) == told
 
 
 def test_filters_narrow_and_count_alike(decided):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.failures import InputError
-from app.importing import MAX_REFUSALS, import_files
+from app.importing import batches, import_files
+from data.limits import MAX_REFUSALS
+from data.notes import make_note
 from data.records import Columns
 from data.task import load_task
 from db.notes import counts, find_note
@@ -17,6 +19,12 @@ from tests.homes import write_notes
 
 TASK = load_task()
 BAD = '{"id": "x", "text": \n'
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    """Several batches out of a small file."""
+    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 1000)
 
 
 @pytest.fixture
@@ -77,8 +85,8 @@ def test_a_report_spells_out_the_first_refusals_and_counts_the_rest(store, tmp_p
 
 def test_progress_counts_every_record(store, tmp_path):
     seen: list[int] = []
-    import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 4, 1)], on_read=seen.append)
-    assert seen == [1, 2, 3, 4, 5]
+    import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 204, 1)], on_read=seen.append)
+    assert seen == [100, 200, 205]
 
 
 def test_originals_need_labels(store, tmp_path):
@@ -139,3 +147,16 @@ def test_a_record_without_the_named_column_is_refused_alone(store, tmp_path):
     report = import_files(store, TASK, [tmp_path / "a.jsonl"], columns=Columns("body"))
     assert (report.n_added, report.n_refused) == (1, 1)
     assert "line 2: expected the note under the key body; found the keys text" in report.sentences()[0]
+
+
+def test_a_batch_is_neither_too_many_nor_too_long(monkeypatch):
+    notes = [make_note(TASK, "word " * number) for number in (1, 2, 3, 400, 400, 1)]
+    monkeypatch.setattr("app.importing.MAX_BATCH_CHARACTERS", 1500)
+    assert [len(batch) for batch in batches(iter(notes))] == [4, 1, 1]
+    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 3)
+    assert [len(batch) for batch in batches(iter(notes))] == [3, 1, 1, 1]
+
+
+def test_every_batch_is_stored(store, tmp_path):
+    report = import_files(store, TASK, [mixed(tmp_path / "a.jsonl", 3100, 2)])
+    assert (report.n_added, report.n_refused, n_notes(store)) == (3100, 2, 3100)

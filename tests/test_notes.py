@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.notes import MAX_NOTE_CHARACTERS, NoteError, content_hash, make_note, split_of
+from data.limits import MAX_NOTE_CHARACTERS
+from data.notes import NoteError, content_hash, make_note, split_of
 from data.prompt import SPECIAL_TOKENS
 from data.task import Extraction
 from tests.note_files import EMPTY, FIRST, TASK
@@ -107,3 +108,10 @@ def test_a_note_holds_no_special_token(token: str) -> None:
 def test_what_comes_with_a_note_is_checked(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(NoteError, match=said):
         make_note(TASK, "One.", **settings)
+
+
+def test_a_heap_of_accents_is_refused_before_it_is_put_in_order() -> None:
+    accents = "\u0301\u0316\u05b0"
+    assert make_note(TASK, f"w{accents * 10} é")
+    with pytest.raises(NoteError, match="at most 30 accents on one character; found more from character 4 on"):
+        make_note(TASK, "é w" + accents * 6000)

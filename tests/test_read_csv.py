@@ -84,3 +84,11 @@ def test_a_quote_left_open_ends_in_refusals_and_bounded_memory(tmp_path: Path) -
 )
 def test_a_csv_without_what_is_needed_is_refused_once(tmp_path: Path, text: str, said: str) -> None:
     assert said in only(file(tmp_path, text, "notes.csv")).sentence
+
+
+def test_an_escape_is_taken_off_where_caseloop_put_it(tmp_path: Path) -> None:
+    cells = ["'=1 report", "''=1 report", "'quoted' report", "=1 report"]
+    ours = file(tmp_path, "id,input\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells)), "ours.csv")
+    assert [note.text for note in read(ours)[0]] == ["=1 report", "'=1 report", "'quoted' report", "=1 report"]
+    theirs = file(tmp_path, "id,text\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells)), "theirs.csv")
+    assert [note.text for note in read(theirs)[0]] == cells

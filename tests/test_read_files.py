@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.limits import MAX_FOLDER_DEPTH, MAX_RECORD_BYTES
 from data.notes import Note, Refusal, read_notes
-from data.records import MAX_LINE_BYTES
 from data.task import Extraction
 from tests.note_files import CANARY, EMPTY, FIRST, TASK, file, lines, only, read
 
@@ -32,7 +32,7 @@ def test_a_text_file_is_one_note(tmp_path: Path) -> None:
     ("raw", "said"),
     [
         (b"One.\nt\xe9", "line 2, column 2: expected UTF-8"),
-        (b"x" * (MAX_LINE_BYTES + 1), "more than 4,194,304 bytes"),
+        (b"x" * (MAX_RECORD_BYTES + 1), "more than 4,194,304 bytes"),
         (b"x" * 20_001, "found 20,001"),
         (b"\n", "holds no records"),
     ],
@@ -82,6 +82,44 @@ def test_what_is_not_there_or_not_a_file(tmp_path: Path) -> None:
     assert "can be read" in only(tmp_path / "loop.jsonl").expected
     os.mkfifo(tmp_path / "pipe.jsonl")
     assert "a file or a folder" in only(tmp_path / "pipe.jsonl").expected
+
+
+def test_links_lead_nowhere_out_of_a_folder(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    for place in (outside, folder, folder / "a"):
+        place.mkdir()
+    secret = file(outside, lines({"text": CANARY}), "secret.jsonl")
+    own = file(folder / "a", lines({"text": "One."}), "own.jsonl")
+    (folder / "b.jsonl").symlink_to(own)
+    (folder / "c.jsonl").symlink_to(secret)
+    (folder / "d.jsonl").symlink_to(folder / "c.jsonl")  # by way of another link
+    (folder / "e").symlink_to(outside)
+    (folder / "f").symlink_to(folder)
+    (folder / "g.jsonl").symlink_to(folder / ".." / "folder" / "a" / "own.jsonl")
+    notes, refusals = read(folder)
+    assert [note.text for note in notes] == ["One."] * 3
+    assert [refusal.file for refusal in refusals] == ["e", "c.jsonl", "d.jsonl"]
+    assert {refusal.found for refusal in refusals} == {"a link to somewhere else"}
+    (tmp_path / "named").symlink_to(folder)
+    assert len(read(tmp_path / "named")[0]) == 3  # whoever names a link means what it leads to
+
+
+def test_folders_in_folders_without_end(tmp_path: Path) -> None:
+    place = tmp_path
+    for _ in range(MAX_FOLDER_DEPTH + 900):
+        place /= "d"
+        place.mkdir()
+    file(place, lines({"text": CANARY}))
+    file(tmp_path, lines({"text": "One."}))
+    (note,), (refusal,) = read(tmp_path)
+    assert note.text == "One."
+    assert "at most 32 deep" in refusal.sentence
+
+
+def test_a_name_that_cannot_be_printed(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2Jb\nc.pdf").write_bytes(b"x")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/t\xe9.pdf")).write_bytes(b"x")
+    assert [refusal.file for refusal in read(tmp_path)[1]] == ["a?[2Jb?c.pdf", "t?.pdf"]
 
 
 def test_no_permission_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data.json_records import MAX_JSON_BYTES
+from data.limits import MAX_RECORD_BYTES
 from data.notes import Note, read_notes
-from data.records import MAX_LINE_BYTES
 from tests.note_files import CANARY, EMPTY, FIRST, REST, TASK, file, lines, only, read
 
 # --- JSON lines -------------------------------------------------------------------------------------------------------
@@ -69,8 +68,8 @@ def test_a_broken_line_does_not_stop_the_rest(tmp_path: Path) -> None:
         ('{"text": null}', "found null"),
         ('{"text": true}', "found true or false"),
         ('{"text": ""}', "a note with text; found an empty one"),
-        (f'{{"text": "{CANARY}\\u0000"}}', "U\\+0000 at character 12"),
-        (f'{{"text": "{CANARY}\\ud83d"}}', "U\\+D83D at character 12"),
+        (f'{{"text": "{CANARY}\\u0000"}}', "column 22: expected printable text; found U\\+0000, escaped"),
+        (f'{{"text": "{CANARY}\\ud83d"}}', "found U\\+D83D, escaped"),
         (f'{{"text": "{CANARY}", "id": 1.5}}', "whole number; found a number"),
         (f'{{"text": "{CANARY}", "id": {{}}}}', "whole number; found an object"),
         (f'{{"text": "{CANARY}", "id": true}}', "found true or false"),
@@ -96,6 +95,47 @@ def test_a_bad_line_is_refused_alone(tmp_path: Path, line: str, said: str) -> No
     assert [note.text for note in notes] == ["One.", "Three."]
     assert refusal.line == 2
     assert said.replace("\\", "") in refusal.sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "found"),
+    [
+        ('{"text": "x", "a": NaN}', 20, "NaN"),
+        ('{"text": "a NaN", "a": [1, -Infinity]}', 28, "-Infinity"),
+        ('{"text": "1e999", "a": -1e999}', 24, "beyond the range"),
+        ('{"text": "x \\" 1e999", "a": {"b": 1, "c": 1e9999}}', 43, "beyond the range"),
+        (f'{{"text": "x", "a": {"9" * 301}}}', 20, "more than 300 digits"),
+        ('{"text": "x\\u0000"}', 12, "U+0000"),
+        ('{"text": "x\\\\u0000 \\uD83D"}', 20, "U+D83D"),
+        ('{"text": "\\ud83e\\uddec \\uddec"}', 24, "U+DDEC"),
+        ('{"text": "x", "\\udc00": 1}', 16, "U+DC00"),
+        ('{"instruction": "\\u0000", "text": "x"}', 18, "U+0000"),
+        ('{"text": "x\0"}', 12, "U+0000"),
+        (b'{"text": "x\xed\xa0\xbd"}', 12, "0xED"),  # half of a surrogate pair, as UTF-8 does not have it
+    ],
+    ids=range(12),
+)
+def test_what_no_text_and_no_number_can_be_is_named_with_its_place(
+    tmp_path: Path, line: str | bytes, column: int, found: str
+) -> None:
+    raw = line if isinstance(line, bytes) else line.encode()
+    notes, (refusal,) = read(file(tmp_path, b'{"text": "One."}\n' + raw + b'\n{"text": "Three."}\n'))
+    assert len(notes) == 2
+    assert (refusal.line, refusal.column) == (2, column)
+    assert found in refusal.found
+    notes, (refusal,) = read(file(tmp_path, b'[{"text": "One."},\n' + raw + b',\n{"text": "Three."}]', "a.json"))
+    if b"\0" in raw:  # not JSON, so that what stands behind it cannot be read
+        assert len(notes) == 1
+    else:
+        assert len(notes) == 2
+    assert (refusal.line, refusal.column) == (2, column)
+    assert found in refusal.found
+
+
+def test_two_halves_of_a_character_are_one(tmp_path: Path) -> None:
+    notes, refusals = read(file(tmp_path, '{"text": "\\ud83e\\uddec \\\\ud83d \\\\u0000"}'))
+    assert not refusals
+    assert notes[0].text == "🧬 \\ud83d \\u0000"
 
 
 def test_a_foreign_byte_is_named_with_its_place(tmp_path: Path) -> None:
@@ -154,7 +194,7 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(notes) == len(refusals) == 1
-    assert peak < 6 * MAX_LINE_BYTES
+    assert peak < 6 * MAX_RECORD_BYTES
 
 
 def test_notes_are_read_one_by_one(tmp_path: Path) -> None:
@@ -207,10 +247,37 @@ def test_a_foreign_byte_in_json(tmp_path: Path) -> None:
     assert (refusal.line, refusal.column) == (2, 12)
 
 
-def test_a_json_file_is_not_loaded_when_it_is_too_large(tmp_path: Path) -> None:
+def test_a_json_array_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.json_records.CHUNK_BYTES", 7)  # each record, number and character is cut somewhere
+    records = [{"text": f"Größe {n} cm 🧬.", "a": [n / 8, -(10**n), True, None]} for n in range(40)]
+    text = "\ufeff" + json.dumps(records, indent=1, ensure_ascii=False).replace("Größe 7 ", "Größe \udce9 ") + "\n"
+    notes, (refusal,) = read(file(tmp_path, text.encode("utf-8", "surrogateescape"), "notes.json"))
+    assert [note.text for note in notes] == [record["text"] for n, record in enumerate(records) if n != 7]
+    assert [note.metadata["a"] for note in notes] == [record["a"] for n, record in enumerate(records) if n != 7]
+    line = text[: text.index("\udce9")].count("\n") + 1
+    assert (refusal.line, refusal.column, refusal.found) == (line, 18, "the byte 0xE9, which is not UTF-8")
+
+
+def test_numbers_are_not_cut_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.json_records.CHUNK_BYTES", 7)
+    text = '[{"text": "One."}, 1234567890123, -1.5e-10, 12.5, 1234567890, {"text": "Two."}]'
+    notes, refusals = read(file(tmp_path, text, "notes.json"))
+    assert [note.text for note in notes] == ["One.", "Two."]
+    assert [refusal.found for refusal in refusals] == ["a number"] * 4
+
+
+def test_a_json_array_of_any_length_and_no_record_of_any_length(tmp_path: Path) -> None:
     path = tmp_path / "notes.json"
     with path.open("wb") as stream:
-        stream.truncate(MAX_JSON_BYTES + 1)
-    refusal = only(path)
-    assert "at most 64 MB" in refusal.expected
-    assert ".jsonl" in refusal.advice
+        stream.write(b'[{"text": "One."},')
+        for _ in range(12):
+            stream.write(b" " * (1 << 20) + b'{"text": "Two."},')
+        stream.write(b'{"text": "' + b"x" * (MAX_RECORD_BYTES + 1) + b'"},{"text": "Three."},')
+        stream.write(b'{"a": [' + b"{}," * (20 << 20))
+    tracemalloc.start()
+    notes, refusals = read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [note.text for note in notes] == ["One.", *["Two."] * 12, "Three."]
+    assert [refusal.found for refusal in refusals] == ["more than 4,194,304 bytes"] * 2
+    assert peak < 300 << 20  # of 72 MB on the disk, which as a whole would take 4 GB

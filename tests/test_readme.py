@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from data import limits
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -65,3 +67,11 @@ def test_make_targets_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"^(?:.*`)?make ([a-z]+)", README, flags=re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_every_limit_of_an_import_is_in_the_readme() -> None:
+    table = README[README.index("**Limits of an import**") : README.index("**Records out.**")]
+    for name, limit in vars(limits).items():
+        if name.startswith("MAX_") and not name.startswith(("MAX_BATCH", "MAX_REFUSALS")):
+            said = f"{limit >> 20:,} MiB" if limit % (1 << 20) == 0 and f"{limit:,}" not in table else f"{limit:,}"
+            assert said in table, f"{name} is {limit:,}"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data.task import DEFAULT_TASK, MAX_VALUE_CHARACTERS, Extraction, TaskError, load_task
+from data.limits import MAX_VALUE_CHARACTERS
+from data.task import DEFAULT_TASK, Extraction, TaskError, load_task
 
 TASK = load_task()
 ROOT = Path(__file__).parent.parent

@@ -176,7 +176,7 @@ def test_a_file_is_imported_once_and_leaves_nothing_behind(web: TestClient, stor
 
 
 def test_an_oversized_import_is_refused(web: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.ui.uploads.MAX_IMPORT_BYTES", 1000)
+    monkeypatch.setattr("app.ui.uploads.MAX_UPLOAD_BYTES", 1000)
     answer = web.post("/import", content="x" * 2000, headers={"x-file-name": "notes.txt"})
     assert answer.status_code == 422
     assert "at most" in answer.json()["detail"]

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command()(train)
     group.command()(desk)
     group.command()(load)
+    group.command()(store)
     app.add_typer(group, name="bench")
 
 
@@ -180,6 +181,32 @@ def load(
     write_table(("ms", "median", "p95", "max"), rows)
     write(f"server {result['server_mib'][0]:g} to {result['server_mib'][-1]:g} MiB" if result["server_mib"] else "")
     write(f"{result['n_filled_by_worker']:,} notes filled in meanwhile")
+
+
+def store(
+    notes: Annotated[int, typer.Option(min=10, help="Notes that come in and go out.")] = 100_000, as_json: Json = False
+) -> None:
+    """Measure the store: notes a second of an import, records a second of an export in each format, and memory.
+
+    Each is the real command in a process of its own, timed from its start to its end.
+
+    \b
+    Example:
+      caseloop bench store
+      caseloop bench store --notes 10000 --json
+    """
+    from app.bench.store import run_store
+
+    result = run_store(notes, say=say)
+    if as_json:
+        write_json(result)
+        return
+    write(f"{result['machine']}; {result['n_notes']:,} notes, {result['file_mb']:g} MB")
+    measured = {"import": result["import"], "the same again": result["the same again"]}
+    measured |= {f"export, {name}": figures for name, figures in result["export"].items()}
+    columns = {"per_s": "notes/s", "seconds": "seconds", "cpu_s": "CPU seconds", "peak_mib": "MiB"}
+    rows = [(name, *(f"{figures[key]:,}" for key in columns)) for name, figures in measured.items()]
+    write_table(("command", *columns.values()), rows)
 
 
 def _table(result: dict[str, Any]) -> None:

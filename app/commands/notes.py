@@ -15,6 +15,7 @@ import typer
 from app.commands.engine import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.failures import BAD_INPUT, InputError
 from app.terminal import progress_bar, say, write, write_json
+from data.limits import MAX_NOTE_CHARACTERS, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from app.importing import ImportReport
@@ -170,7 +171,13 @@ def extract(
 
 def _read_text(file: str) -> str:
     name = "standard input" if file == "-" else file
-    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
+        raw = stream.read(MAX_RECORD_BYTES + 1)
+    if len(raw) > MAX_RECORD_BYTES:
+        raise InputError(
+            f"Expected a note of at most {MAX_NOTE_CHARACTERS:,} characters in {name}; found more than "
+            f"{MAX_RECORD_BYTES:,} bytes. Give one note."
+        )
     try:
         return raw.decode("utf-8-sig").rstrip()
     except UnicodeDecodeError as error:

@@ -17,6 +17,7 @@ from data.task import Field, Task
 from db.annotations import ReviewedRow
 from db.suggestions import SuggestionRow
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 TEXT, LABELS = "text", "evidence"
 """Names of the text and of its labels in the labelling configuration."""
 
@@ -26,7 +27,7 @@ def label_studio(task: Task, choice: Choice, rows: Iterable[ReviewedRow]) -> Ite
     yield "[\n"
     separator = ""
     for row in rows:
-        yield separator + json.dumps(labelled_task(task, row, choice), ensure_ascii=False)
+        yield separator + _as_json(labelled_task(task, row, choice))
         separator = ",\n"
     yield "\n]\n"
 

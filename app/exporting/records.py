@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from app.exporting.choice import Choice
-from data.corrections import compare, field_states
+from data.corrections import compare, states_of
 from data.task import Extraction, Task
 from db.annotations import ReviewedRow
-from db.reviewed import reviewed
+from db.reviewed import DecidedRow, decided, reviewed
 from db.session import Session
 from db.trials import TrialRow, marked_trials
 
@@ -31,7 +31,12 @@ def chosen_rows(session: Session, choice: Choice, on_record: OnRecord = nobody) 
 
 def export_records(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[Record]:
     """The records of an export, one after the other."""
-    trials = marked_trials(session) if choice.with_provenance else {}
+    if not choice.with_provenance:
+        for number, plain in enumerate(decided(session, **choice.filters()), 1):
+            yield _record(task, plain, Extraction(task, plain.extraction), choice)
+            on_record(number)
+        return
+    trials = marked_trials(session)
     for row in chosen_rows(session, choice, on_record):
         yield export_record(task, row, choice, trials)
 
@@ -39,34 +44,42 @@ def export_records(session: Session, task: Task, choice: Choice, on_record: OnRe
 def export_record(task: Task, row: ReviewedRow, choice: Choice, trials: Trials | None = None) -> Record:
     """One note as the formats hold it.
 
-    Only a submitted annotation is an `output`. What stood in the form when a note was skipped or flagged is nobody's
-    decision: it is under `set_aside`, so that no reader takes it for a label.
-
     Args:
         trials: notes that were shown otherwise than usual, by note and reviewer.
     """
-    keys, decided = choice.keys(task), Extraction(task, row.annotation.extraction)
-    values = {key: decided[key] for key in keys}
-    is_reviewed = row.annotation.status == "submitted"
-    record: Record = {"instruction": task.instruction}
-    if choice.with_text:
-        record["input"] = row.note.text
-    record["output"] = values if is_reviewed else None
-    record["id"] = row.note.external_id or str(row.note.id)
-    if choice.is_marked:
-        record["status"] = row.annotation.status
-        record["set_aside"] = None if is_reviewed else values
+    note, decision = row.note, row.annotation
+    extraction = Extraction(task, decision.extraction)
+    plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction)
+    record = _record(task, plain, extraction, choice)
     if choice.with_provenance:
-        trial = (trials or {}).get((row.note.id, row.annotation.reviewer))
-        record["provenance"] = _provenance(task, row, choice, trial)
+        trial = (trials or {}).get((note.id, decision.reviewer))
+        record["provenance"] = _provenance(task, row, extraction, choice, trial)
     return record
 
 
-def _provenance(task: Task, row: ReviewedRow, choice: Choice, trial: TrialRow | None) -> Record:
+def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice) -> Record:
+    """What every record has.
+
+    Only a submitted annotation is an `output`. What stood in the form when a note was skipped or flagged is nobody's
+    decision: it is under `set_aside`, so that no reader takes it for a label.
+    """
+    values = {key: extraction[key] for key in choice.keys(task)}
+    is_reviewed = row.status == "submitted"
+    record: Record = {"instruction": task.instruction}
+    if choice.with_text:
+        record["input"] = row.text
+    record["output"] = values if is_reviewed else None
+    record["id"] = row.external_id or str(row.note_id)
+    if choice.is_marked:
+        record["status"] = row.status
+        record["set_aside"] = None if is_reviewed else values
+    return record
+
+
+def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Choice, trial: TrialRow | None) -> Record:
     keys, decided, suggestion = choice.keys(task), row.annotation, row.suggestion
     suggested = Extraction(task, suggestion.extraction) if suggestion else None
-    extraction = Extraction(task, decided.extraction)
-    states = field_states(task, suggested, extraction, decided.settled)
+    corrections = compare(task, suggested, extraction)
 
     def chosen(values: Mapping[str, Any]) -> Record:
         return {key: values[key] for key in keys if key in values}
@@ -80,8 +93,8 @@ def _provenance(task: Task, row: ReviewedRow, choice: Choice, trial: TrialRow | 
         "suggestion": chosen(suggested) if suggested is not None else None,
         "confidence": chosen(suggestion.confidence) if suggestion else None,
         "grounding": chosen({key: str(kind) for key, kind in suggestion.grounding.items()}) if suggestion else None,
-        "corrections": chosen(compare(task, suggested, extraction)),
-        "states": chosen(states),
+        "corrections": chosen(corrections),
+        "states": chosen(states_of(corrections, decided.settled)),
         "shown": _shown(trial, decided.extraction, keys),
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment if choice.with_text else "",

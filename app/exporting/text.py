@@ -10,10 +10,9 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from app.exporting.records import Record
+from data.formulas import escaped
 from data.task import Task
 
-# A spreadsheet runs a cell that begins with one of these as a formula; an apostrophe in front makes it text.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PROVENANCE_COLUMNS = (
     "reviewer",
     "submitted_at",
@@ -31,12 +30,13 @@ _PER_FIELD = {
     "correction": "corrections",
     "state": "states",
 }
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _SHOWN = ("as", "seeded_field", "seeded_value", "is_seeded_kept")
 
 
 def json_lines(records: Iterable[Record]) -> Iterator[str]:
     """One record a line."""
-    return (f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
+    return (f"{_as_json(record)}\n" for record in records)
 
 
 def json_list(records: Iterable[Record]) -> Iterator[str]:
@@ -44,7 +44,7 @@ def json_list(records: Iterable[Record]) -> Iterator[str]:
     yield "[\n"
     separator = ""
     for record in records:
-        yield separator + json.dumps(record, ensure_ascii=False)
+        yield separator + _as_json(record)
         separator = ",\n"
     yield "\n]\n"
 
@@ -69,7 +69,7 @@ def csv_lines(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator
 
 def csv_line(cells: Iterable[Any]) -> str:
     """A line of a CSV file, safe to open in a spreadsheet."""
-    line = io.StringIO()
+    line = io.StringIO(newline="")
     csv.writer(line, lineterminator="\r\n").writerow([_safe_cell(cell) for cell in cells])
     return line.getvalue()
 
@@ -89,6 +89,4 @@ def _csv_provenance(provenance: Record | None, keys: tuple[str, ...]) -> list[An
 
 def _safe_cell(cell: Any) -> Any:
     """A cell that no spreadsheet takes for a formula; a null is empty."""
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return "" if cell is None else cell
+    return escaped(cell) if isinstance(cell, str) else cell

@@ -12,7 +12,7 @@ from itertools import pairwise
 import gradio as gr
 
 from app.desk import Desk
-from data.task import MAX_VALUE_CHARACTERS
+from data.limits import MAX_VALUE_CHARACTERS
 
 MAX_COMMENT_CHARACTERS = 2000
 

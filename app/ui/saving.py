@@ -23,7 +23,8 @@ from app.ui.answering import refusal
 from app.ui.marks import marked
 from app.ui.opening import confidence_word, grounded, proposed_grounds, told
 from app.ui.review import MAX_COMMENT_CHARACTERS
-from data.task import MAX_VALUE_CHARACTERS, Extraction, TaskError
+from data.limits import MAX_VALUE_CHARACTERS
+from data.task import Extraction, TaskError
 from db.annotations import discard_draft, open_review, reopen, save_draft, submit
 from db.notes import get_note
 from db.offers import make_offer, same_value, withdraw_offer

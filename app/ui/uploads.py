@@ -22,13 +22,13 @@ from app.importing import import_files
 from app.previewing import preview
 from app.ui.answering import refusal
 from app.ui.context import plural
+from data.limits import MAX_UPLOAD_BYTES
 from data.records import USUAL, Columns
 from db.audit import record
 from db.errors import NotAllowed
 from db.roles import require
 from db.session import StoreError
 
-MAX_IMPORT_BYTES = 64 << 20
 MAX_CHOICE_CHARACTERS = 4000
 SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 Reviewer = Annotated[str, Depends(current_reviewer)]
@@ -152,8 +152,8 @@ async def _receive(request: Request, path: Path) -> None:
     with path.open("wb") as file:
         async for chunk in request.stream():
             n_bytes += len(chunk)
-            if n_bytes > MAX_IMPORT_BYTES:
-                limit = MAX_IMPORT_BYTES >> 20
+            if n_bytes > MAX_UPLOAD_BYTES:
+                limit = MAX_UPLOAD_BYTES >> 20
                 raise InputError(
                     f"Expected a file of at most {limit} MiB; found a larger one. Use caseloop import FILE for it."
                 )

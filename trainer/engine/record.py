@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from data.task import MAX_VALUE_CHARACTERS, Task
+from data.limits import MAX_VALUE_CHARACTERS
+from data.task import Task
 from trainer.engine.suggester import EngineError
 
 
