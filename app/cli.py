@@ -16,7 +16,7 @@ from contextlib import suppress
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import adapters, bench, desk, evidence, exporting, learning, notes, people
+from app.commands import adapters, bench, desk, evidence, exporting, learning, notes, people, upkeep
 from app.failures import BAD_INPUT, INTERRUPTED, exit_code_of, sentence_of
 from app.settings import quiet_environment
 from app.terminal import say
@@ -38,6 +38,7 @@ for register in (
     adapters.register,
     people.register,
     bench.register,
+    upkeep.register,
 ):
     register(app)
 

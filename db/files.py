@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import importlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,16 @@ def _best_sqlite() -> Any:
 
 
 sqlite: Any = _best_sqlite()
+
+N_PAGES_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a table holds: how many rows, and a digest of all their values, whatever their order."""
+
+    n: int
+    digest: str
 
 
 @contextmanager
@@ -99,18 +111,29 @@ def _explained(path: Path, need: str) -> Iterator[None]:
         ) from error
 
 
-def copy_database(path: Path, out: Path) -> Path:
-    """Copy the database with SQLite's online backup; the copy is checked, flushed and only then gets its name.
+def copy_database(path: Path, out: Path, on_copied: Callable[[int, int], None] | None = None) -> dict[str, Rows]:
+    """Copy the database with SQLite's online backup while others write; the copy gets its name once it is checked.
+
+    The copy is of one moment, that of the beginning. It is checked for damage, compared with the rows of that moment,
+    and flushed to the disk.
+
+    Args:
+        path: the database.
+        out: the copy; what stands there is replaced.
+        on_copied: told how many pages are copied, and of how many.
+
+    Returns:
+        By table, what it held at that moment.
 
     Raises:
-        StoreError: the copy cannot be written or is not sound.
+        StoreError: the copy cannot be written, is not sound, or has other rows.
     """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
         os.close(handle)
         draft = Path(name)
         try:
-            _copy(path, draft)
+            rows = _copy(path, draft, on_copied)
             draft.replace(out)
             flush_to_disk(out.parent)
         finally:
@@ -119,17 +142,45 @@ def copy_database(path: Path, out: Path) -> Path:
         raise StoreError(
             f"Expected to be able to write a copy of the store to {out}; found: {error.strerror}. Choose another place."
         ) from error
-    return out
+    return rows
 
 
-def _copy(path: Path, draft: Path) -> None:
-    source = sqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+def _copy(path: Path, draft: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
+    source = sqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     with closing(source), closing(sqlite.connect(draft)) as target:
-        source.backup(target)
+        source.execute("BEGIN")
+        # Reading holds the moment: without it, every write of another process would make the copy begin anew.
+        source.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        told = None if on_copied is None else lambda _, n_left, n_pages: on_copied(n_pages - n_left, n_pages)
+        source.backup(target, pages=N_PAGES_AT_ONCE, progress=told)
         target.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, with nothing beside it
         if target.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
             raise StoreError(
                 "Expected a sound copy of the store; the check found damage. "
                 "Stop caseloop and put the latest backup in the store's place."
             )
+        rows = rows_of(source)
+        if rows_of(target) != rows:
+            raise StoreError(
+                "Expected the copy of the store to have its rows; it has others. Check the disk, try again."
+            )
     flush_to_disk(draft)
+    return rows
+
+
+def rows_of(connection: Any) -> dict[str, Rows]:
+    """What the tables hold, of one state of the database.
+
+    Args:
+        connection: of SQLite, in a transaction where others write.
+    """
+    named = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    found = {}
+    for (table,) in named.fetchall():
+        n, total = 0, 0
+        for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name out of the schema
+            n += 1
+            # A sum does not depend on the order, which is not the same everywhere without an index to go by.
+            total += int.from_bytes(hashlib.sha256(repr(tuple(row)).encode()).digest())
+        found[table] = Rows(n, f"{total % (1 << 256):064x}")
+    return found

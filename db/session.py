@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from db.errors import (
     UnknownRun,
     translate,
 )
-from db.files import copy_database, require_readable, sole_opener, sqlite
+from db.files import Rows, copy_database, require_readable, sole_opener, sqlite
 from db.tables import as_json, from_json
 
 __all__ = [
@@ -116,15 +116,15 @@ class Store:
         with self._session(self._reader) as session:
             yield session
 
-    def backup(self, out: Path) -> Path:
-        """Write a consistent copy of the store to `out` while others work on; checked before it gets its name.
+    def backup(self, out: Path, on_copied: Callable[[int, int], None] | None = None) -> dict[str, Rows]:
+        """Write a copy of the store, of this moment, to `out` while others work on; see `copy_database`.
 
         Raises:
             StoreError: the copy cannot be written or is not sound.
         """
         self._refuse_closed()
         with _translated():
-            return copy_database(self.path, out)
+            return copy_database(self.path, out, on_copied)
 
     def problems(self) -> list[str]:
         """Everything SQLite finds wrong with the file; empty when it is sound. Reads the whole file."""

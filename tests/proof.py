@@ -14,6 +14,8 @@ from tests.forks import ONE_THREAD
 
 PROOFS = {
     "kills": ["-m", "tests.proof_kill9", "--kills", "2000"],
+    "web": ["-m", "tests.proof_web_kills", "--kills", "2000"],
+    "power": ["-m", "tests.proof_power_cut", "--points", "3000"],
     "publishing": ["-m", "tests.proof_publish_kills", "--kills", "1000"],
     "trainers": ["-m", "tests.proof_two_trainers", "--tries", "200"],
     "runs": ["-m", "tests.proof_train_kills", "--kills", "200"],

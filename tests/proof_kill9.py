@@ -135,7 +135,11 @@ def save(session: Session, kind: str, note_id: int, name: str, value: str, token
 
 
 def be_writer(path: Path, pipe: int, name: str) -> None:
-    store = open_store(path)
+    write_with_threads(open_store(path), pipe, name)
+
+
+def write_with_threads(store: Store, pipe: int, name: str) -> None:
+    """Save for ever, from as many threads as the proof has."""
     threads = [
         threading.Thread(target=write, args=(store, pipe, f"{name}t{number}"), daemon=True)
         for number in range(N_THREADS)
@@ -200,12 +204,17 @@ DRAFTS = f"SELECT note_id, name, {VALUE}, version FROM draft JOIN reviewer ON re
 def check(path: Path, lines: Sequence[Line], outcome: Outcome) -> None:
     """Compare the store with what was acknowledged."""
     with open_store(path) as store:
-        outcome.n_damaged += len(store.problems())
-        with store.reading() as session:
-            decided = {row[0]: row for row in session.execute(text(DECIDED))}
-            proposed = {row[0]: row for row in session.execute(text(PROPOSED))}
-            drafts = {(row[0], row[1]): row for row in session.execute(text(DRAFTS))}
-            outcome.n_half_done += sum(session.execute(text(query)).scalar_one() for query in HALF_DONE)
+        check_store(store, lines, outcome)
+
+
+def check_store(store: Store, lines: Sequence[Line], outcome: Outcome) -> None:
+    """The same with a store that is open."""
+    outcome.n_damaged += len(store.problems())
+    with store.reading() as session:
+        decided = {row[0]: row for row in session.execute(text(DECIDED))}
+        proposed = {row[0]: row for row in session.execute(text(PROPOSED))}
+        drafts = {(row[0], row[1]): row for row in session.execute(text(DRAFTS))}
+        outcome.n_half_done += sum(session.execute(text(query)).scalar_one() for query in HALF_DONE)
     for line in lines:
         if line.kind != "draft":
             row = (decided if line.kind == "submit" else proposed).get(line.token)

@@ -183,7 +183,11 @@ def test_a_closed_store_says_so(store: Store) -> None:
 def test_backup_is_a_whole_store(store: Store, path: Path, tmp_path: Path) -> None:
     with store.transaction() as session:
         add(session, 20)
-    out = store.backup(tmp_path / "copy.db")
+    out = tmp_path / "copy.db"
+    told: list[tuple[int, int]] = []
+    rows = store.backup(out, lambda n_copied, n_pages: told.append((n_copied, n_pages)))
+    assert rows["note"].n == 20
+    assert told[-1][0] == told[-1][1] > 0
     assert mode(out) == 0o600
     assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == ["copy.db"]
     with open_store(out, readonly=True) as copy, copy.reading() as session:
