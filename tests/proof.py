@@ -19,9 +19,11 @@ PROOFS = {
     "runs": ["-m", "tests.proof_train_kills", "--kills", "200"],
     "exact": ["-m", "tests.proof_exact"],
     "gate": ["-m", "tests.proof_gate"],
+    "claims": ["-m", "tests.proof_claims"],
+    "stale": ["-m", "tests.proof_stale"],
 }
 """Name to the arguments of the Python that performs it."""
-FORKING = {"publishing", "trainers", "runs"}
+FORKING = {"publishing", "trainers", "runs", "claims"}
 
 
 def main() -> int:
