@@ -1,9 +1,9 @@
 """Eight threads save the same note from the same page, again and again: one is kept, every other is told.
 
-In each round all threads read a note's revision, wait for each other, and save. `python -m tests.proof_stale --saves
-20000` prints the outcome as JSON and exits with 1 if a decision was ever overwritten by somebody who had not seen it.
-With `--broken` a save reads the revision anew before it writes, instead of sending the one that its page showed: that
-must overwrite some.
+In each round all threads read a note's revision and wait for each other; half of them save at once, half when one has.
+`python -m tests.proof_stale --saves 20000` prints the outcome as JSON and exits with 1 if a decision was ever
+overwritten by somebody who had not seen it. With `--broken` a save reads the revision anew before it writes, instead
+of sending the one that its page showed: that must overwrite some.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def prove(path: Path, n_stale: int, *, is_broken: bool = False) -> Outcome:
     with open_store(path) as store:
         with store.transaction() as session:
             add(session, N_NOTES)
-        together = threading.Barrier(N_THREADS)
+        together, saved = threading.Barrier(N_THREADS), [threading.Event() for _ in range(n_rounds)]
 
         def one(thread: int) -> None:
             try:
@@ -87,7 +87,10 @@ def prove(path: Path, n_stale: int, *, is_broken: bool = False) -> Outcome:
                     with store.reading() as session:
                         seen = revision_of(session, note)
                     together.wait(60)  # everybody's page shows the same
+                    if thread % 2:  # these look at it until somebody has saved, the others race
+                        saved[number].wait(60)
                     tries.append(save(store, note, seen, f"{thread} {number}", is_broken=is_broken))
+                    saved[number].set()
             except BaseException as error:  # noqa: BLE001 - told below
                 failures.append(error)
                 together.abort()
