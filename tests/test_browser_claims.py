@@ -138,3 +138,26 @@ def test_what_both_touched_keeps_the_save_back_until_it_is_chosen(browser: Brows
         ("ann", "II", "liver"),
     ]
     kim.page.context.close()
+
+
+def test_a_reload_in_between_changes_nothing_about_it(browser: Browser, desk: Desk) -> None:
+    kim = entered(browser, desk, "kim", "/app/?note=1")
+    kim.page.route("**/drafts", lambda route: route.abort())  # what is typed stays in this tab
+    kim.box("stage").fill("IIIB")
+    expect(kim.said()).to_contain_text("not saved")
+    decided(desk, 1, stage="II", response="complete response")
+    kim.page.unroute("**/drafts")
+    kim.page.reload()
+    kim.shows("case-1")
+    panel = kim.page.locator("#conflict")
+    expect(panel).to_contain_text("You both changed Stage: choose, then save.")
+    expect(kim.box("response")).to_have_value("complete response")
+    kim.page.keyboard.press("Control+Enter")
+    expect(kim.said()).to_contain_text("Choose first for Stage")
+    panel.get_by_role("button", name="Stage: mine").click()
+    kim.page.keyboard.press("Control+Enter")
+    kim.shows("case-2")
+    expect(kim.said()).to_contain_text("revision 2")
+    newest, _ = desk.decisions(1)
+    assert (newest.extraction["stage"], newest.extraction["response"]) == ("IIIB", "complete response")
+    kim.page.context.close()
