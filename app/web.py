@@ -26,7 +26,8 @@ FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css", "tour.css", "phone.css")
 SCRIPTS = (
     "shell.js", "trouble.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "tour.js", "walk.js",
-    "elsewhere.js", "desk.js", "history.js", "actions.js", "asking.js", "queue.js", "import.js", "export.js",
+    "claims.js", "merge.js", "elsewhere.js", "desk.js", "history.js", "actions.js", "asking.js", "queue.js",
+    "import.js", "export.js",
 )  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
@@ -56,7 +57,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.guard import MOUNT, Guard, current_reviewer
     from app.signing import People
     from app.signing import routes as signing_routes
-    from app.ui import downloads, many, opening, past, saving, status, uploads
+    from app.ui import claiming, downloads, many, opening, past, saving, status, uploads
     from app.ui.desk import build_desk
     from app.ui.theme import ICON, build_theme, field_colours
     from data.task import load_task
@@ -66,7 +67,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     with store.transaction() as session:
         ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    screens = (opening, past, saving, downloads, uploads, status, many)
+    screens = (opening, past, claiming, saving, downloads, uploads, status, many)
     for router in [screen.routes(desk) for screen in screens]:
         app.include_router(router)
     app.include_router(signing_routes(desk, is_secure=settings.is_secure))

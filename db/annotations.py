@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from data.task import Extraction
 from db import tables as t
 from db.audit import record
+from db.claims import give_back
 from db.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
 from db.errors import Conflict, StoreError
 from db.notes import NoteRow, get_note
@@ -130,7 +131,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     comment: str = "",
     lead_time_ms: int = 0,
 ) -> Saved:
-    """Keep a decision as the note's next revision; the earlier ones stay. The reviewer's draft is done with.
+    """Keep a decision as the note's next revision; the earlier ones stay. The reviewer's draft and claim are done with.
 
     Args:
         status: "submitted", "skipped" or "flagged": the note's new state.
@@ -185,6 +186,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     )
     annotation_id = added.scalar_one()
     session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == reviewer_id))
+    give_back(session, reviewer, note_id)
     record(session, reviewer, status, f"note {note_id}", revision=revision)
     return Saved(revision=revision, at=at, annotation_id=annotation_id)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.notes import Note, Origin, Split
 from db import tables as t
+from db.claimed import FREE, OWN
 from db.errors import UnknownNote
 from db.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.suggestions import WAITING
@@ -32,6 +34,7 @@ __all__ = [
     "get_note",
     "known_hashes",
     "next_note",
+    "next_notes",
     "notes_by_hash",
     "search_notes",
 ]
@@ -145,37 +148,65 @@ def known_hashes(session: Session, content_hashes: Collection[str]) -> set[str]:
 
 
 def next_note(session: Session, *, after: int | None = None, exclude: Collection[int] = ()) -> int | None:
-    """The next note that waits for a person: incoming, nobody has submitted it.
+    """The next note that waits for a person, whoever has it open; see `next_notes`."""
+    return next(iter(next_notes(session, after=after, exclude=exclude, limit=1)), None)
+
+
+def next_notes(
+    session: Session,
+    *,
+    after: int | None = None,
+    exclude: Collection[int] = (),
+    reviewer: str | None = None,
+    limit: int,
+) -> list[int]:
+    """The next notes that wait for a person: incoming, nobody has submitted them.
 
     Notes with a suggestion (of whatever adapter: activating another must not touch every row) come before those
     without, each in import order. With `after`, the search starts behind that note and comes round to its beginning.
 
     Args:
         after: the note just left; it is not given again.
-        exclude: notes not to give, for example those open elsewhere.
+        exclude: notes not to give, for example those decided on a page and not in the store yet.
+        reviewer: who asks; notes that somebody else has claimed are not given. None to pass over all claims.
+        limit: how many to give.
     """
     left_out = {*exclude} if after is None else {*exclude, after}
-    behind = 0 if after is None else after
+    own = [] if reviewer is None else list(session.execute(OWN, {"reviewer": reviewer}).scalars())
+    given = {"after": 0 if after is None else after, "n": limit + len(left_out)}
+    found: list[int] = []
     for is_suggested in (1, 0):
-        for part in (t.note.c.id > behind, t.note.c.id < behind)[: 1 if after is None else 2]:
-            query = (
-                sa.select(t.note.c.id)
-                .where(WAITING, t.note.c.is_suggested == is_suggested, part)
-                .order_by(t.note.c.id)
-                .limit(1)
-            )
-            if left_out:
-                query = query.where(t.note.c.id.not_in(left_out))
-            found: int | None = session.execute(query).scalar_one_or_none()
-            if found is not None:
+        for is_behind in (True, False)[: 1 if after is None else 2]:
+            # Two queries rather than one with an OR, so that each has an index: however many notes are claimed, the
+            # first finds the free ones at once, and the second looks at one person's few.
+            asked = {**given, "is_suggested": is_suggested}
+            some = set(session.execute(_upcoming(is_behind, "all" if reviewer is None else "free"), asked).scalars())
+            if own:
+                some.update(session.execute(_upcoming(is_behind, "own"), {**asked, "own": own}).scalars())
+            found += sorted(some - left_out)[: limit - len(found)]
+            if len(found) == limit:
                 return found
-    return None
+    return found
+
+
+@cache
+def _upcoming(is_behind: bool, which: Literal["all", "free", "own"]) -> sa.Select[Any]:
+    """Notes that wait, in import order. Built once: this is what every key press that saves waits for."""
+    c, after = t.note.c, sa.bindparam("after", type_=sa.Integer)
+    query = sa.select(c.id).where(
+        WAITING, c.is_suggested == sa.bindparam("is_suggested"), c.id > after if is_behind else c.id < after
+    )
+    if which == "free":
+        query = query.where(FREE)
+    elif which == "own":
+        query = query.where(c.id.in_(sa.bindparam("own", expanding=True)))
+    return query.order_by(c.id).limit(sa.bindparam("n", type_=sa.Integer))
 
 
 def note_columns() -> list[sa.ColumnElement[Any]]:
     """The columns that `read_note` needs."""
     derived = {"is_suggested", "suggested_by", "min_confidence", "doubt", "n_not_found", "n_changed", "novelty"}
-    left_out = {*derived, "reviewer_id"}
+    left_out = {*derived, "reviewer_id", "is_claimed"}
     return [column for column in t.note.c if column.name not in left_out] + [t.note_text.c.text]
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.audit import record
+from db.claims import give_back
 from db.errors import StoreError
 from db.reviewers import find_reviewer
 from db.roles import Role
@@ -83,11 +84,12 @@ def note_action(session: Session, token: str) -> None:
 
 
 def sign_out(session: Session, token: str) -> str | None:
-    """End a sign-in; whose it was, None where there was none."""
+    """End a sign-in and the person's claims of notes; whose it was, None where there was none."""
     person = signed_in(session, token)
     session.execute(sa.delete(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token)))
     if person is None:
         return None
+    give_back(session, person.name)
     record(session, person.name, "signed out")
     return person.name
 

@@ -121,6 +121,14 @@ note = _table(
     sa.Column("novelty", sa.Double),
     sa.Column("added_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Column("is_claimed", sa.Integer, nullable=False, server_default="0"),  # by triggers: whether `claim` has it
+)
+
+claim = _table(
+    "claim",
+    sa.Column("note_id", sa.Integer, sa.ForeignKey("note.id"), primary_key=True),
+    sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), nullable=False),
+    sa.Column("until_at", UtcTime, nullable=False),
 )
 
 note_text = _table(

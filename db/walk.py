@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.claimed import claimed_by
 from db.search import ALL, Filters, Order, keys_of, select_filtered
 from db.suggestions import WAITING
 
@@ -51,6 +52,8 @@ def next_on(
 ) -> list[int]:
     """The next notes of a walk that wait for this reviewer, in its order; none at all where none does.
 
+    Notes that somebody else has claimed are not given.
+
     Args:
         walk: which notes, in which order.
         reviewer: whose drafts wait; a note with somebody else's draft alone does not come by itself.
@@ -68,7 +71,7 @@ def next_on(
 
 
 def count_on(session: Session, walk: Walk, reviewer: str, *, exclude: Collection[int] = ()) -> int:
-    """How many notes of a walk wait for this reviewer, without those in `exclude`."""
+    """How many notes of a walk wait for this reviewer, without those in `exclude` and those that others have."""
     query, _ = _waiting([sa.func.count()], walk.filters, reviewer, exclude)
     return int(session.execute(query).scalar_one())
 
@@ -84,6 +87,7 @@ def _waiting(
         .correlate(t.note)
     )
     query = query.where(WAITING, sa.or_(t.note.c.state == "todo", own))
+    query = query.where(sa.or_(t.note.c.is_claimed == 0, t.note.c.id.in_(claimed_by(reviewer))))
     return (query.where(t.note.c.id.not_in({*exclude})) if exclude else query), document
 
 

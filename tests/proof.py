@@ -25,9 +25,11 @@ PROOFS = {
     "network": ["-m", "tests.proof_network"],
     "imports": ["-m", "tests.proof_imports"],
     "round-trips": ["-m", "tests.proof_round_trips"],
+    "claims": ["-m", "tests.proof_claims"],
+    "stale": ["-m", "tests.proof_stale"],
 }
 """Name to the arguments of the Python that performs it."""
-FORKING = {"publishing", "trainers", "runs"}
+FORKING = {"publishing", "trainers", "runs", "claims"}
 
 
 def main() -> int:

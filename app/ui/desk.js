@@ -20,6 +20,7 @@
   let done = '';             // what became of the note before
   let last = null;           // the decision that Undo takes back
   let fillUntouched = false;
+  let comparing = null;         // the note on screen, while what was typed is compared with what stands
   let aid = { values: {}, separators: {}, guidelines: {}, confirm: 'asked' };
   const conflicts = new Map(); // notes whose decision was refused, with the version that stands
   const touched = new Set(); // fields that were typed into
@@ -65,7 +66,7 @@
     walk.choose(page.walk);
     walk.address(record.note ?? wanted);
     fillUntouched = false;
-    conflict(conflicts.get(record.note) ?? null);
+    window.merge.show(conflicts.get(record.note) ?? null);
     conflicts.delete(record.note);
     settle();
     window.shell.look();
@@ -170,8 +171,8 @@
   const kept = () => { try { return JSON.parse(sessionStorage.getItem(KEPT + record.note)); } catch { return null; } };
   const forget = (note) => { try { sessionStorage.removeItem(KEPT + note); } catch { /* storage may be switched off */ } };
 
-  function keep({ note, revision, values: typedValues, settled: looked, comment: said }) {
-    try { sessionStorage.setItem(KEPT + note, JSON.stringify({ revision, values: typedValues, settled: looked, comment: said })); } catch { /* as above */ }
+  function keep({ note, revision, suggestion, values: typedValues, settled: looked, comment: said }) {
+    try { sessionStorage.setItem(KEPT + note, JSON.stringify({ revision, suggestion, values: typedValues, settled: looked, comment: said })); } catch { /* as above */ }
   }
 
   function typed(key) {
@@ -200,7 +201,16 @@
     set(comment(), typedBefore.comment ?? '');
     const changed = typedBefore.revision !== record.revision && record.state !== 'todo' && record.state !== 'draft';
     say('pending', changed ? 'not saved: this note was decided while you typed; your values are back in the form' : 'not saved yet; restored from this tab');
-    if (!changed) later(0);
+    if (!changed) later(0); else if (!conflicts.has(record.note)) compare(typedBefore);
+  }
+
+  // What was typed before a reload, beside what was decided meanwhile; until it is there nothing is saved.
+  async function compare({ revision, suggestion, values: typedValues, settled: looked }) {
+    const of = record;
+    comparing = of;
+    const answer = await post('/conflicts', { note: of.note, revision, suggestion: suggestion ?? null, values: typedValues, settled: looked ?? [] });
+    if (comparing === of) comparing = null;
+    if (record === of && answer.theirs) window.merge.show(answer);
   }
 
   const sentence = (answer) => (typeof answer.detail === 'string' ? answer.detail : null);
@@ -222,7 +232,7 @@
       away(false);
     } else if (answer.status === 409) {
       say('away', 'draft not saved: this note was changed elsewhere');
-      conflict(answer);
+      window.merge.show(answer);
     } else if (answer.status === 0 || answer.status === 401 || answer.status >= 500) {
       say('away', `not saved: ${answer.status === 401 ? 'you are signed out' : answer.status ? 'the desk has a problem' : 'the desk cannot be reached'}; kept in this tab`);
       if (!answer.status) away(true);
@@ -247,7 +257,7 @@
   function decide(status) {
     if (!record || record.note === null || busy || performance.now() - shownAt < DWELL_MS) return;
     if (status === 'flagged' && !comment()?.value.trim()) { comment()?.focus(); say('hint', 'Say in a word what is wrong, then flag again.'); return; }
-    if (status === 'submitted' && !isLookedAt()) return;
+    if (comparing === record || window.merge.holdsBack() || (status === 'submitted' && !isLookedAt())) return;
     clearTimeout(draftTimer);
     const token = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
     const name = document.querySelector('#note-head h2')?.textContent ?? 'the note';
@@ -328,14 +338,6 @@
     open(note);
   }
 
-  function conflict(answer) {
-    const differing = answer ? keys().map((key) => [record.fields[key].title, valueOf(key), answer.theirs.values[key] ?? null]).filter(([, mine, theirs]) => mine !== theirs) : [];
-    window.panels.conflict(answer, differing, {
-      mine: () => { record.revision = answer.theirs.revision; record.draft = answer.theirs.draft; say('hint', 'Your values go on top when you save; the other version stays in the history.'); },
-      theirs: discard,
-    });
-  }
-
   async function discard() {
     clearTimeout(draftTimer);
     const answer = await post('/drafts/discard', { note: record.note });
@@ -383,7 +385,7 @@
   setInterval(() => { if ($('save') && !$('save').dataset.key) window.keys.label(); if (record && !busy && $('note-place') && !$('note-place').firstChild) open(record.note); }, 500);
 
   window.desk = {
-    open, decide, previous, undo, confirm, toAsking, put, typed, say, box, comment, keys, valueOf, focusedField,
+    open, decide, discard, previous, undo, confirm, toAsking, put, typed, say, box, comment, keys, valueOf, focusedField,
     record: () => record,
     aid: () => aid,
     refresh: () => { walk.forget(); if (record?.note) lookAhead(); },

@@ -20,7 +20,8 @@ from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
 from app.trials import presented
 from app.ui.answering import answered
 from app.ui.awaited import ask_for
-from app.ui.context import state
+from app.ui.claiming import claim_next, claim_opened, holder, open_elsewhere
+from app.ui.context import plural, state
 from app.ui.marks import marked
 from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
@@ -28,8 +29,9 @@ from data.evidence import Grounded, ground
 from data.suggestion import Grounding
 from data.task import Extraction
 from db.annotations import Review, open_review
-from db.notes import Counts, counts, next_note
+from db.notes import Counts, counts, next_notes
 from db.offers import OfferRow, offers_for
+from db.roles import LOCAL
 from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
 from db.values import used_values
@@ -105,17 +107,19 @@ def opened(
         after: the note just decided; the next one is looked for behind it.
         skip: notes that are decided on the page and perhaps not in the store yet.
     """
+    if wanted.isascii() and wanted.isdigit() and 0 < len(wanted) < 18:
+        numbers = [int(wanted)]
+        claim_opened(desk, reviewer, numbers[0], keep=skip)
+    else:
+        numbers = _next(desk, reviewer, walk, after, skip, keep=skip)
+        if not numbers and after is not None:  # a decision that was found wrong waits again, behind all others
+            numbers = _next(desk, reviewer, walk, None, skip, keep=skip)
     with desk.store.reading() as session:
         figures = counts(session)
         n_left = count_on(session, walk.walk, reviewer, exclude=skip) if walk else 0
-        if wanted.isascii() and wanted.isdigit() and len(wanted) < 18:
-            numbers = [int(wanted)]
-        else:
-            numbers = _next(session, reviewer, walk, after, skip)
-            if not numbers and after is not None:  # a decision that was found wrong waits again, behind all others
-                numbers = _next(session, reviewer, walk, None, skip)
+        n_elsewhere = 0 if numbers else open_elsewhere(session, reviewer)
     if not numbers:
-        return nothing(*_nothing_left(figures, walk), walk=walk)
+        return nothing(*_nothing_left(figures, walk, n_elsewhere), walk=walk)
     try:
         return _page(desk, reviewer, numbers[0], Place(figures, 0, walk, n_left))
     except UnknownNote:
@@ -138,7 +142,7 @@ def following(
     with desk.store.reading() as session:
         figures = counts(session)
         n_left = count_on(session, walk.walk, reviewer, exclude=passed) if walk else 0
-        numbers = _next(session, reviewer, walk, after, skip, N_AHEAD)
+    numbers = _next(desk, reviewer, walk, after, skip, keep=passed, limit=N_AHEAD)
     pages = [
         _page(desk, reviewer, number, Place(figures, len(passed) + before, walk, n_left - before))
         for before, number in enumerate(numbers)
@@ -147,19 +151,23 @@ def following(
 
 
 def _next(
-    session: Session, reviewer: str, walk: Chosen | None, after: int | None, skip: Collection[int], limit: int = 1
+    desk: Desk,
+    reviewer: str,
+    walk: Chosen | None,
+    after: int | None,
+    skip: Collection[int],
+    *,
+    keep: Collection[int],
+    limit: int = 1,
 ) -> list[int]:
-    """The next notes to review, of a walk or of all."""
-    if walk is not None:
-        return next_on(session, walk.walk, reviewer, after=after, exclude=skip, limit=limit)
-    numbers: list[int] = []
-    while len(numbers) < limit:
-        passed = {*skip, *numbers, *([] if after is None else [after])}
-        number = next_note(session, after=numbers[-1] if numbers else after, exclude=passed)
-        if number is None:
-            break
-        numbers.append(number)
-    return numbers
+    """The next notes to review, of a walk or of all, claimed for the reviewer, whose other claims but `keep` end."""
+
+    def find(session: Session, n: int) -> list[int]:
+        if walk is not None:
+            return next_on(session, walk.walk, reviewer, after=after, exclude=skip, limit=n)
+        return next_notes(session, after=after, exclude=skip, reviewer=None if reviewer == LOCAL else reviewer, limit=n)
+
+    return claim_next(desk, reviewer, find, limit=limit, keep=keep)
 
 
 def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
@@ -183,6 +191,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
         shown = _shown(session, review)
+        held_by = holder(session, reviewer, number)
     shown = presented(desk, reviewer, shown, rules)
     if why:
         ask_for(desk, reviewer, number)
@@ -192,7 +201,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
     text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
         **_record(desk, shown, rules, values, found),
-        "heading": _heading(shown, place, why),
+        "heading": _heading(shown, place, why, held_by),
         "html": text,
         "walk": _query(place.chosen),
     }
@@ -291,21 +300,34 @@ def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None,
     return "sure" if suggestion.confidence.get(key, 0.0) >= rules.threshold(key) else "look"
 
 
-def _heading(shown: Shown, place: Place, why_none: str) -> str:
+def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> str:
     note, suggestion = shown.review.note, shown.review.suggestion
     by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
     if shown.is_blind:
         by = "shown without suggested values, to measure what they save"
     return (
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
-        f'{place.told(note)}<span class="by">{by}</span>'
+        f'{place.told(note)}<span class="by">{by}</span>{_held(held_by)}'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
     )
 
 
-def _nothing_left(figures: Counts, walk: Chosen | None) -> tuple[str, str]:
+def _held(by: str | None) -> str:
+    """The line that says who else has the note; `claims.js` keeps it up to date."""
+    said = f"{escape(by)} has this note open" if by else ""
+    return f'<span id="held" role="status"{"" if by else " hidden"}>{said}</span>'
+
+
+def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int) -> tuple[str, str]:
+    elsewhere = ""
+    if n_elsewhere:
+        them = plural(n_elsewhere, "note is", "notes are")
+        elsewhere = f" {them} open with somebody else; what they leave comes back."
     if walk is not None and figures.n_todo + figures.n_draft:
-        return end_of(walk, figures)
+        sentence, advice = end_of(walk, figures)
+        return sentence, advice + elsewhere
+    if elsewhere:
+        return "Nothing left for you just now.", elsewhere.strip()
     if not figures.n_incoming:
         return "No notes yet.", "Import some: drop a file on the queue, or run caseloop import FILE."
     n_aside = figures.n_skipped + figures.n_flagged

@@ -1,5 +1,4 @@
-// What the review screen shows around a note: both versions where two people decided, a word about another note, and the
-// marks of the evidence. Whatever comes from a note or a person is written with textContent, but for the marked note
+// What the review screen shows around a note: a word about another note, and the marks of the evidence. Whatever comes from a note or a person is written with textContent, but for the marked note
 // itself, which the server escaped.
 (() => {
   'use strict';
@@ -11,22 +10,6 @@
   // Gradio builds the form after the page has loaded.
   const isBuilt = () => $('note-place') && document.querySelector('#form .field textarea, #form .field input') && $('comment')?.querySelector('textarea, input');
   const built = new Promise((resolve) => { const look = () => { if (isBuilt()) resolve(); else requestAnimationFrame(look); }; look(); });
-
-  // Another version of this note, beside the reader's own; nothing at all without `answer`.
-  function conflict(answer, differing, choose) {
-    const panel = $('conflict');
-    if (!panel) return;
-    panel.replaceChildren();
-    panel.hidden = !answer;
-    if (!answer) return;
-    const table = document.createElement('table'), head = table.createTHead().insertRow();
-    for (const title of ['', 'yours', answer.theirs.who]) head.append(make('th', title));
-    const rows = table.createTBody();
-    for (const [title, mine, theirs] of differing) rows.insertRow().append(make('th', title), make('td', mine ?? 'none'), make('td', theirs ?? 'none'));
-    const buttons = make('p');
-    buttons.append(button('Keep mine', () => { conflict(null); choose.mine(); }), button('Take theirs', choose.theirs));
-    panel.append(make('strong', answer.detail), differing.length ? table : make('p', 'Both versions hold the same values.'), buttons);
-  }
 
   // A sentence about a note that is not on screen, with a way to it.
   function notice(text, note) {
@@ -63,5 +46,5 @@
 
   const plain = () => document.querySelector('#note .note-text')?.textContent ?? '';
 
-  window.panels = { plain, built, conflict, notice, remark, strengthen };
+  window.panels = { plain, built, notice, remark, strengthen };
 })();

@@ -20,16 +20,18 @@ from app.guard import current_reviewer
 from app.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
 from app.trials import caught
 from app.ui.answering import refusal
+from app.ui.conflicts import both_versions, merged
 from app.ui.marks import marked
 from app.ui.opening import confidence_word, grounded, proposed_grounds, told
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Extraction, TaskError
-from db.annotations import discard_draft, open_review, reopen, save_draft, submit
+from db.annotations import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
 from db.notes import get_note
 from db.offers import make_offer, same_value, withdraw_offer
 from db.session import Conflict, StoreError
 from db.suggestions import suggestion_of
+from db.swap import revision_of
 
 MAX_LEAD_TIME_MS = 24 * 60 * 60 * 1000
 
@@ -105,12 +107,12 @@ class Toured(BaseModel):
 
 
 def routes(desk: Desk) -> APIRouter:
-    """`POST` to `/drafts` and `/decisions` with what takes them back, `/offers` likewise, `/keys` and `/tour`."""
+    """`POST` to `/drafts`, `/decisions` and what takes them back, `/conflicts`, `/offers`, `/keys`, `/tour`."""
     router = APIRouter()
 
     @router.post("/drafts")
     def drafts(draft: Draft, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: keep(desk, by, draft))
+        return _answer(lambda: keep(desk, by, draft), desk, draft)
 
     @router.post("/drafts/discard")
     def discarded(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
@@ -118,7 +120,11 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/decisions")
     def decisions(decision: Decision, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: decide(desk, by, decision))
+        return _answer(lambda: decide(desk, by, decision), desk, decision)
+
+    @router.post("/conflicts")
+    def compared(typed: Draft, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: compare(desk, typed))
 
     @router.post("/decisions/undo")
     def undone(undo: TakenBack, by: Reviewer) -> JSONResponse:
@@ -298,34 +304,43 @@ def end_tour(desk: Desk, reviewer: str, tour: Toured) -> dict[str, Any]:
     return {"ended": tour.ended}
 
 
-def _answer(action: Callable[[], dict[str, Any]]) -> JSONResponse:
-    """Run `action`; every way in which it can fail becomes a status and a sentence."""
+def compare(desk: Desk, typed: Draft) -> dict[str, Any]:
+    """Compare what was typed before a reload with what stands: as a save of it would be told, but nothing is saved."""
+    with desk.store.reading() as session:
+        revision, standing = revision_of(session, typed.note), latest_annotation(session, typed.note)
+    if standing is None or revision == typed.revision:
+        return {"theirs": None}
+    return _told(desk, Conflict(typed.note, revision=revision, theirs=standing), typed)
+
+
+def _answer(action: Callable[[], dict[str, Any]], desk: Desk | None = None, sent: Draft | None = None) -> JSONResponse:
+    """Run `action`; every way in which it can fail becomes a status and a sentence.
+
+    Args:
+        action: what to do.
+        desk: the desk; only where a draft or a decision was sent.
+        sent: what was sent, to be merged with what stands if somebody else was first.
+    """
     try:
         return JSONResponse(action())
     except Conflict as error:
-        return JSONResponse(_both(error), 409)
+        return JSONResponse(_told(desk, error, sent) if desk and sent else both_versions(error), 409)
     except (TaskError, StoreError) as error:
         return refusal(error)
 
 
-def _both(conflict: Conflict) -> dict[str, Any]:
-    """What the page needs to show the other version beside the reader's own."""
-    theirs = conflict.theirs or conflict.draft
-    if conflict.draft is not None:
-        who, done = "another window of yours", "has a newer draft of this note"
-    else:
-        who = theirs.reviewer if theirs else "nobody"
-        done = "decided this note while you had it open" if theirs else "decided this note; reload the page"
-    return {
-        "detail": f"{who[0].upper()}{who[1:]} {done}. Nothing was overwritten; your values are still in the form.",
-        "theirs": {
-            "who": who,
-            "revision": conflict.revision,
-            "draft": conflict.draft.version if conflict.draft else 0,
-            "values": dict(theirs.extraction) if theirs else {},
-            "comment": (theirs.comment or "") if theirs else "",
-        },
-    }
+def _told(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, Any]:
+    """Both versions, and what they merge to."""
+    told = both_versions(conflict)
+    told["theirs"]["merge"] = merged(
+        desk,
+        conflict,
+        revision=sent.revision,
+        suggestion_id=sent.suggestion,
+        values=sent.values,
+        settled=sent.settled,
+    )
+    return told
 
 
 def stamp(at: datetime) -> str:

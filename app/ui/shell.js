@@ -19,6 +19,7 @@
     for (let tries = 0; tries < 20 && isKept(); tries += 1) await new Promise((resolve) => { setTimeout(resolve, 150); });  // a draft on its way
     if (isKept()) { banner('Not signed out: what you typed or decided is not saved yet. It is sent again as soon as the desk can be reached.'); return; }
     addEventListener('pagehide', () => { try { for (const key of Object.keys(sessionStorage)) if (key.startsWith('caseloop:')) sessionStorage.removeItem(key); } catch { /* storage may be switched off */ } });
+    window.claims.leave();
     await fetch('/logout', { method: 'POST', redirect: 'manual' });
     location.assign('/login');
   }
@@ -86,7 +87,7 @@
   let failures = 0;
   async function look() {
     if (document.hidden && !isOut) return;
-    const note = window.desk?.lacksSuggestion() ? window.desk.note() : null;
+    const note = window.desk?.note() ?? null, askedAt = performance.now();
     try {
       const asked = new URLSearchParams({ ...(note === null ? {} : { note }), ...(isActive ? { active: 1 } : {}) });
       isActive = false;
@@ -99,7 +100,8 @@
       away(false);
       worker(status.worker);
       name(status.adapter ?? 'no adapter');
-      offer(note !== null && note === window.desk.note() && status.has_suggestion);
+      offer(note !== null && note === window.desk.note() && window.desk.lacksSuggestion() && status.has_suggestion);
+      window.claims.told(note, status, askedAt);
     } catch {
       failures += 1;
       if (failures > 1) { away(true); worker({ state: 'away', sentence: 'the desk cannot be reached' }); }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
 from app.training import run_name
 from app.ui.awaited import ask_for
+from app.ui.claiming import beat
 from app.ui.context import plural
 from db.adapters import active_adapter
 from db.health import HeartbeatRow, heartbeat
@@ -38,9 +39,13 @@ def routes(desk: Desk) -> APIRouter:
         return JSONResponse({"ok": True})
 
     @router.get("/status")
-    def status(by: Annotated[str, Depends(current_reviewer)], note: int | None = None) -> JSONResponse:
+    def status(
+        by: Annotated[str, Depends(current_reviewer)],
+        note: Annotated[int | None, Query(ge=1, lt=1 << 62)] = None,
+        active: str | None = None,
+    ) -> JSONResponse:
         try:
-            seen = look(desk, note)
+            seen = look(desk, note) | beat(desk, by, note, is_active=active is not None)
         except StoreError as error:
             return JSONResponse({"detail": str(error)}, 503)
         if note is not None and not seen["has_suggestion"]:

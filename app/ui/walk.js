@@ -9,6 +9,7 @@
 
   let walk = '';             // as the query of an address; empty for all notes
   let ahead = [];            // the next notes, loaded while this one is read
+  let loadedAt = 0;
 
   function read() {
     const { searchParams } = new URL(location);
@@ -31,7 +32,7 @@
   async function load(note, isOnScreen) {
     try {
       const { notes } = await asked('/review/ahead', { after: note }, undecided(note));
-      if (isOnScreen()) ahead = notes;
+      if (isOnScreen()) { ahead = notes; loadedAt = performance.now(); }
     } catch { /* the next note is then asked for when it is needed */ }
   }
 
@@ -61,5 +62,8 @@
     choose: (other) => { if (other !== walk) ahead = []; walk = other; },
     forget: () => { ahead = []; },
     hasNext: () => ahead.length > 0,
+    loaded: () => ahead.map((one) => one.note),
+    // What somebody else may have been given meanwhile is not shown; what was loaded since it was asked for is not meant.
+    keep: (notes, askedAt) => { if (askedAt > loadedAt) ahead = ahead.filter((one) => notes.includes(one.note)); },
   };
 })();
