@@ -71,6 +71,7 @@ class Store:
             rollback journal, which is as safe and lets fewer people work at once.
         journal_mode: "wal" or "delete".
         schema_version: the newest migration that was applied.
+        is_full: the last transaction found the disk full; one that succeeds ends it.
     """
 
     def __init__(self, path: Path, *, readonly: bool, busy_timeout_ms: int) -> None:
@@ -80,6 +81,7 @@ class Store:
         self.wal_safe = WAL_SAFE
         self.journal_mode = ""
         self.schema_version = ""
+        self.is_full = False
         self._busy_timeout_ms = busy_timeout_ms
         self._closed = False
         self._turn = _Turn(busy_timeout_ms / 1000)
@@ -101,10 +103,15 @@ class Store:
         """
         if self.readonly:
             raise StoreError("Expected a store open for writing; this one was opened for reading only.")
-        with self._turn, self._session(self._writer) as session:
-            session.connection()  # takes the write lock now, so that what is read from here on cannot change
-            yield session
-            session.commit()
+        try:
+            with self._turn, self._session(self._writer) as session:
+                session.connection()  # takes the write lock now, so that what is read from here on cannot change
+                yield session
+                session.commit()
+        except StoreFull:
+            self.is_full = True
+            raise
+        self.is_full = False
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -234,7 +234,7 @@
       say('away', 'draft not saved: this note was changed elsewhere');
       window.merge.show(answer);
     } else if (answer.status === 0 || answer.status === 401 || answer.status >= 500) {
-      say('away', `not saved: ${answer.status === 401 ? 'you are signed out' : answer.status ? 'the desk has a problem' : 'the desk cannot be reached'}; kept in this tab`);
+      say('away', `not saved: ${answer.status === 401 ? 'you are signed out' : answer.status === 507 ? 'the disk is full' : answer.status ? 'the desk has a problem' : 'the desk cannot be reached'}; kept in this tab`);
       if (!answer.status) away(true);
       later(RETRY_MS);
     } else say('away', `not saved: ${sentence(answer) ?? 'the desk refused it'}`);
@@ -312,7 +312,7 @@
   }
 
   function unsent(n, answer) {
-    const why = answer.status === 0 ? 'the desk cannot be reached' : sentence(answer) ?? 'the desk has a problem';
+    const why = answer.status === 0 ? 'the desk cannot be reached' : answer.status === 507 ? 'the disk is full' : sentence(answer) ?? 'the desk has a problem';
     say('away', `not saved: ${why}; kept in this tab`);
     banner(`NOT SAVED: ${why}. ${n === 1 ? 'One decision waits' : `${n} decisions wait`} in this tab and will be saved when the desk is back. Keep the tab open.`);
     if (answer.status === 0) away(true);

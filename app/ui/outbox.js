@@ -3,9 +3,10 @@
 (() => {
   'use strict';
 
-  const { named, reviewer, signedOut } = window.shell;
+  const { full, named, reviewer, signedOut } = window.shell;
   const KEPT = `caseloop:outbox:${reviewer.name}`;
   const PATIENCE_MS = 8000;  // how long an answer may take
+  const SAVES = new Set(['/drafts', '/decisions', '/decisions/undo']);
   const RETRY_MS = 2000;     // between attempts while the desk is away
 
   let list = read(), running = null, timer = 0;
@@ -20,6 +21,7 @@
     try {
       const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json', ...named() }, body: JSON.stringify(content), signal: stop.signal, keepalive });
       if (answer.status === 401) signedOut(true);
+      if (answer.status === 507 || (answer.ok && SAVES.has(path))) full(answer.status === 507);
       return { status: answer.status, ...(await answer.json().catch(() => ({}))) };
     } catch {
       return { status: 0 };

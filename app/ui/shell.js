@@ -59,11 +59,17 @@
 
   // ---------------------------------------------------------------- what is shared with the review screen
 
+  // While the disk is full the desk can be read only; what is typed and decided waits in this tab and is sent again.
+  const FULL = 'READ ONLY: the disk of the desk is full. What you type and decide is kept in this tab and saved once there is room. Keep the tab open, and tell whoever runs the desk.';
+  let isFull = false;
+  function full(on) { if (isFull !== on) { isFull = on; banner(null); } }
+
   function banner(text) {
     const bar = $('banner') ?? document.body.appendChild(Object.assign(document.createElement('div'), { id: 'banner' }));
     bar.setAttribute('role', 'alert');
-    const said = isOut ? text ?? 'Your sign-in has ended. What you typed is kept in this tab.' : text;
+    const said = isFull ? FULL : isOut ? text ?? 'Your sign-in has ended. What you typed is kept in this tab.' : text;
     bar.hidden = !said;
+    bar.dataset.kind = isFull ? 'full' : '';
     bar.replaceChildren(said ?? '');
     if (isOut) bar.append(' ', Object.assign(document.createElement('a'), { href: '/login', target: '_blank', textContent: 'Sign in again in a new tab' }), ', then this one goes on.');
   }
@@ -97,6 +103,7 @@
       if (!answer.ok) throw new Error(String(answer.status));
       const status = await answer.json();
       failures = 0;
+      full(status.is_full);
       away(false);
       worker(status.worker);
       name(status.adapter ?? 'no adapter');
@@ -163,5 +170,5 @@
   // An element with a text in it, which is never read as markup.
   const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: name ?? '' });
 
-  window.shell = { reviewer, named, signedOut, make, away, banner, blind, look, openNote, visited };
+  window.shell = { reviewer, named, signedOut, make, away, banner, full, blind, look, openNote, visited };
 })();

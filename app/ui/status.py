@@ -15,7 +15,7 @@ from app.ui.awaited import ask_for
 from app.ui.claiming import beat
 from app.ui.context import plural
 from db.adapters import active_adapter
-from db.health import HeartbeatRow, heartbeat
+from db.health import HeartbeatRow, heartbeat, set_heartbeat
 from db.runs import list_runs
 from db.session import Session, StoreError
 from db.suggestions import suggestion_of
@@ -56,7 +56,8 @@ def routes(desk: Desk) -> APIRouter:
 
 
 def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
-    """The active adapter, what the worker does, and whether `note` has a suggestion by now."""
+    """The active adapter, the worker, whether the disk is full, and whether `note` has a suggestion by now."""
+    is_full = desk.store.is_full and not _has_room(desk)
     with desk.store.reading() as session:
         adapter, beat = active_adapter(session), heartbeat(session, WORKER)
         running = list_runs(session, status="running", limit=1)
@@ -68,7 +69,18 @@ def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
         "adapter": adapter.name if adapter else None,
         "worker": {"state": state, "sentence": sentence},
         "has_suggestion": arrived,
+        "is_full": is_full,
     }
+
+
+def _has_room(desk: Desk) -> bool:
+    """Whether something can be written again: only a write tells, and perhaps nobody has anything to save."""
+    try:
+        with desk.store.transaction() as session:
+            set_heartbeat(session, "web", {"state": "looked for room on the disk"})
+    except StoreError:
+        return False
+    return True
 
 
 def worker(beat: HeartbeatRow | None, now: datetime) -> tuple[str, str]:
