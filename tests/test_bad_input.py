@@ -163,7 +163,7 @@ def test_a_missing_base_fails_a_run_with_a_sentence(stocked, tmp_path):
     assert done.returncode == 2
     assert str(tmp_path / "lost") in one_sentence(done.stderr)
     after = stocked.dump()
-    assert {table for table in after if after[table] != before[table]} == {"training_run"}
+    assert {table for table in after if after[table] != before[table]} == {"training_run", "audit"}
     assert [entry["name"] for entry in stocked.json("adapters", "list")] == ["tiny-adapter"]
     with stocked.desk() as desk, desk.store.reading() as session:
         assert get_run(session, 1).status == "failed"
