@@ -20,6 +20,7 @@ from app.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from app.desk import Desk
     from db.session import Store
 
 FILES = Path(__file__).parent / "ui"
@@ -48,18 +49,16 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         host: the address that it listens on, a name by which browsers may reach it.
     """
     quiet_environment()  # before Gradio is imported, which happens here
-    import gradio as gr
     from fastapi import FastAPI, Request
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, RedirectResponse
 
     from app.desk import Desk
-    from app.guard import MOUNT, Guard, current_reviewer
+    from app.guard import MOUNT, Guard
     from app.signing import People
     from app.signing import routes as signing_routes
     from app.ui import claiming, downloads, many, opening, past, saving, status, uploads
-    from app.ui.desk import build_desk
-    from app.ui.theme import ICON, build_theme, field_colours
+    from app.ui.theme import ICON, field_colours
     from data.task import load_task
     from db.reviewers import ensure_reviewer
 
@@ -84,6 +83,25 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     def to_the_desk() -> RedirectResponse:
         return RedirectResponse(f"{MOUNT}/", 307)
 
+    _mount(app, desk)
+    app.add_middleware(
+        Guard,
+        people=People(store),
+        hosts=_hosts(settings, host),
+        head=_head(files),
+        is_secure=settings.is_secure,
+    )
+    return app
+
+
+def _mount(app: FastAPI, desk: Desk) -> None:
+    """Put the screens into the application, with everything of Gradio's switched off that the desk does not use."""
+    import gradio as gr
+
+    from app.guard import MOUNT, current_reviewer
+    from app.ui.desk import build_desk
+    from app.ui.theme import build_theme
+
     gr.mount_gradio_app(
         app,
         build_desk(desk),
@@ -101,14 +119,6 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         allowed_paths=[],
         root_path=None,
     )
-    app.add_middleware(
-        Guard,
-        people=People(store),
-        hosts=_hosts(settings, host),
-        head=_head(files),
-        is_secure=settings.is_secure,
-    )
-    return app
 
 
 def _hosts(settings: Settings, host: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -159,32 +159,22 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     reviewer_id = ensure_reviewer(session, reviewer).id
     revision = seen_revision + 1
     n_changed = _n_changed(session, extraction, suggestion_id)
-    changes = {
-        "state": status,
-        "reviewer_id": reviewer_id,
-        "updated_at": at,
-        "revision": revision,
-        "n_changed": n_changed,
-    }
-    compare_and_swap(session, note_id, seen_revision, **changes)
-    added = session.execute(
-        sa.insert(t.annotation)
-        .values(
-            note_id=note_id,
-            revision=revision,
-            reviewer_id=reviewer_id,
-            status=status,
-            extraction=extraction.as_dict(),
-            settled=settled_in_order(extraction, settled),
-            comment=comment,
-            suggestion_id=suggestion_id,
-            lead_time_ms=lead_time_ms,
-            token=token,
-            submitted_at=at,
-        )
-        .returning(t.annotation.c.id)
+    changes = {"state": status, "revision": revision, "updated_at": at, "n_changed": n_changed}
+    compare_and_swap(session, note_id, seen_revision, reviewer_id=reviewer_id, **changes)
+    annotation_id = _insert(
+        session,
+        note_id=note_id,
+        revision=revision,
+        reviewer_id=reviewer_id,
+        status=status,
+        extraction=extraction.as_dict(),
+        settled=settled_in_order(extraction, settled),
+        comment=comment,
+        suggestion_id=suggestion_id,
+        lead_time_ms=lead_time_ms,
+        token=token,
+        submitted_at=at,
     )
-    annotation_id = added.scalar_one()
     session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == reviewer_id))
     give_back(session, reviewer, note_id)
     record(session, reviewer, status, f"note {note_id}", revision=revision)
@@ -234,14 +224,15 @@ def reopen(session: Session, *, note_id: int, reviewer: str, seen_revision: int,
         "suggestion_id": standing.suggestion_id,
         "lead_time_ms": standing.lead_time_ms,
     }
-    added = session.execute(
-        sa.insert(t.annotation)
-        .values(revision=revision, status="reopened", token=token, submitted_at=at, **kept)
-        .returning(t.annotation.c.id)
-    )
+    annotation_id = _insert(session, revision=revision, status="reopened", token=token, submitted_at=at, **kept)
     put_draft(session, {**kept, "revision": revision, "saved_at": at})
     record(session, reviewer, "reopened", f"note {note_id}", revision=revision)
-    return Saved(revision=revision, at=at, annotation_id=added.scalar_one())
+    return Saved(revision=revision, at=at, annotation_id=annotation_id)
+
+
+def _insert(session: Session, **values: Any) -> int:
+    added = session.execute(sa.insert(t.annotation).values(**values).returning(t.annotation.c.id))
+    return int(added.scalar_one())
 
 
 def _n_changed(session: Session, extraction: Extraction, suggestion_id: int | None) -> int | None:
