@@ -23,7 +23,9 @@ __all__ = ["store"]
 
 OPEN = "import sys; from pathlib import Path; from db.session import open_store\n"
 OPEN += "open_store(Path(sys.argv[1]), migrations_folder=Path(sys.argv[2])).close()\n"
-HEAD = 'from alembic import op\nimport os, signal\nrevision, down_revision = "0006", "0005"\ndef upgrade():\n'
+NOW = migrations.head()
+LATER = f"{int(NOW) + 1:04}"
+HEAD = f'from alembic import op\nimport os, signal\nrevision, down_revision = "{LATER}", "{NOW}"\ndef upgrade():\n'
 STATEMENTS = (
     "CREATE TABLE later (x INTEGER) STRICT",
     "INSERT INTO later SELECT id FROM note",
@@ -40,7 +42,7 @@ def write_migration(folder: Path, kill_after: int | None) -> None:
     lines = [f"    op.execute({statement!r})" for statement in STATEMENTS]
     if kill_after is not None:
         lines.insert(kill_after, "    os.kill(os.getpid(), signal.SIGKILL)")
-    (folder / "versions" / "0006_later.py").write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "versions" / f"{LATER}_later.py").write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 def open_elsewhere(path: Path, folder: Path) -> int:
@@ -69,7 +71,7 @@ def test_killed_in_the_middle_the_store_is_the_old_one_and_goes_on(
     write_migration(folder, kill_after)
     assert open_elsewhere(path, folder) == -signal.SIGKILL
     with open_store(path) as old:  # the version before still opens it, and nothing of the new one is there
-        assert old.schema_version == "0005"
+        assert old.schema_version == NOW
         require_whole(old)
         with old.reading() as session:
             names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
@@ -77,11 +79,11 @@ def test_killed_in_the_middle_the_store_is_the_old_one_and_goes_on(
     write_migration(folder, None)
     assert open_elsewhere(path, folder) == 0
     with open_store(path, migrations_folder=folder) as new:
-        assert new.schema_version == "0006"
+        assert new.schema_version == LATER
         require_whole(new)
         with new.transaction() as session:
             decide(session, 2, 0)
-    with open_store(path.with_name(f"{path.name}.before-0005")) as copy:
-        assert copy.schema_version == "0005"
+    with open_store(path.with_name(f"{path.name}.before-{NOW}")) as copy:
+        assert copy.schema_version == NOW
         require_whole(copy)
     assert not list(path.parent.glob(".*")), "no half copy is left"
