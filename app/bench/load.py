@@ -128,6 +128,7 @@ class _Reviewer:
         if answer.status != 303 or not cookie.startswith(f"{COOKIE}="):
             raise DeskError(f"Expected {self.name} to be let in; found status {answer.status}.")
         self._headers["cookie"] = cookie.partition(";")[0]
+        self._connection.close()  # until all are in, the server would close it: browsers then open another, unseen
 
     def work(self) -> None:
         """Do what is due until there is nothing more."""
