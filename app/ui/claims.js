@@ -17,7 +17,7 @@
 
   addEventListener('pagehide', () => {
     const notes = [window.desk?.note(), ...(window.walk?.loaded() ?? [])].filter(Boolean);
-    if (!window.shell.reviewer.is_local && !isLeaving && notes.length) window.outbox.post('/claims/give-back', { notes }, true);
+    if (!window.shell.reviewer.is_local && !isLeaving && notes.length) window.outbox.post('/claims/give-back', { notes }, { keepalive: true });
   });
 
   window.claims = { told, leave: () => { isLeaving = true; } };
