@@ -6,7 +6,6 @@ a hub id, or else an absolute path.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from app.failures import DeskError
 from app.settings import EMBEDDED, EMBEDDED_NAME, Settings, is_hub_id
+from data.files import sha256_of
 from db.adapters import (
     AdapterRow,
     activate,
@@ -81,7 +81,7 @@ def described_adapter(settings: Settings) -> AdapterRow:
         base=place_in_store(settings, settings.base),
         base_revision=manifest.get("base_revision"),
         prompt_version=int(manifest.get("prompt_version") or 1),
-        weights_sha256=str(manifest.get("weights_sha256") or ("" if hub else _sha256(directory / WEIGHTS))),
+        weights_sha256=str(manifest.get("weights_sha256") or ("" if hub else sha256_of(directory / WEIGHTS))),
         parent=manifest.get("parent"),
         metrics=manifest.get("metrics") or {},
     )
@@ -158,8 +158,3 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
             f"Expected an adapter manifest in {directory / MANIFEST}; it cannot be read. Copy the adapter again."
         ) from error
     return values if isinstance(values, dict) else {}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

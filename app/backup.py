@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,16 +16,14 @@ from typing import Any
 from app.adapters import WEIGHTS
 from app.desk import Desk
 from app.failures import InputError
-from data.files import whole_directory
+from app.terminal import Advance
+from data.files import sha256_of, whole_directory
 from db.adapters import list_adapters
 from db.files import Rows
 
 LISTING = "backup.json"
 CHECKPOINTS = "checkpoints"
 """In a run's directory: as large as all else together, and only of use to go on with the run."""
-
-Advance = Callable[[int, int | None, str], None]
-"""Told how much is done, of how much, and what is being done."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
     with whole_directory(out) as draft:
         store = draft / settings.store.name
         rows = desk.store.backup(store, lambda n_copied, n_pages: advance(n_copied, n_pages, "the store"))
-        files = {store.name: _sha256(store)}
+        files = {store.name: sha256_of(store)}
         wanted = [*_within(settings.adapters), *_within(settings.runs, but=CHECKPOINTS)]
         for number, path in enumerate(wanted):
             advance(number, len(wanted), "adapters and runs")
@@ -106,7 +103,7 @@ def _copy(path: Path, target: Path) -> str:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
             shutil.copyfileobj(source, copy)
-    return _sha256(target)
+    return sha256_of(target)
 
 
 def _left_out(desk: Desk, files: dict[str, str]) -> tuple[str, ...]:
@@ -121,8 +118,3 @@ def _write_listing(path: Path, backup: Backup) -> None:
     text = json.dumps(backup.to_json(), ensure_ascii=False, indent=2)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(f"{text}\n")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Literal
 from app.adapters import WEIGHTS, weights_place
 from app.settings import Settings, is_hub_id
 from app.supervisor import has_gpu
+from data.files import sha256_of
 from db.adapters import AdapterRow, active_adapter, list_adapters
 from db.audit import verify
 from db.files import sqlite
@@ -144,8 +144,7 @@ def _wrong(settings: Settings, row: AdapterRow) -> str:
     if is_hub_id(place):
         return ""
     try:
-        with (Path(place) / WEIGHTS).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(Path(place) / WEIGHTS)
     except OSError:
         return "has no weights that can be read"
     return "" if row.weights_sha256 in ("", found) else "has other weights than when it was added"

@@ -1,8 +1,9 @@
-"""What has to be on the disk before anything relies on it."""
+"""Files that something relies on: on the disk before it does, whole or not there, known by their digest."""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -10,6 +11,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def flush_to_disk(path: Path) -> None:

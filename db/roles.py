@@ -25,7 +25,6 @@ Action = Literal[
     "work on many notes at once",
     "train",
     "decide about an adapter",
-    "read the audit trail",
     "decide about people",
 ]
 
@@ -41,7 +40,6 @@ _NEEDS: dict[Action, Role] = {
     "work on many notes at once": "lead",
     "train": "lead",
     "decide about an adapter": "lead",
-    "read the audit trail": "lead",
     "decide about people": "admin",
 }
 _ORDER: tuple[Role, ...] = get_args(Role)

@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data.files import sha256_of
 from data.snapshot import write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, load_task
 from tests.forks import Child, fork
 from trainer.checkpoints import WRITING
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, RunDir, RunError, read_manifest, sha256_of
+from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, RunDir, RunError, read_manifest
 
 N_ROWS, N_HELD_OUT, BATCH_SIZE, EPOCHS = 40, 6, 4, 3
 SETTINGS = {"batch_size": BATCH_SIZE, "seed": 4, "threads": 1, "log_steps": 1, "save_steps": 4}

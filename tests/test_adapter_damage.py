@@ -19,12 +19,13 @@ from app.places import open_place
 from app.settings import EMBEDDED, load_settings
 from app.sharing import pull
 from data.calibration import CALIBRATION
+from data.files import sha256_of
 from db.adapters import AdapterRow, list_adapters
 from tests.homes import TASK, Home
 from tests.tiny import shared_tiny, tiny_base
 from trainer.adapters import ModelError
 from trainer.model import load_for_serving, load_model
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replacing, sha256_of
+from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replacing
 
 TRACE = Path(tempfile.gettempdir()) / f"caseloop-unpickled-{os.getpid()}"
 

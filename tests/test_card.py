@@ -10,13 +10,14 @@ import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from data.files import sha256_of
 from data.notes import split_of
 from data.snapshot import Row, write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.card import count_origins, render_card
 from trainer.config import TrainConfig
-from trainer.rundir import CARD, Manifest, RunDir, read_manifest, sha256_of
+from trainer.rundir import CARD, Manifest, RunDir, read_manifest
 from trainer.train import train
 
 TASK = load_task(DEFAULT_TASK)

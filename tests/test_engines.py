@@ -7,13 +7,13 @@ import pytest
 from app.adapters import described_adapter, ensure_adapter
 from app.engines import N_DRAFTS, Drafts, load_engine
 from app.settings import SettingsError, load_settings
+from data.files import sha256_of
 from db.adapters import AdapterRow, register_adapter
 from db.reviewed import count_labelled, draft_rows
 from tests.stores import TASK as TWO_FIELDS
 from tests.stores import add, decide, empty_session, extraction, store
 from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapters import ModelError
-from trainer.rundir import sha256_of
 
 __all__ = ["empty_session", "store"]
 

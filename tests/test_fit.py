@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from data.files import sha256_of
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer import loop
 from trainer.config import TrainConfig, make_config
@@ -15,7 +16,7 @@ from trainer.fit import Fit, candidates, fit_memory, read_fit, write_fit
 from trainer.model import load_model
 from trainer.nf4 import unpack_scales
 from trainer.progress import OutOfMemory
-from trainer.rundir import WEIGHTS, RunDir, sha256_of
+from trainer.rundir import WEIGHTS, RunDir
 from trainer.train import train
 
 QUICK = TrainConfig(epochs=2, batch_size=8, accumulation=1, log_steps=1, save_steps=2, threads=1)

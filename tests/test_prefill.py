@@ -14,6 +14,7 @@ from app.failures import DeskError
 from app.importing import import_files
 from app.prefill import WORKER, Prefill
 from app.waiting import N_AHEAD, Waiting
+from data.files import sha256_of
 from data.task import Extraction
 from db.adapters import AdapterRow, activate, register_adapter
 from db.annotations import submit
@@ -26,7 +27,6 @@ from tests.homes import is_gone, wait_for, write_notes
 from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapters import ModelError
 from trainer.engine.suggester import EngineUnavailableError, Suggester
-from trainer.rundir import sha256_of
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from app.adapters import ensure_adapter
 from app.failures import DeskError, InputError, sentence_of
 from app.places import CARD, FILES, MARK, Directory, HubRepository, Place, open_place
 from app.sharing import Published, publish, pull
+from data.files import sha256_of
 from db.adapters import AdapterRow, active_adapter, list_adapters, register_adapter
 from tests.homes import Home, one_sentence
 from tests.hub_server import TOKEN, hub_server
@@ -25,7 +26,7 @@ from tests.s3_server import BUCKET, free_port, s3_server, variables
 from tests.test_offline import seen, started, watched
 from tests.tiny import shared_tiny, tiny_adapter
 from trainer.model import load_for_serving
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, read_manifest, sha256_of
+from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, read_manifest
 
 __all__ = ["watched"]
 

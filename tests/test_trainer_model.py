@@ -198,7 +198,7 @@ def rewrite(adapter: Path, change) -> None:
     """Change the tensors of an adapter, with a manifest that fits them again."""
     from safetensors.torch import load_file, save_file
 
-    from trainer.rundir import sha256_of
+    from data.files import sha256_of
 
     tensors = load_file(adapter / WEIGHTS)
     change(tensors)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from data.files import sha256_of
 from data.snapshot import Row, write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
@@ -32,7 +33,6 @@ from trainer.rundir import (
     check_disk_space,
     publish_adapter,
     read_manifest,
-    sha256_of,
     trainer_lock,
 )
 from trainer.train import train

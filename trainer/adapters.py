@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from data.calibration import Calibration, CalibrationError, read_calibration
+from data.files import sha256_of
 from trainer.config import LoraSettings
-from trainer.rundir import ADAPTER_CONFIG, LISTED, WEIGHTS, Manifest, RunError, read_manifest, sha256_of
+from trainer.rundir import ADAPTER_CONFIG, LISTED, WEIGHTS, Manifest, RunError, read_manifest
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".py")
 MAX_CONFIG_BYTES = 1 << 20

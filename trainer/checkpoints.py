@@ -14,8 +14,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.files import flush_to_disk
-from trainer.rundir import WEIGHTS, sha256_of, write_json
+from data.files import flush_to_disk, sha256_of
+from trainer.rundir import WEIGHTS, write_json
 
 WRITING = ".writing"
 """Below the checkpoints: where an unfinished one is."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from data.curve import Curve, Point, Rights, gain, rights, shares
-from data.files import flush_to_disk
+from data.files import flush_to_disk, sha256_of
 from data.near_duplicates import without_near
 from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
@@ -28,7 +28,7 @@ from trainer.evaluate import answer_rows, write_predictions
 from trainer.leakage import check_no_leak
 from trainer.model import load_for_serving
 from trainer.progress import Progress, Stop, TrainError
-from trainer.rundir import RunDir, now, sha256_of, trainer_lock, write_atomic, write_json
+from trainer.rundir import RunDir, now, trainer_lock, write_atomic, write_json
 from trainer.train import recorded, train
 
 CURVE = "curve.json"

@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from trainer.rundir import sha256_of
+from data.files import sha256_of
 
 NAME_KEY = "caseloop_name"
 _HASHED_WHOLE = 256 << 20

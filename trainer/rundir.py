@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.calibration import CALIBRATION
-from data.files import whole_directory
+from data.files import sha256_of, whole_directory
 from trainer.config import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
@@ -164,12 +163,6 @@ def write_atomic(path: Path, text: str) -> None:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Replace `path` with `value` as JSON."""
     write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests_of(directory: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from data.files import sha256_of
 from data.scoring import Score
 from data.snapshot import SnapshotError, read_rows
 from data.suggestion import Suggestion
@@ -42,7 +43,6 @@ from trainer.rundir import (
     RunDir,
     RunError,
     add_metrics,
-    sha256_of,
     trainer_lock,
     write_atomic,
     write_json,

@@ -7,17 +7,14 @@ right by the cheapest way that the desk has, in a real browser, and what was sav
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.bench.stage import browsing, machine, serving
+from app.bench.stage import browsing, carry_out, machine, serving
 from app.failures import DeskError
 from data.scoring import is_right
 from data.task import Field, load_task
@@ -49,14 +46,9 @@ def run_keystrokes(data: Path, n_notes: int, *, say: Callable[[str], None] = lam
         notes = Path(place) / "notes.jsonl"
         records = [{"id": str(number), "text": row["input"]} for number, row in enumerate(rows)]
         notes.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
-        environ = {**os.environ, "CASELOOP_HOME": str(home)}
         say(f"filling in {len(rows)} notes")
-        for arguments in (("import", str(notes)), ("prefill",)):
-            done = subprocess.run(
-                [sys.executable, "-m", "app.cli", *arguments], env=environ, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                raise DeskError(done.stderr.strip().splitlines()[-1])
+        carry_out(home, "import", str(notes))
+        carry_out(home, "prefill")
         with serving(home) as (address, _):
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{address}/app/")
@@ -64,9 +56,7 @@ def run_keystrokes(data: Path, n_notes: int, *, say: Callable[[str], None] = lam
             for number, row in enumerate(rows):
                 _review(hand, str(number), row["output"])
         out = Path(place) / "out.jsonl"
-        subprocess.run(
-            [sys.executable, "-m", "app.cli", "export", str(out)], env=environ, check=True, capture_output=True
-        )
+        carry_out(home, "export", str(out))
         saved = {record["id"]: record["output"] for record in map(json.loads, out.read_text("utf-8").splitlines())}
     return (
         {"machine": f"{machine()}, headless Chromium"}

@@ -24,12 +24,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from app.bench.desk import MIB, spread
-from app.bench.stage import fill, machine, serving
+from app.bench.stage import carry_out, fill, machine, serving
 from app.failures import DeskError
 from app.guard import COOKIE
 from app.passwords import hash_password
 from app.supervisor import WORKER_NICENESS
-from db.notes import counts
+from db.notes import count_notes, counts
 from db.reviewers import add_reviewer
 from db.session import open_store
 
@@ -81,7 +81,7 @@ def run_load(
             memory = _drive(people, n_actions, rate, pid, say)
         with open_store(home / "caseloop.db") as store, store.reading() as session:
             n_submitted = counts(session).n_submitted
-            n_filled = _n_filled(session)
+            n_filled = count_notes(session, adapter="embedded")
             problems = store.problems()
     half = len(memory) // 2
     return {
@@ -204,12 +204,7 @@ def _drive(people: list[_Reviewer], n_actions: int, rate: float, pid: int, say: 
 def _working(home: Path) -> Iterator[None]:
     """The worker with the embedded model, below the server as the supervisor has it."""
     environ = {**os.environ, "CASELOOP_HOME": str(home)}
-    for arguments in (("adapters", "activate", "embedded", "--reason", "measured"),):
-        done = subprocess.run(
-            [sys.executable, "-m", "app.cli", *arguments], env=environ, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise DeskError(done.stderr.strip().splitlines()[-1])
+    carry_out(home, "adapters", "activate", "embedded", "--reason", "measured")
     command = ["nice", "-n", str(WORKER_NICENESS), sys.executable, "-m", "app.cli", "prefill", "--watch"]
     worker = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -225,9 +220,3 @@ def _add_people(home: Path, n: int) -> None:
         add_reviewer(session, "lead", role="admin", password_hash=kept, by="command line")
         for number in range(n):
             add_reviewer(session, f"reviewer {number}", role="reviewer", password_hash=kept, by="command line")
-
-
-def _n_filled(session: Any) -> int:
-    from db.search import count_notes
-
-    return count_notes(session, adapter="embedded")

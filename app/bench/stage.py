@@ -65,6 +65,19 @@ def machine() -> str:
     return f"{os.cpu_count()} CPU cores ({platform.machine()})"
 
 
+def carry_out(home: Path, *command: str) -> None:
+    """Perform a command of the command line on a home.
+
+    Raises:
+        DeskError: it fails; with its own sentence.
+    """
+    environ = {**os.environ, "CASELOOP_HOME": str(home)}
+    line = [sys.executable, "-m", "app.cli", *command]
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DeskError(done.stderr.strip().splitlines()[-1])
+
+
 def fill(home: Path, n_notes: int) -> None:
     """Make a store with so many notes of the synthetic corpus, each with a suggestion that rests on its note."""
     task, rng = load_task(), random.Random(SEED)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from app.bench import stage
 from app.bench.stage import ADAPTER, SEED
 from app.failures import DeskError
 from data.evidence import ground
@@ -81,7 +82,7 @@ def machine() -> str:
 
     versions = f"Python {platform.python_version()}, SQLite {sqlite.sqlite_version}"
     load = f"load {os.getloadavg()[0]:.1f} when it began"
-    return f"{os.cpu_count()} CPU cores ({platform.machine()}), {versions}, {load}"
+    return f"{stage.machine()}, {versions}, {load}"
 
 
 def write_notes(file: Path, n_notes: int) -> int:
