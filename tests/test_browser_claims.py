@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from app.passwords import hash_password
 from data.task import Extraction
 from db.annotations import submit
-from db.reviewers import add_reviewer
 from tests.desk_browser import Desk, Tab, browser, serving
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK
-from tests.test_browser_signing import PASSWORD, sign_in
+from tests.people import add_people
+from tests.test_browser_signing import sign_in
 
 __all__ = ["browser"]
 
@@ -27,10 +26,7 @@ NOTES = [
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Eight notes that wait, and two people who can sign in."""
     with serving(tmp_path, NOTES) as running:
-        with running.store.transaction() as session:
-            for name, role in (("ann", "admin"), ("kim", "reviewer")):
-                kept = hash_password(PASSWORD, name)
-                add_reviewer(session, name, role=role, password_hash=kept, by="command line")  # type: ignore[arg-type]
+        add_people(running.store, {"ann": "admin", "kim": "reviewer"})
         yield running
 
 

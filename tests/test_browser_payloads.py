@@ -13,20 +13,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.passwords import hash_password
 from data.evidence import ground
 from data.notes import make_note
 from data.task import MAX_VALUE_CHARACTERS, Extraction
 from db.annotations import submit
 from db.filters import save_filter
 from db.notes import add_notes
-from db.reviewers import add_reviewer
 from db.search import ALL
 from db.suggestions import add_suggestion
 from tests.desk_browser import Desk, browser, serving
 from tests.desk_store import TASK, suggestion
 from tests.payloads import PAYLOADS
-from tests.test_browser_signing import PASSWORD, sign_in
+from tests.people import add_people
+from tests.test_browser_signing import sign_in
 
 __all__ = ["browser"]
 
@@ -73,8 +72,8 @@ def fill(desk: Desk) -> None:
                     suggestion_id=shown,
                     comment=text,
                 )
-        kept = hash_password(PASSWORD, NAMES[0])
-        add_reviewer(session, f"{NAMES[0]} Ann", role="admin", password_hash=kept, by="command line")
+    add_people(desk.store, {f"{NAMES[0]} Ann": "admin"})
+    with desk.store.transaction() as session:
         save_filter(session, reviewer=f"{NAMES[0]} Ann", name=NAMES[1], filters=replace(ALL, text=NAMES[2]))
 
 

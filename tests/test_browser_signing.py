@@ -10,25 +10,19 @@ import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from app.passwords import hash_password
 from db import tables as t
 from db.annotations import draft_of
 from db.audit import entries
-from db.reviewers import add_reviewer
 from tests.desk_browser import THREE, Desk, Tab, browser, serving
+from tests.people import PASSWORD, add_people
 
 __all__ = ["browser"]
-
-PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with serving(tmp_path, THREE) as running:
-        with running.store.transaction() as session:
-            for name, role in (("Ann Lee", "admin"), ("kim", "reviewer")):
-                kept = hash_password(PASSWORD, name)
-                add_reviewer(session, name, role=role, password_hash=kept, by="command line")  # type: ignore[arg-type]
+        add_people(running.store, {"Ann Lee": "admin", "kim": "reviewer"})
         yield running
 
 

@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from app.passwords import check_password
 from db.reviewers import password_of
 from db.session import open_store
-
-PASSWORD = "correct horse battery"
+from tests.people import PASSWORD
 
 
 def caseloop(home: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:

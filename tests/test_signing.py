@@ -14,31 +14,28 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.guard import COOKIE, MOUNT, OPEN, SECURE_COOKIE
-from app.passwords import Throttle, hash_password
+from app.passwords import Throttle
 from app.settings import Settings, prepare_home
 from app.signing import own_place
 from app.web import create_app
 from db import tables as t
 from db.audit import entries
 from db.notes import get_note
-from db.reviewers import add_reviewer, change_reviewer
+from db.reviewers import Role, change_reviewer
 from db.session import Store
 from db.sign_ins import IDLE, LONGEST
 from tests.desk_web import HERE, NOTE, form, store
+from tests.people import PASSWORD, add_people, kept
 from tests.test_guard import addresses
 
 __all__ = ["store"]
 
-PASSWORD = "correct horse battery"
-PEOPLE = {"Ann Lee": "admin", "bob": "lead", "kim": "reviewer"}
-_KEPT = {name: hash_password(PASSWORD, name) for name in PEOPLE}
+PEOPLE: dict[str, Role] = {"Ann Lee": "admin", "bob": "lead", "kim": "reviewer"}
 
 
 @pytest.fixture
 def people(store: Store) -> None:
-    with store.transaction() as session:
-        for name, role in PEOPLE.items():
-            add_reviewer(session, name, role=role, password_hash=_KEPT[name], by="command line")  # type: ignore[arg-type]
+    add_people(store, PEOPLE)
 
 
 @pytest.fixture
@@ -239,7 +236,7 @@ def test_a_page_that_is_only_open_does_not_stay_signed_in_and_one_in_use_does(
     assert seen() > before + timedelta(minutes=9)
 
 
-@pytest.mark.parametrize("change", [{"role": "lead"}, {"is_disabled": True}, {"password_hash": _KEPT["bob"]}])
+@pytest.mark.parametrize("change", [{"role": "lead"}, {"is_disabled": True}, {"password_hash": kept("bob")}])
 def test_a_change_of_the_person_ends_every_sign_in(signed_in: TestClient, store: Store, change: dict[str, Any]) -> None:
     with store.transaction() as session:
         change_reviewer(session, "kim", by="Ann Lee", **change)
@@ -257,8 +254,7 @@ def test_a_desk_without_passwords_asks_nobody(store: Store, tmp_path: Path) -> N
     prepare_home(settings)
     with TestClient(create_app(store, settings), base_url=HERE) as client:
         assert client.get("/status").status_code == 200
-        with store.transaction() as session:  # from now on it does
-            add_reviewer(session, "Ann Lee", role="admin", password_hash=_KEPT["Ann Lee"], by="command line")
+        add_people(store, {"Ann Lee": "admin"})  # from now on it does
         assert client.get("/status").status_code == 401
 
 

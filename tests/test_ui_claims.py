@@ -13,22 +13,20 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from app.passwords import hash_password
 from app.settings import Settings, prepare_home
 from app.ui import claiming
 from app.web import create_app
 from db import tables as t
 from db.claims import LEASE
-from db.reviewers import add_reviewer
+from db.reviewers import Role
 from db.session import Store, StoreFull
 from tests.desk_store import COLON, COLON_VALUES, MELANOMA, TASK, empty_values, put_notes
 from tests.desk_web import HERE, form, store, web
+from tests.people import PASSWORD, add_people
 
 __all__ = ["store", "web"]
 
-PASSWORD = "correct horse battery"
-PEOPLE = {"Ann <Lee>": "admin", "kim": "reviewer"}
-_KEPT = {name: hash_password(PASSWORD, name) for name in PEOPLE}
+PEOPLE: dict[str, Role] = {"Ann <Lee>": "admin", "kim": "reviewer"}
 ANN, KIM = PEOPLE
 
 People = dict[str, TestClient]
@@ -38,9 +36,7 @@ People = dict[str, TestClient]
 def people(store: Store, tmp_path: Path) -> Iterator[People]:
     """Two people who are signed in, and six notes that wait; 3 has no suggestion."""
     put_notes(store, [(COLON, COLON_VALUES), (MELANOMA, empty_values()), (COLON, COLON_VALUES)])
-    with store.transaction() as session:
-        for name, role in PEOPLE.items():
-            add_reviewer(session, name, role=role, password_hash=_KEPT[name], by="command line")  # type: ignore[arg-type]
+    add_people(store, PEOPLE)
     settings = Settings(home=tmp_path, base="embedded", adapter="embedded")
     prepare_home(settings)
     app = create_app(store, settings)

@@ -1,5 +1,5 @@
-// What the review screen shows around a note: a word about another note, and the marks of the evidence. Whatever comes from a note or a person is written with textContent, but for the marked note
-// itself, which the server escaped.
+// What the review screen shows around a note: a word about another note, and the marks of the evidence. Whatever comes
+// from a note or a person is written with textContent, but for the marked note itself, which the server escaped.
 (() => {
   'use strict';
 
