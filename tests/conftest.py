@@ -11,6 +11,13 @@ import pytest
 from tests.homes import TINY_PLACE, Home
 
 
+# What a person's or a build machine's environment says, and no test may depend on.
+_NOT_THEIRS = ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG", "CASELOOP_PUBLIC_URL", "CASELOOP_DB_URL")
+_NOT_THEIRS += ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_ENDPOINT", "HF_TOKEN")
+for _name in _NOT_THEIRS:  # at import, because some packages read theirs once, when a test module imports them
+    os.environ.pop(_name, None)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest file first, so that two processes finish at about the same time."""
     items.sort(key=lambda item: item.path.name != "test_end_to_end.py")
@@ -23,8 +30,6 @@ def _not_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     base = tmp_path_factory.getbasetemp()
     # Beside the folders of the workers, where there are several: one of them makes the model for all.
     os.environ[TINY_PLACE] = str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny")
-    for name in ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG"):
-        os.environ.pop(name, None)
     yield
     os.environ.clear()
     os.environ.update(before)
