@@ -20,6 +20,16 @@ from db.claims import give_back
 from db.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
 from db.errors import Conflict, StoreError
 from db.notes import NoteRow, get_note
+from db.opinions import (
+    OpinionRow,
+    as_annotation,
+    give_opinion,
+    opinion_by_token,
+    opinions_settle,
+    own_opinion,
+    wants_opinion,
+    withdraw_opinion,
+)
 from db.reviewed import (
     AnnotationRow,
     DayCount,
@@ -75,6 +85,7 @@ class Review:
             adapter's or else the newest; None without any.
         annotation: the decision that stands, if any.
         draft: what this reviewer typed and has not submitted, if anything.
+        opinion: what this reviewer said about the note, where several are asked; None where nothing stands.
         revision: what a save from this page must send back.
     """
 
@@ -83,16 +94,24 @@ class Review:
     annotation: AnnotationRow | None
     draft: DraftRow | None
     revision: int
+    opinion: OpinionRow | None = None
 
     @property
     def values(self) -> dict[str, str | None] | None:
-        """The values to show: a person's before a machine's. Draft, annotation, labels it came with, suggestion."""
-        for decided in (self.draft, self.annotation):
+        """The values to show: a person's before a machine's. Draft, annotation, opinion, labels, suggestion."""
+        for decided in (self.draft, self.standing):
             if decided is not None:
                 return dict(decided.extraction)
         if self.note.gold is not None:
             return dict(self.note.gold)
         return dict(self.suggestion.extraction) if self.suggestion is not None else None
+
+    @property
+    def standing(self) -> AnnotationRow | None:
+        """What stands for this reviewer: the decision, or before there is one the reviewer's own opinion."""
+        if self.note.state in ("todo", "draft") and self.opinion is not None:
+            return as_annotation(self.opinion)
+        return self.annotation
 
 
 def open_review(session: Session, note_id: int, reviewer: str) -> Review:
@@ -104,7 +123,8 @@ def open_review(session: Session, note_id: int, reviewer: str) -> Review:
     note = get_note(session, note_id)
     annotation = latest_annotation(session, note_id)
     draft = draft_of(session, note_id, reviewer)
-    started_from = draft or annotation
+    opinion = own_opinion(session, note_id, reviewer) if note.n_wanted > 1 else None
+    started_from = draft or annotation or opinion
     suggestion = None
     if started_from is not None and started_from.suggestion_id is not None:
         suggestion = get_suggestion(session, started_from.suggestion_id)
@@ -114,6 +134,7 @@ def open_review(session: Session, note_id: int, reviewer: str) -> Review:
         annotation=annotation,
         draft=draft,
         revision=note.revision,
+        opinion=opinion,
     )
 
 
@@ -130,8 +151,13 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     suggestion_id: int | None = None,
     comment: str = "",
     lead_time_ms: int = 0,
+    seen_opinion: int = 0,
+    is_final: bool = False,
 ) -> Saved:
     """Keep a decision as the note's next revision; the earlier ones stay. The reviewer's draft and claim are done with.
+
+    Where several reviewers are asked about the note it is kept as this one's opinion, and becomes the decision once
+    enough of them say the same; see `opinions.py`.
 
     Args:
         status: "submitted", "skipped" or "flagged": the note's new state.
@@ -141,6 +167,8 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
         settled: the fields that the reviewer confirmed or changed.
         suggestion_id: the suggestion that the page started from.
         lead_time_ms: how long the reviewer worked on it.
+        seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
+        is_final: it decides, whoever else was to be asked.
 
     Raises:
         Conflict: somebody else submitted meanwhile; nothing was written.
@@ -157,39 +185,48 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     require(session, reviewer, "review")
     at = t.now()
     reviewer_id = ensure_reviewer(session, reviewer).id
+    kept: dict[str, Any] = {
+        "note_id": note_id,
+        "status": status,
+        "extraction": extraction.as_dict(),
+        "settled": settled_in_order(extraction, settled),
+        "comment": comment,
+        "suggestion_id": suggestion_id,
+        "lead_time_ms": lead_time_ms,
+        "token": token,
+    }
+    opinion_id = 0
+    if not is_final and wants_opinion(session, note_id, reviewer):
+        seen: dict[str, Any] = {"seen_revision": seen_revision, "seen_opinion": seen_opinion}
+        opinion_id = give_opinion(session, reviewer=reviewer, given_at=at, **seen, **kept).id
+        if not opinions_settle(session, note_id):
+            give_back(session, reviewer, note_id)
+            record(session, reviewer, "gave an opinion", f"note {note_id}", status=status)
+            return Saved(revision=seen_revision, at=at, opinion_id=opinion_id)
     revision = seen_revision + 1
     n_changed = _n_changed(session, extraction, suggestion_id)
     changes = {"state": status, "revision": revision, "updated_at": at, "n_changed": n_changed}
     compare_and_swap(session, note_id, seen_revision, reviewer_id=reviewer_id, **changes)
-    annotation_id = _insert(
-        session,
-        note_id=note_id,
-        revision=revision,
-        reviewer_id=reviewer_id,
-        status=status,
-        extraction=extraction.as_dict(),
-        settled=settled_in_order(extraction, settled),
-        comment=comment,
-        suggestion_id=suggestion_id,
-        lead_time_ms=lead_time_ms,
-        token=token,
-        submitted_at=at,
-    )
+    annotation_id = _insert(session, revision=revision, reviewer_id=reviewer_id, submitted_at=at, **kept)
     session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == reviewer_id))
     give_back(session, reviewer, note_id)
     record(session, reviewer, status, f"note {note_id}", revision=revision)
-    return Saved(revision=revision, at=at, annotation_id=annotation_id)
+    return Saved(revision=revision, at=at, annotation_id=annotation_id, opinion_id=opinion_id)
 
 
-def reopen(session: Session, *, note_id: int, reviewer: str, seen_revision: int, token: str) -> Saved:
+def reopen(
+    session: Session, *, note_id: int, reviewer: str, seen_revision: int, token: str, seen_opinion: int = 0
+) -> Saved:
     """Take a decision back: the note waits again, with what was decided as this reviewer's draft.
 
-    The decision stays in the note's history; that it was taken back is the next revision.
+    The decision stays in the note's history; that it was taken back is the next revision. Before there is a decision
+    the reviewer's own opinion is taken back, and with a decision the opinion that it may have come from.
 
     Args:
         reviewer: who takes it back.
         seen_revision: the note's revision that the page shows.
         token: a name made up for this, the same when it is sent again.
+        seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
 
     Raises:
         Conflict: somebody decided meanwhile, or nobody has decided at all; nothing was written.
@@ -199,7 +236,9 @@ def reopen(session: Session, *, note_id: int, reviewer: str, seen_revision: int,
     repeated = _saved_before(session, note_id, token)
     if repeated is not None:
         return repeated
-    standing = latest_annotation(session, note_id)
+    standing, opinion = latest_annotation(session, note_id), own_opinion(session, note_id, reviewer)
+    if (standing is None or standing.status == "reopened") and opinion is not None and opinion.id == seen_opinion:
+        return _take_opinion_back(session, opinion, seen_revision, token)
     if standing is None or standing.status == "reopened":
         raise Conflict(note_id, revision=revision_of(session, note_id), theirs=standing)
     require(session, reviewer, "review")
@@ -226,8 +265,24 @@ def reopen(session: Session, *, note_id: int, reviewer: str, seen_revision: int,
     }
     annotation_id = _insert(session, revision=revision, status="reopened", token=token, submitted_at=at, **kept)
     put_draft(session, {**kept, "revision": revision, "saved_at": at})
+    if opinion is not None:
+        withdraw_opinion(session, opinion, token=token, at=at)
     record(session, reviewer, "reopened", f"note {note_id}", revision=revision)
     return Saved(revision=revision, at=at, annotation_id=annotation_id)
+
+
+def _take_opinion_back(session: Session, opinion: OpinionRow, seen_revision: int, token: str) -> Saved:
+    """Withdraw an opinion; it is its reviewer's draft from now on."""
+    require(session, opinion.reviewer, "review")
+    at, note_id = t.now(), opinion.note_id
+    reviewer_id = ensure_reviewer(session, opinion.reviewer).id
+    compare_and_swap(session, note_id, seen_revision, state="draft", reviewer_id=reviewer_id, updated_at=at)
+    withdraw_opinion(session, opinion, token=token, at=at)
+    kept = {key: getattr(opinion, key) for key in ("extraction", "settled", "comment", "suggestion_id", "lead_time_ms")}
+    draft = {"note_id": note_id, "reviewer_id": reviewer_id, "revision": seen_revision, "saved_at": at}
+    put_draft(session, {**kept, **draft})
+    record(session, opinion.reviewer, "took an opinion back", f"note {note_id}")
+    return Saved(revision=seen_revision, at=at)
 
 
 def _insert(session: Session, **values: Any) -> int:
@@ -245,11 +300,15 @@ def _n_changed(session: Session, extraction: Extraction, suggestion_id: int | No
 
 def _saved_before(session: Session, note_id: int, token: str) -> Saved | None:
     row = session.execute(select_annotations().where(t.annotation.c.token == token)).one_or_none()
-    if row is None:
+    opinion = opinion_by_token(session, token)
+    if row is None and opinion is None:
         return None
-    known = read_annotation(row)
-    if known.note_id != note_id:
-        raise StoreError(
-            f"Expected a token of its own for each save; this one saved note {known.note_id}. Reload the page."
-        )
-    return Saved(revision=known.revision, at=known.submitted_at, annotation_id=known.id, repeated=True)
+    known = read_annotation(row) if row else None
+    saved = known.note_id if known else opinion.note_id if opinion else note_id
+    if saved != note_id:
+        raise StoreError(f"Expected a token of its own for each save; this one saved note {saved}. Reload the page.")
+    opinion_id = opinion.id if opinion and opinion.status != "withdrawn" else 0
+    if known:
+        return Saved(known.revision, known.submitted_at, annotation_id=known.id, opinion_id=opinion_id, repeated=True)
+    assert opinion is not None
+    return Saved(revision_of(session, note_id), opinion.given_at, opinion_id=opinion_id, repeated=True)

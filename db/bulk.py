@@ -128,6 +128,7 @@ def act(
             suggestion_id=shown.id if shown else None,
             comment=comment.strip(),
             token=token,
+            is_final=True,
         )
     return Done(n_done=len(rows), last=rows[-1].id if len(rows) == N_BATCH else None)
 
@@ -187,6 +188,7 @@ def _take_back(session: Session, task: Task, row: sa.Row[Any], bulk: str, review
         comment=before.comment,
         lead_time_ms=before.lead_time_ms,
         token=token,
+        is_final=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Which notes are claimed, as a part of queries that look notes up; claiming is in `claims.py`."""
+"""Which notes are claimed or answered by whom, as a part of queries that look notes up; claiming is in `claims.py`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def claimed_by(reviewer: str | sa.BindParameter[str]) -> sa.Select[Any]:
     query = sa.select(t.claim.c.note_id).join_from(t.claim, t.reviewer).where(t.reviewer.c.name == reviewer)
     return query.correlate(None)
 
+
+UNANSWERED = sa.or_(
+    sa.literal_column("note.n_opinions = 0", sa.Boolean),
+    ~sa.exists()
+    .where(t.standing_opinion.c.note_id == t.note.c.id, t.standing_opinion.c.reviewer_id == t.reviewer.c.id)
+    .where(t.reviewer.c.name == sa.bindparam("reviewer", type_=sa.Text))
+    .correlate(t.note),
+)
+"""Notes about which the reviewer, given later, has no opinion that stands: nobody is asked twice."""
 
 OWN = claimed_by(sa.bindparam("reviewer", type_=sa.Text))
 """The same, with the reviewer given later."""

@@ -18,7 +18,7 @@ from db import tables as t
 from db.claimed import OWN, claimed_by
 from db.reviewers import ensure_reviewer
 from db.session import Store
-from db.suggestions import WAITING
+from db.suggestions import UNDECIDED, WAITING
 
 LEASE = timedelta(minutes=10)
 """How long a claim lasts after its page was last heard of."""
@@ -40,9 +40,9 @@ _INSERT = """
     ON CONFLICT (note_id) DO UPDATE SET until_at = excluded.until_at WHERE reviewer_id = excluded.reviewer_id
     RETURNING note_id
 """
-_CLAIM, _CLAIM_WAITING = (
+_CLAIM, _CLAIM_UNDECIDED = (
     sa.text(_INSERT.format(which)).bindparams(sa.bindparam("until", type_=t.UtcTime))
-    for which in ("true", WAITING.text)
+    for which in ("true", UNDECIDED.text)
 )
 _END = sa.delete(t.claim).where(
     t.claim.c.reviewer_id == sa.bindparam("who"), t.claim.c.note_id.not_in(sa.bindparam("kept", expanding=True))
@@ -176,7 +176,7 @@ def n_held_by_others(session: Session, reviewer: str) -> int:
 def _claim(session: Session, who: int, note_id: int, *, is_waiting: bool) -> bool:
     """Claim a note for the reviewer of this number; whether it is that reviewer's now."""
     values = {"note": note_id, "who": who, "until": t.now() + LEASE}
-    return session.execute(_CLAIM_WAITING if is_waiting else _CLAIM, values).one_or_none() is not None
+    return session.execute(_CLAIM_UNDECIDED if is_waiting else _CLAIM, values).one_or_none() is not None
 
 
 def _end(session: Session, who: int, but: Collection[int]) -> None:

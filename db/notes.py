@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from data.notes import Note, Origin, Split
 from db import tables as t
-from db.claimed import FREE, OWN
+from db.claimed import FREE, OWN, UNANSWERED
 from db.errors import UnknownNote
+from db.overlap import read_overlap
 from db.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.suggestions import WAITING
 
@@ -42,7 +43,7 @@ __all__ = [
 N_BATCH = 2000
 _NEW = (
     *("id", "content_hash", "external_id", "split", "origin", "metadata", "gold", "state", "revision"),
-    *("is_suggested", "added_at", "updated_at"),
+    *("is_suggested", "added_at", "updated_at", "n_wanted"),
 )
 
 
@@ -71,6 +72,9 @@ class NoteRow:
         gold: the labels it came with, never changed by a review; None when it came without.
         state: "todo", "draft" (somebody typed, nobody submitted), "submitted", "skipped" or "flagged".
         revision: how many annotations it has: what a page must send back when it saves.
+        n_wanted: how many reviewers are asked about it, each without seeing what the others say.
+        n_opinions: how many of them have answered.
+        is_disputed: whether their answers differed; a lead decides.
     """
 
     id: int
@@ -85,6 +89,9 @@ class NoteRow:
     added_at: datetime
     updated_at: datetime
     revision: int
+    n_wanted: int = 1
+    n_opinions: int = 0
+    is_disputed: bool = False
 
 
 def add_notes(session: Session, notes: Iterable[Note]) -> AddReport:
@@ -168,7 +175,8 @@ def next_notes(
     Args:
         after: the note just left; it is not given again.
         exclude: notes not to give, for example those decided on a page and not in the store yet.
-        reviewer: who asks; notes that somebody else has claimed are not given. None to pass over all claims.
+        reviewer: who asks; notes that somebody else has claimed are not given, nor those that this reviewer has given
+            an opinion about. None to pass over all claims and opinions.
         limit: how many to give.
     """
     left_out = {*exclude} if after is None else {*exclude, after}
@@ -179,7 +187,7 @@ def next_notes(
         for is_behind in (True, False)[: 1 if after is None else 2]:
             # Two queries rather than one with an OR, so that each has an index: however many notes are claimed, the
             # first finds the free ones at once, and the second looks at one person's few.
-            asked = {**given, "is_suggested": is_suggested}
+            asked = {**given, "is_suggested": is_suggested, **({} if reviewer is None else {"reviewer": reviewer})}
             some = set(session.execute(_upcoming(is_behind, "all" if reviewer is None else "free"), asked).scalars())
             if own:
                 some.update(session.execute(_upcoming(is_behind, "own"), {**asked, "own": own}).scalars())
@@ -196,6 +204,8 @@ def _upcoming(is_behind: bool, which: Literal["all", "free", "own"]) -> sa.Selec
     query = sa.select(c.id).where(
         WAITING, c.is_suggested == sa.bindparam("is_suggested"), c.id > after if is_behind else c.id < after
     )
+    if which != "all":
+        query = query.where(UNANSWERED)
     if which == "free":
         query = query.where(FREE)
     elif which == "own":
@@ -249,13 +259,14 @@ def _insert(session: Session, notes: Sequence[Note]) -> dict[str, int]:
     if not notes:
         return {}
     first = (session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0) + 1
-    at = t.UtcTime.text_of(t.now())
+    at, overlap = t.UtcTime.text_of(t.now()), read_overlap(session)
     rows: list[object] = []
     texts: list[object] = []
     for number, note in enumerate(notes, first):
         gold = t.as_json(dict(note.gold)) if note.gold is not None else None
         rows += (number, note.content_hash, note.external_id, note.split, note.origin)
         rows += (t.as_json(dict(note.metadata)), gold, "todo", 0, 0, at, at)
+        rows.append(overlap.n_wanted(note.content_hash))
         texts += (number, note.text)
     _insert_rows(session, "note", _NEW, rows)
     _insert_rows(session, "note_text", ("note_id", "text"), texts)

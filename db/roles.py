@@ -18,6 +18,7 @@ from db.errors import NotAllowed
 Role = Literal["reviewer", "lead", "admin"]
 Action = Literal[
     "review",
+    "adjudicate",
     "offer a correction",
     "import notes",
     "export",
@@ -33,6 +34,7 @@ OPERATORS = frozenset({"caseloop", "command line"})  # no reviewer may have one 
 
 _NEEDS: dict[Action, Role] = {
     "review": "reviewer",
+    "adjudicate": "lead",
     "offer a correction": "reviewer",
     "import notes": "lead",
     "export": "lead",
@@ -54,6 +56,15 @@ def needs_sign_in(session: Session) -> bool:
 def may(role: Role, action: Action) -> bool:
     """Whether a role is enough for an action."""
     return _ORDER.index(role) >= _ORDER.index(_NEEDS[action])
+
+
+def can(session: Session, name: str, action: Action) -> bool:
+    """Whether a person may do something; see `require`."""
+    try:
+        require(session, name, action)
+    except NotAllowed:
+        return False
+    return True
 
 
 def require(session: Session, name: str, action: Action) -> None:

@@ -36,6 +36,7 @@ class Filters:
         sure_below: only notes whose newest suggestion has a field with a confidence below this.
         is_not_found: only notes whose newest suggestion has a value that was not found in the note.
         is_corrected: only notes whose latest annotation differs from the suggestion that it started from.
+        is_disputed: only undecided notes about which reviewers' opinions differ.
 
     Raises:
         StoreError: there is no such state or origin.
@@ -49,6 +50,7 @@ class Filters:
     sure_below: float | None = None
     is_not_found: bool = False
     is_corrected: bool = False
+    is_disputed: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (("state", self.state, State), ("origin", self.origin, Origin)):
@@ -243,6 +245,9 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
         conditions.append(sa.literal_column("note.n_not_found > 0", sa.Boolean))
     if filters.is_corrected:
         conditions.append(sa.literal_column("note.n_changed > 0", sa.Boolean))
+    if filters.is_disputed:
+        conditions.append(sa.literal_column("note.is_disputed = 1", sa.Boolean))
+        conditions.append(c.state.in_(("todo", "draft")))
     return conditions
 
 

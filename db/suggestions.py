@@ -17,8 +17,11 @@ from db.adapters import active_name
 from db.errors import UnknownNote
 
 MAX_FAILURES = 3
-WAITING = sa.text("note.origin = 'incoming' AND note.state IN ('todo', 'draft')")
-"""Notes that wait for a person. Written out, without parameters: only so does SQLite see that a partial index fits."""
+UNDECIDED = sa.text("note.origin = 'incoming' AND note.state IN ('todo', 'draft')")
+"""Notes that nobody has decided about. Written out, without parameters: only so does SQLite see that a partial index
+fits."""
+WAITING = sa.text(f"{UNDECIDED.text} AND note.is_disputed = 0")
+"""Those of them that wait for any person; about the others opinions differ, and a lead decides."""
 
 _GROUNDINGS = {str(kind): kind for kind in Grounding}
 

@@ -20,11 +20,14 @@ from db.reviewed import latest_annotation
 class Saved:
     """An answer to a save; whoever gets it after the transaction may rely on it.
 
+    A save is a decision, a draft, or an opinion that is kept until others have given theirs.
+
     Attributes:
         revision: the note's revision now: what the next save from this page must send.
         at: when it was saved, UTC.
-        annotation_id: the annotation written; None for a draft.
+        annotation_id: the annotation written; None for a draft, and for an opinion that does not decide yet.
         draft_version: the draft's version; None for an annotation.
+        opinion_id: the reviewer's opinion that stands; 0 for none.
         repeated: the save had been done before, by the same token; nothing was written again.
     """
 
@@ -32,6 +35,7 @@ class Saved:
     at: datetime
     annotation_id: int | None = None
     draft_version: int | None = None
+    opinion_id: int = 0
     repeated: bool = False
 
 

@@ -122,6 +122,9 @@ note = _table(
     sa.Column("added_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
     sa.Column("is_claimed", sa.Integer, nullable=False, server_default="0"),  # by triggers: whether `claim` has it
+    sa.Column("n_wanted", sa.Integer, nullable=False, server_default="1"),  # these three are written by `opinions.py`
+    sa.Column("n_opinions", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("is_disputed", sa.Integer, nullable=False, server_default="0"),
 )
 
 claim = _table(
@@ -194,6 +197,28 @@ draft = _table(
     sa.Column("suggestion_id", sa.Integer, sa.ForeignKey("suggestion.id")),
     sa.Column("lead_time_ms", sa.Integer, nullable=False),
     sa.Column("saved_at", UtcTime, nullable=False),
+)
+
+opinion = _table(
+    "opinion",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("note_id", sa.Integer, sa.ForeignKey("note.id"), nullable=False),
+    sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("extraction", Json, nullable=False),
+    sa.Column("settled", Json, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("suggestion_id", sa.Integer, sa.ForeignKey("suggestion.id")),
+    sa.Column("lead_time_ms", sa.Integer, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("given_at", UtcTime, nullable=False),
+)
+
+standing_opinion = _table(
+    "standing_opinion",
+    sa.Column("note_id", sa.Integer, sa.ForeignKey("note.id"), primary_key=True),
+    sa.Column("reviewer_id", sa.Integer, sa.ForeignKey("reviewer.id"), primary_key=True),
+    sa.Column("opinion_id", sa.Integer, sa.ForeignKey("opinion.id"), nullable=False),
 )
 
 training_run = _table(

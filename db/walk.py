@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
-from db.claimed import claimed_by
+from db.claimed import UNANSWERED, claimed_by
 from db.search import ALL, Filters, Order, keys_of, select_filtered
-from db.suggestions import WAITING
+from db.suggestions import UNDECIDED, WAITING
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def next_on(
 ) -> list[int]:
     """The next notes of a walk that wait for this reviewer, in its order; none at all where none does.
 
-    Notes that somebody else has claimed are not given.
+    Notes that somebody else has claimed are not given, nor those that this reviewer has given an opinion about; notes
+    about which opinions differ only where the filter asks for them.
 
     Args:
         walk: which notes, in which order.
@@ -86,7 +87,10 @@ def _waiting(
         .where(t.reviewer.c.name == reviewer)
         .correlate(t.note)
     )
-    query = query.where(WAITING, sa.or_(t.note.c.state == "todo", own))
+    if filters.is_disputed:  # a lead decides about these, also one who has given an opinion
+        query = query.where(UNDECIDED)
+    else:
+        query = query.where(WAITING, sa.or_(t.note.c.state == "todo", own), UNANSWERED).params(reviewer=reviewer)
     query = query.where(sa.or_(t.note.c.is_claimed == 0, t.note.c.id.in_(claimed_by(reviewer))))
     return (query.where(t.note.c.id.not_in({*exclude})) if exclude else query), document
 

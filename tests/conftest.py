@@ -10,7 +10,6 @@ import pytest
 
 from tests.homes import TINY_PLACE, Home
 
-
 # What a person's or a build machine's environment says, and no test may depend on.
 _NOT_THEIRS = ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG", "CASELOOP_PUBLIC_URL", "CASELOOP_DB_URL")
 _NOT_THEIRS += ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_ENDPOINT", "HF_TOKEN")

@@ -19,13 +19,19 @@ __all__ = ["store"]
 
 SECOND = """
 from alembic import op
-revision, down_revision = "0007", "0006"
+revision, down_revision = "0008", "0007"
 def upgrade():
     op.execute("CREATE TABLE novelty (x INTEGER) STRICT")
     op.execute("ALTER TABLE reviewer ADD COLUMN email TEXT")
 """
 
 
+OLD_NOTES = (
+    """INSERT INTO note (id, content_hash, split, origin, metadata, state, revision, is_suggested, added_at, updated_at)
+    SELECT value, printf('%064x', value), 'train', 'incoming', '{}', 'todo', 0, 0, '2026-01-01T00:00:00.000000Z',
+        '2026-01-01T00:00:00.000000Z' FROM json_each('[1, 2]')""",
+    "INSERT INTO note_text (note_id, text) SELECT id, 'Report number ' || id || '.' FROM note",
+)
 OLD_SUGGESTION = """
 INSERT INTO suggestion (note_id, adapter, prompt_version, extraction, confidence, min_confidence, evidence,
     alternatives, raw_reply, latency_ms, created_at)
@@ -39,7 +45,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later version."""
     folder = tmp_path / "later"
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
-    (folder / "versions" / "0007_novelty.py").write_text(SECOND, encoding="utf-8")
+    (folder / "versions" / "0008_novelty.py").write_text(SECOND, encoding="utf-8")
     return folder
 
 
@@ -48,13 +54,13 @@ def test_an_upgrade_leaves_a_copy_of_before(store: Store, later: Path) -> None:
         add(session, 2)
     store.close()
     with open_store(store.path, migrations_folder=later) as upgraded, upgraded.reading() as session:
-        assert upgraded.schema_version == "0007"
+        assert upgraded.schema_version == "0008"
         assert session.execute(sa.text("SELECT count(*) FROM novelty")).scalar_one() == 0
         assert counts(session).n_notes == 2
-    before = store.path.with_name("store.db.before-0006")
+    before = store.path.with_name("store.db.before-0007")
     assert mode(before) == 0o600
     with open_store(before) as old, old.reading() as session:
-        assert old.schema_version == "0006"
+        assert old.schema_version == "0007"
         assert counts(session).n_notes == 2
 
 
@@ -62,7 +68,7 @@ def test_a_newer_store_is_refused(store: Store, later: Path) -> None:
     store.close()
     open_store(store.path, migrations_folder=later).close()
     for readonly in (False, True):
-        with pytest.raises(StoreError, match="found 0007, written by a newer version"):
+        with pytest.raises(StoreError, match="found 0008, written by a newer version"):
             open_store(store.path, readonly=readonly)
 
 
@@ -75,21 +81,21 @@ def test_readonly_does_not_upgrade(store: Store, later: Path) -> None:
 
 def test_a_migration_that_fails_is_undone_whole(store: Store, later: Path) -> None:
     store.close()
-    broken = later / "versions" / "0007_novelty.py"
+    broken = later / "versions" / "0008_novelty.py"
     broken.write_text(SECOND + "    raise LookupError('half done')\n", encoding="utf-8")
     with pytest.raises(LookupError):
         open_store(store.path, migrations_folder=later)
     with open_store(store.path) as again, again.reading() as session:
         names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
         assert "novelty" not in names
-        assert again.schema_version == "0006"
+        assert again.schema_version == "0007"
 
 
 def test_a_migration_that_orphans_rows_is_undone(store: Store, later: Path) -> None:
     with store.transaction() as session:
         add(session, 1)
     store.close()
-    (later / "versions" / "0007_novelty.py").write_text(
+    (later / "versions" / "0008_novelty.py").write_text(
         SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
     )
     with pytest.raises(StoreError, match="keep its parent"):
@@ -105,8 +111,8 @@ def first_version(tmp_path: Path) -> Path:
     (folder / "versions").mkdir(parents=True)
     shutil.copy(migrations.FOLDER / "versions" / "0001_initial.py", folder / "versions")
     with open_store(path, migrations_folder=folder) as old, old.transaction() as session:
-        add(session, 2)
-        session.execute(sa.text(OLD_SUGGESTION))
+        for statement in (*OLD_NOTES, OLD_SUGGESTION):
+            session.execute(sa.text(statement))
     return path
 
 

@@ -15,6 +15,7 @@ from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour, 
 from app.settings import Settings
 from app.ui import settings
 from db.annotations import history
+from db.overlap import Overlap, read_overlap
 from db.session import Store
 from db.settings import put_setting
 from tests.desk_store import BREAST, BREAST_VALUES, TASK, make_store
@@ -32,12 +33,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_what_is_kept_is_what_is_shown_again(desk: Desk) -> None:
     values = settings.show(desk)
     assert values[0] == "asked"
-    values[0], values[1], values[8], values[-2:] = "all", 40, "Site and histology.", [2, 1.5]
+    values[0], values[1], values[8], values[-4:] = "all", 40, "Site and histology.", [2, 1.5, 12.5, 3]
     assert "Kept" in settings.keep(desk, "ada", values)
     assert settings.show(desk) == values
     with desk.store.reading() as session:
         rules = read_rules(session)
         assert (rules.confirm, rules.threshold(TASK.keys[0]), rules.blind_share) == ("all", 0.4, 0.02)
+        assert read_overlap(session) == Overlap(0.125, 3)
         assert read_guidelines(session, TASK)[TASK.keys[0]] == "Site and histology."
         assert read_guidelines(session, TASK)[TASK.keys[1]] == TASK.fields[1].description
 
@@ -45,7 +47,7 @@ def test_what_is_kept_is_what_is_shown_again(desk: Desk) -> None:
 def test_a_bad_setting_keeps_none_of_them(desk: Desk) -> None:
     values = settings.show(desk)
     before = list(values)
-    values[0], values[8], values[-1] = "none", "other", 80
+    values[0], values[8], values[-3] = "none", "other", 80
     with pytest.raises(DeskError, match="0 to 50 %"):
         settings.keep(desk, "ada", values)
     assert settings.show(desk) == before

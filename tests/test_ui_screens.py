@@ -170,10 +170,11 @@ def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:
                 session, adapter=name, run_id=None, data_fingerprint="0" * 64, n_notes=50, metrics=score(share)
             )
     with desk.store.reading() as session:
-        counted, per_day, _, scored, accepted, _ = progress.show(desk, session, outcomes(session))
+        counted, per_day, _, scored, accepted, _, agreed = progress.show(desk, session, outcomes(session))
     assert "1 reviewed" in text(counted).replace("1reviewed", "1 reviewed")
     assert "1 note reviewed between" in per_day
     assert [title in accepted for title in ("edited: 1", "cleared: 1", "added: 1")] == [True] * 3
+    assert "Every note has one reviewer" in agreed
     assert "62.5 %" in text(scored)
     assert "<img" not in scored
 
@@ -183,7 +184,7 @@ def test_progress_tells_the_shares_that_feed_its_empty_cards(desk: Desk) -> None
     with desk.store.transaction() as session:
         change_rules(session, TASK, {"blind_share": 0.02, "seeded_share": 0.015}, "ada")
     with desk.store.reading() as session:
-        _, _, minutes, _, _, wrong = progress.show(desk, session, outcomes(session))
+        _, _, minutes, _, _, wrong, _ = progress.show(desk, session, outcomes(session))
     assert "2 % of the notes are shown blind now" in text(minutes)
     assert "1.5 % of the notes are given a wrong value now" in text(wrong)
 
@@ -192,7 +193,7 @@ def test_progress_says_what_to_do_before_the_first_note(desk: Desk) -> None:
     with desk.store.reading() as session:
         shown = [*progress.show(desk, session, []), *progress.judged(TASK, session, [], "")]
     assert "Open Review and save the first note" in shown[1]
-    assert [bool(card) for card in shown] == [True, True, False, True, False, False, False, False]
+    assert [bool(card) for card in shown] == [True, True, False, True, False, False, True, False, False]
 
 
 def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:

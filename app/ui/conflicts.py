@@ -16,7 +16,10 @@ from db.suggestions import get_suggestion
 def both_versions(conflict: Conflict) -> dict[str, Any]:
     """What the page needs to show the other version beside the reader's own."""
     theirs = conflict.theirs or conflict.draft
-    if conflict.draft is not None:
+    is_opinion = conflict.theirs is not None and conflict.theirs.revision == 0  # no decision has that
+    if is_opinion:
+        who, done = "another window of yours", "has given your opinion on this note"
+    elif conflict.draft is not None:
         who, done = "another window of yours", "has a newer draft of this note"
     else:
         who = theirs.reviewer if theirs else "nobody"
@@ -27,6 +30,7 @@ def both_versions(conflict: Conflict) -> dict[str, Any]:
             "who": who,
             "revision": conflict.revision,
             "draft": conflict.draft.version if conflict.draft else 0,
+            "opinion": conflict.theirs.id if is_opinion and conflict.theirs else 0,
             "values": dict(theirs.extraction) if theirs else {},
             "comment": (theirs.comment or "") if theirs else "",
         },

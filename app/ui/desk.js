@@ -66,6 +66,7 @@
     walk.choose(page.walk);
     walk.address(record.note ?? wanted);
     fillUntouched = false;
+    window.opinions.show(record.adjudication ?? null);
     window.merge.show(conflicts.get(record.note) ?? null);
     conflicts.delete(record.note);
     settle();
@@ -167,7 +168,7 @@
 
   const values = () => Object.fromEntries(keys().map((key) => [key, valueOf(key)]));
   const leadTime = () => Math.round(visibleMs + (visibleSince === null ? 0 : performance.now() - visibleSince));
-  const body = () => ({ note: record.note, revision: record.revision, draft: record.draft, suggestion: record.suggestion, values: values(), settled: keys().filter((key) => settled.has(key)), comment: comment()?.value ?? '', lead_time_ms: leadTime() });
+  const body = () => ({ note: record.note, revision: record.revision, draft: record.draft, opinion: record.opinion, suggestion: record.suggestion, values: values(), settled: keys().filter((key) => settled.has(key)), comment: comment()?.value ?? '', lead_time_ms: leadTime() });
   const kept = () => { try { return JSON.parse(sessionStorage.getItem(KEPT + record.note)); } catch { return null; } };
   const forget = (note) => { try { sessionStorage.removeItem(KEPT + note); } catch { /* storage may be switched off */ } };
 
@@ -291,8 +292,8 @@
   function acknowledged(entry, answer) {
     away(false);
     const { note, status } = entry.content;
-    if (last?.note === note) last = { note, revision: answer.revision };
-    done = `${entry.name} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}, revision ${answer.revision}`;
+    if (last?.note === note) last = { note, revision: answer.revision, opinion: answer.opinion };
+    done = `${entry.name} ${status === 'submitted' ? 'saved' : status} ${clock(answer.at)}, ${answer.is_decided ? `revision ${answer.revision}` : 'as your opinion'}`;
     if (record && ['none', 'pending', 'saved', 'away'].includes($('saved')?.dataset.state) && !kept()) { say('saved', done); if (!(busy && record.note === note)) done = ''; }
     built.then(() => { $('undo').hidden = false; });  // after a reload the answer may be there before the form
     if (answer.seeded) {
@@ -327,7 +328,7 @@
     } else {
       await window.outbox.flush();
       if (last.revision === null) { say('hint', 'The save is still on its way; try again in a moment.'); return; }
-      const answer = await post('/decisions/undo', { note, revision: last.revision, token: `${note}-${last.revision}-${Date.now()}` });
+      const answer = await post('/decisions/undo', { note, revision: last.revision, opinion: last.opinion, token: `${note}-${last.revision}-${Date.now()}` });
       if (answer.status !== 200) { say('away', `not taken back: ${sentence(answer) ?? 'the desk cannot be reached'}`); return; }
     }
     last = null;

@@ -3,7 +3,7 @@
 (() => {
   'use strict';
 
-  const CONFIDENCE = { sure: ['✓', 'sure'], look: ['▲', 'look'], offered: ['◇', 'offered'], confirmed: ['✔', 'confirmed'], edited: ['✎', 'yours'], cleared: ['∅', 'cleared'], none: ['', ''] };
+  const CONFIDENCE = { agree: ['=', 'they agree'], differ: ['≠', 'THEY DIFFER'], sure: ['✓', 'sure'], look: ['▲', 'look'], offered: ['◇', 'offered'], confirmed: ['✔', 'confirmed'], edited: ['✎', 'yours'], cleared: ['∅', 'cleared'], none: ['', ''] };
   const GROUNDING = {
     exact: ['●', 'in the note'],
     fuzzy: ['≈', 'similar wording'],
@@ -72,13 +72,15 @@
 
   // The state of a field in one word: what the model thinks of its own value until a person says otherwise.
   function wordOf(field, { value, suggested, settled }) {
+    // Where reviewers were asked, what they said counts rather than what the model did.
+    if (['agree', 'differ'].includes(field.word)) return !settled ? field.word : value === field.value ? 'confirmed' : value === null ? 'cleared' : 'edited';
     if (!suggested) return settled ? 'edited' : 'none';
     if (value === field.suggested) return settled ? 'confirmed' : field.word;
     if (!settled && field.offered && value === field.offered.value) return 'offered';
     return value === null ? 'cleared' : 'edited';
   }
 
-  const asks = (field, state) => !state.settled && (state.all || ['look', 'offered'].includes(wordOf(field, state)));
+  const asks = (field, state) => !state.settled && (state.all || ['look', 'offered', 'differ'].includes(wordOf(field, state)));
 
   function paint(key, box, field, state) {
     const side = document.querySelector(`.side[data-field="${key}"]`);
@@ -100,7 +102,7 @@
     part?.classList.toggle('edited', differs);
     part?.closest('.field')?.classList.toggle('asks', asks(field, state));
     paintGrounding(side, box, field, value);
-    paintOthers(side, window.completion.choices(field, { ...state, isSure: ['sure', 'confirmed'].includes(word) }));
+    paintOthers(side, window.completion.choices(field, { ...state, isSure: ['sure', 'agree', 'confirmed'].includes(word) }));
   }
 
   // Puts a value into a box as if it were typed: the browser's own undo takes it back.

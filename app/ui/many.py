@@ -43,6 +43,7 @@ class Shown(BaseModel):
     is_unsure: bool = False
     is_not_found: bool = False
     is_corrected: bool = False
+    is_disputed: bool = False
 
     @property
     def filters(self) -> Filters:
@@ -56,6 +57,7 @@ class Shown(BaseModel):
             sure_below=SURE if self.is_unsure else None,
             is_not_found=self.is_not_found,
             is_corrected=self.is_corrected,
+            is_disputed=self.is_disputed,
         )
 
 

@@ -52,6 +52,7 @@
   function go(record, theirs) {
     record.revision = theirs.revision;
     if (theirs.draft) record.draft = theirs.draft;
+    if (theirs.opinion) record.opinion = theirs.opinion;
   }
 
   function outcome(key, { mine, theirs, taken, both, who }) {

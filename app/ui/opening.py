@@ -18,6 +18,8 @@ from app.guard import current_reviewer
 from app.opened import Opened
 from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
 from app.trials import presented
+from app.ui.adjudicating import Adjudication, adjudication, waiting_for
+from app.ui.adjudicating import line as line_of_opinions
 from app.ui.answering import answered
 from app.ui.awaited import ask_for
 from app.ui.claiming import claim_next, claim_opened, holder, open_elsewhere
@@ -31,6 +33,7 @@ from data.task import Extraction
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
 from db.offers import OfferRow, offers_for
+from db.opinions import Pending, pending
 from db.roles import LOCAL
 from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
@@ -80,12 +83,14 @@ class Shown:
             offered instead.
         offers: field key to the offer that stands there.
         is_blind: the suggestion is kept from the reviewer.
+        adjudication: the opinions that the reviewer decides between, where there are any.
     """
 
     review: Review
     proposed: dict[str, str | None]
     offers: Mapping[str, OfferRow]
     is_blind: bool = False
+    adjudication: Adjudication | None = None
 
 
 def opened(
@@ -118,8 +123,9 @@ def opened(
         figures = counts(session)
         n_left = count_on(session, walk.walk, reviewer, exclude=skip) if walk else 0
         n_elsewhere = 0 if numbers else open_elsewhere(session, reviewer)
+        others = Pending() if numbers else pending(session, reviewer)
     if not numbers:
-        return nothing(*_nothing_left(figures, walk, n_elsewhere), walk=walk)
+        return nothing(*_nothing_left(figures, walk, n_elsewhere, others), walk=walk)
     try:
         return _page(desk, reviewer, numbers[0], Place(figures, 0, walk, n_left))
     except UnknownNote:
@@ -190,7 +196,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         review = open_review(session, number, reviewer)
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
-        shown = _shown(session, review)
+        shown = replace(_shown(session, review), adjudication=adjudication(desk, session, review, reviewer))
         held_by = holder(session, reviewer, number)
     shown = presented(desk, reviewer, shown, rules)
     if why:
@@ -218,7 +224,9 @@ def _shown(session: Session, review: Review) -> Shown:
 def _values(shown: Shown) -> dict[str, str | None] | None:
     """The values to show: a person's, else the labels that the note came with, else what is proposed."""
     review = shown.review
-    if review.draft is not None or review.annotation is not None or review.note.gold is not None:
+    if shown.adjudication is not None and review.draft is None:
+        return dict(shown.adjudication.proposed)
+    if review.draft is not None or review.standing is not None or review.note.gold is not None:
         return review.values
     return dict(shown.proposed) if shown.proposed else None
 
@@ -249,7 +257,8 @@ def _record(
     suggestion, draft = review.suggestion, review.draft
     is_shown = suggestion is not None and dict(values) == suggestion.extraction
     on_note = found if is_shown else proposed_grounds(desk, review)
-    kept = draft or review.annotation
+    kept = draft or (None if shown.adjudication else review.standing)
+    disputes = shown.adjudication
     fields = {}
     for field in desk.task.fields:
         key = field.key
@@ -262,17 +271,19 @@ def _record(
             "suggested": said,
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
             "confidence": suggestion.confidence.get(key) if suggestion else None,
-            "word": confidence_word(suggestion, key, on_note.get(key), rules) if suggestion else "none",
+            "word": _word(shown, key, on_note.get(key), rules),
             "grounding": {
                 value: told(of[key])
                 for value, of in ((said, on_note), (values[key], found))
                 if value is not None and key in of
             },
-            "alternatives": list(suggestion.alternatives.get(key, ())) if suggestion else [],
+            "alternatives": _alternatives(shown, key),
         }
     return {
         "note": review.note.id,
         "revision": review.revision,
+        "opinion": review.opinion.id if review.opinion else 0,
+        "adjudication": disputes.to_json() if disputes else None,
         "state": review.note.state,
         "suggestion": suggestion.id if suggestion else None,
         "blind": shown.is_blind,
@@ -283,6 +294,22 @@ def _record(
         "comment": (kept.comment or "") if kept else "",
         "fields": fields,
     }
+
+
+def _alternatives(shown: Shown, key: str) -> list[str | None]:
+    """What a key puts into a field: what others say about it, or what the model held for possible."""
+    if shown.adjudication is not None:
+        return list(shown.adjudication.others[key])
+    suggestion = shown.review.suggestion
+    return list(suggestion.alternatives.get(key, ())) if suggestion else []
+
+
+def _word(shown: Shown, key: str, found: Grounded | None, rules: Rules) -> str:
+    """What stands beside a field: whether people differ about it, or else whether the model is sure."""
+    if shown.adjudication is not None:
+        return "differ" if key in shown.adjudication.differing else "agree"
+    suggestion = shown.review.suggestion
+    return confidence_word(suggestion, key, found, rules) if suggestion else "none"
 
 
 def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
@@ -305,6 +332,7 @@ def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> 
     by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
     if shown.is_blind:
         by = "shown without suggested values, to measure what they save"
+    by = escape(line_of_opinions(shown.review, shown.adjudication)) or by
     return (
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
         f'{place.told(note)}<span class="by">{by}</span>{_held(held_by)}'
@@ -318,11 +346,11 @@ def _held(by: str | None) -> str:
     return f'<span id="held" role="status"{"" if by else " hidden"}>{said}</span>'
 
 
-def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int) -> tuple[str, str]:
-    elsewhere = ""
+def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
+    elsewhere = waiting_for(others)
     if n_elsewhere:
         them = plural(n_elsewhere, "note is", "notes are")
-        elsewhere = f" {them} open with somebody else; what they leave comes back."
+        elsewhere += f" {them} open with somebody else; what they leave comes back."
     if walk is not None and figures.n_todo + figures.n_draft:
         sentence, advice = end_of(walk, figures)
         return sentence, advice + elsewhere

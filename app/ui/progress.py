@@ -11,6 +11,7 @@ import gradio as gr
 from app.desk import Desk
 from app.rules import read_rules
 from app.ui import figures
+from app.ui.agreeing import agreeing
 from app.ui.charts import line_chart
 from app.ui.context import QUICK, empty, moment, percent, table
 from app.ui.queue import progress_bar
@@ -36,7 +37,7 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             with gr.Column():
                 left = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(4)]
             with gr.Column():
-                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
+                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(3)]
         with gr.Row(elem_classes="line", elem_id="progress-by"):
             adapter = gr.Dropdown(
                 [("all adapters", "")],
@@ -65,14 +66,22 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
 
 
 def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
-    """The cards that hold for everything: counts, days, minutes, evaluations; suggestions, seeded values.
+    """The cards that hold for everything: counts, days, minutes, evaluations; suggestions, seeded values, agreement.
 
     Args:
         found: what became of the suggested values.
     """
     counted, scored = counts(session), _evaluations(evaluations(session))
     if not counted.n_submitted:
-        return [_counts(counted), figures.nothing(has_notes=counted.n_notes > 0), "", scored, "", ""]
+        return [
+            _counts(counted),
+            figures.nothing(has_notes=counted.n_notes > 0),
+            "",
+            scored,
+            "",
+            "",
+            agreeing(desk, session),
+        ]
     active, trials, rules = active_adapter(session), trial_outcomes(session), read_rules(session)
     name = active.name if active else None
     return [
@@ -82,6 +91,7 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
         scored,
         figures.acceptance(desk.task, found, name),
         figures.seeded(desk.task, trials, rules.seeded_share),
+        agreeing(desk, session),
     ]
 
 

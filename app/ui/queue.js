@@ -9,7 +9,7 @@
   const PATIENCE_MS = 8000;
   const ASK_ABOVE = 50;      // from more notes on, one is asked first
   const MAX_TICKED = 1000;
-  const PLAIN = { text: '', state: '', origin: 'incoming', reviewer: '', adapter: '', is_unsure: false, is_not_found: false, is_corrected: false };
+  const PLAIN = { text: '', state: '', origin: 'incoming', reviewer: '', adapter: '', is_unsure: false, is_not_found: false, is_corrected: false, is_disputed: false };
   const DONE = { skip: 'skipped', flag: 'flagged', reopen: 'taken back' };
   const DOING = { skip: 'Skipping', flag: 'Flagging', reopen: 'Taking back' };
 

@@ -253,7 +253,8 @@ def _controls() -> str:
         '<fieldset class="chips"><legend>Only</legend>'
         f"{_check('is_unsure', 'low confidence', f'A field below {SURE:.0%}')}"
         f"{_check('is_not_found', 'not found in the note', 'A suggested value that the note does not hold')}"
-        f"{_check('is_corrected', 'corrected', 'The reviewer disagreed with the model')}</fieldset>"
+        f"{_check('is_corrected', 'corrected', 'The reviewer disagreed with the model')}"
+        f"{_check('is_disputed', 'to adjudicate', 'Reviewers disagreed with each other; a lead decides')}</fieldset>"
         f"{_select('order', 'Order', orders)}</div></form>"
         '<div id="queue-many"><p id="queue-found" role="status"></p>'
         '<button type="button" class="strong-button" data-queue-do="review"></button>'

@@ -25,7 +25,11 @@ def build_review(desk: Desk) -> None:
             gr.HTML('<div id="note-place"></div>', elem_id="note", js_on_load=None)
             gr.HTML(_TOUR, elem_id="tour", js_on_load=None)
         with gr.Column(elem_id="form", min_width=0):
-            gr.HTML('<div id="conflict" role="alert" hidden></div>', js_on_load=None)
+            gr.HTML(
+                '<div id="conflict" role="alert" hidden></div>'
+                '<section id="opinions" aria-label="What the reviewers say" hidden></section>',
+                js_on_load=None,
+            )
             for position in range(len(desk.task.fields)):
                 _row(desk, position)
             gr.Textbox(

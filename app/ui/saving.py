@@ -19,6 +19,7 @@ from app.desk import Desk
 from app.guard import current_reviewer
 from app.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
 from app.trials import caught
+from app.ui.adjudicating import adjudication
 from app.ui.answering import refusal
 from app.ui.conflicts import both_versions, merged
 from app.ui.marks import marked
@@ -47,6 +48,7 @@ class Draft(BaseModel):
     note: Number
     revision: Annotated[int, Field(ge=0, lt=1 << 62)]
     draft: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
+    opinion: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
     suggestion: Number | None = None
     values: dict[str, str | None]
     settled: Annotated[list[str], Field(max_length=100)] = []
@@ -75,7 +77,8 @@ class TakenBack(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     note: Number
-    revision: Annotated[int, Field(ge=1, lt=1 << 62)]
+    revision: Annotated[int, Field(ge=0, lt=1 << 62)]
+    opinion: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
     token: Annotated[str, Field(min_length=8, max_length=80)]
 
 
@@ -210,9 +213,10 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
             comment=decision.comment.strip(),
             lead_time_ms=min(decision.lead_time_ms, MAX_LEAD_TIME_MS),
             token=decision.token,
+            seen_opinion=decision.opinion,
         )
         seeded = None
-        if decision.status == "submitted":
+        if decision.status == "submitted" and saved.annotation_id is not None:
             seeded = caught(
                 session,
                 desk.task,
@@ -222,6 +226,7 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
                 revision=saved.revision,
             )
     answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated}
+    answer |= {"opinion": saved.opinion_id, "is_decided": saved.annotation_id is not None}
     return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
 
 
@@ -235,12 +240,15 @@ def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
         return
     with desk.store.reading() as session:
         rules, review = read_rules(session), open_review(session, decision.note, reviewer)
+        disputes = adjudication(desk, session, review, reviewer)
     if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
         return
     found = proposed_grounds(desk, review)
     for field in desk.task.fields:
         key = field.key
         asks = confidence_word(review.suggestion, key, found.get(key), rules) == "look"
+        if disputes is not None:
+            asks = key in disputes.differing
         if (rules.confirm == "all" or asks) and key not in decision.settled:
             raise TaskError(f"{field.title} asks to be looked at: confirm it or change it, then save again.")
 
@@ -253,7 +261,12 @@ def take_back(desk: Desk, reviewer: str, undo: TakenBack) -> dict[str, Any]:
     """
     with desk.store.transaction() as session:
         saved = reopen(
-            session, note_id=undo.note, reviewer=reviewer, seen_revision=undo.revision, token=f"undo-{undo.token}"
+            session,
+            note_id=undo.note,
+            reviewer=reviewer,
+            seen_revision=undo.revision,
+            token=f"undo-{undo.token}",
+            seen_opinion=undo.opinion,
         )
     return {"revision": saved.revision, "at": stamp(saved.at)}
 

@@ -10,6 +10,8 @@ from app.desk import Desk
 from app.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read_guidelines, read_rules, write_guideline
 from app.ui.context import QUICK, tried
 from app.ui.trouble import listen
+from db.overlap import MAX_OPINIONS, Overlap, read_overlap
+from db.routing import set_overlap
 
 CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
     ("The fields that ask to be looked at", "asked"),
@@ -44,9 +46,15 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             gr.HTML(_TRIALS, js_on_load=None)
             blind = gr.Number(label="Shown without the suggested values, % of notes", minimum=0, maximum=50)
             seeded = gr.Number(label="Shown with one wrong value, % of notes", minimum=0, maximum=50)
+            gr.HTML(_OVERLAP, js_on_load=None)
+            with gr.Row():
+                share = gr.Number(label="Given to several reviewers, % of notes", minimum=0, maximum=100)
+                asked = gr.Number(
+                    label="Reviewers for each of these", minimum=2, maximum=MAX_OPINIONS, precision=0, step=1
+                )
             save = gr.Button("Save settings", variant="primary", elem_id="settings-save")
             said = gr.HTML(elem_id="settings-said", js_on_load=None)
-    parts = [confirm, *below, *texts, blind, seeded]
+    parts = [confirm, *below, *texts, blind, seeded, share, asked]
 
     def saved(request: gr.Request, *values: Any) -> str:
         return tried(lambda: keep(desk, request.username or "", list(values)))
@@ -67,16 +75,27 @@ _TRIALS = (
 )
 
 
+_OVERLAP = (
+    '<h3>More than one reviewer</h3><p class="quiet">A share of the notes can be given to several reviewers, each'
+    " without seeing what the others say. Where they agree the note is decided; where they differ a lead decides: see"
+    " “to adjudicate” in the queue. Progress shows how far they agree. What is set here holds for every note that"
+    " nobody has decided yet.</p>"
+)
+
+
 def show(desk: Desk) -> list[Any]:
     """The values of the screen's parts."""
     with desk.store.reading() as session:
         rules, written = read_rules(session), read_guidelines(session, desk.task)
+        overlap = read_overlap(session)
     return [
         rules.confirm,
         *(round(100 * rules.threshold(key)) for key in desk.task.keys),
         *(written[key] for key in desk.task.keys),
         round(100 * rules.blind_share, 1),
         round(100 * rules.seeded_share, 1),
+        round(100 * overlap.share, 1),
+        overlap.n_opinions,
     ]
 
 
@@ -88,7 +107,8 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
     """
     keys = desk.task.keys
     confirm, below = values[0], values[1 : 1 + len(keys)]
-    texts, (blind, seeded) = values[1 + len(keys) : 1 + 2 * len(keys)], values[-2:]
+    texts, (blind, seeded, share, asked) = values[1 + len(keys) : 1 + 2 * len(keys)], values[-4:]
+    overlap = Overlap(round((share or 0) / 100, 6), int(asked or 2))
     changes = {
         "confirm": confirm,
         "look_below": {key: (value or 0) / 100 for key, value in zip(keys, below, strict=True)},
@@ -97,6 +117,7 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
     }
     with desk.store.transaction() as session:
         change_rules(session, desk.task, changes, by)
+        set_overlap(session, overlap, by)
         for key, text in zip(keys, texts, strict=True):
             write_guideline(session, desk.task, key, str(text or ""), by)
     return "Kept. Notes that are open follow with the next one."

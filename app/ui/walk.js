@@ -4,7 +4,7 @@
 (() => {
   'use strict';
 
-  const PARTS = ['text', 'state', 'origin', 'reviewer', 'adapter', 'is_unsure', 'is_not_found', 'is_corrected', 'order', 'seed'];
+  const PARTS = ['text', 'state', 'origin', 'reviewer', 'adapter', 'is_unsure', 'is_not_found', 'is_corrected', 'is_disputed', 'order', 'seed'];
   const { get, notes: onTheirWay } = window.outbox;
 
   let walk = '';             // as the query of an address; empty for all notes

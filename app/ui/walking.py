@@ -69,6 +69,7 @@ class Chosen(Shown):
             "low confidence" if self.is_unsure else "",
             "not found in the note" if self.is_not_found else "",
             "corrected" if self.is_corrected else "",
+            "to adjudicate" if self.is_disputed else "",
             ORDERS[self.order],
         ]
         return ", ".join(part for part in parts if part)
