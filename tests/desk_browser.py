@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +32,8 @@ from tests.desk_store import (
     make_store,
     put_notes,
 )
+from tests.web_lives import starter
 
-ROOT = Path(__file__).parent.parent
 PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -50,7 +49,7 @@ class Desk:
     home: Path
     port: int
     first: int = 1
-    process: subprocess.Popen[bytes] | None = None
+    number: int | None = None  # of the process
 
     @property
     def url(self) -> str:
@@ -64,21 +63,25 @@ class Desk:
         return f"/app/?note={self.first + number - 1}"
 
     def start(self) -> None:
-        arguments = [sys.executable, "-m", "app.web", "--home", str(self.home), "--port", str(self.port)]
-        self.process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE)
-        while self.process.poll() is None:
+        self.number = starter().start(self.home, self.port)
+        while not starter().has_ended(self.number):
             try:
                 urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
             except (urllib.error.URLError, OSError):
+                time.sleep(0.02)
                 continue
             return
-        raise AssertionError(self.process.communicate()[1].decode())
+        raise AssertionError("the server ended at its start; it says why above")
 
     def kill(self) -> None:
-        if self.process is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
+        if self.number is not None:
+            starter().kill(self.number)
+            self.number = None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the server a signal."""
+        assert self.number is not None
+        os.kill(self.number, number)
 
     def review(self, number: int) -> Review:
         with self.store.reading() as session:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import tempfile
 import time
@@ -32,10 +31,8 @@ def lose(loss: str, here: Tab, desk: Desk) -> Callable[[], None]:
     if loss == "network":
         here.page.context.set_offline(True)
         return lambda: here.page.context.set_offline(False)
-    assert desk.process is not None
-    number = desk.process.pid
-    os.kill(number, signal.SIGSTOP)
-    return lambda: os.kill(number, signal.SIGCONT)
+    desk.send(signal.SIGSTOP)
+    return lambda: desk.send(signal.SIGCONT)
 
 
 def decide_while_away(here: Tab, desk: Desk) -> None:

@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import text
@@ -34,7 +35,7 @@ from tests.desk_store import BREAST, BREAST_VALUES, COLON, MELANOMA, make_store
 from tests.proof_kill9 import HALF_DONE
 from tests.servers import free_port
 from tests.web_client import Client, Sent, digest
-from tests.web_lives import Lives
+from tests.web_lives import Starter
 
 NAMES = ("ada", "ben", "cleo", "dora")
 N_NOTES = 40
@@ -102,7 +103,9 @@ def make_home(home: Path) -> dict[str, str]:
         return {name: sign_in(session, name) for name in NAMES}
 
 
-def live_once(lives: Lives, clients: Sequence[Client], port: int, rng: random.Random, outcome: Outcome) -> None:
+def live_once(
+    start: Callable[[str], int], starter: Starter, clients: Sequence[Client], rng: random.Random, outcome: Outcome
+) -> None:
     """Start a server, let the reviewers work, kill it."""
     for client in clients:
         client.was_heard.clear()
@@ -110,14 +113,14 @@ def live_once(lives: Lives, clients: Sequence[Client], port: int, rng: random.Ra
     how = "program" if number % PROGRAM_EVERY == 0 else "fork" if number % SCREENS_EVERY == 0 else "bare"
     outcome.n_with_screens += how != "bare"
     outcome.n_programs += how == "program"
-    lives.start(how)
+    server = start(how)
     if rng.random() < 1 / 7:
         time.sleep(rng.uniform(0, START_S[how]))
         outcome.n_while_starting += not any(client.was_heard.is_set() for client in clients)
     else:
         wait_until_heard(clients)
         time.sleep(rng.uniform(0, MAX_LIFE_S))
-    outcome.n_strange += lives.kill() != -9
+    outcome.n_strange += starter.kill(server) != -9
     outcome.n_kills += 1
 
 
@@ -163,23 +166,24 @@ def prove(home: Path, n_kills: int, seed: int, *, max_s: float = float("inf")) -
     """Kill servers until `n_kills` are dead or the time is over; check now and then, and everything at the end."""
     rng, outcome, port, began = random.Random(seed), Outcome(), free_port(), time.monotonic()
     clients = [Client(name, cookie, port, N_NOTES, seed) for name, cookie in make_home(home).items()]
-    lives = Lives(home, port)
+    starter = Starter()
+    start = partial(starter.start, home, port)
     try:
         for client in clients:
             client.start()
         while outcome.n_kills < n_kills and time.monotonic() - began < max_s:
-            live_once(lives, clients, port, rng, outcome)
+            live_once(start, starter, clients, rng, outcome)
             if outcome.n_kills % CHECK_EVERY == 0:  # here the check opens what the dead left; else the next server
                 with open_store(home / "caseloop.db") as store:
                     check(store, clients, outcome)
-        lives.start()  # to answer what is still on its way
+        start("fork")  # to answer what is still on its way
         for client in clients:
             client.must_stop.set()
         for client in clients:
             client.join(PATIENCE_S)
         outcome.n_strange += sum(client.is_alive() for client in clients) + (not answers("127.0.0.1", port))
     finally:
-        lives.close()
+        starter.close()
     with open_store(home / "caseloop.db") as store:
         check(store, clients, outcome)
     sent = [one for client in clients for one in client.sent]

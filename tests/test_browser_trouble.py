@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -40,8 +39,7 @@ def told(here: Tab, screen: str) -> Locator:
 def frozen(desk: Desk) -> Iterator[Desk]:
     """The shared server, which may be stopped: it goes on afterwards."""
     yield desk
-    assert desk.process is not None
-    os.kill(desk.process.pid, signal.SIGCONT)
+    desk.send(signal.SIGCONT)
 
 
 def test_a_screen_whose_store_cannot_be_read_says_so_and_is_filled_by_trying_again(
@@ -75,8 +73,7 @@ def test_a_screen_whose_server_is_away_says_so(browser: Browser, frozen: Desk) -
         expect(here.page.get_by_label("Stage, %")).to_have_value("90")
         opened(here, "Queue")
         expect(here.page.locator("#queue-found")).to_contain_text("note")
-        assert desk.process is not None
-        os.kill(desk.process.pid, signal.SIGSTOP)
+        desk.send(signal.SIGSTOP)
         here.page.get_by_role("button", name="Flag").first.click()
         here.page.clock.run_for(40_000)
         expect(here.page.locator("#queue-done > span")).to_have_text("The desk cannot be reached.")

@@ -210,9 +210,9 @@ def test_two_minutes_without_the_desk_cost_nothing(browser: Browser, desk: Desk,
 def mortal(desk: Desk, shared: Desk) -> Iterator[Desk]:
     """The shared server, which may be killed: another one takes its place."""
     yield desk
-    if desk.process is None:
+    if desk.number is None:
         desk.start()
-    shared.process = desk.process
+    shared.number = desk.number
 
 
 def test_nothing_typed_is_lost_when_the_server_is_killed(browser: Browser, mortal: Desk) -> None:

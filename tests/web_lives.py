@@ -1,11 +1,12 @@
 """Real web processes that start in a second: one process imports the desk and forks a server for every life.
 
-`python -m tests.web_lives HOME PORT` reads orders from stdin, one a line, and answers each on stdout:
+`python -m tests.web_lives` reads orders from stdin, one a line, and answers each on stdout:
 
-    program  starts `python -m app.web`, as the supervisor does
-    fork     runs `app.web.main` in a fork, all of it; what it saves is importing everything anew
-    bare     the same without Gradio's screens: the same `create_app`, but for the one call that mounts them
-    kill     sends SIGKILL and says with which code the server ended
+    program HOME PORT  starts `python -m app.web`, as the supervisor does, and gives its number
+    fork HOME PORT     runs `app.web.main` in a fork, all of it; what it saves is importing everything anew
+    bare HOME PORT     the same without Gradio's screens: the same `create_app`, but for the one call that mounts them
+    kill NUMBER        sends SIGKILL and gives the code with which the server ended
+    ended NUMBER       gives that code if it has ended by itself, or "no"
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from app import web
@@ -24,41 +25,52 @@ from app.settings import quiet_environment
 from tests.forks import ONE_THREAD, Child, fork
 
 ROOT = Path(__file__).parent.parent
+Server = Child | subprocess.Popen[bytes]
 
 
-class Lives:
-    """The starter, seen from outside. It does what it is told before it answers."""
+class Starter:
+    """The starter, seen from outside. It does what it is told before it answers, and takes its servers with it."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self) -> None:
         """Start it; it has imported everything once the first order is answered."""
         environ = os.environ | ONE_THREAD
-        line = [sys.executable, "-m", "tests.web_lives", str(home), str(port)]
+        line = [sys.executable, "-m", "tests.web_lives"]
         self._process = subprocess.Popen(
             line, cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def start(self, how: str = "fork") -> None:
-        """Start a server: `program`, `fork` or `bare`."""
-        self._order(how)
+    def start(self, home: Path, port: int, how: str = "fork") -> int:
+        """Start a server, `program`, `fork` or `bare`; its number as a process."""
+        return int(self._order(f"{how} {home.absolute()} {port}"))
 
-    def kill(self) -> int:
-        """SIGKILL the server; the exit code with which it ended, -9 unless it had ended before."""
-        return int(self._order("kill"))
+    def kill(self, number: int) -> int:
+        """SIGKILL a server; the exit code with which it ended, -9 unless it had ended before."""
+        return int(self._order(f"kill {number}"))
+
+    def has_ended(self, number: int) -> bool:
+        """Whether a server has ended by itself."""
+        return self._order(f"ended {number}") != "no"
 
     def close(self) -> None:
-        """End the starter and a server that is left."""
+        """End the starter and the servers that are left."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
 
-    def _order(self, word: str) -> str:
+    def _order(self, line: str) -> str:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         assert answer, "the starter of servers died"
         return answer.strip()
+
+
+@cache
+def starter() -> Starter:
+    """The one of this test process; it ends when this process does, since its stdin does."""
+    return Starter()
 
 
 def _import_everything() -> None:
@@ -96,28 +108,38 @@ def _be_server(arguments: list[str], _: int, *, is_bare: bool) -> None:
 
 def main() -> int:
     """Start and kill servers as told."""
-    home, port = sys.argv[1:]
-    arguments = ["--home", home, "--port", port]
     quiet_environment()
     _import_everything()
-    server: Child | subprocess.Popen[bytes] | None = None
+    servers: dict[int, Server] = {}
     for order in sys.stdin:
-        code = 0
-        word = order.strip()
-        if word in ("fork", "bare"):
-            server = fork(partial(_be_server, arguments, is_bare=word == "bare"))
-        elif word == "program":
-            server = subprocess.Popen([sys.executable, "-m", "app.web", *arguments], stdout=subprocess.DEVNULL)
-        elif server is not None:
-            code, server = _kill(server), None
-        print(code, flush=True)
-    if server is not None:
-        _kill(server)
+        word, *rest = order.strip().split(" ", 1)
+        if word in ("kill", "ended"):
+            print(_end(servers, int(rest[0]), by_force=word == "kill"), flush=True)
+            continue
+        home, port = rest[0].rsplit(" ", 1)
+        server = _start(word, ["--home", home, "--port", port])
+        servers[server.pid] = server
+        print(server.pid, flush=True)
+    for number in list(servers):
+        _end(servers, number, by_force=True)
     return 0
 
 
-def _kill(server: Child | subprocess.Popen[bytes]) -> int:
-    server.kill()
+def _start(how: str, arguments: list[str]) -> Server:
+    if how == "program":
+        return subprocess.Popen([sys.executable, "-m", "app.web", *arguments], stdout=subprocess.DEVNULL)
+    return fork(partial(_be_server, arguments, is_bare=how == "bare"))
+
+
+def _end(servers: dict[int, Server], number: int, *, by_force: bool) -> int | str:
+    """The exit code of a server that has ended or is killed; "no" for one that goes on."""
+    server = servers[number]
+    has_ended = server.has_ended() if isinstance(server, Child) else server.poll() is not None
+    if not has_ended and not by_force:
+        return "no"
+    if not has_ended:
+        server.kill()
+    del servers[number]
     return server.end().code if isinstance(server, Child) else server.wait()
 
 
