@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.failures import BAD_INPUT, sentence_of
 from app.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
+from app.stubs import without_stubs
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -48,7 +49,8 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         settings: where things are.
         host: the address that it listens on, a name by which browsers may reach it.
     """
-    quiet_environment()  # before Gradio is imported, which happens here
+    quiet_environment()  # both before Gradio is imported, which happens here
+    without_stubs()
     from fastapi import FastAPI, Request
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, RedirectResponse

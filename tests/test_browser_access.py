@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.desk_browser import THREE, browser, serving, tab
+from tests.desk_browser import THREE, Desk, browser, serving, tab
 
 __all__ = ["browser"]
 
@@ -27,12 +27,26 @@ def found(page: Page, where: str) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with serving(tmp_path_factory.mktemp("home"), THREE) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Without a note."""
+    with serving(tmp_path_factory.mktemp("home"), []) as running:
+        yield running
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("notes", [THREE, []], ids=["full", "empty"])
+@pytest.mark.parametrize("which", ["full", "bare"])
 def test_nothing_serious_is_wrong_for_a_screen_reader(
-    browser: Browser, tmp_path: Path, notes: list, theme: str
+    browser: Browser, request: pytest.FixtureRequest, which: str, theme: str
 ) -> None:
-    with serving(tmp_path, notes) as desk, tab(browser, desk) as here:
+    desk: Desk = request.getfixturevalue(which)
+    with tab(browser, desk) as here:
         here.page.evaluate(f"localStorage.setItem('caseloop:theme', '{theme}')")
         here.page.reload()
         here.ready()
@@ -44,7 +58,7 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
             wrong += found(here.page, name)
         here.page.get_by_role("tab", name="Review").click()
         here.page.keyboard.press("Alt+k")
-        if notes:
+        if which == "full":
             expect(here.page.get_by_role("dialog", name="Keys")).to_be_visible()
             wrong += found(here.page, "Keys")
             for where, walk in (("A walk", "note=2&order=doubt"), ("Its end", "text=nowhere&order=doubt")):
@@ -55,8 +69,8 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
         assert wrong == []
 
 
-def test_what_is_wrong_is_seen(browser: Browser, tmp_path: Path) -> None:
-    with serving(tmp_path, THREE) as desk, tab(browser, desk) as here:
+def test_what_is_wrong_is_seen(browser: Browser, full: Desk) -> None:
+    with tab(browser, full) as here:
         here.ready()
         here.page.evaluate(
             "document.querySelector('#note-head .place').style.setProperty('color', '#ddd', 'important')"

@@ -200,3 +200,13 @@ def test_a_home_that_cannot_be_used_gets_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("Expected")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_importing_gradio_writes_nothing_beside_it() -> None:
+    program = (
+        "import sys; from app.stubs import _WithoutStubs, without_stubs; without_stubs(); without_stubs();"
+        "import gradio, gradio.component_meta as m; print(m.create_or_modify_pyi(object, 'object', []),"
+        "any(isinstance(one, _WithoutStubs) for one in sys.meta_path), gradio.Textbox.EVENTS != [])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None", "False", "True"]

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 
 from trainer.adapters import ModelError
+from trainer.quantising import import_bitsandbytes
+
+bitsandbytes = import_bitsandbytes()
 
 
 def linear4bit(model: Any) -> list[tuple[str, Any]]:
     """Every 4-bit layer of a model with its name."""
-    import bitsandbytes
-
     return [(name, layer) for name, layer in model.named_modules() if isinstance(layer, bitsandbytes.nn.Linear4bit)]
 
 
@@ -38,8 +39,6 @@ def unpack_scales(model: Any) -> None:
     With double quantisation they are 8-bit numbers themselves. The unpacked ones are the same numbers, so every
     product stays the same; they take 3/64 byte more for each weight, 330 MB for 8B.
     """
-    import bitsandbytes
-
     for _, layer in linear4bit(model):
         state = layer.weight.quant_state
         if state is not None and state.nested:
@@ -77,8 +76,6 @@ def dense_weight(layer: Any) -> torch.Tensor:
     Raises:
         ModelError: a forward pass repacked it, so that it can no longer be read.
     """
-    import bitsandbytes
-
     state = getattr(layer.weight, "quant_state", None)
     if state is None:
         weight: torch.Tensor = layer.weight.detach().float()
