@@ -27,6 +27,7 @@ PROOFS = {
     "round-trips": ["-m", "tests.proof_round_trips"],
     "claims": ["-m", "tests.proof_claims"],
     "stale": ["-m", "tests.proof_stale"],
+    "stateful": ["-m", "tests.proof_stateful"],
 }
 """Name to the arguments of the Python that performs it."""
 FORKING = {"publishing", "trainers", "runs", "claims"}

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from db.annotations import Saved, Status, open_review, save_draft, submit
+from db.annotations import Saved, Status, discard_draft, open_review, reopen, save_draft, submit
 from db.notes import add_notes, counts, get_note, next_note
 from db.session import Conflict, Store, open_store
 from db.suggestions import add_suggestion
@@ -38,6 +38,12 @@ class Expected:
     typed: dict[str, str] = field(default_factory=dict)
     labelled: bool = False
     suggested: list[str] = field(default_factory=list)
+
+    @property
+    def stands(self) -> str | None:
+        """The status of the decision that stands, if any."""
+        last = self.decided[-1][1] if self.decided else "reopened"
+        return None if last == "reopened" else last
 
 
 class Desk(RuleBasedStateMachine):
@@ -132,6 +138,34 @@ class Desk(RuleBasedStateMachine):
                 token=value,
             )
 
+    @precondition(lambda self: self.pages)
+    @rule(who=names)
+    def take_back(self, who: str) -> None:
+        if who not in self.pages:
+            return
+        number, seen = self.pages[who]
+        expected, token = self.expected[number], self.text()
+        is_decided = bool(expected.decided) and expected.decided[-1][1] != "reopened"
+        fresh = is_decided and seen == len(expected.decided)
+        conflict = self.told(lambda: self.undo(who, number, token))
+        assert fresh == (conflict is None), "a decision was taken back from an old page, or not from a fresh one"
+        if fresh:
+            value = expected.decided[-1][2]
+            expected.decided.append((who, "reopened", value))
+            expected.typed[who] = value
+            self.pages[who] = (number, len(expected.decided))
+
+    def undo(self, who: str, number: int, token: str) -> Saved:
+        seen = self.seen_revision(who)
+        with self.store.transaction() as session:
+            return reopen(session, note_id=number, reviewer=who, seen_revision=seen, token=token)
+
+    @rule(who=names, number=notes)
+    def throw_away(self, who: str, number: int) -> None:
+        with self.store.transaction() as session:
+            gone = discard_draft(session, note_id=number, reviewer=who)
+        assert gone == (self.expected[number].typed.pop(who, None) is not None)
+
     @precondition(lambda self: self.sent)
     @rule(data=st.data(), who=names)
     def send_again(self, data: st.DataObject, who: str) -> None:
@@ -183,10 +217,11 @@ class Desk(RuleBasedStateMachine):
             assert [step for owner, step, *_ in decided if owner == number] == list(range(1, revision + 1))
             assert {who: value for owner, who, value in typed if owner == number} == expected.typed
             undecided = "draft" if expected.typed else "todo"
-            assert state == (expected.decided[-1][1] if expected.decided else undecided)
-        states = [row.state for row in rows if self.expected[row.id].decided]
+            stands = expected.stands
+            assert state == (undecided if stands is None else stands)
+        states = [row.state for row in rows if self.expected[row.id].stands]
         assert (found.n_submitted, found.n_flagged) == (states.count("submitted"), states.count("flagged"))
-        assert upcoming is None or not self.expected[upcoming].decided
+        assert upcoming is None or self.expected[upcoming].stands is None
 
     def teardown(self) -> None:
         problems = self.store.problems()
@@ -203,7 +238,7 @@ class CarelessDesk(Desk):
             return get_note(session, self.pages[who][0]).revision
 
 
-def run(machine: type[Desk], n: int, *, n_steps: int = 30, derandomize: bool = False) -> None:
+def run(machine: type[RuleBasedStateMachine], n: int, *, n_steps: int = 30, derandomize: bool = False) -> None:
     lenient = settings(
         max_examples=n,
         derandomize=derandomize,
