@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from data.task import Extraction
 from db import tables as t
+from db.dialects import insert_into
 from db.errors import Conflict
 from db.reviewed import latest_annotation
 from db.reviewers import ensure_reviewer
@@ -111,7 +111,7 @@ def put_draft(session: Session, values: dict[str, Any]) -> None:
     """
     again = {key: value for key, value in values.items() if key not in ("note_id", "reviewer_id")}
     session.execute(
-        insert(t.draft)
+        insert_into(session, t.draft)
         .values(version=1, **values)
         .on_conflict_do_update(
             index_elements=["note_id", "reviewer_id"], set_={**again, "version": t.draft.c.version + 1}

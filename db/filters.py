@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import get_args
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.dialects import insert_into
 from db.errors import StoreError
 from db.reviewers import ensure_reviewer
 from db.roles import require
@@ -42,7 +42,7 @@ def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters,
         raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
     kept = {"query": {**filters.to_json(), "order": order}, "saved_at": t.now()}
     added = session.execute(
-        insert(t.saved_filter)
+        insert_into(session, t.saved_filter)
         .values(reviewer_id=ensure_reviewer(session, reviewer).id, name=name, **kept)
         .on_conflict_do_update(index_elements=["reviewer_id", "name"], set_=kept)
         .returning(t.saved_filter.c.id)

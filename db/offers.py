@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.dialects import json_value
 from db.errors import StoreError
 from db.roles import require
 from db.suggestions import WAITING
@@ -110,7 +111,7 @@ def same_value(
         sa.select(t.note.c.id, t.note.c.external_id)
         .join_from(t.note, t.suggestion, t.suggestion.c.note_id == t.note.c.id)
         .where(WAITING, t.note.c.id != exclude, t.suggestion.c.adapter == t.note.c.suggested_by)
-        .where(sa.func.json_extract(t.suggestion.c.extraction, f'$."{field}"') == value)
+        .where(json_value(t.suggestion.c.extraction, field) == value)
         .order_by(t.note.c.id)
     )
     rows = session.execute(query).all()

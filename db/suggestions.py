@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from data.suggestion import Grounding, Span, Suggestion
 from db import tables as t
 from db.adapters import active_name
+from db.dialects import insert_into
 from db.errors import UnknownNote
 
 MAX_FAILURES = 3
@@ -59,7 +59,7 @@ def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> in
         raise UnknownNote(note_id)
     lowest = min(suggestion.confidence.values(), default=None)
     added: int | None = session.execute(
-        insert(t.suggestion)
+        insert_into(session, t.suggestion)
         .values(note_id=note_id, min_confidence=lowest, created_at=t.now(), **_values(suggestion))
         .on_conflict_do_nothing(index_elements=["note_id", "adapter"])
         .returning(t.suggestion.c.id)
@@ -150,7 +150,7 @@ def record_failure(session: Session, note_id: int, adapter: str, reason: str) ->
     """
     again = {"n_failures": t.suggestion_failure.c.n_failures + 1, "reason": reason, "failed_at": t.now()}
     counted = session.execute(
-        insert(t.suggestion_failure)
+        insert_into(session, t.suggestion_failure)
         .values(note_id=note_id, adapter=adapter, n_failures=1, reason=reason, failed_at=t.now())
         .on_conflict_do_update(index_elements=["note_id", "adapter"], set_=again)
         .returning(t.suggestion_failure.c.n_failures)

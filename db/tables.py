@@ -33,7 +33,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """Python to SQLite; a time without a zone is refused."""
+        """Python to the store; a time without a zone is refused."""
         return None if value is None else self.text_of(value)
 
     @staticmethod
@@ -48,7 +48,7 @@ class UtcTime(TypeDecorator[datetime]):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        """SQLite to Python, in UTC."""
+        """The store to Python, in UTC."""
         return None if value is None else datetime.fromisoformat(value)
 
 
@@ -63,7 +63,13 @@ def from_json(text: str) -> Any:
     return _decode(text)[0]
 
 
+_INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+
+
 def _table(name: str, *columns: sa.Column[object]) -> sa.Table:
+    for column in columns:
+        if isinstance(column.type, sa.Integer):  # SQLite's hold 64 bits, and so do PostgreSQL's
+            column.type = _INTEGER  # type: ignore[assignment]
     return sa.Table(name, metadata, *columns)
 
 
@@ -137,7 +143,7 @@ note_text = _table(
     sa.Column("text", sa.Text, nullable=False),
 )
 
-note_search = sa.table("note_search", sa.column("rowid", sa.Integer), sa.column("note_search", sa.Text))
+note_search = sa.table("note_search", sa.column("rowid", sa.Integer))
 
 suggestion = _table(
     "suggestion",

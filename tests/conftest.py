@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.homes import TINY_PLACE, Home
+from tests.postgres import database_url, postgres  # noqa: F401 - fixtures
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,7 +24,7 @@ def _not_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     base = tmp_path_factory.getbasetemp()
     # Beside the folders of the workers, where there are several: one of them makes the model for all.
     os.environ[TINY_PLACE] = str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny")
-    for name in ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG"):
+    for name in ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DB_URL", "CASELOOP_DEBUG"):
         os.environ.pop(name, None)
     yield
     os.environ.clear()
