@@ -42,7 +42,6 @@ _PROBLEMS = (
         WHERE NOT convalidated AND connamespace = current_schema::regnamespace""",
     """SELECT indrelid::regclass || ': the index ' || indexrelid::regclass || ' is not valid' FROM pg_index
         JOIN pg_class c ON c.oid = indrelid WHERE NOT indisvalid AND relnamespace = current_schema::regnamespace""",
-    "SELECT 'note row ' || id || ' has no text' FROM note WHERE id NOT IN (SELECT note_id FROM note_text)",
     """SELECT 'note row ' || note_id || ' is not found by its words' FROM note_text
         WHERE note_id NOT IN (SELECT rowid FROM note_search)""",
     """SELECT 'note row ' || id || ' says otherwise than its claim' FROM note
@@ -155,7 +154,7 @@ def _shown(url: sa.URL) -> str:
     """Where the store is, without what may be a secret: the password, and all options but those that say where."""
     where = {name: value for name, value in url.query.items() if name in ("host", "port")}
     shown = url.set(drivername=SCHEMES[0], query=where)._replace(password=None)
-    return shown.render_as_string()
+    return shown.render_as_string().replace("%2F", "/")  # of a socket's folder
 
 
 def _engine(url: sa.URL, busy_timeout_ms: int, readonly: str, isolation: str, *, n_connections: int) -> sa.Engine:

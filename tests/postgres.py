@@ -145,6 +145,21 @@ def any_server() -> Iterator[Server | None]:
             yield server
 
 
+@contextmanager
+def a_place(*, in_postgres: bool) -> Iterator[Path | str]:
+    """Where a proof's store may be: in a file, or in PostgreSQL; it is deleted in the end."""
+    if not in_postgres:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / "store.db"
+        return
+    with any_server() as server:
+        if server is None:
+            raise SystemExit(MISSING)
+        url = server.at(server.empty_database())
+        yield url
+        server.drop(url)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """The server of this test process."""
