@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from data.task import Extraction
 from db import tables as t
 from db.dialects import insert_into
-from db.errors import Conflict
+from db.errors import Conflict, refuse_nul
 from db.reviewed import latest_annotation
 from db.reviewers import ensure_reviewer
 from db.roles import require
@@ -71,6 +71,7 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         StoreRefused: the suggestion is not this note's, or another rule is broken.
     """
     require(session, reviewer, "review")
+    refuse_nul(comment)
     at = t.now()
     standing = draft_of(session, note_id, reviewer)
     version = standing.version if standing else 0

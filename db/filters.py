@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.dialects import insert_into
-from db.errors import StoreError
+from db.errors import StoreError, refuse_nul
 from db.reviewers import ensure_reviewer
 from db.roles import require
 from db.search import Filters, Order
@@ -35,6 +35,7 @@ def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters,
         StoreError: the name is empty or too long, or there is no such order.
     """
     require(session, reviewer, "review")
+    refuse_nul(name)
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         raise StoreError(f"Expected a name of 1 to {MAX_NAME_CHARACTERS} characters; found {len(name)}. Choose one.")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.dialects import json_value
-from db.errors import StoreError
+from db.errors import StoreError, refuse_nul
 from db.roles import require
 from db.suggestions import WAITING
 
@@ -50,6 +50,7 @@ def make_offer(session: Session, *, field: str, old_value: str, new_value: str |
     require(session, by, "offer a correction")
     if old_value == new_value:
         raise StoreError("Expected another value to offer; found the same one. Nothing was offered.")
+    refuse_nul(old_value, new_value)
     at = t.now()
     same = (t.offer.c.field == field, t.offer.c.old_value == old_value, t.offer.c.withdrawn_at.is_(None))
     session.execute(sa.update(t.offer).where(*same).values(withdrawn_at=at))

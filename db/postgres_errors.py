@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from db.errors import StoreBusy, StoreError, StoreFull, StoreRefused, translate
+from db.errors import NulRefused, StoreBusy, StoreError, StoreFull, StoreRefused, translate
 
 _GONE = (
     "Expected the PostgreSQL server at {place} to answer; the connection broke. "
@@ -51,7 +51,6 @@ _SENTENCES: tuple[tuple[str, type[StoreError], str], ...] = (
     ("58", StoreError, "Expected the server's disk to answer; it failed and nothing was saved. Check the disk."),
     ("XX", StoreError, "Expected a sound store; the server finds damage. Put the latest backup in its place."),
 )
-_NO_NUL = "Expected text without NUL characters; found one. Nothing was written; take it out and try again."
 
 
 def translate_postgres(error: Exception, place: str, password: str = "") -> StoreError:
@@ -71,7 +70,7 @@ def translate_postgres(error: Exception, place: str, password: str = "") -> Stor
         # Names the rule; what broke it stands in the details, which are left out.
         return StoreRefused(f"The store refused the change: {primary}. Nothing was written; reload and try again.")
     if (isinstance(error, DataError) and not state) or state in ("22021", "22P05"):
-        return StoreRefused(_NO_NUL)
+        return NulRefused()
     return _by_state(state, place) if state else _unreached(error, place, password)
 
 

@@ -183,7 +183,7 @@ def _values(suggestion: Suggestion) -> dict[str, Any]:
         "confidence": dict(suggestion.confidence),
         "evidence": {key: [[s.start, s.end] for s in spans] for key, spans in suggestion.evidence.items()},
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
-        "raw_reply": suggestion.raw_reply,
+        "raw_reply": suggestion.raw_reply.replace("\0", "\ufffd"),  # PostgreSQL keeps none
         "latency_ms": suggestion.latency_ms,
         "raw_confidence": dict(suggestion.raw_confidence),
         "grounding": {key: str(kind) for key, kind in suggestion.grounding.items()},

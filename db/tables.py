@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from db.errors import NulRefused
 
 metadata = sa.MetaData(
     naming_convention={
@@ -53,9 +56,21 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 Json = sa.JSON(none_as_null=True)
-as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-"""The text that stands for a JSON value."""
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().raw_decode
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not a backslash followed by these letters
+
+
+def as_json(value: Any) -> str:
+    """The text that stands for a JSON value.
+
+    Raises:
+        NulRefused: a text in it holds a NUL character.
+    """
+    text = _encode(value)
+    if "\\u0000" in text and _NUL.search(text):
+        raise NulRefused
+    return text
 
 
 def from_json(text: str) -> Any:
