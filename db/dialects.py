@@ -35,6 +35,11 @@ class json_value(FunctionElement[str]):  # noqa: N801 - a function of SQL
     type = sa.Text()
     inherit_cache = True
 
+    def __init__(self, document: sa.ColumnElement[Any], key: sa.ColumnElement[str] | str) -> None:
+        # SQLite's path, put together once where it is the same for every row.
+        path = f'$."{key}"' if isinstance(key, str) else sa.literal('$."').concat(key).concat('"')
+        super().__init__(document, key, path)
+
 
 class json_pairs(FunctionElement[Any]):  # noqa: N801 - a function of SQL
     """A JSON object as rows of `key` and `value`, both text."""
@@ -92,14 +97,14 @@ def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
 
 @compiles(json_value, "sqlite")
 def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
-    document, key = (compiler.process(part, **named) for part in element.clauses)
-    return f"json_extract({document}, '$.\"' || {key} || '\"')"
+    document, _, path = element.clauses
+    return f"json_extract({compiler.process(document, **named)}, {compiler.process(path, **named)})"
 
 
 @compiles(json_value, POSTGRES)
 def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
-    document, key = (compiler.process(part, **named) for part in element.clauses)
-    return f'(({document} ->> {key}) COLLATE "C")'
+    document, key, _ = element.clauses
+    return f'(({compiler.process(document, **named)} ->> {compiler.process(key, **named)}) COLLATE "C")'
 
 
 @compiles(json_pairs, "sqlite")
