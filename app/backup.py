@@ -65,10 +65,15 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
     checkpoints. Files are their owner's only.
 
     Raises:
-        InputError: something is at `out` already, or its parent is no directory.
+        InputError: something is at `out` already, its parent is no directory, or the store is in no file.
         StoreError: the store cannot be copied, or the copy is not sound.
         OSError: the disk is full or refuses; nothing is at `out` then.
     """
+    if desk.settings.database:
+        raise InputError(
+            f"Expected a store in a file; this one is in {desk.store.database}. "
+            "Back it up with pg_dump --format=custom, and copy the home beside it."
+        )
     if os.path.lexists(out):
         raise InputError(f"Expected a new name for the backup; something is at {out} already. Choose another.")
     if not out.parent.is_dir():

@@ -26,7 +26,7 @@ class Desk:
 
 @contextmanager
 def open_desk(log: str = "caseloop") -> Iterator[Desk]:
-    """Open the desk of `$CASELOOP_HOME`; it is made if it is not there.
+    """Open the desk of `$CASELOOP_HOME`, and of `$CASELOOP_DB_URL` if that is set; it is made if it is not there.
 
     Args:
         log: the kind of process, which names its log file.
@@ -38,7 +38,7 @@ def open_desk(log: str = "caseloop") -> Iterator[Desk]:
     settings = load_settings()
     prepare_home(settings)
     log_to(settings.logs, log)
-    with open_store(settings.store) as store:
+    with open_store(settings.place) as store:
         with suppress(DeskError):  # a desk without a model still shows, imports and exports; who needs one is told
             ensure_adapter(settings, store)
         yield Desk(settings, load_task(), store)

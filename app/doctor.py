@@ -52,14 +52,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    path = settings.store
-    if not path.exists():
-        said = f"there is none at {path}. Start the desk once: caseloop serve"
+    if not settings.database and not settings.store.exists():
+        said = f"there is none at {settings.store}. Start the desk once: caseloop serve"
         yield Finding("store", "bad", said)
         return
     try:
-        with open_store(path, readonly=True) as store:
-            yield _sqlite(store.journal_mode)
+        with open_store(settings.place, readonly=True) as store:
+            yield _server(store) if settings.database else _sqlite(store.journal_mode)
             yield Finding("schema", "ok", f"version {store.schema_version}, the newest")
             yield _integrity(store)
             yield _audit(store)
@@ -77,6 +76,14 @@ def _sqlite(journal_mode: str) -> Finding:
         return Finding("sqlite", "warn", f"{found}: safe, but fewer people can work at once. {advice}")
     said = f"{found}: this version can, very rarely, damage a write-ahead log (fixed in 3.51.3). {advice}"
     return Finding("sqlite", "bad", said)
+
+
+def _server(store: Store) -> Finding:
+    found, weak = f"{store.database} at {store.place}", store.weaknesses()
+    if not weak:
+        return Finding("postgresql", "ok", f"{found}, what is saved is flushed to its disk")
+    said = f"{found}: {', '.join(weak)} is off, so saves may be lost with the power. Set it to on and reload the server"
+    return Finding("postgresql", "bad", said)
 
 
 def _permissions(home: Path) -> Finding:
@@ -102,7 +109,7 @@ def _room(settings: Settings) -> Finding:
 def _integrity(store: Store) -> Finding:
     problems = store.problems()
     if not problems:
-        return Finding("integrity", "ok", "SQLite finds no damage, and every row's parent is there")
+        return Finding("integrity", "ok", f"{store.database} finds no damage, and every row's parent is there")
     said = f"{len(problems)} problems, first: {problems[0]}. Stop caseloop and put the latest backup in its place"
     return Finding("integrity", "bad", said)
 

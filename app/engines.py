@@ -109,7 +109,7 @@ def chosen_engine(task: Task, name: str | None = None) -> Suggester:
         ModelError: the model cannot be loaded.
     """
     settings = load_settings()
-    if not settings.store.exists():
+    if not settings.database and not settings.store.exists():
         said = settings.served and (settings.served.adapter or settings.served.model)
         adapter = AdapterRow(said, "", "", None, PROMPT_VERSION, "") if said else described_adapter(settings)
         if name not in (None, adapter.name):

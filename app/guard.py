@@ -32,6 +32,8 @@ MOUNT = "/app"
 COOKIE, SECURE_COOKIE = "caseloop", "__Host-caseloop"
 # Without a session there is the page to sign in with, and the health check.
 OPEN = ("/login", "/healthz")
+# Pages with nothing of the desk but a form.
+BARE = ("/login", "/password")
 
 # Scripts run only from this server's files or with the nonce of the very answer, so that markup which slipped into a
 # page would be inert. Gradio compiles its templates at run time and shows nothing without 'unsafe-eval'.
@@ -120,8 +122,8 @@ class Guard:
         person = None
         if refusal is None and scope["path"] not in OPEN:
             person, refusal = await self._admit(scope)
-        head = self._head if scope["path"] not in OPEN else ""
-        answer = _Answer(send, scope["path"], (_who(person) + head).encode(), is_secure=self._is_secure)
+        head = "" if scope["path"] in (*OPEN, *BARE) else _who(person) + self._head
+        answer = _Answer(send, scope["path"], head.encode(), is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
@@ -203,7 +205,7 @@ class _Answer:
         headers["content-security-policy"] = CONTENT_SECURITY_POLICY.format(nonce=self._nonce)
         for name, value in SECURITY_HEADERS.items():
             headers[name] = value
-        if self._path == "/login":
+        if self._path in BARE:
             # Without a referrer browsers send a form's origin as null, which is refused here.
             headers["referrer-policy"] = "same-origin"
         if self._is_secure:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -80,6 +80,8 @@ class Settings:
         adapter: the adapter to start with, the same way (`$CASELOOP_ADAPTER`).
         served: the server that runs the model (`$CASELOOP_ENGINE=openai`); None where this machine does.
         weights: how the base is held where this machine runs it (`$CASELOOP_WEIGHTS`); None for what suits it.
+        database: the PostgreSQL database that the store lives in (`$CASELOOP_DB_URL`), which may hold a password; empty
+            where it lives in a file.
         public_url: where browsers reach the desk through a proxy (`$CASELOOP_PUBLIC_URL`); empty for directly.
     """
 
@@ -89,6 +91,7 @@ class Settings:
     served: Served | None = None
     weights: Literal["nf4", "bf16", "fp32"] | None = None
     public_url: str = ""
+    database: str = field(default="", repr=False)
 
     @property
     def public_host(self) -> str:
@@ -102,8 +105,13 @@ class Settings:
 
     @property
     def store(self) -> Path:
-        """The database file."""
+        """The database file; there is none where the store lives in PostgreSQL."""
         return self.home / "caseloop.db"
+
+    @property
+    def place(self) -> Path | str:
+        """What the store is opened by: its file, or the URL of its database."""
+        return self.database or self.store
 
     @property
     def runs(self) -> Path:
@@ -145,7 +153,19 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         served=_served(environ),
         weights=_weights(environ.get("CASELOOP_WEIGHTS", "")),
         public_url=_public(environ.get("CASELOOP_PUBLIC_URL", "")),
+        database=_database(environ.get("CASELOOP_DB_URL", "")),
     )
+
+
+def _database(url: str) -> str:
+    scheme, colon, _ = url.partition("://")
+    if url and (not colon or scheme not in ("postgresql", "postgres")):
+        # It is not repeated: it may hold a password.
+        raise SettingsError(
+            "Expected a URL such as postgresql://user@host/database in CASELOOP_DB_URL; found another. "
+            "Correct it, or leave it out: the store then lives in a file."
+        )
+    return url
 
 
 def _public(url: str) -> str:

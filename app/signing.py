@@ -32,7 +32,13 @@ from db.sign_ins import LONGEST, SignedIn, note_action, sign_in, sign_out, signe
 
 _log = logging.getLogger(__name__)
 
-_PAGE = Template((Path(__file__).parent / "ui" / "login.html").read_text(encoding="utf-8"))
+_PAGE = Template((Path(__file__).parent / "ui" / "signing.html").read_text(encoding="utf-8"))
+_SIGN_IN = Template(
+    '<form method="post" action="/login"><input type="hidden" name="to" value="$to">'
+    '<label>Name <input name="name" value="$name" autocomplete="username" required maxlength="100" $name_focus></label>'
+    '<label>Password <input name="password" type="password" autocomplete="current-password" required maxlength="1024"'
+    " $password_focus></label><button>Sign in</button></form>"
+)
 
 
 class People:
@@ -65,15 +71,15 @@ class People:
         return person
 
 
-def routes(desk: Desk, *, is_secure: bool) -> APIRouter:
+def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     """`GET /login`, `POST /login`, `POST /logout`.
 
     Args:
         desk: the desk.
+        door: counts wrong passwords, wherever they are asked for.
         is_secure: whether browsers reach it by HTTPS; then the cookie never travels otherwise.
     """
     router = APIRouter()
-    door = Door()
     cookie = SECURE_COOKIE if is_secure else COOKIE
 
     @router.get("/login")
@@ -91,10 +97,8 @@ def routes(desk: Desk, *, is_secure: bool) -> APIRouter:
         address = request.scope.get("state", {}).get("address", "")
         wait_s = door.wait_s(name, address)
         if wait_s:
-            minutes = math.ceil(wait_s / 60)
-            said = f"Too many attempts. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
-            return login_page(said, name=name, to=to, status=429)
-        kept = await run_in_threadpool(_kept, desk.store, name)
+            return login_page(too_many(wait_s), name=name, to=to, status=429)
+        kept = await run_in_threadpool(kept_password, desk.store, name)
         if not await door.opens(name, address, password, kept):
             await run_in_threadpool(_note_failure, desk.store, name)
             return login_page("This name and password do not belong together.", name=name, to=to, status=401)
@@ -103,9 +107,7 @@ def routes(desk: Desk, *, is_secure: bool) -> APIRouter:
         except StoreError as error:
             return login_page(str(error), name=name, to=to, status=503)
         answer = RedirectResponse(own_place(to), 303)
-        answer.set_cookie(
-            cookie, token, max_age=int(LONGEST.total_seconds()), httponly=True, samesite="strict", secure=is_secure
-        )
+        give_cookie(answer, token, is_secure=is_secure)
         return answer
 
     @router.post("/logout")
@@ -123,15 +125,37 @@ def routes(desk: Desk, *, is_secure: bool) -> APIRouter:
 
 def login_page(trouble: str = "", *, name: str = "", to: str = "", status: int = 200) -> HTMLResponse:
     """The page to sign in with; what was typed before stands in it, but for the password."""
-    page = _PAGE.substitute(
-        icon=ICON.replace("<svg ", '<svg aria-hidden="true" ', 1),
-        trouble=f'<p role="alert">{escape(trouble)}</p>' if trouble else "",
+    form = _SIGN_IN.substitute(
         to=escape(own_place(to)),
         name=escape(name),
         name_focus="" if name else "autofocus",
         password_focus="autofocus" if name else "",
     )
+    return bare_page("Sign in", form, trouble, status)
+
+
+def bare_page(title: str, form: str, trouble: str = "", status: int = 200) -> HTMLResponse:
+    """A page with nothing of the desk but a form.
+
+    Args:
+        title: of the browser's tab.
+        form: markup.
+        trouble: what is told above it, as text.
+        status: of the answer.
+    """
+    page = _PAGE.substitute(
+        title=title,
+        icon=ICON.replace("<svg ", '<svg aria-hidden="true" ', 1),
+        trouble=f'<p role="alert">{escape(trouble)}</p>' if trouble else "",
+        form=form,
+    )
     return HTMLResponse(page, status)
+
+
+def give_cookie(answer: Response, token: str, *, is_secure: bool) -> None:
+    """Let the browser keep a sign-in's token, out of reach of scripts and of other sites."""
+    name, age_s = SECURE_COOKIE if is_secure else COOKIE, int(LONGEST.total_seconds())
+    answer.set_cookie(name, token, max_age=age_s, httponly=True, samesite="strict", secure=is_secure)
 
 
 def own_place(to: str) -> str:
@@ -141,7 +165,14 @@ def own_place(to: str) -> str:
     return f"{parts.path}{'?' + quote(parts.query, safe='=&%+') if parts.query else ''}" if is_own else f"{MOUNT}/"
 
 
-def _kept(store: Store, name: str) -> str | None:
+def too_many(wait_s: float) -> str:
+    """What somebody is told who tried too often."""
+    minutes = math.ceil(wait_s / 60)
+    return f"Too many attempts. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+
+
+def kept_password(store: Store, name: str) -> str | None:
+    """The hash of a person's password, or None."""
     with store.reading() as session:
         return password_of(session, name)
 

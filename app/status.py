@@ -29,8 +29,9 @@ class Status:
         worker: what the worker last said, None where it never spoke.
         worker_silent_s: seconds since then.
         last_run: the newest training run.
-        store_bytes: size of the database with its log.
-        wal_safe: whether the SQLite in use is free of the bug that can damage a write-ahead log.
+        store_bytes: size of the database, of a file with its log.
+        database: which database it is, with its version.
+        wal_safe: whether the SQLite in use, if it is, is free of the bug that can damage a write-ahead log.
     """
 
     counts: Counts
@@ -41,7 +42,7 @@ class Status:
     last_run: TrainingRunRow | None
     store: str
     store_bytes: int
-    sqlite_version: str
+    database: str
     wal_safe: bool
     journal_mode: str
 
@@ -70,8 +71,15 @@ class Status:
                 "message": run.message,
                 "gate": run.gate,
             },
-            "store": {"path": self.store, "bytes": self.store_bytes, "journal_mode": self.journal_mode},
-            "sqlite": {"version": self.sqlite_version, "wal_safe": self.wal_safe},
+            "store": {
+                "path": self.store,
+                "bytes": self.store_bytes,
+                "database": self.database,
+                "journal_mode": self.journal_mode,
+            },
+            "sqlite": {"version": self.database.removeprefix("SQLite "), "wal_safe": self.wal_safe}
+            if self.database.startswith("SQLite")
+            else None,
         }
 
 
@@ -88,7 +96,6 @@ def read_status(desk: Desk) -> Status:
         figures = counts(session)
         n_waiting = count_without(session, adapter.name) if adapter else figures.n_todo
     silent_s = None if beat is None else round((datetime.now(UTC) - beat.at).total_seconds(), 1)
-    files = [store.path, store.path.with_name(f"{store.path.name}-wal")]
     return Status(
         counts=figures,
         n_waiting=n_waiting,
@@ -96,9 +103,9 @@ def read_status(desk: Desk) -> Status:
         worker=beat,
         worker_silent_s=silent_s,
         last_run=runs[0] if runs else None,
-        store=str(store.path),
-        store_bytes=sum(file.stat().st_size for file in files if file.exists()),
-        sqlite_version=store.sqlite_version,
+        store=store.place,
+        store_bytes=store.n_bytes(),
+        database=store.database,
         wal_safe=store.wal_safe,
         journal_mode=store.journal_mode,
     )

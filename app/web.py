@@ -55,8 +55,10 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, RedirectResponse
 
+    from app import own_password
     from app.desk import Desk
     from app.guard import MOUNT, Guard
+    from app.passwords import Door
     from app.signing import People
     from app.signing import routes as signing_routes
     from app.ui import claiming, downloads, many, opening, past, saving, status, uploads
@@ -71,7 +73,9 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     screens = (opening, past, claiming, saving, downloads, uploads, status, many)
     for router in [screen.routes(desk) for screen in screens]:
         app.include_router(router)
-    app.include_router(signing_routes(desk, is_secure=settings.is_secure))
+    door = Door()
+    app.include_router(signing_routes(desk, door, is_secure=settings.is_secure))
+    app.include_router(own_password.routes(desk, door, is_secure=settings.is_secure))
     files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
     _serve_files(app, files)
 

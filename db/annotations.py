@@ -18,7 +18,7 @@ from db import tables as t
 from db.audit import record
 from db.claims import give_back
 from db.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
-from db.errors import Conflict, StoreError
+from db.errors import Conflict, StoreError, refuse_nul
 from db.notes import NoteRow, get_note
 from db.opinions import (
     OpinionRow,
@@ -179,6 +179,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     """
     if status not in get_args(Status):
         raise StoreError(f"Expected one of {', '.join(get_args(Status))}; found {status!r}. Nothing was saved.")
+    refuse_nul(comment, token)
     repeated = _saved_before(session, note_id, token)
     if repeated is not None:
         return repeated

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.claimed import OWN, claimed_by
+from db.dialects import is_postgres
 from db.reviewers import ensure_reviewer
 from db.session import Store
 from db.suggestions import UNDECIDED, WAITING
@@ -37,23 +38,37 @@ Find = Callable[[Session, int], Sequence[int]]
 
 _INSERT = """
     INSERT INTO claim (note_id, reviewer_id, until_at) SELECT id, :who, :until FROM note WHERE id = :note AND {}
-    ON CONFLICT (note_id) DO UPDATE SET until_at = excluded.until_at WHERE reviewer_id = excluded.reviewer_id
+    ON CONFLICT (note_id) DO UPDATE SET until_at = excluded.until_at WHERE claim.reviewer_id = excluded.reviewer_id
     RETURNING note_id
 """
-_CLAIM, _CLAIM_UNDECIDED = (
+_CLAIM, _CLAIM_UNDECIDED, _CLAIM_UNLOCKED = (
     sa.text(_INSERT.format(which)).bindparams(sa.bindparam("until", type_=t.UtcTime))
-    for which in ("true", UNDECIDED.text)
+    # Where several give at once, whoever comes second to a note goes on to the next instead of waiting.
+    for which in ("true", UNDECIDED.text, f"{UNDECIDED.text} FOR NO KEY UPDATE SKIP LOCKED")
 )
 _END = sa.delete(t.claim).where(
     t.claim.c.reviewer_id == sa.bindparam("who"), t.claim.c.note_id.not_in(sa.bindparam("kept", expanding=True))
 )
 _END_ALL = sa.delete(t.claim).where(t.claim.c.note_id.in_(OWN))
-_SOME_ENDED = (
-    sa.select(t.claim.c.note_id)
-    .where(sa.or_(t.claim.c.until_at < sa.bindparam("at"), t.claim.c.until_at > sa.bindparam("longest")))
-    .limit(sa.bindparam("n"))
-)
+_HAS_ENDED = sa.or_(t.claim.c.until_at < sa.bindparam("at"), t.claim.c.until_at > sa.bindparam("longest"))
+_SOME_ENDED = sa.select(t.claim.c.note_id).where(_HAS_ENDED).limit(sa.bindparam("n"))
 _REAP = sa.delete(t.claim).where(t.claim.c.note_id.in_(_SOME_ENDED)).returning(t.claim.c.note_id)
+
+# In PostgreSQL a note's row is locked before its claim is touched, always in the order of their numbers: so no two
+# transactions wait for each other.
+_locked = sa.select(t.note.c.id).order_by(t.note.c.id)
+_LOCK_OWN = _locked.where(
+    sa.or_(
+        t.note.c.id.in_(sa.select(t.claim.c.note_id).where(t.claim.c.reviewer_id == sa.bindparam("who"))),
+        t.note.c.id.in_(sa.bindparam("further", expanding=True)),
+    )
+).with_for_update(key_share=True)
+_LOCK_ENDED = (
+    _locked.join(t.claim, t.claim.c.note_id == t.note.c.id)
+    .where(_HAS_ENDED)
+    .limit(sa.bindparam("n"))
+    .with_for_update(key_share=True, skip_locked=True, of=t.note)
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,7 @@ def give(store: Store, reviewer: str, find: Find, *, limit: int, keep: Collectio
     """Claim the next notes for a reviewer: of what `find` finds the first that nobody else claims meanwhile.
 
     The reviewer's other claims are given back. What is looked up does not hold the store's writers up: claiming is a
-    transaction of its own, which takes what is still free by then.
+    transaction of its own, which takes what is still free by then. In PostgreSQL it does not wait for them either.
 
     Args:
         store: the store.
@@ -95,11 +110,12 @@ def give(store: Store, reviewer: str, find: Find, *, limit: int, keep: Collectio
             found = [number for number in find(session, limit + N_SPARE) if number not in got]
         if has_ended and not (is_tidy and found):  # once before, and again where nothing else is free
             is_tidy = True
-            with store.transaction() as session:
+            with store.transaction(beside=True) as session:
                 reap(session)
             continue
-        with store.transaction() as session:
+        with store.transaction(beside=True) as session:
             who = ensure_reviewer(session, reviewer).id
+            _lock(session, who)
             for number in found:
                 if len(got) < limit and _claim(session, who, number, is_waiting=True):
                     got.append(number)
@@ -111,6 +127,7 @@ def give(store: Store, reviewer: str, find: Find, *, limit: int, keep: Collectio
 def hold(session: Session, reviewer: str, note_id: int, *, keep: Collection[int] = ()) -> None:
     """Claim a note that a reviewer opened by hand, unless somebody else has it; the other claims are given back."""
     who = ensure_reviewer(session, reviewer).id
+    _lock(session, who, note_id)
     reap(session)
     _claim(session, who, note_id, is_waiting=False)
     _end(session, who, but={*keep, note_id})
@@ -145,6 +162,7 @@ def renew(session: Session, reviewer: str, note_id: int | None) -> None:
     A claim that has ended but was not taken away was nobody else's meanwhile, and goes on.
     """
     who = ensure_reviewer(session, reviewer).id
+    _lock(session, who, *([] if note_id is None else [note_id]))
     session.execute(sa.update(t.claim).where(t.claim.c.reviewer_id == who).values(until_at=t.now() + LEASE))
     if note_id is not None:
         reap(session)
@@ -153,13 +171,21 @@ def renew(session: Session, reviewer: str, note_id: int | None) -> None:
 
 def give_back(session: Session, reviewer: str, note_id: int | None = None) -> None:
     """End a reviewer's claim of a note, or without one all of the reviewer's claims."""
+    if note_id is None and is_postgres(session):
+        _lock(session, ensure_reviewer(session, reviewer).id)
     ended = _END_ALL if note_id is None else _END_ALL.where(t.claim.c.note_id == note_id)
     session.execute(ended, {"reviewer": reviewer})
 
 
 def reap(session: Session) -> int:
     """Take away claims that have ended, at most some at a time; how many."""
-    return len(session.execute(_REAP, _times(N_REAPED)).all())
+    times = _times(N_REAPED)
+    if not is_postgres(session):
+        return len(session.execute(_REAP, times).all())
+    locked = session.execute(_LOCK_ENDED, times).scalars().all()
+    # Asked again: one that was renewed before its note was locked has not ended.
+    query = sa.delete(t.claim).where(t.claim.c.note_id.in_(locked), _HAS_ENDED).returning(t.claim.c.note_id)
+    return len(session.execute(query, times).all()) if locked else 0
 
 
 def n_held_by_others(session: Session, reviewer: str) -> int:
@@ -176,7 +202,14 @@ def n_held_by_others(session: Session, reviewer: str) -> int:
 def _claim(session: Session, who: int, note_id: int, *, is_waiting: bool) -> bool:
     """Claim a note for the reviewer of this number; whether it is that reviewer's now."""
     values = {"note": note_id, "who": who, "until": t.now() + LEASE}
-    return session.execute(_CLAIM_UNDECIDED if is_waiting else _CLAIM, values).one_or_none() is not None
+    waiting = _CLAIM_UNLOCKED if is_postgres(session) else _CLAIM_UNDECIDED
+    return session.execute(waiting if is_waiting else _CLAIM, values).one_or_none() is not None
+
+
+def _lock(session: Session, who: int, *further: int) -> None:
+    """Lock the notes that the reviewer of this number has claimed, and others, where the transaction alone does not."""
+    if is_postgres(session):
+        session.execute(_LOCK_OWN, {"who": who, "further": further}).all()
 
 
 def _end(session: Session, who: int, but: Collection[int]) -> None:

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from data.task import Extraction
 from db import tables as t
-from db.errors import Conflict
+from db.dialects import insert_into
+from db.errors import Conflict, refuse_nul
 from db.reviewed import latest_annotation
 from db.reviewers import ensure_reviewer
 from db.roles import require
@@ -71,6 +71,7 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         StoreRefused: the suggestion is not this note's, or another rule is broken.
     """
     require(session, reviewer, "review")
+    refuse_nul(comment)
     at = t.now()
     standing = draft_of(session, note_id, reviewer)
     version = standing.version if standing else 0
@@ -111,7 +112,7 @@ def put_draft(session: Session, values: dict[str, Any]) -> None:
     """
     again = {key: value for key, value in values.items() if key not in ("note_id", "reviewer_id")}
     session.execute(
-        insert(t.draft)
+        insert_into(session, t.draft)
         .values(version=1, **values)
         .on_conflict_do_update(
             index_elements=["note_id", "reviewer_id"], set_={**again, "version": t.draft.c.version + 1}

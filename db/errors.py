@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DontWrapMixin, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ class StoreBusy(StoreError):
 
 class StoreRefused(StoreError):
     """A rule of the schema refused the change; nothing was written."""
+
+
+class NulRefused(StoreRefused, DontWrapMixin):
+    """A text holds a NUL character, which PostgreSQL cannot keep and no person types; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Expected text without NUL characters; found one. Nothing was written; take it out and try again."
+        )
 
 
 class NotAllowed(StoreError):
@@ -100,6 +109,16 @@ _SENTENCES: tuple[tuple[str, type[StoreError], str], ...] = (
     ("I/O error", StoreError, "Expected the disk to answer; it failed and nothing was saved. Check the disk."),
     ("unable to open", StoreError, "Expected to open the store; its file or directory cannot be opened. Check them."),
 )
+
+
+def refuse_nul(*texts: str | None) -> None:
+    """Refuse texts with a NUL character, so that a store can move from one database to the other.
+
+    Raises:
+        NulRefused: one holds one.
+    """
+    if any(text is not None and "\0" in text for text in texts):
+        raise NulRefused
 
 
 def translate(error: Exception) -> StoreError:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from data.corrections import Kind, kind_of
 from db import tables as t
+from db.dialects import json_pairs, json_value, whole_part
 
 N_BINS = 10
 """Of confidence, of equal width, as in `data.reliability`."""
@@ -57,7 +58,7 @@ def outcomes(session: Session) -> list[Outcome]:
     v = _values().c
     # A kept value matters by its confidence only, so that these fall into few groups.
     before, after = sa.case((v.differs, v.suggested)), sa.case((v.differs, v.decided))
-    tenth = sa.func.min(sa.cast(v.confidence * N_BINS, sa.Integer), N_BINS - 1)
+    tenth = sa.case((v.confidence >= 1.0, N_BINS - 1), else_=whole_part(v.confidence * N_BINS))
     place = sa.cast(v.annotation_id, sa.Text).concat(":").concat(sa.cast(v.note_id, sa.Text))
     groups = [v.adapter, v.field, v.differs, v.is_shown, before, after, tenth]
     query = sa.select(
@@ -70,7 +71,7 @@ def outcomes(session: Session) -> list[Outcome]:
         tenth.label("bin"),
         sa.func.count().label("n"),
         sa.func.coalesce(sa.func.sum(v.confidence), 0.0).label("confidence"),
-        sa.func.group_concat(sa.case((v.differs, place))).label("notes"),
+        sa.func.aggregate_strings(sa.case((v.differs, place)), ",").label("notes"),
     ).group_by(*groups)
     return [
         Outcome(
@@ -126,9 +127,9 @@ def newest_first(notes: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...
 def _values() -> sa.Subquery:
     """Every suggested value of the annotations that stand, with what became of it; a row each."""
     n, a, s = t.note.c, t.annotation.c, t.suggestion.c
-    each = sa.func.json_each(a.extraction).table_valued("key", "value").alias("each")
-    suggested = sa.func.json_extract(s.extraction, sa.literal("$.").concat(each.c.key))
-    sure = sa.func.json_extract(s.confidence, sa.literal("$.").concat(each.c.key))
+    each = json_pairs(a.extraction).table_valued("key", "value").alias("each")
+    suggested = json_value(s.extraction, each.c.key)
+    sure = json_value(s.confidence, each.c.key)
     otherwise = sa.and_(
         t.trial.c.note_id == n.id, t.trial.c.reviewer_id == a.reviewer_id, t.trial.c.kind != "prefilled"
     )

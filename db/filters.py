@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import get_args
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
-from db.errors import StoreError
+from db.dialects import insert_into
+from db.errors import StoreError, refuse_nul
 from db.reviewers import ensure_reviewer
 from db.roles import require
 from db.search import Filters, Order
@@ -35,6 +35,7 @@ def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters,
         StoreError: the name is empty or too long, or there is no such order.
     """
     require(session, reviewer, "review")
+    refuse_nul(name)
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         raise StoreError(f"Expected a name of 1 to {MAX_NAME_CHARACTERS} characters; found {len(name)}. Choose one.")
@@ -42,7 +43,7 @@ def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters,
         raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
     kept = {"query": {**filters.to_json(), "order": order}, "saved_at": t.now()}
     added = session.execute(
-        insert(t.saved_filter)
+        insert_into(session, t.saved_filter)
         .values(reviewer_id=ensure_reviewer(session, reviewer).id, name=name, **kept)
         .on_conflict_do_update(index_elements=["reviewer_id", "name"], set_=kept)
         .returning(t.saved_filter.c.id)

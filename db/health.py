@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.dialects import insert_into
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ def set_heartbeat(session: Session, what: str, payload: Mapping[str, Any]) -> No
     """Replace the last word of `what`, for example `worker`. The payload is JSON and holds no note text."""
     beat = {"payload": dict(payload), "beat_at": t.now()}
     session.execute(
-        insert(t.heartbeat).values(what=what, **beat).on_conflict_do_update(index_elements=["what"], set_=beat)
+        insert_into(session, t.heartbeat)
+        .values(what=what, **beat)
+        .on_conflict_do_update(index_elements=["what"], set_=beat)
     )
 
 

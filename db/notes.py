@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from data.notes import Note, Origin, Split
 from db import tables as t
 from db.claimed import FREE, OWN, UNANSWERED
+from db.dialects import is_postgres
 from db.errors import UnknownNote
 from db.overlap import read_overlap
 from db.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
@@ -279,7 +280,8 @@ def _insert_rows(session: Session, table: str, columns: Sequence[str], values: S
     The search index writes what it has gathered to the disk after each statement, and Python gets its lock back after
     each, while another thread is reading the next notes.
     """
-    row = f"({', '.join('?' * len(columns))})"
+    place = "%s" if is_postgres(session) else "?"
+    row = f"({', '.join([place] * len(columns))})"
     rows = ", ".join([row] * (len(values) // len(columns)))
     statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {rows}"  # noqa: S608 - names of this module
     session.connection().exec_driver_sql(statement, tuple(values))

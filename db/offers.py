@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
-from db.errors import StoreError
+from db.dialects import json_value
+from db.errors import StoreError, refuse_nul
 from db.roles import require
 from db.suggestions import WAITING
 
@@ -49,6 +50,7 @@ def make_offer(session: Session, *, field: str, old_value: str, new_value: str |
     require(session, by, "offer a correction")
     if old_value == new_value:
         raise StoreError("Expected another value to offer; found the same one. Nothing was offered.")
+    refuse_nul(old_value, new_value)
     at = t.now()
     same = (t.offer.c.field == field, t.offer.c.old_value == old_value, t.offer.c.withdrawn_at.is_(None))
     session.execute(sa.update(t.offer).where(*same).values(withdrawn_at=at))
@@ -110,7 +112,7 @@ def same_value(
         sa.select(t.note.c.id, t.note.c.external_id)
         .join_from(t.note, t.suggestion, t.suggestion.c.note_id == t.note.c.id)
         .where(WAITING, t.note.c.id != exclude, t.suggestion.c.adapter == t.note.c.suggested_by)
-        .where(sa.func.json_extract(t.suggestion.c.extraction, f'$."{field}"') == value)
+        .where(json_value(t.suggestion.c.extraction, field) == value)
         .order_by(t.note.c.id)
     )
     rows = session.execute(query).all()

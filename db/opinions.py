@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from data.agreement import same_record
 from data.task import load_task
 from db import tables as t
+from db.dialects import insert_into
 from db.errors import Conflict
 from db.reviewed import AnnotationRow, Status
 from db.roles import can
@@ -84,7 +84,7 @@ def give_opinion(session: Session, *, reviewer: str, seen_revision: int, seen_op
         raise Conflict(note_id, revision=revision_of(session, note_id), theirs=theirs)
     given = _insert(session, reviewer, **kept)
     session.execute(
-        insert(t.standing_opinion)
+        insert_into(session, t.standing_opinion)
         .values(note_id=note_id, reviewer_id=_number_of(reviewer), opinion_id=given.id)
         .on_conflict_do_update(index_elements=["note_id", "reviewer_id"], set_={"opinion_id": given.id})
     )

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.dialects import insert_into
 from db.reviewers import ensure_reviewer
 from db.roles import require
 
@@ -70,7 +70,7 @@ def add_preference(
     """
     require(session, reviewer, "review")
     session.execute(
-        insert(t.preference)
+        insert_into(session, t.preference)
         .values(
             run_id=run_id,
             note_id=note_id,

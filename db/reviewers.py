@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.audit import record
+from db.dialects import insert_into
 from db.errors import StoreError
 from db.roles import LOCAL, OPERATORS, Role, needs_sign_in, require
 
@@ -54,7 +54,9 @@ def ensure_reviewer(session: Session, name: str = LOCAL) -> ReviewerRow:
     if found is not None:
         return found
     role = "admin" if name == LOCAL else "reviewer"
-    session.execute(insert(t.reviewer).values(name=name, role=role, added_at=t.now()).on_conflict_do_nothing())
+    session.execute(
+        insert_into(session, t.reviewer).values(name=name, role=role, added_at=t.now()).on_conflict_do_nothing()
+    )
     added = find_reviewer(session, name)
     assert added is not None
     return added

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from data.notes import Origin
 from db import tables as t
 from db.adapters import active_name
+from db.dialects import matches
 from db.errors import StoreError
 
 State = Literal["todo", "draft", "submitted", "skipped", "flagged"]
 Order = Literal["imported", "newest", "updated", "confidence", "doubt", "novelty", "random"]
 PREVIEW_CHARACTERS = 120
-MIN_PREFIX_CHARACTERS = 3
 
 
 @dataclass(frozen=True)
@@ -202,27 +202,17 @@ def counts(session: Session) -> Counts:
     return Counts(**total)
 
 
-def match_expression(text: str) -> str:
-    """Free text as a full-text query: every word quoted, so that nothing in it is an operator; the last a prefix."""
-    words = [word.replace('"', '""') for word in text.replace("\0", " ").split()]
-    if not words:
-        return ""
-    # A shorter beginning fits so many words of so many notes that looking them up takes longer than typing on.
-    unfinished = "*" if len(words[-1]) >= MIN_PREFIX_CHARACTERS else ""
-    return " ".join(f'"{word}"' for word in words) + unfinished
-
-
 def select_filtered(
     columns: Sequence[sa.ColumnElement[Any]], filters: Filters
 ) -> tuple[sa.Select[Any], sa.ColumnElement[int] | None]:
     """The query, and the full-text index's row number when it searches text."""
     query = sa.select(*columns)
     document = None
-    match = match_expression(filters.text)
-    if match:
+    words = filters.text.replace("\0", " ")
+    if words.strip():
         document = t.note_search.c.rowid
         query = query.select_from(t.note_search.join(t.note, t.note.c.id == document))
-        query = query.where(t.note_search.c.note_search.op("MATCH")(match))
+        query = query.where(matches(words))
     else:
         query = query.select_from(t.note)
     return query.where(*_conditions(filters)), document

@@ -1,28 +1,23 @@
 """Opening the store, and the two ways to use it: `Store.transaction()` writes, `Store.reading()` reads.
 
-Only `transaction()` commits; the functions of the other modules take its session. SQLite is set so that a save that was
-acknowledged survives a killed process and a power cut: write-ahead log, `synchronous=FULL`, one writer at a time.
+Only `transaction()` commits; the functions of the other modules take its session. The store is a file of SQLite or a
+database of PostgreSQL; what differs is in `on_sqlite.py` and `on_postgres.py`.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from db import migrations
+from db.database import BUSY_TIMEOUT_MS, Database
 from db.errors import (
     Conflict,
     StoreBusy,
@@ -32,12 +27,13 @@ from db.errors import (
     UnknownAdapter,
     UnknownNote,
     UnknownRun,
-    translate,
 )
-from db.files import Rows, copy_database, require_readable, sole_opener, sqlite
-from db.tables import as_json, from_json
+from db.files import Rows
+from db.on_postgres import OnPostgres, is_url
+from db.on_sqlite import WAL_SAFE, OnSqlite
 
 __all__ = [
+    "WAL_SAFE",
     "Conflict",
     "Session",
     "Store",
@@ -51,49 +47,62 @@ __all__ = [
     "open_store",
 ]
 
-BUSY_TIMEOUT_MS = 30_000
-N_READERS = 40
-_VERSION = tuple(sqlite.sqlite_version_info)
-# Before these, two connections that write and checkpoint at once can, very rarely, damage a write-ahead log.
-WAL_SAFE = _VERSION >= (3, 51, 3) or (3, 50, 7) <= _VERSION < (3, 51) or (3, 44, 6) <= _VERSION < (3, 45)
-
-log = logging.getLogger(__name__)
-
 
 class Store:
     """An open store. Threads may share it; processes open their own.
 
     Attributes:
-        path: the database file.
+        database: which it lives in, with its version: "SQLite 3.53.4", "PostgreSQL 15.18".
+        place: where, for people to read: the file, or the URL without its password.
+        path: the database file; None where there is no file.
         readonly: whether `transaction()` is refused.
-        sqlite_version: the version of the SQLite library in use.
-        wal_safe: whether that library is free of the write-ahead log's reset bug; without it the store falls back to a
-            rollback journal, which is as safe and lets fewer people work at once.
-        journal_mode: "wal" or "delete".
         schema_version: the newest migration that was applied.
         is_full: the last transaction found the disk full; one that succeeds ends it.
     """
 
-    def __init__(self, path: Path, *, readonly: bool, busy_timeout_ms: int) -> None:
-        self.path = path
+    def __init__(self, on: Database, *, readonly: bool, busy_timeout_ms: int) -> None:
         self.readonly = readonly
-        self.sqlite_version: str = sqlite.sqlite_version
-        self.wal_safe = WAL_SAFE
-        self.journal_mode = ""
-        self.schema_version = ""
         self.is_full = False
-        self._busy_timeout_ms = busy_timeout_ms
+        self.path = on.path if isinstance(on, OnSqlite) else None
+        self._on = on
         self._closed = False
         self._turn = _Turn(busy_timeout_ms / 1000)
-        # One connection writes and others read: a reader that tries to write is told so by the database.
-        self._writer = _engine(path, "rw", "IMMEDIATE", busy_timeout_ms, n_connections=1)
-        self._reader = _engine(path, "ro" if readonly else "rw", "DEFERRED", busy_timeout_ms, n_connections=N_READERS)
+
+    @property
+    def database(self) -> str:
+        """See the class."""
+        return self._on.name
+
+    @property
+    def place(self) -> str:
+        """See the class."""
+        return self._on.place
+
+    @property
+    def schema_version(self) -> str:
+        """See the class."""
+        return self._on.schema_version
+
+    @property
+    def wal_safe(self) -> bool:
+        """Whether the SQLite in use is free of the write-ahead log's reset bug, or is not in use. Without it the store
+        falls back to a rollback journal, which is as safe and lets fewer people work at once."""
+        return WAL_SAFE or self.path is None
+
+    @property
+    def journal_mode(self) -> str:
+        """SQLite's: "wal" or "delete"; empty elsewhere."""
+        return self._on.journal_mode if isinstance(self._on, OnSqlite) else ""
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self, *, beside: bool = False) -> Iterator[Session]:
         """A session that writes: committed at the end of the block, rolled back when the block raises.
 
         Writers of this process take turns in the order they came; those of other processes are waited for.
+
+        Args:
+            beside: do not wait for other writers where the database can do without, which is PostgreSQL. Only for rows
+                that the block has locked before it looks at them: whatever else it reads may be changing.
 
         Raises:
             StoreFull: the disk is full.
@@ -103,8 +112,10 @@ class Store:
         """
         if self.readonly:
             raise StoreError("Expected a store open for writing; this one was opened for reading only.")
+        engine = self._on.beside if beside else self._on.writer
         try:
-            with self._turn, self._session(self._writer) as session:
+            # Those beside need no turn, where they have connections of their own.
+            with self._turn if engine is self._on.writer else nullcontext(), self._session(engine) as session:
                 session.connection()  # takes the write lock now, so that what is read from here on cannot change
                 yield session
                 session.commit()
@@ -120,31 +131,44 @@ class Store:
         Raises:
             StoreError: the store cannot be read, or the block tried to write.
         """
-        with self._session(self._reader) as session:
+        with self._session(self._on.reader) as session:
             yield session
 
     def backup(self, out: Path, on_copied: Callable[[int, int], None] | None = None) -> dict[str, Rows]:
         """Write a copy of the store, of this moment, to `out` while others work on; see `copy_database`.
 
         Raises:
-            StoreError: the copy cannot be written or is not sound.
+            StoreError: the copy cannot be written or is not sound, or the store is in no file.
         """
         self._refuse_closed()
-        with _translated():
-            return copy_database(self.path, out, on_copied)
+        with self._translated():
+            return self._on.copy(out, on_copied)
 
     def problems(self) -> list[str]:
-        """Everything SQLite finds wrong with the file; empty when it is sound. Reads the whole file."""
+        """Everything that is found wrong with the database; empty when it is sound. Reads all of it."""
         with self.reading() as session:
-            found = [str(row[0]) for row in session.execute(sa.text("PRAGMA integrity_check")) if row[0] != "ok"]
-            orphans = session.execute(sa.text("PRAGMA foreign_key_check")).all()
-        return found + [f"{row[0]} row {row[1]} refers to a {row[2]} that is gone" for row in orphans]
+            return self._on.problems(session)
+
+    def weaknesses(self) -> list[str]:
+        """Settings of a server with which an acknowledged save may be lost when the power is; empty for SQLite."""
+        if not isinstance(self._on, OnPostgres):
+            return []
+        with self.reading() as session:
+            return self._on.weaknesses(session)
+
+    def n_bytes(self) -> int:
+        """How large the database is.
+
+        Raises:
+            StoreError: it cannot be asked.
+        """
+        with self._translated():
+            return self._on.n_bytes()
 
     def close(self) -> None:
         """Close every connection; the store cannot be used afterwards. Closing twice is fine."""
         self._closed = True
-        self._writer.dispose()
-        self._reader.dispose()
+        self._on.dispose()
 
     def __enter__(self) -> Store:
         return self
@@ -155,72 +179,55 @@ class Store:
     @contextmanager
     def _session(self, engine: sa.Engine) -> Iterator[Session]:
         self._refuse_closed()
-        with _translated(), Session(engine, autoflush=False) as session:
+        with self._translated(), Session(engine, autoflush=False) as session:
             yield session
 
     def _refuse_closed(self) -> None:
         if self._closed:
             raise StoreError("Expected an open store; this one was closed. Open it again.")
 
-    def _migrate(self, folder: Path) -> None:
-        """Bring the schema up to date; one that is needs no lock, so that a long import keeps nobody from opening."""
-        self._inspect(folder)
-        if self.schema_version == migrations.head(folder):
-            return
-        engine = _engine(self.path, "rw", "IMMEDIATE", self._busy_timeout_ms, n_connections=1, migrating=True)
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
         try:
-            with engine.connect() as connection:
-                raw: Any = connection.connection.driver_connection
-                if self.journal_mode != "wal":  # one in use is never taken away, not even from a library with the bug
-                    raw.execute(f"PRAGMA journal_mode={'WAL' if WAL_SAFE else 'DELETE'}").fetchall()
-                migrations.upgrade(connection, self.path, folder)
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        finally:
-            engine.dispose()
-        self._inspect(folder)
-
-    def _inspect(self, folder: Path) -> None:
-        with self._reader.connect() as connection:
-            self.schema_version = migrations.version(connection, self.path, folder)
-            # Asked second: a connection knows of another's change of mode only once it has read.
-            self.journal_mode = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+            yield
+        except self._on.errors as error:
+            # Not with what PostgreSQL said as its cause: that repeats rows, and a log would keep it.
+            raise self._on.explained(error) from (error if self.path is not None else None)
 
 
 def open_store(
-    path: Path,
+    place: Path | str,
     *,
     readonly: bool = False,
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     migrations_folder: Path = migrations.FOLDER,
 ) -> Store:
-    """Open the store at `path`; make it, or bring its schema up to date, unless `readonly`.
+    """Open the store; make it, or bring its schema up to date, unless `readonly`.
 
-    Before a schema is changed, a copy of the store is written beside it as `<name>.before-<old schema>`.
+    Before the schema of a file is changed, a copy of it is written beside it as `<name>.before-<old schema>`.
 
     Args:
-        path: the database file, on a local disk. A missing directory is made, for its owner only.
+        place: the database file, on a local disk, whose directory is made for its owner only; or the URL of a database
+            of PostgreSQL, such as `postgresql://user@host/database`, which must be there.
         readonly: read what is there; change nothing, not even the schema.
         busy_timeout_ms: how long to wait for another writer.
         migrations_folder: where the migrations are; only tests choose another.
 
     Raises:
-        StoreError: the file cannot be opened, is not a store, or was written by a newer version.
+        StoreError: the database cannot be opened, is not a store, or was written by a newer version.
     """
-    store = Store(path, readonly=readonly, busy_timeout_ms=busy_timeout_ms)
+    make: Callable[..., Database] = OnPostgres if is_url(place) else OnSqlite
+    on = make(place if is_url(place) else Path(place), readonly=readonly, busy_timeout_ms=busy_timeout_ms)
+    store = Store(on, readonly=readonly, busy_timeout_ms=busy_timeout_ms)
     try:
-        with _translated():
+        with store._translated():
             if readonly:
-                require_readable(path)
-                store._inspect(migrations_folder)
-                migrations.require_current(store.schema_version, path, migrations_folder)
+                on.inspect(migrations_folder)
             else:
-                with sole_opener(path):
-                    store._migrate(migrations_folder)
+                on.prepare(migrations_folder)
     except BaseException:
         store.close()
         raise
-    if not store.wal_safe:
-        log.warning("SQLite %s can damage a write-ahead log; install pysqlite3 0.6.1", store.sqlite_version)
     return store
 
 
@@ -262,58 +269,3 @@ class _Turn:
             self._queue.remove(turn)
             if self._queue:
                 self._queue[0].set()
-
-
-def _engine(
-    path: Path, mode: str, begin: str, busy_timeout_ms: int, *, n_connections: int, migrating: bool = False
-) -> sa.Engine:
-    """An engine whose transactions start with `BEGIN <begin>`; the driver itself begins nothing.
-
-    Foreign keys are off while migrating (SQLite rebuilds tables under their old names) and checked afterwards.
-    """
-    engine = sa.create_engine(
-        "sqlite://",
-        module=sqlite,
-        creator=partial(_connect, path, mode),
-        poolclass=sa.QueuePool,
-        pool_size=n_connections,
-        max_overflow=0,
-        pool_timeout=busy_timeout_ms / 1000,
-        hide_parameters=True,  # a statement's values are note text: they must not reach an error message
-        json_serializer=as_json,
-        json_deserializer=from_json,
-    )
-    pragmas = [
-        f"busy_timeout={busy_timeout_ms}",
-        "synchronous=FULL",
-        f"foreign_keys={'OFF' if migrating else 'ON'}",
-        "secure_delete=ON",
-        f"journal_size_limit={64 << 20}",
-        "cache_size=-16384",
-    ]
-    if begin == "DEFERRED":
-        pragmas.append("query_only=ON")
-
-    @event.listens_for(engine, "connect")
-    def prepare_connection(connection: Any, _: object) -> None:
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def begin_transaction(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {begin}")
-
-    return engine
-
-
-def _connect(path: Path, mode: str) -> Any:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, PoolTimeout, sqlite.Error) as error:
-        raise translate(error) from error

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.audit import record
+from db.dialects import insert_into
 from db.roles import require
 
 PERSONAL = ("keys.", "tour.")
@@ -35,7 +35,9 @@ def put_setting(session: Session, key: str, value: Any, by: str) -> None:
     _require(session, key, by)
     changed = {"value": value, "changed_by": by, "changed_at": t.now()}
     session.execute(
-        insert(t.setting).values(key=key, **changed).on_conflict_do_update(index_elements=["key"], set_=changed)
+        insert_into(session, t.setting)
+        .values(key=key, **changed)
+        .on_conflict_do_update(index_elements=["key"], set_=changed)
     )
 
 

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from data.suggestion import Grounding, Span, Suggestion
 from db import tables as t
 from db.adapters import active_name
+from db.dialects import insert_into
 from db.errors import UnknownNote
 
 MAX_FAILURES = 3
@@ -62,7 +62,7 @@ def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> in
         raise UnknownNote(note_id)
     lowest = min(suggestion.confidence.values(), default=None)
     added: int | None = session.execute(
-        insert(t.suggestion)
+        insert_into(session, t.suggestion)
         .values(note_id=note_id, min_confidence=lowest, created_at=t.now(), **_values(suggestion))
         .on_conflict_do_nothing(index_elements=["note_id", "adapter"])
         .returning(t.suggestion.c.id)
@@ -153,7 +153,7 @@ def record_failure(session: Session, note_id: int, adapter: str, reason: str) ->
     """
     again = {"n_failures": t.suggestion_failure.c.n_failures + 1, "reason": reason, "failed_at": t.now()}
     counted = session.execute(
-        insert(t.suggestion_failure)
+        insert_into(session, t.suggestion_failure)
         .values(note_id=note_id, adapter=adapter, n_failures=1, reason=reason, failed_at=t.now())
         .on_conflict_do_update(index_elements=["note_id", "adapter"], set_=again)
         .returning(t.suggestion_failure.c.n_failures)
@@ -186,7 +186,7 @@ def _values(suggestion: Suggestion) -> dict[str, Any]:
         "confidence": dict(suggestion.confidence),
         "evidence": {key: [[s.start, s.end] for s in spans] for key, spans in suggestion.evidence.items()},
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
-        "raw_reply": suggestion.raw_reply,
+        "raw_reply": suggestion.raw_reply.replace("\0", "\ufffd"),  # PostgreSQL keeps none
         "latency_ms": suggestion.latency_ms,
         "raw_confidence": dict(suggestion.raw_confidence),
         "grounding": {key: str(kind) for key, kind in suggestion.grounding.items()},

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from db.errors import NulRefused
 
 metadata = sa.MetaData(
     naming_convention={
@@ -33,7 +36,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """Python to SQLite; a time without a zone is refused."""
+        """Python to the store; a time without a zone is refused."""
         return None if value is None else self.text_of(value)
 
     @staticmethod
@@ -48,14 +51,26 @@ class UtcTime(TypeDecorator[datetime]):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        """SQLite to Python, in UTC."""
+        """The store to Python, in UTC."""
         return None if value is None else datetime.fromisoformat(value)
 
 
 Json = sa.JSON(none_as_null=True)
-as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-"""The text that stands for a JSON value."""
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().raw_decode
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not a backslash followed by these letters
+
+
+def as_json(value: Any) -> str:
+    """The text that stands for a JSON value.
+
+    Raises:
+        NulRefused: a text in it holds a NUL character.
+    """
+    text = _encode(value)
+    if "\\u0000" in text and _NUL.search(text):
+        raise NulRefused
+    return text
 
 
 def from_json(text: str) -> Any:
@@ -63,7 +78,13 @@ def from_json(text: str) -> Any:
     return _decode(text)[0]
 
 
+_INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+
+
 def _table(name: str, *columns: sa.Column[object]) -> sa.Table:
+    for column in columns:
+        if isinstance(column.type, sa.Integer):  # SQLite's hold 64 bits, and so do PostgreSQL's
+            column.type = _INTEGER  # type: ignore[assignment]
     return sa.Table(name, metadata, *columns)
 
 
@@ -140,7 +161,7 @@ note_text = _table(
     sa.Column("text", sa.Text, nullable=False),
 )
 
-note_search = sa.table("note_search", sa.column("rowid", sa.Integer), sa.column("note_search", sa.Text))
+note_search = sa.table("note_search", sa.column("rowid", sa.Integer))
 
 suggestion = _table(
     "suggestion",

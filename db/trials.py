@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.dialects import insert_into
 from db.reviewers import ensure_reviewer
 
 TrialKind = Literal["prefilled", "blind", "seeded"]
@@ -66,7 +66,7 @@ def begin_trial(
     who = ensure_reviewer(session, reviewer).id
     drawn = {"kind": kind, "field": field, "value": value, "begun_at": t.now()}
     session.execute(
-        insert(t.trial)
+        insert_into(session, t.trial)
         .values(note_id=note_id, reviewer_id=who, **drawn)
         .on_conflict_do_nothing(index_elements=["note_id", "reviewer_id"])
     )

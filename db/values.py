@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.dialects import json_value
 
 N_VALUES = 300
 
@@ -18,11 +19,10 @@ def used_values(session: Session, key: str, limit: int = N_VALUES) -> list[tuple
         limit: how many to give.
     """
     stands = sa.and_(t.annotation.c.note_id == t.note.c.id, t.annotation.c.revision == t.note.c.revision)
-    path = f'$."{key}"'
     # A reviewed note's field that a person cleared has no value, whatever the label it came with.
     value = sa.case(
-        (t.note.c.state == "submitted", sa.func.json_extract(t.annotation.c.extraction, path)),
-        else_=sa.func.json_extract(t.note.c.gold, path),
+        (t.note.c.state == "submitted", json_value(t.annotation.c.extraction, key)),
+        else_=json_value(t.note.c.gold, key),
     ).label("value")
     found = (
         sa.select(value)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.dialects import json_value
 from db.health import set_heartbeat
 from db.suggestions import MAX_FAILURES, WAITING, failure_of
 
@@ -29,7 +30,7 @@ def opened_notes(session: Session, adapter: str) -> list[tuple[int, str]]:
     Notes that nobody has to decide any more, and those on which the adapter failed for good, are left out.
     """
     opened, failure = t.heartbeat.c, t.suggestion_failure.c
-    number = sa.func.json_extract(opened.payload, "$.note", type_=sa.Integer)
+    number = sa.cast(json_value(opened.payload, "note"), sa.Integer)
     given_up = sa.exists().where(
         failure.note_id == t.note.c.id, failure.adapter == adapter, failure.n_failures >= MAX_FAILURES
     )

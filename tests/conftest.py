@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.homes import TINY_PLACE, Home
+from tests.postgres import database_url, postgres  # noqa: F401 - fixtures
 
 # What a person's or a build machine's environment says, and no test may depend on.
 _NOT_THEIRS = ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG", "CASELOOP_PUBLIC_URL", "CASELOOP_DB_URL")

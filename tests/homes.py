@@ -66,7 +66,7 @@ class Home:
         mask = os.umask(0o077)
         prepare_home(settings)
         os.umask(mask)
-        with open_store(settings.store) as store:
+        with open_store(settings.place) as store:
             yield Desk(settings, TASK, store)
 
     def dump(self) -> dict[str, list[Any]]:

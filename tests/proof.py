@@ -27,10 +27,12 @@ PROOFS = {
     "round-trips": ["-m", "tests.proof_round_trips"],
     "claims": ["-m", "tests.proof_claims"],
     "stale": ["-m", "tests.proof_stale"],
+    "claims-postgres": ["-m", "tests.proof_claims", "--postgres"],
+    "stale-postgres": ["-m", "tests.proof_stale", "--postgres"],
     "stateful": ["-m", "tests.proof_stateful"],
 }
 """Name to the arguments of the Python that performs it."""
-FORKING = {"publishing", "trainers", "runs", "claims"}
+FORKING = {"publishing", "trainers", "runs", "claims", "claims-postgres"}
 
 
 def main() -> int:

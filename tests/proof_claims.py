@@ -4,7 +4,8 @@ Processes of several threads each claim the next note, look at it for a moment, 
 another by hand. A worker has a note from when it was given until it asks for something else; by the machine's one
 monotonic clock no two workers may have the same note at the same moment. `python -m tests.proof_claims` prints the
 outcome as JSON and exits with 1 if a note was ever given out twice. With `--broken` the note is looked up in one
-transaction and claimed in the next, as if nobody came between: that must give doubles.
+transaction and claimed in the next, as if nobody came between: that must give doubles. With `--postgres` the store is
+in a PostgreSQL server of the proof's own, and `--broken` claims there without locking what it looked up.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -29,11 +30,13 @@ import sqlalchemy as sa
 
 from db import tables as t
 from db.claims import LEASE, Find, give, hold
-from db.errors import Conflict
+from db.dialects import insert_into
+from db.errors import Conflict, StoreBusy
 from db.notes import next_notes
 from db.reviewers import ensure_reviewer
 from db.session import Store, open_store
 from tests.forks import fork
+from tests.postgres import a_place
 from tests.stores import decide
 
 N_PROCESSES, N_THREADS = 4, 4
@@ -43,7 +46,7 @@ Give = Callable[..., list[int]]
 NOTES = """
 INSERT INTO note (id, content_hash, split, origin, metadata, state, revision, is_suggested, added_at, updated_at)
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :n)
-SELECT i, printf('%064x', i), 'train', 'incoming', '{}', 'todo', 0, 0, :at, :at FROM n
+SELECT i, 'hash ' || i, 'train', 'incoming', '{}', 'todo', 0, 0, :at, :at FROM n
 """
 
 
@@ -71,23 +74,24 @@ def main() -> int:
     parser.add_argument("--notes", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--broken", action="store_true")
+    parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "store.db"
-        outcome = prove(path, given.notes, given.claims, given.seed, selecting_first if given.broken else give)
+    how = (not_locking if given.postgres else selecting_first) if given.broken else give
+    with a_place(in_postgres=given.postgres) as place:
+        outcome = prove(place, given.notes, given.claims, given.seed, how)
     print(json.dumps(asdict(outcome)))
     return 1 if outcome.n_doubles or outcome.n_silent else 0
 
 
-def prove(path: Path, n_notes: int, n_claims: int, seed: int, how: Give) -> Outcome:
+def prove(place: Path | str, n_notes: int, n_claims: int, seed: int, how: Give) -> Outcome:
     """Let the workers claim, then compare what each had when."""
     outcome = Outcome(n_notes, N_PROCESSES * N_THREADS)
-    with open_store(path) as store:
+    with open_store(place) as store:
         with store.transaction() as session:
             session.execute(sa.text(NOTES), {"n": n_notes, "at": "2026-01-01T00:00:00.000000Z"})
         outcome.p50_ms, outcome.p95_ms, outcome.p95_cpu_ms = latencies(store, how)
     each = n_claims // outcome.n_workers
-    children = [fork(partial(work, path, number, each, seed, how)) for number in range(N_PROCESSES)]
+    children = [fork(partial(work, place, number, each, seed, how)) for number in range(N_PROCESSES)]
     lines: list[dict[str, float]] = []
     for child in children:
         ended = child.end()
@@ -96,7 +100,7 @@ def prove(path: Path, n_notes: int, n_claims: int, seed: int, how: Give) -> Outc
     outcome.n_doubles = sum(1 for _ in doubles(lines))
     outcome.n_claims = sum(line["kind"] == "given" for line in lines)
     outcome.n_conflicts = sum(line["kind"] == "conflict" for line in lines)
-    with open_store(path) as store, store.reading() as session:
+    with open_store(place) as store, store.reading() as session:
         outcome.n_decided = session.execute(sa.select(sa.func.count()).select_from(t.annotation)).scalar_one()
         outcome.n_silent = sum(line["kind"] == "decided" for line in lines) - outcome.n_decided
         assert store.problems() == []
@@ -120,9 +124,9 @@ def finder(name: str) -> Find:
     return lambda session, n: next_notes(session, reviewer=name, limit=n)
 
 
-def work(path: Path, process: int, n: int, seed: int, how: Give, pipe: int) -> None:
+def work(place: Path | str, process: int, n: int, seed: int, how: Give, pipe: int) -> None:
     """One process: its threads share a store, and each says when it had which note."""
-    with open_store(path) as store, os.fdopen(pipe, "w") as out:
+    with open_store(place) as store, os.fdopen(pipe, "w") as out:
         guard = threading.Lock()
         failures: list[BaseException] = []
 
@@ -192,6 +196,22 @@ def selecting_first(store: Store, reviewer: str, find: Find, *, limit: int, keep
             session.execute(sa.delete(t.claim).where(t.claim.c.note_id == number))
             session.execute(sa.insert(t.claim).values(note_id=number, reviewer_id=who, until_at=t.now() + LEASE))
     return found
+
+
+def not_locking(store: Store, reviewer: str, find: Find, *, limit: int, keep: Collection[int] = ()) -> list[int]:
+    """The same mistake where writers do not wait for each other: what was looked up is not locked before it is given.
+
+    Without an order of locks some wait for each other, which PostgreSQL ends.
+    """
+    while True:
+        with suppress(StoreBusy), store.transaction(beside=True) as session:
+            found = list(find(session, limit))
+            who = ensure_reviewer(session, reviewer).id
+            session.execute(sa.delete(t.claim).where(t.claim.c.reviewer_id == who))
+            for number in found:
+                claim = insert_into(session, t.claim).values(note_id=number, reviewer_id=who, until_at=t.now() + LEASE)
+                session.execute(claim.on_conflict_do_update(index_elements=["note_id"], set_={"reviewer_id": who}))
+            return found
 
 
 if __name__ == "__main__":

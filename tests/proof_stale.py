@@ -3,7 +3,8 @@
 In each round all threads read a note's revision and wait for each other; half of them save at once, half when one has.
 `python -m tests.proof_stale --saves 20000` prints the outcome as JSON and exits with 1 if a decision was ever
 overwritten by somebody who had not seen it. With `--broken` a save reads the revision anew before it writes, instead
-of sending the one that its page showed: that must overwrite some.
+of sending the one that its page showed: that must overwrite some. With `--postgres` the store is in a PostgreSQL
+server of the proof's own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import threading
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -23,6 +23,7 @@ from db import tables as t
 from db.errors import Conflict
 from db.session import Store, open_store
 from db.swap import revision_of
+from tests.postgres import a_place
 from tests.stores import add, decide, extraction
 
 N_THREADS, N_NOTES = 8, 40
@@ -62,19 +63,20 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--saves", type=int, default=20_000, help="stale ones")
     parser.add_argument("--broken", action="store_true")
+    parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        outcome = prove(Path(folder) / "store.db", given.saves, is_broken=given.broken)
+    with a_place(in_postgres=given.postgres) as place:
+        outcome = prove(place, given.saves, is_broken=given.broken)
     print(json.dumps(asdict(outcome)))
     return 0 if outcome.is_clean else 1
 
 
-def prove(path: Path, n_stale: int, *, is_broken: bool = False) -> Outcome:
+def prove(place: Path | str, n_stale: int, *, is_broken: bool = False) -> Outcome:
     """Save until so many saves were stale, then look at what is there."""
     n_rounds = -(-n_stale // (N_THREADS - 1))
     tries: list[Try] = []
     failures: list[BaseException] = []
-    with open_store(path) as store:
+    with open_store(place) as store:
         with store.transaction() as session:
             add(session, N_NOTES)
         together, saved = threading.Barrier(N_THREADS), [threading.Event() for _ in range(n_rounds)]

@@ -24,9 +24,20 @@ FIRST, SECOND, *_ = TASK.keys
 _tokens = count()
 
 
+DATABASES = ("sqlite", "postgres")
+
+
+@pytest.fixture(params=DATABASES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of the test's own: in a file, and in PostgreSQL."""
+    where = tmp_path / "home" / "store.db" if request.param == "sqlite" else request.getfixturevalue("database_url")
+    with open_store(where) as opened:
+        yield opened
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store of the test's own, `home/store.db`."""
+def file_store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store of the test's own in a file, `home/store.db`, for what only SQLite has."""
     with open_store(tmp_path / "home" / "store.db") as opened:
         yield opened
 

@@ -51,6 +51,19 @@ def opened(context: BrowserContext, desk: Desk, name: str = "kim") -> Tab:
     return here
 
 
+def test_the_name_leads_to_a_page_that_changes_the_password(context: BrowserContext, desk: Desk) -> None:
+    here = opened(context, desk)
+    here.page.locator("#reviewer-name").click()
+    expect(here.page.get_by_label("Password now")).to_be_focused()
+    for text in (PASSWORD, "a new long pass phrase", "a new long pass phrase"):
+        here.page.keyboard.type(text)
+        here.page.keyboard.press("Tab")
+    here.page.keyboard.press("Enter")
+    here.ready()
+    expect(here.page.locator("#reviewer-name")).to_have_text("kim")
+    assert [said for said in here.complaints if "401" not in said] == []
+
+
 def save(here: Tab) -> None:
     here.page.keyboard.press("Alt+a")
     here.page.keyboard.press("Control+Enter")

@@ -180,7 +180,7 @@ def test_a_draft_survives_and_is_ones_own(store: Store) -> None:
             session, note_id=1, reviewer="ada", extraction=TYPED, seen_revision=0, comment="wait", lead_time_ms=5
         )
     store.close()
-    with open_store(store.path) as again, again.reading() as session:
+    with open_store(store.place) as again, again.reading() as session:
         review = open_review(session, 1, "ada")
         assert review.draft is not None
         assert (review.draft.extraction, review.draft.comment, review.draft.lead_time_ms) == (dict(TYPED), "wait", 5)

@@ -25,10 +25,10 @@ from db.search import Filters
 from db.session import Conflict, Store, open_store
 from db.sign_ins import sign_in, sign_out
 from db.walk import Walk, count_on, next_on
-from tests.stores import add, decide, extraction, note, store
+from tests.stores import add, decide, extraction, file_store, note, store
 from tests.test_db_notes import plans
 
-__all__ = ["store"]
+__all__ = ["file_store", "store"]
 
 MINUTE = timedelta(minutes=1)
 
@@ -189,7 +189,10 @@ def test_what_was_decided_or_claimed_since_it_was_looked_up_is_not_given(desk: S
     assert len(asked) == 2
 
 
-def test_no_claim_reads_every_note(desk: Store) -> None:
+def test_no_claim_reads_every_note(file_store: Store) -> None:
+    desk = file_store
+    with desk.transaction() as session:
+        add(session, 6)
     asked = plans(desk, lambda session: next_notes(session, reviewer="ann", after=3, limit=2))
     given(desk, "ann", 2)
     asked += plans(desk, lambda session: next_notes(session, reviewer="ann", after=3, limit=2))
@@ -224,6 +227,11 @@ class Desk(RuleBasedStateMachine):
         self.ends = {other: one for other, one in self.ends.items() if one[0] != who}
         self.ends[number] = (who, self.clock.at + LEASE)
 
+    def forget_what_ended(self) -> None:
+        """It may be taken away now, and setting the clock back brings nothing back."""
+        now = self.clock.at
+        self.ends = {number: one for number, one in self.ends.items() if now <= one[1] <= now + LONGEST}
+
     def open(self, who: str, number: int) -> None:
         self.pages[who] = (number, len(self.decided[number]))
 
@@ -235,6 +243,7 @@ class Desk(RuleBasedStateMachine):
             assert owner == who or not stands, "a note was given that somebody else has"
             self.has(who, number)
             self.open(who, number)
+        self.forget_what_ended()
 
     @rule(who=st.sampled_from(NAMES), number=st.integers(1, 5))
     def open_by_hand(self, who: str, number: int) -> None:
@@ -244,6 +253,7 @@ class Desk(RuleBasedStateMachine):
         if claims(self.store).get(number) == who:
             self.has(who, number)
         self.open(who, number)
+        self.forget_what_ended()
 
     @rule(who=st.sampled_from(NAMES))
     def save(self, who: str) -> None:

@@ -13,7 +13,8 @@ from db import migrations, tables
 from db.notes import counts
 from db.session import Store, StoreError, open_store
 from db.suggestions import add_suggestion, get_suggestion, suggestion_of
-from tests.stores import add, mode, store, suggestion
+from tests.stores import add, mode, suggestion
+from tests.stores import file_store as store
 
 __all__ = ["store"]
 

@@ -15,9 +15,9 @@ from db.annotations import history, open_review, reopen, reviewed, training_rows
 from db.notes import counts, next_note
 from db.session import Conflict, Store, StoreError, open_store
 from db.suggestions import add_suggestion
-from tests.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, store, suggestion
+from tests.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, file_store, store, suggestion
 
-__all__ = ["empty_session", "store"]
+__all__ = ["empty_session", "file_store", "store"]
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ OLD_ANNOTATION = """INSERT INTO annotation VALUES (5, 7, 1, 1, 'submitted', :val
     '2026-01-02T00:00:00.000000Z')"""
 
 
-def test_the_store_after_the_move_is_as_a_new_one(store: Store) -> None:
-    with store.reading() as session:
+def test_the_store_after_the_move_is_as_a_new_one(file_store: Store) -> None:
+    with file_store.reading() as session:
         names = session.execute(sa.text("SELECT name FROM sqlite_master WHERE name LIKE '%_new%'")).scalars().all()
     assert list(names) == []

@@ -16,7 +16,8 @@ from db.files import copy_database, sqlite
 from db.notes import add_notes, counts
 from db.reviewers import ensure_reviewer, find_reviewer, list_reviewers
 from db.session import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
-from tests.stores import add, mode, note, store
+from tests.stores import add, mode, note
+from tests.stores import file_store as store
 
 __all__ = ["store"]
 

@@ -19,10 +19,10 @@ from db.search import Filters
 from db.session import Store, StoreError, open_store
 from db.suggestions import add_suggestion
 from db.walk import Walk, count_on, next_on
-from tests.stores import add, decide, empty_session, extraction, note, register, store, suggestion
+from tests.stores import add, decide, empty_session, extraction, file_store, note, register, store, suggestion
 from tests.test_db_notes import plans
 
-__all__ = ["empty_session", "store"]
+__all__ = ["empty_session", "file_store", "store"]
 
 ORDERS = ("imported", "newest", "updated", "confidence", "doubt", "novelty", "random")
 DOUBT = {1: 0.5, 2: 2.0, 3: 1.0, 4: 2.0, 5: None, 6: 0.0, 7: 1.0, 8: None}
@@ -35,11 +35,15 @@ def put(session: Session, number: int, **values: Any) -> None:
 @pytest.fixture
 def session(empty_session: Session) -> Session:
     """Eight notes that wait; several are equally doubtful, and two have no doubt at all."""
-    add(empty_session, 8)
+    fill(empty_session)
+    return empty_session
+
+
+def fill(session: Session) -> None:
+    add(session, 8)
     for number, doubt in DOUBT.items():
         sure = None if doubt is None else 1 - doubt / 4
-        put(empty_session, number, doubt=doubt, min_confidence=sure, novelty=doubt and doubt / 3)
-    return empty_session
+        put(session, number, doubt=doubt, min_confidence=sure, novelty=doubt and doubt / 3)
 
 
 def first(session: Session, walk: Walk, by: str = "ada", **where: Any) -> int | None:
@@ -125,12 +129,13 @@ def test_a_note_whose_doubt_changes_comes_all_the_same(session: Session) -> None
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_no_walk_reads_every_note(session: Session, store: Store, order: Any) -> None:
-    session.commit()
+def test_no_walk_reads_every_note(file_store: Store, order: Any) -> None:
+    with file_store.transaction() as session:
+        fill(session)
     filters = (Filters(), Filters(sure_below=0.5), Filters(is_not_found=True), Filters(adapter="first"))
     for one in (*filters, Filters(state="todo", origin="incoming"), Filters(reviewer="ada"), Filters(text="report")):
-        asked = plans(store, lambda reader, one=one: next_on(reader, Walk(one, order), "ada", after=3, limit=2))
-        asked += plans(store, lambda reader, one=one: count_on(reader, Walk(one, order), "ada", exclude=[3]))
+        asked = plans(file_store, lambda reader, one=one: next_on(reader, Walk(one, order), "ada", after=3, limit=2))
+        asked += plans(file_store, lambda reader, one=one: count_on(reader, Walk(one, order), "ada", exclude=[3]))
         assert len(asked) == 3
         assert not any(re.search(r"SCAN note\b(?!_)", plan) for plan in asked), (one, asked)
 

@@ -11,7 +11,8 @@ from data.files import sha256_of
 from db.adapters import AdapterRow, register_adapter
 from db.reviewed import count_labelled, draft_rows
 from tests.stores import TASK as TWO_FIELDS
-from tests.stores import add, decide, empty_session, extraction, store
+from tests.stores import add, decide, empty_session, extraction
+from tests.stores import file_store as store
 from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapters import ModelError
 

@@ -17,7 +17,8 @@ from db.annotations import history
 from db.notes import counts
 from db.session import Store, open_store
 from tests.homes import ROOT
-from tests.stores import FIRST, add, decide, extraction, store
+from tests.stores import FIRST, add, decide, extraction
+from tests.stores import file_store as store
 
 __all__ = ["store"]
 

@@ -9,9 +9,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.forks import ONE_THREAD
+from tests.stores import DATABASES
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(params=DATABASES)
+def where(request: pytest.FixtureRequest) -> list[str]:
+    """The option that says which database the store is in."""
+    if request.param == "sqlite":
+        return []
+    request.getfixturevalue("postgres")  # skips where there is none
+    return ["--postgres"]
 
 
 def run(proof: str, *arguments: str) -> tuple[dict[str, Any], int]:
@@ -22,21 +34,21 @@ def run(proof: str, *arguments: str) -> tuple[dict[str, Any], int]:
     return json.loads(ended.stdout), ended.returncode
 
 
-def test_no_note_is_given_out_twice() -> None:
-    outcome, code = run("tests.proof_claims", "--claims", "640", "--notes", "2000")
+def test_no_note_is_given_out_twice(where: list[str]) -> None:
+    outcome, code = run("tests.proof_claims", "--claims", "640", "--notes", "2000", *where)
     assert (outcome["n_claims"], outcome["n_doubles"], outcome["n_silent"], code) == (640, 0, 0, 0)
     assert outcome["n_decided"] > 20
     assert outcome["n_conflicts"] == 0  # whoever was given a note and decided it at once was alone with it
 
 
-def test_looking_first_and_claiming_then_gives_some_out_twice() -> None:
-    outcome, code = run("tests.proof_claims", "--claims", "640", "--notes", "2000", "--broken")
+def test_looking_first_and_claiming_then_gives_some_out_twice(where: list[str]) -> None:
+    outcome, code = run("tests.proof_claims", "--claims", "640", "--notes", "2000", "--broken", *where)
     assert outcome["n_doubles"] > 0
     assert code == 1
 
 
-def test_every_stale_save_is_told_and_overwrites_nothing() -> None:
-    outcome, code = run("tests.proof_stale", "--saves", "420")
+def test_every_stale_save_is_told_and_overwrites_nothing(where: list[str]) -> None:
+    outcome, code = run("tests.proof_stale", "--saves", "420", *where)
     assert outcome == {
         "n_saves": 480, "n_kept": 60, "n_stale": 420, "n_told": 420,
         "n_overwritten": 0, "n_lost": 0, "n_untold": 0, "n_gaps": 0,
@@ -44,8 +56,8 @@ def test_every_stale_save_is_told_and_overwrites_nothing() -> None:
     assert code == 0
 
 
-def test_a_save_that_reads_the_revision_anew_overwrites_some() -> None:
-    outcome, code = run("tests.proof_stale", "--saves", "420", "--broken")
+def test_a_save_that_reads_the_revision_anew_overwrites_some(where: list[str]) -> None:
+    outcome, code = run("tests.proof_stale", "--saves", "420", "--broken", *where)
     assert outcome["n_overwritten"] > 0
     assert outcome["n_untold"] > 0
     assert (outcome["n_lost"], code) == (0, 1)

@@ -18,12 +18,13 @@ from db.annotations import Saved, Status, discard_draft, open_review, reopen, sa
 from db.notes import add_notes, counts, get_note, next_note
 from db.session import Conflict, Store, open_store
 from db.suggestions import add_suggestion
+from tests.postgres import Server
 from tests.stores import FIRST, add, extraction, note, suggestion
 
 N_NOTES = 3
-DECIDED = f"""SELECT note_id, revision, name, status, extraction ->> '$.{FIRST}' FROM annotation
+DECIDED = f"""SELECT note_id, revision, name, status, extraction ->> '{FIRST}' FROM annotation
     JOIN reviewer ON reviewer.id = reviewer_id ORDER BY note_id, revision"""
-TYPED = f"""SELECT note_id, name, extraction ->> '$.{FIRST}' FROM draft JOIN reviewer ON reviewer.id = reviewer_id"""
+TYPED = f"""SELECT note_id, name, extraction ->> '{FIRST}' FROM draft JOIN reviewer ON reviewer.id = reviewer_id"""
 NAMES = ("ada", "bob", "cyd")
 notes = st.integers(1, N_NOTES)
 names = st.sampled_from(NAMES)
@@ -51,14 +52,23 @@ class Desk(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.store: Store = open_store(self.folder / "store.db")
+        self.make()
+        self.store: Store = open_store(self.place)
         with self.store.transaction() as session:
             add(session, N_NOTES)
         self.expected = {number: Expected() for number in range(1, N_NOTES + 1)}
         self.pages: dict[str, tuple[int, int]] = {}  # reviewer to (note, revision seen)
         self.sent: list[tuple[str, int, int, Saved]] = []  # (token, note, revision seen, answer)
         self.n = 0
+
+    def make(self) -> None:
+        """Find a place for an empty store."""
+        self.folder = Path(tempfile.mkdtemp())
+        self.place: Path | str = self.folder / "store.db"
+
+    def clear(self) -> None:
+        """Delete it."""
+        shutil.rmtree(self.folder)
 
     def text(self) -> str:
         self.n += 1
@@ -200,7 +210,7 @@ class Desk(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.store.close()
-        self.store = open_store(self.folder / "store.db")
+        self.store = open_store(self.place)
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -226,7 +236,7 @@ class Desk(RuleBasedStateMachine):
     def teardown(self) -> None:
         problems = self.store.problems()
         self.store.close()
-        shutil.rmtree(self.folder)
+        self.clear()
         assert problems == []
 
 
@@ -236,6 +246,19 @@ class CarelessDesk(Desk):
     def seen_revision(self, who: str) -> int:
         with self.store.reading() as session:
             return get_note(session, self.pages[who][0]).revision
+
+
+def in_postgres(server: Server) -> type[Desk]:
+    """The same desk with its store in PostgreSQL."""
+
+    class DeskInPostgres(Desk):
+        def make(self) -> None:
+            self.place = server.database()
+
+        def clear(self) -> None:
+            server.drop(str(self.place))
+
+    return DeskInPostgres
 
 
 def run(machine: type[RuleBasedStateMachine], n: int, *, n_steps: int = 30, derandomize: bool = False) -> None:
@@ -254,6 +277,10 @@ def run(machine: type[RuleBasedStateMachine], n: int, *, n_steps: int = 30, dera
 
 def test_no_order_of_events_loses_anything() -> None:
     run(Desk, 25)
+
+
+def test_no_order_of_events_loses_anything_in_postgres(postgres: Server) -> None:
+    run(in_postgres(postgres), 8)
 
 
 def test_the_search_finds_a_desk_without_compare_and_swap() -> None:

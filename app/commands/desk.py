@@ -119,5 +119,5 @@ def _write_status(state: Status) -> None:
     write(f"adapter   {state.adapter or 'none'}")
     write(f"worker    {state.worker_state}")
     write(f"last run  {'none' if run is None else f'{run_name(run.id)} {run.status}. {run.message}'.rstrip()}")
-    safe = "safe" if state.wal_safe else "has the write-ahead log's bug: install pysqlite3"
-    write(f"store     {state.store}, {state.store_bytes / 1e6:.1f} MB, SQLite {state.sqlite_version} ({safe})")
+    unsafe = "" if state.wal_safe else " (has the write-ahead log's bug: install pysqlite3)"
+    write(f"store     {state.store}, {state.store_bytes / 1e6:.1f} MB, {state.database}{unsafe}")

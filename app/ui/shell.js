@@ -29,7 +29,7 @@
     const bar = $('theme')?.parentElement;
     if (reviewer.is_local || !bar || $('sign-out')) return;
     const out = Object.assign(document.createElement('button'), { type: 'button', id: 'sign-out', className: 'plain', textContent: 'Sign out' });
-    const name = Object.assign(document.createElement('span'), { id: 'reviewer-name', textContent: reviewer.name, title: `signed in as ${reviewer.name}, ${reviewer.role}` });
+    const name = Object.assign(document.createElement('a'), { id: 'reviewer-name', href: '/password', textContent: reviewer.name, title: `signed in as ${reviewer.name}, ${reviewer.role}: change the password` });
     bar.append(name, out);
   }
   setInterval(greet, 500);

@@ -1,0 +1,67 @@
+"""What a store needs of the database that it lives in; `on_sqlite.py` and `on_postgres.py` are the two there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from db.errors import StoreError
+from db.files import Rows
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Database(Protocol):
+    """A database, open.
+
+    Attributes:
+        name: which, with its version: "SQLite 3.53.4".
+        place: where, for people to read; without a password.
+        schema_version: the newest migration that was applied.
+        writer: its transactions write, one at a time over all processes.
+        beside: its transactions write rows that they have locked, beside others. The writer's where there is no such
+            thing.
+        reader: its transactions read one unchanging state and cannot write.
+        errors: what it raises, by way of SQLAlchemy or past it.
+    """
+
+    name: str
+    place: str
+    schema_version: str
+    writer: sa.Engine
+    beside: sa.Engine
+    reader: sa.Engine
+    errors: tuple[type[Exception], ...]
+
+    def prepare(self, folder: Path) -> None:
+        """Make the schema, or bring it up to date; one that is needs no lock.
+
+        Raises:
+            StoreError: the database is newer than the migrations in `folder`, is no store, or cannot be used.
+        """
+
+    def inspect(self, folder: Path) -> None:
+        """Look at a schema that is only read.
+
+        Raises:
+            StoreError: it is older or newer than the migrations in `folder`, or there is none.
+        """
+
+    def copy(self, out: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
+        """Write a copy of this moment to a file; see `Store.backup`."""
+
+    def problems(self, session: Session) -> list[str]:
+        """Everything that is found wrong with it."""
+
+    def n_bytes(self) -> int:
+        """How large it is."""
+
+    def explained(self, error: Exception) -> StoreError:
+        """The store's own error for one of the database's."""
+
+    def dispose(self) -> None:
+        """Close every connection."""

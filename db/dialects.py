@@ -1,0 +1,127 @@
+"""What SQLite and PostgreSQL say differently, said once: everything else in the queries is the same for both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+POSTGRES = "postgresql"
+MIN_PREFIX_CHARACTERS = 3
+
+
+def is_postgres(session: Session) -> bool:
+    """Whether this session's store is in PostgreSQL."""
+    return session.get_bind().dialect.name == POSTGRES
+
+
+def insert_into(session: Session, table: sa.Table) -> sqlite.Insert:
+    """An INSERT that can say what happens to a row that is there already (`on_conflict_do_...`)."""
+    # The two have the same methods with the same arguments.
+    return postgresql.insert(table) if is_postgres(session) else sqlite.insert(table)  # type: ignore[return-value]
+
+
+class json_value(FunctionElement[str]):  # noqa: N801 - a function of SQL
+    """The value of a key in a JSON object, as text; NULL for null and for a key that is not there.
+
+    Args: the object's column, and the key: a column or a text.
+    """
+
+    type = sa.Text()
+    inherit_cache = True
+
+    def __init__(self, document: sa.ColumnElement[Any], key: sa.ColumnElement[str] | str) -> None:
+        # SQLite's path, put together once where it is the same for every row.
+        path = f'$."{key}"' if isinstance(key, str) else sa.literal('$."').concat(key).concat('"')
+        super().__init__(document, key, path)
+
+
+class json_pairs(FunctionElement[Any]):  # noqa: N801 - a function of SQL
+    """A JSON object as rows of `key` and `value`, both text."""
+
+    inherit_cache = True
+
+
+class whole_part(FunctionElement[int]):  # noqa: N801 - a function of SQL
+    """A number without what stands behind its point."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+class matches(FunctionElement[Any]):  # noqa: N801 - a function of SQL
+    """Whether the full-text index's row holds every one of some words, in any order; the last may be unfinished.
+
+    Args: the words, separated by spaces. Nothing in them is an operator, and one such as `ER-positive` means its parts
+    side by side. A shorter beginning than three characters is a whole word: it would fit so many words of so many notes
+    that looking them up takes longer than typing on.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, words: str) -> None:
+        super().__init__(
+            sa.bindparam("match", match_expression(words), sa.Text, unique=True),
+            sa.bindparam("words", words.split(), postgresql.ARRAY(sa.Text), unique=True),
+            sa.bindparam("is_unfinished", is_unfinished(words), sa.Boolean, unique=True),
+        )
+
+
+def is_unfinished(words: str) -> bool:
+    """Whether the last of these words may go on."""
+    return len((words.split() or [""])[-1]) >= MIN_PREFIX_CHARACTERS
+
+
+def match_expression(text: str) -> str:
+    """Words as SQLite's full-text query: each quoted, so that nothing in it is an operator; the last a prefix."""
+    words = [word.replace('"', '""') for word in text.split()]
+    return " ".join(f'"{word}"' for word in words) + ("*" if is_unfinished(text) else "")
+
+
+@compiles(matches, "sqlite")
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    match, *_ = element.clauses
+    return f"note_search.note_search MATCH {compiler.process(match, **named)}"
+
+
+@compiles(matches, POSTGRES)
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    _, words, is_unfinished = (compiler.process(part, **named) for part in element.clauses)
+    return f"note_search.document @@ note_query({words}, {is_unfinished})"
+
+
+@compiles(json_value, "sqlite")
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    document, _, path = element.clauses
+    return f"json_extract({compiler.process(document, **named)}, {compiler.process(path, **named)})"
+
+
+@compiles(json_value, POSTGRES)
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    document, key, _ = element.clauses
+    return f'(({compiler.process(document, **named)} ->> {compiler.process(key, **named)}) COLLATE "C")'
+
+
+@compiles(json_pairs, "sqlite")
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **named)})"
+
+
+@compiles(json_pairs, POSTGRES)
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    return f"json_each_text({compiler.process(element.clauses, **named)})"
+
+
+@compiles(whole_part, "sqlite")
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **named)} AS INTEGER)"
+
+
+@compiles(whole_part, POSTGRES)
+def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
+    return f"trunc({compiler.process(element.clauses, **named)})::bigint"

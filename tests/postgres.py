@@ -1,0 +1,177 @@
+"""A PostgreSQL server of the tests' own: a cluster per test process, and in it a database per test.
+
+It answers on a socket in its own folder and on no port. Unless a test is about what a killed server keeps, nothing is
+flushed to the disk. `CASELOOP_TESTS_POSTGRES` names a running server instead, by the URL of a user who may create
+databases; without either, tests that need one are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+SERVER = "CASELOOP_TESTS_POSTGRES"
+PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
+MISSING = f"no PostgreSQL here: install it (apt install postgresql), or name a server in {SERVER}"
+_numbers = count()
+
+
+@cache
+def programs() -> Path | None:
+    """The folder with initdb and pg_ctl; None where there is none."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    folders = (folder for place in PLACES for folder in sorted(Path("/").glob(place[1:]), reverse=True))
+    return next((folder for folder in folders if (folder / "initdb").exists()), None)
+
+
+class Server:
+    """A server that runs.
+
+    Attributes:
+        url: of a database in which others are made.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._template = ""
+
+    def database(self) -> str:
+        """The URL of a new, empty store."""
+        from db.session import open_store
+
+        if not self._template:
+            self._template = self.empty_database()
+            open_store(self.at(self._template)).close()
+        return self.at(self._made(f"TEMPLATE {self._template}"))
+
+    def empty_database(self) -> str:
+        """The name of a new database with nothing in it."""
+        return self._made("TEMPLATE template0 ENCODING 'UTF8'")
+
+    def at(self, database: str) -> str:
+        """The URL of a database."""
+        beginning, _, query = self.url.partition("?")
+        return beginning.rpartition("/")[0] + f"/{database}" + (f"?{query}" if query else "")
+
+    def do(self, statement: str) -> None:
+        """Execute a statement outside of any transaction."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def drop(self, url: str) -> None:
+        """Delete a database, whoever is connected to it."""
+        self.do(f"DROP DATABASE IF EXISTS {name_in(url)} WITH (FORCE)")
+
+    def _made(self, how: str) -> str:
+        name = f"caseloop_{os.getpid()}_{next(_numbers)}"
+        self.do(f"CREATE DATABASE {name} {how}")
+        return name
+
+
+def name_in(url: str) -> str:
+    """The name of the database that a URL means."""
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+@contextmanager
+def serving(folder: Path, *, is_durable: bool = False) -> Iterator[Server]:
+    """A cluster of its own in a new folder, stopped and deleted at the end.
+
+    Args:
+        folder: where it is put; its path must be short enough for a socket.
+        is_durable: flush to the disk what is saved.
+    """
+    found = programs()
+    assert found is not None, MISSING
+    user = _user(folder)
+
+    def do(program: str, *arguments: str) -> None:
+        command = [str(found / program), "-D", str(folder / "data"), *arguments]
+        # Its output may not be a pipe: the server keeps it open.
+        with (folder / "said").open("ab") as out:
+            done = subprocess.run(command, stdout=out, stderr=out, check=False, user=user, cwd=folder, timeout=120)
+        assert done.returncode == 0, (folder / "said").read_text()[-2000:]
+
+    do("initdb", "-A", "trust", "-U", "caseloop", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+    settings = {"listen_addresses": "", "unix_socket_directories": str(folder), "shared_buffers": "32MB"}
+    if not is_durable:
+        settings |= {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+    with (folder / "data" / "postgresql.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+    do("pg_ctl", "start", "--wait", "--log", str(folder / "log"))
+    try:
+        yield Server(f"postgresql://caseloop@/postgres?host={folder}")
+    finally:
+        do("pg_ctl", "stop", "--wait", "--mode", "immediate")
+
+
+def _user(folder: Path) -> int | None:
+    """Whose server it is: PostgreSQL refuses to be root's."""
+    if os.getuid():
+        return None
+    user = pwd.getpwnam("postgres")
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return user.pw_uid
+
+
+@contextmanager
+def any_server() -> Iterator[Server | None]:
+    """The server that was named, or one of our own; None where neither can be had."""
+    named = os.environ.get(SERVER)
+    if named:
+        yield Server(named)
+    elif programs() is None:
+        yield None
+    else:
+        # Not in pytest's own folders: their paths are too long for a socket, and no other user may enter them.
+        with (
+            tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as folder,
+            serving(Path(folder)) as server,
+        ):
+            yield server
+
+
+@contextmanager
+def a_place(*, in_postgres: bool) -> Iterator[Path | str]:
+    """Where a proof's store may be: in a file, or in PostgreSQL; it is deleted in the end."""
+    if not in_postgres:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / "store.db"
+        return
+    with any_server() as server:
+        if server is None:
+            raise SystemExit(MISSING)
+        url = server.at(server.empty_database())
+        yield url
+        server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """The server of this test process."""
+    with any_server() as server:
+        if server is None:
+            pytest.skip(MISSING)
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: Server) -> Iterator[str]:
+    """The URL of an empty store of the test's own."""
+    url = postgres.database()
+    yield url
+    postgres.drop(url)
