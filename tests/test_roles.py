@@ -19,7 +19,8 @@ from db.runs import create_run
 from db.search import ALL
 from db.session import Session, Store, StoreError
 from db.settings import put_setting
-from tests.stores import TASK, adapter, add, decide, extraction, store
+from tests.stores import TASK, adapter, add, decide, extraction
+from tests.stores import file_store as store
 
 __all__ = ["store"]
 
