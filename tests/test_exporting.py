@@ -26,6 +26,8 @@ from data.task import Extraction, load_task
 from db.adapters import AdapterRow, activate, register_adapter
 from db.annotations import save_draft, submit
 from db.notes import add_notes
+from db.overlap import Overlap
+from db.routing import set_overlap
 from db.session import open_store
 from db.suggestions import add_suggestion
 from db.trials import begin_trial
@@ -355,3 +357,27 @@ def test_exporting_imports_neither_torch_nor_datasets(store, tmp_path):
         "print(sorted({'torch', 'datasets', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_what_each_of_several_reviewers_said_goes_along(tmp_path):
+    said = {"ada": values(**{KEYS[0]: "melanoma"}), "bob": values(**{KEYS[0]: "Melanoma."})}
+    with open_store(tmp_path / "caseloop.db") as several:
+        with several.transaction() as session:
+            set_overlap(session, Overlap(1.0, 2), "command line")
+            (number,) = add_notes(session, [make_note(TASK, "A report.", external_id="case-0")]).note_ids
+            for who, extraction in said.items():
+                submit(session, note_id=number, reviewer=who, status="submitted", extraction=extraction,
+                       seen_revision=0, token=f"token-{who}")  # fmt: skip
+        (line,) = exported(several, "jsonl", with_provenance=True).splitlines()
+        opinions = json.loads(line)["provenance"]["opinions"]
+        assert [(one["reviewer"], one["status"]) for one in opinions] == [("ada", "submitted"), ("bob", "submitted")]
+        assert [one["values"] for one in opinions] == [dict(extraction) for extraction in said.values()]
+        header, row = csv.reader(io.StringIO(exported(several, "csv", with_provenance=True), newline=""))
+        assert json.loads(dict(zip(header, row, strict=True))["opinions"]) == opinions
+        write_export(several, TASK, tmp_path / "out.parquet", Choice("parquet", with_provenance=True))
+        write_export(several, TASK, tmp_path / "set", Choice("dataset", with_provenance=True))
+        assert "opinions" not in exported(several, "jsonl")
+    (kept,) = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [one["values"] for one in kept["provenance"]["opinions"]] == [one["values"] for one in opinions]
+    (loaded,) = datasets.load_from_disk(str(tmp_path / "set"))
+    assert [one["reviewer"] for one in loaded["provenance"]["opinions"]] == ["ada", "bob"]

@@ -42,6 +42,8 @@ def schema_of(task: Task, choice: Choice) -> Any:
         columns += [("status", text), ("set_aside", per_field(text))]
     if choice.with_provenance:
         shown = [("as", text), ("seeded_field", text), ("seeded_value", text), ("is_seeded_kept", pa.bool_())]
+        opinion = [("reviewer", text), ("status", text), ("given_at", pa.timestamp("us", tz="UTC"))]
+        opinion += [("values", per_field(text))]
         told = [
             ("reviewer", text),
             ("submitted_at", pa.timestamp("us", tz="UTC")),
@@ -57,6 +59,7 @@ def schema_of(task: Task, choice: Choice) -> Any:
             ("lead_time_ms", pa.int64()),
             ("comment", text),
             ("content_hash", text),
+            ("opinions", pa.list_(pa.struct(opinion))),
         ]
         columns.append(("provenance", pa.struct(told)))
     return pa.schema(columns)
@@ -121,10 +124,9 @@ def _with_time(record: Record) -> Record:
     if "provenance" not in record:
         return record
     provenance = record["provenance"]
-    return {
-        **record,
-        "provenance": {**provenance, "submitted_at": datetime.fromisoformat(provenance["submitted_at"])},
-    }
+    opinions = [{**one, "given_at": datetime.fromisoformat(one["given_at"])} for one in provenance["opinions"]]
+    timed = {"submitted_at": datetime.fromisoformat(provenance["submitted_at"]), "opinions": opinions}
+    return {**record, "provenance": {**provenance, **timed}}
 
 
 def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:
@@ -155,6 +157,8 @@ def _feature(kind: Any) -> dict[str, Any]:
 
     if pa.types.is_struct(kind):
         return {kind.field(position).name: _feature(kind.field(position).type) for position in range(kind.num_fields)}
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
     names = {"double": "float64"}  # the only one that `datasets` calls otherwise than pyarrow
     return {"dtype": names.get(str(kind), str(kind)), "_type": "Value"}
 

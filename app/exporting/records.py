@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.exporting.choice import Choice
 from data.corrections import compare, states_of
 from data.task import Extraction, Task
 from db.annotations import ReviewedRow
+from db.opinions import OpinionRow, opinions_of
 from db.reviewed import DecidedRow, decided, reviewed
 from db.session import Session
 from db.trials import TrialRow, marked_trials
@@ -38,14 +39,18 @@ def export_records(session: Session, task: Task, choice: Choice, on_record: OnRe
         return
     trials = marked_trials(session)
     for row in chosen_rows(session, choice, on_record):
-        yield export_record(task, row, choice, trials)
+        opinions = opinions_of(session, row.note.id) if row.note.n_opinions else ()
+        yield export_record(task, row, choice, trials, opinions)
 
 
-def export_record(task: Task, row: ReviewedRow, choice: Choice, trials: Trials | None = None) -> Record:
+def export_record(
+    task: Task, row: ReviewedRow, choice: Choice, trials: Trials | None = None, opinions: Sequence[OpinionRow] = ()
+) -> Record:
     """One note as the formats hold it.
 
     Args:
         trials: notes that were shown otherwise than usual, by note and reviewer.
+        opinions: what each of several reviewers said about the note.
     """
     note, decision = row.note, row.annotation
     extraction = Extraction(task, decision.extraction)
@@ -54,6 +59,7 @@ def export_record(task: Task, row: ReviewedRow, choice: Choice, trials: Trials |
     if choice.with_provenance:
         trial = (trials or {}).get((note.id, decision.reviewer))
         record["provenance"] = _provenance(task, row, extraction, choice, trial)
+        record["provenance"]["opinions"] = [_opinion(one, choice.keys(task)) for one in opinions]
     return record
 
 
@@ -99,6 +105,16 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment if choice.with_text else "",
         "content_hash": row.note.content_hash,
+    }
+
+
+def _opinion(opinion: OpinionRow, keys: tuple[str, ...]) -> Record:
+    """What one of several reviewers said; how far they agree can be worked out from it."""
+    return {
+        "reviewer": opinion.reviewer,
+        "status": opinion.status,
+        "given_at": opinion.given_at.isoformat(),
+        "values": {key: opinion.extraction.get(key) for key in keys},
     }
 
 

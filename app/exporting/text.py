@@ -58,7 +58,7 @@ def csv_lines(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator
     if choice.with_provenance:
         columns += _PROVENANCE_COLUMNS
         columns += [f"{column}_{key}" for column in _PER_FIELD for key in keys]
-        columns += ["shown_as", *_SHOWN[1:]]
+        columns += ["shown_as", *_SHOWN[1:], "opinions"]
     yield csv_line(columns)
     for record in records:
         cells = [record["id"], *([record["input"]] if choice.with_text else []), *_values(record["output"], keys)]
@@ -84,7 +84,8 @@ def _csv_provenance(provenance: Record | None, keys: tuple[str, ...]) -> list[An
     cells = [provenance[column] for column in _PROVENANCE_COLUMNS]
     for what in _PER_FIELD.values():
         cells += _values(provenance[what], keys)
-    return [*cells, *_values(provenance["shown"], _SHOWN)]
+    opinions = _as_json(provenance["opinions"]) if provenance["opinions"] else None
+    return [*cells, *_values(provenance["shown"], _SHOWN), opinions]
 
 
 def _safe_cell(cell: Any) -> Any:
