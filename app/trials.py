@@ -11,7 +11,7 @@ from app.rules import Rules
 from data.task import Extraction, Task
 from db.annotations import history, reopen
 from db.drafts import save_draft
-from db.session import Session
+from db.session import Session, StoreError
 from db.suggestions import suggestion_of
 from db.trials import TrialRow, begin_trial, trial_of
 
@@ -34,7 +34,10 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     with desk.store.reading() as session:
         trial = trial_of(session, review.note.id, reviewer)
     if trial is None and rules.blind_share + rules.seeded_share > 0:
-        trial = _draw(desk, reviewer, shown, rules)
+        try:
+            trial = _draw(desk, reviewer, shown, rules)
+        except StoreError:  # a full disk keeps nobody from reading; what cannot be kept is not measured
+            return shown
     if trial is None or trial.kind == "prefilled":
         return shown
     if trial.kind == "blind":

@@ -7,6 +7,7 @@ Opinions are insert-only; a note has at most one standing opinion of each review
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -127,6 +128,12 @@ def opinions_of(session: Session, note_id: int) -> list[OpinionRow]:
     return [OpinionRow(**row._mapping) for row in session.execute(query)]
 
 
+def opinion_history(session: Session, note_id: int) -> list[OpinionRow]:
+    """Everything that was said about a note and taken back, by when; not only what stands."""
+    query = sa.select(*_columns()).join_from(t.opinion, t.reviewer).where(t.opinion.c.note_id == note_id)
+    return [OpinionRow(**row._mapping) for row in session.execute(query.order_by(t.opinion.c.id))]
+
+
 def own_opinion(session: Session, note_id: int, reviewer: str) -> OpinionRow | None:
     """This reviewer's standing opinion about a note, or None."""
     query = _select_standing().where(t.standing_opinion.c.note_id == note_id, t.reviewer.c.name == reviewer)
@@ -152,6 +159,12 @@ def shared_opinions(session: Session, limit: int) -> dict[int, list[OpinionRow]]
     for row in session.execute(query, execution_options={"yield_per": 500}):
         found.setdefault(row.note_id, []).append(OpinionRow(**row._mapping))
     return found
+
+
+def decided_among(session: Session, note_ids: Collection[int]) -> set[int]:
+    """Those of some notes that somebody has decided about."""
+    query = sa.select(t.note.c.id).where(t.note.c.id.in_(note_ids), t.note.c.state.not_in(("todo", "draft")))
+    return set(session.execute(query).scalars())
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from data.agreement import FieldAgreement, agreement, differing
 from data.interval import wilson
 from data.task import Task
 from db.figures import note_names
-from db.opinions import OpinionRow, pending, shared_opinions
+from db.opinions import OpinionRow, decided_among, pending, shared_opinions
 from db.overlap import read_overlap
 from db.roles import LOCAL
 from db.session import Session
@@ -84,10 +84,15 @@ def _worst(
     said: Mapping[int, Mapping[str, Mapping[str, str | None]]],
     opinions: Mapping[int, Sequence[OpinionRow]],
 ) -> str:
-    """The notes in which most fields differ, each a click away."""
+    """The decided notes in which most fields differ, each a click away.
+
+    About the others nobody is to know yet where they differ; whoever decides finds them in the queue.
+    """
     titles = {field.key: field.title for field in task.fields}
-    differ = {number: differing(task, values) for number, values in said.items()}
-    worst = sorted((number for number in differ if differ[number]), key=lambda number: -len(differ[number]))[:N_WORST]
+    differ = {number: differing(task, said[number]) for number in decided_among(session, said)}
+    worst = sorted((number for number in differ if differ[number]), key=lambda number: (-len(differ[number]), number))[
+        :N_WORST
+    ]
     if not worst:
         return ""
     names = note_names(session, worst)

@@ -10,10 +10,13 @@ from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.ui.adjudicating import UNDECIDED
 from app.ui.answering import answered
 from data.task import Task
 from db.annotations import AnnotationRow, history
 from db.notes import get_note
+from db.opinions import OpinionRow, opinion_history
+from db.roles import can
 from db.suggestions import SuggestionRow, suggestions_of
 from db.trials import trial_of
 
@@ -37,13 +40,15 @@ def past_of(desk: Desk, reviewer: str, note_id: int) -> dict[str, Any]:
     """What happened to a note, oldest first.
 
     A suggestion that the reviewer is not to see yet, or only with a wrong value, stays out until somebody has decided:
-    otherwise the history would give the test away.
+    otherwise the history would give the test away. So do others' opinions, but for somebody who decides between them.
 
     Raises:
         UnknownNote: there is no such note.
     """
     with desk.store.reading() as session:
         note = get_note(session, note_id)
+        sees_all = note.state not in UNDECIDED or can(session, reviewer, "adjudicate")
+        opinions = [one for one in opinion_history(session, note_id) if sees_all or one.reviewer == reviewer]
         decisions = sorted(history(session, note_id), key=lambda decision: decision.revision)
         suggestions = suggestions_of(session, note_id)
         trial = trial_of(session, note_id, reviewer)
@@ -51,6 +56,7 @@ def past_of(desk: Desk, reviewer: str, note_id: int) -> dict[str, Any]:
     steps: list[dict[str, Any]] = [{"at": note.added_at, "who": "", "what": "imported", "changes": []}]
     if not is_hidden:
         steps += [_suggested(desk.task, one) for one in suggestions]
+    steps += [_said(desk.task, one) for one in opinions]
     started_from = {one.id: one for one in suggestions}
     before: Mapping[str, str | None] | None = None
     for decision in decisions:
@@ -69,6 +75,18 @@ def _suggested(task: Task, suggestion: SuggestionRow) -> dict[str, Any]:
         if (value := suggestion.extraction.get(field.key)) is not None
     ]
     return {"at": suggestion.created_at, "who": suggestion.adapter, "what": "suggested", "changes": said}
+
+
+def _said(task: Task, opinion: OpinionRow) -> dict[str, Any]:
+    """An opinion with all that it says: what others say may differ anywhere."""
+    is_back = opinion.status == "withdrawn"
+    said = [
+        {"field": field.title, "old": None, "new": value}
+        for field in task.fields
+        if (value := opinion.extraction.get(field.key)) is not None and not is_back
+    ]
+    what = "took an opinion back" if is_back else f"gave an opinion: {SAID[opinion.status]}"
+    return {"at": opinion.given_at, "who": opinion.reviewer, "what": what, "changes": said, "comment": opinion.comment}
 
 
 def _decided(task: Task, decision: AnnotationRow, before: Mapping[str, str | None]) -> dict[str, Any]:
