@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from app.guard import LOCAL_REVIEWER
@@ -146,5 +147,17 @@ def test_nobody_worked_on_is_changed(store: Store, web: TestClient) -> None:
     rule(store, blind_share=0.5, seeded_share=0.5)
     assert shown(web)["fields"]["stage"]["value"] == "II"
     assert page["blind"] is False
+    with store.reading() as session:
+        assert trial_of(session, NOTE, LOCAL_REVIEWER) is None
+
+
+def test_a_trial_that_cannot_be_kept_keeps_nobody_from_reading(store: Store, web: TestClient) -> None:
+    suggest(store)
+    rule(store, blind_share=0.5)
+    with store.transaction() as session:
+        session.execute(sa.text("CREATE TRIGGER full BEFORE INSERT ON trial BEGIN SELECT RAISE(ABORT, 'no room'); END"))
+    page = shown(web)
+    assert page["fields"]["stage"]["value"] == BREAST_VALUES["stage"]
+    assert not page["blind"]
     with store.reading() as session:
         assert trial_of(session, NOTE, LOCAL_REVIEWER) is None
