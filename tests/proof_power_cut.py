@@ -71,7 +71,7 @@ def save_for_ever(folder: Path, seed: str, synchronous: str) -> None:
     said = os.open(folder / SAID, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with open_store(folder / DATABASE) as store:
         if synchronous != SYNCED:
-            event.listen(store._writer, "connect", lambda raw, _: raw.execute(f"PRAGMA synchronous={synchronous}"))
+            event.listen(store._on.writer, "connect", lambda raw, _: raw.execute(f"PRAGMA synchronous={synchronous}"))
         with store.transaction() as session:
             add(session, proof_kill9.N_NOTES)
         proof_kill9.write_with_threads(store, said, seed)
