@@ -122,7 +122,8 @@ def test_all_notes_and_what_is_not_understood_are_no_walk(web: TestClient, query
 def test_every_part_of_a_walk_survives_the_address() -> None:
     values = {
         "text": f" {HOSTILE[0]} & =?", "state": "todo", "origin": "original", "reviewer": "a b", "adapter": "x/y",
-        "is_unsure": True, "is_not_found": True, "is_corrected": True, "is_disputed": True, "order": "random", "seed": 12,
+        "is_unsure": True, "is_not_found": True, "is_corrected": True, "is_disputed": True,
+        "order": "random", "seed": 12,
     }  # fmt: skip
     walk = chosen(values)
     assert walk is not None
