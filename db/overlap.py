@@ -44,6 +44,8 @@ class Overlap:
 
     def n_wanted(self, content_hash: str) -> int:
         """How many reviewers are asked about the note with this hash."""
+        if not self.share:
+            return 1
         return self.n_opinions if content_hash[_PLACE : _PLACE + _DIGITS] < self.limit else 1
 
     @property
