@@ -1,7 +1,7 @@
 """Opinions: what several reviewers think of one note, each without seeing the others', until one decision is made.
 
 A note says itself how many opinions it wants, how many it has, and whether these differ; the indexes of notes that
-wait leave out those that only a lead can settle.
+wait leave out those that only a lead can settle. SQLite's full-text index gathers more before it writes.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ CREATE TABLE opinion (
 )
 """
 STANDING_IN_POSTGRES = STANDING.replace("INTEGER", "bigint").replace(" STRICT", "")
+# Bytes of words that are gathered in memory; with the usual megabyte an import is a fifth slower.
+GATHERED = "INSERT INTO note_search (note_search, rank) VALUES ('hashsize', 16777216)"
 COLUMNS = (
     "n_wanted INTEGER NOT NULL DEFAULT 1 CONSTRAINT ck_note_n_wanted CHECK (n_wanted BETWEEN 1 AND 9)",
     "n_opinions INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_note_n_opinions CHECK (n_opinions >= 0)",
@@ -98,6 +100,8 @@ def upgrade() -> None:
         op.execute(f"CREATE INDEX {name} ON {index}")
     for name, index in INDEXES.items():
         op.execute(f"CREATE INDEX {name} ON {index}")
+    if not is_postgres:
+        op.execute(GATHERED)
     for action in ("UPDATE", "DELETE", "TRUNCATE") if is_postgres else ("UPDATE", "DELETE"):
         op.execute(insert_only("opinion", action) if is_postgres else _insert_only(action))
 
