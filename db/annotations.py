@@ -7,7 +7,7 @@ from the same revision one is kept and the other is told, with nothing written.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import sqlalchemy as sa
@@ -186,33 +186,36 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     require(session, reviewer, "review")
     at = t.now()
     reviewer_id = ensure_reviewer(session, reviewer).id
-    kept: dict[str, Any] = {
-        "note_id": note_id,
-        "status": status,
-        "extraction": extraction.as_dict(),
-        "settled": settled_in_order(extraction, settled),
-        "comment": comment,
-        "suggestion_id": suggestion_id,
-        "lead_time_ms": lead_time_ms,
-        "token": token,
-    }
+    kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
+    kept |= {"extraction": extraction.as_dict(), "settled": settled_in_order(extraction, settled)}
+    kept |= {"lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(session, note_id, reviewer):
-        seen: dict[str, Any] = {"seen_revision": seen_revision, "seen_opinion": seen_opinion}
-        opinion_id = give_opinion(session, reviewer=reviewer, given_at=at, **seen, **kept).id
+        given = give_opinion(session, reviewer, seen_revision, seen_opinion, given_at=at, **kept)
         if not opinions_settle(session, note_id):
             give_back(session, reviewer, note_id)
             record(session, reviewer, "gave an opinion", f"note {note_id}", status=status)
-            return Saved(revision=seen_revision, at=at, opinion_id=opinion_id)
-    revision = seen_revision + 1
+            return Saved(revision=seen_revision, at=at, opinion_id=given.id)
+        opinion_id = given.id
     n_changed = _n_changed(session, extraction, suggestion_id)
-    changes = {"state": status, "revision": revision, "updated_at": at, "n_changed": n_changed}
-    compare_and_swap(session, note_id, seen_revision, reviewer_id=reviewer_id, **changes)
-    annotation_id = _insert(session, revision=revision, reviewer_id=reviewer_id, submitted_at=at, **kept)
-    session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == reviewer_id))
+    saved = _decide(session, seen_revision, n_changed, reviewer_id=reviewer_id, submitted_at=at, **kept)
     give_back(session, reviewer, note_id)
-    record(session, reviewer, status, f"note {note_id}", revision=revision)
-    return Saved(revision=revision, at=at, annotation_id=annotation_id, opinion_id=opinion_id)
+    record(session, reviewer, status, f"note {note_id}", revision=saved.revision)
+    return replace(saved, opinion_id=opinion_id)
+
+
+def _decide(session: Session, seen_revision: int, n_changed: int | None, **kept: Any) -> Saved:
+    """Make a decision the note's next revision, in place of its reviewer's draft.
+
+    Raises:
+        Conflict: somebody else submitted meanwhile; nothing was written.
+    """
+    note_id, by, at, revision = kept["note_id"], kept["reviewer_id"], kept["submitted_at"], seen_revision + 1
+    changes = {"state": kept["status"], "revision": revision, "updated_at": at, "n_changed": n_changed}
+    compare_and_swap(session, note_id, seen_revision, reviewer_id=by, **changes)
+    annotation_id = _insert(session, revision=revision, **kept)
+    session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == by))
+    return Saved(revision=revision, at=at, annotation_id=annotation_id)
 
 
 def reopen(

@@ -66,7 +66,7 @@ def wants_opinion(session: Session, note_id: int, reviewer: str) -> bool:
     return bool(row.n_opinions < row.n_wanted)
 
 
-def give_opinion(session: Session, *, reviewer: str, seen_revision: int, seen_opinion: int, **kept: Any) -> OpinionRow:
+def give_opinion(session: Session, reviewer: str, seen_revision: int, seen_opinion: int, **kept: Any) -> OpinionRow:
     """Keep what a reviewer says about a note, in place of what the same reviewer said before.
 
     Args:
