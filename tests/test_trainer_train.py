@@ -228,7 +228,8 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(files, tmp_pa
     done = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, preexec_fn=limit)
     assert done.returncode == 3, done.stderr[-2000:]
     assert "the disk is full" in RunDir(run_dir).error.read_text()
-    assert done.stderr.strip().splitlines()[-1].startswith("Expected room")
+    # Not always the last line: TensorBoard's own thread may say at the end that it could not write either.
+    assert [line for line in done.stderr.splitlines() if line.startswith("Expected room")]
     assert not RunDir(run_dir).adapter.exists()
     assert latest_complete(RunDir(run_dir).checkpoints) is None
     config = TrainConfig(epochs=1, batch_size=4, threads=1, log_steps=1, save_steps=2)
