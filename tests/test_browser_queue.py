@@ -60,7 +60,7 @@ def test_the_filter_narrows_is_saved_and_comes_back(browser: Browser, desk: Desk
         expect(rows).to_have_count(10)
         here.page.get_by_label("Search the notes").press_sequentially("caecal")
         expect(found(here)).to_have_text("20 notes")
-        here.page.get_by_label("not found in the note").check()
+        here.page.get_by_label("not found", exact=True).check()
         expect(rows).to_have_count(2)
         expect(rows.first).to_contain_text("case-2")
         here.page.get_by_label("Order").select_option("doubt")

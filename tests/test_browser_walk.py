@@ -35,7 +35,7 @@ def narrowed(here: Tab) -> Locator:
     """The queue with the doubtful notes, the least sure first."""
     here.ready()
     here.page.get_by_role("tab", name="Queue").click()
-    here.page.get_by_label("low confidence").check()
+    here.page.get_by_label("unsure", exact=True).check()
     here.page.get_by_label("Order").select_option("doubt")
     rows = here.page.locator("#queue-table tbody tr")
     expect(rows.first).to_contain_text("case-5")

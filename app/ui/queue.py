@@ -251,8 +251,8 @@ def _controls() -> str:
         f"{_select('origin', 'Origin', ORIGIN_CHOICES)}{_select('reviewer', 'Reviewer', [('Anybody', '')])}"
         f"{_select('adapter', 'Adapter', [('Any adapter', '')])}"
         '<fieldset class="chips"><legend>Only</legend>'
-        f"{_check('is_unsure', 'low confidence', f'A field below {SURE:.0%}')}"
-        f"{_check('is_not_found', 'not found in the note', 'A suggested value that the note does not hold')}"
+        f"{_check('is_unsure', 'unsure', f'A field below {SURE:.0%}')}"
+        f"{_check('is_not_found', 'not found', 'A suggested value that the note does not hold')}"
         f"{_check('is_corrected', 'corrected', 'The reviewer disagreed with the model')}"
         f"{_check('is_disputed', 'to adjudicate', 'Reviewers disagreed with each other; a lead decides')}</fieldset>"
         f"{_select('order', 'Order', orders)}</div></form>"
