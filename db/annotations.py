@@ -109,7 +109,7 @@ class Review:
     @property
     def standing(self) -> AnnotationRow | None:
         """What stands for this reviewer: the decision, or before there is one the reviewer's own opinion."""
-        if self.note.state in ("todo", "draft") and self.opinion is not None:
+        if not self.note.is_decided and self.opinion is not None:
             return as_annotation(self.opinion)
         return self.annotation
 

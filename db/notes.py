@@ -94,6 +94,11 @@ class NoteRow:
     n_opinions: int = 0
     is_disputed: bool = False
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether somebody's decision about it stands."""
+        return self.state not in ("todo", "draft")
+
 
 def add_notes(session: Session, notes: Iterable[Note]) -> AddReport:
     """Add notes; one whose text is known already (by content hash) is not added twice.

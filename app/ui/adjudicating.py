@@ -17,8 +17,6 @@ from db.opinions import OpinionRow, Pending, opinions_of
 from db.roles import can
 from db.session import Session
 
-UNDECIDED = ("todo", "draft")
-
 
 @dataclass(frozen=True)
 class Adjudication:
@@ -48,7 +46,7 @@ class Adjudication:
 def adjudication(desk: Desk, session: Session, review: Review, reviewer: str) -> Adjudication | None:
     """The opinions about a note for somebody who may decide between them; None for everybody else and other notes."""
     note = review.note
-    if not note.is_disputed or note.state not in UNDECIDED or not can(session, reviewer, "adjudicate"):
+    if not note.is_disputed or note.is_decided or not can(session, reviewer, "adjudicate"):
         return None
     opinions = tuple(opinions_of(session, note.id))
     proposed: dict[str, str | None] = {}
@@ -75,7 +73,7 @@ def _by_frequency(task: Task, key: str, opinions: tuple[OpinionRow, ...]) -> lis
 def line(review: Review, found: Adjudication | None) -> str:
     """What the heading says of a note that several reviewers are asked about; nothing of others. Plain text."""
     note = review.note
-    if note.n_wanted == 1 or note.state not in UNDECIDED:
+    if note.n_wanted == 1 or note.is_decided:
         return ""
     if found is not None:
         n = len(found.differing)

@@ -12,9 +12,9 @@ from data.agreement import FieldAgreement, agreement, differing
 from data.interval import wilson
 from data.task import Task
 from db.figures import note_names
-from db.opinions import OpinionRow, decided_among, pending, shared_opinions
+from db.notes import Filters, count_notes
+from db.opinions import OpinionRow, decided_among, shared_opinions
 from db.overlap import read_overlap
-from db.roles import LOCAL
 from db.session import Session
 
 N_NOTES = 1000
@@ -26,7 +26,7 @@ def agreeing(desk: Desk, session: Session) -> str:
     """The card: per field the share of notes with one answer, the coefficients, and the notes that differ most."""
     title = "<h3>How far reviewers agree</h3>"
     opinions = shared_opinions(session, N_NOTES)
-    overlap, n_disputed = read_overlap(session), pending(session, LOCAL).n_disputed
+    overlap, n_disputed = read_overlap(session), count_notes(session, Filters(is_disputed=True, origin="incoming"))
     if not opinions:
         return title + (
             empty(

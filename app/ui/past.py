@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
-from app.ui.adjudicating import UNDECIDED
 from app.ui.answering import answered
 from data.task import Task
 from db.annotations import AnnotationRow, history
@@ -47,7 +46,7 @@ def past_of(desk: Desk, reviewer: str, note_id: int) -> dict[str, Any]:
     """
     with desk.store.reading() as session:
         note = get_note(session, note_id)
-        sees_all = note.state not in UNDECIDED or can(session, reviewer, "adjudicate")
+        sees_all = note.is_decided or can(session, reviewer, "adjudicate")
         opinions = [one for one in opinion_history(session, note_id) if sees_all or one.reviewer == reviewer]
         decisions = sorted(history(session, note_id), key=lambda decision: decision.revision)
         suggestions = suggestions_of(session, note_id)
