@@ -4,8 +4,7 @@
   'use strict';
 
   const $ = (id) => document.getElementById(id);
-  const { make } = window.shell;
-  const button = (text, act, label) => { const made = Object.assign(make('button', text, 'plain'), { type: 'button', onclick: act }); if (label) made.setAttribute('aria-label', label); return made; };
+  const { button, make } = window.shell;
   const shown = (value) => value ?? 'none';
   let open = new Set();      // fields that both touched and nobody chose for
   let said = null;           // what stands below the table

@@ -4,7 +4,7 @@
   'use strict';
 
   const $ = (id) => document.getElementById(id);
-  const { make } = window.shell;
+  const { button, make } = window.shell;
   const WORDS = { skipped: 'skipped it', flagged: 'flagged it' };
 
   // Nothing at all without `found`.
@@ -33,10 +33,8 @@
   }
 
   function choice(key, title, value, who) {
-    const button = Object.assign(make('button', value ?? 'none', 'plain'), { type: 'button' });
-    button.setAttribute('aria-label', `${title}, as ${who} says: ${value ?? 'none'}`);
-    button.onclick = () => { window.desk.put(key, value); window.desk.box(key)?.focus(); };
-    return button;
+    const take = () => { window.desk.put(key, value); window.desk.box(key)?.focus(); };
+    return button(value ?? 'none', take, `${title}, as ${who} says: ${value ?? 'none'}`);
   }
 
   window.opinions = { show };

@@ -4,8 +4,7 @@
   'use strict';
 
   const $ = (id) => document.getElementById(id);
-  const { make } = window.shell;
-  const button = (text, act) => Object.assign(make('button', text, 'plain'), { type: 'button', onclick: act });
+  const { button } = window.shell;
 
   // Gradio builds the form after the page has loaded.
   const isBuilt = () => $('note-place') && document.querySelector('#form .field textarea, #form .field input') && $('comment')?.querySelector('textarea, input');

@@ -169,6 +169,8 @@
 
   // An element with a text in it, which is never read as markup.
   const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text ?? '', className: name ?? '' });
+  // A button that does something; the label is for a screen reader, where the text alone would not tell.
+  const button = (text, act, label) => { const made = Object.assign(make('button', text, 'plain'), { type: 'button', onclick: act }); if (label) made.setAttribute('aria-label', label); return made; };
 
-  window.shell = { reviewer, named, signedOut, make, away, banner, full, blind, look, openNote, visited };
+  window.shell = { reviewer, named, signedOut, make, button, away, banner, full, blind, look, openNote, visited };
 })();
