@@ -24,13 +24,19 @@ time.sleep(600)
 """
 
 
+def whole_line(log):
+    """The first line, once it is whole: without a buffer it is written word by word."""
+    line, end, _ = log.read_text(encoding="utf-8").partition("\n")
+    return line if end else None
+
+
 def sleeper(tmp_path, *words, **settings):
     (tmp_path / "sleeper.py").write_text(SLEEPER, encoding="utf-8")
     environ = {**os.environ, "PYTHONPATH": str(tmp_path), "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
     log = tmp_path / "sleeper.log"
     child = start_child("sleeper", words, log=log, environ=environ, **settings)
-    words = wait_for(lambda: log.read_text(encoding="utf-8").split(), "the sleeper")
-    return child, words
+    line = wait_for(lambda: whole_line(log), "the sleeper")
+    return child, line.split()
 
 
 def test_a_child_is_a_group_of_its_own_and_stops_as_one(tmp_path):
