@@ -82,8 +82,10 @@ class OnPostgres:
         """See `Database`."""
         self._look(folder)
         if self.schema_version != migrations.head(folder):
+            from db.migrations.applying import upgrade_postgres
+
             with self.writer.connect() as connection:
-                migrations.upgrade_postgres(connection, self.place, folder)
+                upgrade_postgres(connection, self.place, folder)
             self._look(folder)
 
     def inspect(self, folder: Path) -> None:

@@ -91,13 +91,15 @@ class OnSqlite:
         self._inspect(folder)
         if self.schema_version == migrations.head(folder):
             return
+        from db.migrations.applying import upgrade
+
         engine = _engine(self.path, "rw", "IMMEDIATE", self._busy_timeout_ms, n_connections=1, migrating=True)
         try:
             with engine.connect() as connection:
                 raw: Any = connection.connection.driver_connection
                 if self.journal_mode != "wal":  # one in use is never taken away, not even from a library with the bug
                     raw.execute(f"PRAGMA journal_mode={'WAL' if WAL_SAFE else 'DELETE'}").fetchall()
-                migrations.upgrade(connection, self.path, folder)
+                upgrade(connection, self.path, folder)
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             engine.dispose()

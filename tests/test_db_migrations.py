@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from db import migrations, tables
 from db.notes import counts
 from db.session import Store, StoreError, open_store
 from db.suggestions import add_suggestion, get_suggestion, suggestion_of
+from tests.homes import ROOT
 from tests.stores import add, mode, suggestion
 from tests.stores import file_store as store
 
@@ -48,6 +52,26 @@ def later(tmp_path: Path) -> Path:
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
     (folder / "versions" / "0008_novelty.py").write_text(SECOND, encoding="utf-8")
     return folder
+
+
+def test_files_are_named_as_their_versions_and_follow_each_other() -> None:
+    before = None
+    for number in migrations.versions():
+        (file,) = (migrations.FOLDER / "versions").glob(f"{number}_*.py")
+        steps = runpy.run_path(str(file))
+        assert (steps["revision"], steps["down_revision"]) == (number, before)
+        before = number
+
+
+def test_a_store_that_is_up_to_date_is_opened_without_alembic(store: Store) -> None:
+    store.close()
+    program = (
+        "import sys; from pathlib import Path; from db.session import open_store\n"
+        "open_store(Path(sys.argv[1])).close(); print('alembic' in sys.modules)"
+    )
+    for path, expected in ((store.path, "False"), (store.path.with_name("new.db"), "True")):
+        said = subprocess.check_output([sys.executable, "-c", program, path], cwd=ROOT, text=True)
+        assert said.split() == [expected]
 
 
 def test_an_upgrade_leaves_a_copy_of_before(store: Store, later: Path) -> None:
