@@ -20,6 +20,7 @@ from app.settings import load_settings, prepare_home
 from data.task import load_task
 from db.files import sqlite
 from db.session import open_store
+from tests.commands import can_be_forked, run_forked
 
 TASK = load_task()
 ROOT = Path(__file__).parent.parent
@@ -43,6 +44,8 @@ class Home:
         return subprocess.Popen(command, env=self.environ, text=True, encoding="utf-8", **{**pipes, **settings})
 
     def run(self, *arguments: str, given: str | None = None, **settings: Any) -> subprocess.CompletedProcess[str]:
+        if not settings and can_be_forked(self.variables):
+            return run_forked(arguments, self.environ, given)
         process = self.start(*arguments, **settings)
         try:
             out, errors = process.communicate(given, timeout=PATIENCE_S)

@@ -13,11 +13,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 
 SERVER = "CASELOOP_TESTS_POSTGRES"
@@ -87,36 +88,72 @@ def name_in(url: str) -> str:
     return url.partition("?")[0].rpartition("/")[2]
 
 
+class OwnServer(Server):
+    """A cluster of its own in a folder."""
+
+    def __init__(self, folder: Path, *, is_durable: bool) -> None:
+        super().__init__(f"postgresql://caseloop@/postgres?host={folder}")
+        self._folder, self._user = folder, _user(folder)
+        self._do(
+            "initdb", "-A", "trust", "-U", "caseloop", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"
+        )
+        settings = {"listen_addresses": "", "unix_socket_directories": str(folder), "shared_buffers": "32MB"}
+        if not is_durable:
+            settings |= {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+        with (folder / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it answers, after it has put right what a killed one left."""
+        self._do("pg_ctl", "start", "--wait", "--log", str(self._folder / "log"))
+
+    def stop(self) -> None:
+        """Stop it without a word to those who are connected."""
+        self._do("pg_ctl", "stop", "--wait", "--mode", "immediate")
+
+    def kill(self) -> None:
+        """SIGKILL for every process of it, as when memory runs out."""
+        first = psutil.Process(int((self._folder / "data" / "postmaster.pid").read_text().split()[0]))
+        first.suspend()  # or it would start others meanwhile
+        processes = [*first.children(recursive=True), first]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
+    def _do(self, program: str, *arguments: str) -> None:
+        found = programs()
+        assert found is not None, MISSING
+        command = [str(found / program), "-D", str(self._folder / "data"), *arguments]
+        # Its output may not be a pipe: the server keeps it open.
+        with (self._folder / "said").open("ab") as out:
+            done = subprocess.run(
+                command, stdout=out, stderr=out, check=False, user=self._user, cwd=self._folder, timeout=120
+            )
+        assert done.returncode == 0, (self._folder / "said").read_text()[-2000:]
+
+
 @contextmanager
-def serving(folder: Path, *, is_durable: bool = False) -> Iterator[Server]:
-    """A cluster of its own in a new folder, stopped and deleted at the end.
+def serving(folder: Path, *, is_durable: bool = False) -> Iterator[OwnServer]:
+    """A cluster of its own in a new folder, stopped at the end.
 
     Args:
         folder: where it is put; its path must be short enough for a socket.
         is_durable: flush to the disk what is saved.
     """
-    found = programs()
-    assert found is not None, MISSING
-    user = _user(folder)
-
-    def do(program: str, *arguments: str) -> None:
-        command = [str(found / program), "-D", str(folder / "data"), *arguments]
-        # Its output may not be a pipe: the server keeps it open.
-        with (folder / "said").open("ab") as out:
-            done = subprocess.run(command, stdout=out, stderr=out, check=False, user=user, cwd=folder, timeout=120)
-        assert done.returncode == 0, (folder / "said").read_text()[-2000:]
-
-    do("initdb", "-A", "trust", "-U", "caseloop", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
-    settings = {"listen_addresses": "", "unix_socket_directories": str(folder), "shared_buffers": "32MB"}
-    if not is_durable:
-        settings |= {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
-    with (folder / "data" / "postgresql.conf").open("a") as file:
-        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-    do("pg_ctl", "start", "--wait", "--log", str(folder / "log"))
+    server = OwnServer(folder, is_durable=is_durable)
     try:
-        yield Server(f"postgresql://caseloop@/postgres?host={folder}")
+        yield server
     finally:
-        do("pg_ctl", "stop", "--wait", "--mode", "immediate")
+        server.stop()
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Not in pytest's own: their paths are too long for a socket, and no other user may enter them."""
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def _user(folder: Path) -> int | None:
@@ -137,11 +174,7 @@ def any_server() -> Iterator[Server | None]:
     elif programs() is None:
         yield None
     else:
-        # Not in pytest's own folders: their paths are too long for a socket, and no other user may enter them.
-        with (
-            tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as folder,
-            serving(Path(folder)) as server,
-        ):
+        with own_folder() as folder, serving(folder) as server:
             yield server
 
 

@@ -22,6 +22,7 @@ PROOFS = {
     "exact": ["-m", "tests.proof_exact"],
     "gate": ["-m", "tests.proof_gate"],
     "loop": ["-m", "pytest", "-q", "tests/test_end_to_end.py"],
+    "long": ["-m", "pytest", "-q", "-m", "long"],
     "network": ["-m", "tests.proof_network"],
     "imports": ["-m", "tests.proof_imports"],
     "round-trips": ["-m", "tests.proof_round_trips"],
@@ -29,6 +30,7 @@ PROOFS = {
     "stale": ["-m", "tests.proof_stale"],
     "claims-postgres": ["-m", "tests.proof_claims", "--postgres"],
     "stale-postgres": ["-m", "tests.proof_stale", "--postgres"],
+    "kills-postgres": ["-m", "tests.proof_postgres_kills", "--kills", "200"],
     "stateful": ["-m", "tests.proof_stateful"],
 }
 """Name to the arguments of the Python that performs it."""

@@ -302,7 +302,7 @@ class Desk(RuleBasedStateMachine):
 
 def test_whatever_the_clock_does_a_claim_costs_a_message_at_most() -> None:
     lenient = settings(
-        max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     run_state_machine_as_test(Desk, settings=lenient)
 

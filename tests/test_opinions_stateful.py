@@ -239,6 +239,7 @@ def test_no_order_of_opinions_loses_or_repeats_one() -> None:
     run(Board, 25)
 
 
+@pytest.mark.long
 def test_the_search_finds_a_board_without_compare_and_swap() -> None:
     with pytest.raises(AssertionError, match="old page was taken"):
         run(CarelessBoard, 400, n_steps=40, derandomize=True)  # always the same search, so it finds it always

@@ -323,6 +323,7 @@ def test_a_real_server_gives_the_values_that_this_process_gives(home, real_serve
     assert [row.raw_reply for row in far] == [one.raw_reply for one in local]
 
 
+@pytest.mark.long
 def test_a_real_server_that_is_killed_and_comes_back_fills_every_note(home, real_server, tmp_path):
     settle(home, real_server.url, CASELOOP_MODEL=real_server.model, CASELOOP_ADAPTER_NAME="served")
     with home.desk() as desk:

@@ -41,6 +41,7 @@ def test_no_note_is_given_out_twice(where: list[str]) -> None:
     assert outcome["n_conflicts"] == 0  # whoever was given a note and decided it at once was alone with it
 
 
+@pytest.mark.long
 def test_looking_first_and_claiming_then_gives_some_out_twice(where: list[str]) -> None:
     outcome, code = run("tests.proof_claims", "--claims", "640", "--notes", "2000", "--broken", *where)
     assert outcome["n_doubles"] > 0
@@ -56,6 +57,7 @@ def test_every_stale_save_is_told_and_overwrites_nothing(where: list[str]) -> No
     assert code == 0
 
 
+@pytest.mark.long
 def test_a_save_that_reads_the_revision_anew_overwrites_some(where: list[str]) -> None:
     outcome, code = run("tests.proof_stale", "--saves", "420", "--broken", *where)
     assert outcome["n_overwritten"] > 0

@@ -283,6 +283,7 @@ def test_no_order_of_events_loses_anything_in_postgres(postgres: Server) -> None
     run(in_postgres(postgres), 8)
 
 
+@pytest.mark.long
 def test_the_search_finds_a_desk_without_compare_and_swap() -> None:
     with pytest.raises(AssertionError, match="old page was taken"):
         run(CarelessDesk, 400, n_steps=40, derandomize=True)  # always the same search, so it finds it always

@@ -16,8 +16,8 @@ from app.training import TrainOptions, request_run
 from db.health import heartbeat
 from db.notes import counts
 from db.runs import get_run
-from tests.homes import child_of, is_gone, one_sentence, wait_for, write_notes
-from tests.tiny import tiny_rows, write_labelled
+from tests.homes import Home, child_of, is_gone, one_sentence, wait_for, write_notes
+from tests.tiny import shared_tiny, tiny_rows, write_labelled
 
 
 def free_port() -> int:
@@ -48,15 +48,27 @@ class Served:
         self.process.stderr.close()
 
 
+@pytest.fixture(scope="module")
+def running():
+    """The desks that tests have served, ended when all are done."""
+    desks: list[Served] = []
+    yield desks
+    for desk in desks:
+        desk.stop()
+
+
 @pytest.fixture
-def served(tiny_home, tmp_path):
-    """A desk with its own notes, served."""
-    with tiny_home.desk() as desk:
+def served(running, tmp_path):
+    """A desk with its own notes, served: the one of the test before, unless that ended it."""
+    if running and running[-1].process.poll() is None:
+        return running[-1]
+    tiny = shared_tiny()
+    home = Home(tmp_path / "home", {"CASELOOP_BASE": str(tiny.base), "CASELOOP_ADAPTER": str(tiny.adapter)})
+    with home.desk() as desk:
         import_files(desk.store, desk.task, [write_labelled(tmp_path / "o.jsonl", tiny_rows(60))], original=True)
         import_files(desk.store, desk.task, [write_notes(tmp_path / "n.jsonl", ["A first report.", "A second."])])
-    served = Served(tiny_home)
-    yield served
-    served.stop()
+    running.append(Served(home))
+    return running[-1]
 
 
 def worker_pid(home):
@@ -107,23 +119,18 @@ def test_serving_ends_without_leftovers(served):
     assert not answers("127.0.0.1", served.port)
 
 
-def test_children_do_not_outlive_a_supervisor_that_is_killed(served):
+def test_the_first_start_loads_the_samples_and_children_do_not_outlive_one_that_is_killed(tiny_home, running):
+    served = Served(tiny_home)
+    running.append(served)
+    with tiny_home.desk() as desk, desk.store.reading() as session:
+        figures = counts(session)
+    assert figures.n_incoming >= 60
+    assert figures.n_originals == 400
     pids = [child.pid for child in psutil.Process(served.process.pid).children(recursive=True)]
     assert len(pids) >= 2
     served.process.kill()
     served.process.wait(10)
     wait_for(lambda: all(is_gone(pid) for pid in pids), "the end of the children")
-
-
-def test_the_first_start_loads_the_samples(tiny_home):
-    served = Served(tiny_home)
-    try:
-        with tiny_home.desk() as desk, desk.store.reading() as session:
-            figures = counts(session)
-        assert figures.n_incoming >= 60
-        assert figures.n_originals == 400
-    finally:
-        served.stop()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.1", "::", "example.org", ""])

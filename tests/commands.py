@@ -1,0 +1,236 @@
+"""Commands in a tenth of a second: one process that has imported what they import forks for each of them.
+
+`python -m tests.commands SOCKET` listens there. Who connects sends one message, the arguments, the environment and the
+directory as JSON and three open files to be its standard ones, and gets the process's number and then its exit code.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, NoReturn
+
+from tests.forks import ONE_THREAD, n_threads
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_S = 240
+_MESSAGE = 1 << 18
+_IMPORTED = ("app.cli", "app.engines", "app.training", "datasets", "db.migrations.applying", "pandas")
+_IMPORTED += ("trainer.engine.local", "trainer.loop", "trainer.model", "transformers.models.llama.modeling_llama")
+_THEIRS = ("HF_", "LC_", "LANG", "PYTHON")
+"""Variables that are read as Python starts or as a package is imported; a command with one of these starts anew."""
+
+
+def can_be_forked(variables: Mapping[str, str]) -> bool:
+    """Whether a command with these variables does in a fork what it does when it is started."""
+    return not any(name.startswith(_THEIRS) for name in variables)
+
+
+def run_forked(
+    arguments: Sequence[str], environ: Mapping[str, str], given: str | None = None, patience_s: float = PATIENCE_S
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a fork to its end; one that takes longer than `patience_s` is killed, and that is an error."""
+    with TemporaryFile() as said, TemporaryFile() as errors, TemporaryFile() as told:
+        told.write((given or "").encode())
+        told.seek(0)
+        order = json.dumps({"arguments": arguments, "environ": dict(environ), "directory": str(Path.cwd())})
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as starter:
+            starter.connect(str(_listener()))
+            socket.send_fds(starter, [order.encode()], [told.fileno(), said.fileno(), errors.fileno()])
+            pid = int(starter.recv(64))
+            starter.settimeout(patience_s)
+            try:
+                code = int(starter.recv(64))
+            except BaseException:
+                os.kill(pid, signal.SIGKILL)
+                raise
+        said.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(arguments, code, _lines(said.read()), _lines(errors.read()))
+
+
+def _lines(said: bytes) -> str:
+    """As a pipe that is read as text gives it."""
+    return said.decode().replace("\r\n", "\n").replace("\r", "\n")
+
+
+@cache
+def _listener() -> Path:
+    """Where the one of this test process listens; it ends when this process does, since its stdin does."""
+    folder = Path(tempfile.mkdtemp(prefix="caseloop-commands-"))
+    place = folder / "socket"
+    environ = os.environ | ONE_THREAD
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.commands", str(place)],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"listening\n", "the starter of commands died"
+    atexit.register(_end, process, folder)
+    return place
+
+
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    process.communicate()
+    (folder / "socket").unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def _import_everything() -> None:
+    from app.settings import quiet_environment
+
+    quiet_environment()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # as `quiet_libraries` does before it is imported
+    for name in _IMPORTED:
+        importlib.import_module(name)
+
+
+class _Trainer:
+    """What `subprocess.Popen` gives `app.children.start_child`; `python -m trainer` runs in a fork of this process."""
+
+    def __new__(cls, line: Sequence[str], **settings: Any) -> Any:
+        if list(line[1:3]) != ["-m", "trainer"] or n_threads() > 1:
+            return subprocess.Popen(line, **settings)
+        return super().__new__(cls)
+
+    def __init__(
+        self,
+        line: Sequence[str],
+        *,
+        stdin: int,
+        stdout: BinaryIO,
+        stderr: BinaryIO,
+        env: Mapping[str, str],
+        start_new_session: bool,
+        pass_fds: Sequence[int],
+        preexec_fn: Callable[[], None],
+    ) -> None:
+        assert (stdin, start_new_session) == (subprocess.DEVNULL, True)
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if not self.pid:
+            os.setsid()
+            preexec_fn()
+            files = [os.open(os.devnull, os.O_RDONLY), stdout.fileno(), stderr.fileno()]
+            _become("trainer.__main__", line[3:], env, files, pass_fds)
+
+    def poll(self) -> int | None:
+        return self.wait(os.WNOHANG)
+
+    def wait(self, how: int = 0) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, how)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+
+class _Subprocess:
+    """What `app.children` finds as `subprocess` in a command that runs in a fork."""
+
+    DEVNULL, Popen = subprocess.DEVNULL, _Trainer
+
+
+def _become(
+    module: str, arguments: Sequence[str], environ: Mapping[str, str], files: Sequence[int], kept: Sequence[int] = ()
+) -> NoReturn:
+    """Become what `python -m module` would be with these arguments, variables and standard files, and end."""
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        for file in map(int, os.listdir("/proc/self/fd")):
+            if file > 2 and file not in kept:
+                with suppress(OSError):
+                    os.close(file)
+        kinds = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
+        sys.stdin, sys.stdout = os.fdopen(0, **kinds, closefd=False), os.fdopen(1, "w", **kinds, closefd=False)
+        sys.stderr = os.fdopen(2, "w", 1, encoding=sys.stdout.encoding, errors="backslashreplace", closefd=False)
+        os.environ.clear()
+        os.environ.update(environ)
+        tempfile.tempdir = None  # chosen anew, as the environment says
+        sys.argv = [module, *arguments]
+        code = importlib.import_module(module).main()
+        threading._shutdown()  # type: ignore[attr-defined] # as Python does at its end: waits, then tidies up
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+    except BaseException:  # noqa: BLE001 - a command must never go on as a copy of its parent
+        traceback.print_exc()
+        code = 1
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _fork(connection: socket.socket) -> int:
+    """Start the command that a connection asks for; its number as a process."""
+    message, files, _, _ = socket.recv_fds(connection, _MESSAGE, 3)
+    assert n_threads() == 1, "expected one thread before a fork"
+    import app.children
+
+    pid = os.fork()
+    if not pid:
+        order = json.loads(message)
+        os.chdir(order["directory"])
+        app.children.subprocess = _Subprocess  # type: ignore[assignment]
+        _become("app.cli", order["arguments"], order["environ"], files)
+    for file in files:
+        os.close(file)
+    connection.send(str(pid).encode())
+    return pid
+
+
+def main() -> int:
+    """Fork as asked, until stdin ends."""
+    _import_everything()
+    gc.freeze()  # a child that collects garbage would copy all that its parent has imported
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(sys.argv[1])
+    listener.listen()
+    running: dict[int, tuple[int, socket.socket]] = {}
+    events = selectors.DefaultSelector()
+    events.register(0, selectors.EVENT_READ)
+    events.register(listener, selectors.EVENT_READ)
+    os.write(1, b"listening\n")
+    while True:
+        for key, _ in events.select():
+            if key.fd == 0:
+                return 0
+            if key.fd == listener.fileno():
+                connection, _ = listener.accept()
+                pid = _fork(connection)
+                ended = os.pidfd_open(pid)
+                running[ended] = pid, connection
+                events.register(ended, selectors.EVENT_READ)
+            else:
+                events.unregister(key.fd)
+                pid, connection = running.pop(key.fd)
+                os.close(key.fd)
+                _, status = os.waitpid(pid, 0)
+                with connection, suppress(OSError):  # who asked may have had enough
+                    connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
