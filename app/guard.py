@@ -51,6 +51,9 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 
+IMMUTABLE = "max-age=31536000, immutable"
+"""For files whose address changes with their content."""
+
 # Gradio 6.31 mounts about sixty routes; these are the ones that the desk's page asks for. The rest (uploads, tokens,
 # deep links, MCP, proxying, monitoring, run history ...) does not exist here.
 _GRADIO = re.compile(
@@ -189,7 +192,7 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=message["headers"])
-            self._secure(headers)
+            self._secure(headers, is_found=message["status"] == 200)
             if headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers:
                 self._start = message
                 return
@@ -201,7 +204,7 @@ class _Answer:
             return
         await self._send(message)
 
-    def _secure(self, headers: MutableHeaders) -> None:
+    def _secure(self, headers: MutableHeaders, *, is_found: bool) -> None:
         headers["content-security-policy"] = CONTENT_SECURITY_POLICY.format(nonce=self._nonce)
         for name, value in SECURITY_HEADERS.items():
             headers[name] = value
@@ -210,8 +213,11 @@ class _Answer:
             headers["referrer-policy"] = "same-origin"
         if self._is_secure:
             headers["strict-transport-security"] = "max-age=31536000"
-        # Gradio's bundles carry a hash in their name; everything else may show a note and is not to be kept.
-        if not self._path.startswith((f"{MOUNT}/assets/", f"{MOUNT}/static/", "/desk/")):
+        # Gradio's bundles carry a hash in their name, so that a reload need not ask for fifty of them whether they have
+        # changed; everything but files may show a note and is not to be kept.
+        if self._path.startswith(f"{MOUNT}/assets/") and is_found:
+            headers["cache-control"] = IMMUTABLE
+        elif not self._path.startswith((f"{MOUNT}/assets/", f"{MOUNT}/static/", "/desk/")):
             headers["cache-control"] = "no-store"
 
     async def _send_page(self, start: Message) -> None:

@@ -9,13 +9,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from app.guard import LOCAL_REVIEWER
 from db.annotations import AnnotationRow, Review, history, open_review
@@ -103,11 +105,19 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@contextmanager
-def serving(home: Path, notes: Notes) -> Iterator[Desk]:
+_ports: list[int] = []
+"""Those that served a desk: the next one is served there, where the browser has its files in its cache."""
+
+
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(home: Path, notes: Notes) -> Iterator[Desk]:
+    port = _ports.pop() if _ports else _free_port()
     with make_store(home, notes) as store:
         desk = Desk(store, home, port)
         desk.start()
@@ -115,6 +125,7 @@ def serving(home: Path, notes: Notes) -> Iterator[Desk]:
             yield desk
         finally:
             desk.kill()
+            _ports.append(port)
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +174,7 @@ class Tab:
         return self.page.locator("#saved")
 
     def shows(self, external_id: str) -> None:
+        self._until("document.querySelector('#note-head h2')?.textContent === given", external_id)
         expect(self.page.locator("#note-head h2")).to_have_text(external_id)
         self.ready()
 
@@ -172,11 +184,21 @@ class Tab:
             self.page.wait_for_timeout(20)
 
     def ready(self) -> None:
+        self._until("document.body?.dataset.desk === 'ready'")
         expect(self.page.locator("body[data-desk=ready]")).to_have_count(1)
+
+    def _until(self, what: str, given: str = "") -> None:
+        """Look at every frame, where `expect` looks after half a second; it is asked next, and says what is wrong."""
+        with suppress(PlaywrightError):
+            self.page.wait_for_function(f"(given) => {what}", arg=given, timeout=PATIENCE_MS)
 
     def type_into(self, key: str, text: str) -> None:
         self.box(key).fill("")
         self.box(key).press_sequentially(text)
+
+
+_kept: WeakKeyDictionary[Browser, BrowserContext] = WeakKeyDictionary()
+"""Of each browser the context that its tabs use one after the other: the desk's files are in its cache."""
 
 
 @contextmanager
@@ -184,13 +206,22 @@ def tab(
     browser: Browser, desk: Desk, path: str = "/app/", *, quiet: bool = True, has_clock: bool = False
 ) -> Iterator[Tab]:
     """A new tab on the desk; quiet: it must not complain; has_clock: the test can move the page's clock on."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = None if has_clock else _kept.pop(browser, None)  # taken out: a second tab meanwhile is somebody else's
+    context = context or browser.new_context(viewport={"width": 1440, "height": 900})
     if has_clock:
         context.clock.install()
     opened = Tab(context.new_page())
+    context.clear_cookies()
+    where = {"origin": desk.url, "storageTypes": "local_storage,indexeddb,cache_storage,service_workers"}
+    context.new_cdp_session(opened.page).send("Storage.clearDataForOrigin", where)
     opened.page.goto(desk.url + path)
     yield opened
     assert opened.foreign == []
     if quiet:
         assert opened.complaints == []
-    context.close()
+    if has_clock or browser in _kept:
+        context.close()
+        return
+    for page in context.pages:
+        page.close()
+    _kept[browser] = context

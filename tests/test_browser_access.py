@@ -40,8 +40,10 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield running
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("which", ["full", "bare"])
+@pytest.mark.parametrize(
+    ("which", "theme"),
+    [("full", "light"), ("full", "dark"), pytest.param("bare", "light", marks=pytest.mark.long), ("bare", "dark")],
+)
 def test_nothing_serious_is_wrong_for_a_screen_reader(
     browser: Browser, request: pytest.FixtureRequest, which: str, theme: str
 ) -> None:

@@ -35,7 +35,7 @@ def entered(browser: Browser, desk: Desk, name: str, path: str = "/app/") -> Tab
     here.page.goto(desk.url + path)
     sign_in(here.page, name)
     here.ready()
-    here.page.wait_for_load_state("networkidle")  # the next notes are loaded ahead
+    here.loaded_ahead()
     return here
 
 

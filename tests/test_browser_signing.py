@@ -47,7 +47,7 @@ def opened(context: BrowserContext, desk: Desk, name: str = "kim") -> Tab:
     here.page.goto(f"{desk.url}{desk.path(1)}")
     sign_in(here.page, name)
     here.shows(desk.case(1))
-    here.page.wait_for_load_state("networkidle")  # the next notes are loaded ahead
+    here.loaded_ahead()
     return here
 
 

@@ -66,11 +66,17 @@ def test_the_page_names_no_foreign_host(quiet: TestClient) -> None:
 def test_pages_are_not_kept_and_files_are(quiet: TestClient) -> None:
     page = quiet.get("/app/")
     assert page.headers["cache-control"] == "no-store"
-    for address in re.findall(r'"(/desk/[^"]+)"', page.text):
+    files = re.findall(r'"(/desk/[^"]+)"', page.text)
+    bundles = [f"/app{address}" for address in re.findall(r'"\.?(/assets/[^"]+-[\w-]+\.(?:js|css))"', page.text)]
+    assert len(files) > 10
+    assert bundles
+    for address in files + bundles:
         answer = quiet.get(address)
         assert answer.status_code == 200, address
         assert "immutable" in answer.headers["cache-control"]
-    assert quiet.get("/desk/nothing.js").status_code == 404
+    for address in ("/desk/nothing.js", "/app/assets/nothing-DiEEvXS6.js"):
+        answer = quiet.get(address)
+        assert (answer.status_code, "immutable" in answer.headers.get("cache-control", "")) == (404, False)
 
 
 def test_no_note_is_in_the_page_before_it_asks(quiet: TestClient) -> None:

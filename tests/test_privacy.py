@@ -13,11 +13,10 @@ import pytest
 from app.failures import sentence_of
 from app.importing import import_files
 from app.logs import log_to, place
-from app.settings import EMBEDDED
 from db.annotations import submit
 from db.notes import next_note
 from tests.homes import TASK, Home, write_notes
-from tests.tiny import tiny_rows
+from tests.tiny import shared_tiny, tiny_rows
 from tests.witness import seen, started, watch
 
 CANARY = "Xanthippe-Zyzzyva"
@@ -26,15 +25,11 @@ HOLDS_NOTES = {"caseloop.db", "caseloop.db-wal", "snapshot.jsonl", "holdout.json
 
 @pytest.fixture
 def home(tmp_path):
-    """A watched home whose temporary files can be looked at, with the embedded model where it is built."""
+    """A watched home whose temporary files can be looked at, with a model that trains in seconds."""
     (tmp_path / "tmp").mkdir()
-    variables = {"TMPDIR": str(tmp_path / "tmp"), **watch(tmp_path)}
-    if not (EMBEDDED / "adapter" / "manifest.json").is_file():
-        from tests.tiny import shared_tiny
-
-        tiny = shared_tiny()
-        variables |= {"CASELOOP_BASE": str(tiny.base), "CASELOOP_ADAPTER": str(tiny.adapter)}
-    return Home(tmp_path / "home", variables)
+    tiny = shared_tiny()
+    model = {"CASELOOP_BASE": str(tiny.base), "CASELOOP_ADAPTER": str(tiny.adapter)}
+    return Home(tmp_path / "home", {"TMPDIR": str(tmp_path / "tmp"), **watch(tmp_path), **model})
 
 
 def leaks(*places):
