@@ -77,12 +77,7 @@ def judge(
     Raises:
         ScoreError: there are no notes, or the sequences differ in length.
     """
-    lengths = {len(gold), len(new), len(gold if old is None else old)}
-    if len(lengths) != 1 or not gold:
-        raise ScoreError(
-            f"Expected an answer of each adapter for each of at least one labelled note; found {len(gold)} labels, "
-            f"{'no' if old is None else len(old)} old answers and {len(new)} new ones. Evaluate both again."
-        )
+    _check_lengths(gold, old, new)
     after, nulls = _answers(task, gold, new), _nulls(task, gold)
     if old is None:
         return _first(task, after, nulls, new_name)
@@ -102,14 +97,7 @@ def judge(
     over_all = (_lost(all_fields), _hallucinated(hallucination), _unreadable(json_valid))
     reasons = [*_fallen(task, fields, len(gold)), *(reason for reason in over_all if reason is not None)]
     outcome = _outcome(macro, is_blocked=bool(reasons))
-    figures: dict[str, Any] = {
-        "n_notes": len(gold),
-        "old": float(before.right.mean()),
-        "new": float(after.right.mean()),
-        "detectable": _detectable(by_note / len(task.fields), 1 / len(task.fields)),
-        "n_better_notes": int((by_note > 0).sum()),
-        "n_worse_notes": int((by_note < 0).sum()),
-    }
+    figures = _figures(before, after, by_note)
     return Verdict(
         outcome=outcome,
         sentence=_sentence(outcome, figures, macro, reasons, old_name, new_name),
@@ -121,6 +109,30 @@ def judge(
         json_valid=json_valid,
         **figures,
     )
+
+
+def _check_lengths(
+    gold: Sequence[Extraction], old: Sequence[Extraction | None] | None, new: Sequence[Extraction | None]
+) -> None:
+    lengths = {len(gold), len(new), len(gold if old is None else old)}
+    if len(lengths) != 1 or not gold:
+        raise ScoreError(
+            f"Expected an answer of each adapter for each of at least one labelled note; found {len(gold)} labels, "
+            f"{'no' if old is None else len(old)} old answers and {len(new)} new ones. Evaluate both again."
+        )
+
+
+def _figures(before: _Answers, after: _Answers, by_note: NDArray[np.int64]) -> dict[str, Any]:
+    """What the verdict says in numbers; `by_note` is by how many fields more each note is right now."""
+    n_fields = before.right.shape[0]
+    return {
+        "n_notes": by_note.size,
+        "old": float(before.right.mean()),
+        "new": float(after.right.mean()),
+        "detectable": _detectable(by_note / n_fields, 1 / n_fields),
+        "n_better_notes": int((by_note > 0).sum()),
+        "n_worse_notes": int((by_note < 0).sum()),
+    }
 
 
 def _first(task: Task, after: _Answers, nulls: NDArray[np.int64], new_name: str) -> Verdict:

@@ -177,31 +177,33 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
         StoreRefused: the suggestion is not this note's, or another rule is broken.
         StoreError: there is no such status, or the token was used for another note.
     """
-    if status not in get_args(Status):
-        raise StoreError(f"Expected one of {', '.join(get_args(Status))}; found {status!r}. Nothing was saved.")
-    refuse_nul(comment, token)
+    _check_words(status, comment, token)
     repeated = _saved_before(session, note_id, token)
     if repeated is not None:
         return repeated
     require(session, reviewer, "review")
-    at = t.now()
-    reviewer_id = ensure_reviewer(session, reviewer).id
+    at, reviewer_id = t.now(), ensure_reviewer(session, reviewer).id
     kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
     kept |= {"extraction": extraction.as_dict(), "settled": settled_in_order(extraction, settled)}
     kept |= {"lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(session, note_id, reviewer):
-        given = give_opinion(session, reviewer, seen_revision, seen_opinion, given_at=at, **kept)
+        opinion_id = give_opinion(session, reviewer, seen_revision, seen_opinion, given_at=at, **kept).id
         if not opinions_settle(session, note_id):
             give_back(session, reviewer, note_id)
             record(session, reviewer, "gave an opinion", f"note {note_id}", status=status)
-            return Saved(revision=seen_revision, at=at, opinion_id=given.id)
-        opinion_id = given.id
+            return Saved(revision=seen_revision, at=at, opinion_id=opinion_id)
     n_changed = _n_changed(session, extraction, suggestion_id)
     saved = _decide(session, seen_revision, n_changed, reviewer_id=reviewer_id, submitted_at=at, **kept)
     give_back(session, reviewer, note_id)
     record(session, reviewer, status, f"note {note_id}", revision=saved.revision)
     return replace(saved, opinion_id=opinion_id)
+
+
+def _check_words(status: str, comment: str, token: str) -> None:
+    if status not in get_args(Status):
+        raise StoreError(f"Expected one of {', '.join(get_args(Status))}; found {status!r}. Nothing was saved.")
+    refuse_nul(comment, token)
 
 
 def _decide(session: Session, seen_revision: int, n_changed: int | None, **kept: Any) -> Saved:

@@ -15,7 +15,7 @@ from app.terminal import Advance, progress_bar, say, write, write_json, write_ta
 if TYPE_CHECKING:
     from app.curve import Drawn
     from app.publish import Outcome
-    from app.training import Progress
+    from app.training import Progress, TrainOptions
 
 NOT_BETTER = 1
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -65,10 +65,7 @@ def train(  # noqa: PLR0913 - one parameter per option
       caseloop train --resume run-0003
       caseloop train --curve
     """
-    from app.curve import Drawn
-    from app.desk import open_desk
-    from app.perform import train_now
-    from app.training import TrainOptions, request_run
+    from app.training import TrainOptions
 
     if mode not in ("full", "warm"):
         raise InputError(f"Expected --mode full or warm; found {mode!r}.")
@@ -85,16 +82,25 @@ def train(  # noqa: PLR0913 - one parameter per option
         activate_anyway=activate_anyway,
         curve=curve,
     )
-    number = None if resume is None else _run_number(resume)
+    return _perform(options, None if resume is None else _run_number(resume), as_json)
+
+
+def _perform(options: TrainOptions, resumed: int | None, as_json: bool) -> int:
+    """Train in the foreground and say what came of it."""
+    from app.curve import Drawn
+    from app.desk import open_desk
+    from app.perform import train_now
+    from app.training import request_run
+
     with open_desk("training") as desk, progress_bar("Training") as advance:
         outcome = train_now(
             desk,
-            lambda: request_run(desk.store, options, "local") if number is None else number,
+            lambda: request_run(desk.store, options, "local") if resumed is None else resumed,
             lambda progress: _show(advance, progress),
         )
     if isinstance(outcome, Drawn):
         return _report_curve(outcome, as_json)
-    return _report(outcome, as_json, was_asked=no_activate)
+    return _report(outcome, as_json, was_asked=not options.activate)
 
 
 def _place(base: str | None) -> str | None:
