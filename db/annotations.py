@@ -123,7 +123,7 @@ def open_review(session: Session, note_id: int, reviewer: str) -> Review:
     note = get_note(session, note_id)
     annotation = latest_annotation(session, note_id)
     draft = draft_of(session, note_id, reviewer)
-    opinion = own_opinion(session, note_id, reviewer) if note.n_wanted > 1 else None
+    opinion = own_opinion(session, note_id, reviewer) if note.n_opinions else None
     started_from = draft or annotation or opinion
     suggestion = None
     if started_from is not None and started_from.suggestion_id is not None:

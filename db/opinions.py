@@ -59,11 +59,11 @@ def wants_opinion(session: Session, note_id: int, reviewer: str) -> bool:
     adjudicate; others may still change their minds.
     """
     row = _opinions_of(session, note_id)
-    if row is None or row.n_wanted == 1 or row.state not in ("todo", "draft"):
+    if row is None or row.state not in ("todo", "draft"):
         return False
-    if row.is_disputed:
+    if row.is_disputed:  # also where only one is asked by now
         return not can(session, reviewer, "adjudicate")
-    return bool(row.n_opinions < row.n_wanted)
+    return bool(1 < row.n_wanted > row.n_opinions)
 
 
 def give_opinion(session: Session, reviewer: str, seen_revision: int, seen_opinion: int, **kept: Any) -> OpinionRow:

@@ -221,6 +221,20 @@ def test_asking_fewer_settles_what_has_enough(session: Session) -> None:
     assert give(session, "lea", note_id=2).revision == 1
 
 
+def test_asking_one_leaves_those_who_differ_to_a_lead(session: Session) -> None:
+    set_overlap(session, Overlap(1.0, 3), "lea")
+    give(session, "ada")
+    give(session, "bob", OTHER)
+    set_overlap(session, Overlap(), "lea")
+    note = get_note(session, 1)
+    assert (note.n_wanted, bool(note.is_disputed), note.state) == (1, True, "todo")
+    review = open_review(session, 1, "ada")
+    assert review.opinion is not None
+    assert review.values == SAYS.as_dict()
+    assert give(session, "cyd").revision == 0, "a reviewer decided where others differ"
+    assert give(session, "lea").revision == 1
+
+
 def test_asking_more_waits_for_them(session: Session) -> None:
     give(session, "ada")
     set_overlap(session, Overlap(1.0, 3), "lea")

@@ -50,9 +50,9 @@ class Expected:
 
     def is_asked(self, who: str) -> bool:
         """Whether what this person saves is an opinion."""
-        if not self.is_open or self.n_wanted == 1:
+        if not self.is_open:
             return False
-        return who != "lea" if self.is_disputed else len(self.standing) < self.n_wanted
+        return who != "lea" if self.is_disputed else 1 < self.n_wanted > len(self.standing)
 
     def give(self, who: str, status: str, value: str) -> None:
         self.standing.pop(who, None)

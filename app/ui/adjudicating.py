@@ -73,16 +73,17 @@ def _by_frequency(task: Task, key: str, opinions: tuple[OpinionRow, ...]) -> lis
 def line(review: Review, found: Adjudication | None) -> str:
     """What the heading says of a note that several reviewers are asked about; nothing of others. Plain text."""
     note = review.note
-    if note.n_wanted == 1 or note.is_decided:
+    if note.is_decided or (note.n_wanted == 1 and not note.is_disputed):
         return ""
     if found is not None:
         n = len(found.differing)
         where = f"differ in {plural(n, 'field')}" if n else "differ in what to do with it"
         return f"{len(found.opinions)} reviewers {where}: what you save is the decision"
+    if note.is_disputed:
+        yours = "your opinion is kept; " if review.opinion else ""
+        return f"{yours}others differ, and a lead decides"
     if review.opinion is None:
         return f"{note.n_wanted} reviewers are asked, each without seeing what the others say"
-    if note.is_disputed:
-        return "your opinion is kept; others differ, and a lead decides"
     return f"your opinion is kept; {note.n_opinions} of {note.n_wanted} are in"
 
 
