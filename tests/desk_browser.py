@@ -180,7 +180,9 @@ class Tab:
 
     def loaded_ahead(self) -> None:
         """Wait until the notes behind the first one are in the tab."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
         while "/review/ahead" not in self.answered:
+            assert time.monotonic() < deadline, "no note was loaded ahead"
             self.page.wait_for_timeout(20)
 
     def ready(self) -> None:

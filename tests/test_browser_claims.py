@@ -30,12 +30,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield running
 
 
-def entered(browser: Browser, desk: Desk, name: str, path: str = "/app/") -> Tab:
+def entered(browser: Browser, desk: Desk, name: str, path: str = "/app/", *, has_next: bool = True) -> Tab:
     here = Tab(browser.new_context(viewport={"width": 1440, "height": 900}).new_page())
     here.page.goto(desk.url + path)
     sign_in(here.page, name)
     here.ready()
-    here.loaded_ahead()
+    if has_next:
+        here.loaded_ahead()
     return here
 
 

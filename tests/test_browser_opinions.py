@@ -60,7 +60,7 @@ def test_two_opinions_that_differ_are_adjudicated(browser: Browser, desk: Desk) 
     theirs.page.goto(f"{desk.url}/app/?note=1")
     expect(theirs.page.locator("#note-head .by")).to_contain_text("others differ, and a lead decides")
 
-    lea = entered(browser, desk, "lea", "/app/?tab=queue")
+    lea = entered(browser, desk, "lea", "/app/?tab=queue", has_next=False)
     lea.page.get_by_role("tab", name="Queue").click()
     lea.page.get_by_text("to adjudicate", exact=True).click()
     expect(lea.page.locator("#queue-found")).to_contain_text("1 note")
