@@ -1,7 +1,7 @@
 """Commands in a tenth of a second: one process that has imported what they import forks for each of them.
 
-`python -m tests.commands SOCKET` listens there. Who connects sends one message, the arguments, the environment and the
-directory as JSON and three open files to be its standard ones, and gets the process's number and then its exit code.
+`python -m tests.commands SOCKET` listens there. Who connects sends one message, the module, its arguments, environment
+and directory as JSON and three open files to be its standard ones, and gets the process's number, then its exit code.
 """
 
 from __future__ import annotations
@@ -43,27 +43,61 @@ def can_be_forked(variables: Mapping[str, str]) -> bool:
     return not any(name.startswith(_THEIRS) for name in variables)
 
 
-def run_forked(
-    arguments: Sequence[str], environ: Mapping[str, str], given: str | None = None, patience_s: float = PATIENCE_S
-) -> subprocess.CompletedProcess[str]:
-    """Run a command in a fork to its end; one that takes longer than `patience_s` is killed, and that is an error."""
-    with TemporaryFile() as said, TemporaryFile() as errors, TemporaryFile() as told:
-        told.write((given or "").encode())
-        told.seek(0)
-        order = json.dumps({"arguments": arguments, "environ": dict(environ), "directory": str(Path.cwd())})
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as starter:
-            starter.connect(str(_listener()))
-            socket.send_fds(starter, [order.encode()], [told.fileno(), said.fileno(), errors.fileno()])
-            pid = int(starter.recv(64))
-            starter.settimeout(patience_s)
-            try:
-                code = int(starter.recv(64))
-            except BaseException:
-                os.kill(pid, signal.SIGKILL)
-                raise
-        said.seek(0)
-        errors.seek(0)
-        return subprocess.CompletedProcess(arguments, code, _lines(said.read()), _lines(errors.read()))
+class Forked:
+    """A command in a fork, as `subprocess.Popen` would show it; what it says is to be had once it has ended.
+
+    Args:
+        module: with a `main()`, such as `app.cli`.
+        arguments: what follows on its command line.
+        environ: its environment.
+        given: what it reads from its standard input.
+    """
+
+    def __init__(
+        self, module: str, arguments: Sequence[str], environ: Mapping[str, str], given: str | None = None
+    ) -> None:
+        self.returncode: int | None = None
+        self._files = [TemporaryFile() for _ in range(3)]  # noqa: SIM115 - gone with this
+        self._files[0].write((given or "").encode())
+        self._files[0].seek(0)
+        order = {"module": module, "arguments": arguments, "environ": dict(environ), "directory": str(Path.cwd())}
+        self._starter = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._starter.connect(str(_listener()))
+        files = [file.fileno() for file in self._files]
+        socket.send_fds(self._starter, [json.dumps(order).encode()], files)
+        self.pid = int(self._starter.recv(64))
+
+    def wait(self, timeout: float | None = PATIENCE_S) -> int:
+        """Its exit code, negative for the signal that ended it; `TimeoutError` if it takes longer."""
+        if self.returncode is None:
+            self._starter.settimeout(timeout)
+            self.returncode = int(self._starter.recv(64))
+            self._starter.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        with suppress(BlockingIOError):
+            return self.wait(0)
+        return None
+
+    def communicate(self, timeout: float = PATIENCE_S) -> tuple[str, str]:
+        """Wait for its end; what it said on its standard output and error."""
+        self.wait(timeout)
+        said = []
+        for file in self._files[1:]:
+            file.seek(0)
+            said.append(_lines(file.read()))
+        return said[0], said[1]
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
 
 
 def _lines(said: bytes) -> str:
@@ -173,11 +207,12 @@ def _become(
         code = importlib.import_module(module).main()
         threading._shutdown()  # type: ignore[attr-defined] # as Python does at its end: waits, then tidies up
         atexit._run_exitfuncs()
-        sys.stdout.flush()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except BaseException:  # noqa: BLE001 - a command must never go on as a copy of its parent
         traceback.print_exc()
-        code = 1
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
@@ -193,7 +228,7 @@ def _fork(connection: socket.socket) -> int:
         order = json.loads(message)
         os.chdir(order["directory"])
         app.children.subprocess = _Subprocess  # type: ignore[assignment]
-        _become("app.cli", order["arguments"], order["environ"], files)
+        _become(order["module"], order["arguments"], order["environ"], files)
     for file in files:
         os.close(file)
     connection.send(str(pid).encode())

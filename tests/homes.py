@@ -20,11 +20,10 @@ from app.settings import load_settings, prepare_home
 from data.task import load_task
 from db.files import sqlite
 from db.session import open_store
-from tests.commands import can_be_forked, run_forked
+from tests.commands import PATIENCE_S, Forked, can_be_forked
 
 TASK = load_task()
 ROOT = Path(__file__).parent.parent
-PATIENCE_S = 240
 TINY_PLACE = "CASELOOP_TESTS_TINY"  # where a test process keeps its tiny model; pytest clears it away
 
 
@@ -43,15 +42,23 @@ class Home:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, env=self.environ, text=True, encoding="utf-8", **{**pipes, **settings})
 
+    def fork(self, *arguments: str, given: str | None = None) -> Forked:
+        """The same in a fork of a process that has imported everything; nothing can be read from it while it runs."""
+        assert can_be_forked(self.variables)
+        return Forked("app.cli", arguments, self.environ, given)
+
     def run(self, *arguments: str, given: str | None = None, **settings: Any) -> subprocess.CompletedProcess[str]:
-        if not settings and can_be_forked(self.variables):
-            return run_forked(arguments, self.environ, given)
-        process = self.start(*arguments, **settings)
+        is_forked = not settings and can_be_forked(self.variables)
+        process = self.fork(*arguments, given=given) if is_forked else self.start(*arguments, **settings)
         try:
-            out, errors = process.communicate(given, timeout=PATIENCE_S)
+            if isinstance(process, Forked):
+                out, errors = process.communicate(PATIENCE_S)
+            else:
+                out, errors = process.communicate(given, timeout=PATIENCE_S)
         except BaseException:
             process.kill()
             raise
+        assert process.returncode is not None
         return subprocess.CompletedProcess(arguments, process.returncode, out, errors)
 
     def ok(self, *arguments: str, given: str | None = None) -> str:

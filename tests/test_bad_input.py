@@ -209,7 +209,7 @@ def test_a_disk_that_fills_during_a_run_fails_it_and_touches_nothing(stocked):
     tables = ("note", "note_text", "annotation", "suggestion", "adapter", "activation", "evaluation")
     before = {name: stocked.dump()[name] for name in tables}
     with small_disk(stocked.path / "runs", "96m") as place:
-        process = stocked.start("train", "--epochs", "1000", "--mode", "warm")
+        process = stocked.fork("train", "--epochs", "1000", "--mode", "warm")
 
         def steps():
             assert process.poll() is None, process.communicate()

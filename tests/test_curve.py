@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 from data.curve import MIN_NOTES, Curve, CurveError, Point, Share, findings, gain, read_curve, shares
 from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
+from tests.commands import Forked
 from tests.curves import made_curve
 from tests.homes import wait_for
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
@@ -97,10 +96,10 @@ def test_parts_are_nested_and_originals_are_always_in(whole):
 def test_a_killed_curve_ends_with_the_figures_of_one_that_was_not(whole, tmp_path):
     _, wanted, curve = whole
     place = tmp_path / "curves" / "killed"
-    words = [sys.executable, "-m", "trainer", "curve", str(place), "--shares", "0,100", "--max-steps", "1"]
+    words = ["curve", str(place), "--shares", "0,100", "--max-steps", "1"]
     words += ["--batch-size", "4", "--threads", "1", "--device", "cpu", "--base", wanted.base]
     words += ["--parent", str(wanted.parent), "--snapshot", str(wanted.snapshot), "--holdout", str(wanted.holdout)]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = Forked("trainer.__main__", words, os.environ)
     second = place / "points" / "00008-seed-0" / "run.json"
     wait_for(lambda: second.exists() or process.poll() is not None, "the second point")
     process.kill()

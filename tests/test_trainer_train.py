@@ -17,6 +17,7 @@ import torch
 from data.files import sha256_of
 from data.snapshot import Row, write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, Extraction, load_task
+from tests.commands import Forked
 from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
 from trainer.checkpoints import (
     CHECKPOINT_MANIFEST,
@@ -57,7 +58,7 @@ def run(files: tuple[Path, Path], run_dir: Path, config: TrainConfig = QUICK, **
 
 
 def command(files: tuple[Path, Path], run_dir: Path, *more: str) -> list[str]:
-    words = [sys.executable, "-m", "trainer", "train", str(run_dir), "--base", str(shared_tiny().base)]
+    words = ["train", str(run_dir), "--base", str(shared_tiny().base)]
     words += ["--snapshot", str(files[0]), "--device", "cpu", "--batch-size", "4", "--threads", "1"]
     return [*words, "--log-steps", "1", "--save-steps", "2", *more]
 
@@ -70,7 +71,7 @@ def losses(run_dir: Path) -> dict[int, float]:
     return {line["step"]: line["loss"] for line in lines(RunDir(run_dir).log) if "loss" in line}
 
 
-def wait_until(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_until(condition, process: Forked, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "the run ended before it was stopped"
@@ -138,7 +139,7 @@ def test_killed_run_resumes_bit_by_bit(files, tmp_path: Path):
     config = TrainConfig(epochs=3, seed=4, batch_size=4, threads=1, log_steps=1, save_steps=2)
     whole, killed = tmp_path / "a" / "run", tmp_path / "b" / "run"
     words = command(files, killed, "--epochs", "3", "--seed", "4", "--name", "x")
-    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = Forked("trainer.__main__", words, os.environ)
     checkpoints = RunDir(killed).checkpoints
     wait_until(lambda: list(checkpoints.glob(f"checkpoint-*/{CHECKPOINT_MANIFEST}")), process)
     process.send_signal(signal.SIGKILL)
@@ -157,9 +158,9 @@ def test_killed_run_resumes_bit_by_bit(files, tmp_path: Path):
 def test_terminated_run_saves_and_says_interrupted(files, tmp_path: Path):
     run_dir = tmp_path / "run"
     more = ("--epochs", "40", "--save-steps", "1000")
-    process = subprocess.Popen(command(files, run_dir, *more), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = Forked("trainer.__main__", command(files, run_dir, *more), os.environ)
     wait_until(RunDir(run_dir).log.exists, process)
-    process.terminate()
+    process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
     assert process.returncode == 143
     assert said.strip().splitlines()[-1].startswith("Training was interrupted")
@@ -224,7 +225,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(files, tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
     run_dir = tmp_path / "run"
-    words = command(files, run_dir, "--epochs", "1")
+    words = [sys.executable, "-m", "trainer", *command(files, run_dir, "--epochs", "1")]
     done = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, preexec_fn=limit)
     assert done.returncode == 3, done.stderr[-2000:]
     assert "the disk is full" in RunDir(run_dir).error.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+import psutil
 import pytest
 
 from app.answers import read_answers
@@ -14,7 +15,7 @@ from db.adapters import active_adapter
 from db.annotations import submit
 from db.notes import find_note
 from db.runs import evaluations, get_run
-from tests.homes import TASK, child_of, is_gone, one_sentence, wait_for
+from tests.homes import TASK, is_gone, one_sentence, wait_for
 from tests.tiny import tiny_rows, tiny_sides, write_labelled
 
 N_NOTES = 240
@@ -116,7 +117,7 @@ def check_the_snapshot(home, run, corrected):
 
 def begun(home):
     """A training process whose trainer takes steps; its process and the trainer's."""
-    process = home.start("train", *LONG)
+    process = home.fork("train", *LONG)
     with home.desk() as desk:
         directory = run_directory(desk.settings, 1)
 
@@ -126,7 +127,8 @@ def begun(home):
         return progress is not None and progress.step > 0
 
     wait_for(steps, "the first step")
-    return process, child_of(process.pid, "-m trainer")
+    (trainer,) = psutil.Process(process.pid).children()
+    return process, trainer
 
 
 def test_an_interrupted_run_is_resumed_with_what_it_began_with(learning_home, tmp_path):
@@ -151,7 +153,7 @@ def test_an_interrupted_run_is_resumed_with_what_it_began_with(learning_home, tm
     with home.desk() as desk:
         more = write_labelled(tmp_path / "more.jsonl", tiny_rows(5, start=700))
         import_files(desk.store, desk.task, [more], original=True)
-    process = home.start("train", "--resume", "run-0001")
+    process = home.fork("train", "--resume", "run-0001")
     wait_for(lambda: row(home).status == "running", "the run to go on")
 
     def further():
