@@ -42,7 +42,12 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 @pytest.mark.parametrize(
     ("which", "theme"),
-    [("full", "light"), ("full", "dark"), pytest.param("bare", "light", marks=pytest.mark.long), ("bare", "dark")],
+    [
+        ("full", "light"),
+        ("full", "dark"),
+        pytest.param("bare", "light", marks=pytest.mark.long),
+        pytest.param("bare", "dark", marks=pytest.mark.long),
+    ],
 )
 def test_nothing_serious_is_wrong_for_a_screen_reader(
     browser: Browser, request: pytest.FixtureRequest, which: str, theme: str

@@ -84,8 +84,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, desk: Desk) -> Iterator[Page]:
+    """One page for all screens: whatever a payload does on one of them stays to be seen."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.add_init_script(WATCH)
     opened = context.new_page()

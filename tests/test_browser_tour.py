@@ -192,7 +192,7 @@ def test_it_names_the_reviewer_s_own_keys(browser: Browser, unseen: Desk) -> Non
         expect(tour(here.page)).to_contain_text("F9 saves and shows the next note")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_nothing_serious_is_wrong_for_a_screen_reader(browser: Browser, unseen: Desk, theme: str) -> None:
     with tab(browser, unseen, unseen.path(1)) as here:
         here.page.evaluate(f"localStorage.setItem('caseloop:theme', '{theme}')")

@@ -56,6 +56,7 @@ def test_two_processes_lose_what_one_does(files, tmp_path: Path):
     assert json.loads(RunDir(shared).progress.read_text())["state"] == "finished"
 
 
+@pytest.mark.long
 def test_processes_stop_and_go_on_together(files, tmp_path: Path):
     run_dir = tmp_path / "run"
     command = launched(2, words(run_dir, files, "--epochs", "60", "--batch-size", "4", "--accumulation", "4"))
