@@ -21,18 +21,19 @@ def test_every_command_is_measured(monkeypatch):
     said = []
     result = bench.run_store(30, say=said.append)
     export = result["export"]["csv, with provenance"]
-    for figures in (result["import"], result["the same again"], export):
+    for figures in (result["import"], result["the same again"], result["import of short notes"], export):
         assert figures["per_s"] == pytest.approx(30 / figures["seconds"], rel=0.5, abs=1)
         assert figures["cpu_s"] > 0
         assert 20 < figures["peak_mib"] < 1024
     assert export["file_mb"] > 0
-    assert len(said) == 5
+    assert len(said) == 6
 
 
 def test_every_note_is_new_and_every_note_is_reviewed(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "N_REVIEWED", 7)
     file = tmp_path / "notes.jsonl"
-    assert bench.write_notes(file, 40) == file.stat().st_size > 40 * 800
+    assert 2 < bench.write_notes(file, 40) / bench.write_notes(tmp_path / "short.jsonl", 40, n_texts=1) < 4
+    assert file.stat().st_size > 40 * 800
     with open_store(tmp_path / "home" / "caseloop.db") as store:
         assert import_files(store, TASK, [file]).n_added == 40
     bench.review_all(tmp_path, 40)

@@ -26,7 +26,9 @@ from db.session import Session, open_store
 from db.suggestions import add_suggestion
 
 N_TEXTS = 600
-"""Synthetic texts, of which three make a note, which has then the length of a case report."""
+"""Synthetic texts to choose from."""
+TEXTS_A_NOTE = 3
+"""So many make a note of the length of a case report; one alone has the length of the notes people label for models."""
 N_REVIEWED = 300
 """Notes that are suggested for and reviewed one by one; the others are given the like of them."""
 EXPORTS = {
@@ -42,7 +44,7 @@ EXPORTS = {
 
 
 def run_store(n_notes: int, *, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """Measure import and export on synthetic notes of about 1,250 characters.
+    """Measure import and export on synthetic notes of about 1,250 characters, and import of ones of about 430.
 
     Args:
         n_notes: how many.
@@ -64,6 +66,9 @@ def run_store(n_notes: int, *, say: Callable[[str], None] = lambda line: None) -
         for name in ("import", "the same again"):
             say(name)
             result[name] = timed(home, n_notes, "import", str(file))
+        say("import of short notes")
+        result["short_file_mb"] = round(write_notes(file, n_notes, n_texts=1) / 1e6, 1)
+        result["import of short notes"] = timed(home / "short", n_notes, "import", str(file))
         say("reviewing them")
         review_all(home, n_notes)
         result["export"] = {}
@@ -85,13 +90,13 @@ def machine() -> str:
     return f"{stage.machine()}, {versions}, {load}"
 
 
-def write_notes(file: Path, n_notes: int) -> int:
-    """Write a JSON lines file of notes, each once; its bytes."""
+def write_notes(file: Path, n_notes: int, *, n_texts: int = TEXTS_A_NOTE) -> int:
+    """Write a JSON lines file of notes of so many texts, each once; its bytes."""
     rng = random.Random(SEED)
-    texts = [generate_one(SEED, index).text for index in range(min(N_TEXTS, 3 * n_notes))]
+    texts = [generate_one(SEED, index).text for index in range(min(N_TEXTS, TEXTS_A_NOTE * n_notes))]
     with file.open("w", encoding="utf-8") as out:
         for number in range(n_notes):
-            text = f"Case {number}. {' '.join(rng.choice(texts) for _ in range(3))}"
+            text = f"Case {number}. {' '.join(rng.choice(texts) for _ in range(n_texts))}"
             record = {"id": f"bench-{number}", "text": text, "ward": "B"}
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
     return file.stat().st_size

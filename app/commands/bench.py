@@ -202,7 +202,7 @@ def store(
         write_json(result)
         return
     write(f"{result['machine']}; {result['n_notes']:,} notes, {result['file_mb']:g} MB")
-    measured = {"import": result["import"], "the same again": result["the same again"]}
+    measured = {name: result[name] for name in ("import", "the same again", "import of short notes")}
     measured |= {f"export, {name}": figures for name, figures in result["export"].items()}
     columns = {"per_s": "notes/s", "seconds": "seconds", "cpu_s": "CPU seconds", "peak_mib": "MiB"}
     rows = [(name, *(f"{figures[key]:,}" for key in columns)) for name, figures in measured.items()]
