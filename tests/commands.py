@@ -190,6 +190,8 @@ def _become(
     """Become what `python -m module` would be with these arguments, variables and standard files, and end."""
     code = 1
     try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, file in enumerate(files):
             os.dup2(file, number)
@@ -243,10 +245,15 @@ def main() -> int:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(sys.argv[1])
     listener.listen()
-    running: dict[int, tuple[int, socket.socket]] = {}
+    woken, wakes = socket.socketpair()
+    for end in (woken, wakes):
+        end.setblocking(False)
+    signal.set_wakeup_fd(wakes.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # only with a handler does it wake
+    running: dict[int, socket.socket] = {}
     events = selectors.DefaultSelector()
-    events.register(0, selectors.EVENT_READ)
-    events.register(listener, selectors.EVENT_READ)
+    for file in (0, listener, woken):
+        events.register(file, selectors.EVENT_READ)
     os.write(1, b"listening\n")
     while True:
         for key, _ in events.select():
@@ -254,16 +261,13 @@ def main() -> int:
                 return 0
             if key.fd == listener.fileno():
                 connection, _ = listener.accept()
-                pid = _fork(connection)
-                ended = os.pidfd_open(pid)
-                running[ended] = pid, connection
-                events.register(ended, selectors.EVENT_READ)
+                running[_fork(connection)] = connection
             else:
-                events.unregister(key.fd)
-                pid, connection = running.pop(key.fd)
-                os.close(key.fd)
-                _, status = os.waitpid(pid, 0)
-                with connection, suppress(OSError):  # who asked may have had enough
+                woken.recv(_MESSAGE)
+        for pid in list(running):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                with running.pop(pid) as connection, suppress(OSError):  # who asked may have had enough
                     connection.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
