@@ -51,8 +51,8 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 
-IMMUTABLE = "max-age=31536000, immutable"
-"""For files whose address changes with their content."""
+# Files whose address changes with their content, by a hash in the name (Gradio's bundles) or in the query (the desk's).
+_HASHED = (f"{MOUNT}/assets/", "/desk/")
 
 # Gradio 6.31 mounts about sixty routes; these are the ones that the desk's page asks for. The rest (uploads, tokens,
 # deep links, MCP, proxying, monitoring, run history ...) does not exist here.
@@ -213,12 +213,11 @@ class _Answer:
             headers["referrer-policy"] = "same-origin"
         if self._is_secure:
             headers["strict-transport-security"] = "max-age=31536000"
-        # Gradio's bundles carry a hash in their name, so that a reload need not ask for fifty of them whether they have
-        # changed; everything but files may show a note and is not to be kept.
-        if self._path.startswith(f"{MOUNT}/assets/") and is_found:
-            headers["cache-control"] = IMMUTABLE
-        elif not self._path.startswith((f"{MOUNT}/assets/", f"{MOUNT}/static/", "/desk/")):
+        # Everything but files may show a note and is not to be kept.
+        if not self._path.startswith((*_HASHED, f"{MOUNT}/static/")):
             headers["cache-control"] = "no-store"
+        elif is_found and self._path.startswith(_HASHED):  # a reload need not ask whether they have changed
+            headers["cache-control"] = "max-age=31536000, immutable"
 
     async def _send_page(self, start: Message) -> None:
         page = _PREVIEW.sub(b"", bytes(self._body)).replace(b"</head>", self._head + b"</head>", 1)

@@ -147,15 +147,12 @@ def _files(made: dict[str, str]) -> dict[str, bytes]:
 def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
     from fastapi.responses import Response
 
-    from app.guard import IMMUTABLE
-
     @app.get("/desk/{name}")
     def file(name: str) -> Response:
         if name not in files:
             return Response(status_code=404)
-        # The address holds a fingerprint of the content, so a copy in the browser is never out of date.
-        cached = {"cache-control": IMMUTABLE}
-        return Response(files[name], media_type=_TYPES[Path(name).suffix], headers=cached)
+        # The address holds a fingerprint of the content, so that the guard lets browsers keep it.
+        return Response(files[name], media_type=_TYPES[Path(name).suffix])
 
 
 def _head(files: dict[str, bytes]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -34,6 +33,7 @@ from tests.desk_store import (
     make_store,
     put_notes,
 )
+from tests.servers import free_port
 from tests.web_lives import starter
 
 PATIENCE_MS = 20_000
@@ -109,15 +109,9 @@ _ports: list[int] = []
 """Those that served a desk: the next one is served there, where the browser has its files in its cache."""
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @contextmanager
 def serving(home: Path, notes: Notes) -> Iterator[Desk]:
-    port = _ports.pop() if _ports else _free_port()
+    port = _ports.pop() if _ports else free_port()
     with make_store(home, notes) as store:
         desk = Desk(store, home, port)
         desk.start()

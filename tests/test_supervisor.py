@@ -16,14 +16,9 @@ from app.training import TrainOptions, request_run
 from db.health import heartbeat
 from db.notes import counts
 from db.runs import get_run
-from tests.homes import Home, child_of, is_gone, one_sentence, wait_for, write_notes
-from tests.tiny import shared_tiny, tiny_rows, write_labelled
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.homes import child_of, is_gone, one_sentence, wait_for, write_notes
+from tests.servers import free_port
+from tests.tiny import tiny_rows, write_labelled
 
 
 class Served:
@@ -58,16 +53,14 @@ def running():
 
 
 @pytest.fixture
-def served(running, tmp_path):
+def served(running, tiny_home, tmp_path):
     """A desk with its own notes, served: the one of the test before, unless that ended it."""
     if running and running[-1].process.poll() is None:
         return running[-1]
-    tiny = shared_tiny()
-    home = Home(tmp_path / "home", {"CASELOOP_BASE": str(tiny.base), "CASELOOP_ADAPTER": str(tiny.adapter)})
-    with home.desk() as desk:
+    with tiny_home.desk() as desk:
         import_files(desk.store, desk.task, [write_labelled(tmp_path / "o.jsonl", tiny_rows(60))], original=True)
         import_files(desk.store, desk.task, [write_notes(tmp_path / "n.jsonl", ["A first report.", "A second."])])
-    running.append(Served(home))
+    running.append(Served(tiny_home))
     return running[-1]
 
 
