@@ -44,19 +44,28 @@ def counts_of(sides: Sides) -> dict[str, int]:
 
 
 def judged_by(config: Mapping[str, Any]) -> str:
-    """A sentence about the judges that are not of the hold-out, and about those of it that are none; may be empty."""
-    n_fresh, n_without = int(config.get(N_FRESH) or 0), int(config.get(N_WITHOUT_VOTE) or 0)
-    said = []
-    if n_fresh:
-        judges = "1 reviewed note is" if n_fresh == 1 else f"{n_fresh:,} reviewed notes are"
-        said.append(f"{judges} set aside to judge the new adapter beside the hold-out; the next run learns from them.")
-    if n_without == 1:
-        said.append("1 hold-out note does not count: the active adapter was trained on a copy of it.")
-    elif n_without:
-        said.append(f"{n_without:,} hold-out notes do not count: the active adapter was trained on copies of them.")
-    return " ".join(said)
+    """A sentence for after the verdict about the judges that are not of the hold-out, and those of it that were none."""
+    n = int(config.get(N_FRESH) or 0)
+    if not n:
+        return _without_vote(config)
+    are = "1 of these notes is an ordinary one that neither adapter had learned from; the next run learns from it."
+    if n > 1:
+        are = f"{n:,} of these notes are ordinary ones that neither adapter had learned from; the next run learns from them."
+    return " ".join(filter(None, (are, _without_vote(config))))
+
+
+def _without_vote(config: Mapping[str, Any]) -> str:
+    n = int(config.get(N_WITHOUT_VOTE) or 0)
+    if not n:
+        return ""
+    if n == 1:
+        return "1 hold-out note does not count: the active adapter was trained on a copy of it."
+    return f"{n:,} hold-out notes do not count: the active adapter was trained on copies of them."
 
 
 def foretold(config: Mapping[str, Any]) -> str:
     """What a person is told before a run learns: what it leaves out, and who judges; may be empty."""
-    return " ".join(filter(None, (left_out(config), judged_by(config))))
+    n = int(config.get(N_FRESH) or 0)
+    notes = "1 reviewed note is" if n == 1 else f"{n:,} reviewed notes are"
+    judges = f"{notes} set aside to judge the new adapter beside the hold-out; the next run learns from them." if n else ""
+    return " ".join(filter(None, (left_out(config), judges, _without_vote(config))))
