@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing import batches, beginning, names_of
+from app.importing import batches, beginning, names_of, remarks
 from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
 from data.readers import TEXT_KEYS
 from data.records import Columns, Record, Refusal
 from data.task import Task
-from db.notes import known_hashes
+from db.identity import Known
 from db.session import Store
 
 N_SHOWN = 3
@@ -95,30 +96,33 @@ def role(name: str, columns: Columns, task: Task, *, original: bool) -> str:
 
 
 def _read(store: Store, records: Any) -> dict[str, Any]:
-    """Counts and beginnings of what an import would read, in bounded memory but for the hashes."""
+    """Counts and beginnings of what an import would read, in bounded memory but for what notes are known by."""
     shown: list[dict[str, Any]] = []
     refusals: list[str] = []
-    seen: set[str] = set()
-    n_read = n_notes = n_known = n_refused = 0
+    known, counted = Known(), Counter[str]()
     for batch in batches(records):
-        n_read += len(batch)
+        counted["rows"] += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
         refused = [record for record in batch if isinstance(record, Refusal)]
-        n_notes, n_refused = n_notes + len(notes), n_refused + len(refused)
+        counted["refused"] += len(refused)
         refusals += [refusal.sentence for refusal in refused[: MAX_REFUSALS - len(refusals)]]
         shown += [_beginning(note) for note in notes[: N_SHOWN - len(shown)]]
-        fresh = {note.content_hash for note in notes} - seen
-        seen |= fresh
         with store.reading() as session:
-            n_known += len(known_hashes(session, fresh))
-    n_new = len(seen) - n_known
+            known.look_up(session, notes)
+        for note in notes:
+            entry, meeting = known.meet(note)
+            counted["new" if meeting == "new" else "known"] += 1
+            counted["labelled"] += meeting == "labels" and not entry.is_new
+            entry.note = None  # or all texts of the file would be held
     return {
         "notes": shown,
-        "n_rows": n_read,
-        "n_new": n_new,
-        "n_known": n_notes - n_new,
-        "n_refused": n_refused,
+        "n_rows": counted["rows"],
+        "n_new": counted["new"],
+        "n_known": counted["known"],
+        "n_labelled": counted["labelled"],
+        "n_refused": counted["refused"],
         "refusals": refusals,
+        "remarks": remarks(known.likenesses),
     }
 
 

@@ -49,8 +49,9 @@ def import_notes(
 ) -> int:
     """Bring notes in: .jsonl, .json, .csv, .parquet, .txt and folders of them. Doing it twice changes nothing.
 
-    A record that cannot be read is refused with its file, line and column; the others are kept. A named column that is
-    not there stops the import before anything is kept.
+    A note is its id and its exact text: with another sign, or under another id, it is another note, and the report says
+    where. A record that cannot be read is refused with its file, line and column; the others are kept. A named column
+    that is not there stops the import before anything is kept.
     The exit code is 1 when --strict kept nothing, and 2 when nothing could be read.
 
     \b
@@ -89,6 +90,8 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
         return BAD_INPUT
     if not as_json:
         write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
+        for remark in report.remarks():
+            write(remark)
     return 0
 
 

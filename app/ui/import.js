@@ -59,7 +59,7 @@
     dialog.replaceChildren(
       make('h3', { id: 'import-title', textContent: `Import ${found.file}` }),
       make('p', { className: 'sum', textContent: sum(found) }),
-      ...mapping(found), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
+      ...remarks(found), ...mapping(found), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
     );
     dialog.querySelector('.sum').setAttribute('role', 'status');
     if (!dialog.open) dialog.showModal();
@@ -70,6 +70,10 @@
   function sum(found) {
     const parts = [`${many(found.n_new, 'new note')}`, `${found.n_known.toLocaleString('en')} already here`, `${found.n_refused.toLocaleString('en')} refused`];
     return `${many(found.n_rows, 'row')} read: ${parts.join(', ')}. Nothing is written yet.`;
+  }
+
+  function remarks(found) {
+    return found.remarks.map((line) => make('p', { className: 'hint', textContent: line }));
   }
 
   function picker(label, name, value, names, none) {
@@ -131,8 +135,8 @@
   }
 
   function answers(found) {
-    const brings = found.n_new > 0 || (found.original && found.n_known > 0);
-    const yes = make('button', { type: 'button', name: 'yes', className: 'strong-button', disabled: !brings, textContent: found.n_new || !brings ? `Import ${many(found.n_new)}` : `Bring the labels of ${many(found.n_known)}` });
+    const brings = found.n_new > 0 || found.n_labelled > 0;
+    const yes = make('button', { type: 'button', name: 'yes', className: 'strong-button', disabled: !brings, textContent: found.n_new || !brings ? `Import ${many(found.n_new)}` : `Bring the labels of ${many(found.n_labelled)}` });
     const no = make('button', { type: 'button', name: 'no', className: 'plain', textContent: brings ? 'Cancel' : 'Close' });
     no.addEventListener('click', () => $('import-preview').close());
     yes.addEventListener('click', () => bring(yes));
