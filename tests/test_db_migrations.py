@@ -24,7 +24,7 @@ __all__ = ["store"]
 
 SECOND = """
 from alembic import op
-revision, down_revision = "0008", "0007"
+revision, down_revision = "0009", "0008"
 def upgrade():
     op.execute("CREATE TABLE novelty (x INTEGER) STRICT")
     op.execute("ALTER TABLE reviewer ADD COLUMN email TEXT")
@@ -50,7 +50,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later version."""
     folder = tmp_path / "later"
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
-    (folder / "versions" / "0008_novelty.py").write_text(SECOND, encoding="utf-8")
+    (folder / "versions" / "0009_novelty.py").write_text(SECOND, encoding="utf-8")
     return folder
 
 
@@ -79,13 +79,13 @@ def test_an_upgrade_leaves_a_copy_of_before(store: Store, later: Path) -> None:
         add(session, 2)
     store.close()
     with open_store(store.path, migrations_folder=later) as upgraded, upgraded.reading() as session:
-        assert upgraded.schema_version == "0008"
+        assert upgraded.schema_version == "0009"
         assert session.execute(sa.text("SELECT count(*) FROM novelty")).scalar_one() == 0
         assert counts(session).n_notes == 2
-    before = store.path.with_name("store.db.before-0007")
+    before = store.path.with_name("store.db.before-0008")
     assert mode(before) == 0o600
     with open_store(before) as old, old.reading() as session:
-        assert old.schema_version == "0007"
+        assert old.schema_version == "0008"
         assert counts(session).n_notes == 2
 
 
@@ -93,7 +93,7 @@ def test_a_newer_store_is_refused(store: Store, later: Path) -> None:
     store.close()
     open_store(store.path, migrations_folder=later).close()
     for readonly in (False, True):
-        with pytest.raises(StoreError, match="found 0008, written by a newer version"):
+        with pytest.raises(StoreError, match="found 0009, written by a newer version"):
             open_store(store.path, readonly=readonly)
 
 
@@ -106,21 +106,21 @@ def test_readonly_does_not_upgrade(store: Store, later: Path) -> None:
 
 def test_a_migration_that_fails_is_undone_whole(store: Store, later: Path) -> None:
     store.close()
-    broken = later / "versions" / "0008_novelty.py"
+    broken = later / "versions" / "0009_novelty.py"
     broken.write_text(SECOND + "    raise LookupError('half done')\n", encoding="utf-8")
     with pytest.raises(LookupError):
         open_store(store.path, migrations_folder=later)
     with open_store(store.path) as again, again.reading() as session:
         names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
         assert "novelty" not in names
-        assert again.schema_version == "0007"
+        assert again.schema_version == "0008"
 
 
 def test_a_migration_that_orphans_rows_is_undone(store: Store, later: Path) -> None:
     with store.transaction() as session:
         add(session, 1)
     store.close()
-    (later / "versions" / "0008_novelty.py").write_text(
+    (later / "versions" / "0009_novelty.py").write_text(
         SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
     )
     with pytest.raises(StoreError, match="keep its parent"):
