@@ -26,7 +26,7 @@ from app.waiting import Waiting
 from data.suggestion import Suggestion
 from db.adapters import AdapterRow, active_adapter
 from db.health import set_heartbeat
-from db.session import StoreError
+from db.session import StoreError, UnknownNote
 from db.suggestions import MAX_FAILURES, add_suggestion, record_failure
 from trainer.engine.suggester import EngineUnavailableError, Request, Suggester
 
@@ -223,7 +223,8 @@ class Prefill:
         # The store's name for the adapter, which two adapters never share; the adapter's own may be taken.
         named = replace(suggestion, adapter=self._name)
         with self._desk.store.transaction() as session:
-            add_suggestion(session, note_id, named)
+            with contextlib.suppress(UnknownNote):  # a sample that was taken out meanwhile
+                add_suggestion(session, note_id, named)
             set_heartbeat(session, WORKER, self._words("busy", self.n_done + 1))
         self.n_done += 1
         self._said = ("busy", time.monotonic())

@@ -29,7 +29,7 @@ STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css", "tour.css"
 SCRIPTS = (
     "shell.js", "trouble.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "tour.js", "walk.js",
     "claims.js", "opinions.js", "merge.js", "elsewhere.js", "desk.js", "history.js", "actions.js", "asking.js",
-    "queue.js", "import.js", "export.js",
+    "samples.js", "queue.js", "import.js", "export.js",
 )  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
@@ -61,7 +61,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.passwords import Door
     from app.signing import People
     from app.signing import routes as signing_routes
-    from app.ui import claiming, downloads, many, opening, past, saving, status, uploads
+    from app.ui import claiming, downloads, many, opening, past, samples, saving, status, uploads
     from app.ui.theme import ICON, field_colours
     from data.task import load_task
     from db.reviewers import ensure_reviewer
@@ -70,7 +70,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     with store.transaction() as session:
         ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    screens = (opening, past, claiming, saving, downloads, uploads, status, many)
+    screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
     for router in [screen.routes(desk) for screen in screens]:
         app.include_router(router)
     door = Door()

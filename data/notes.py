@@ -39,7 +39,7 @@ __all__ = [
 
 HOLDOUT_SHARE = 0.10
 
-Origin = Literal["original", "incoming"]
+Origin = Literal["original", "incoming", "sample"]
 Split = Literal["train", "holdout"]
 
 ID_KEYS = ("id", "external_id")
@@ -71,7 +71,7 @@ class Note:
         external_id: the name that it had where it came from.
         metadata: what else came with it; JSON values only.
         gold: the labels it came with, or None.
-        origin: "original" when it came with labels, else "incoming".
+        origin: "original" when it came with labels, else "incoming"; "sample" when it came with caseloop.
         content_hash: 64 hexadecimal digits; equal for texts that differ in case, white space and punctuation only.
         split: the side of the hold-out that the hash falls on.
         text_hash: 64 hexadecimal digits over the exact text; with the external id it says which note this is.

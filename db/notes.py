@@ -19,6 +19,7 @@ from db.dialects import is_postgres
 from db.errors import UnknownNote
 from db.identity import Entry, Known, Likenesses
 from db.overlap import read_overlap
+from db.samples import removed_up_to
 from db.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.suggestions import WAITING
 
@@ -271,7 +272,8 @@ def _insert(session: Session, entries: Sequence[Entry]) -> None:
     """Insert notes that are new. The write lock is held, so numbers can be given out here."""
     if not entries:
         return
-    first = (session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0) + 1
+    newest = session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0
+    first = max(newest, removed_up_to(session)) + 1
     at, overlap = t.UtcTime.text_of(t.now()), read_overlap(session)
     rows: list[object] = []
     texts: list[object] = []
@@ -301,5 +303,6 @@ def _insert_rows(session: Session, table: str, columns: Sequence[str], values: S
 
 def _label(session: Session, note_id: int, note: Note) -> None:
     assert note.gold is not None
-    untouched = sa.case((t.note.c.state == "todo", "original"), else_=t.note.c.origin)
+    becomes = sa.and_(t.note.c.state == "todo", t.note.c.origin == "incoming")
+    untouched = sa.case((becomes, "original"), else_=t.note.c.origin)
     session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(gold=dict(note.gold), origin=untouched))

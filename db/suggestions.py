@@ -17,8 +17,10 @@ from db.dialects import insert_into
 from db.errors import UnknownNote
 
 MAX_FAILURES = 3
-UNDECIDED = sa.text("note.origin = 'incoming' AND note.state IN ('todo', 'draft')")
-"""Notes that nobody has decided about. Written out, without parameters: only so does SQLite see that a partial index
+INCOMING = "(note.origin = 'incoming' OR (note.origin = 'sample' AND note.gold IS NULL))"
+"""Notes that came to be reviewed, and the samples that stand for such."""
+UNDECIDED = sa.text(f"{INCOMING} AND note.state IN ('todo', 'draft')")
+"""Those that nobody has decided about. Written out, without parameters: only so does SQLite see that a partial index
 fits."""
 WAITING = sa.text(f"{UNDECIDED.text} AND note.is_disputed = 0")
 """Those of them that wait for any person; about the others opinions differ, and a lead decides."""

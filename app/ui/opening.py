@@ -25,6 +25,7 @@ from app.ui.awaited import ask_for
 from app.ui.claiming import claim_next, claim_opened, holder, open_elsewhere
 from app.ui.context import plural, state
 from app.ui.marks import marked
+from app.ui.samples import CHIP_IN_FULL
 from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
 from data.evidence import Grounded, ground
@@ -333,9 +334,10 @@ def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> 
     if shown.is_blind:
         by = "shown without suggested values, to measure what they save"
     by = escape(line_of_opinions(shown.review, shown.adjudication)) or by
+    chip = CHIP_IN_FULL if note.origin == "sample" else ""
     return (
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
-        f'{place.told(note)}<span class="by">{by}</span>{_held(held_by)}'
+        f'{place.told(note)}{chip}<span class="by">{by}</span>{_held(held_by)}'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
     )
 
