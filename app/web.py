@@ -108,9 +108,10 @@ def _mount(app: FastAPI, desk: Desk) -> None:
     from app.ui.desk import build_desk
     from app.ui.theme import build_theme
 
+    page = build_desk(desk)
     gr.mount_gradio_app(
         app,
-        build_desk(desk),
+        page,
         path=MOUNT,
         auth_dependency=current_reviewer,
         theme=build_theme(),
@@ -125,6 +126,9 @@ def _mount(app: FastAPI, desk: Desk) -> None:
         allowed_paths=[],
         root_path=None,
     )
+    # A page that was not launched takes any file that is named to it. The guard lets no name through; this is a second
+    # wall.
+    page.has_launched = True
 
 
 def _hosts(settings: Settings, host: str) -> list[str]:
@@ -173,8 +177,10 @@ def serve(host: str, port: int) -> None:
     """
     import uvicorn
 
+    from app.connections import Connection, allow_files
     from app.desk import open_desk
 
+    Connection.most = allow_files()
     with open_desk("web") as desk:
         uvicorn.run(
             create_app(desk.store, desk.settings, host=host),
@@ -185,6 +191,7 @@ def serve(host: str, port: int) -> None:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=3,
+            http=Connection,
         )
 
 

@@ -56,7 +56,7 @@ def folder_of_somebodys_own(place):
     """A directory with modules named like the desk's and like Python's, each of which ends whoever imports it."""
     for name in ("app.py", "data/__init__.py", "db/__init__.py", "trainer/__init__.py", "json.py", "typing.py"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text("raise SystemExit('somebody else\'s module was imported')\n", encoding="utf-8")
+        (place / name).write_text("raise SystemExit('somebody else's module was imported')\n", encoding="utf-8")
     return place
 
 
