@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bodies import BodyRefused, Gone, take
+from app.proxies import Proxies
 from db.roles import LOCAL
 from db.session import StoreError
 from db.sign_ins import SignedIn
@@ -97,7 +98,8 @@ class Guard:
         people: who somebody is.
         hosts: host names the desk answers to, without a port.
         head: markup put before `</head>` of every page: the desk's own style and script.
-        is_secure: whether browsers reach the desk by HTTPS, through a proxy on this machine that says who asks.
+        is_secure: whether browsers reach the desk by HTTPS, through a proxy.
+        proxies: who is believed about where a request comes from.
     """
 
     def __init__(
@@ -108,12 +110,14 @@ class Guard:
         hosts: Collection[str] = LOOPBACK,
         head: str = "",
         is_secure: bool = False,
+        proxies: Proxies = Proxies(),  # noqa: B008 - nobody, which never changes
     ) -> None:
         self._app = app
         self._people = people
         self._hosts = frozenset(host.lower() for host in hosts)
         self._head = head
         self._is_secure = is_secure
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -167,10 +171,8 @@ class Guard:
         return person, None
 
     def _address(self, scope: Scope) -> str:
-        """Where a request comes from: what the proxy says last, where there is one."""
-        said = Headers(scope=scope).get("x-forwarded-for", "") if self._is_secure else ""
         client = scope.get("client")
-        return said.rpartition(",")[2].strip() or (client[0] if client else "")
+        return self._proxies.origin(client[0] if client else "", Headers(scope=scope).getlist("x-forwarded-for"))
 
     def _refusal(self, scope: Scope) -> Response | None:
         refused = self._objection(scope)

@@ -59,6 +59,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.desk import Desk
     from app.guard import MOUNT, Guard
     from app.passwords import Door
+    from app.proxies import Proxies
     from app.signing import People
     from app.signing import routes as signing_routes
     from app.ui import claiming, downloads, many, opening, past, saving, status, uploads
@@ -96,6 +97,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         hosts=_hosts(settings, host),
         head=_head(files),
         is_secure=settings.is_secure,
+        proxies=Proxies(settings.believed),
     )
     return app
 
