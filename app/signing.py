@@ -22,13 +22,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from app.desk import Desk
 from app.guard import COOKIE, MOUNT, SECURE_COOKIE
 from app.logs import place
-from app.passwords import Door
+from app.passwords import Door, TooBusyError, TooManyError
 from app.ui.theme import ICON
 from db.audit import record
 from db.reviewers import find_reviewer, password_of
 from db.roles import LOCAL, needs_sign_in
 from db.session import Store, StoreError
 from db.sign_ins import LONGEST, SignedIn, note_action, sign_in, sign_out, signed_in
+
+BUSY_S = 10
+"""When to come back to a desk at which many sign in."""
 
 _log = logging.getLogger(__name__)
 
@@ -95,12 +98,15 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     ) -> Response:
         name = unicodedata.normalize("NFC", name.strip())
         address = request.scope.get("state", {}).get("address", "")
-        wait_s = door.wait_s(name, address)
-        if wait_s:
-            return login_page(too_many(wait_s), name=name, to=to, status=429)
-        kept = await run_in_threadpool(kept_password, desk.store, name)
-        if not await door.opens(name, address, password, kept):
-            await run_in_threadpool(_note_failure, desk.store, name)
+        try:
+            door.refuse_many(name, address)
+            kept = await run_in_threadpool(kept_password, desk.store, name)
+            is_right = await door.opens(name, address, password, kept)
+        except (TooManyError, TooBusyError) as error:
+            return later(login_page(str(error), name=name, to=to), error)
+        if not is_right:
+            if kept is not None or not door.is_spent(address):  # made-up names without end are not all kept
+                await run_in_threadpool(_note_failure, desk.store, name)
             return login_page("This name and password do not belong together.", name=name, to=to, status=401)
         try:
             token = await run_in_threadpool(_begin, desk.store, name)
@@ -165,10 +171,12 @@ def own_place(to: str) -> str:
     return f"{parts.path}{'?' + quote(parts.query, safe='=&%+') if parts.query else ''}" if is_own else f"{MOUNT}/"
 
 
-def too_many(wait_s: float) -> str:
-    """What somebody is told who tried too often."""
-    minutes = math.ceil(wait_s / 60)
-    return f"Too many attempts. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+def later(page: Response, error: TooManyError | TooBusyError) -> Response:
+    """The same page, as an answer that says when to come back."""
+    is_many = isinstance(error, TooManyError)
+    page.status_code = 429 if is_many else 503
+    page.headers["retry-after"] = str(math.ceil(error.wait_s) if is_many else BUSY_S)
+    return page
 
 
 def kept_password(store: Store, name: str) -> str | None:

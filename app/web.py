@@ -59,6 +59,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.desk import Desk
     from app.guard import MOUNT, Guard
     from app.passwords import Door
+    from app.proxies import Proxies
     from app.signing import People
     from app.signing import routes as signing_routes
     from app.ui import claiming, downloads, many, opening, past, samples, saving, status, uploads
@@ -96,6 +97,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         hosts=_hosts(settings, host),
         head=_head(files),
         is_secure=settings.is_secure,
+        proxies=Proxies(settings.believed),
     )
     return app
 
@@ -108,9 +110,10 @@ def _mount(app: FastAPI, desk: Desk) -> None:
     from app.ui.desk import build_desk
     from app.ui.theme import build_theme
 
+    page = build_desk(desk)
     gr.mount_gradio_app(
         app,
-        build_desk(desk),
+        page,
         path=MOUNT,
         auth_dependency=current_reviewer,
         theme=build_theme(),
@@ -125,6 +128,9 @@ def _mount(app: FastAPI, desk: Desk) -> None:
         allowed_paths=[],
         root_path=None,
     )
+    # A page that was not launched takes any file that is named to it. The guard lets no name through; this is a second
+    # wall.
+    page.has_launched = True
 
 
 def _hosts(settings: Settings, host: str) -> list[str]:
@@ -173,8 +179,10 @@ def serve(host: str, port: int) -> None:
     """
     import uvicorn
 
+    from app.connections import Connection, allow_files
     from app.desk import open_desk
 
+    Connection.most = allow_files()
     with open_desk("web") as desk:
         uvicorn.run(
             create_app(desk.store, desk.settings, host=host),
@@ -185,6 +193,7 @@ def serve(host: str, port: int) -> None:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=3,
+            http=Connection,
         )
 
 

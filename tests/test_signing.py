@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.guard import COOKIE, MOUNT, OPEN, SECURE_COOKIE
-from app.passwords import Throttle
 from app.settings import Settings, prepare_home
 from app.signing import own_place
+from app.throttle import Throttle
 from app.web import create_app
 from db import tables as t
 from db.audit import entries

@@ -24,9 +24,9 @@ from tests.tiny import tiny_rows, write_labelled
 class Served:
     """A desk that is being served, and what it said so far."""
 
-    def __init__(self, home):
+    def __init__(self, home, **settings):
         self.home, self.port = home, free_port()
-        self.process = home.start("serve", "--port", str(self.port))
+        self.process = home.start("serve", "--port", str(self.port), **settings)
         self.said: list[str] = []
         self.thread = threading.Thread(target=lambda: self.said.extend(self.process.stdout), daemon=True)
         self.thread.start()
@@ -52,15 +52,24 @@ def running():
         desk.stop()
 
 
+def folder_of_somebodys_own(place):
+    """A directory with modules named like the desk's and like Python's, each of which ends whoever imports it."""
+    for name in ("app.py", "data/__init__.py", "db/__init__.py", "trainer/__init__.py", "json.py", "typing.py"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text("raise SystemExit('somebody else's module was imported')\n", encoding="utf-8")
+    return place
+
+
 @pytest.fixture
 def served(running, tiny_home, tmp_path):
-    """A desk with its own notes, served: the one of the test before, unless that ended it."""
+    """A desk with its own notes, served from a folder full of other modules: the one of the test before, unless that
+    ended it."""
     if running and running[-1].process.poll() is None:
         return running[-1]
     with tiny_home.desk() as desk:
         import_files(desk.store, desk.task, [write_labelled(tmp_path / "o.jsonl", tiny_rows(60))], original=True)
         import_files(desk.store, desk.task, [write_notes(tmp_path / "n.jsonl", ["A first report.", "A second."])])
-    running.append(Served(tiny_home))
+    running.append(Served(tiny_home, cwd=folder_of_somebodys_own(tmp_path / "theirs")))
     return running[-1]
 
 

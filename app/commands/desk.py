@@ -31,6 +31,13 @@ def serve(
         str | None,
         typer.Option(metavar="URL", help="Where browsers reach it through a proxy. Or $CASELOOP_PUBLIC_URL."),
     ] = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address of a proxy on another machine, which is believed about who asks. Or $CASELOOP_PROXY.",
+        ),
+    ] = None,
     engine: Engine = None,
     base_url: BaseUrl = None,
     model: Model = None,
@@ -44,11 +51,14 @@ def serve(
     Example:
       caseloop serve
       caseloop serve --port 8000
-      caseloop serve --host 10.0.0.5 --public-url https://desk.example.org
+      caseloop serve --public-url https://desk.example.org
+      caseloop serve --host 10.0.0.5 --public-url https://desk.example.org --proxy 10.0.0.2
       caseloop serve --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
     """
     if public_url is not None:
         os.environ["CASELOOP_PUBLIC_URL"] = public_url
+    if proxy is not None:
+        os.environ["CASELOOP_PROXY"] = proxy
     choose_engine(engine, base_url, model, adapter_name)
     from app.desk import load_samples, open_desk
     from app.supervisor import LOOPBACK, Supervisor, check_host, check_port, has_gpu, only_one, stop_on_signals
@@ -60,6 +70,8 @@ def serve(
             check_host(host, has_sign_in=needs_sign_in(session))
         if host not in LOOPBACK and not desk.settings.is_secure:
             say("Passwords and notes travel unencrypted: put a proxy with TLS in front, and name it with --public-url.")
+        if host not in LOOPBACK and desk.settings.public_url and desk.settings.proxies is None:
+            say("Wrong passwords of everybody behind the proxy count together: name it with --proxy ADDRESS.")
         n_samples = load_samples(desk)
         if n_samples:
             say(f"Loaded {n_samples} sample notes.")
