@@ -166,6 +166,7 @@ def extract(
     from data.task import load_task
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
+    logging.getLogger("trainer.adapters").addHandler(logging.StreamHandler())  # a base of another name is worth a word
     task = load_task()
     note = make_note(task, _read_text(file))
     suggestion = chosen_engine(task).suggest_one(note.text)
