@@ -48,6 +48,7 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     if columns.id is None and chosen.id is None:
         columns = Columns(columns.text, guess_id(names, first, columns.text))
     has_labels = GOLD_KEY in names or all(key in names for key in task.keys)
+    remarks: list[str] = []
     roles = [(name, role(name, columns, task, original=original)) for name in names]
     return {
         "file": path.name,
@@ -58,7 +59,8 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
         "can_choose": path.suffix.lower() != ".txt" and len(names) > 1,
         "has_labels": has_labels,
         "original": original,
-        **_read(store, read_notes(path, task, original=original, columns=columns)),
+        "remarks": remarks,
+        **_read(store, read_notes(path, task, original=original, columns=columns, tell=remarks.append)),
     }
 
 
@@ -99,12 +101,13 @@ def _read(store: Store, records: Any) -> dict[str, Any]:
     shown: list[dict[str, Any]] = []
     refusals: list[str] = []
     seen: set[str] = set()
-    n_read = n_notes = n_known = n_refused = 0
+    n_read = n_notes = n_known = n_refused = n_files_refused = 0
     for batch in batches(records):
         n_read += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
         refused = [record for record in batch if isinstance(record, Refusal)]
         n_notes, n_refused = n_notes + len(notes), n_refused + len(refused)
+        n_files_refused += sum(refusal.is_file for refusal in refused)
         refusals += [refusal.sentence for refusal in refused[: MAX_REFUSALS - len(refusals)]]
         shown += [_beginning(note) for note in notes[: N_SHOWN - len(shown)]]
         fresh = {note.content_hash for note in notes} - seen
@@ -118,6 +121,7 @@ def _read(store: Store, records: Any) -> dict[str, Any]:
         "n_new": n_new,
         "n_known": n_notes - n_new,
         "n_refused": n_refused,
+        "n_files_refused": n_files_refused,
         "refusals": refusals,
     }
 
