@@ -13,7 +13,7 @@ from typing import Any
 from app.failures import InputError
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
-from data.readers import read_records
+from data.readers import Tell, read_records
 from data.records import USUAL, Columns, Record, plain_name
 from data.task import Task
 from db.identity import Likenesses
@@ -41,7 +41,9 @@ class ImportReport:
         likenesses: of the new ones, those that have another note's text, or another note's id.
         n_originals: notes that came with labels, new or known.
         n_refused: records that could not be read.
+        n_files_refused: of these, how many stand for a whole file, or for all of one from some place on.
         refusals: the first of them, with file, line, column and advice.
+        remarks: a sentence about each of the first files that were not read in the usual way.
         is_kept: whether anything was stored; False after a strict import that met a refusal.
     """
 
@@ -51,7 +53,9 @@ class ImportReport:
     n_labelled: int = 0
     likenesses: Likenesses = field(default_factory=Likenesses)
     n_refused: int = 0
+    n_files_refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     is_kept: bool = True
 
     def to_json(self) -> dict[str, Any]:
@@ -67,24 +71,31 @@ class ImportReport:
             "copies": self.likenesses.copies,
             "namesakes": self.likenesses.namesakes,
             "n_refused": self.n_refused,
+            "n_files_refused": self.n_files_refused,
             "kept": self.is_kept,
             "refusals": [{name: getattr(refusal, name) for name in names} for refusal in self.refusals],
+            "remarks": self.remarks,
         }
 
     def sentences(self) -> list[str]:
-        """The refusals for a person: the first ones in full, then how many more there are."""
+        """For a person: how files were read, the first refusals in full, then how many more there are."""
         said = [refusal.sentence for refusal in self.refusals]
         more = self.n_refused - len(said)
-        return [*said, f"{more} more were refused."] if more else said
+        return [*self.remarks, *said, *([f"{more} more were refused."] if more else [])]
 
-    def remarks(self) -> list[str]:
+    def likeness_sentences(self) -> list[str]:
         """What a person should know of the notes that were added: which are like another one, and where they stood."""
-        return remarks(self.likenesses)
+        return describe_likenesses(self.likenesses)
 
     def _refuse(self, refusal: Refusal) -> None:
         self.n_refused += 1
+        self.n_files_refused += refusal.is_file
         if len(self.refusals) < MAX_REFUSALS:
             self.refusals.append(refusal)
+
+    def _remark(self, sentence: str) -> None:
+        if len(self.remarks) < MAX_REFUSALS:
+            self.remarks.append(sentence)
 
     def _count(self, added: AddReport) -> None:
         self.n_added += added.n_added
@@ -99,7 +110,7 @@ class ImportReport:
         self.is_kept = False
 
 
-def remarks(likenesses: Likenesses) -> list[str]:
+def describe_likenesses(likenesses: Likenesses) -> list[str]:
     """The sentences about notes that are like another one; none where there are none."""
     said = []
     if n := likenesses.n_copies:
@@ -136,7 +147,7 @@ def import_files(
     Args:
         store: where the notes go.
         task: what their labels are checked against.
-        paths: files (.jsonl, .json, .csv, .parquet, .txt) and folders of them.
+        paths: files, see `data.endings`, and folders of them.
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
@@ -151,7 +162,7 @@ def import_files(
             raise InputError(f"Expected a file or folder at {path}; there is none. Check the path.")
     _require(columns, paths)
     report = ImportReport()
-    records = _counted(_records(task, paths, original, columns), on_read)
+    records = _counted(_records(task, paths, original, columns, report._remark), on_read)
     ahead = _read_ahead(batches(records))
     if not strict:
         for batch in ahead:
@@ -202,9 +213,11 @@ def _require(columns: Columns, paths: Sequence[Path]) -> None:
             )
 
 
-def _records(task: Task, paths: Sequence[Path], original: bool, columns: Columns) -> Iterator[Note | Refusal]:
+def _records(
+    task: Task, paths: Sequence[Path], original: bool, columns: Columns, tell: Tell
+) -> Iterator[Note | Refusal]:
     for path in paths:
-        yield from read_notes(path, task, original=original, columns=columns)
+        yield from read_notes(path, task, original=original, columns=columns, tell=tell)
 
 
 def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:

@@ -22,7 +22,7 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
     MAX_VALUE_CHARACTERS,
 )
-from data.readers import TEXT_KEYS, read_records
+from data.readers import TEXT_KEYS, Tell, read_records, unheard
 from data.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
@@ -147,8 +147,10 @@ def make_note(
     )
 
 
-def read_notes(path: Path, task: Task, *, original: bool, columns: Columns = USUAL) -> Iterator[Note | Refusal]:
-    """Read the notes of a .jsonl, .json, .csv, .parquet or .txt file, or of all such files below a folder.
+def read_notes(
+    path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = unheard
+) -> Iterator[Note | Refusal]:
+    """Read the notes of a file with one of `data.endings.ENDINGS`, or of all such files below a folder.
 
     The text is under "text" or "input", the id under "id" or "external_id", labels under "output" or in one column
     per field; everything else is metadata. A bad record becomes a `Refusal` and the rest goes on. Memory stays
@@ -159,8 +161,9 @@ def read_notes(path: Path, task: Task, *, original: bool, columns: Columns = USU
         task: what labels must fit.
         original: whether every record must bring labels; otherwise labels are ignored.
         columns: where the text and the id are, if not under their usual names.
+        tell: see `data.readers.read_records`.
     """
-    for record in read_records(path, (columns.text,) if columns.text else TEXT_KEYS):
+    for record in read_records(path, (columns.text,) if columns.text else TEXT_KEYS, tell):
         if isinstance(record, Refusal):
             yield record
             continue

@@ -54,7 +54,7 @@ def bring(store: Store, file: Path, **settings: Any) -> ImportReport:
     seen = preview(store, TASK, file, chosen=USUAL, original=settings.get("original", False))
     report = import_files(store, TASK, [file], **settings)
     said = (seen["n_new"], seen["n_known"], seen["n_labelled"], seen["remarks"])
-    assert said == (report.n_added, report.n_known, report.n_labelled, report.remarks())
+    assert said == (report.n_added, report.n_known, report.n_labelled, report.likeness_sentences())
     return report
 
 
@@ -90,7 +90,7 @@ def test_a_text_under_two_ids_is_two_notes_on_one_side_and_the_report_says_so(st
     file = written(tmp_path / "a.jsonl", *({"id": one, "text": text} for one in ("p-1", "p-2", "p-3")))
     report = bring(store, file)
     assert report.n_added == 3
-    assert report.remarks() == [
+    assert report.likeness_sentences() == [
         "2 new notes have the text of another note, under other ids: a.jsonl line 2, a.jsonl line 3."
     ]
     again = bring(store, file)
@@ -105,7 +105,7 @@ def test_an_id_with_another_text_is_another_note_and_the_report_says_so(store: S
     bring(store, written(tmp_path / "a.jsonl", {"id": "s-1", "text": "Margins are free."}))
     report = bring(store, written(tmp_path / "b.jsonl", {"id": "s-1", "text": "Amended: margins are not free."}))
     assert (report.n_added, report.to_json()["n_namesakes"]) == (1, 1)
-    assert report.remarks() == ["1 new note has an id that another text has: b.jsonl line 1."]
+    assert report.likeness_sentences() == ["1 new note has an id that another text has: b.jsonl line 1."]
     both = ({"id": "s-2", "text": "One."}, {"id": "s-2", "text": "Two."})
     assert bring(store, written(tmp_path / "c.jsonl", *both)).likenesses.n_namesakes == 1
     assert bring(store, written(tmp_path / "c.jsonl", *both)).n_known == 2

@@ -72,9 +72,7 @@
     return `${many(found.n_rows, 'row')} read: ${parts.join(', ')}. Nothing is written yet.`;
   }
 
-  function remarks(found) {
-    return found.remarks.map((line) => make('p', { className: 'hint', textContent: line }));
-  }
+  const remarks = (found) => found.remarks.map((line) => make('p', { className: 'hint', textContent: line }));
 
   function picker(label, name, value, names, none) {
     const select = make('select', { name, ariaLabel: label }, ...(none ? [new Option(none, '')] : []), ...names.map((one) => new Option(one, one)));
@@ -127,11 +125,16 @@
     return [make('h4', { textContent: found.notes.length > 1 ? `The first ${found.notes.length} notes` : 'The first note' }), ...shown];
   }
 
+  function rest(found) {
+    if (!found.n_new && !found.n_known) return 'nothing is left to import';
+    return found.n_files_refused ? 'the file could not be read to its end' : 'the rest can be imported';
+  }
+
   function refused(found) {
     if (!found.n_refused) return [];
     const more = found.n_refused - found.refusals.length;
     const lines = [...found.refusals, ...(more ? [`${more.toLocaleString('en')} more are refused.`] : [])].map((line) => make('li', { textContent: line }));
-    return [make('details', { className: 'refused', open: lines.length <= 4 }, make('summary', { textContent: `${found.n_refused.toLocaleString('en')} refused; the rest can be imported` }), make('ul', {}, ...lines))];
+    return [make('details', { className: 'refused', open: lines.length <= 4 }, make('summary', { textContent: `${found.n_refused.toLocaleString('en')} refused; ${rest(found)}` }), make('ul', {}, ...lines))];
   }
 
   function answers(found) {
