@@ -28,6 +28,7 @@ SERVED_ENGINE = "openai"
 ENGINES = (LOCAL_ENGINE, SERVED_ENGINE)
 DEFAULT_SLOTS = 16
 DEFAULT_TIMEOUT_S = 120.0
+DEFAULT_HANG_S = 60.0
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -85,6 +86,7 @@ class Settings:
         database: the PostgreSQL database that the store lives in (`$CASELOOP_DB_URL`), which may hold a password; empty
             where it lives in a file.
         public_url: where browsers reach the desk through a proxy (`$CASELOOP_PUBLIC_URL`); empty for directly.
+        hang_s: seconds after which a process that does nothing is started anew (`$CASELOOP_HANG_S`).
         proxies: of the proxies that are believed about who asks (`$CASELOOP_PROXY`); None where none is named.
     """
 
@@ -95,6 +97,7 @@ class Settings:
     weights: Literal["nf4", "bf16", "fp32"] | None = None
     public_url: str = ""
     proxies: tuple[Network, ...] | None = None
+    hang_s: float = DEFAULT_HANG_S
     database: str = field(default="", repr=False)
 
     @property
@@ -164,6 +167,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         served=_served(environ),
         weights=_weights(environ.get("CASELOOP_WEIGHTS", "")),
         public_url=_public(environ.get("CASELOOP_PUBLIC_URL", "")),
+        hang_s=_positive(environ, "CASELOOP_HANG_S", DEFAULT_HANG_S),
         proxies=_proxies(environ.get("CASELOOP_PROXY", "")),
         database=_database(environ.get("CASELOOP_DB_URL", "")),
     )

@@ -44,11 +44,26 @@ _SIGN_IN = Template(
 )
 
 
-class People:
-    """Who acts in a request, by the token of the browser's cookie. What the guard asks."""
+class NobodyCanSignIn(StoreError):  # noqa: N818 - a situation, which is told
+    """A desk that other machines reach has nobody who can sign in, and is open to nobody."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self) -> None:
+        super().__init__(
+            "Expected somebody who can sign in to this desk, which other machines can reach; found nobody, so it is "
+            "closed. Add one where it runs: caseloop reviewers add NAME --role admin."
+        )
+
+
+class People:
+    """Who acts in a request, by the token of the browser's cookie. What the guard asks.
+
+    Args:
+        store: with the people and their sign-ins.
+        is_private: whether only this machine reaches the desk, so that nobody has to sign in while nobody can.
+    """
+
+    def __init__(self, store: Store, *, is_private: bool = True) -> None:
+        self._store, self._is_private = store, is_private
 
     def who(self, token: str | None, *, is_active: bool) -> SignedIn | None:
         """Who this is; the local reviewer where nobody has a password; None for somebody who has to sign in.
@@ -58,10 +73,12 @@ class People:
             is_active: whether the request shows that the person is there, which puts off the end of the sign-in.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be read, or nobody in it can sign in to a desk that others can reach.
         """
         with self._store.reading() as session:
             if not needs_sign_in(session):
+                if not self._is_private:
+                    raise NobodyCanSignIn
                 return SignedIn(LOCAL, "admin")
             person = signed_in(session, token) if token else None
         if person is not None and person.is_due and is_active:
@@ -173,9 +190,9 @@ def own_place(to: str) -> str:
 
 def later(page: Response, error: TooManyError | TooBusyError) -> Response:
     """The same page, as an answer that says when to come back."""
-    is_many = isinstance(error, TooManyError)
-    page.status_code = 429 if is_many else 503
-    page.headers["retry-after"] = str(math.ceil(error.wait_s) if is_many else BUSY_S)
+    status, wait_s = (429, error.wait_s) if isinstance(error, TooManyError) else (503, BUSY_S)
+    page.status_code = status
+    page.headers["retry-after"] = str(math.ceil(wait_s))
     return page
 
 

@@ -15,6 +15,7 @@ from db.notes import Counts, counts
 from db.runs import TrainingRunRow, list_runs
 from db.suggestions import count_without
 
+SUPERVISOR = "supervisor"
 SILENT_S = 45.0
 """A worker that has said nothing for so long is not there."""
 
@@ -28,6 +29,7 @@ class Status:
         adapter: name of the active adapter, None where there is none.
         worker: what the worker last said, None where it never spoke.
         worker_silent_s: seconds since then.
+        last_hang: the last time that a process did nothing any more and was started again; None where it never was.
         last_run: the newest training run.
         store_bytes: size of the database, of a file with its log.
         database: which database it is, with its version.
@@ -39,6 +41,7 @@ class Status:
     adapter: str | None
     worker: HeartbeatRow | None
     worker_silent_s: float | None
+    last_hang: HeartbeatRow | None
     last_run: TrainingRunRow | None
     store: str
     store_bytes: int
@@ -62,6 +65,9 @@ class Status:
             "adapter": self.adapter,
             "worker": {"state": self.worker_state, "silent_s": self.worker_silent_s}
             | ({} if self.worker is None else {"last": self.worker.payload, "at": self.worker.at.isoformat()}),
+            "last_hang": None
+            if self.last_hang is None
+            else {**self.last_hang.payload, "at": self.last_hang.at.isoformat()},
             "last_run": None
             if run is None
             else {
@@ -91,7 +97,7 @@ def read_status(desk: Desk) -> Status:
     """
     store = desk.store
     with store.reading() as session:
-        adapter, beat = active_adapter(session), heartbeat(session, WORKER)
+        adapter, beat, hang = active_adapter(session), heartbeat(session, WORKER), heartbeat(session, SUPERVISOR)
         runs = list_runs(session, limit=1)
         figures = counts(session)
         n_waiting = count_without(session, adapter.name) if adapter else figures.n_todo
@@ -102,6 +108,7 @@ def read_status(desk: Desk) -> Status:
         adapter=adapter.name if adapter else None,
         worker=beat,
         worker_silent_s=silent_s,
+        last_hang=hang,
         last_run=runs[0] if runs else None,
         store=store.place,
         store_bytes=store.n_bytes(),

@@ -62,6 +62,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.proxies import Proxies
     from app.signing import People
     from app.signing import routes as signing_routes
+    from app.supervisor import is_private
     from app.ui import claiming, downloads, many, opening, past, samples, saving, status, uploads
     from app.ui.theme import ICON, field_colours
     from data.task import load_task
@@ -93,7 +94,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     _mount(app, desk)
     app.add_middleware(
         Guard,
-        people=People(store),
+        people=People(store, is_private=is_private(host, settings.public_url)),
         hosts=_hosts(settings, host),
         head=_head(files),
         is_secure=settings.is_secure,
@@ -176,14 +177,19 @@ def serve(host: str, port: int) -> None:
     Raises:
         SettingsError: the home cannot be used.
         StoreError: the store cannot be opened.
+        InputError: others could reach the desk and nobody can sign in.
     """
     import uvicorn
 
     from app.connections import Connection, allow_files
     from app.desk import open_desk
+    from app.supervisor import check_host
+    from db.roles import needs_sign_in
 
     Connection.most = allow_files()
     with open_desk("web") as desk:
+        with desk.store.reading() as session:
+            check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         uvicorn.run(
             create_app(desk.store, desk.settings, host=host),
             host=host,
