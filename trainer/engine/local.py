@@ -21,11 +21,10 @@ from trainer.engine.decode import Counts, Decoder, Row, Script
 from trainer.engine.drafts import DraftBook, Record
 from trainer.engine.record import RecordTables, build_tables
 from trainer.engine.serving import few_threads, make_forward
-from trainer.engine.suggester import EngineError, Outcome, Request, Source
+from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.model import Loaded
 
-MAX_VALUE_TOKENS = 80
 ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""
 
