@@ -21,6 +21,7 @@ from app.adapters import base_place, ensure_adapter, find_base, named_adapter, p
 from app.answers import OLD_ANSWERS, add_old_answers
 from app.children import start_child, stop_child
 from app.curve import Drawn, conclude_curve
+from app.curves import PARENT_CURVES, hand_over
 from app.desk import Desk
 from app.failures import DeskError, InputError, Interrupted, sentence_of
 from app.publish import OLD_METRICS, Job, Outcome, conclude
@@ -122,6 +123,7 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     base = place_in_store(desk.settings, options.base or its_base)
     same_base = base == place_in_store(desk.settings, its_base)
     snapshot, holdout, n_near_duplicates = _write_rows(desk, directory)
+    hand_over(desk.settings, active, directory / PARENT_CURVES)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
     kept |= {"n_corrected": snapshot.n_corrected, N_NEAR_DUPLICATES: n_near_duplicates}
     with desk.store.transaction() as session:

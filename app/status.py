@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from app.curves import Trust, trust_in
 from app.desk import Desk
 from app.prefill import WORKER
 from app.training import run_name
@@ -33,6 +34,7 @@ class Status:
         last_run: the newest training run.
         store_bytes: size of the database, of a file with its log.
         database: which database it is, with its version.
+        trust: what the active adapter's confidence rests on, None where there is no adapter.
         wal_safe: whether the SQLite in use, if it is, is free of the bug that can damage a write-ahead log.
     """
 
@@ -48,6 +50,7 @@ class Status:
     database: str
     wal_safe: bool
     journal_mode: str
+    trust: Trust | None = None
 
     @property
     def worker_state(self) -> str:
@@ -63,6 +66,7 @@ class Status:
             "counts": asdict(self.counts),
             "n_waiting": self.n_waiting,
             "adapter": self.adapter,
+            "confidence": None if self.trust is None else self.trust.to_json(),
             "worker": {"state": self.worker_state, "silent_s": self.worker_silent_s}
             | ({} if self.worker is None else {"last": self.worker.payload, "at": self.worker.at.isoformat()}),
             "last_hang": None
@@ -100,6 +104,7 @@ def read_status(desk: Desk) -> Status:
         adapter, beat, hang = active_adapter(session), heartbeat(session, WORKER), heartbeat(session, SUPERVISOR)
         runs = list_runs(session, limit=1)
         figures = counts(session)
+        trust = trust_in(desk.settings, session, adapter) if adapter else None
         n_waiting = count_without(session, adapter.name) if adapter else figures.n_todo
     silent_s = None if beat is None else round((datetime.now(UTC) - beat.at).total_seconds(), 1)
     return Status(
@@ -115,4 +120,5 @@ def read_status(desk: Desk) -> Status:
         database=store.database,
         wal_safe=store.wal_safe,
         journal_mode=store.journal_mode,
+        trust=trust,
     )

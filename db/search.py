@@ -98,6 +98,7 @@ class QueueRow:
         preview: the beginning of the text on one line, at most 120 characters.
         is_labelled: whether it came with labels.
         min_confidence: the lowest confidence of the shown suggestion's fields; None without one.
+        is_raw: whether that is not calibrated.
         adapter: whose suggestion is shown: the active adapter's, or else the newest; None without one.
         n_not_found: values of the newest suggestion that were not found in the note; None without one.
         n_changed: fields in which the latest annotation differs from the suggestion that it started from; None where
@@ -112,6 +113,7 @@ class QueueRow:
     origin: Origin
     is_labelled: bool
     min_confidence: float | None
+    is_raw: bool
     adapter: str | None
     n_not_found: int | None
     n_changed: int | None
@@ -337,7 +339,8 @@ def _lines(session: Session, ids: Sequence[int]) -> list[QueueRow]:
         sa.select(c.id, c.external_id, c.state, c.origin, c.updated_at, t.reviewer.c.name.label("reviewer"))
         .add_columns(c.n_not_found, c.gold.is_not(None).label("is_labelled"))
         .add_columns(sa.func.substr(t.note_text.c.text, 1, 4 * PREVIEW_CHARACTERS).label("beginning"))
-        .add_columns(suggestion.c.min_confidence, suggestion.c.adapter)
+        .add_columns(suggestion.c.adapter, suggestion.c.min_confidence)
+        .add_columns(sa.case((suggestion.c.adapter == c.suggested_by, c.min_confidence)).label("place"))
         .add_columns(started_from.c.extraction.label("suggested"), t.annotation.c.extraction.label("decided"))
         .select_from(t.note)
         .join(t.note_text, t.note_text.c.note_id == c.id)
@@ -357,6 +360,10 @@ def _line(row: sa.Row[Any]) -> QueueRow:
     values["n_changed"] = None
     if suggested is not None and decided is not None:
         values["n_changed"] = sum(suggested.get(key) != decided[key] for key in decided)
+    place = values.pop("place")
+    values["is_raw"] = place is not None and place < 0
+    if place is not None and place >= 0:  # by curves that came after the suggestion
+        values["min_confidence"] = place
     values["preview"] = _preview(values.pop("beginning"))
     return QueueRow(**values)
 

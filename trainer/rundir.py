@@ -111,6 +111,16 @@ class RunDir:
         return self.path / "predictions.jsonl"
 
     @property
+    def old_curves(self) -> Path:
+        """How sure the old adapter may be, fitted on its answers to the hold-out, for whoever goes on using it."""
+        return self.path / "old_calibration.json"
+
+    @property
+    def parent_curves(self) -> Path:
+        """Curves of the parent that are newer than its own, when the caller puts them here."""
+        return self.path / "parent_calibration.json"
+
+    @property
     def adapter(self) -> Path:
         """The finished adapter; it exists as a whole or not at all."""
         return self.path / "adapter"

@@ -139,10 +139,14 @@ def _write_status(state: Status) -> None:
 
     counts, run = state.counts, state.last_run
     write(f"notes     {counts.n_incoming} incoming, {counts.n_originals} originals, {counts.n_holdout} in the hold-out")
+    if counts.n_samples:
+        write(f"          {counts.n_samples} of them samples: caseloop samples remove")
     write(f"review    {counts.n_todo} to do, {counts.n_draft} drafts, {counts.n_submitted} submitted,")
     write(f"          {counts.n_skipped} skipped, {counts.n_flagged} flagged")
     write(f"pre-fill  {counts.n_prefilled} done, {state.n_waiting} waiting for {state.adapter or 'an adapter'}")
     write(f"adapter   {state.adapter or 'none'}")
+    if state.trust is not None:
+        write(f"trust     {state.trust.sentence}")
     write(f"worker    {state.worker_state}")
     if state.last_hang is not None:
         at = state.last_hang.at.isoformat(" ", "seconds")

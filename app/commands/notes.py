@@ -171,6 +171,11 @@ def extract(
     task = load_task()
     note = make_note(task, _read_text(file))
     suggestion = chosen_engine(task).suggest_one(note.text)
+    if as_json and suggestion.is_raw:
+        told = (
+            "none was given" if not suggestion.confidence else "it is the model's own probability, as a rule too high"
+        )
+        say(f"Confidence is not calibrated: {told}.")
     write(json.dumps(_answer(task, suggestion, as_json), ensure_ascii=False))
 
 
@@ -200,6 +205,7 @@ def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]
     return {
         "extraction": suggestion.extraction.as_dict(),
         "confidence": {key: round(suggestion.confidence[key], 4) for key in task.keys if key in suggestion.confidence},
+        "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},

@@ -192,6 +192,8 @@ def table_html(rows: list[QueueRow], query: str = "") -> str:
 def _row(row: QueueRow, query: str) -> str:
     sure = row.min_confidence
     certain = "–" if sure is None else f'<span class="{"" if sure >= SURE else "doubt"}">{percent(sure)}</span>'
+    if sure is not None and row.is_raw:
+        certain = f'<span class="doubt" title="Not calibrated: the model\'s own probability">raw {percent(sure)}</span>'
     missing = "–" if row.n_not_found is None else str(row.n_not_found)
     changed = "–" if row.n_changed is None else str(row.n_changed)
     name = escape(row.external_id or f"note {row.id}")

@@ -87,7 +87,7 @@ class Engine:
         self.loaded = loaded
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
-        self._calibration = loaded.calibration
+        self.calibration = loaded.calibration
         self._task, self._tokenizer = task, loaded.tokenizer
         self._prompt = load_prompt(task, loaded.prompt_version)
         self._shared: _Shared = beside._shared if beside else _share(loaded, task, batch_size, weights, shapes)
@@ -359,7 +359,7 @@ class Engine:
             answer,
             adapter=self.adapter,
             prompt_version=self.prompt_version,
-            calibration=self._calibration,
+            calibration=self.calibration,
         )
 
 
