@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -90,6 +90,20 @@ def write_holdout(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
     return _write(task, rows, path, "holdout")
 
 
+def write_judges(task: Task, held_out: Sequence[Row], fresh: Sequence[Row], path: Path) -> Snapshot:
+    """Write hold-out rows together with rows of the training side that a run sets apart to be judged by.
+
+    Raises:
+        SnapshotError: a row is on the other side than said, or is labelled for another task; nothing is written.
+        OSError: the file cannot be written.
+    """
+    for row in fresh:
+        _check(task, row, "train")
+    for row in held_out:
+        _check(task, row, "holdout")
+    return _write(task, [*held_out, *fresh], path, None)
+
+
 def write_rows(task: Task, rows: Iterable[Row], path: Path) -> None:
     """Write labelled rows as they are and in their order, whichever side of the split they are on.
 
@@ -148,7 +162,7 @@ def _row(task: Task, record: Record) -> Row:
     return Row(note.text, note.gold, source, note.content_hash, corrected, record.line)
 
 
-def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot:
+def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> Snapshot:
     ordered = _distinct(task, rows, side)
     fingerprint = hashlib.sha256()
     lines = [_line(task, row).encode("utf-8") + b"\n" for row in ordered]
@@ -166,7 +180,7 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot
     )
 
 
-def _distinct(task: Task, rows: Iterable[Row], side: Split) -> list[Row]:
+def _distinct(task: Task, rows: Iterable[Row], side: Split | None) -> list[Row]:
     """The rows in a repeatable order, none twice.
 
     Of a text that stands under several ids, reviewers' labels go before those that it came with; labels that differ
@@ -193,13 +207,13 @@ def _rank(task: Task, row: Row) -> tuple[str, str]:
     return row.source, _line(task, row)
 
 
-def _check(task: Task, row: Row, side: Split) -> None:
+def _check(task: Task, row: Row, side: Split | None) -> None:
     if content_hash(row.text) != row.content_hash:
         raise SnapshotError(
             f"Expected each row to carry its own note's hash; found {row.content_hash[:12]} on another note. "
             "Compute it anew."
         )
-    if split_of(row.content_hash) != side:
+    if side is not None and split_of(row.content_hash) != side:
         wanted = "training rows only" if side == "train" else "hold-out rows only"
         raise SnapshotError(
             f"Expected {wanted}; found the note {row.content_hash[:12]} of the other side of the split. Leave it out."
