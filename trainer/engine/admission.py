@@ -55,32 +55,29 @@ class SlotPool:
     n_beside: int = 0
 
     def take(self, n_positions: int, part: int | None = None, kept: int = 0) -> int | None:
-        """A free slot that holds so many positions, the smallest of these, and in a certain part if there is one.
+        """A free slot that holds so many positions, the smallest of these.
 
         Args:
             n_positions: what it has to hold.
-            part: of the slots; None for any.
+            part: of the slots, in which it is to be; None for any.
             kept: blocks that it must not have.
         """
-        forward = self.forward
-        fitting = [
-            slot
-            for slot in self.free
-            if forward.capacity(slot) >= n_positions and not (kept and forward.blocks(slot) & kept)
-        ]
+        fitting = [slot for slot in self.usable(part, kept) if self.forward.capacity(slot) >= n_positions]
         if not fitting:
             return None
         # Short notes from one end and long ones from the other, so that large slots stay whole.
-        slot = min(
-            fitting,
-            key=lambda one: (
-                forward.capacity(one),
-                part is not None and forward.group(one) != part,
-                one if one < forward.n_slots else -one,
-            ),
-        )
+        slot = min(fitting, key=lambda one: (self.forward.capacity(one), one if one < self.forward.n_slots else -one))
         self.hold(slot)
         return slot
+
+    def usable(self, part: int | None, kept: int) -> list[int]:
+        """The free slots of a part that have none of the kept blocks."""
+        forward = self.forward
+        return [
+            slot
+            for slot in self.free
+            if (part is None or forward.group(slot) == part) and not (kept and forward.blocks(slot) & kept)
+        ]
 
     def hold(self, slot: int) -> None:
         """Take a certain slot that is free."""
@@ -157,9 +154,10 @@ class Queue:
     def __len__(self) -> int:
         return len(self._urgent) + sum(map(len, self._by_size.values()))
 
-    def room(self) -> int:
-        """How many more notes may wait."""
-        return max(0, N_AHEAD * int(self._pool.forward.n_slots) - len(self))
+    def n_wanted(self, n_free: int) -> int:
+        """How many notes to ask for where so many of the smallest slots are free: long ones that wait leave them so."""
+        n_short = len(self._by_size[self._pool.forward.capacity(0)])
+        return max(0, min(n_free - n_short, N_AHEAD * int(self._pool.forward.n_slots) - len(self)))
 
     def add(self, waiting: Waiting, *, first: bool = False) -> None:
         """Let a note wait, as the last of its size or as the first."""
@@ -193,34 +191,36 @@ class Queue:
 
         Args:
             n_active: notes that are being answered.
-            part: of the slots, in which they had best stand.
+            part: of the slots, in which they are to stand; None for any.
             is_all: whether no more notes can be had now. Until then half of the memory is left for shorter ones.
         """
         while self._urgent:
-            slot = self._pool.take(self._urgent[0].n_positions, part)
+            slot = self._pool.take(self._urgent[0].n_positions)
             if slot is None:
                 return  # what is free now is not given to others while this one waits for more
             yield self._urgent.popleft(), slot
         held = self._pool.held()
         smallest = self._pool.forward.capacity(0)
-        n_left = {size: self._worth(size, n_active) for size in self._sizes()}
+        n_left = {size: self._worth(size, n_active, part) for size in self._sizes()}
+        first = min(self._sizes(), key=lambda one: (held[one], one), default=None)
         while sizes := [size for size in self._sizes() if n_left[size]]:
             size = min(sizes, key=lambda one: (held[one], one))
             n_large = sum(n_blocks for other, n_blocks in held.items() if other > smallest)
-            if size > smallest and not is_all and 2 * n_large >= self._pool.forward.n_slots:
-                n_left[size] = 0
-                continue
-            slot = self._take(size, part)
+            slot = None
+            if size == smallest or is_all or 2 * n_large < self._pool.forward.n_slots:
+                slot = self._take(size, part)
             if slot is None:
                 n_left[size] = 0
-                if self._kept_for is None and self._has_rivals():
-                    self._keep(size)
                 continue
             held[size] += self._pool.forward.blocks(slot).bit_count()
             n_left[size] -= 1
+            if size == first:
+                first = None
             yield self._by_size[size].popleft(), slot
         if self._kept_for is not None and not self._by_size[self._kept_for]:
             self._let_go()
+        if first is not None and self._kept_for is None and self._has_rivals():
+            self._keep(first)  # it would have been its turn
 
     def _sizes(self) -> list[int]:
         """The sizes for which notes wait."""
@@ -232,15 +232,18 @@ class Queue:
 
     def _take(self, size: int, part: int | None) -> int | None:
         """A slot for the first note of a size: the one that is kept for it, or another."""
-        pool, own = self._pool, id(self)
-        if self._kept_for == size and pool.kept[own] in pool.free:
-            slot = pool.kept[own]
+        if self._kept_for == size and self._pool.kept[id(self)] in self._pool.free:
+            slot = self._pool.kept[id(self)]
             self._let_go()
-            pool.hold(slot)
+            self._pool.hold(slot)
             return slot
+        return self._pool.take(self._by_size[size][0].n_positions, part, self._kept_from(size))
+
+    def _kept_from(self, size: int) -> int:
+        """The blocks that are kept for others than the notes of a size."""
+        pool, own = self._pool, id(self)
         others = [slot for queue, slot in pool.kept.items() if queue != own or self._kept_for != size]
-        kept = reduce(or_, map(pool.forward.blocks, others), 0)
-        return pool.take(self._by_size[size][0].n_positions, part, kept)
+        return reduce(or_, map(pool.forward.blocks, others), 0)
 
     def _keep(self, size: int) -> None:
         """Keep the blocks of the slot of this size of which most are free, where no other queue keeps them."""
@@ -256,11 +259,12 @@ class Queue:
         self._pool.kept.pop(id(self), None)
         self._kept_for = None
 
-    def _worth(self, size: int, n_active: int) -> int:
+    def _worth(self, size: int, n_active: int, part: int | None) -> int:
         """How many notes of a size are begun with now: prompts are best read several at a time."""
-        n_free = sum(self._pool.forward.capacity(slot) == size for slot in self._pool.free)
-        n_waiting = len(self._by_size[size])
-        if not n_active or self._has_rivals():
+        forward, n_waiting = self._pool.forward, len(self._by_size[size])
+        if not n_active:
             return n_waiting
-        worth = min(self._pool.forward.worth_admitting(n_active, size), n_waiting)
-        return n_free - n_free % worth
+        usable = self._pool.usable(part, self._kept_from(size))
+        n_free = sum(forward.capacity(slot) == size for slot in usable)
+        n_free -= n_free % min(forward.worth_admitting(n_active, size), n_waiting)
+        return n_free or int(self._kept_for == size and self._pool.kept[id(self)] in self._pool.free)

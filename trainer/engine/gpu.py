@@ -126,9 +126,11 @@ class GpuForward:
 
     def worth_admitting(self, n_active: int, capacity: int = 0) -> int:
         """As many as are read at once: reading prompts is a pass of its own."""
-        n_slots = min(self.n_slots, self._trash // capacity) if capacity else self.n_slots
-        n_rows = PROMPT_TOKENS // min(self.prefill, capacity) if capacity else PROMPT_ROWS[-1]
-        return min(n_active, n_rows, PROMPT_ROWS[-1], n_slots // 4) or 1
+        if not capacity:
+            return min(n_active, PROMPT_ROWS[-1], self.n_slots // 4) or 1
+        width = min(self.prefill, 2 * capacity // 3)  # the rest of a slot is for the answer
+        n_slots = min(self.n_slots, self._layout.n_cells // capacity)
+        return min(n_active, PROMPT_ROWS[-1], PROMPT_TOKENS // width, n_slots // 4) or 1
 
     def capacity(self, slot: int) -> int:
         """Positions that a slot can hold."""

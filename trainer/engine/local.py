@@ -28,7 +28,7 @@ from trainer.model import Loaded
 ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""
 
-FEW_ROWS = 32
+FEW_ROWS = 40
 """So many notes are read in one pass, and more in two parts: a pass over few costs as much as one over half as many."""
 SLOT_PATIENCE_S = 60.0
 POLL_S = 0.002
@@ -229,27 +229,33 @@ class Engine:
                     self._shared.give(row.slot)
                 self._queue.clear()
 
-    def _room(self, *, whole: bool) -> tuple[int, int]:
-        """The part with the most free slots of the common kind, and how many notes to take: into all parts, or it.
+    def _room(self, n_active: int) -> tuple[int | None, int]:
+        """Which part of the slots to fill, and how many of the smallest are free there; None for all parts.
 
         Prompts are read with the part that they stand in: few of them in each would cost as much as many in one.
         """
+        if self._shared.n_beside and self._shared.n_free <= self.n_slots // 2 and n_active:
+            return None, 0  # half of the slots are for the other engine
+        if self._depth(n_active) == 1:
+            return None, self._shared.n_free
         parts = Counter(self._forward.group(slot) for slot in self._shared.free if slot < self.n_slots)
-        if self._shared.n_beside and self._shared.n_free <= self.n_slots // 2 and not whole:
-            return 0, 0  # half of the slots are for the other engine
         part = max(parts, key=lambda one: parts[one], default=0)
-        return part, sum(parts.values()) if whole else parts[part]
+        return part, parts[part]
+
+    def _depth(self, n_active: int) -> int:
+        """In how many parts so many notes are read."""
+        return int(self._forward.depth) if n_active > FEW_ROWS else 1
 
     def _admit(
         self, source: Source, active: list[Row], begun: dict[int, Waiting]
     ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
-        part, n_free = self._room(whole=not active)
+        part, n_free = self._room(len(active))
         if active:
             n_free -= n_free % self._forward.worth_admitting(len(active))
         n_active, is_all = len(active), False
         while not is_all:
-            n_wanted = min(n_free, self._queue.room())
+            n_wanted = self._queue.n_wanted(n_free)
             fresh = source(n_wanted)
             is_all = len(fresh) < n_wanted or not n_wanted
             for request in fresh:
@@ -308,7 +314,7 @@ class Engine:
         urgent = [row for row in active if row.is_urgent and not row.is_done]
         ready = [row for row in urgent or active if row.pending and not row.in_flight and not row.is_done]
         ready = [row for row in ready if self._shared.fits(row)]
-        depth = self._forward.depth if len(active) > FEW_ROWS else 1
+        depth = self._depth(len(active))
         if depth > 1 and ready:
             sizes = Counter(self._forward.group(row.slot) for row in ready)
             largest = max(sizes, key=lambda group: sizes[group])
