@@ -44,14 +44,13 @@ def counts_of(sides: Sides) -> dict[str, int]:
 
 
 def judged_by(config: Mapping[str, Any]) -> str:
-    """A sentence for after the verdict about the judges that are not of the hold-out, and those of it that were none."""
+    """A sentence beside the verdict: which judges were not of the hold-out, and who of the hold-out was none."""
     n = int(config.get(N_FRESH) or 0)
     if not n:
         return _without_vote(config)
-    are = "1 of these notes is an ordinary one that neither adapter had learned from; the next run learns from it."
-    if n > 1:
-        are = f"{n:,} of these notes are ordinary ones that neither adapter had learned from; the next run learns from them."
-    return " ".join(filter(None, (are, _without_vote(config))))
+    notes, them = ("1 of these is an ordinary note", "it") if n == 1 else (f"{n:,} of these are ordinary notes", "them")
+    said = f"{notes} that neither adapter had learned from; the next run learns from {them}."
+    return " ".join(filter(None, (said, _without_vote(config))))
 
 
 def _without_vote(config: Mapping[str, Any]) -> str:
@@ -67,5 +66,7 @@ def foretold(config: Mapping[str, Any]) -> str:
     """What a person is told before a run learns: what it leaves out, and who judges; may be empty."""
     n = int(config.get(N_FRESH) or 0)
     notes = "1 reviewed note is" if n == 1 else f"{n:,} reviewed notes are"
-    judges = f"{notes} set aside to judge the new adapter beside the hold-out; the next run learns from them." if n else ""
+    judges = (
+        f"{notes} set aside to judge the new adapter beside the hold-out; the next run learns from them." if n else ""
+    )
     return " ".join(filter(None, (left_out(config), judges, _without_vote(config))))

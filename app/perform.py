@@ -21,6 +21,7 @@ from app.adapters import base_place, ensure_adapter, find_base, named_adapter, p
 from app.answers import OLD_ANSWERS, add_old_answers
 from app.children import start_child, stop_child
 from app.curve import Drawn, conclude_curve
+from app.curves import PARENT_CURVES, hand_over
 from app.desk import Desk
 from app.failures import DeskError, InputError, Interrupted, sentence_of
 from app.lineage import write_fresh
@@ -131,6 +132,7 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     base = place_in_store(desk.settings, options.base or its_base)
     same_base = base == place_in_store(desk.settings, its_base)
     snapshot, holdout, sides = _write_rows(desk, directory, active, is_judged=not options.curve)
+    hand_over(desk.settings, active, directory / PARENT_CURVES)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
     kept |= {"n_corrected": snapshot.n_corrected, **counts_of(sides)}
     with desk.store.transaction() as session:

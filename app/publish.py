@@ -11,6 +11,7 @@ from typing import Any
 
 from app.adapters import place_in_store
 from app.answers import ANSWERS, read_answers
+from app.curves import OLD_CURVES, keep_measured
 from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
@@ -21,6 +22,7 @@ from data.gate import judge
 from data.verdict import Verdict
 from db.adapters import AdapterRow, activate, active_adapter, register_adapter
 from db.runs import add_evaluation, get_run, n_runs_measured_on, update_run
+from db.samples import samples_of
 from db.session import Session
 
 OLD_METRICS = "old_metrics.json"
@@ -98,6 +100,10 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             f"Expected figures of the new adapter in {job.directory / 'metrics.json'}; found none. Resume the run."
         )
     verdict = _verdict(desk, job, metrics)
+    with desk.store.reading() as session:
+        is_real = not samples_of(session).is_voting
+    if is_real:  # curves that were fitted on samples say nothing of real notes
+        keep_measured(desk.settings, job.directory / OLD_CURVES)
     directory = desk.settings.adapters / job.name
     copy_adapter(job.directory / "adapter", directory)
     manifest = _read_json(directory / "manifest.json")

@@ -22,6 +22,7 @@ from db.adapters import active_adapter
 from db.annotations import holdout_rows, training_rows
 from db.reviewed import count_reviewed
 from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
+from db.samples import samples_of
 from db.session import Session, Store
 
 N_NEAR_DUPLICATES = "n_near_duplicates"
@@ -144,14 +145,16 @@ def _check_material(session: Session, options: TrainOptions) -> None:
         raise DeskError(
             "Expected reviewed notes for a learning curve; found none on the training side. Review some first."
         )
+    found = samples_of(session)
+    none = "none" if found.is_voting or not found.n_notes else "only samples, which no longer count"
     if next(training_rows(session, task), None) is None:
         raise DeskError(
-            "Expected labelled notes to train on; found none. "
+            f"Expected labelled notes to train on; found {none}. "
             "Review some, or bring labelled ones: caseloop import FILE --original."
         )
     if next(holdout_rows(session, task), None) is None:
         raise DeskError(
-            "Expected labelled notes in the hold-out to measure the new adapter on; found none. "
+            f"Expected labelled notes in the hold-out to measure the new adapter on; found {none}. "
             "Label more notes: one in ten falls into the hold-out."
         )
 

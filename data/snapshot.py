@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.files import flush_to_disk
+from data.identity import text_hash
 from data.json_records import read_jsonl
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
 from data.records import Record, Refusal, plain_type
@@ -68,7 +69,7 @@ class Snapshot:
 
 
 def write_snapshot(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
-    """Write training rows: one a note, a reviewer's label before the note's own, in the order of their hashes.
+    """Write training rows: one a text and label, a reviewer's label before the note's own, in their hashes' order.
 
     The file appears whole or not at all and is readable by its owner only. `read_notes(original=True)` reads it too.
 
@@ -162,13 +163,7 @@ def _row(task: Task, record: Record) -> Row:
 
 
 def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> Snapshot:
-    kept: dict[str, Row] = {}
-    for row in rows:
-        _check(task, row, side)
-        known = kept.get(row.content_hash)
-        if known is None or (known.source, _line(task, known)) > (row.source, _line(task, row)):
-            kept[row.content_hash] = row  # "annotation" sorts before "original"; the rest makes the choice repeatable
-    ordered = [kept[hashed] for hashed in sorted(kept)]
+    ordered = _distinct(task, rows, side)
     fingerprint = hashlib.sha256()
     lines = [_line(task, row).encode("utf-8") + b"\n" for row in ordered]
     for line in lines:
@@ -183,6 +178,33 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> S
         n_annotations=len(ordered) - n_originals,
         n_corrected=sum(row.corrected for row in ordered),
     )
+
+
+def _distinct(task: Task, rows: Iterable[Row], side: Split | None) -> list[Row]:
+    """The rows in a repeatable order, none twice.
+
+    Of a text that stands under several ids, reviewers' labels go before those that it came with; labels that differ
+    are rows of their own, copies with the same one are one.
+
+    Raises:
+        SnapshotError: see `write_snapshot`.
+    """
+    of_text: dict[str, dict[Extraction, Row]] = {}
+    for row in rows:
+        _check(task, row, side)
+        labelled = of_text.setdefault(text_hash(row.text), {})
+        known = labelled.get(row.extraction)
+        if known is None or _rank(task, row) < _rank(task, known):
+            labelled[row.extraction] = row
+    kept = []
+    for labelled in of_text.values():
+        source = min(row.source for row in labelled.values())  # "annotation" sorts before "original"
+        kept += [row for row in labelled.values() if row.source == source]
+    return sorted(kept, key=lambda row: (row.content_hash, _line(task, row)))
+
+
+def _rank(task: Task, row: Row) -> tuple[str, str]:
+    return row.source, _line(task, row)
 
 
 def _check(task: Task, row: Row, side: Split | None) -> None:

@@ -54,3 +54,16 @@ class Suggestion:
     alternatives: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     raw_confidence: Mapping[str, float] = field(default_factory=dict)
     grounding: Mapping[str, Grounding] = field(default_factory=dict)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the confidence is the model's own probability as it is, or not told at all."""
+        return is_raw(self.confidence, self.raw_confidence)
+
+
+def is_raw(confidence: Mapping[str, float], raw_confidence: Mapping[str, float]) -> bool:
+    """Whether a confidence is the model's own probability: no curve leaves all of them as they are.
+
+    Suggestions from before both were kept count as calibrated, as they were then.
+    """
+    return not confidence or (bool(raw_confidence) and dict(confidence) == dict(raw_confidence))

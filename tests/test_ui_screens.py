@@ -12,10 +12,10 @@ import pytest
 
 from app.adapters import WEIGHTS
 from app.desk import Desk
+from app.foresight import foreseen
 from app.guard import LOCAL_REVIEWER
 from app.rules import Rules, change_rules
 from app.settings import Settings, prepare_home
-from app.foresight import foreseen
 from app.training import N_NEAR_DUPLICATES, run_directory
 from app.ui import export, material, opening, progress, status, train, verdict
 from app.ui.charts import column_chart, line_chart, stacked_bar

@@ -14,6 +14,7 @@ from app.material import foretold
 from app.ui.context import plural
 from db.adapters import activations
 from db.annotations import holdout_rows, reviewed, training_rows
+from db.samples import Samples, samples_of
 
 AWAITED = "Looking for near duplicates of hold-out notes."
 """Stands in the card until they are counted."""
@@ -26,6 +27,7 @@ def material_html(desk: Desk) -> str:
         n_holdout = sum(1 for _ in holdout_rows(session, desk.task))
         history = activations(session)
         since = history[0].at if history else None
+        of_samples = samples_of(session)
         n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
     new = f", {n_new:,} of them since the active adapter took over" if history and sources["annotation"] else ""
     return (
@@ -33,6 +35,7 @@ def material_html(desk: Desk) -> str:
         f" and <b>{plural(sources['annotation'], 'reviewed note')}</b>{new}."
         f" {plural(n_holdout, 'labelled note')} are held out: never learned from, they decide whether it is better."
         f"{_foreseen_html(desk) if sources and n_holdout else ''}</p>"
+        f"{_told_of_samples(of_samples)}"
     )
 
 
@@ -41,6 +44,14 @@ def awaited_html(desk: Desk, shown: str | None) -> Any:
     if AWAITED not in (shown or "") or foreseen(desk, patience_s=0) is None:
         return gr.skip()
     return material_html(desk)
+
+
+def _told_of_samples(found: Samples) -> str:
+    """What the samples count for; the queue has the button that takes them out."""
+    if not found.n_notes:
+        return ""
+    many = plural(found.n_notes, "note here is a sample", "notes here are samples")
+    return f'<p class="quiet">{many}, synthetic with invented names. {escape(found.sentence)}</p>'
 
 
 def _foreseen_html(desk: Desk) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
+from app.curves import current
 from app.desk import Desk
 from app.guard import current_reviewer
 from app.opened import Opened
@@ -25,6 +26,7 @@ from app.ui.awaited import ask_for
 from app.ui.claiming import claim_next, claim_opened, holder, open_elsewhere
 from app.ui.context import plural, state
 from app.ui.marks import marked
+from app.ui.samples import CHIP_IN_FULL
 from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
 from data.evidence import Grounded, ground
@@ -193,7 +195,7 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
 def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any]:
     """One note for the page."""
     with desk.store.reading() as session:
-        review = open_review(session, number, reviewer)
+        review = trusted(desk, session, open_review(session, number, reviewer))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
         shown = replace(_shown(session, review), adjudication=adjudication(desk, session, review, reviewer))
@@ -211,6 +213,13 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         "html": text,
         "walk": _query(place.chosen),
     }
+
+
+def trusted(desk: Desk, session: Session, review: Review) -> Review:
+    """A review whose suggestion has the confidence that the newest curves of its adapter give it."""
+    if review.suggestion is None:
+        return review
+    return replace(review, suggestion=current(desk.settings, session, review.suggestion))
 
 
 def _shown(session: Session, review: Review) -> Shown:
@@ -271,6 +280,7 @@ def _record(
             "suggested": said,
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
             "confidence": suggestion.confidence.get(key) if suggestion else None,
+            "raw": suggestion is not None and suggestion.is_raw,
             "word": _word(shown, key, on_note.get(key), rules),
             "grounding": {
                 value: told(of[key])
@@ -321,8 +331,8 @@ def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
 
 
 def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None, rules: Rules) -> str:
-    """`sure` or `look`; nobody is sure of a value that the note does not hold."""
-    if found is not None and found.grounding == Grounding.NOT_FOUND:
+    """`sure` or `look`; nobody is sure of a value that the note does not hold, nor by a model's own probability."""
+    if suggestion.is_raw or (found is not None and found.grounding == Grounding.NOT_FOUND):
         return "look"
     return "sure" if suggestion.confidence.get(key, 0.0) >= rules.threshold(key) else "look"
 
@@ -330,14 +340,22 @@ def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None,
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> str:
     note, suggestion = shown.review.note, shown.review.suggestion
     by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
+    by += _NOT_CALIBRATED if suggestion and suggestion.is_raw else ""
     if shown.is_blind:
         by = "shown without suggested values, to measure what they save"
     by = escape(line_of_opinions(shown.review, shown.adjudication)) or by
+    chip = CHIP_IN_FULL if note.origin == "sample" else ""
     return (
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
-        f'{place.told(note)}<span class="by">{by}</span>{_held(held_by)}'
+        f'{place.told(note)}{chip}<span class="by">{by}</span>{_held(held_by)}'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
     )
+
+
+_NOT_CALIBRATED = (
+    ', <span class="raw" title="The model\'s own probability, as a rule too high: look at every value">'
+    "not calibrated</span>"
+)
 
 
 def _held(by: str | None) -> str:

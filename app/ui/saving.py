@@ -23,7 +23,7 @@ from app.ui.adjudicating import adjudication
 from app.ui.answering import refusal
 from app.ui.conflicts import both_versions, merged
 from app.ui.marks import marked
-from app.ui.opening import confidence_word, grounded, proposed_grounds, told
+from app.ui.opening import confidence_word, grounded, proposed_grounds, told, trusted
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Extraction, TaskError
@@ -239,7 +239,7 @@ def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
     if decision.status != "submitted":
         return
     with desk.store.reading() as session:
-        rules, review = read_rules(session), open_review(session, decision.note, reviewer)
+        rules, review = read_rules(session), trusted(desk, session, open_review(session, decision.note, reviewer))
         disputes = adjudication(desk, session, review, reviewer)
     if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
         return

@@ -302,7 +302,7 @@ def _notes(desk: Desk, run: TrainingRunRow) -> str:
     if not answered:
         return '<p class="quiet">The answers to single notes were not kept for both adapters.</p>'
     with desk.store.reading() as session:
-        known = notes_by_hash(session, [note.content_hash for note in answered if note.n_gained])
+        known = notes_by_hash(session, [note.note_hash for note in answered if note.n_gained])
     return notes_html(answered, known, str(run.config.get("parent") or "the active one"), str(run.adapter))
 
 
