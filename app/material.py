@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.desk import Desk
 from app.lineage import count_judged, learned_texts
-from app.training import N_NEAR_DUPLICATES, left_out
+from app.training import N_NEAR_DUPLICATES, came_from_elsewhere, left_out
 from data.judges import Sides, divide, without_judges
+from data.notes import content_hash
+from data.snapshot import Row
 from db.adapters import AdapterRow
 from db.annotations import holdout_rows, holdout_texts, training_rows
 
@@ -34,8 +37,19 @@ def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True)
         unlabelled = [text for text in holdout_texts(session) if text not in labelled]
         learned = [] if active is None else learned_texts(desk.settings, session, active)
     if not is_judged:
-        return without_judges(rows, held_out, unlabelled)
-    return divide(rows, held_out, unlabelled, learned, count_judged(desk.settings))
+        sides = without_judges(rows, held_out, unlabelled)
+    else:
+        sides = divide(rows, held_out, unlabelled, learned, count_judged(desk.settings))
+    # Of an adapter from elsewhere nobody knows; its originals are, as a rule, what it was made from.
+    if active is None or learned is None or came_from_elsewhere(active):
+        return sides
+    return replace(sides, rows=with_new(sides.rows, learned))
+
+
+def with_new(rows: Sequence[Row], learned: Sequence[str]) -> list[Row]:
+    """The rows, each with whether it is new to an adapter that learned these texts."""
+    known = {content_hash(text) for text in learned}
+    return [replace(row, is_new=content_hash(row.text) not in known) for row in rows]
 
 
 def counts_of(sides: Sides) -> dict[str, int]:
