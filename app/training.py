@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, get_args
 from app.failures import DeskError, InputError
 from app.settings import EMBEDDED_NAME, Settings
 from data.task import load_task
-from db.adapters import active_adapter
+from db.adapters import AdapterRow, active_adapter
 from db.annotations import holdout_rows, training_rows
 from db.reviewed import count_reviewed
 from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
@@ -135,8 +135,12 @@ def usual_mode(session: Session, options: TrainOptions | None = None) -> Mode:
     if options is not None and (options.base is not None or options.preset != TrainOptions.preset):
         return "full"
     active = active_adapter(session)
-    came_in = active is not None and active.run_id is None and active.path != EMBEDDED_NAME
-    return "warm" if came_in or count_reviewed(session) else "full"
+    return "warm" if (active and came_from_elsewhere(active)) or count_reviewed(session) else "full"
+
+
+def came_from_elsewhere(adapter: AdapterRow) -> bool:
+    """Whether an adapter is neither of a run of this home nor the one that comes with caseloop."""
+    return adapter.run_id is None and adapter.path != EMBEDDED_NAME
 
 
 def _check_material(session: Session, options: TrainOptions) -> None:
