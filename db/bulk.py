@@ -16,13 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.task import Extraction, Task
+from data.withholding import form_values
 from db import tables as t
 from db.annotations import Status, discard_draft, reopen, submit
 from db.errors import Conflict, StoreError
+from db.notes import get_note
 from db.reviewed import AnnotationRow, read_annotation, select_annotations
 from db.roles import require
 from db.search import ALL, Filters, select_filtered
-from db.suggestions import WAITING, suggestion_of
+from db.suggestions import WAITING, SuggestionRow, suggestion_of
 
 Action = Literal["skip", "flag", "reopen"]
 N_BATCH = 500
@@ -123,7 +125,7 @@ def act(
             note_id=row.id,
             reviewer=reviewer,
             status=_STATUSES[action],
-            extraction=Extraction(task, shown.extraction if shown else dict.fromkeys(task.keys)),
+            extraction=_in_form(session, task, row.id, shown),
             seen_revision=row.revision,
             suggestion_id=shown.id if shown else None,
             comment=comment.strip(),
@@ -131,6 +133,13 @@ def act(
             is_final=True,
         )
     return Done(n_done=len(rows), last=rows[-1].id if len(rows) == N_BATCH else None)
+
+
+def _in_form(session: Session, task: Task, note_id: int, shown: SuggestionRow | None) -> Extraction:
+    """What the form of a note shows that nobody has touched."""
+    if shown is None:
+        return Extraction.empty(task)
+    return Extraction(task, form_values(task, lambda: get_note(session, note_id).text, shown))
 
 
 def undo(session: Session, task: Task, *, bulk: str, reviewer: str, after: int = 0) -> Done:
