@@ -34,6 +34,10 @@ class Suggested(Protocol):
     def grounding(self) -> Mapping[str, Grounding]:
         """Field key to how the value rests on the note; empty in suggestions from before it was kept."""
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether the confidence is not calibrated; then nothing is sure."""
+
 
 def is_withheld(grounding: Grounding | None, confidence: float | None) -> bool:
     """Whether a value stays out of the form.
@@ -60,7 +64,8 @@ def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> froz
     if any(key not in grounding for key in valued):
         found = ground(task, read(), Extraction(task, {key: values.get(key) for key in task.keys}))
         grounding = {**{key: one.grounding for key, one in found.items()}, **grounding}
-    return frozenset(key for key in valued if is_withheld(grounding.get(key), suggestion.confidence.get(key)))
+    confidence: Mapping[str, float] = {} if suggestion.is_raw else suggestion.confidence
+    return frozenset(key for key in valued if is_withheld(grounding.get(key), confidence.get(key)))
 
 
 def form_values(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ behind the last number that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -28,6 +28,7 @@ from db.suggestions import WAITING, SuggestionRow, suggestion_of
 
 Action = Literal["skip", "flag", "reopen"]
 N_BATCH = 500
+Current = Callable[[Session, SuggestionRow], SuggestionRow]
 _STATUSES: dict[Action, Status] = {"skip": "skipped", "flag": "flagged"}
 
 
@@ -87,7 +88,7 @@ def plan(session: Session, action: Action, many: Many) -> Plan:
     return Plan(n_notes, _count(session, _meant([sa.func.count()], many).where(*_touched(action))), int(upto))
 
 
-def act(
+def act(  # noqa: PLR0913 - what a page knows about it, all by keyword
     session: Session,
     task: Task,
     *,
@@ -97,6 +98,7 @@ def act(
     bulk: str,
     comment: str = "",
     after: int = 0,
+    current: Current = lambda session, suggestion: suggestion,
 ) -> Done:
     """Do an action to the next notes, at most `N_BATCH`.
 
@@ -105,6 +107,7 @@ def act(
         bulk: a name made up for the whole of it, of letters and digits; what `undo` goes by.
         comment: kept with each note that is flagged or skipped.
         after: only notes with a higher number.
+        current: a stored suggestion as a page would show it now.
 
     Raises:
         StoreError: there is no such action, or a flag has no comment.
@@ -125,7 +128,7 @@ def act(
             note_id=row.id,
             reviewer=reviewer,
             status=_STATUSES[action],
-            extraction=_in_form(session, task, row.id, shown),
+            extraction=_in_form(session, task, row.id, current(session, shown) if shown else None),
             seen_revision=row.revision,
             suggestion_id=shown.id if shown else None,
             comment=comment.strip(),

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings
-from app.ui import grounds, opening, queue
+from app.ui import grounds, queue
 from app.ui.walking import chosen
 from data.evidence import ground
 from data.task import Extraction

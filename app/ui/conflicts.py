@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from app.curves import current
 from app.desk import Desk
 from data.merging import Merged, merge
 from data.withholding import form_values
@@ -86,5 +87,5 @@ def _base(
     note = get_note(session, note_id)
     gold, suggestion = note.gold, get_suggestion(session, suggestion_id) if suggestion_id is not None else None
     if gold is None and suggestion is not None and suggestion.note_id == note_id:
-        gold = form_values(desk.task, lambda: note.text, suggestion)
+        gold = form_values(desk.task, lambda: note.text, current(desk.settings, session, suggestion))
     return {key: (gold or {}).get(key) for key in desk.task.keys}, set()

@@ -139,7 +139,8 @@
     told(side.querySelector('.confidence'), CONFIDENCE[word]);
     // A server that gives no probabilities leaves the confidence unknown, which is not the same as none.
     const unknown = !['sure', 'look', 'confirmed'].includes(word) || field.confidence === null;
-    write(side.querySelector('.percent'), unknown ? '' : `${percent} %`);
+    write(side.querySelector('.percent'), unknown ? '' : `${field.raw ? 'raw ' : ''}${percent} %`);
+    side.querySelector('.percent').title = field.raw ? 'Not calibrated: the model’s own probability, as a rule too high' : '';
     side.querySelector('.bar').style.setProperty('--share', `${percent}%`);
     const differs = ['edited', 'cleared', 'offered'].includes(word) && state.suggested;
     side.querySelector('.model').hidden = !differs;

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
+from app.curves import current
 from app.desk import Desk
 from app.guard import current_reviewer
 from app.opened import Opened
@@ -22,14 +23,16 @@ from app.ui.adjudicating import Adjudication, adjudication, waiting_for
 from app.ui.adjudicating import line as line_of_opinions
 from app.ui.answering import answered
 from app.ui.awaited import ask_for
+from app.ui.cautions import caution, caution_line
 from app.ui.claiming import claim_next, claim_opened, holder, open_elsewhere
 from app.ui.context import plural, state
 from app.ui.grounds import grounded, left_out, proposed_grounds, proposed_values, told
 from app.ui.marks import marked
+from app.ui.samples import CHIP_IN_FULL
 from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
 from data.evidence import Grounded
-from data.suggestion import Grounding
+from data.suggestion import Grounding, is_too_long
 from data.task import Extraction
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
@@ -196,7 +199,7 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
 def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any]:
     """One note for the page."""
     with desk.store.reading() as session:
-        review = open_review(session, number, reviewer)
+        review = trusted(desk, session, open_review(session, number, reviewer))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
         shown = replace(_shown(desk, session, review), adjudication=adjudication(desk, session, review, reviewer))
@@ -214,6 +217,13 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         "html": text,
         "walk": _query(place.chosen),
     }
+
+
+def trusted(desk: Desk, session: Session, review: Review) -> Review:
+    """A review whose suggestion has the confidence that the newest curves of its adapter give it."""
+    if review.suggestion is None:
+        return review
+    return replace(review, suggestion=current(desk.settings, session, review.suggestion))
 
 
 def _shown(desk: Desk, session: Session, review: Review) -> Shown:
@@ -256,6 +266,7 @@ def _record(
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
             "confidence": suggestion.confidence.get(key) if suggestion else None,
             "withheld": key in shown.withheld,
+            "raw": suggestion is not None and suggestion.is_raw,
             "word": _word(shown, key, on_note.get(key), rules),
             "grounding": {
                 value: told(of[key])
@@ -277,6 +288,7 @@ def _record(
         "draft_at": draft.saved_at.isoformat() if draft else None,
         "draft_is_old": draft is not None and draft.revision < review.revision,
         "comment": (kept.comment or "") if kept else "",
+        "caution": caution(suggestion),
         "fields": fields,
     }
 
@@ -298,8 +310,16 @@ def _word(shown: Shown, key: str, found: Grounded | None, rules: Rules) -> str:
 
 
 def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None, rules: Rules) -> str:
-    """`sure` or `look`; nobody is sure of a value that the note does not hold."""
-    if found is not None and found.grounding == Grounding.NOT_FOUND:
+    """`sure` or `look`.
+
+    Nobody is sure of a value that the note does not hold, by a model's own probability, or in a note longer than
+    any that the adapter learned from.
+    """
+    if (
+        suggestion.is_raw
+        or is_too_long(suggestion.times_longest)
+        or (found is not None and found.grounding == Grounding.NOT_FOUND)
+    ):
         return "look"
     return "sure" if suggestion.confidence.get(key, 0.0) >= rules.threshold(key) else "look"
 
@@ -307,14 +327,23 @@ def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None,
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> str:
     note, suggestion = shown.review.note, shown.review.suggestion
     by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
+    by += _NOT_CALIBRATED if suggestion and suggestion.is_raw else ""
     if shown.is_blind:
         by = "shown without suggested values, to measure what they save"
     by = escape(line_of_opinions(shown.review, shown.adjudication)) or by
+    chip = CHIP_IN_FULL if note.origin == "sample" else ""
     return (
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
-        f'{place.told(note)}<span class="by">{by}</span>{_held(held_by)}'
+        f'{place.told(note)}{chip}<span class="by">{by}</span>{_held(held_by)}'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
+        f"{caution_line(suggestion)}"
     )
+
+
+_NOT_CALIBRATED = (
+    ', <span class="raw" title="The model\'s own probability, as a rule too high: look at every value">'
+    "not calibrated</span>"
+)
 
 
 def _held(by: str | None) -> str:

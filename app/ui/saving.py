@@ -24,7 +24,7 @@ from app.ui.answering import refusal
 from app.ui.conflicts import both_versions, merged
 from app.ui.grounds import grounded, left_out, proposed_grounds, told
 from app.ui.marks import marked
-from app.ui.opening import confidence_word
+from app.ui.opening import confidence_word, trusted
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Extraction, TaskError
@@ -240,7 +240,7 @@ def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
     if decision.status != "submitted":
         return
     with desk.store.reading() as session:
-        rules, review = read_rules(session), open_review(session, decision.note, reviewer)
+        rules, review = read_rules(session), trusted(desk, session, open_review(session, decision.note, reviewer))
         disputes = adjudication(desk, session, review, reviewer)
     if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
         return

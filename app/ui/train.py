@@ -22,6 +22,7 @@ from app.training import (
     run_directory,
     run_name,
     stop_run,
+    usual_mode,
 )
 from app.ui.blind import BlindPanel, build_blind
 from app.ui.blind import show as show_blind
@@ -34,6 +35,7 @@ from app.ui.verdict import show as show_verdict
 from db.adapters import AdapterRow, activations, active_adapter, list_adapters
 from db.annotations import holdout_rows, reviewed, training_rows
 from db.runs import TrainingRunRow, get_run, list_runs
+from db.samples import Samples, samples_of
 
 N_LOG_LINES = 8
 N_RUNS = 12
@@ -91,9 +93,11 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
 
     def opened(*shown: str) -> list[Any]:
-        return [material_html(desk), curve_html(desk), *filled(*shown)]
+        with desk.store.reading() as session:
+            usual = usual_mode(session)
+        return [material_html(desk), gr.Radio(value=usual), curve_html(desk), *filled(*shown)]
 
-    return opened, inputs, [material, curve, *outputs]
+    return opened, inputs, [material, mode, curve, *outputs]
 
 
 def _next_run() -> list[Any]:
@@ -201,14 +205,23 @@ def material_html(desk: Desk) -> str:
         history = activations(session)
         since = history[0].at if history else None
         n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
+        of_samples = samples_of(session)
         counted = [run for run in list_runs(session) if N_NEAR_DUPLICATES in run.config]
     new = f", {n_new:,} of them since the active adapter took over" if history and sources["annotation"] else ""
     return (
         f"<h3>The next run</h3><p>It learns from <b>{plural(sources['original'], 'original')}</b> that came with labels"
         f" and <b>{plural(sources['annotation'], 'reviewed note')}</b>{new}."
         f" {plural(n_holdout, 'labelled note')} are held out: never learned from, they decide whether it is better."
-        f"{_left_out_before(counted)}</p>"
+        f"{_left_out_before(counted)}</p>{_told_of_samples(of_samples)}"
     )
+
+
+def _told_of_samples(found: Samples) -> str:
+    """What the samples count for; the queue has the button that takes them out."""
+    if not found.n_notes:
+        return ""
+    many = plural(found.n_notes, "note here is a sample", "notes here are samples")
+    return f'<p class="quiet">{many}, synthetic with invented names. {escape(found.sentence)}</p>'
 
 
 def _left_out_before(runs: list[TrainingRunRow]) -> str:
