@@ -19,6 +19,7 @@ from typing import Any
 from app.adapters import weights_place
 from app.settings import Settings
 from data.calibration import MIN_NOTES, Calibration, CalibrationError, read_calibration, read_curves
+from data.suggestion import capped
 from db.adapters import AdapterRow, active_adapter, get_adapter
 from db.errors import UnknownAdapter
 from db.session import Session
@@ -143,7 +144,7 @@ def calibrated(suggestion: SuggestionRow, curves: Calibration | None) -> Suggest
     raw = suggestion.raw_confidence
     if curves is None or not raw or not raw.keys() <= suggestion.extraction.keys():
         return suggestion
-    now = curves.confidence(suggestion.extraction, raw, suggestion.grounding)
+    now = dict(capped(curves.confidence(suggestion.extraction, raw, suggestion.grounding), suggestion.times_longest))
     return replace(suggestion, confidence=now, min_confidence=min(now.values(), default=None))
 
 

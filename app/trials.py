@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.desk import Desk
 from app.rules import Rules
+from data.evidence import Evidence
 from data.task import Extraction, Task
 from db.annotations import history, reopen
 from db.drafts import save_draft
@@ -41,7 +42,7 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     if trial is None or trial.kind == "prefilled":
         return shown
     if trial.kind == "blind":
-        return replace(shown, review=replace(review, suggestion=None), proposed={}, is_blind=True)
+        return replace(shown, review=replace(review, suggestion=None), proposed={}, withheld=frozenset(), is_blind=True)
     assert trial.field is not None
     seeded = {**review.suggestion.extraction, trial.field: trial.value}
     own = replace(review.suggestion, extraction=seeded, evidence=_without(review.suggestion.evidence, trial.field))
@@ -49,7 +50,8 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     others = tuple(value for value in own.alternatives.get(trial.field, ()) if value != trial.value)
     was = review.suggestion.extraction[trial.field]
     own = replace(own, alternatives={**own.alternatives, trial.field: (was, *others)[:2]})
-    return replace(shown, review=replace(review, suggestion=own), proposed={**shown.proposed, trial.field: trial.value})
+    proposed, left_out = {**shown.proposed, trial.field: trial.value}, shown.withheld - {trial.field}
+    return replace(shown, review=replace(review, suggestion=own), proposed=proposed, withheld=left_out)
 
 
 def _without(of: dict[str, Any], key: str) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _draw(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> TrialRow:
     note = shown.review.note
     digest = hashlib.sha256(f"{note.content_hash} {reviewer}".encode()).digest()
     at = int.from_bytes(digest[:8]) / (1 << 64)
-    wrong = _wrong_value(shown, int.from_bytes(digest[8:12]))
+    wrong = _wrong_value(desk.task, shown, int.from_bytes(digest[8:12]))
     with desk.store.transaction() as session:
         if at < rules.blind_share:
             return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="blind")
@@ -71,15 +73,20 @@ def _draw(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> TrialRow:
         return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="prefilled")
 
 
-def _wrong_value(shown: Shown, choice: int) -> tuple[str, str] | None:
-    """A field and what the model held for second best there: wrong, and not absurd. None where it never hesitated."""
+def _wrong_value(task: Task, shown: Shown, choice: int) -> tuple[str, str] | None:
+    """A field and what the model held for second best there: wrong, and not absurd. None where it never hesitated.
+
+    It stands in the note, because what does not is not put into a form.
+    """
     suggestion = shown.review.suggestion
     assert suggestion is not None
+    evidence = Evidence(task, shown.review.note.text)
     found = [
         (field, other)
         for field, others in suggestion.alternatives.items()
         for other in others
         if other is not None and suggestion.extraction.get(field) not in (None, other) and field not in shown.offers
+        if field not in shown.withheld and evidence.supports(other)
     ]
     return found[choice % len(found)] if found else None
 

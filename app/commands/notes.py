@@ -208,6 +208,7 @@ def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]
         "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
+        "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,
         "prompt_version": suggestion.prompt_version,

@@ -23,6 +23,7 @@ from trainer.engine.record import RecordTables, build_tables
 from trainer.engine.serving import few_threads, make_forward
 from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
+from trainer.lengths import times_longest
 from trainer.model import Loaded
 
 ALTERNATIVES_FLOOR = 0.01
@@ -366,6 +367,7 @@ class Engine:
             adapter=self.adapter,
             prompt_version=self.prompt_version,
             calibration=self.calibration,
+            times_longest=times_longest(self.loaded.manifest, n_tokens=len(self._tokens(self._prompt.render(text)))),
         )
 
 
