@@ -113,7 +113,7 @@ def _is_asked_about(desk: Desk) -> None:
     assert all(field["raw"] for field in page["fields"].values())
     assert "not calibrated" in page["heading"]
     asked = Decision(
-        note=12, revision=0, suggestion=12, status="submitted", token="too hasty", settled=[],
+        note=12, revision=0, suggestion=page["suggestion"], status="submitted", token="too hasty", settled=[],
         values={key: field["value"] for key, field in page["fields"].items()},
     )  # fmt: skip
     with pytest.raises(TaskError, match="asks to be looked at"):
@@ -189,9 +189,3 @@ def test_only_what_the_adapter_cannot_have_known_is_fitted_on(empty_session: Ses
     assert count_judged(session, "second") == 0
     remove_samples(session, "local")
     assert count_judged(session, "first") == 2
-
-
-def test_extract_says_when_confidence_is_raw(tiny_home: Home) -> None:
-    done = tiny_home.run("extract", "--json", given=ROWS[0].text)
-    assert json.loads(done.stdout)["calibrated"] is False
-    assert "Confidence is not calibrated" in done.stderr
