@@ -10,6 +10,7 @@ from app.adapters import ensure_adapter
 from app.failures import DeskError
 from app.logs import log_to
 from app.settings import Settings, load_settings, prepare_home
+from app.vanished import expected_store, refuse_vanished
 from data.shipped import sample_notes
 from data.task import Task, load_task
 from db.notes import add_notes, counts
@@ -36,11 +37,13 @@ def open_desk(log: str = "caseloop") -> Iterator[Desk]:
     Raises:
         SettingsError: the home cannot be written.
         StoreError: the store cannot be opened.
+        StoreGone: this home was served with a store, which is not there.
     """
     settings = load_settings()
+    refuse_vanished(settings)
     prepare_home(settings)
     log_to(settings.logs, log)
-    with open_store(settings.place) as store:
+    with open_store(settings.place, expected=expected_store()) as store:
         with suppress(DeskError):  # a desk without a model still shows, imports and exports; who needs one is told
             ensure_adapter(settings, store)
         yield Desk(settings, load_task(), store)

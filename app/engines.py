@@ -81,6 +81,7 @@ def _served_engine(settings: Settings, served: Served, adapter: AdapterRow, task
         n_slots=served.n_slots,
         timeout_s=served.timeout_s,
         is_listed=not served.model,
+        is_exact=bool(adapter.path),
     )
     weights = Path(weights_place(settings, adapter)) if adapter.path else None
     calibration = read_calibration(weights) if weights is not None and weights.is_dir() else None

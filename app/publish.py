@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.curves import OLD_CURVES, keep_measured
 from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
+from app.material import COUNTED, judged_by
 from app.training import TrainOptions, left_out, run_name
 from data.files import remove_whole, whole_directory
 from data.gate import judge
@@ -38,6 +40,7 @@ class Outcome:
         is_active: whether it took over.
         sentence: all of it for a person.
         left_out: a sentence about the notes that were not trained on, see `app.training.left_out`.
+        material: how many notes were left out, judge beside the hold-out, or are of it and do not, by `app.material`.
     """
 
     run_id: int
@@ -47,6 +50,7 @@ class Outcome:
     sentence: str
     metrics: dict[str, Any]
     left_out: str = ""
+    material: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as plain JSON values."""
@@ -57,6 +61,7 @@ class Outcome:
             "gate": self.verdict.to_json(),
             "sentence": self.sentence,
             "left_out": self.left_out,
+            "material": dict(self.material),
             "metrics": self.metrics,
         }
 
@@ -130,7 +135,8 @@ def conclude(desk: Desk, job: Job) -> Outcome:
         run = get_run(session, job.run_id)
         by = run.requested_by
         kind, afterwards = _activate(session, job, verdict, by)
-        is_active, sentence = kind is not None, f"{verdict.sentence} {afterwards}"
+        is_active = kind is not None
+        sentence = " ".join(filter(None, (verdict.sentence, judged_by(run.config), afterwards)))
         kept = {**verdict.to_json(), "active": is_active, "sentence": sentence}
         update_run(
             session,
@@ -142,7 +148,8 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             gate=kept if kind is None else decided(kept, kind, by=by, reason=job.options.activate_anyway or PASSED),
             message=sentence,
         )
-    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, left_out(run.config))
+    told = {name: int(run.config.get(name) or 0) for name in COUNTED}
+    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, left_out(run.config), told)
 
 
 def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:

@@ -16,6 +16,7 @@ from db.notes import Counts, counts
 from db.runs import TrainingRunRow, list_runs
 from db.suggestions import count_without
 
+SUPERVISOR = "supervisor"
 SILENT_S = 45.0
 """A worker that has said nothing for so long is not there."""
 
@@ -29,6 +30,7 @@ class Status:
         adapter: name of the active adapter, None where there is none.
         worker: what the worker last said, None where it never spoke.
         worker_silent_s: seconds since then.
+        last_hang: the last time that a process did nothing any more and was started again; None where it never was.
         last_run: the newest training run.
         store_bytes: size of the database, of a file with its log.
         database: which database it is, with its version.
@@ -41,6 +43,7 @@ class Status:
     adapter: str | None
     worker: HeartbeatRow | None
     worker_silent_s: float | None
+    last_hang: HeartbeatRow | None
     last_run: TrainingRunRow | None
     store: str
     store_bytes: int
@@ -66,6 +69,9 @@ class Status:
             "confidence": None if self.trust is None else self.trust.to_json(),
             "worker": {"state": self.worker_state, "silent_s": self.worker_silent_s}
             | ({} if self.worker is None else {"last": self.worker.payload, "at": self.worker.at.isoformat()}),
+            "last_hang": None
+            if self.last_hang is None
+            else {**self.last_hang.payload, "at": self.last_hang.at.isoformat()},
             "last_run": None
             if run is None
             else {
@@ -95,7 +101,7 @@ def read_status(desk: Desk) -> Status:
     """
     store = desk.store
     with store.reading() as session:
-        adapter, beat = active_adapter(session), heartbeat(session, WORKER)
+        adapter, beat, hang = active_adapter(session), heartbeat(session, WORKER), heartbeat(session, SUPERVISOR)
         runs = list_runs(session, limit=1)
         figures = counts(session)
         trust = trust_in(desk.settings, session, adapter) if adapter else None
@@ -107,6 +113,7 @@ def read_status(desk: Desk) -> Status:
         adapter=adapter.name if adapter else None,
         worker=beat,
         worker_silent_s=silent_s,
+        last_hang=hang,
         last_run=runs[0] if runs else None,
         store=store.place,
         store_bytes=store.n_bytes(),

@@ -11,14 +11,16 @@ import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from app.failures import DeskError, InputError
-from app.settings import Settings
+from app.settings import EMBEDDED_NAME, Settings
 from data.task import load_task
+from db.adapters import active_adapter
 from db.annotations import holdout_rows, training_rows
+from db.reviewed import count_reviewed
 from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
 from db.samples import samples_of
 from db.session import Session, Store
@@ -26,13 +28,15 @@ from db.session import Session, Store
 N_NEAR_DUPLICATES = "n_near_duplicates"
 """Where a run's row keeps how many labelled notes were left out of its snapshot."""
 
+Mode = Literal["full", "warm"]
+
 
 @dataclass(frozen=True)
 class TrainOptions:
     """What a person may choose about a run; None leaves the trainer's own choice for the size of the base.
 
     Attributes:
-        mode: `full` trains a fresh adapter on everything, `warm` goes on from the active one.
+        mode: `full` trains a fresh adapter on everything, `warm` goes on from the active one; None: see `usual_mode`.
         preset: settings of the trainer to begin with.
         settings: more of the trainer's settings, as a preset holds them; text as it was typed.
         base: a base model to train on instead of the active adapter's.
@@ -41,7 +45,7 @@ class TrainOptions:
         curve: whether a learning curve is drawn instead: several runs, none of which takes over.
     """
 
-    mode: Literal["full", "warm"] = "full"
+    mode: Mode | None = None
     epochs: float | None = None
     learning_rate: float | None = None
     max_steps: int | None = None
@@ -58,7 +62,7 @@ class TrainOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value <= limit:
                 raise InputError(f"Expected {name} above 0 and at most {limit}; found {value}. Leave it out if unsure.")
-        if self.mode not in ("full", "warm"):
+        if self.mode not in (*get_args(Mode), None):
             raise InputError(f"Expected the mode full or warm; found {self.mode!r}.")
         if self.seed < 0:
             raise InputError(f"Expected a seed of 0 or more; found {self.seed}.")
@@ -110,6 +114,7 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
     """
     with store.transaction() as session:
         _check_material(session, options)
+        options = replace(options, mode=options.mode or usual_mode(session, options))
         for run in list_runs(session):
             if run.status in ("requested", "running"):
                 perform = f"perform it with caseloop train --resume {run.id}"
@@ -118,6 +123,20 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
                     f"Wait for it, or {perform if run.status == 'requested' else 'stop it first'}."
                 )
         return create_run(session, config=options.to_json(), requested_by=by).id
+
+
+def usual_mode(session: Session, options: TrainOptions | None = None) -> Mode:
+    """How a run begins where nobody says: `warm` once there is something that a fresh adapter would have to do without.
+
+    That is where notes were reviewed, since the few of a week teach an adapter that knows the task more than a fresh
+    one, and where the active adapter came from elsewhere with what it learned there. Another base and another preset
+    have their own beginning: `full`.
+    """
+    if options is not None and (options.base is not None or options.preset != TrainOptions.preset):
+        return "full"
+    active = active_adapter(session)
+    came_in = active is not None and active.run_id is None and active.path != EMBEDDED_NAME
+    return "warm" if came_in or count_reviewed(session) else "full"
 
 
 def _check_material(session: Session, options: TrainOptions) -> None:

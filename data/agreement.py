@@ -2,9 +2,9 @@
 
 Values are compared as everywhere (`data/scoring.py`): after normalising, and as sets in list fields. No value is a
 value of its own. Sources: J. Cohen, "A coefficient of agreement for nominal scales", 1960, as computed by statsmodels;
-J. Fleiss, "Measuring nominal scale agreement among many raters", 1971, likewise; K. Krippendorff, "Content analysis",
-1980, as computed by the package krippendorff, on the nominal scale. All are 1 for full agreement and 0 for what chance
-alone would give.
+J. Fleiss, "Measuring nominal scale agreement among many raters", 1971, likewise; K. Krippendorff, "Computing
+Krippendorff's Alpha-Reliability", 2011, in `data/alpha.py`. All are 1 for full agreement and 0 for what chance alone
+would give.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from data.alpha import nominal_alpha
 from data.scoring import is_right, items
 from data.task import Field, Task
 
@@ -89,7 +90,11 @@ def _measured(coded: list[dict[str, int]], people: list[str]) -> FieldAgreement:
     if n_codes == 1:  # nobody ever differed, and nobody could have
         return FieldAgreement(len(coded), agreed, None, None, None)
     return FieldAgreement(
-        len(coded), agreed, _cohen(coded, people, n_codes), _fleiss(coded, n_codes), _alpha(coded, people)
+        len(coded),
+        agreed,
+        _cohen(coded, people, n_codes),
+        _fleiss(coded, n_codes),
+        nominal_alpha([*said.values()] for said in coded),
     )
 
 
@@ -121,14 +126,3 @@ def _fleiss(coded: list[dict[str, int]], n_codes: int) -> float | None:
     if numpy.count_nonzero(table.sum(axis=0)) < 2:
         return None
     return float(fleiss_kappa(table))
-
-
-def _alpha(coded: list[dict[str, int]], people: list[str]) -> float | None:
-    import krippendorff
-    import numpy
-
-    data = numpy.full((len(people), len(coded)), numpy.nan)
-    for column, said in enumerate(coded):
-        for person, code in said.items():
-            data[people.index(person), column] = code
-    return float(krippendorff.alpha(reliability_data=data, level_of_measurement="nominal"))

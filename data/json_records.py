@@ -1,4 +1,4 @@
-"""JSON records: .jsonl line by line, .json as one array, both stricter than the standard library.
+"""JSON records: one a line, or as one array or one after another; all stricter than the standard library.
 
 Of an array, too, only a stretch is in memory, so that it may be of any length and a record of it may not.
 """
@@ -9,14 +9,18 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from data.encodings import UTF_8, Encoding, open_as_utf8
 from data.json_faults import escape_fault, number_fault
 from data.limits import MAX_DIGITS, MAX_RECORD_BYTES
 from data.records import BOM, Lines, Record, Refusal, bad_character, plain_name, plain_type, refused_line
 
 CHUNK_BYTES = 1 << 20
+_CUT = "the end of the file in the middle of it"
+_NOTHING_READ = "nothing of the file was read"
 _NEAR = 32
 """Characters before the end of what was read, up to which the end may cut a number in two."""
 
@@ -77,6 +81,22 @@ class StrictJson:
         return int(digits)
 
 
+class LooseJson:
+    """A JSON decoder that only finds where values end, in a third of the time."""
+
+    problem = None
+
+    def __init__(self) -> None:
+        self._decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+
+    def decode(self, text: str, start: int = 0) -> tuple[Any, int]:
+        """As `StrictJson.decode`; numbers come as text."""
+        return self._decoder.raw_decode(text, start)
+
+
+Decoder = StrictJson | LooseJson
+
+
 def read_json_value(text: str) -> Any:
     """The value of a JSON string in a cell; the string itself where it is none."""
     decoder = StrictJson()
@@ -87,10 +107,10 @@ def read_json_value(text: str) -> Any:
     return text if decoder.problem or end != len(text.strip()) else value
 
 
-def read_jsonl(path: Path) -> Iterator[Record | Refusal]:
+def read_jsonl(path: Path, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
     """The records of a file with one JSON object a line; empty lines are passed over."""
     decoder = StrictJson()
-    with path.open("rb") as stream:
+    with open_as_utf8(path, encoding) as stream:
         lines = Lines(stream)
         while line := lines.read():
             if line.trouble:
@@ -100,12 +120,15 @@ def read_jsonl(path: Path) -> Iterator[Record | Refusal]:
 
 
 def _json_line(path: Path, number: int, text: str, decoder: StrictJson) -> Record | Refusal:
+    is_ended = text.endswith("\n")
     text = text.rstrip()  # so that the line break does not count when a column is given
     start = 0 if text.startswith("{") else len(text) - len(text.lstrip())
     try:
         value, end = decoder.decode(text, start)
     except (json.JSONDecodeError, RecursionError) as error:
         at = error.colno if isinstance(error, json.JSONDecodeError) else None
+        if not is_ended and _is_cut(error, text):
+            return Refusal(path.name, number, at, "a whole record", _CUT, "get the whole file", is_file=True)
         return _bad_json(path, number, at, error)
     if end < len(text):  # whatever stands there: white space at the end is gone
         return Refusal(
@@ -117,6 +140,13 @@ def _json_line(path: Path, number: int, text: str, decoder: StrictJson) -> Recor
 class _Place(NamedTuple):
     line: int
     column: int
+
+
+def _is_cut(error: Exception, text: str) -> bool:
+    """Whether a value ends where the text does, and not because of a fault before."""
+    return isinstance(error, json.JSONDecodeError) and (
+        error.pos >= len(text) or error.msg.startswith("Unterminated string")
+    )
 
 
 def _bad_json(path: Path, line: int, column: int | None, error: Exception) -> Refusal:
@@ -151,23 +181,26 @@ def _checked_record(
     return Record(path.name, begin.line, value)
 
 
-class _Window:
+class Window:
     """The stretch of a file that is being read: decoded characters, and where in the file they are."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._line, self._column = 1, 1  # where the stretch begins
+        self._begin = _Place(1, 1)  # of the stretch
+        self._mark = 0, self._begin  # the furthest position that somebody asked for, so that nothing is counted twice
         self.text = ""
         self.position = 0
         self.is_last = False
         self.extend()
         self.position = len(BOM) if self.text.startswith(BOM) else 0
-        self._column -= self.position
+        self._begin = _Place(1, 1 - self.position)
+        self._mark = 0, self._begin
 
     def extend(self) -> None:
         """Let go of what was read and take in more."""
-        self._line, self._column = self.place(self.position)
+        self._begin = self.place(self.position)
+        self._mark = 0, self._begin
         raw = self._stream.read(CHUNK_BYTES)
         self.is_last = not raw
         self.text = self.text[self.position :] + self._decoder.decode(raw, final=self.is_last)
@@ -183,12 +216,17 @@ class _Window:
 
     def place(self, offset: int) -> _Place:
         """The line and column of a position in the stretch."""
-        n_before = self.text.count("\n", 0, offset)
-        if not n_before:
-            return _Place(self._line, self._column + offset)
-        return _Place(self._line + n_before, offset - self.text.rfind("\n", 0, offset))
+        at, (line, column) = self._mark if offset >= self._mark[0] else (0, self._begin)
+        n_before = self.text.count("\n", at, offset)
+        if n_before:
+            place = _Place(line + n_before, offset - self.text.rfind("\n", at, offset))
+        else:
+            place = _Place(line, column + offset - at)
+        if offset > self._mark[0]:
+            self._mark = offset, place
+        return place
 
-    def decode(self, decoder: StrictJson) -> tuple[Any, int]:
+    def decode(self, decoder: Decoder) -> tuple[Any, int]:
         """The value that begins here and where it ends, as `StrictJson.decode`; more is taken in as it is needed."""
         while True:
             is_enough = self.is_last or len(self.text) - self.position > MAX_RECORD_BYTES
@@ -208,41 +246,60 @@ class _Window:
         return not self.is_last and len(self.text) - self.position > MAX_RECORD_BYTES
 
 
-def read_json(path: Path) -> Iterator[Record | Refusal]:
-    """The records of a file with one JSON array of objects, or with a single object."""
-    with path.open("rb") as stream:
-        window = _Window(stream)
-        if window.skip_space():
-            yield from _json_values(path, window)
+def read_json(path: Path, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
+    """The records of a file with one JSON array of objects, or with objects one after another.
 
-
-def _json_values(path: Path, window: _Window) -> Iterator[Record | Refusal]:
-    """The objects of an array, or the one object; behind a fault nothing can be read."""
+    Behind a fault nothing can be read, so that the whole file is looked at first and refused if it has one.
+    """
+    with open_as_utf8(path, encoding) as stream:
+        looked_at = _walk(path, Window(stream), LooseJson())
+        fault = next((found for found in looked_at if isinstance(found, Refusal)), None)
+    if fault:
+        yield fault
+        return
     decoder = StrictJson()
-    in_array = window.text.startswith("[", window.position)
+    with open_as_utf8(path, encoding) as stream:
+        window = Window(stream)
+        for found in _walk(path, window, decoder):
+            if isinstance(found, Refusal):
+                yield found
+            else:
+                yield _json_value(path, window, *found, decoder.problem)
+
+
+def _walk(path: Path, window: Window, decoder: Decoder) -> Iterator[tuple[Any, int] | Refusal]:
+    """Each value where the window stands on it, with its end; last of all the fault that ends the file, if one does."""
+    in_array = window.skip_space() == "["
     window.position += in_array
-    while (sign := window.skip_space()) and not (in_array and sign == "]"):
+    sign = window.skip_space()
+    while sign and not (in_array and sign == "]"):
         try:
             value, end = window.decode(decoder)
         except (json.JSONDecodeError, RecursionError) as error:
             yield _json_fault(path, window, error)
             return
-        yield _json_value(path, window, value, end, decoder.problem)
+        yield value, end
         window.position = end
-        if not in_array or (sign := window.skip_space()) not in (",", "]"):
-            break
-        window.position += sign == ","
-    sign = window.skip_space()
-    is_closed = not in_array or sign == "]"
-    line = window.place(window.position).line
-    window.position += in_array and is_closed
-    if not is_closed or window.skip_space():
-        yield Refusal(
-            path.name, line, None, "one JSON array of objects", "no end of it there", "close it, or write .jsonl"
-        )
+        sign = window.skip_space()
+        if in_array and sign == ",":
+            window.position += 1
+            sign = window.skip_space()
+        elif in_array and sign not in ("", "]"):
+            yield _misplaced(path, window, "a comma or the end of the array", "something else")
+            return
+    if in_array and not sign:
+        yield _misplaced(path, window, "a whole JSON array", _CUT)
+    window.position += in_array
+    if in_array and sign and window.skip_space():
+        yield _misplaced(path, window, "nothing behind the JSON array", "something there")
 
 
-def _json_value(path: Path, window: _Window, value: Any, end: int, problem: Problem | None) -> Record | Refusal:
+def _misplaced(path: Path, window: Window, expected: str, found: str) -> Refusal:
+    advice = f"{'get the whole file' if found == _CUT else 'correct it there'}; {_NOTHING_READ}"
+    return Refusal(path.name, *window.place(window.position), expected, found, advice, is_file=True)
+
+
+def _json_value(path: Path, window: Window, value: Any, end: int, problem: Problem | None) -> Record | Refusal:
     start, begin = window.position, window.place(window.position)
     if end - start > MAX_RECORD_BYTES:
         return refused_line(path, begin.line, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
@@ -252,7 +309,15 @@ def _json_value(path: Path, window: _Window, value: Any, end: int, problem: Prob
     return _checked_record(path, begin, value, problem, window.text, (start, end))
 
 
-def _json_fault(path: Path, window: _Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
+def _json_fault(path: Path, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
+    """The refusal of a file with a value that cannot be read, so that nobody knows where the next one begins."""
+    if window.is_last and _is_cut(error, window.text.rstrip()):
+        return _misplaced(path, window, "a whole record", _CUT)
+    refusal = _faulty_value(path, window, error)
+    return replace(refusal, advice=f"{refusal.advice}; {_NOTHING_READ}", is_file=True)
+
+
+def _faulty_value(path: Path, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
     if isinstance(error, RecursionError):
         return _bad_json(path, *window.place(window.position), error)
     if bad := bad_character(window.text[window.position : error.pos + 1]):

@@ -19,7 +19,7 @@ from data.limits import (
     MIB,
 )
 from data.parquet_pages import Group, PageError, groups, pages
-from data.records import Record, Refusal, bad_header, refused_line
+from data.records import Record, Refusal, bad_header, refused_file, refused_line
 
 BATCH_ROWS = 64
 _BUFFER_BYTES = 1 << 20
@@ -54,11 +54,12 @@ def read_parquet(path: Path, wanted: Collection[str]) -> Iterator[Record | Refus
                 yield row
                 number += 1
     except _TooLarge as error:
-        yield Refusal(path.name, None, None, error.expected, error.found, "write it as .jsonl")
+        yield refused_file(path.name, error.expected, error.found, "write it as .jsonl")
     except (pyarrow.ArrowException, OSError, PageError, *_NO_VALUE) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        yield Refusal(path.name, number + 1, None, "a Parquet file", "something else", "write it anew, or as .jsonl")
+        advice = "write it anew, or as .jsonl"
+        yield Refusal(path.name, number + 1, None, "a Parquet file", "something else", advice, is_file=True)
 
 
 def _read(path: Path, stream: BinaryIO, wanted: Collection[str]) -> Iterator[Record | Refusal]:

@@ -5,30 +5,35 @@ Whatever a file holds, memory stays bounded and nothing but a `Refusal` comes of
 
 from __future__ import annotations
 
-import csv
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
-from data.formulas import is_escaping, unescaped
-from data.json_records import read_json, read_jsonl
-from data.limits import MAX_CELL_CHARACTERS, MAX_FOLDER_DEPTH, MAX_RECORD_BYTES
+from data.csv_records import read_csv
+from data.encodings import Encoding, encoding_of, open_as_utf8
+from data.endings import ENDINGS, PARQUET, SEPARATORS, other_ending
+from data.json_files import read_json_file
+from data.limits import MAX_FOLDER_DEPTH, MAX_RECORD_BYTES
 from data.parquet_records import read_parquet
-from data.records import BOM, Lines, Record, Refusal, bad_character, bad_header, decoded, refused_line
+from data.records import BOM, Record, Refusal, bad_character, decoded, refused_file, refused_line
 
 TEXT_KEYS = ("text", "input")
-csv.field_size_limit(MAX_CELL_CHARACTERS)  # of the whole process: the module has no other place for it
+Tell = Callable[[str], None]
 
 
-def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS) -> Iterator[Record | Refusal]:
+def unheard(_: str) -> None:
+    """Takes what a reader tells, where nobody wants to know."""
+
+
+def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS, tell: Tell = unheard) -> Iterator[Record | Refusal]:
     """The records of a file, or of all files below a folder in the order of their names.
 
     A link in a folder is followed to a file below the same folder, and nowhere else.
 
     Args:
         wanted: a table without any of these columns is refused as a whole; none at all takes every table.
+        tell: called with a sentence about each file that is not read in the usual way, for instance not as UTF-8.
     """
     try:
         mode = path.stat().st_mode
@@ -36,23 +41,23 @@ def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS) -> Iterator[Re
         yield _unreadable(path, error)
         return
     if stat.S_ISDIR(mode):
-        yield from _folder(path, wanted)
+        yield from _folder(path, wanted, tell)
     elif stat.S_ISREG(mode):
-        yield from _file(path, wanted)
+        yield from _file(path, wanted, tell)
     else:
-        yield Refusal(path.name, None, None, "a file or a folder", "something else", "copy it into a file")
+        yield refused_file(path.name, "a file or a folder", "something else", "copy it into a file")
 
 
-def _folder(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
+def _folder(path: Path, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
     n_found = 0
     for found in _files(path):
         n_found += 1
         if isinstance(found, Refusal):
             yield found
         else:
-            yield from read_records(found, wanted)
+            yield from read_records(found, wanted, tell)
     if not n_found:
-        yield Refusal(path.name, None, None, "a folder with files", "an empty one", "name another folder")
+        yield refused_file(path.name, "a folder with files", "an empty one", "name another folder")
 
 
 def _files(path: Path) -> Iterator[Path | Refusal]:
@@ -68,7 +73,7 @@ def _files(path: Path) -> Iterator[Path | Refusal]:
                 yield _outside(name)
             elif is_deepest:
                 expected = f"folders at most {MAX_FOLDER_DEPTH} deep"
-                yield Refusal(name, None, None, expected, "more", "import that folder by itself")
+                yield refused_file(name, expected, "more", "import that folder by itself")
         for name in sorted(name for name in names if not name.startswith(".")):
             yield _outside(name) if _leads_out(Path(folder, name), root) else Path(folder, name)
     for failure in failures:
@@ -80,109 +85,54 @@ def _leads_out(path: Path, root: str) -> bool:
 
 
 def _outside(name: str) -> Refusal:
-    found = "a link to somewhere else"
-    return Refusal(name, None, None, "files that are in the folder", found, "copy the file there, or import it by name")
+    found, advice = "a link to somewhere else", "copy the file there, or import it by name"
+    return refused_file(name, "files that are in the folder", found, advice)
 
 
-def _file(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
-    read = _READERS.get(path.suffix.lower())
-    if read is None:
-        expected = f"a file ending in {', '.join(_READERS)}"
-        yield Refusal(path.name, None, None, expected, "another ending", "convert or rename it")
+def _file(path: Path, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        yield other_ending(path)
         return
     n_records = 0
     try:
-        for record in read(path, wanted):
+        for record in _opened(path, ending, wanted, tell):
             n_records += 1
             yield record
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         yield _unreadable(path, error)
     else:
         if not n_records:
             found = "a file that holds no records"
-            yield Refusal(path.name, None, None, "at least one record", found, "check that it is the right one")
+            yield refused_file(path.name, "at least one record", found, "check that it is the right one")
+
+
+def _opened(path: Path, ending: str, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
+    if ending == PARQUET:
+        yield from read_parquet(path, wanted)
+        return
+    encoding = encoding_of(path)
+    if isinstance(encoding, Refusal):
+        yield encoding
+        return
+    if not encoding.is_usual:
+        tell(f"{path.name}: read as {encoding.title}.")
+    if ending == ".txt":
+        yield from _txt(path, encoding)
+    elif ending in SEPARATORS:
+        yield from read_csv(path, encoding, wanted, tell, usual=SEPARATORS[ending])
+    else:
+        yield from read_json_file(path, encoding, is_lines=ending != ".json")
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> Refusal:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "a fault in it"
     expected = "a file or folder that can be read"
-    return Refusal(path.name, None, None, expected, reason.lower(), "check its path and permissions")
+    return refused_file(path.name, expected, reason.lower(), "check its path and permissions")
 
 
-class _CsvLines:
-    """Lines for the csv module, which remember what was wrong with those of the current row."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._lines = Lines(stream)
-        self.start_row()
-
-    def start_row(self) -> None:
-        """Forget the trouble of the row before."""
-        self.first = self._lines.number + 1
-        self.trouble: tuple[int, tuple[int | None, str]] | None = None
-        self._n_characters = 0
-
-    def __iter__(self) -> _CsvLines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._lines.read()
-        if line is None:
-            raise StopIteration
-        self._n_characters += len(line.text)
-        if self._n_characters > MAX_RECORD_BYTES:
-            raise csv.Error("record too long")
-        if line.trouble and not self.trouble:
-            self.trouble = (self._lines.number, line.trouble)
-        return line.text or "\n"
-
-
-def _csv(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
-    with path.open("rb") as stream:
-        lines = _CsvLines(stream)
-        rows = csv.reader(lines, strict=True)
-        header: list[str] | None = None
-        plain: Callable[[str], str] = str
-        while True:
-            lines.start_row()
-            row = _csv_row(path, rows, lines)
-            if row is None:
-                return
-            if isinstance(row, Refusal):
-                yield row
-                if header is None:
-                    return
-            elif header is None:
-                header = [name.strip() for name in row]
-                if refusal := bad_header(path, header, wanted):
-                    yield refusal
-                    return
-                plain = unescaped if is_escaping(header) else str
-            elif any(row):
-                yield _csv_record(path, lines.first, header, [plain(cell) for cell in row])
-
-
-def _csv_row(path: Path, rows: Iterator[list[str]], lines: _CsvLines) -> list[str] | Refusal | None:
-    try:
-        row = next(rows, None)
-    except csv.Error as error:
-        found = f"a fault ({error})"  # the module's own words, which repeat nothing of the text
-        return Refusal(path.name, lines.first, None, "CSV with commas and double quotes", found, "correct the quotes")
-    if row is not None and lines.trouble:
-        return refused_line(path, *lines.trouble)
-    return row
-
-
-def _csv_record(path: Path, line: int, header: list[str], row: list[str]) -> Record | Refusal:
-    if len(row) != len(header):
-        return Refusal(
-            path.name, line, None, f"{len(header)} values", f"{len(row)}", "put values with commas in quotes"
-        )
-    return Record(path.name, line, {key: value or None for key, value in zip(header, row, strict=True)}, is_flat=True)
-
-
-def _txt(path: Path, _: Collection[str]) -> Iterator[Record | Refusal]:
-    with path.open("rb") as stream:
+def _txt(path: Path, encoding: Encoding) -> Iterator[Record | Refusal]:
+    with open_as_utf8(path, encoding) as stream:
         raw = stream.read(MAX_RECORD_BYTES + 1)
     if len(raw) > MAX_RECORD_BYTES:
         yield refused_line(path, 1, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
@@ -194,12 +144,3 @@ def _txt(path: Path, _: Collection[str]) -> Iterator[Record | Refusal]:
             return
     if text.strip():
         yield Record(path.name, 1, {"id": path.stem, "text": text.rstrip("\r\n")})
-
-
-_READERS: dict[str, Callable[[Path, Collection[str]], Iterator[Record | Refusal]]] = {
-    ".jsonl": lambda path, _: read_jsonl(path),
-    ".json": lambda path, _: read_json(path),
-    ".csv": _csv,
-    ".parquet": read_parquet,
-    ".txt": _txt,
-}

@@ -15,6 +15,7 @@ from data.limits import MAX_RECORD_BYTES
 
 BOM = "\ufeff"
 _BAD = re.compile("[\0\udc80-\udcff]")  # NUL, and what "surrogateescape" makes of bytes that are not UTF-8
+_OTHER_SEPARATORS = re.compile(r"[\^~¦§¬]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}")
 _TYPE_NAMES = {"str": "a string", "int": "a number", "float": "a number", "bool": "true or false", "NoneType": "null"}
 _TYPE_NAMES |= {"dict": "an object", "list": "a list", "bytes": "bytes"}
@@ -31,6 +32,7 @@ class Refusal:
         expected: what should have been there.
         found: what was there.
         advice: what to do.
+        is_file: whether not this record alone was left out but the whole file, or all of it from there on.
     """
 
     file: str
@@ -39,6 +41,7 @@ class Refusal:
     expected: str
     found: str
     advice: str
+    is_file: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "file", _printable(self.file))
@@ -151,6 +154,11 @@ def bad_character(text: str) -> tuple[int, str] | None:
     return found.start() + 1, f"the byte 0x{code - 0xDC00:02X}, which is not UTF-8" if code else "U+0000"
 
 
+def refused_file(name: str, expected: str, found: str, advice: str) -> Refusal:
+    """The refusal of a file, or a folder, as a whole."""
+    return Refusal(name, None, None, expected, found, advice, is_file=True)
+
+
 def refused_line(path: Path, line: int, trouble: tuple[int | None, str]) -> Refusal:
     """The refusal of a line with what `Line.trouble` says of it."""
     column, found = trouble
@@ -167,9 +175,13 @@ def bad_header(path: Path, header: list[str], wanted: Collection[str], line: int
     """The refusal of a table with these columns, as a whole; None where it can be read."""
     found = "the columns " + (", ".join(plain_name(name) for name in header[:20]) or "none")
     if len(set(header)) != len(header):
-        return Refusal(path.name, line, None, "columns with different names", found, "rename one of them")
+        return Refusal(path.name, line, None, "columns with different names", found, "rename one of them", is_file=True)
+    if len(header) == 1 and (sign := _OTHER_SEPARATORS.search(header[0])):
+        found = f"one, which looks like several with {sign.group()} between them"
+        advice = "save it with commas, semicolons or tabs between the columns"
+        return Refusal(path.name, line, None, "columns", found, advice, is_file=True)
     if wanted and not set(wanted) & set(header):
         columns = " or ".join(plain_name(name) for name in wanted)
-        advice = f"name the notes' column {'text' if len(wanted) > 1 else columns}"
-        return Refusal(path.name, line, None, f"a column {columns}", found, advice)
+        advice = "choose the column with the notes (--text-column NAME), or name it text"
+        return Refusal(path.name, line, None, f"a column {columns}", found, advice, is_file=True)
     return None

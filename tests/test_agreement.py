@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.agreement import agreement, differing, same_record
+from data.alpha import nominal_alpha
 from tests.stores import FIRST, SECOND, TASK
 
 NULL = dict.fromkeys(TASK.keys)
@@ -87,6 +88,20 @@ def _alpha(notes: list[dict[str, dict[str, str | None]]]) -> float:
     observed = sum(weight for (one, other), weight in pairs.items() if one != other) / n
     expected = sum(total[a] * total[b] for a, b in permutations(total, 2)) / (n * (n - 1))
     return 1 - observed / expected
+
+
+@pytest.mark.parametrize(
+    ("said", "alpha"),
+    [
+        (["0100000010", "1110010000"], 0.095),
+        (["aabbdcccedda", "babbbccceddd"], 0.692),
+        (["123321412...", "1233224125.3", ".3332342251.", "12332441251."], 0.743),
+    ],
+)
+def test_the_worked_examples_of_krippendorff_2011(said: list[str], alpha: float) -> None:
+    units = [[value for value in unit if value != "."] for unit in zip(*said, strict=True)]
+    assert nominal_alpha(units) == pytest.approx(alpha, abs=5e-4)
+    assert nominal_alpha([["a"], []]) is nominal_alpha([["a", "a"], ["a"]]) is None
 
 
 def test_values_that_say_the_same_agree() -> None:

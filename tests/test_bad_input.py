@@ -55,7 +55,7 @@ BAD_FILES = {
     "a broken line": (b'{"text": "A report.", "id": \n', ("line 1", "column", "JSON")),
     "a missing field": (b'{"id": "7", "note": "A report."}\n', ("line 1", "text", "input")),
     "a 5 MB line": (b'{"text": "' + b"a" * (5 << 20) + b'"}\n', ("line 1", "bytes")),
-    "Latin-1": ('{"text": "Prostatakarzinom, Gleason 7, f\u00fcr Therapie."}\n'.encode("latin-1"), ("line 1", "UTF-8")),
+    "no known encoding": (b'{"text": "Prostatakarzinom, Gleason 7, f\x81r Therapie."}\n', ("line 1", "0x81", "UTF-8")),
     "an empty file": (b"", ("at least one record",)),
     "a note of 20,001 characters": (json.dumps({"text": "a" * 20_001}).encode(), ("20,000", "20,001")),
     "labels that do not fit": (b'{"input": "A report.", "output": {"stage": "IV"}}\n', ("missing",)),
@@ -79,7 +79,7 @@ def test_a_bad_file_is_one_sentence(stocked, tmp_path, kind):
 
 
 def test_a_bad_record_is_refused_and_the_rest_is_kept(stocked, tmp_path):
-    bad = b"".join(content for content, _ in BAD_FILES.values() if content.endswith(b"\n"))
+    bad = b"".join(content for content, _ in BAD_FILES.values() if content.endswith(b"\n") and content.isascii())
     file = file_of(tmp_path, b'{"text": "Good one."}\n' + bad + b'{"text": "Good two."}\n')
     before = stocked.dump()
     strict = stocked.run("import", file, "--strict")
@@ -88,7 +88,7 @@ def test_a_bad_record_is_refused_and_the_rest_is_kept(stocked, tmp_path):
     assert stocked.dump() == before
     figures = stocked.json("import", file)
     assert figures["n_added"] == 3  # the one whose labels do not fit is a note without labels
-    assert figures["n_refused"] == 5
+    assert figures["n_refused"] == 4
 
 
 def test_an_unreadable_text_names_the_byte(stocked, tmp_path):

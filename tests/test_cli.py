@@ -110,9 +110,16 @@ def test_figures_come_as_json(tiny_home, tmp_path):
         "n_added": 5,
         "n_known": 0,
         "n_originals": 0,
+        "n_labelled": 0,
+        "n_copies": 0,
+        "n_namesakes": 0,
+        "copies": [],
+        "namesakes": [],
         "n_refused": 0,
+        "n_files_refused": 0,
         "kept": True,
         "refusals": [],
+        "remarks": [],
     }
     assert home.json("prefill", "--limit", "3") == {"n_done": 3, "n_failed": 0, "adapter": "tiny-adapter"}
     status = home.json("status")
@@ -164,6 +171,27 @@ def test_strict_refusal_is_exit_code_one_and_keeps_nothing(home, tmp_path):
     assert kept.returncode == 0
     assert kept.stdout == "1 added, 0 already known, 1 refused.\n"
     assert "line 2" in kept.stderr
+
+
+def test_a_file_that_is_not_read_to_its_end_is_exit_code_one(home, tmp_path):
+    good = tmp_path / "good.json"  # JSON lines, as many programs name them
+    good.write_text('{"text": "One."}\n{"text": "Two."}\n', encoding="utf-8")
+    assert home.ok("import", str(good)) == "2 added, 0 already known, 0 refused.\n"
+    table = tmp_path / "table.csv"
+    table.write_bytes("id;text\n1;Größe.\n".encode("cp1252"))
+    done = home.run("import", str(table))
+    assert (done.returncode, done.stdout) == (0, "1 added, 0 already known, 0 refused.\n")
+    assert done.stderr == "table.csv: read as Windows-1252.\ntable.csv: read with semicolons between the columns.\n"
+    for name, content in {
+        "a.json": '[{"text": "Three."},\n{"text": "Fo',
+        "a.jsonl": '{"text": "Three."}\n{"text": "Fo',
+        "a.csv": 'id,text\n1,Three.\n2,"Four.\n3,Five.\n',
+        "a.xlsx": "PK",
+    }.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        done = home.run("import", str(good), str(tmp_path / name))
+        assert done.returncode == 1, name
+        assert "1 refused." in done.stdout
 
 
 def test_a_table_is_imported_by_the_columns_that_are_named(home, tmp_path):

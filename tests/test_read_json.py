@@ -111,21 +111,20 @@ def test_a_bad_line_is_refused_alone(tmp_path: Path, line: str, said: str) -> No
         ('{"text": "x", "\\udc00": 1}', 16, "U+DC00"),
         ('{"instruction": "\\u0000", "text": "x"}', 18, "U+0000"),
         ('{"text": "x\0"}', 12, "U+0000"),
-        (b'{"text": "x\xed\xa0\xbd"}', 12, "0xED"),  # half of a surrogate pair, as UTF-8 does not have it
     ],
-    ids=range(12),
+    ids=range(11),
 )
 def test_what_no_text_and_no_number_can_be_is_named_with_its_place(
-    tmp_path: Path, line: str | bytes, column: int, found: str
+    tmp_path: Path, line: str, column: int, found: str
 ) -> None:
-    raw = line if isinstance(line, bytes) else line.encode()
+    raw = line.encode()
     notes, (refusal,) = read(file(tmp_path, b'{"text": "One."}\n' + raw + b'\n{"text": "Three."}\n'))
     assert len(notes) == 2
     assert (refusal.line, refusal.column) == (2, column)
     assert found in refusal.found
     notes, (refusal,) = read(file(tmp_path, b'[{"text": "One."},\n' + raw + b',\n{"text": "Three."}]', "a.json"))
-    if b"\0" in raw:  # not JSON, so that what stands behind it cannot be read
-        assert len(notes) == 1
+    if b"\0" in raw:  # not JSON, so that what stands behind it cannot be read, and nothing is
+        assert not notes
     else:
         assert len(notes) == 2
     assert (refusal.line, refusal.column) == (2, column)
@@ -136,24 +135,6 @@ def test_two_halves_of_a_character_are_one(tmp_path: Path) -> None:
     notes, refusals = read(file(tmp_path, '{"text": "\\ud83e\\uddec \\\\ud83d \\\\u0000"}'))
     assert not refusals
     assert notes[0].text == "🧬 \\ud83d \\u0000"
-
-
-def test_a_foreign_byte_is_named_with_its_place(tmp_path: Path) -> None:
-    path = file(
-        tmp_path, lines({"text": "One."}).encode() + '{"text": "naïve'.encode() + b't\xe9"}\n' + b'{"text": "3"}\n'
-    )
-    notes, (refusal,) = read(path)
-    assert len(notes) == 2
-    assert (refusal.line, refusal.column) == (2, 17)
-    assert refusal.sentence.endswith(
-        "expected UTF-8 text; found the byte 0xE9, which is not UTF-8; convert the file to UTF-8."
-    )
-
-
-def test_utf_16_is_refused(tmp_path: Path) -> None:
-    notes, refusals = read(file(tmp_path, lines({"text": "One."}).encode("utf-16")))
-    assert not notes
-    assert "0xFF" in refusals[0].found
 
 
 @pytest.mark.parametrize(
@@ -221,12 +202,13 @@ def test_a_json_array_or_object(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "n_notes", "line", "said"),
     [
-        ('[{"text": "One."},\n {"text": }]', 1, 2, "column 11: expected JSON"),
-        ('[{"text": "One."}', 1, 1, "one JSON array"),
-        ('[{"text": "One."},\n', 1, 2, "one JSON array"),
-        ('[{"text": "One."}] x', 1, 1, "one JSON array"),
-        ('[{"text": "One."} {"text": "Two."}]', 1, 1, "one JSON array"),
-        ('{"text": "One."}\n{"text": "Two."}', 1, 2, "write .jsonl"),
+        ('[{"text": "One."},\n {"text": }]', 0, 2, "column 11: expected JSON"),
+        ('[{"text": "One."}', 0, 1, "a whole JSON array; found the end of the file in the middle of it"),
+        ('[{"text": "One."},\n', 0, 2, "a whole JSON array"),
+        ('[{"text": "One."},\n{"text": "Tw', 0, 2, "a whole record; found the end of the file"),
+        ('[{"text": "One."}] x', 0, 1, "nothing behind the JSON array"),
+        ('[{"text": "One."} {"text": "Two."}]', 0, 1, "a comma or the end of the array"),
+        ('{"text": "One."} x', 0, 1, "expected JSON"),
         ('[{"text": "One.", "a": NaN},\n{"text": "Two."}]', 1, 1, "NaN"),
         ("[" * 100_000, 0, 1, "nested too deeply"),
         ("nonsense", 0, 1, "expected JSON"),
@@ -234,28 +216,58 @@ def test_a_json_array_or_object(tmp_path: Path) -> None:
         (" \n", 0, None, "holds no records"),
         ("", 0, None, "holds no records"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_bad_json_file(tmp_path: Path, text: str, n_notes: int, line: int | None, said: str) -> None:
     notes, (refusal,) = read(file(tmp_path, text, "notes.json"))
-    assert (len(notes), refusal.line) == (n_notes, line)
+    assert (len(notes), refusal.line, refusal.is_file) == (n_notes, line, not n_notes)
     assert said in refusal.sentence
+    assert refusal.sentence.count("nothing of the file was read") == (not n_notes and line is not None)
 
 
-def test_a_foreign_byte_in_json(tmp_path: Path) -> None:
-    refusal = only(file(tmp_path, '[\n{"text": "ü'.encode() + b'\xfc"}]', "notes.json"))
-    assert (refusal.line, refusal.column) == (2, 12)
+@pytest.mark.parametrize("name", ["notes.json", "notes.jsonl", "notes.ndjson"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"text": "One."}\n{"text": "Two."}',
+        '\ufeff\n{"text": "One."}\r\n\r\n{"text": "Two."}\r\n',
+        '{\n "text": "One."\n}\n{\n "text": "Two."\n}\n',
+        '[{"text": "One."},\n{"text": "Two."}]',
+        ' [\n {"text": "One."}, {"text": "Two."}\n ]\n',
+    ],
+    ids=["lines", "lines of Windows", "one after another", "an array", "an array of several lines"],
+)
+def test_what_a_file_holds_decides_and_not_its_name(tmp_path: Path, name: str, text: str) -> None:
+    notes, refusals = read(file(tmp_path, text, name))
+    assert not refusals
+    assert [note.text for note in notes] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize("broken", [0, 1, 2])
+def test_a_broken_line_of_lines_named_json_is_refused_alone(tmp_path: Path, broken: int) -> None:
+    texts = ['{"text": "One."}', '{"text": "Two."}', '{"text": "Three."}']
+    texts[broken] = '{"text": "x'
+    notes, (refusal,) = read(file(tmp_path, "\n".join(texts) + "\n", "notes.json"))
+    assert (len(notes), refusal.line, refusal.is_file) == (2, broken + 1, False)
+
+
+def test_lines_that_break_off_are_not_a_whole_file(tmp_path: Path) -> None:
+    for name in ("notes.json", "notes.jsonl"):
+        notes, (refusal,) = read(file(tmp_path, '{"text": "One."}\n{"text": "Tw', name))
+        assert len(notes) == 1
+        assert refusal.is_file
+        assert "line 2, column 10: expected a whole record; found the end of the file" in refusal.sentence
 
 
 def test_a_json_array_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("data.json_records.CHUNK_BYTES", 7)  # each record, number and character is cut somewhere
     records = [{"text": f"Größe {n} cm 🧬.", "a": [n / 8, -(10**n), True, None]} for n in range(40)]
-    text = "\ufeff" + json.dumps(records, indent=1, ensure_ascii=False).replace("Größe 7 ", "Größe \udce9 ") + "\n"
-    notes, (refusal,) = read(file(tmp_path, text.encode("utf-8", "surrogateescape"), "notes.json"))
+    text = "\ufeff" + json.dumps(records, indent=1, ensure_ascii=False).replace("Größe 7 ", "Größe \\ud800 ") + "\n"
+    notes, (refusal,) = read(file(tmp_path, text, "notes.json"))
     assert [note.text for note in notes] == [record["text"] for n, record in enumerate(records) if n != 7]
     assert [note.metadata["a"] for note in notes] == [record["a"] for n, record in enumerate(records) if n != 7]
-    line = text[: text.index("\udce9")].count("\n") + 1
-    assert (refusal.line, refusal.column, refusal.found) == (line, 18, "the byte 0xE9, which is not UTF-8")
+    line = text[: text.index("\\ud800")].count("\n") + 1
+    assert (refusal.line, refusal.column, refusal.found) == (line, 18, "U+D800, escaped")
 
 
 def test_numbers_are_not_cut_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,12 +284,16 @@ def test_a_json_array_of_any_length_and_no_record_of_any_length(tmp_path: Path) 
         stream.write(b'[{"text": "One."},')
         for _ in range(12):
             stream.write(b" " * (1 << 20) + b'{"text": "Two."},')
-        stream.write(b'{"text": "' + b"x" * (MAX_RECORD_BYTES + 1) + b'"},{"text": "Three."},')
-        stream.write(b'{"a": [' + b"{}," * (20 << 20))
+        stream.write(b'{"text": "' + b"x" * (MAX_RECORD_BYTES + 1) + b'"},{"text": "Three."}]')
+    notes, (refusal,) = read(path)
+    assert [note.text for note in notes] == ["One.", *["Two."] * 12, "Three."]
+    assert refusal.found == "more than 4,194,304 bytes"
+    with path.open("r+b") as stream:
+        stream.seek(-1, 2)
+        stream.write(b',{"a": [' + b"{}," * (20 << 20))
     tracemalloc.start()
-    notes, refusals = read(path)
+    refusal = only(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert [note.text for note in notes] == ["One.", *["Two."] * 12, "Three."]
-    assert [refusal.found for refusal in refusals] == ["more than 4,194,304 bytes"] * 2
+    assert (refusal.found, refusal.is_file) == ("more than 4,194,304 bytes", True)
     assert peak < 300 << 20  # of 72 MB on the disk, which as a whole would take 4 GB

@@ -176,6 +176,25 @@ def test_a_column_is_guessed_or_chosen_and_imported_as_it_was_shown(web: TestCli
     assert preview(web, "one.txt", "A single report.")["can_choose"] is False
 
 
+def test_a_table_of_semicolons_is_no_heap_of_lines(web: TestClient) -> None:
+    body = "Größe 3 cm, klarzelliges Nierenzellkarzinom;\nzweite Zeile, und noch eine"
+    content = "\r\n".join(["Befundnummer;Titel;Befundtext", *(f'S-{n};Niere, links;"{body} {n}"' for n in range(3))])
+    found = preview(web, "excel.csv", content.encode("cp1252"))
+    assert (found["text"], found["n_new"], found["n_refused"]) == ("Befundtext", 3, 0)
+    assert found["notes"][0]["text"] == f"{body} 0"
+    assert found["remarks"] == [
+        "excel.csv: read as Windows-1252.",
+        "excel.csv: read with semicolons between the columns.",
+    ]
+    done = web.post("/import", content=content.encode("utf-16"), headers={"x-file-name": "excel.csv"}).json()
+    assert (done["n_added"], done["n_refused"]) == (0, 1)
+    assert "--text-column" in done["sentences"][-1]
+    caret = preview(web, "caret.csv", content.replace(";", "^"))
+    assert (caret["columns"], caret["n_new"], caret["n_files_refused"]) == ([], 0, 1)
+    book = web.post("/import/preview", content=b"PK", headers={"x-file-name": "reports.xlsx"})
+    assert (book.status_code, "Save the sheet as CSV" in book.json()["detail"]) == (422, True)
+
+
 def test_labels_come_along_where_they_are_wanted(web: TestClient, store: Store) -> None:
     content = json.dumps({"id": "g-1", "text": "A labelled report.", "output": COLON_VALUES})
     assert preview(web, "gold.jsonl", content)["has_labels"]

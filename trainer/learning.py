@@ -182,6 +182,7 @@ def _publish(job: Job, loaded: Loaded, n_rows: int, config: TrainConfig) -> None
         name=job.name,
         base=loaded.base_name,
         base_revision=loaded.base_revision,
+        base_digest=None if loaded.base_digest == loaded.base_revision else loaded.base_digest,
         prompt_version=loaded.prompt_version,
         weights_sha256="",
         run=job.run.path.name,

@@ -37,6 +37,7 @@ class Manifest(BaseModel):
     Attributes:
         base: name of the base model it was trained on.
         base_revision: commit of the base on a hub, or a digest of a local base's files.
+        base_digest: digest of the files where the revision is a commit: the same base may be a directory elsewhere.
         weights_sha256: digest of the weights file, 64 hex digits.
         files: digest of every other file that decides what the adapter answers, by name; an older adapter has none.
         parent: name of the adapter it was compared with or went on from.
@@ -50,6 +51,7 @@ class Manifest(BaseModel):
     name: str
     base: str
     base_revision: str | None = None
+    base_digest: str | None = None
     prompt_version: int
     weights_sha256: str
     files: dict[str, str] = {}

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.bench import stage
 from app.bench.stage import ADAPTER, SEED
+from app.children import own_modules
 from app.failures import DeskError
 from data.evidence import ground
 from data.suggestion import Suggestion
@@ -106,7 +107,7 @@ def write_notes(file: Path, n_notes: int, *, n_texts: int = TEXTS_A_NOTE) -> int
 _STOPWATCH = """
 import json, os, sys, time
 started = time.perf_counter()
-pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "app.cli", *sys.argv[1:]], os.environ)
+pid = os.posix_spawn(sys.executable, [sys.executable, "-P", "-m", "app.cli", *sys.argv[1:]], os.environ)
 _, status, used = os.wait4(pid, 0)
 seconds = time.perf_counter() - started
 print(json.dumps([os.waitstatus_to_exitcode(status), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss]))
@@ -119,8 +120,8 @@ def timed(home: Path, n_records: int, *command: str) -> dict[str, float]:
     Raises:
         DeskError: it fails.
     """
-    environ = os.environ | {"CASELOOP_HOME": str(home / "home")}
-    line = [sys.executable, "-c", _STOPWATCH, *command]
+    environ = own_modules(os.environ | {"CASELOOP_HOME": str(home / "home")})
+    line = [sys.executable, "-P", "-c", _STOPWATCH, *command]
     done = subprocess.run(line, capture_output=True, text=True, check=True, env=environ)
     code, seconds, cpu_s, peak_kib = json.loads(done.stdout.splitlines()[-1])
     if code:

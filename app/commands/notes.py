@@ -47,11 +47,13 @@ def import_notes(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: .jsonl, .json, .csv, .parquet, .txt and folders of them. Doing it twice changes nothing.
+    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders of them. Twice changes nothing.
 
-    A record that cannot be read is refused with its file, line and column; the others are kept. A named column that is
-    not there stops the import before anything is kept.
-    The exit code is 1 when --strict kept nothing, and 2 when nothing could be read.
+    A note is its id and its exact text: with another sign, or under another id, it is another note, and the report says
+    where. A record that cannot be read is refused with its file, line and column; the others are kept. A named column
+    that is not there stops the import before anything is kept.
+    The exit code is 1 when a file, or the rest of one, could not be read or --strict kept nothing, and 2 when nothing
+    could be read.
 
     \b
     Example:
@@ -89,7 +91,9 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
         return BAD_INPUT
     if not as_json:
         write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
-    return 0
+        for sentence in report.likeness_sentences():
+            write(sentence)
+    return REFUSED if report.n_files_refused else 0
 
 
 def prefill(
@@ -163,6 +167,7 @@ def extract(
     from data.task import load_task
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
+    logging.getLogger("trainer.adapters").addHandler(logging.StreamHandler())  # a base of another name is worth a word
     task = load_task()
     note = make_note(task, _read_text(file))
     suggestion = chosen_engine(task).suggest_one(note.text)

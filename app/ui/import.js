@@ -59,7 +59,7 @@
     dialog.replaceChildren(
       make('h3', { id: 'import-title', textContent: `Import ${found.file}` }),
       make('p', { className: 'sum', textContent: sum(found) }),
-      ...mapping(found), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
+      ...remarks(found), ...mapping(found), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
     );
     dialog.querySelector('.sum').setAttribute('role', 'status');
     if (!dialog.open) dialog.showModal();
@@ -71,6 +71,8 @@
     const parts = [`${many(found.n_new, 'new note')}`, `${found.n_known.toLocaleString('en')} already here`, `${found.n_refused.toLocaleString('en')} refused`];
     return `${many(found.n_rows, 'row')} read: ${parts.join(', ')}. Nothing is written yet.`;
   }
+
+  const remarks = (found) => found.remarks.map((line) => make('p', { className: 'hint', textContent: line }));
 
   function picker(label, name, value, names, none) {
     const select = make('select', { name, ariaLabel: label }, ...(none ? [new Option(none, '')] : []), ...names.map((one) => new Option(one, one)));
@@ -123,16 +125,21 @@
     return [make('h4', { textContent: found.notes.length > 1 ? `The first ${found.notes.length} notes` : 'The first note' }), ...shown];
   }
 
+  function rest(found) {
+    if (!found.n_new && !found.n_known) return 'nothing is left to import';
+    return found.n_files_refused ? 'the file could not be read to its end' : 'the rest can be imported';
+  }
+
   function refused(found) {
     if (!found.n_refused) return [];
     const more = found.n_refused - found.refusals.length;
     const lines = [...found.refusals, ...(more ? [`${more.toLocaleString('en')} more are refused.`] : [])].map((line) => make('li', { textContent: line }));
-    return [make('details', { className: 'refused', open: lines.length <= 4 }, make('summary', { textContent: `${found.n_refused.toLocaleString('en')} refused; the rest can be imported` }), make('ul', {}, ...lines))];
+    return [make('details', { className: 'refused', open: lines.length <= 4 }, make('summary', { textContent: `${found.n_refused.toLocaleString('en')} refused; ${rest(found)}` }), make('ul', {}, ...lines))];
   }
 
   function answers(found) {
-    const brings = found.n_new > 0 || (found.original && found.n_known > 0);
-    const yes = make('button', { type: 'button', name: 'yes', className: 'strong-button', disabled: !brings, textContent: found.n_new || !brings ? `Import ${many(found.n_new)}` : `Bring the labels of ${many(found.n_known)}` });
+    const brings = found.n_new > 0 || found.n_labelled > 0;
+    const yes = make('button', { type: 'button', name: 'yes', className: 'strong-button', disabled: !brings, textContent: found.n_new || !brings ? `Import ${many(found.n_new)}` : `Bring the labels of ${many(found.n_labelled)}` });
     const no = make('button', { type: 'button', name: 'no', className: 'plain', textContent: brings ? 'Cancel' : 'Close' });
     no.addEventListener('click', () => $('import-preview').close());
     yes.addEventListener('click', () => bring(yes));

@@ -294,7 +294,7 @@ _IMPORT = (
     '<div id="import" role="button" tabindex="0" title="It is shown before anything is written.">'
     "<p><b>Import notes:</b> drop a file here or choose one "
     '<span class="quiet">(.jsonl .json .csv .parquet .txt)</span></p></div>'
-    '<input id="import-file" type="file" accept=".jsonl,.json,.csv,.txt,.parquet" hidden>'
+    '<input id="import-file" type="file" accept=".jsonl,.ndjson,.json,.csv,.tsv,.txt,.parquet" hidden>'
     '<div id="import-report" role="status"></div>'
     '<dialog id="import-preview" aria-labelledby="import-title"></dialog>'
 )

@@ -22,6 +22,7 @@ from app.training import (
     run_directory,
     run_name,
     stop_run,
+    usual_mode,
 )
 from app.ui.blind import BlindPanel, build_blind
 from app.ui.blind import show as show_blind
@@ -92,9 +93,11 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
 
     def opened(*shown: str) -> list[Any]:
-        return [material_html(desk), curve_html(desk), *filled(*shown)]
+        with desk.store.reading() as session:
+            usual = usual_mode(session)
+        return [material_html(desk), gr.Radio(value=usual), curve_html(desk), *filled(*shown)]
 
-    return opened, inputs, [material, curve, *outputs]
+    return opened, inputs, [material, mode, curve, *outputs]
 
 
 def _next_run() -> list[Any]:

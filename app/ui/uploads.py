@@ -22,6 +22,7 @@ from app.importing import import_files
 from app.previewing import preview
 from app.ui.answering import refusal
 from app.ui.context import plural
+from data.endings import ENDINGS, other_ending
 from data.limits import MAX_UPLOAD_BYTES
 from data.records import USUAL, Columns
 from db.audit import record
@@ -30,7 +31,6 @@ from db.roles import require
 from db.session import StoreError
 
 MAX_CHOICE_CHARACTERS = 4000
-SUFFIXES = (".jsonl", ".json", ".csv", ".parquet", ".txt")
 Reviewer = Annotated[str, Depends(current_reviewer)]
 
 
@@ -130,15 +130,18 @@ def bring_in(desk: Desk, path: Path, columns: Columns = USUAL, original: bool = 
     report = import_files(desk.store, desk.task, [path], columns=columns, original=original)
     first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
     refused = f", {report.n_refused:,} refused." if report.n_refused else "."
+    labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []
     # The file stands in a directory that is gone by the time this is read.
     refusals = [sentence.replace(f"{path.parent}/", "") for sentence in report.sentences()]
     figures = {"n_added": report.n_added, "n_known": report.n_known, "n_refused": report.n_refused}
-    return {"sentences": [first + refused, *refusals], **figures}
+    return {"sentences": [first + refused, *labelled, *report.likeness_sentences(), *refusals], **figures}
 
 
 def _check_ending(path: Path) -> None:
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"Expected a file ending in {', '.join(SUFFIXES)}; found {path.name}. Rename or convert it.")
+    if path.suffix.lower() not in ENDINGS:
+        refused = other_ending(path)
+        advice = refused.advice[0].upper() + refused.advice[1:]
+        raise InputError(f"Expected {refused.expected}; found {path.name}. {advice}.")
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from typing import Protocol
 from data.calibration import Calibration
 from data.suggestion import Suggestion
 
+MAX_VALUE_TOKENS = 80
+"""Tokens after which a value is closed: an answer may not run on."""
+
 
 class EngineError(RuntimeError):
     """A note that the engine cannot answer, or a model that it cannot drive; the message says what to do."""

@@ -15,8 +15,8 @@ from alembic import op
 from data.shipped import sample_texts
 from db.dialects import POSTGRES
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 ORIGINS = ("CHECK (origin IN ('original', 'incoming'))", "CHECK (origin IN ('original', 'incoming', 'sample'))")
 HAS_GOLD = ("CHECK (origin = 'incoming' OR gold IS NOT NULL)", "CHECK (origin <> 'original' OR gold IS NOT NULL)")
