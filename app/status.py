@@ -8,6 +8,7 @@ from typing import Any
 
 from app.desk import Desk
 from app.prefill import WORKER
+from app.task_fit import adapter_fit
 from app.training import run_name
 from db.adapters import active_adapter
 from db.health import HeartbeatRow, heartbeat
@@ -26,6 +27,7 @@ class Status:
     Attributes:
         n_waiting: notes that wait for a suggestion of the active adapter.
         adapter: name of the active adapter, None where there is none.
+        adapter_fit: what is to be said of the fields that it was trained for; empty where they are the task's.
         worker: what the worker last said, None where it never spoke.
         worker_silent_s: seconds since then.
         last_run: the newest training run.
@@ -37,6 +39,7 @@ class Status:
     counts: Counts
     n_waiting: int
     adapter: str | None
+    adapter_fit: str
     worker: HeartbeatRow | None
     worker_silent_s: float | None
     last_run: TrainingRunRow | None
@@ -60,6 +63,7 @@ class Status:
             "counts": asdict(self.counts),
             "n_waiting": self.n_waiting,
             "adapter": self.adapter,
+            "adapter_fit": self.adapter_fit,
             "worker": {"state": self.worker_state, "silent_s": self.worker_silent_s}
             | ({} if self.worker is None else {"last": self.worker.payload, "at": self.worker.at.isoformat()}),
             "last_run": None
@@ -100,6 +104,7 @@ def read_status(desk: Desk) -> Status:
         counts=figures,
         n_waiting=n_waiting,
         adapter=adapter.name if adapter else None,
+        adapter_fit=adapter_fit(adapter, desk.task) if adapter else "",
         worker=beat,
         worker_silent_s=silent_s,
         last_run=runs[0] if runs else None,

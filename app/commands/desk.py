@@ -117,6 +117,8 @@ def _write_status(state: Status) -> None:
     write(f"          {counts.n_skipped} skipped, {counts.n_flagged} flagged")
     write(f"pre-fill  {counts.n_prefilled} done, {state.n_waiting} waiting for {state.adapter or 'an adapter'}")
     write(f"adapter   {state.adapter or 'none'}")
+    if state.adapter_fit:
+        write(f"          {state.adapter_fit}")
     write(f"worker    {state.worker_state}")
     write(f"last run  {'none' if run is None else f'{run_name(run.id)} {run.status}. {run.message}'.rstrip()}")
     unsafe = "" if state.wal_safe else " (has the write-ahead log's bug: install pysqlite3)"

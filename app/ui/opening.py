@@ -29,7 +29,7 @@ from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
 from data.evidence import Grounded, ground
 from data.suggestion import Grounding
-from data.task import Extraction
+from data.task import Extraction, Task
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
 from db.offers import OfferRow, offers_for
@@ -193,7 +193,7 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
 def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any]:
     """One note for the page."""
     with desk.store.reading() as session:
-        review = open_review(session, number, reviewer)
+        review = as_asked(desk.task, open_review(session, number, reviewer))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
         shown = replace(_shown(session, review), adjudication=adjudication(desk, session, review, reviewer))
@@ -202,7 +202,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
     if why:
         ask_for(desk, reviewer, number)
     review = shown.review
-    values = Extraction(desk.task, _values(shown) or dict.fromkeys(desk.task.keys))
+    values = Extraction.stored(desk.task, _values(shown) or {})
     found = grounded(desk, review.note.text, values, review.suggestion)
     text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
@@ -211,6 +211,15 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         "html": text,
         "walk": _query(place.chosen),
     }
+
+
+def as_asked(task: Task, review: Review) -> Review:
+    """The review with of its suggestion what the task asks for today."""
+    suggestion = review.suggestion
+    if suggestion is None:
+        return review
+    said = Extraction.stored(task, suggestion.extraction).as_dict()
+    return replace(review, suggestion=replace(suggestion, extraction=said))
 
 
 def _shown(session: Session, review: Review) -> Shown:
@@ -237,7 +246,7 @@ def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRo
     if suggestion is None:
         return found
     own, kinds = suggestion.evidence, suggestion.grounding
-    standing = [key for key in found if values[key] == suggestion.extraction[key]]
+    standing = [key for key in found if values[key] == suggestion.extraction.get(key)]
     return found | {
         key: replace(found[key], spans=own.get(key, found[key].spans), grounding=kinds.get(key, found[key].grounding))
         for key in standing
@@ -316,7 +325,7 @@ def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
     """How the suggestion's own values rest on the note."""
     if review.suggestion is None:
         return {}
-    extraction = Extraction(desk.task, review.suggestion.extraction)
+    extraction = Extraction.stored(desk.task, review.suggestion.extraction)
     return grounded(desk, review.note.text, extraction, review.suggestion)
 
 

@@ -345,6 +345,8 @@ def _answer(action: Callable[[], dict[str, Any]], desk: Desk | None = None, sent
 def _told(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, Any]:
     """Both versions, and what they merge to."""
     told = both_versions(conflict)
+    if conflict.theirs is not None or conflict.draft is not None:
+        told["theirs"]["values"] = Extraction.stored(desk.task, told["theirs"]["values"]).as_dict()
     told["theirs"]["merge"] = merged(
         desk,
         conflict,
