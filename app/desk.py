@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from app.adapters import ensure_adapter
+from app.adapters import BY, ensure_adapter
 from app.failures import DeskError
 from app.logs import log_to
 from app.settings import SAMPLES, Settings, load_settings, prepare_home
@@ -55,6 +55,6 @@ def load_samples(desk: Desk) -> int:
     with desk.store.reading() as session:
         if counts(session).n_notes:
             return 0
-    originals = import_files(desk.store, desk.task, [SAMPLES / "originals.jsonl"], original=True)
-    incoming = import_files(desk.store, desk.task, [SAMPLES / "notes.jsonl"])
+    originals = import_files(desk.store, desk.task, [SAMPLES / "originals.jsonl"], original=True, by=BY)
+    incoming = import_files(desk.store, desk.task, [SAMPLES / "notes.jsonl"], by=BY)
     return originals.n_added + incoming.n_added

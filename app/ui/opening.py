@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
-from app.opened import Opened
+from app.opened import opened_in
 from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
 from app.trials import presented
 from app.ui.adjudicating import Adjudication, adjudication, waiting_for
@@ -50,7 +50,7 @@ Skipped = Annotated[list[Number], Query(max_length=200, default_factory=list)]
 def routes(desk: Desk) -> APIRouter:
     """`GET /review`, `GET /review/ahead`, `GET /review/values`."""
     router = APIRouter()
-    seen = Opened(desk.store)
+    seen = opened_in(desk.store)
 
     def noted(by: str, answer: dict[str, Any]) -> dict[str, Any]:
         for page in answer.get("notes", [answer]):

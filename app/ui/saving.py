@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.opened import opened_in
 from app.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
 from app.trials import caught
 from app.ui.adjudicating import adjudication
@@ -111,11 +112,16 @@ class Toured(BaseModel):
 
 def routes(desk: Desk) -> APIRouter:
     """`POST` to `/drafts`, `/decisions` and what takes them back, `/conflicts`, `/offers`, `/keys`, `/tour`."""
-    router = APIRouter()
+    router, seen = APIRouter(), opened_in(desk.store)
 
     @router.post("/drafts")
     def drafts(draft: Draft, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: keep(desk, by, draft), desk, draft)
+        def kept() -> dict[str, Any]:
+            answer = keep(desk, by, draft)
+            seen.note(by, draft.note)  # the answer holds the note's text
+            return answer
+
+        return _answer(kept, desk, draft)
 
     @router.post("/drafts/discard")
     def discarded(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
