@@ -40,6 +40,8 @@ from app.training import (
 from data.judges import Sides
 from data.snapshot import Snapshot, write_judges, write_snapshot
 from db.adapters import AdapterRow
+from db.audit import record
+from db.roles import OPERATOR
 from db.runs import TrainingRunRow, get_run, update_run
 from db.session import StoreError
 
@@ -103,6 +105,8 @@ def _begin(desk: Desk, run_id: int) -> TrainingRunRow:
         run = get_run(session, run_id)
         if run.status not in ("requested", "interrupted", "failed"):
             raise InputError(f"Expected a run that waits or was interrupted; found {run_name(run_id)} {run.status}.")
+        if run.status != "requested":
+            record(session, OPERATOR, "resumed training", f"run {run_id}")
         directory = str(run_directory(desk.settings, run_id).relative_to(desk.settings.home))
         return update_run(session, run_id, status="running", pid=os.getpid(), directory=directory, message="")
 

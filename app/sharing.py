@@ -30,6 +30,8 @@ from data.files import whole_directory
 from data.task import load_task
 from data.weight_files import no_safetensors
 from db.adapters import AdapterRow, list_adapters, register_adapter
+from db.audit import record
+from db.roles import OPERATOR
 from trainer.adapters import ModelError, recorded_base
 from trainer.card import render_card
 from trainer.checks import check_before_use
@@ -103,6 +105,8 @@ def publish(desk: Desk, name: str, place: Place, *, replace: bool, advance: Adva
                 "there with --replace."
             )
     n_bytes = sum(_size(content) for content in files.values())
+    with desk.store.transaction() as session:  # kept before anything leaves
+        record(session, OPERATOR, "published an adapter", f"adapter {name}", place=place.shown)
     place.replace(files, _told(advance, n_bytes))
     return Published(name, place.shown, n_bytes, tuple(files))
 
@@ -176,6 +180,7 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
         metrics=manifest.metrics or {},
     )
     with desk.store.transaction() as session:
+        record(session, OPERATOR, "pulled an adapter", f"adapter {chosen}", source=place.shown)
         return register_adapter(session, row)
 
 

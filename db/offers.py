@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.audit import record
 from db.dialects import json_value
 from db.errors import StoreError, refuse_nul
 from db.roles import require
@@ -59,6 +60,7 @@ def make_offer(session: Session, *, field: str, old_value: str, new_value: str |
         .values(field=field, old_value=old_value, new_value=new_value, offered_by=by, offered_at=at)
         .returning(*t.offer.c)
     ).one()
+    record(session, by, "offered a correction", f"offer {row.id}", field=field)
     return OfferRow(**row._mapping)
 
 
@@ -75,7 +77,10 @@ def withdraw_offer(session: Session, offer_id: int, *, by: str) -> bool:
         .values(withdrawn_at=t.now())
         .returning(t.offer.c.id)
     )
-    return gone.one_or_none() is not None
+    if gone.one_or_none() is None:
+        return False
+    record(session, by, "withdrew an offer", f"offer {offer_id}")
+    return True
 
 
 def standing_offers(session: Session) -> list[OfferRow]:

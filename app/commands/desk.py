@@ -147,6 +147,8 @@ def _write_status(state: Status) -> None:
     write(f"adapter   {state.adapter or 'none'}")
     if state.trust is not None:
         write(f"trust     {state.trust.sentence}")
+    if state.adapter_fit:
+        write(f"          {state.adapter_fit}")
     write(f"worker    {state.worker_state}")
     if state.last_hang is not None:
         at = state.last_hang.at.isoformat(" ", "seconds")

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.opened import opened_in
 from app.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
 from app.trials import caught
 from app.ui.adjudicating import adjudication
@@ -112,11 +113,16 @@ class Toured(BaseModel):
 
 def routes(desk: Desk) -> APIRouter:
     """`POST` to `/drafts`, `/decisions` and what takes them back, `/conflicts`, `/offers`, `/keys`, `/tour`."""
-    router = APIRouter()
+    router, seen = APIRouter(), opened_in(desk.store)
 
     @router.post("/drafts")
     def drafts(draft: Draft, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: keep(desk, by, draft), desk, draft)
+        def kept() -> dict[str, Any]:
+            answer = keep(desk, by, draft)
+            seen.note(by, draft.note)  # the answer holds the note's text
+            return answer
+
+        return _answer(kept, desk, draft)
 
     @router.post("/drafts/discard")
     def discarded(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
@@ -347,6 +353,8 @@ def _answer(action: Callable[[], dict[str, Any]], desk: Desk | None = None, sent
 def _told(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, Any]:
     """Both versions, and what they merge to."""
     told = both_versions(conflict)
+    if conflict.theirs is not None or conflict.draft is not None:
+        told["theirs"]["values"] = Extraction.stored(desk.task, told["theirs"]["values"]).as_dict()
     told["theirs"]["merge"] = merged(
         desk,
         conflict,

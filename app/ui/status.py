@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.task_fit import adapter_fit
 from app.training import run_name
 from app.ui.awaited import ask_for
 from app.ui.claiming import beat
@@ -63,6 +64,8 @@ def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
         running = list_runs(session, status="running", limit=1)
         arrived = note is not None and suggestion_of(session, note) is not None
     state, sentence = worker(beat, datetime.now(UTC))
+    if state == "idle" and adapter is not None and adapter_fit(adapter, desk.task):
+        sentence = "model ready, but it was trained for other fields"
     if running and state != "busy":  # where there is one GPU the worker makes room for the run
         state, sentence = "busy", f"training {run_name(running[0].id)}"
     return {

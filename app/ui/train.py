@@ -155,12 +155,16 @@ def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:
 
 
 def stop_training(desk: Desk, reviewer: str) -> str:
-    """Stop the run that waits or is under way; whoever asks."""
+    """Stop the run that waits or is under way.
+
+    Raises:
+        NotAllowed: whoever asks may not train.
+    """
     with desk.store.reading() as session:
         run = _under_way(list_runs(session))
     if run is None:
         raise DeskError("Expected a training run to be under way; found none.")
-    stop_run(desk.store, desk.settings, run.id)
+    stop_run(desk.store, desk.settings, run.id, reviewer)
     return f"{run_name(run.id)} was told to stop."
 
 
