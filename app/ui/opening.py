@@ -33,7 +33,7 @@ from data.task import Extraction
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
 from db.offers import OfferRow, offers_for
-from db.opinions import Pending, pending
+from db.opinions import Pending, is_compared, pending
 from db.roles import LOCAL
 from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
@@ -216,7 +216,8 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
 def _shown(session: Session, review: Review) -> Shown:
     if review.suggestion is None:
         return Shown(review, {}, {})
-    offers = offers_for(session, review.suggestion.extraction)
+    # What one person says elsewhere is not to reach a note about which several are asked for their own opinion.
+    offers = {} if is_compared(review.note) else offers_for(session, review.suggestion.extraction)
     offered = {key: offer.new_value for key, offer in offers.items()}
     return Shown(review, {**review.suggestion.extraction, **offered}, offers)
 
