@@ -47,7 +47,7 @@ def import_notes(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders of them. Twice changes nothing.
+    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
 
     A note is its id and its exact text: with another sign, or under another id, it is another note, and the report says
     where. A record that cannot be read is refused with its file, line and column; the others are kept. A named column

@@ -37,7 +37,7 @@ from data.task import Extraction, Task
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
 from db.offers import OfferRow, offers_for
-from db.opinions import Pending, pending
+from db.opinions import Pending, is_compared, pending
 from db.roles import LOCAL
 from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
@@ -238,7 +238,8 @@ def as_asked(task: Task, review: Review) -> Review:
 def _shown(desk: Desk, session: Session, review: Review) -> Shown:
     if review.suggestion is None:
         return Shown(review, {}, {})
-    offers = offers_for(session, review.suggestion.extraction)
+    # What one person says elsewhere is not to reach a note about which several are asked for their own opinion.
+    offers = {} if is_compared(review.note) else offers_for(session, review.suggestion.extraction)
     return Shown(review, proposed_values(desk, review, offers), offers, left_out(desk, review))
 
 
