@@ -9,7 +9,7 @@ from typing import Any
 from app.curves import Trust, trust_in
 from app.desk import Desk
 from app.prefill import WORKER
-from app.training import run_name
+from app.training import left_out, run_name
 from db.adapters import active_adapter
 from db.health import HeartbeatRow, heartbeat
 from db.notes import Counts, counts
@@ -80,6 +80,7 @@ class Status:
                 "status": run.status,
                 "message": run.message,
                 "gate": run.gate,
+                "left_out": left_out(run.config),
             },
             "store": {
                 "path": self.store,
