@@ -36,6 +36,11 @@ class _Rows:
     watched: list[Example]
     left_out: dict[str, int]
 
+    @property
+    def n_left_out(self) -> int:
+        """How many rows were left out, for whatever reason."""
+        return self.left_out["n_too_long"] + self.left_out["n_refused"]
+
 
 def learn(job: Job, progress: Progress, stop: Stop) -> tuple[int, float | None]:
     """Train an adapter and publish it in the run's directory.
@@ -99,14 +104,14 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
         if job.ranks.is_main:
             write_fit(job.run.fit, fit)
     apply_fit(loaded.model, fit)
-    progress.tell("loading", message="", rows_per_pass=fit.batch_size, **rows.left_out)
+    progress.tell("loading", message="", rows_per_pass=fit.batch_size, n_left_out=rows.n_left_out)
     resume = job.ranks.from_main(latest_complete(job.run.checkpoints) if job.ranks.is_main else None)
     watch, both = (progress, stop), (rows.learned, rows.watched)
     n_done, n_steps, loss = run_loop(loaded, config, fit, both, job.run.checkpoints, resume, watch, job.ranks)
     if n_done < n_steps:
         raise Interrupted(stop.signal_number or 15)
     _check_learned(loaded, before)
-    progress.tell("evaluating", step=n_done, n_steps=n_steps)
+    progress.tell("evaluating", step=n_done, n_steps=n_steps, n_left_out=rows.n_left_out)
     if job.ranks.is_main:
         _publish(job, loaded, len(rows.learned), config)
     job.ranks.wait()
