@@ -15,7 +15,7 @@ TOO_LONG = "too_long"
 _FILE = "left_out.json"
 
 
-def counted(directory: Path) -> dict[str, Any]:
+def read_counts(directory: Path) -> dict[str, Any]:
     """What the trainer left in a run's directory, as a run's row holds it; empty where it did not count yet."""
     try:
         values = json.loads((directory / _FILE).read_text(encoding="utf-8"))
