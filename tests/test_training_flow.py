@@ -44,7 +44,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     home = learning_home
     long_note = bring_a_long_note(home)
     corrected = correct_a_note(home)
-    done = home.run("train", "--max-steps", "3", "--json")
+    done = home.run("train", "--mode", "full", "--max-steps", "3", "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["adapter"] == "run-0001"
@@ -80,7 +80,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
         assert active_adapter(session).path == "./adapters/run-0001"
     assert sorted(path.name for path in (home.path / "adapters").iterdir()) == ["run-0001"]
 
-    again = home.run("train", "--max-steps", "3", "--seed", "0")
+    again = home.run("train", "--mode", "full", "--max-steps", "3", "--seed", "0")
     assert again.returncode == 1, again.stderr
     assert "Too few notes to tell" in again.stdout
     assert outcome["left_out"] in again.stderr
