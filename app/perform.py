@@ -28,6 +28,7 @@ from app.lineage import write_fresh
 from app.material import counts_of, foretold, read_sides
 from app.publish import OLD_METRICS, Job, Outcome, conclude
 from app.settings import Settings, environment_for, is_hub_id
+from app.too_long import read_counts
 from app.training import (
     Progress,
     TrainOptions,
@@ -189,6 +190,8 @@ def _train(
     """
     arguments = _arguments(desk.settings, job)
     _run_trainer(job.directory, arguments, lock, is_told, on_progress)
+    with desk.store.transaction() as session:
+        update_run(session, job.run_id, config={**get_run(session, job.run_id).config, **read_counts(job.directory)})
     if not job.same_base and not (job.directory / OLD_METRICS).exists():
         _measure_active(desk.settings, job, lock, is_told, on_progress)
 

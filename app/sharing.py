@@ -226,8 +226,8 @@ def _check_name(name: str) -> None:
 def _fitting_base(desk: Desk, manifest: Manifest, shown: str, chosen: str | None) -> str:
     """The base among those that the desk knows, or the chosen one, that an adapter is for.
 
-    What the manifest recorded goes before names. A base that is the only one of which neither says anything against
-    it is taken too: the tensors, which are not here yet, decide.
+    What the manifest recorded goes before names. The only base of which that says nothing is taken too, whatever it is
+    called, where its files are at hand: the adapter's tensors, which are not here yet, decide.
     """
     if chosen is not None:
         return chosen
@@ -239,10 +239,11 @@ def _fitting_base(desk: Desk, manifest: Manifest, shown: str, chosen: str | None
     found = {place: compared(recorded, identity) for place, identity in known.items()}
     alike = [place for place, identity in known.items() if is_same_name(recorded.name, identity.name)]
     same = [place for place, is_it in found.items() if is_it == "same"]
-    open_ones = [place for place, is_it in found.items() if is_it == "unknown"]
-    fitting = [*same, *(place for place in alike if place in open_ones), *alike]
-    if not fitting and len(open_ones) == 1:
-        fitting = open_ones
+    unsaid = [place for place, is_it in found.items() if is_it == "unknown"]
+    fitting = [*same, *(place for place in alike if place in unsaid), *alike]
+    at_hand = [place for place in unsaid if known[place].digest]
+    if not fitting and len(at_hand) == 1:
+        fitting = at_hand
     if not fitting:
         names = ", ".join(sorted({identity.name for identity in known.values()}))
         raise DeskError(

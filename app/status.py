@@ -10,7 +10,7 @@ from app.curves import Trust, trust_in
 from app.desk import Desk
 from app.prefill import WORKER
 from app.task_fit import adapter_fit
-from app.training import run_name
+from app.training import left_out, run_name
 from db.adapters import active_adapter
 from db.health import HeartbeatRow, heartbeat
 from db.notes import Counts, counts
@@ -84,6 +84,7 @@ class Status:
                 "status": run.status,
                 "message": run.message,
                 "gate": run.gate,
+                "left_out": left_out(run.config),
             },
             "store": {
                 "path": self.store,

@@ -17,6 +17,7 @@ from typing import Any, Literal, Self, get_args
 
 from app.failures import DeskError, InputError
 from app.settings import EMBEDDED_NAME, Settings
+from app.too_long import too_long
 from data.task import load_task
 from db.adapters import AdapterRow, active_adapter
 from db.annotations import holdout_rows, training_rows
@@ -171,7 +172,11 @@ def run_name(run_id: int) -> str:
 
 
 def left_out(config: Mapping[str, Any]) -> str:
-    """A sentence about the labelled notes that a run leaves out, from its row's config; empty where it leaves none."""
+    """What to say of the labelled notes that a run leaves out, from its row's config; empty where it leaves none."""
+    return " ".join(filter(None, (_near_duplicates(config), too_long(config))))
+
+
+def _near_duplicates(config: Mapping[str, Any]) -> str:
     n = int(config.get(N_NEAR_DUPLICATES) or 0)
     if not n:
         return ""

@@ -11,6 +11,7 @@ import gradio as gr
 from app import deciding
 from app.desk import Desk
 from app.failures import DeskError, InputError
+from app.too_long import read_counts
 from app.training import (
     TrainOptions,
     left_out,
@@ -269,7 +270,7 @@ def run_html(desk: Desk, run: TrainingRunRow | None) -> str:
     if run.status == "requested":
         message = message or '<p class="quiet">It starts within a second while caseloop serve runs.</p>'
     meter = _meter(directory) if run.status == "running" else ""
-    said = left_out(run.config)
+    said = left_out({**run.config, **read_counts(directory)})
     message += f'<p class="quiet">{escape(said)}</p>' if said else ""
     return title + message + meter + _curve_and_log(directory)
 

@@ -23,6 +23,7 @@ from trainer.engine.record import RecordTables, build_tables
 from trainer.engine.serving import few_threads, make_forward
 from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
+from trainer.engine.suited import unsuited_attention
 from trainer.lengths import times_longest
 from trainer.model import Loaded
 
@@ -385,6 +386,8 @@ def _wait_for_a_slot(until: float) -> None:
 def _share(
     loaded: Loaded, task: Task, batch_size: int | None, weights: Weights | None, shapes: dict[str, int]
 ) -> _Shared:
+    if reason := unsuited_attention(loaded.model.config):
+        raise EngineError(reason)
     n_logits = loaded.model.get_output_embeddings().weight.shape[0]
     tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
     on_cpu = loaded.device.type == "cpu"
