@@ -39,7 +39,8 @@ class Settings:
         n_single: notes answered one at a time.
         n_bulk: notes answered in bulk.
         batches: sizes of the batches that `generate` gets.
-        engines: name to arguments of `Engine`, each measured alone and in bulk; `known` False for no drafts.
+        engines: name to arguments of `Engine`, each measured alone and in bulk; `known` False for no drafts, `longer`
+            False for no longer notes.
         cap_gib: memory that the process may use on a GPU.
         lengths: characters to numbers of notes of that length that are answered in bulk besides.
     """
@@ -162,12 +163,13 @@ class _Bench:
         """Measure an engine alone and in bulk, and with longer notes."""
         settings = self._settings
         script = Script(dict(enumerate(self.answers(loaded).gold))) if self._replay else None
-        chosen = {key: value for key, value in arguments.items() if key != "known"}
+        chosen = {key: value for key, value in arguments.items() if key not in ("known", "longer")}
         engine = Engine(loaded, self._task, script=script, **chosen)
         free_memory()
         if arguments.get("known", True):
             engine.learn([(row.text, row.extraction) for row in self._known])
-        for length, count in ((None, settings.n_bulk), *settings.lengths.items()):
+        longer = settings.lengths if arguments.get("longer", True) else {}
+        for length, count in ((None, settings.n_bulk), *longer.items()):
             rows, answers = lengthened(self._rows, length), self.answers(loaded, length)
             for n_notes, is_single in ((settings.n_single * (8 if length is None else 2), True), (count, False)):
                 way, paths = _engine_way(engine, rows[:n_notes], single=is_single)

@@ -97,9 +97,9 @@ def _settings(options: Options, device: torch.device, n_bulk: int) -> Settings:
         return Settings(n_single=4, n_bulk=n_bulk, batches=batches, engines=engines, lengths=lengths)
     engines = {
         "engine fp32": {},
-        "engine fp32, no alternatives": {"alternatives": None},
-        "engine fp32, nothing known": {"known": False},
-        "engine bf16": {"weights": "bf16"},
+        "engine fp32, no alternatives": {"alternatives": None, "longer": False},
+        "engine fp32, nothing known": {"known": False, "longer": False},
+        "engine bf16": {"weights": "bf16", "longer": False},
     }
     return Settings(n_single=8, n_bulk=n_bulk, batches=batches, engines=engines, lengths=lengths)
 
