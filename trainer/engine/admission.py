@@ -135,7 +135,7 @@ class SlotPool:
 
     def size_for(self, n_positions: int) -> int:
         """The capacity of the smallest slots that hold so many positions."""
-        return min(capacity for capacity in map(self.forward.capacity, self.forward.slots) if capacity >= n_positions)
+        return int(min(size for size in map(self.forward.capacity, self.forward.slots) if size >= n_positions))
 
 
 class Queue:

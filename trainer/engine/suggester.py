@@ -41,7 +41,8 @@ class Request:
 
 Source = Callable[[int], Sequence[Request]]
 """Called with the number of free slots whenever the engine could take more notes; gives at most as many, or further
-ones that are urgent. None given while none is being answered ends the work. It must return at once."""
+ones that are urgent, also one that it gave before and that has become so. None given while none is being answered ends
+the work. It must return at once."""
 
 
 class Suggester(Protocol):
