@@ -80,7 +80,10 @@ def test_each_value_says_in_word_and_shape_how_it_rests_on_the_note(browser: Bro
         expect(side(here, "gene_mutation", ".grounding .word")).to_have_text("")
         gene.blur()
         expect(side(here, "gene_mutation", ".grounding .word")).to_have_text("NOT FOUND IN THE NOTE")
-        here.type_into("gene_mutation", "HER2")
+        here.type_into("gene_mutation", "HER2")  # which the note calls negative
+        gene.blur()
+        expect(side(here, "gene_mutation", ".grounding .word")).to_have_text("ONLY DENIED IN THE NOTE")
+        here.type_into("gene_mutation", "palbociclib")
         expect(side(here, "gene_mutation", ".grounding .word")).to_have_text("in the note")
         gene.fill("")
         expect(here.page.locator("#field-gene_mutation")).not_to_have_class(re.compile(r"\bunfounded\b"))
@@ -150,7 +153,7 @@ def test_one_undo_takes_back_one_run_of_typing_or_one_choice(browser: Browser, s
         expect(here.said()).to_contain_text("draft saved")  # which marks the note anew
         here.page.keyboard.type("ole")
         press("Alt+q")
-        expect(box).to_have_value("IV; Letrozole with")
+        expect(box).to_have_value("IV; Letrozole with palbociclib led to a partial response")
         for chord, value in (
             ("Control+z", "IV; letrozole"),
             ("Control+z", "IV"),

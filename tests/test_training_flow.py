@@ -57,17 +57,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert run.gate["passed"] is True
     assert "It is active now." in run.gate["sentence"]
     assert (run.n_annotations, run.config["n_corrected"]) == (1, 1)
-    n_left_out = N_NOTES + 1 - run.n_rows - run.n_holdout
-    near = f"{n_left_out} notes are left out of training: near duplicates of hold-out notes."
-    assert outcome["left_out"] == f"{near} {TOO_LONG}"
-    assert outcome["n_too_long"] == 1
-    assert home.json("status")["last_run"]["left_out"] == outcome["left_out"]
-    assert TOO_LONG in home.ok("status")
-    assert TOO_LONG in home.ok("adapters", "show", "run-0001")
-    card = (home.path / "adapters" / "run-0001" / "README.md").read_text()
-    assert "| of these left out, for more than 2,048 tokens with prompt and answer | 1 |" in card
-    assert near in done.stderr, "said before it learns"
-    assert outcome["material"] == {"n_near_duplicates": n_left_out, "n_fresh": 0, "n_without_vote": 0}
+    check_what_was_left_out(home, run, outcome, done.stderr)
     assert set(run.metrics) >= {"old", "new"}
     check_the_snapshot(home, run, corrected, long_note)
     answered = read_answers(TASK, home.path / "runs" / "run-0001")
@@ -95,6 +85,21 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert "run-0001 stays active." in again.stdout
     assert [entry["name"] for entry in home.json("adapters", "list") if entry["active"]] == ["run-0001"]
     assert home.ok("adapters", "rollback") == "tiny-adapter is active.\n"
+
+
+def check_what_was_left_out(home, run, outcome, errors):
+    """The near duplicates and the note that is too long are named wherever the run is."""
+    n_left_out = N_NOTES + 1 - run.n_rows - run.n_holdout
+    near = f"{n_left_out} notes are left out of training: near duplicates of hold-out notes."
+    assert outcome["left_out"] == f"{near} {TOO_LONG}"
+    assert outcome["n_too_long"] == 1
+    assert home.json("status")["last_run"]["left_out"] == outcome["left_out"]
+    assert TOO_LONG in home.ok("status")
+    assert TOO_LONG in home.ok("adapters", "show", "run-0001")
+    card = (home.path / "adapters" / "run-0001" / "README.md").read_text()
+    assert "| of these left out, for more than 2,048 tokens with prompt and answer | 1 |" in card
+    assert near in errors, "said before it learns"
+    assert outcome["material"] == {"n_near_duplicates": n_left_out, "n_fresh": 0, "n_without_vote": 0}
 
 
 def bring_a_long_note(home):

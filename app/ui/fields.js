@@ -31,11 +31,11 @@
 
   const whyWithheld = (field) => { const { kind, isDenied } = restOf(field, field.suggested); return WITHHELD[isDenied ? 'denied' : kind] ?? WITHHELD.not_found; };
 
-  // Nothing while the server has not looked for what is being typed, and no alarm while a word of the note is being typed.
+  // Nothing while the server has not looked for what is being typed, and no alarm while it may become a value of the note.
   function paintGrounding(side, box, field, { value, isTyping, note }) {
     const part = side.querySelector('.grounding');
     const { kind: rests, missing, isDenied } = restOf(field, value);
-    const kind = rests === 'not_found' && isTyping && window.completion.isBeginning(note, value) ? 'none' : rests;
+    const kind = rests === 'not_found' && isTyping && (isDenied || window.completion.isBeginning(note, value)) ? 'none' : rests;
     const alarm = kind === 'not_found';
     const [shape, word] = GROUNDING[alarm && isDenied ? 'denied' : kind] ?? ['', ''];
     const parts = missing.filter((one) => one !== value).join('; ');
