@@ -14,6 +14,7 @@ from typing import Any
 from app.failures import DeskError
 from app.settings import EMBEDDED, EMBEDDED_NAME, Settings, is_hub_id
 from data.files import sha256_of
+from data.weight_files import no_safetensors, pickled_weights
 from db.adapters import (
     AdapterRow,
     activate,
@@ -69,6 +70,9 @@ def described_adapter(settings: Settings) -> AdapterRow:
     hub = is_hub_id(settings.adapter)
     directory = Path(settings.adapter)
     if not hub and not (directory / WEIGHTS).is_file():
+        names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+        if pickled_weights(names):
+            raise DeskError(no_safetensors(f"the adapter {directory}", WEIGHTS, names))
         raise DeskError(
             f"Expected an adapter with {WEIGHTS} in {directory}; there is none. "
             "Copy it there, or name another with CASELOOP_BASE and CASELOOP_ADAPTER."
@@ -116,11 +120,14 @@ def activate_present(settings: Settings, session: Session, name: str, *, reason:
 def base_place(settings: Settings, adapter: AdapterRow) -> str:
     """Directory or hub id of the base that an adapter belongs to.
 
-    Of the adapter that the settings name it is the base that they name with it, which may have been moved since.
+    Of the adapter that the settings name it is the base that they name with it, which may have been moved since. The
+    same counts for other adapters whose base is no longer where it was: loading compares what the base is.
     """
     if adapter.path == place_in_store(settings, settings.adapter):
         return settings.base
-    return find_base(settings, adapter.base)
+    kept = find_base(settings, adapter.base)
+    was_moved = Path(kept).is_absolute() and not Path(kept).exists()
+    return settings.base if was_moved and not settings.is_embedded else kept
 
 
 def find_base(settings: Settings, kept: str) -> str:

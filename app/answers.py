@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,13 +26,14 @@ class AnsweredNote:
     """One note of the hold-out with both answers; None where a reply could not be read, which is wrong in every field.
 
     Attributes:
+        note_hash: the hash of its exact text; of a run that kept none, the content hash.
         gold: what is true.
         old: of the adapter that was active when the run began.
         new: of the adapter that the run made.
     """
 
     task: Task
-    content_hash: str
+    note_hash: str
     gold: Extraction
     old: Extraction | None
     new: Extraction | None
@@ -64,7 +65,7 @@ class AnsweredNote:
         Args:
             seed: of the comparison and its reader.
         """
-        return bool(hashlib.sha256(f"{seed} {self.content_hash}".encode()).digest()[-1] & 1)
+        return bool(hashlib.sha256(f"{seed} {self.note_hash}".encode()).digest()[-1] & 1)
 
 
 def read_answers(task: Task, directory: Path) -> list[AnsweredNote]:
@@ -105,19 +106,19 @@ def add_old_answers(directory: Path) -> None:
     """
     measured, path = directory / OLD_ANSWERS, directory / ANSWERS
     try:
-        old = {line["content_hash"]: line["answer"] for line in _lines(measured)}
+        old = {_hash_of(line): line["answer"] for line in _lines(measured)}
         lines = _lines(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DeskError(
             f"Expected the answers of both adapters in {directory}; they cannot be read. Resume the run."
         ) from error
-    if {line["content_hash"] for line in lines} != set(old):
+    if {_hash_of(line) for line in lines} != set(old):
         raise DeskError(f"Expected answers for the same notes in {path} and {measured}; found others. Resume the run.")
     draft = path.with_suffix(".part")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         for line in lines:
-            file.write(json.dumps({**line, "old": old[line["content_hash"]]}, ensure_ascii=False) + "\n")
+            file.write(json.dumps({**line, "old": old[_hash_of(line)]}, ensure_ascii=False) + "\n")
     draft.replace(path)
 
 
@@ -130,9 +131,11 @@ def _read(task: Task, line: dict[str, Any]) -> AnsweredNote:
     def extraction(name: str) -> Extraction | None:
         return None if line.get(name) is None else Extraction(task, line[name])
 
-    return AnsweredNote(
-        task, str(line["content_hash"]), Extraction(task, line["gold"]), extraction("old"), extraction("new")
-    )
+    return AnsweredNote(task, _hash_of(line), Extraction(task, line["gold"]), extraction("old"), extraction("new"))
+
+
+def _hash_of(line: Mapping[str, Any]) -> str:
+    return str(line.get("text_hash") or line["content_hash"])
 
 
 def worse_and_better(notes: Sequence[AnsweredNote]) -> tuple[list[AnsweredNote], list[AnsweredNote]]:

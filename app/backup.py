@@ -84,6 +84,7 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
         rows = desk.store.backup(store, lambda n_copied, n_pages: advance(n_copied, n_pages, "the store"))
         files = {store.name: sha256_of(store)}
         wanted = [*_within(settings.adapters), *_within(settings.runs, but=CHECKPOINTS)]
+        wanted += _within(settings.home / "calibrations")
         for number, path in enumerate(wanted):
             advance(number, len(wanted), "adapters and runs")
             place = path.relative_to(settings.home)

@@ -54,11 +54,11 @@ def start_child(
         if os.getppid() != parent:  # it died before the signal was asked for
             os._exit(1)
 
-    variables = {**environ, _PARENT: str(parent), "PYTHONPATH": _search_path(environ)}
+    variables = {**own_modules(environ), _PARENT: str(parent)}
     variables.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
     with _appending(log) as errors, _appending(out or log) as output:
         return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
@@ -82,6 +82,14 @@ def stop_child(child: subprocess.Popen[bytes], *, grace_s: float = 10.0) -> int:
     return child.wait()
 
 
+def own_modules(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a Python process that finds the desk's modules and none in the directory that it starts in,
+    where somebody's own `app.py`, `data/` or `json.py` may be. It holds for the children of children too."""
+    given = environ.get("PYTHONPATH", "").split(os.pathsep)
+    search = os.pathsep.join([str(ROOT), *filter(None, given)])  # an empty part would be that directory again
+    return {**environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}
+
+
 def parent_is_gone() -> bool:
     """Whether the process that started this one is dead; False for one that was started by hand.
 
@@ -103,8 +111,3 @@ def _appending(path: Path) -> BinaryIO:
 def _signal_group(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-
-
-def _search_path(environ: Mapping[str, str]) -> str:
-    given = environ.get("PYTHONPATH", "")
-    return f"{ROOT}{os.pathsep}{given}" if given else str(ROOT)

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from app.adapters import ensure_adapter
 from app.failures import DeskError
 from app.logs import log_to
-from app.settings import SAMPLES, Settings, load_settings, prepare_home
+from app.settings import Settings, load_settings, prepare_home
+from app.vanished import expected_store, refuse_vanished
+from data.shipped import sample_notes
 from data.task import Task, load_task
-from db.notes import counts
+from db.notes import add_notes, counts
+from db.samples import removed_up_to
 from db.session import Store, open_store
 
 
@@ -34,27 +37,31 @@ def open_desk(log: str = "caseloop") -> Iterator[Desk]:
     Raises:
         SettingsError: the home cannot be written.
         StoreError: the store cannot be opened.
+        StoreGone: this home was served with a store, which is not there.
     """
     settings = load_settings()
+    refuse_vanished(settings)
     prepare_home(settings)
     log_to(settings.logs, log)
-    with open_store(settings.place) as store:
+    with open_store(settings.place, expected=expected_store()) as store:
         with suppress(DeskError):  # a desk without a model still shows, imports and exports; who needs one is told
             ensure_adapter(settings, store)
         yield Desk(settings, load_task(), store)
 
 
 def load_samples(desk: Desk) -> int:
-    """Import the sample notes and originals into a desk that has none, so that it is never empty.
+    """Put the samples into a desk that has no notes, so that a first start has something to show.
+
+    They fit the task and the model that come with caseloop: where another task is set up, or a base was named, none are
+    loaded. Nor are they loaded again once somebody has taken them out.
 
     Returns:
-        Notes added; 0 where there were some already.
+        Notes added.
     """
-    from app.importing import import_files
-
+    if not desk.settings.is_embedded:
+        return 0
     with desk.store.reading() as session:
-        if counts(session).n_notes:
+        if counts(session).n_notes or removed_up_to(session):
             return 0
-    originals = import_files(desk.store, desk.task, [SAMPLES / "originals.jsonl"], original=True)
-    incoming = import_files(desk.store, desk.task, [SAMPLES / "notes.jsonl"])
-    return originals.n_added + incoming.n_added
+    with desk.store.transaction() as session:
+        return add_notes(session, sample_notes(desk.task)).n_added

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.adapters import base_place, described_adapter, ensure_adapter, named_adapter, weights_place
+from app.curves import kept_curves
 from app.desk import open_desk
 from app.failures import DeskError
 from app.settings import Served, Settings, is_hub_id, load_settings
@@ -80,6 +81,7 @@ def _served_engine(settings: Settings, served: Served, adapter: AdapterRow, task
         n_slots=served.n_slots,
         timeout_s=served.timeout_s,
         is_listed=not served.model,
+        is_exact=bool(adapter.path),
     )
     weights = Path(weights_place(settings, adapter)) if adapter.path else None
     calibration = read_calibration(weights) if weights is not None and weights.is_dir() else None
@@ -114,14 +116,22 @@ def chosen_engine(task: Task, name: str | None = None) -> Suggester:
         adapter = AdapterRow(said, "", "", None, PROMPT_VERSION, "") if said else described_adapter(settings)
         if name not in (None, adapter.name):
             raise DeskError(f"Expected the name of an adapter ({adapter.name}); found {name!r}. Choose this one.")
-        return load_engine(settings, adapter, task)
+        return with_kept_curves(settings, adapter, load_engine(settings, adapter, task))
     with open_desk() as desk:
         with desk.store.reading() as session:
             known = served_adapter(session, settings)
             if name is not None and (known is None or known.name != name):
                 known = named_adapter(session, name)
         adapter = known or ensure_adapter(settings, desk.store)
-    return load_engine(settings, adapter, task)
+    return with_kept_curves(settings, adapter, load_engine(settings, adapter, task))
+
+
+def with_kept_curves(settings: Settings, adapter: AdapterRow, engine: Suggester) -> Suggester:
+    """The engine, with the curves that this desk has fitted for its adapter, if it has any."""
+    kept = kept_curves(settings, adapter)
+    if kept is not None:
+        engine.calibration = kept
+    return engine
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 It answers to this machine's own names only (a foreign site cannot reach the desk by pointing its name here), refuses
 writes that another site started, hides every Gradio route that the desk does not use, lets nobody in who has to sign in
-first, and puts the security headers on every answer. Whoever asks who is acting asks `current_reviewer`.
+first, takes no more than what is needed (`bodies.py`), and puts the security headers on every answer. Whoever asks who
+is acting asks `current_reviewer`.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from urllib.parse import quote, unquote, urlsplit
 from fastapi import HTTPException
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.bodies import BodyRefused, Gone, take
+from app.proxies import Proxies
 from db.roles import LOCAL
 from db.session import StoreError
 from db.sign_ins import SignedIn
@@ -95,7 +98,8 @@ class Guard:
         people: who somebody is.
         hosts: host names the desk answers to, without a port.
         head: markup put before `</head>` of every page: the desk's own style and script.
-        is_secure: whether browsers reach the desk by HTTPS, through a proxy on this machine that says who asks.
+        is_secure: whether browsers reach the desk by HTTPS, through a proxy.
+        proxies: who is believed about where a request comes from.
     """
 
     def __init__(
@@ -106,12 +110,14 @@ class Guard:
         hosts: Collection[str] = LOOPBACK,
         head: str = "",
         is_secure: bool = False,
+        proxies: Proxies = Proxies(),  # noqa: B008 - nobody, which never changes
     ) -> None:
         self._app = app
         self._people = people
         self._hosts = frozenset(host.lower() for host in hosts)
         self._head = head
         self._is_secure = is_secure
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -125,13 +131,25 @@ class Guard:
         person = None
         if refusal is None and scope["path"] not in OPEN:
             person, refusal = await self._admit(scope)
+        if refusal is None:
+            try:
+                receive = await take(scope, receive, is_for_gradio=scope["path"].startswith(MOUNT))
+            except BodyRefused as error:
+                refusal = JSONResponse({"detail": error.sentence}, error.status)
+            except Gone:
+                return
         head = "" if scope["path"] in (*OPEN, *BARE) else _who(person) + self._head
         answer = _Answer(send, scope["path"], head.encode(), is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
         state = {**scope.get("state", {}), "person": person, "address": self._address(scope)}
-        await self._app({**_stripped(scope), "state": state}, receive, answer)
+        try:
+            await self._app({**_stripped(scope), "state": state}, receive, answer)
+        except ClientDisconnect:  # who sends went away, or silent, in which case this is heard
+            if not answer.has_begun:
+                late = JSONResponse({"detail": "Expected the rest of the file; nothing came. Send it again."}, 408)
+                await late(scope, receive, answer)
 
     async def _admit(self, scope: Scope) -> tuple[SignedIn | None, Response | None]:
         """Who asks, or else the answer to somebody who may not."""
@@ -153,10 +171,8 @@ class Guard:
         return person, None
 
     def _address(self, scope: Scope) -> str:
-        """Where a request comes from: what the proxy says last, where there is one."""
-        said = Headers(scope=scope).get("x-forwarded-for", "") if self._is_secure else ""
         client = scope.get("client")
-        return said.rpartition(",")[2].strip() or (client[0] if client else "")
+        return self._proxies.origin(client[0] if client else "", Headers(scope=scope).getlist("x-forwarded-for"))
 
     def _refusal(self, scope: Scope) -> Response | None:
         refused = self._objection(scope)
@@ -188,9 +204,11 @@ class _Answer:
         self._nonce = secrets.token_urlsafe(16)
         self._start: Message | None = None  # of a page, until its body is complete
         self._body = bytearray()
+        self.has_begun = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.has_begun = True
             headers = MutableHeaders(raw=message["headers"])
             self._secure(headers, is_found=message["status"] == 200)
             if headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers:

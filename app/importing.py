@@ -16,12 +16,15 @@ from data.notes import Note, Refusal, read_notes
 from data.readers import Tell, read_records
 from data.records import USUAL, Columns, Record, plain_name
 from data.task import Task
+from db.identity import Likenesses
 from db.notes import AddReport, add_notes
 from db.session import Store
 
 N_TOLD = 100
 N_LOOKED_AT = 50
 """Records at the beginning of a file that tell which columns it has."""
+N_NAMED_PLACES = 5
+"""Places that a sentence lists."""
 MAX_NAMED = 20
 """Columns that a sentence lists."""
 _SOON_S, _USUAL_S = 5e-5, sys.getswitchinterval()
@@ -33,7 +36,9 @@ class ImportReport:
 
     Attributes:
         n_added: notes that are new in the store.
-        n_known: notes that were there already, by content.
+        n_known: notes that were there already: the same id and exactly the same text, see `db.identity`.
+        n_labelled: of the known ones, those that had no labels before.
+        likenesses: of the new ones, those that have another note's text, or another note's id.
         n_originals: notes that came with labels, new or known.
         n_refused: records that could not be read.
         n_files_refused: of these, how many stand for a whole file, or for all of one from some place on.
@@ -45,6 +50,8 @@ class ImportReport:
     n_added: int = 0
     n_known: int = 0
     n_originals: int = 0
+    n_labelled: int = 0
+    likenesses: Likenesses = field(default_factory=Likenesses)
     n_refused: int = 0
     n_files_refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
@@ -58,6 +65,11 @@ class ImportReport:
             "n_added": self.n_added,
             "n_known": self.n_known,
             "n_originals": self.n_originals,
+            "n_labelled": self.n_labelled,
+            "n_copies": self.likenesses.n_copies,
+            "n_namesakes": self.likenesses.n_namesakes,
+            "copies": self.likenesses.copies,
+            "namesakes": self.likenesses.namesakes,
             "n_refused": self.n_refused,
             "n_files_refused": self.n_files_refused,
             "kept": self.is_kept,
@@ -70,6 +82,10 @@ class ImportReport:
         said = [refusal.sentence for refusal in self.refusals]
         more = self.n_refused - len(said)
         return [*self.remarks, *said, *([f"{more} more were refused."] if more else [])]
+
+    def likeness_sentences(self) -> list[str]:
+        """What a person should know of the notes that were added: which are like another one, and where they stood."""
+        return describe_likenesses(self.likenesses)
 
     def _refuse(self, refusal: Refusal) -> None:
         self.n_refused += 1
@@ -85,6 +101,31 @@ class ImportReport:
         self.n_added += added.n_added
         self.n_known += added.n_known
         self.n_originals += added.n_originals
+        self.n_labelled += added.n_labelled
+        self.likenesses.add(added.likenesses)
+
+    def _count_nothing(self) -> None:
+        self.n_added = self.n_known = self.n_originals = self.n_labelled = 0
+        self.likenesses = Likenesses()
+        self.is_kept = False
+
+
+def describe_likenesses(likenesses: Likenesses) -> list[str]:
+    """The sentences about notes that are like another one; none where there are none."""
+    said = []
+    if n := likenesses.n_copies:
+        have, ids = ("note has", "another id") if n == 1 else ("notes have", "other ids")
+        said.append(f"{n:,} new {have} the text of another note, under {ids}: {_places(likenesses.copies, n)}.")
+    if n := likenesses.n_namesakes:
+        have = "note has an id" if n == 1 else "notes have ids"
+        said.append(f"{n:,} new {have} that another text has: {_places(likenesses.namesakes, n)}.")
+    return said
+
+
+def _places(places: Sequence[str], n: int) -> str:
+    named = ["".join(sign if sign.isprintable() else "?" for sign in place) for place in places[:N_NAMED_PLACES]]
+    more = [f"and {n - len(named):,} more"] if n > len(named) else []
+    return ", ".join([*named, *more])
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module: it rolls a transaction back
@@ -138,8 +179,7 @@ def import_files(
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
             _sift(batch, report)
-        report.n_added = report.n_known = report.n_originals = 0
-        report.is_kept = False
+        report._count_nothing()
     return report
 
 

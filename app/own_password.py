@@ -11,8 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from app.desk import Desk
 from app.failures import InputError
 from app.guard import MOUNT, current_reviewer
-from app.passwords import MIN_CHARACTERS, Door, hash_password
-from app.signing import bare_page, give_cookie, kept_password, too_many
+from app.passwords import MIN_CHARACTERS, Door, TooBusyError, TooManyError, hash_password
+from app.signing import bare_page, give_cookie, kept_password, later
 from db.reviewers import change_reviewer
 from db.roles import LOCAL
 from db.session import Store, StoreError
@@ -57,12 +57,13 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
         again: Annotated[str, Form(max_length=4096)] = "",
     ) -> Response:
         address = request.scope.get("state", {}).get("address", "")
-        wait_s = door.wait_s(by, address)
-        if wait_s:
-            return bare_page("Password", _FORM, too_many(wait_s), 429)
         if new != again:
             return bare_page("Password", _FORM, "The new password was not typed twice alike.", 422)
-        if not await door.opens(by, address, now, await run_in_threadpool(kept_password, desk.store, by)):
+        try:
+            is_right = await door.opens(by, address, now, await run_in_threadpool(kept_password, desk.store, by))
+        except (TooManyError, TooBusyError) as error:
+            return later(bare_page("Password", _FORM, str(error)), error)
+        if not is_right:
             return bare_page("Password", _FORM, "The password now is another.", 401)
         try:
             token = await run_in_threadpool(_change, desk.store, by, new)

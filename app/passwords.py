@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
-import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from app.failures import InputError
+from app.failures import DeskError, InputError
+from app.throttle import Attempts
 
 MIN_CHARACTERS, MAX_CHARACTERS = 12, 1024
 N_AT_ONCE = 2  # each takes 64 MiB and a quarter of a second: more at once could starve the reviewers
-WINDOW_S = 300.0
-N_TRIES, N_TRIES_OF_NAME, N_TRIES_OF_ADDRESS = 5, 50, 30
+N_WAITING = 16  # more would wait for longer than anybody does
 
 _hasher = PasswordHasher()  # argon2id, 64 MiB, three passes: RFC 9106's second choice
 
@@ -59,68 +58,85 @@ def _dummy() -> str:
     return _hasher.hash(secrets.token_hex(16))
 
 
-class Throttle:
-    """So many failures in so many seconds for one key; then nothing is tried until the oldest is forgotten.
+class TooManyError(DeskError):
+    """Too many wrong passwords were tried.
 
-    Args:
-        n: failures that are let pass.
-        window_s: how long one counts.
-        n_keys: remembered; the longest untouched is forgotten first, so that memory is bounded.
-        clock: seconds, going on only.
+    Attributes:
+        wait_s: seconds until the next may be.
     """
 
-    def __init__(
-        self, n: int, window_s: float = WINDOW_S, n_keys: int = 10_000, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._n, self._window_s, self._n_keys, self._clock = n, window_s, n_keys, clock
-        self._failures: OrderedDict[object, deque[float]] = OrderedDict()
-        self._guard = threading.Lock()
+    def __init__(self, wait_s: float) -> None:
+        minutes = math.ceil(wait_s / 60)
+        super().__init__(f"Too many attempts. Try again in {minutes} minute{'s' if minutes > 1 else ''}.")
+        self.wait_s = wait_s
 
-    def wait_s(self, key: object) -> float:
-        """How long this key has to wait; 0 where it may try."""
-        with self._guard:
-            failures = self._failures.get(key)
-            if failures is None:
-                return 0.0
-            now = self._clock()
-            while failures and failures[0] <= now - self._window_s:
-                failures.popleft()
-            return max(0.0, failures[0] + self._window_s - now) if len(failures) >= self._n else 0.0
 
-    def failed(self, key: object) -> None:
-        """Count a failure."""
-        with self._guard:
-            self._failures.setdefault(key, deque(maxlen=self._n)).append(self._clock())
-            self._failures.move_to_end(key)
-            while len(self._failures) > self._n_keys:
-                self._failures.popitem(last=False)
+class TooBusyError(DeskError):
+    """So many passwords wait to be checked that another would wait too long."""
 
-    def forget(self, key: object) -> None:
-        """Start anew for a key that succeeded."""
-        with self._guard:
-            self._failures.pop(key, None)
+    def __init__(self) -> None:
+        super().__init__("Many people are signing in at this moment. Try again in a few seconds.")
 
 
 class Door:
-    """Checks who signs in. One for the process: what it counts is counted together."""
+    """Checks who signs in. One for the process: what it counts is counted together.
+
+    Attributes:
+        usual_s: what checking a password has taken lately, with the waiting for it.
+    """
+
+    usual_s = 0.25
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._slots = asyncio.Semaphore(N_AT_ONCE)
-        self._pair, self._name, self._address = (
-            Throttle(n, clock=clock) for n in (N_TRIES, N_TRIES_OF_NAME, N_TRIES_OF_ADDRESS)
-        )
+        self._n_here = 0
+        self._attempts = Attempts(clock)
 
-    def wait_s(self, name: str, address: str) -> float:
-        """Seconds that this name from this address has to wait before it is tried; 0 where it may."""
-        return max(self._pair.wait_s((name, address)), self._name.wait_s(name), self._address.wait_s(address))
+    def refuse_many(self, name: str, address: str) -> None:
+        """Refuse a name that has to wait before it may be tried from this address.
+
+        Raises:
+            TooManyError: it has to.
+        """
+        if wait_s := self._attempts.wait_s(name, address):
+            raise TooManyError(wait_s)
+
+    def is_spent(self, address: str) -> bool:
+        """Whether so many passwords were wrong that further names from this address have one try each."""
+        return self._attempts.is_spent(address)
 
     async def opens(self, name: str, address: str, password: str, kept: str | None) -> bool:
-        """Whether the password is right; a wrong one counts."""
-        async with self._slots:
-            is_right = await asyncio.to_thread(check_password, kept, password)
+        """Whether the password is right. It counts as wrong until it is known to be right, however many are tried at
+        the same time.
+
+        Args:
+            name: whose it is to be.
+            address: where it was typed.
+            password: what was typed.
+            kept: the hash of the right one; None for a name that nobody has.
+
+        Raises:
+            TooManyError: this name has to wait; the password was not looked at.
+            TooBusyError: too many others wait; the same.
+        """
+        self.refuse_many(name, address)  # nothing may wait between this and the counting
+        is_spent = self.is_spent(address)
+        attempt = self._attempts.begin(name, address)
+        if is_spent and kept is None:
+            # Made-up names without end must not cost a quarter of a second each, and must not look different.
+            await asyncio.sleep(self.usual_s)
+            return False
+        if self._n_here >= N_AT_ONCE + N_WAITING:
+            self._attempts.give_back(attempt)
+            raise TooBusyError
+        self._n_here += 1
+        began = time.monotonic()
+        try:
+            async with self._slots:
+                is_right = await asyncio.to_thread(check_password, kept, password)
+        finally:
+            self._n_here -= 1
+        self.usual_s += (time.monotonic() - began - self.usual_s) / 4
         if is_right:
-            self._pair.forget((name, address))
-        else:
-            for throttle, key in ((self._pair, (name, address)), (self._name, name), (self._address, address)):
-                throttle.failed(key)
+            self._attempts.succeeded(attempt)
         return is_right

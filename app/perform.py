@@ -21,12 +21,14 @@ from app.adapters import base_place, ensure_adapter, find_base, named_adapter, p
 from app.answers import OLD_ANSWERS, add_old_answers
 from app.children import start_child, stop_child
 from app.curve import Drawn, conclude_curve
+from app.curves import PARENT_CURVES, hand_over
 from app.desk import Desk
 from app.failures import DeskError, InputError, Interrupted, sentence_of
+from app.lineage import write_fresh
+from app.material import counts_of, foretold, read_sides
 from app.publish import OLD_METRICS, Job, Outcome, conclude
 from app.settings import Settings, environment_for, is_hub_id
 from app.training import (
-    N_NEAR_DUPLICATES,
     Progress,
     TrainOptions,
     mark_interrupted_locked,
@@ -35,9 +37,9 @@ from app.training import (
     run_name,
     training_lock,
 )
-from data.near_duplicates import without_near
-from data.snapshot import Snapshot, write_holdout, write_snapshot
-from db.annotations import holdout_rows, holdout_texts, training_rows
+from data.judges import Sides
+from data.snapshot import Snapshot, write_judges, write_snapshot
+from db.adapters import AdapterRow
 from db.runs import TrainingRunRow, get_run, update_run
 from db.session import StoreError
 
@@ -53,13 +55,17 @@ _log = logging.getLogger(__name__)
 
 
 def train_now(
-    desk: Desk, run_id: Callable[[], int], on_progress: Callable[[Progress], None] = lambda progress: None
+    desk: Desk,
+    run_id: Callable[[], int],
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_material: Callable[[str], None] = lambda sentence: None,
 ) -> Outcome | Drawn:
     """Perform a run, or draw a learning curve, in this process and the trainer's; call it from the main thread.
 
     Args:
         run_id: gives the run to perform, called once no other training can begin: `request_run`, or one to resume.
         on_progress: called a few times a second.
+        on_material: called before anything is learned, with a sentence about what is left out and who judges, if any.
 
     Raises:
         Interrupted: the run was told to stop; it can be resumed.
@@ -74,6 +80,10 @@ def train_now(
         try:
             with _listening() as is_told:
                 job = _prepare(desk, run)
+                with desk.store.reading() as session:
+                    sentence = foretold(get_run(session, run.id).config)
+                if sentence:
+                    on_material(sentence)
                 if job.options.curve:
                     _run_trainer(job.directory, _arguments(desk.settings, job), lock, is_told, on_progress)
                     return conclude_curve(desk, job)
@@ -121,9 +131,10 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     its_base = base_place(desk.settings, active)
     base = place_in_store(desk.settings, options.base or its_base)
     same_base = base == place_in_store(desk.settings, its_base)
-    snapshot, holdout, n_near_duplicates = _write_rows(desk, directory)
+    snapshot, holdout, sides = _write_rows(desk, directory, active, is_judged=not options.curve)
+    hand_over(desk.settings, active, directory / PARENT_CURVES)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
-    kept |= {"n_corrected": snapshot.n_corrected, N_NEAR_DUPLICATES: n_near_duplicates}
+    kept |= {"n_corrected": snapshot.n_corrected, **counts_of(sides)}
     with desk.store.transaction() as session:
         update_run(
             session,
@@ -138,24 +149,29 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     return Job(run.id, directory, options, active, base, same_base, holdout.fingerprint)
 
 
-def _write_rows(desk: Desk, directory: Path) -> tuple[Snapshot, Snapshot, int]:
-    """Write what to train on and what to measure on; also how many near duplicates of the hold-out are left out.
+def _write_rows(
+    desk: Desk, directory: Path, active: AdapterRow, *, is_judged: bool
+) -> tuple[Snapshot, Snapshot, Sides]:
+    """Write what to learn from and what to judge by.
 
     Raises:
-        DeskError: nothing would be left to train on.
+        DeskError: nothing would be left to learn from or to judge by.
     """
-    with desk.store.reading() as session:  # one state of the store for all
-        rows, held_out = list(training_rows(session, desk.task)), list(holdout_rows(session, desk.task))
-        texts = list(holdout_texts(session))
-    kept, pairs = without_near(rows, texts)
-    if pairs and not kept:
+    sides = read_sides(desk, active, is_judged=is_judged)
+    if not sides.rows:
         raise DeskError(
-            f"Expected labelled notes that are no near duplicates of hold-out notes; found none among {len(pairs):,}. "
-            "Label notes of other cases."
+            f"Expected labelled notes that are no near duplicates of hold-out notes; found none "
+            f"among {sides.n_near:,}. Label notes of other cases."
         )
-    snapshot = write_snapshot(desk.task, kept, directory / "snapshot.jsonl")
-    holdout = write_holdout(desk.task, held_out, directory / "holdout.jsonl")
-    return snapshot, holdout, len(pairs)
+    if not sides.judges:
+        raise DeskError(
+            f"Expected hold-out notes that {active.name} was not trained on, nor on a near duplicate of; found none "
+            f"among {sides.n_without_vote:,}. Label more notes: one in ten falls into the hold-out."
+        )
+    snapshot = write_snapshot(desk.task, sides.rows, directory / "snapshot.jsonl")
+    holdout = write_judges(desk.task, sides.held_out, sides.fresh, directory / "holdout.jsonl")
+    write_fresh(directory, sides.fresh)
+    return snapshot, holdout, sides
 
 
 def _train(

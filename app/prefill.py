@@ -22,11 +22,12 @@ from app.engines import Drafts, can_switch, close, load_engine, served_adapter
 from app.failures import DeskError, sentence_of
 from app.logs import place
 from app.novelty import Novelty
+from app.refitting import Refitting
 from app.waiting import Waiting
 from data.suggestion import Suggestion
 from db.adapters import AdapterRow, active_adapter
 from db.health import set_heartbeat
-from db.session import StoreError
+from db.session import StoreError, UnknownNote
 from db.suggestions import MAX_FAILURES, add_suggestion, record_failure
 from trainer.engine.suggester import EngineUnavailableError, Request, Suggester
 
@@ -73,6 +74,7 @@ class Prefill:
         self._engine: Suggester | None = None
         self._drafts = Drafts(desk.store, desk.task)
         self._novelty: Novelty | None = Novelty(desk.store)
+        self._refitting = Refitting(desk)
         self._said: tuple[str, float] = ("", 0.0)
         self.n_done = 0
         self.n_failed = 0
@@ -116,6 +118,7 @@ class Prefill:
                     if not n_notes:
                         self._say("idle")
                         self._drafts.teach(self._engine)
+                        self._refit(is_idle=True)
                         self._compare()
                         stop.wait(POLL_S)
                 except (*_MODEL_FAULTS, OSError) as error:
@@ -123,6 +126,10 @@ class Prefill:
                     self._report_trouble(error)
                     self._pause(stop, trouble)
         self._say("stopped")
+
+    def _refit(self, *, is_idle: bool) -> None:
+        if self._adapter is not None and self._engine is not None:
+            self._refitting.turn(self._adapter, self._engine, is_idle=is_idle)
 
     def _compare(self) -> None:
         """Compare a few notes with the reviewed ones; a fault in that must not stop suggestions."""
@@ -173,6 +180,7 @@ class Prefill:
         began = time.monotonic()
         self._engine = load_engine(self._desk.settings, adapter, self._desk.task, previous)
         self._drafts.teach(self._engine, at_once=True)
+        self._refitting.began(adapter, self._engine)
         _log.info("loaded adapter %s in %.1f s", adapter.name, time.monotonic() - began)
 
     def _drop_engine(self) -> None:
@@ -223,10 +231,12 @@ class Prefill:
         # The store's name for the adapter, which two adapters never share; the adapter's own may be taken.
         named = replace(suggestion, adapter=self._name)
         with self._desk.store.transaction() as session:
-            add_suggestion(session, note_id, named)
+            with contextlib.suppress(UnknownNote):  # a sample that was taken out meanwhile
+                add_suggestion(session, note_id, named)
             set_heartbeat(session, WORKER, self._words("busy", self.n_done + 1))
         self.n_done += 1
         self._said = ("busy", time.monotonic())
+        self._refit(is_idle=False)
 
     def _give_up(self, note_id: int, reason: str) -> None:
         with self._desk.store.transaction() as session:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing import batches, beginning, names_of
+from app.importing import batches, beginning, describe_likenesses, names_of
 from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
 from data.readers import TEXT_KEYS
 from data.records import Columns, Record, Refusal
 from data.task import Task
-from db.notes import known_hashes
+from db.identity import Known, Likenesses
 from db.session import Store
 
 N_SHOWN = 3
@@ -50,6 +51,7 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     has_labels = GOLD_KEY in names or all(key in names for key in task.keys)
     remarks: list[str] = []
     roles = [(name, role(name, columns, task, original=original)) for name in names]
+    counted, likenesses = _read(store, read_notes(path, task, original=original, columns=columns, tell=remarks.append))
     return {
         "file": path.name,
         "columns": [{"name": name, "role": said, "holds": _example(name, first)} for name, said in roles],
@@ -59,8 +61,8 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
         "can_choose": path.suffix.lower() != ".txt" and len(names) > 1,
         "has_labels": has_labels,
         "original": original,
-        "remarks": remarks,
-        **_read(store, read_notes(path, task, original=original, columns=columns, tell=remarks.append)),
+        **counted,
+        "remarks": remarks + describe_likenesses(likenesses),
     }
 
 
@@ -96,34 +98,40 @@ def role(name: str, columns: Columns, task: Task, *, original: bool) -> str:
     return "left out" if name in DERIVED_KEYS else "metadata"
 
 
-def _read(store: Store, records: Any) -> dict[str, Any]:
-    """Counts and beginnings of what an import would read, in bounded memory but for the hashes."""
+def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses]:
+    """Counts and beginnings of what an import would read, and which new notes are like another one.
+
+    In bounded memory, but for what notes are known by.
+    """
     shown: list[dict[str, Any]] = []
     refusals: list[str] = []
-    seen: set[str] = set()
-    n_read = n_notes = n_known = n_refused = n_files_refused = 0
+    known, counted = Known(), Counter[str]()
     for batch in batches(records):
-        n_read += len(batch)
+        counted["rows"] += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
         refused = [record for record in batch if isinstance(record, Refusal)]
-        n_notes, n_refused = n_notes + len(notes), n_refused + len(refused)
-        n_files_refused += sum(refusal.is_file for refusal in refused)
+        counted["refused"] += len(refused)
+        counted["files_refused"] += sum(refusal.is_file for refusal in refused)
         refusals += [refusal.sentence for refusal in refused[: MAX_REFUSALS - len(refusals)]]
         shown += [_beginning(note) for note in notes[: N_SHOWN - len(shown)]]
-        fresh = {note.content_hash for note in notes} - seen
-        seen |= fresh
         with store.reading() as session:
-            n_known += len(known_hashes(session, fresh))
-    n_new = len(seen) - n_known
-    return {
+            known.look_up(session, notes)
+        for note in notes:
+            entry, meeting = known.meet(note)
+            counted["new" if meeting == "new" else "known"] += 1
+            counted["labelled"] += meeting == "labels" and not entry.is_new
+            entry.note = None  # or all texts of the file would be held
+    counts = {
         "notes": shown,
-        "n_rows": n_read,
-        "n_new": n_new,
-        "n_known": n_notes - n_new,
-        "n_refused": n_refused,
-        "n_files_refused": n_files_refused,
+        "n_rows": counted["rows"],
+        "n_new": counted["new"],
+        "n_known": counted["known"],
+        "n_labelled": counted["labelled"],
+        "n_refused": counted["refused"],
+        "n_files_refused": counted["files_refused"],
         "refusals": refusals,
     }
+    return counts, known.likenesses
 
 
 def _beginning(note: Note) -> dict[str, Any]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.adapters import place_in_store
 from app.answers import ANSWERS, read_answers
+from app.curves import OLD_CURVES, keep_measured
 from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
+from app.material import COUNTED, judged_by
 from app.training import TrainOptions, left_out, run_name
 from data.files import remove_whole, whole_directory
 from data.gate import judge
 from data.verdict import Verdict
 from db.adapters import AdapterRow, activate, active_adapter, register_adapter
 from db.runs import add_evaluation, get_run, n_runs_measured_on, update_run
+from db.samples import samples_of
 from db.session import Session
 
 OLD_METRICS = "old_metrics.json"
@@ -36,6 +40,7 @@ class Outcome:
         is_active: whether it took over.
         sentence: all of it for a person.
         left_out: a sentence about the notes that were not trained on, see `app.training.left_out`.
+        material: how many notes were left out, judge beside the hold-out, or are of it and do not, by `app.material`.
     """
 
     run_id: int
@@ -45,6 +50,7 @@ class Outcome:
     sentence: str
     metrics: dict[str, Any]
     left_out: str = ""
+    material: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as plain JSON values."""
@@ -55,6 +61,7 @@ class Outcome:
             "gate": self.verdict.to_json(),
             "sentence": self.sentence,
             "left_out": self.left_out,
+            "material": dict(self.material),
             "metrics": self.metrics,
         }
 
@@ -93,6 +100,10 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             f"Expected figures of the new adapter in {job.directory / 'metrics.json'}; found none. Resume the run."
         )
     verdict = _verdict(desk, job, metrics)
+    with desk.store.reading() as session:
+        is_real = not samples_of(session).is_voting
+    if is_real:  # curves that were fitted on samples say nothing of real notes
+        keep_measured(desk.settings, job.directory / OLD_CURVES)
     directory = desk.settings.adapters / job.name
     copy_adapter(job.directory / "adapter", directory)
     manifest = _read_json(directory / "manifest.json")
@@ -124,7 +135,8 @@ def conclude(desk: Desk, job: Job) -> Outcome:
         run = get_run(session, job.run_id)
         by = run.requested_by
         kind, afterwards = _activate(session, job, verdict, by)
-        is_active, sentence = kind is not None, f"{verdict.sentence} {afterwards}"
+        is_active = kind is not None
+        sentence = " ".join(filter(None, (verdict.sentence, judged_by(run.config), afterwards)))
         kept = {**verdict.to_json(), "active": is_active, "sentence": sentence}
         update_run(
             session,
@@ -136,7 +148,8 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             gate=kept if kind is None else decided(kept, kind, by=by, reason=job.options.activate_anyway or PASSED),
             message=sentence,
         )
-    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, left_out(run.config))
+    told = {name: int(run.config.get(name) or 0) for name in COUNTED}
+    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, left_out(run.config), told)
 
 
 def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:

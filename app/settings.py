@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from app.proxies import OWN, Network, read_networks
+
 DATA = Path(__file__).parent.parent / "data"
 SAMPLES = DATA / "samples"
 EMBEDDED = DATA / "embedded"
@@ -26,6 +28,7 @@ SERVED_ENGINE = "openai"
 ENGINES = (LOCAL_ENGINE, SERVED_ENGINE)
 DEFAULT_SLOTS = 16
 DEFAULT_TIMEOUT_S = 120.0
+DEFAULT_HANG_S = 60.0
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -83,6 +86,8 @@ class Settings:
         database: the PostgreSQL database that the store lives in (`$CASELOOP_DB_URL`), which may hold a password; empty
             where it lives in a file.
         public_url: where browsers reach the desk through a proxy (`$CASELOOP_PUBLIC_URL`); empty for directly.
+        hang_s: seconds after which a process that does nothing is started anew (`$CASELOOP_HANG_S`).
+        proxies: of the proxies that are believed about who asks (`$CASELOOP_PROXY`); None where none is named.
     """
 
     home: Path
@@ -91,6 +96,8 @@ class Settings:
     served: Served | None = None
     weights: Literal["nf4", "bf16", "fp32"] | None = None
     public_url: str = ""
+    proxies: tuple[Network, ...] | None = None
+    hang_s: float = DEFAULT_HANG_S
     database: str = field(default="", repr=False)
 
     @property
@@ -102,6 +109,13 @@ class Settings:
     def is_secure(self) -> bool:
         """Whether browsers reach the desk by HTTPS."""
         return self.public_url.startswith("https://")
+
+    @property
+    def believed(self) -> tuple[Network, ...]:
+        """Who is believed about where a request comes from: the named proxies, or with a public URL those here."""
+        if self.proxies is not None:
+            return self.proxies
+        return read_networks(OWN) if self.public_url else ()
 
     @property
     def store(self) -> Path:
@@ -153,6 +167,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         served=_served(environ),
         weights=_weights(environ.get("CASELOOP_WEIGHTS", "")),
         public_url=_public(environ.get("CASELOOP_PUBLIC_URL", "")),
+        hang_s=_positive(environ, "CASELOOP_HANG_S", DEFAULT_HANG_S),
+        proxies=_proxies(environ.get("CASELOOP_PROXY", "")),
         database=_database(environ.get("CASELOOP_DB_URL", "")),
     )
 
@@ -183,6 +199,18 @@ def _public(url: str) -> str:
             "CASELOOP_PUBLIC_URL or --public-url to the address that stands in the browser."
         )
     return url.rstrip("/")
+
+
+def _proxies(named: str) -> tuple[Network, ...] | None:
+    if not named:
+        return None
+    try:
+        return read_networks(named)
+    except ValueError:
+        raise SettingsError(
+            f"Expected the address of the proxy, such as 10.0.0.2, or several with commas between; found {named!r}. "
+            "Set CASELOOP_PROXY or --proxy to the address from which it connects."
+        ) from None
 
 
 def _weights(chosen: str) -> Literal["nf4", "bf16", "fp32"] | None:

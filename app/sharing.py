@@ -8,7 +8,6 @@ loading would check it, and appears by one rename.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +28,12 @@ from app.settings import EMBEDDED_NAME, is_hub_id
 from app.terminal import Advance
 from data.files import whole_directory
 from data.task import load_task
+from data.weight_files import no_safetensors
 from db.adapters import AdapterRow, list_adapters, register_adapter
-from trainer.adapters import PICKLES, ModelError, short_name
+from trainer.adapters import ModelError, recorded_base
 from trainer.card import render_card
 from trainer.checks import check_before_use
-from trainer.identity import base_identity
+from trainer.identity import BaseIdentity, compared, identity_of, is_same_name
 from trainer.rundir import Manifest, RunError, digests_of, parse_manifest, read_manifest, write_atomic
 
 MAX_SMALL = 16 << 20
@@ -180,7 +180,7 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
 
 
 def _check_listing(place: Place, there: dict[str, int]) -> None:
-    """Refuse what is no whole adapter, or holds files that run code when they are read, before any of it is fetched."""
+    """Refuse what is no whole adapter before any of it is fetched; files that are none of an adapter's stay there."""
     if MANIFEST not in there:
         said = (
             "an upload that is not complete" if MARK in there else "weights without one" if WEIGHTS in there else "none"
@@ -189,11 +189,8 @@ def _check_listing(place: Place, there: dict[str, int]) -> None:
             f"Expected an adapter with {MANIFEST} at {place.shown}; found {said}. Check the address, or publish "
             "it there with caseloop adapters publish."
         )
-    pickles = sorted(name for name in there if Path(name).suffix.lower() in PICKLES)
-    if pickles:
-        raise DeskError(
-            f"Expected only safetensors and JSON at {place.shown}; found {pickles[0]}. Remove that file there."
-        )
+    if WEIGHTS not in there:
+        raise DeskError(no_safetensors(f"the adapter at {place.shown}", WEIGHTS, there))
     large = [name for name in FILES if name != WEIGHTS and there.get(name, 0) > MAX_SMALL]
     if large:
         raise DeskError(f"Expected a small file {large[0]} at {place.shown}; it has more than {MAX_SMALL} bytes.")
@@ -222,33 +219,37 @@ def _check_name(name: str) -> None:
 
 
 def _fitting_base(desk: Desk, manifest: Manifest, shown: str, chosen: str | None) -> str:
-    """The base among those that the desk knows, or the chosen one, that an adapter is for."""
+    """The base among those that the desk knows, or the chosen one, that an adapter is for.
+
+    What the manifest recorded goes before names. A base that is the only one of which neither says anything against
+    it is taken too: the tensors, which are not here yet, decide.
+    """
     if chosen is not None:
         return chosen
     with desk.store.reading() as session:
         rows = list_adapters(session)
     places = dict.fromkeys([desk.settings.base, *(base_place(desk.settings, row) for row in rows)])
     known = {place: identity for place in places if (identity := _identity(place)) is not None}
-    fitting = [place for place, (name, _) in known.items() if short_name(name) == short_name(manifest.base)]
+    recorded = recorded_base(manifest)
+    found = {place: compared(recorded, identity) for place, identity in known.items()}
+    alike = [place for place, identity in known.items() if is_same_name(recorded.name, identity.name)]
+    same = [place for place, is_it in found.items() if is_it == "same"]
+    open_ones = [place for place, is_it in found.items() if is_it == "unknown"]
+    fitting = [*same, *(place for place in alike if place in open_ones), *alike]
+    if not fitting and len(open_ones) == 1:
+        fitting = open_ones
     if not fitting:
-        names = ", ".join(sorted({name for name, _ in known.values()}))
+        names = ", ".join(sorted({identity.name for identity in known.values()}))
         raise DeskError(
             f"Expected an adapter for a base of this desk ({names}); the manifest.json at {shown} is for "
             f"{manifest.base[:80]}. Name that base with --base, or pull another adapter."
         )
-    return _best(fitting, [known[place][1] for place in fitting], manifest.base_revision)
+    return fitting[0]
 
 
-def _best(places: Sequence[str], revisions: Sequence[str | None], wanted: str | None) -> str:
-    """The place with the revision that is wanted, or else the first: the check then says what is wrong with it."""
-    return places[revisions.index(wanted)] if wanted in revisions else places[0]
-
-
-def _identity(base: str) -> tuple[str, str | None] | None:
-    if is_hub_id(base):
-        return base, None
+def _identity(base: str) -> BaseIdentity | None:
     with suppress(OSError, ValueError):
-        return base_identity(Path(base))
+        return identity_of(base)
     return None
 
 

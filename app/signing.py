@@ -22,13 +22,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from app.desk import Desk
 from app.guard import COOKIE, MOUNT, SECURE_COOKIE
 from app.logs import place
-from app.passwords import Door
+from app.passwords import Door, TooBusyError, TooManyError
 from app.ui.theme import ICON
 from db.audit import record
 from db.reviewers import find_reviewer, password_of
 from db.roles import LOCAL, needs_sign_in
 from db.session import Store, StoreError
 from db.sign_ins import LONGEST, SignedIn, note_action, sign_in, sign_out, signed_in
+
+BUSY_S = 10
+"""When to come back to a desk at which many sign in."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +44,26 @@ _SIGN_IN = Template(
 )
 
 
-class People:
-    """Who acts in a request, by the token of the browser's cookie. What the guard asks."""
+class NobodyCanSignIn(StoreError):  # noqa: N818 - a situation, which is told
+    """A desk that other machines reach has nobody who can sign in, and is open to nobody."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self) -> None:
+        super().__init__(
+            "Expected somebody who can sign in to this desk, which other machines can reach; found nobody, so it is "
+            "closed. Add one where it runs: caseloop reviewers add NAME --role admin."
+        )
+
+
+class People:
+    """Who acts in a request, by the token of the browser's cookie. What the guard asks.
+
+    Args:
+        store: with the people and their sign-ins.
+        is_private: whether only this machine reaches the desk, so that nobody has to sign in while nobody can.
+    """
+
+    def __init__(self, store: Store, *, is_private: bool = True) -> None:
+        self._store, self._is_private = store, is_private
 
     def who(self, token: str | None, *, is_active: bool) -> SignedIn | None:
         """Who this is; the local reviewer where nobody has a password; None for somebody who has to sign in.
@@ -55,10 +73,12 @@ class People:
             is_active: whether the request shows that the person is there, which puts off the end of the sign-in.
 
         Raises:
-            StoreError: the store cannot be read.
+            StoreError: the store cannot be read, or nobody in it can sign in to a desk that others can reach.
         """
         with self._store.reading() as session:
             if not needs_sign_in(session):
+                if not self._is_private:
+                    raise NobodyCanSignIn
                 return SignedIn(LOCAL, "admin")
             person = signed_in(session, token) if token else None
         if person is not None and person.is_due and is_active:
@@ -95,12 +115,15 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     ) -> Response:
         name = unicodedata.normalize("NFC", name.strip())
         address = request.scope.get("state", {}).get("address", "")
-        wait_s = door.wait_s(name, address)
-        if wait_s:
-            return login_page(too_many(wait_s), name=name, to=to, status=429)
-        kept = await run_in_threadpool(kept_password, desk.store, name)
-        if not await door.opens(name, address, password, kept):
-            await run_in_threadpool(_note_failure, desk.store, name)
+        try:
+            door.refuse_many(name, address)
+            kept = await run_in_threadpool(kept_password, desk.store, name)
+            is_right = await door.opens(name, address, password, kept)
+        except (TooManyError, TooBusyError) as error:
+            return later(login_page(str(error), name=name, to=to), error)
+        if not is_right:
+            if kept is not None or not door.is_spent(address):  # made-up names without end are not all kept
+                await run_in_threadpool(_note_failure, desk.store, name)
             return login_page("This name and password do not belong together.", name=name, to=to, status=401)
         try:
             token = await run_in_threadpool(_begin, desk.store, name)
@@ -165,10 +188,12 @@ def own_place(to: str) -> str:
     return f"{parts.path}{'?' + quote(parts.query, safe='=&%+') if parts.query else ''}" if is_own else f"{MOUNT}/"
 
 
-def too_many(wait_s: float) -> str:
-    """What somebody is told who tried too often."""
-    minutes = math.ceil(wait_s / 60)
-    return f"Too many attempts. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+def later(page: Response, error: TooManyError | TooBusyError) -> Response:
+    """The same page, as an answer that says when to come back."""
+    status, wait_s = (429, error.wait_s) if isinstance(error, TooManyError) else (503, BUSY_S)
+    page.status_code = status
+    page.headers["retry-after"] = str(math.ceil(wait_s))
+    return page
 
 
 def kept_password(store: Store, name: str) -> str | None:

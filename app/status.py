@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from app.curves import Trust, trust_in
 from app.desk import Desk
 from app.prefill import WORKER
 from app.training import run_name
@@ -15,6 +16,7 @@ from db.notes import Counts, counts
 from db.runs import TrainingRunRow, list_runs
 from db.suggestions import count_without
 
+SUPERVISOR = "supervisor"
 SILENT_S = 45.0
 """A worker that has said nothing for so long is not there."""
 
@@ -28,9 +30,11 @@ class Status:
         adapter: name of the active adapter, None where there is none.
         worker: what the worker last said, None where it never spoke.
         worker_silent_s: seconds since then.
+        last_hang: the last time that a process did nothing any more and was started again; None where it never was.
         last_run: the newest training run.
         store_bytes: size of the database, of a file with its log.
         database: which database it is, with its version.
+        trust: what the active adapter's confidence rests on, None where there is no adapter.
         wal_safe: whether the SQLite in use, if it is, is free of the bug that can damage a write-ahead log.
     """
 
@@ -39,12 +43,14 @@ class Status:
     adapter: str | None
     worker: HeartbeatRow | None
     worker_silent_s: float | None
+    last_hang: HeartbeatRow | None
     last_run: TrainingRunRow | None
     store: str
     store_bytes: int
     database: str
     wal_safe: bool
     journal_mode: str
+    trust: Trust | None = None
 
     @property
     def worker_state(self) -> str:
@@ -60,8 +66,12 @@ class Status:
             "counts": asdict(self.counts),
             "n_waiting": self.n_waiting,
             "adapter": self.adapter,
+            "confidence": None if self.trust is None else self.trust.to_json(),
             "worker": {"state": self.worker_state, "silent_s": self.worker_silent_s}
             | ({} if self.worker is None else {"last": self.worker.payload, "at": self.worker.at.isoformat()}),
+            "last_hang": None
+            if self.last_hang is None
+            else {**self.last_hang.payload, "at": self.last_hang.at.isoformat()},
             "last_run": None
             if run is None
             else {
@@ -91,9 +101,10 @@ def read_status(desk: Desk) -> Status:
     """
     store = desk.store
     with store.reading() as session:
-        adapter, beat = active_adapter(session), heartbeat(session, WORKER)
+        adapter, beat, hang = active_adapter(session), heartbeat(session, WORKER), heartbeat(session, SUPERVISOR)
         runs = list_runs(session, limit=1)
         figures = counts(session)
+        trust = trust_in(desk.settings, session, adapter) if adapter else None
         n_waiting = count_without(session, adapter.name) if adapter else figures.n_todo
     silent_s = None if beat is None else round((datetime.now(UTC) - beat.at).total_seconds(), 1)
     return Status(
@@ -102,10 +113,12 @@ def read_status(desk: Desk) -> Status:
         adapter=adapter.name if adapter else None,
         worker=beat,
         worker_silent_s=silent_s,
+        last_hang=hang,
         last_run=runs[0] if runs else None,
         store=store.place,
         store_bytes=store.n_bytes(),
         database=store.database,
         wal_safe=store.wal_safe,
         journal_mode=store.journal_mode,
+        trust=trust,
     )

@@ -11,19 +11,24 @@ import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from app.failures import DeskError, InputError
-from app.settings import Settings
+from app.settings import EMBEDDED_NAME, Settings
 from data.task import load_task
+from db.adapters import AdapterRow, active_adapter
 from db.annotations import holdout_rows, training_rows
+from db.reviewed import count_reviewed
 from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
+from db.samples import samples_of
 from db.session import Session, Store
 
 N_NEAR_DUPLICATES = "n_near_duplicates"
 """Where a run's row keeps how many labelled notes were left out of its snapshot."""
+
+Mode = Literal["full", "warm"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class TrainOptions:
     """What a person may choose about a run; None leaves the trainer's own choice for the size of the base.
 
     Attributes:
-        mode: `full` trains a fresh adapter on everything, `warm` goes on from the active one.
+        mode: `full` trains a fresh adapter on everything, `warm` goes on from the active one; None: see `usual_mode`.
         preset: settings of the trainer to begin with.
         settings: more of the trainer's settings, as a preset holds them; text as it was typed.
         base: a base model to train on instead of the active adapter's.
@@ -40,7 +45,7 @@ class TrainOptions:
         curve: whether a learning curve is drawn instead: several runs, none of which takes over.
     """
 
-    mode: Literal["full", "warm"] = "full"
+    mode: Mode | None = None
     epochs: float | None = None
     learning_rate: float | None = None
     max_steps: int | None = None
@@ -57,7 +62,7 @@ class TrainOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value <= limit:
                 raise InputError(f"Expected {name} above 0 and at most {limit}; found {value}. Leave it out if unsure.")
-        if self.mode not in ("full", "warm"):
+        if self.mode not in (*get_args(Mode), None):
             raise InputError(f"Expected the mode full or warm; found {self.mode!r}.")
         if self.seed < 0:
             raise InputError(f"Expected a seed of 0 or more; found {self.seed}.")
@@ -109,6 +114,7 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
     """
     with store.transaction() as session:
         _check_material(session, options)
+        options = replace(options, mode=options.mode or usual_mode(session, options))
         for run in list_runs(session):
             if run.status in ("requested", "running"):
                 perform = f"perform it with caseloop train --resume {run.id}"
@@ -119,20 +125,40 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
         return create_run(session, config=options.to_json(), requested_by=by).id
 
 
+def usual_mode(session: Session, options: TrainOptions | None = None) -> Mode:
+    """How a run begins where nobody says: `warm` once there is something that a fresh adapter would have to do without.
+
+    That is where notes were reviewed, since the few of a week teach an adapter that knows the task more than a fresh
+    one, and where the active adapter came from elsewhere with what it learned there. Another base and another preset
+    have their own beginning: `full`.
+    """
+    if options is not None and (options.base is not None or options.preset != TrainOptions.preset):
+        return "full"
+    active = active_adapter(session)
+    return "warm" if (active and came_from_elsewhere(active)) or count_reviewed(session) else "full"
+
+
+def came_from_elsewhere(adapter: AdapterRow) -> bool:
+    """Whether an adapter is neither of a run of this home nor the one that comes with caseloop."""
+    return adapter.run_id is None and adapter.path != EMBEDDED_NAME
+
+
 def _check_material(session: Session, options: TrainOptions) -> None:
     task = load_task()
     if options.curve and not any(row.source == "annotation" for row in training_rows(session, task)):
         raise DeskError(
             "Expected reviewed notes for a learning curve; found none on the training side. Review some first."
         )
+    found = samples_of(session)
+    none = "none" if found.is_voting or not found.n_notes else "only samples, which no longer count"
     if next(training_rows(session, task), None) is None:
         raise DeskError(
-            "Expected labelled notes to train on; found none. "
+            f"Expected labelled notes to train on; found {none}. "
             "Review some, or bring labelled ones: caseloop import FILE --original."
         )
     if next(holdout_rows(session, task), None) is None:
         raise DeskError(
-            "Expected labelled notes in the hold-out to measure the new adapter on; found none. "
+            f"Expected labelled notes in the hold-out to measure the new adapter on; found {none}. "
             "Label more notes: one in ten falls into the hold-out."
         )
 

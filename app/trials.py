@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.desk import Desk
 from app.rules import Rules
+from data.evidence import Evidence
 from data.task import Extraction, Task
 from db.annotations import Review, history, reopen
 from db.drafts import save_draft
@@ -40,7 +41,7 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     if trial is None or trial.kind == "prefilled":
         return shown
     if trial.kind == "blind":
-        return replace(shown, review=replace(review, suggestion=None), proposed={}, is_blind=True)
+        return replace(shown, review=replace(review, suggestion=None), proposed={}, withheld=frozenset(), is_blind=True)
     assert trial.field is not None
     seeded = {**review.suggestion.extraction, trial.field: trial.value}
     own = replace(review.suggestion, extraction=seeded, evidence=_without(review.suggestion.evidence, trial.field))
@@ -48,9 +49,9 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     others = tuple(value for value in own.alternatives.get(trial.field, ()) if value != trial.value)
     was = review.suggestion.extraction[trial.field]
     own = replace(own, alternatives={**own.alternatives, trial.field: (was, *others)[:2]})
-    proposed = {**shown.proposed, trial.field: trial.value}
+    proposed, left_out = {**shown.proposed, trial.field: trial.value}, shown.withheld - {trial.field}
     offers = _without(dict(shown.offers), trial.field)  # one made since names the model's own value
-    return replace(shown, review=replace(review, suggestion=own), proposed=proposed, offers=offers)
+    return replace(shown, review=replace(review, suggestion=own), proposed=proposed, offers=offers, withheld=left_out)
 
 
 def takes_part(review: Review) -> bool:
@@ -103,7 +104,7 @@ def _draw(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> TrialRow:
     """Draw how a note is shown, evenly over notes and the same for whoever asks first."""
     note = shown.review.note
     at = _lot(note.content_hash, reviewer)
-    wrong = _wrong_value(shown, int.from_bytes(_digest(note.content_hash, reviewer)[8:12]))
+    wrong = _wrong_value(desk.task, shown, int.from_bytes(_digest(note.content_hash, reviewer)[8:12]))
     with desk.store.transaction() as session:
         if at < rules.blind_share:
             return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="blind")
@@ -113,15 +114,20 @@ def _draw(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> TrialRow:
         return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="prefilled")
 
 
-def _wrong_value(shown: Shown, choice: int) -> tuple[str, str] | None:
-    """A field and what the model held for second best there: wrong, and not absurd. None where it never hesitated."""
+def _wrong_value(task: Task, shown: Shown, choice: int) -> tuple[str, str] | None:
+    """A field and what the model held for second best there: wrong, and not absurd. None where it never hesitated.
+
+    It stands in the note, because what does not is not put into a form.
+    """
     suggestion = shown.review.suggestion
     assert suggestion is not None
+    evidence = Evidence(task, shown.review.note.text)
     found = [
         (field, other)
         for field, others in suggestion.alternatives.items()
         for other in others
         if other is not None and suggestion.extraction.get(field) not in (None, other) and field not in shown.offers
+        if field not in shown.withheld and evidence.supports(other)
     ]
     return found[choice % len(found)] if found else None
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css", "tour.css", "phone.css")
 SCRIPTS = (
-    "shell.js", "trouble.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "tour.js", "walk.js",
-    "claims.js", "opinions.js", "merge.js", "elsewhere.js", "desk.js", "history.js", "actions.js", "asking.js",
-    "queue.js", "import.js", "export.js",
+    "shell.js", "trouble.js", "keys.js", "typing.js", "completion.js", "fields.js", "outbox.js", "panels.js",
+    "tour.js", "walk.js", "claims.js", "opinions.js", "merge.js", "elsewhere.js", "desk.js", "history.js",
+    "actions.js", "asking.js", "samples.js", "queue.js", "import.js", "export.js",
 )  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
@@ -59,9 +59,11 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.desk import Desk
     from app.guard import MOUNT, Guard
     from app.passwords import Door
+    from app.proxies import Proxies
     from app.signing import People
     from app.signing import routes as signing_routes
-    from app.ui import claiming, downloads, many, opening, past, saving, status, uploads
+    from app.supervisor import is_private
+    from app.ui import claiming, downloads, many, opening, past, samples, saving, status, uploads
     from app.ui.theme import ICON, field_colours
     from data.task import load_task
     from db.reviewers import ensure_reviewer
@@ -70,7 +72,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     with store.transaction() as session:
         ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    screens = (opening, past, claiming, saving, downloads, uploads, status, many)
+    screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
     for router in [screen.routes(desk) for screen in screens]:
         app.include_router(router)
     door = Door()
@@ -92,10 +94,11 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     _mount(app, desk)
     app.add_middleware(
         Guard,
-        people=People(store),
+        people=People(store, is_private=is_private(host, settings.public_url)),
         hosts=_hosts(settings, host),
         head=_head(files),
         is_secure=settings.is_secure,
+        proxies=Proxies(settings.believed),
     )
     return app
 
@@ -108,9 +111,10 @@ def _mount(app: FastAPI, desk: Desk) -> None:
     from app.ui.desk import build_desk
     from app.ui.theme import build_theme
 
+    page = build_desk(desk)
     gr.mount_gradio_app(
         app,
-        build_desk(desk),
+        page,
         path=MOUNT,
         auth_dependency=current_reviewer,
         theme=build_theme(),
@@ -125,6 +129,9 @@ def _mount(app: FastAPI, desk: Desk) -> None:
         allowed_paths=[],
         root_path=None,
     )
+    # A page that was not launched takes any file that is named to it. The guard lets no name through; this is a second
+    # wall.
+    page.has_launched = True
 
 
 def _hosts(settings: Settings, host: str) -> list[str]:
@@ -170,12 +177,19 @@ def serve(host: str, port: int) -> None:
     Raises:
         SettingsError: the home cannot be used.
         StoreError: the store cannot be opened.
+        InputError: others could reach the desk and nobody can sign in.
     """
     import uvicorn
 
+    from app.connections import Connection, allow_files
     from app.desk import open_desk
+    from app.supervisor import check_host
+    from db.roles import needs_sign_in
 
+    Connection.most = allow_files()
     with open_desk("web") as desk:
+        with desk.store.reading() as session:
+            check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         uvicorn.run(
             create_app(desk.store, desk.settings, host=host),
             host=host,
@@ -185,6 +199,7 @@ def serve(host: str, port: int) -> None:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=3,
+            http=Connection,
         )
 
 

@@ -28,6 +28,9 @@ EPSILON = 1e-5
 """Raw probabilities are held this far from 0 and 1: a product of a dozen single-precision probabilities carries about
 1e-6, and beyond that log-odds say more about rounding than about the value."""
 
+MIN_NOTES = 10
+"""Below so many labelled notes an adapter's curves are not fitted: those of an earlier one are the better guess."""
+
 VALUE, NOT_FOUND, NO_VALUE = "value", "not_found", "no_value"
 KINDS = (VALUE, NOT_FOUND, NO_VALUE)
 
@@ -178,7 +181,15 @@ def read_calibration(directory: Path) -> Calibration | None:
     Raises:
         CalibrationError: there is one and it cannot be read.
     """
-    path = directory / CALIBRATION
+    return read_curves(directory / CALIBRATION)
+
+
+def read_curves(path: Path) -> Calibration | None:
+    """The calibration in a file, or None where there is none.
+
+    Raises:
+        CalibrationError: there is one and it cannot be read.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise CalibrationError(f"Expected a small file at {path}; it has more than {MAX_BYTES} bytes.")

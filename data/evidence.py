@@ -31,6 +31,7 @@ from data.values import normalise
 
 MAX_SPANS = 12  # of one part of a value
 SLACK_WORDS = 8  # further words that may stand between those of a value
+SLACK_QUALIFIED = 3  # the same where they only say how something is, such as "partial" and "remission"
 
 _ORDER = (Grounding.EXACT, Grounding.FUZZY, Grounding.SYNONYM)  # from best to worst
 
@@ -45,20 +46,26 @@ class Grounded:
         spans: what supports it, without overlap; the best first, the others in the order of the text.
         grounding: of its worst part.
         missing: its parts without support, as they stand in the value.
+        denied: those of them that the note does say, but only to deny, to decline or of somebody else.
     """
 
     spans: Spans
     grounding: Grounding
     missing: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PartFound:
-    """A part of a value, each stand of it in the note, and how it is found there; None where it is not."""
+    """A part of a value, each stand of it in the note, and how it is found there; None where it is not.
+
+    `is_denied`: it is not found because whatever stands there is denied.
+    """
 
     part: str
     stands: tuple[Spans, ...]
     grounding: Grounding | None
+    is_denied: bool = False
 
 
 def ground(task: Task, text: str, extraction: Extraction) -> dict[str, Grounded]:
@@ -88,6 +95,7 @@ class Evidence:
         self._synonyms = task.synonyms
         self._lexicon = load_lexicon(task.synonyms)
         self._note = NoteWords(text, self._lexicon)
+        self._has_denied = False  # something was found for the part that is looked for, and denied
 
     def supports(self, value: str) -> bool:
         """Whether every part of the value is supported somewhere."""
@@ -95,7 +103,8 @@ class Evidence:
 
     def find(self, value: str) -> tuple[PartFound, ...]:
         """The value as one part where it stands as it is, else its parts; those that say nothing are left out."""
-        if whole := self._verbatim(value):
+        whole = self._verbatim(value)
+        if self._is_affirmed(whole):
             return (PartFound(value, whole, Grounding.EXACT),)
         return tuple(self._part(part) for part in parts_of(value, self._synonyms))
 
@@ -123,13 +132,14 @@ class Evidence:
             grounding = Grounding.INFERRED if field.inferred else Grounding.NOT_FOUND
         else:
             grounding = max((part.grounding for part in parts if part.grounding), key=_ORDER.index)
-        return Grounded(best_first(spans), grounding, missing)
+        denied = tuple(part.part for part in parts if part.is_denied)
+        return Grounded(best_first(spans), grounding, missing, denied)
 
     def _rank(self, key: str, stand: Spans, others: Sequence[frozenset[int]]) -> float:
         """How much speaks for this stand of a field's value: more is better."""
         note, first = self._note, stand[0]
         sentence = note.sentence(first)
-        rank = -4.0 * note.is_denied(first)
+        rank = -4.0 * note.is_denied(note.positions(first))
         if (distance := note.cue_distance(key, first)) is not None:
             rank += 2 + 1 / (1 + distance)
         rank += 0.5 * sum(sentence in sentences for sentences in others)
@@ -147,21 +157,37 @@ class Evidence:
         seek, synonyms = sought(part, self._synonyms), self._lexicon.words
         whole_phrases = [one for one in seek.phrases if one.n_replaced > 1]
         ways: tuple[tuple[Grounding, Callable[[], list[Spans]]], ...] = (
-            (Grounding.EXACT, lambda: list(self._verbatim(part))),
+            (Grounding.EXACT, lambda: list(self._exactly(part))),
             (Grounding.FUZZY, lambda: self._by_words(seek.words, {})),
             (Grounding.SYNONYM, lambda: self._by_phrases(whole_phrases)),
-            (Grounding.SYNONYM, lambda: self._affirmed(self._by_words(seek.words, synonyms))),
+            (Grounding.SYNONYM, lambda: self._by_words(seek.words, synonyms)),
             (Grounding.SYNONYM, lambda: self._by_phrases(seek.phrases)),
             (Grounding.FUZZY, lambda: self._misspelt(seek)),
         )
+        self._has_denied = False
         for grounding, search in ways:
             if stands := search():
                 return PartFound(part, tuple(stands), grounding)
-        return PartFound(part, (), None)
+        return PartFound(part, (), None, self._has_denied)
 
-    def _affirmed(self, stands: Iterable[Spans]) -> list[Spans]:
-        """Those that the note does not deny: "no metastases" is no synonym of a stage."""
-        return [stand for stand in stands if not any(self._note.is_denied(span) for span in stand)]
+    def _exactly(self, part: str) -> tuple[Spans, ...]:
+        """Where the part stands as it is, with the stands that the note denies; none where it denies all of them."""
+        stands = self._verbatim(part)
+        if stands and not self._is_affirmed(stands):
+            self._has_denied = True
+            return ()
+        return stands
+
+    def _is_affirmed(self, stands: Iterable[Spans]) -> bool:
+        note = self._note
+        return any(not note.is_denied([at for span in stand for at in note.positions(span)]) for stand in stands)
+
+    def _affirmed(self, stands: Iterable[Sequence[int]], said: Sequence[int] = ()) -> list[Sequence[int]]:
+        """Those, as positions of their words, that the note does not deny: "no metastases" is no synonym of a stage."""
+        found = list(stands)
+        affirmed = [stand for stand in found if not self._note.is_denied((*stand, *said))]
+        self._has_denied = self._has_denied or len(affirmed) < len(found)
+        return affirmed
 
     def _by_phrases(self, phrases: Iterable[SoughtPhrase]) -> list[Spans]:
         """Every stand of a phrase, where the other words of the value are supported as well."""
@@ -171,12 +197,14 @@ class Evidence:
                 continue
             windows = self._windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
             in_order = [one for one in windows if sorted(one) == list(one)]
-            found = self._affirmed((self._note.span(one[0], one[-1]),) for one in in_order)
+            found = [(self._note.span(one[0], one[-1]),) for one in self._affirmed(in_order)]
             if not found or not phrase.others:
                 stands += found
             elif any(self._is_said_of_something(word) for word in phrase.others):
-                stands += self._affirmed(self._by_words((*phrase.words, *phrase.others), self._lexicon.words))
-            elif others := self._by_words(phrase.others, self._lexicon.words):
+                stands += self._by_words((*phrase.words, *phrase.others), self._lexicon.words)
+            elif others := self._by_words(
+                phrase.others, self._lexicon.words, said=[at for one in in_order for at in one]
+            ):
                 stands += [(*stand, *others[0]) for stand in found]
         return stands
 
@@ -188,25 +216,39 @@ class Evidence:
                 also[word] = (known[meant],)
         return self._by_words(seek.words, {**self._lexicon.words, **also}) if also else []
 
-    def _by_words(self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]]) -> list[Spans]:
-        """The close stands of the words, once those that decide the value's meaning are there."""
+    def _by_words(
+        self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]], *, said: Sequence[int] = ()
+    ) -> list[Spans]:
+        """The close stands of the words, once those that decide the value's meaning are there.
+
+        Args:
+            words: stems to look for.
+            synonyms: what may stand for them.
+            said: positions of what was found of the same value already; that denies none of them.
+        """
         note, lexicon = self._note, self._lexicon
         places = {word: note.where_any((word, *synonyms.get(word, ()))) for word in words}
         found = [word for word in words if places[word]]
         if not _is_enough(words, found, lexicon):
             return []
         decisive = [word for word in found if is_decisive(word, lexicon)] or found
-        windows = self._windows({word: places[word] for word in decisive}, SLACK_WORDS)
+        is_qualified = all(word in lexicon.required for word in decisive)
+        if is_qualified:  # "partial" says nothing without what is partial beside it
+            decisive = found
+        windows = self._windows(
+            {word: places[word] for word in decisive}, SLACK_QUALIFIED if is_qualified else SLACK_WORDS
+        )
         beside = frozenset(place for word in found if word not in decisive for place in places[word])
+        agreed = [one for one in windows if self._agrees(decisive, one)]
         stands: list[Spans] = [
-            (note.span(*note.widened(min(one), max(one), beside)),) for one in windows if self._agrees(decisive, one)
+            (note.span(*note.widened(min(one), max(one), beside)),) for one in self._affirmed(agreed, said)
         ]
-        if stands:
+        if stands or agreed:
             return stands
         if any(map(self._is_said_of_something, decisive)):
             return []  # far from what it says something about, it may be said about anything
-        scattered = closest([places[word] for word in decisive])
-        return [tuple(note.span(place, place) for place in sorted(set(scattered)))] if scattered else []
+        scattered = self._affirmed([one] if (one := closest([places[word] for word in decisive])) else [], said)
+        return [tuple(note.span(place, place) for place in sorted(set(one))) for one in scattered]
 
     def _windows(self, places: Mapping[str, list[int]], slack: int) -> list[list[int]]:
         """The positions of the words wherever they stand close together, those of one stand in the words' order."""
@@ -253,4 +295,6 @@ def _missing(parts: Iterable[PartFound]) -> tuple[str, ...]:
 def _is_enough(words: Sequence[str], found: Sequence[str], lexicon: Lexicon) -> bool:
     """Whether the found words of a value support it: all that are decisive, or all where none is."""
     decisive = [word for word in words if is_decisive(word, lexicon)]
+    if decisive and all(word in lexicon.required for word in decisive):
+        decisive = []  # they only say how something else is
     return bool(words) and all(word in found for word in decisive or words)

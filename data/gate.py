@@ -23,12 +23,10 @@ from data.scoring import ScoreError, is_right, items
 from data.task import Extraction, Task
 from data.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes, percent, points
 
-FIELD_FLOOR = 0.03
-"""What one field may lose while the mean gains, as a share of the notes. The fall itself counts, however sure it is:
-a reviewer has learnt how far to trust each field. Smaller falls are chance: on 500 notes of which an eighth change in a
-field, one that is no worse falls further once in 40 times."""
-N_FLOOR_NOTES = 2
-"""A field falls in at least so many notes, net: on a small hold-out a single note is more than the floor."""
+OUTWEIGHED = 2.0
+"""A field holds an adapter back where it falls by more than so many times what the mean over fields gains, however sure
+that is: a reviewer has learnt how far to trust each field. A smaller fall does so only where it is more than chance,
+since a few notes that change by chance are many points where there are few notes."""
 VALID_FLOOR = 0.995
 MCNEMAR_LEVEL = 0.05
 N_LEAST = 6
@@ -95,7 +93,7 @@ def judge(
     all_fields = _all_fields(np.all(before.right, axis=0), np.all(after.right, axis=0))
     json_valid = Validity(float(before.valid.mean()), float(after.valid.mean()))
     over_all = (_lost(all_fields), _hallucinated(hallucination), _unreadable(json_valid))
-    reasons = [*_fallen(task, fields, len(gold)), *(reason for reason in over_all if reason is not None)]
+    reasons = [*_fallen(task, fields, macro.change), *(reason for reason in over_all if reason is not None)]
     outcome = _outcome(macro, is_blocked=bool(reasons))
     figures = _figures(before, after, by_note)
     return Verdict(
@@ -204,18 +202,23 @@ def _detectable(differences: NDArray[np.float64], least: float) -> float:
     return min(float(reach) * math.sqrt(variance / n_notes), 1.0)
 
 
-def _fallen(task: Task, fields: Mapping[str, FieldChange], n_notes: int) -> list[str]:
+def _fallen(task: Task, fields: Mapping[str, FieldChange], gain: float) -> list[str]:
+    """A reason for each field that falls beyond chance, or by more than the mean's gain makes up for."""
     reasons = []
     for field in task.fields:
         figures = fields[field.key]
         assert figures.by is not None
         assert figures.old is not None
-        n_lost = -round(figures.by.change * n_notes)
-        if n_lost >= N_FLOOR_NOTES and n_lost > FIELD_FLOOR * n_notes + 1e-9:
-            reasons.append(
-                f"{field.title} is right less often: {percent(figures.new)} instead of {percent(figures.old)} "
-                f"({points(figures.by.change)} points), and no field may lose more than {100 * FIELD_FLOOR:.0f} points."
-            )
+        if figures.by.high < 0:
+            why = "which is more than chance"
+        elif -figures.by.change > OUTWEIGHED * max(gain, 0.0) + 1e-9:
+            why = f"more than the {points(gain)} points of the mean make up for"
+        else:
+            continue
+        reasons.append(
+            f"{field.title} is right less often: {percent(figures.new)} instead of {percent(figures.old)} "
+            f"({points(figures.by.change)} points), {why}."
+        )
     return reasons
 
 

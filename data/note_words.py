@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
 
+from data.negation import CLAUSE, COMMA, Range, find_denied, load_negations
 from data.suggestion import Span
-from data.synonyms import Lexicon, Phrase
-from data.words import is_beginning, stems
+from data.synonyms import Lexicon
+from data.words import is_beginning, is_staging, stems
 
 MAX_OCCURRENCES = 200  # of one word; keeps the search linear in a note that repeats itself
-DENIED_WORDS = 6  # behind a negation
-DENIED_BEFORE = 4  # in front of one that stands behind what it denies
 
-_SENTENCE, _CLAUSE, _COMMA = 3, 2, 1
+_SENTENCE = 3
 _ENDS_SENTENCE = re.compile(r"[.!?][\"')\]]*\s|\n\s*\n|\n\s*[-*\u2022]")
+# T2 in front of one of these is a sequence of an MRI, T3 a vertebra.
+_NO_STAGE = frozenset(
+    [
+        *(
+            "body",
+            "flair",
+            "hyperintense",
+            "hyperintensity",
+            "hypointense",
+            "level",
+            "levels",
+            "mapping",
+            "rib",
+            "ribs",
+        ),
+        *("sequence", "sequences", "signal", "spine", "vertebra", "vertebrae", "vertebral", "weighted"),
+    ]
+)
 _CLAUSE_SIGNS = frozenset(";:\n()[]\u2014\u2192")  # and a dash between spaces
 
 
@@ -53,7 +70,16 @@ class NoteWords:
         """The positions of a stem, or of all words that begin like one that ends in "*"."""
         if not is_beginning(word):
             return self.places.get(word, [])
-        return sorted(p for known, places in self.places.items() if known.startswith(word[:-1]) for p in places)
+        begun = word[:-1]
+        is_part = begun[-1:].isdigit() and begun[0] in "nm"  # of the TNM, where it need not be the first: t2n1m0
+        found = [(one, p) for one, p in self.places.items() if one.startswith(begun) or (is_part and begun in one)]
+        if begun[-1:].isdigit():  # a part of the TNM staging, and neither a variant of a gene nor a kind of MRI
+            return sorted(p for known, places in found if is_staging(known) for p in places if self._stages(p))
+        return sorted(p for _, places in found for p in places)
+
+    def _stages(self, place: int) -> bool:
+        """Whether a word such as T2 is followed by nothing that makes it the name of a sequence or of a vertebra."""
+        return place + 1 == len(self.words) or self.raw_words[place + 1] not in _NO_STAGE
 
     def where_any(self, words: Iterable[str]) -> list[int]:
         """The positions of several, in order."""
@@ -84,10 +110,17 @@ class NoteWords:
             return 0
         return self._sentences[min(self.positions(span).start, len(self.words) - 1)]
 
-    def is_denied(self, span: Span) -> bool:
-        """Whether words around a span, none of its own, say that what it names is not so."""
-        own = self.positions(span)
-        return any(self._denied.get(position, own.start) not in own for position in own)
+    def is_denied(self, own: Collection[int]) -> bool:
+        """Whether words around some words, none of them, say that what they name is not so.
+
+        Args:
+            own: positions of the words.
+        """
+        return any(
+            not any(first <= place <= last for place in own)
+            for position in own
+            for first, last in self._denied.get(position, ())
+        )
 
     def cue_distance(self, key: str, span: Span) -> int | None:
         """Words between a span and the nearest cue of a field in its sentence; None where there is none."""
@@ -132,7 +165,7 @@ class NoteWords:
             return 0
         if _ENDS_SENTENCE.search(between):
             return _SENTENCE
-        return _CLAUSE if _CLAUSE_SIGNS & set(between) or between in (" - ", " \u2013 ") else _COMMA * ("," in between)
+        return CLAUSE if _CLAUSE_SIGNS & set(between) or between in (" - ", " \u2013 ") else COMMA * ("," in between)
 
     @cached_property
     def _sentences(self) -> list[int]:
@@ -143,40 +176,18 @@ class NoteWords:
         return numbers
 
     @cached_property
-    def _denied(self) -> dict[int, int]:
-        """Word to the negation that governs it, both as positions; after NegEx (Chapman et al. 2001)."""
-        denied: dict[int, int] = {}
-        for phrase in self._lexicon.negations:
-            for place in self._phrase_ends(phrase):
-                denied.update(dict.fromkeys(self._governed(place), place))
-        for phrase in self._lexicon.negations_behind:
-            for place in self._phrase_ends(phrase):
-                denied.update(dict.fromkeys(self._before(place + 1 - len(phrase)), place))
-        return denied
+    def raw_words(self) -> list[str]:
+        """Every word as it stands, in lower case."""
+        return [self.text[start:end].casefold() for _, start, end in self.words]
 
-    def _phrase_ends(self, phrase: Phrase) -> Iterator[int]:
-        """The positions of a phrase's last word."""
-        for place in self.places.get(phrase[0], ()):
-            if tuple(word for word, _, _ in self.words[place : place + len(phrase)]) == phrase:
-                yield place + len(phrase) - 1
-
-    def _governed(self, place: int) -> Iterable[int]:
-        """What follows a negation: to the end of its clause, and over commas only in a list with an "or"."""
-        words, breaks = self.words, self._breaks
-        end = min(place + DENIED_WORDS, len(words) - 1)
-        for position in range(place, end):
-            if breaks[position] >= _CLAUSE:
-                return
-            ahead = words[position + 1 : position + 5]
-            if breaks[position] == _COMMA and not any(word in ("or", "nor") for word, _, _ in ahead):
-                return
-            yield position + 1
-
-    def _before(self, place: int) -> Iterable[int]:
-        for position in range(place - 1, max(-1, place - 1 - DENIED_BEFORE), -1):
-            if self._breaks[position]:
-                return
-            yield position
+    @cached_property
+    def _denied(self) -> dict[int, tuple[Range, ...]]:
+        """Word to what denies it, as positions."""
+        text, table = self.text, load_negations(self._lexicon.negations, self._lexicon.negations_behind)
+        colons = frozenset(
+            place for place, (left, right) in enumerate(pairwise(self.words)) if text[left[2] : right[1]].strip() == ":"
+        )
+        return find_denied(self.raw_words, self._breaks, colons, table)
 
     def _cues(self, key: str) -> Sequence[int]:
         if key not in self._cue_places:

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from data.identity import own_id, text_hash
 from data.json_records import read_json_value
 from data.limits import (
     MAX_ID_CHARACTERS,
@@ -38,7 +39,7 @@ __all__ = [
 
 HOLDOUT_SHARE = 0.10
 
-Origin = Literal["original", "incoming"]
+Origin = Literal["original", "incoming", "sample"]
 Split = Literal["train", "holdout"]
 
 ID_KEYS = ("id", "external_id")
@@ -70,9 +71,11 @@ class Note:
         external_id: the name that it had where it came from.
         metadata: what else came with it; JSON values only.
         gold: the labels it came with, or None.
-        origin: "original" when it came with labels, else "incoming".
+        origin: "original" when it came with labels, else "incoming"; "sample" when it came with caseloop.
         content_hash: 64 hexadecimal digits; equal for texts that differ in case, white space and punctuation only.
         split: the side of the hold-out that the hash falls on.
+        text_hash: 64 hexadecimal digits over the exact text; with the external id it says which note this is.
+        place: file and line that it was read from, for example "a.jsonl line 7"; empty where it comes from no file.
     """
 
     text: str = field(repr=False)
@@ -82,6 +85,8 @@ class Note:
     origin: Origin
     content_hash: str
     split: Split
+    text_hash: str
+    place: str = field(default="", compare=False)
 
 
 def folded(text: str) -> str:
@@ -101,7 +106,7 @@ def content_hash(text: str) -> str:
     """The SHA-256 of the folded text.
 
     Copies that differ in case, white space and punctuation therefore fall on one side of the hold-out, whatever their
-    order or label. For those that differ in more see `data.near_duplicates`.
+    order or label. For those that differ in more see `data.near_duplicates`; which note is which says `data.identity`.
     """
     return hashlib.sha256(folded(text).encode("utf-8")).hexdigest()
 
@@ -118,6 +123,7 @@ def make_note(
     external_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     gold: Extraction | None = None,
+    place: str = "",
 ) -> Note:
     """A note from its text, checked; line breaks become line feeds, nothing else is changed.
 
@@ -130,12 +136,14 @@ def make_note(
     hashed = content_hash(text)
     return Note(
         text=text,
-        external_id=_checked_id(external_id),
+        external_id=own_id(_checked_id(external_id)),
         metadata=_checked_metadata(metadata or {}),
         gold=gold,
         origin="original" if gold is not None else "incoming",
         content_hash=hashed,
         split=split_of(hashed),
+        text_hash=text_hash(text),
+        place=place,
     )
 
 
@@ -195,6 +203,7 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
         external_id=values[id_key] if id_key else None,
         metadata={key: value for key, value in values.items() if key not in used and value is not None},
         gold=gold,
+        place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
     )
 
 

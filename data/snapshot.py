@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from data.files import flush_to_disk
+from data.identity import text_hash
 from data.json_records import read_jsonl
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
 from data.records import Record, Refusal, plain_type
@@ -36,6 +37,7 @@ class Row:
         corrected: whether a reviewer's label differs from what the reviewer started from, see
             `data.corrections.is_corrected`; a reviewer's label that does not is an accepted one.
         line: where the row stands in the file that it was read from, from 1; None where it comes from no file.
+        is_new: whether it is known that the adapter that a run may go on from has not learned it.
     """
 
     text: str = field(repr=False)
@@ -44,6 +46,7 @@ class Row:
     content_hash: str
     corrected: bool = False
     line: int | None = field(default=None, compare=False)
+    is_new: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Snapshot:
 
 
 def write_snapshot(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
-    """Write training rows: one a note, a reviewer's label before the note's own, in the order of their hashes.
+    """Write training rows: one a text and label, a reviewer's label before the note's own, in their hashes' order.
 
     The file appears whole or not at all and is readable by its owner only. `read_notes(original=True)` reads it too.
 
@@ -87,6 +90,20 @@ def write_holdout(task: Task, rows: Iterable[Row], path: Path) -> Snapshot:
         OSError: the file cannot be written.
     """
     return _write(task, rows, path, "holdout")
+
+
+def write_judges(task: Task, held_out: Sequence[Row], fresh: Sequence[Row], path: Path) -> Snapshot:
+    """Write hold-out rows together with rows of the training side that a run sets apart to be judged by.
+
+    Raises:
+        SnapshotError: a row is on the other side than said, or is labelled for another task; nothing is written.
+        OSError: the file cannot be written.
+    """
+    for row in fresh:
+        _check(task, row, "train")
+    for row in held_out:
+        _check(task, row, "holdout")
+    return _write(task, [*held_out, *fresh], path, None)
 
 
 def write_rows(task: Task, rows: Iterable[Row], path: Path) -> None:
@@ -144,17 +161,12 @@ def _row(task: Task, record: Record) -> Row:
         raise SnapshotError(
             Refusal(record.file, record.line, None, expected, plain_type(corrected), "correct it").sentence
         )
-    return Row(note.text, note.gold, source, note.content_hash, corrected, record.line)
+    is_new = record.values.get("new") is True
+    return Row(note.text, note.gold, source, note.content_hash, corrected, record.line, is_new)
 
 
-def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot:
-    kept: dict[str, Row] = {}
-    for row in rows:
-        _check(task, row, side)
-        known = kept.get(row.content_hash)
-        if known is None or (known.source, _line(task, known)) > (row.source, _line(task, row)):
-            kept[row.content_hash] = row  # "annotation" sorts before "original"; the rest makes the choice repeatable
-    ordered = [kept[hashed] for hashed in sorted(kept)]
+def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> Snapshot:
+    ordered = _distinct(task, rows, side)
     fingerprint = hashlib.sha256()
     lines = [_line(task, row).encode("utf-8") + b"\n" for row in ordered]
     for line in lines:
@@ -171,13 +183,40 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split) -> Snapshot
     )
 
 
-def _check(task: Task, row: Row, side: Split) -> None:
+def _distinct(task: Task, rows: Iterable[Row], side: Split | None) -> list[Row]:
+    """The rows in a repeatable order, none twice.
+
+    Of a text that stands under several ids, reviewers' labels go before those that it came with; labels that differ
+    are rows of their own, copies with the same one are one.
+
+    Raises:
+        SnapshotError: see `write_snapshot`.
+    """
+    of_text: dict[str, dict[Extraction, Row]] = {}
+    for row in rows:
+        _check(task, row, side)
+        labelled = of_text.setdefault(text_hash(row.text), {})
+        known = labelled.get(row.extraction)
+        if known is None or _rank(task, row) < _rank(task, known):
+            labelled[row.extraction] = row
+    kept = []
+    for labelled in of_text.values():
+        source = min(row.source for row in labelled.values())  # "annotation" sorts before "original"
+        kept += [row for row in labelled.values() if row.source == source]
+    return sorted(kept, key=lambda row: (row.content_hash, _line(task, row)))
+
+
+def _rank(task: Task, row: Row) -> tuple[str, str]:
+    return row.source, _line(task, row)
+
+
+def _check(task: Task, row: Row, side: Split | None) -> None:
     if content_hash(row.text) != row.content_hash:
         raise SnapshotError(
             f"Expected each row to carry its own note's hash; found {row.content_hash[:12]} on another note. "
             "Compute it anew."
         )
-    if split_of(row.content_hash) != side:
+    if side is not None and split_of(row.content_hash) != side:
         wanted = "training rows only" if side == "train" else "hold-out rows only"
         raise SnapshotError(
             f"Expected {wanted}; found the note {row.content_hash[:12]} of the other side of the split. Leave it out."
@@ -199,6 +238,8 @@ def _line(task: Task, row: Row) -> str:
     }
     if row.corrected:
         values["corrected"] = True
+    if row.is_new:
+        values["new"] = True
     return json.dumps(values, ensure_ascii=False)
 
 

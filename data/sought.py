@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 from data.suggestion import Span
 from data.synonyms import Lexicon, load_lexicon
 from data.values import normalise, split
-from data.words import HYPHENS, MARKS, stem, stems
+from data.words import HYPHENS, MARKS, NAME, stem, stems
 
 TYPO_LETTERS = (6, 10)  # a word this long may differ by one letter, by two
 
@@ -51,12 +51,36 @@ def pattern(value: str) -> re.Pattern[str]:
 
     A per cent sign behind a number that ends the value belongs to the stand.
     """
-    words = [re.sub(f"[{HYPHENS}]", f"[{HYPHENS}]", re.escape(word).replace("\\-", "-")) for word in value.split()]
+    pieces = [(piece, place % 2 == 1) for place, piece in enumerate(_split_names(value))]
+    words = "".join(_joined(piece) if is_name else _spaced(piece) for piece, is_name in pieces)
     first, last = value.lstrip()[0], value.rstrip()[-1]
     start = r"(?<!\w)" if first.isalnum() else ""
     end = rf"(?![\w{MARKS}])" if last.isalnum() else ""
     percent = r"(?:\s?[%\uff05])?" if last.isdigit() else ""
-    return re.compile(start + r"\s+".join(words) + end + percent, re.IGNORECASE if len(value) > 1 else 0)
+    return re.compile(start + words + end + percent, re.IGNORECASE if len(value) > 1 else 0)
+
+
+def _split_names(value: str) -> list[str]:
+    """The value cut around its names that end in a number: those are every second piece."""
+    pieces, end = [], 0
+    for match in NAME.finditer(value):
+        pieces += [value[end : match.start()], match.group()]
+        end = match.end()
+    return [*pieces, value[end:]]
+
+
+def _joined(name: str) -> str:
+    """A name as a pattern, whatever joins its letters and its number."""
+    return f"[{HYPHENS}\\s/]?".join(re.escape(part) for part in re.findall(r"[^\W\d_]+|\d+", name))
+
+
+def _spaced(text: str) -> str:
+    """Any other text as a pattern, whatever the white space and the hyphens."""
+    words = [re.sub(f"[{HYPHENS}]", f"[{HYPHENS}]", re.escape(word).replace("\\-", "-")) for word in text.split()]
+    spaced = r"\s+".join(words)
+    if not words:
+        return r"\s+" if text else ""
+    return (r"\s+" if text[0].isspace() else "") + spaced + (r"\s+" if text[-1].isspace() else "")
 
 
 @lru_cache(maxsize=1 << 14)

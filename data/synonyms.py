@@ -44,8 +44,8 @@ class Lexicon:
         required: words that change what a value says, such as "negative".
         contrary: a word to those that say the opposite of it.
         lookalikes: a word to those that look like it and are something else, never a typing error of it.
-        negations: phrases that deny what follows them.
-        negations_behind: phrases that deny what stands before them.
+        negations: phrases, as they are written, that deny what follows them, beside those of `data.negation`.
+        negations_behind: the same for phrases that deny what stands before them.
         cues: field key to words in whose company its values stand.
         words: a word of a value to single words that stand for it.
         phrases: words of a value to phrases that stand for them; a word ending in "*" is a beginning.
@@ -56,8 +56,8 @@ class Lexicon:
     required: frozenset[str] = frozenset()
     contrary: Mapping[str, frozenset[str]] = field(default_factory=dict)
     lookalikes: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    negations: frozenset[Phrase] = frozenset()
-    negations_behind: frozenset[Phrase] = frozenset()
+    negations: frozenset[str] = frozenset()
+    negations_behind: frozenset[str] = frozenset()
     cues: Mapping[str, frozenset[str]] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     phrases: Mapping[Phrase, tuple[Phrase, ...]] = field(default_factory=dict)
@@ -98,8 +98,8 @@ def load_lexicon(path: Path | None) -> Lexicon:
         required=frozenset(map(stem, table.required)),
         contrary=_others(table.contrary),
         lookalikes=_others(table.lookalikes),
-        negations=frozenset(map(_phrase, table.negations)),
-        negations_behind=frozenset(map(_phrase, table.negations_behind)),
+        negations=frozenset(map(str.casefold, table.negations)),
+        negations_behind=frozenset(map(str.casefold, table.negations_behind)),
         cues={key: frozenset(map(stem, words)) for key, words in table.cues.items()},
         words=singles,
         phrases=phrases,

@@ -98,7 +98,10 @@ class Review:
 
     @property
     def values(self) -> dict[str, str | None] | None:
-        """The values to show: a person's before a machine's. Draft, annotation, opinion, labels, suggestion."""
+        """The values of a note: a person's before a machine's. Draft, annotation, opinion, labels, suggestion.
+
+        Of a suggestion all that it says; what of it is put into a form is for `data.withholding` to say.
+        """
         for decided in (self.draft, self.standing):
             if decided is not None:
                 return dict(decided.extraction)

@@ -37,6 +37,31 @@ class Database(Protocol):
     reader: sa.Engine
     errors: tuple[type[Exception], ...]
 
+    @property
+    def identity(self) -> str:
+        """Which store it is: no other has the same while this one is in use."""
+
+    def expect(self, identity: str, folder: Path) -> None:
+        """Refuse to make a store, or to open another, where this one is expected.
+
+        Raises:
+            StoreGone: it is not there.
+        """
+
+    def require_same(self) -> None:
+        """Look, before and after each use, whether the store is still the one that was opened; costs next to nothing.
+
+        Raises:
+            StoreGone: it is not.
+        """
+
+    def require_there(self, folder: Path) -> None:
+        """The same, asking the database where there is no file.
+
+        Raises:
+            StoreGone: it is not.
+        """
+
     def prepare(self, folder: Path) -> None:
         """Make the schema, or bring it up to date; one that is needs no lock.
 

@@ -25,6 +25,10 @@ class StoreBusy(StoreError):
     """Another process held the store for longer than the time allowed; nothing was written."""
 
 
+class StoreGone(StoreError):
+    """The store that was opened is no longer where it was; what is written is not kept."""
+
+
 class StoreRefused(StoreError):
     """A rule of the schema refused the change; nothing was written."""
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from data.corrections import Kind, kind_of
 from db import tables as t
 from db.dialects import json_pairs, json_value, whole_part
+from db.samples import COUNTS
 
 N_BINS = 10
 """Of confidence, of equal width, as in `data.reliability`."""
@@ -53,7 +54,8 @@ class Outcome:
 def outcomes(session: Session) -> list[Outcome]:
     """What became of every suggested value, by adapter, field, end and confidence.
 
-    Counts the submitted annotations that stand and that started from a suggestion.
+    Counts the submitted annotations that stand and that started from a suggestion; those about samples only while
+    there are no others.
     """
     v = _values().c
     # A kept value matters by its confidence only, so that these fall into few groups.
@@ -150,7 +152,7 @@ def _values() -> sa.Subquery:
         .join(t.suggestion, s.id == a.suggestion_id)
         .outerjoin(t.trial, otherwise)
         .join(each, sa.true())
-        .where(n.state == "submitted", t.trial.c.field.is_distinct_from(each.c.key))
+        .where(n.state == "submitted", t.trial.c.field.is_distinct_from(each.c.key), COUNTS)
         .subquery()
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from itertools import islice
@@ -17,7 +17,9 @@ from db import tables as t
 from db.claimed import FREE, OWN, UNANSWERED
 from db.dialects import is_postgres
 from db.errors import UnknownNote
+from db.identity import Entry, Known, Likenesses
 from db.overlap import read_overlap
+from db.samples import removed_up_to
 from db.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.suggestions import WAITING
 
@@ -34,7 +36,6 @@ __all__ = [
     "counts",
     "find_note",
     "get_note",
-    "known_hashes",
     "next_note",
     "next_notes",
     "notes_by_hash",
@@ -43,7 +44,7 @@ __all__ = [
 
 N_BATCH = 2000
 _NEW = (
-    *("id", "content_hash", "external_id", "split", "origin", "metadata", "gold", "state", "revision"),
+    *("id", "content_hash", "text_hash", "external_id", "split", "origin", "metadata", "gold", "state", "revision"),
     *("is_suggested", "added_at", "updated_at", "n_wanted"),
 )
 
@@ -54,15 +55,19 @@ class AddReport:
 
     Attributes:
         n_added: notes that were new.
-        n_known: notes whose text was there already.
+        n_known: notes that were there already, see `db.identity`.
         n_originals: of all given, those that came with labels.
         note_ids: their numbers, in the order given.
+        n_labelled: of the known ones, those that had no labels and have these now.
+        likenesses: of the new ones, those with another note's text or id.
     """
 
     n_added: int
     n_known: int
     n_originals: int
     note_ids: tuple[int, ...]
+    n_labelled: int = 0
+    likenesses: Likenesses = field(default_factory=Likenesses)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class NoteRow:
     external_id: str | None
     metadata: dict[str, Any]
     content_hash: str
+    text_hash: str
     split: Split
     origin: Origin
     gold: dict[str, str | None] | None
@@ -101,21 +107,26 @@ class NoteRow:
 
 
 def add_notes(session: Session, notes: Iterable[Note]) -> AddReport:
-    """Add notes; one whose text is known already (by content hash) is not added twice.
+    """Add notes; one that is known already, with the same id and exactly the same text, is not added twice.
 
     Labels that arrive for a known note without any are kept with it as its gold; the first labels stay. If nobody had
     worked on the note it becomes an original and leaves the review queue. Drafts and annotations stay as they are.
     """
     stream = iter(notes)
-    n_added = n_known = n_originals = 0
+    total = AddReport(n_added=0, n_known=0, n_originals=0, note_ids=())
     note_ids: list[int] = []
     while batch := list(islice(stream, N_BATCH)):
-        ids, added = _add_batch(session, batch)
-        note_ids += ids
-        n_added += added
-        n_known += len(batch) - added
-        n_originals += sum(note.gold is not None for note in batch)
-    return AddReport(n_added=n_added, n_known=n_known, n_originals=n_originals, note_ids=tuple(note_ids))
+        done = _add_batch(session, batch)
+        note_ids += done.note_ids
+        total.likenesses.add(done.likenesses)
+        total = replace(
+            total,
+            n_added=total.n_added + done.n_added,
+            n_known=total.n_known + done.n_known,
+            n_originals=total.n_originals + done.n_originals,
+            n_labelled=total.n_labelled + done.n_labelled,
+        )
+    return replace(total, note_ids=tuple(note_ids))
 
 
 def get_note(session: Session, note_id: int) -> NoteRow:
@@ -131,8 +142,8 @@ def get_note(session: Session, note_id: int) -> NoteRow:
 
 
 def find_note(session: Session, external_id_or_hash: str) -> NoteRow | None:
-    """The note with this content hash or else this external id (the newest that has it), or None."""
-    for column in (t.note.c.content_hash, t.note.c.external_id):
+    """The note with this text hash, or else content hash, or else external id (the newest that has it), or None."""
+    for column in (t.note.c.text_hash, t.note.c.content_hash, t.note.c.external_id):
         query = _select().where(column == external_id_or_hash).order_by(t.note.c.id.desc()).limit(1)
         row = session.execute(query).one_or_none()
         if row is not None:
@@ -140,23 +151,18 @@ def find_note(session: Session, external_id_or_hash: str) -> NoteRow | None:
     return None
 
 
-def notes_by_hash(session: Session, content_hashes: Collection[str]) -> dict[str, NoteRow]:
-    """The notes with these content hashes; those that the store lacks are left out."""
-    stream = iter(content_hashes)
+def notes_by_hash(session: Session, hashes: Collection[str]) -> dict[str, NoteRow]:
+    """The notes with these hashes, those of the text or content hashes; those that the store lacks are left out.
+
+    Several notes have one content hash where they differ in signs only, and one text hash where they are copies under
+    several ids; the first of them is given.
+    """
+    stream = iter(hashes)
     found: dict[str, NoteRow] = {}
     while batch := list(islice(stream, N_BATCH)):
-        for row in session.execute(_select().where(t.note.c.content_hash.in_(batch))):
-            found[row.content_hash] = read_note(row)
-    return found
-
-
-def known_hashes(session: Session, content_hashes: Collection[str]) -> set[str]:
-    """Those of these content hashes that a note of the store has."""
-    stream = iter(content_hashes)
-    found: set[str] = set()
-    while batch := list(islice(stream, N_BATCH)):
-        query = sa.select(t.note.c.content_hash).where(t.note.c.content_hash.in_(batch))
-        found.update(session.execute(query).scalars())
+        for column in (t.note.c.content_hash, t.note.c.text_hash):
+            for row in session.execute(_select().where(column.in_(batch)).order_by(t.note.c.id.desc())):
+                found[getattr(row, column.name)] = read_note(row)
     return found
 
 
@@ -235,59 +241,52 @@ def _select() -> sa.Select[Any]:
     return sa.select(*note_columns()).join_from(t.note, t.note_text)
 
 
-def _add_batch(session: Session, batch: Sequence[Note]) -> tuple[list[int], int]:
-    """Numbers of the batch's notes in order, and how many are new."""
-    ids: dict[str, int] = {}
-    bare: set[str] = set()
-    for number, content_hash, is_bare in _known(session, {note.content_hash for note in batch}):
-        ids[content_hash] = number
-        if is_bare:
-            bare.add(content_hash)
-    fresh: dict[str, Note] = {}
-    labels: dict[str, Note] = {}
-    for note in batch:
-        if note.content_hash in ids:
-            if note.gold is not None and note.content_hash in bare:
-                labels.setdefault(note.content_hash, note)
-        elif note.content_hash not in fresh or (note.gold and not fresh[note.content_hash].gold):
-            fresh[note.content_hash] = note
-    ids.update(_insert(session, list(fresh.values())))
-    for note in labels.values():
-        _label(session, ids[note.content_hash], note)
-    return [ids[note.content_hash] for note in batch], len(fresh)
-
-
-def _known(session: Session, hashes: Collection[str]) -> Sequence[Any]:
-    """Number, content hash and whether it lacks labels, of each note with one of these hashes.
-
-    Written out: SQLAlchemy takes longer to spell a list of thousands than the database to look them up.
-    """
-    places = ", ".join([_place(session)] * len(hashes))
-    statement = f"SELECT id, content_hash, gold IS NULL FROM note WHERE content_hash IN ({places})"  # noqa: S608
-    return session.connection().exec_driver_sql(statement, tuple(hashes)).all()
+def _add_batch(session: Session, batch: Sequence[Note]) -> AddReport:
+    known = Known()
+    known.look_up(session, batch)
+    met = [known.meet(note) for note in batch]
+    fresh = [entry for entry, meeting in met if meeting == "new"]
+    _insert(session, fresh)
+    labelled = [
+        (entry.number, note)
+        for (entry, meeting), note in zip(met, batch, strict=True)
+        if meeting == "labels" and not entry.is_new
+    ]
+    for number, note in labelled:
+        _label(session, number, note)
+    return AddReport(
+        n_added=len(fresh),
+        n_known=len(batch) - len(fresh),
+        n_originals=sum(note.gold is not None for note in batch),
+        note_ids=tuple(entry.number for entry, _ in met),
+        n_labelled=len(labelled),
+        likenesses=known.likenesses,
+    )
 
 
 def _place(session: Session) -> str:
     return "%s" if is_postgres(session) else "?"
 
 
-def _insert(session: Session, notes: Sequence[Note]) -> dict[str, int]:
-    """Insert notes that are new; content hash to number. The write lock is held, so numbers can be given out here."""
-    if not notes:
-        return {}
-    first = (session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0) + 1
+def _insert(session: Session, entries: Sequence[Entry]) -> None:
+    """Insert notes that are new. The write lock is held, so numbers can be given out here."""
+    if not entries:
+        return
+    newest = session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0
+    first = max(newest, removed_up_to(session)) + 1
     at, overlap = t.UtcTime.text_of(t.now()), read_overlap(session)
     rows: list[object] = []
     texts: list[object] = []
-    for number, note in enumerate(notes, first):
+    for number, entry in enumerate(entries, first):
+        entry.number, note = number, entry.note
+        assert note is not None
         gold = t.as_json(dict(note.gold)) if note.gold is not None else None
-        rows += (number, note.content_hash, note.external_id, note.split, note.origin)
+        rows += (number, note.content_hash, note.text_hash, note.external_id, note.split, note.origin)
         rows += (t.as_json(dict(note.metadata)), gold, "todo", 0, 0, at, at)
         rows.append(overlap.n_wanted(note.content_hash))
         texts += (number, note.text)
     _insert_rows(session, "note", _NEW, rows)
     _insert_rows(session, "note_text", ("note_id", "text"), texts)
-    return {note.content_hash: number for number, note in enumerate(notes, first)}
 
 
 def _insert_rows(session: Session, table: str, columns: Sequence[str], values: Sequence[object]) -> None:
@@ -304,5 +303,6 @@ def _insert_rows(session: Session, table: str, columns: Sequence[str], values: S
 
 def _label(session: Session, note_id: int, note: Note) -> None:
     assert note.gold is not None
-    untouched = sa.case((t.note.c.state == "todo", "original"), else_=t.note.c.origin)
+    becomes = sa.and_(t.note.c.state == "todo", t.note.c.origin == "incoming")
+    untouched = sa.case((becomes, "original"), else_=t.note.c.origin)
     session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(gold=dict(note.gold), origin=untouched))

@@ -21,6 +21,7 @@ from db import migrations
 from db.errors import StoreError
 from db.files import Rows
 from db.postgres_errors import translate_postgres
+from db.presence import gone
 from db.tables import as_json, from_json
 
 SCHEMES = ("postgresql", "postgres")
@@ -66,6 +67,7 @@ class OnPostgres:
         self.place = _shown(parsed)
         self.name = "PostgreSQL"
         self.schema_version = ""
+        self.identity = ""
         self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout)
         self._password = parsed.password or ""
         rights = "on" if readonly else "off"
@@ -77,6 +79,19 @@ class OnPostgres:
         def take_the_lock(connection: sa.Connection) -> None:
             # Read committed: what is read after this is what the writer before has left.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+
+    def expect(self, identity: str, folder: Path) -> None:
+        """See `Database`; one that was dropped and made anew is another."""
+        self._look(folder)
+        if not self.schema_version or self.identity != identity:
+            raise gone(self.place, self.schema_version)
+
+    def require_same(self) -> None:
+        """See `Database`; a database is not taken away from those who use it, and asking costs a round trip."""
+
+    def require_there(self, folder: Path) -> None:
+        """See `Database`."""
+        self.expect(self.identity, folder)
 
     def prepare(self, folder: Path) -> None:
         """See `Database`."""
@@ -139,6 +154,7 @@ class OnPostgres:
                     f"Expected a database in UTF8 at {self.place}; found {encoding}. Make another: createdb -E UTF8."
                 )
             self.schema_version = migrations.version(connection, self.place, folder)
+            self.identity = str(ask("SELECT oid FROM pg_database WHERE datname = current_database()").scalar_one())
 
 
 def _parsed(url: str) -> sa.URL:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from db import migrations
 from db.errors import StoreError, translate
 from db.files import Rows, copy_database, require_readable, sole_opener, sqlite
+from db.presence import Files, require
 from db.tables import as_json, from_json
 
 N_READERS = 40
@@ -44,15 +45,35 @@ class OnSqlite:
         self.journal_mode = ""
         self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, sqlite.Error)
         self._busy_timeout_ms = busy_timeout_ms
+        self._files: Files | None = None
         # One connection writes and others read: a reader that tries to write is told so by the database.
         self.writer = _engine(path, "rw", "IMMEDIATE", busy_timeout_ms, n_connections=1)
         self.beside = self.writer
         self.reader = _engine(path, "ro" if readonly else "rw", "DEFERRED", busy_timeout_ms, n_connections=N_READERS)
 
+    @property
+    def identity(self) -> str:
+        """See `Database`."""
+        return self._files.identity if self._files else ""
+
+    def expect(self, identity: str, folder: Path) -> None:
+        """See `Database`."""
+        require(self.path, identity)
+
+    def require_same(self) -> None:
+        """See `Database`."""
+        if self._files is not None:
+            self._files.require_same(has_log=self.journal_mode == "wal")
+
+    def require_there(self, folder: Path) -> None:
+        """See `Database`."""
+        self.require_same()
+
     def prepare(self, folder: Path) -> None:
         """See `Database`; a copy of the file is left beside it before its schema changes."""
         with sole_opener(self.path):
             self._migrate(folder)
+            self._files = Files(self.path)
         if not WAL_SAFE:
             log.warning("SQLite %s can damage a write-ahead log; install pysqlite3 0.6.1", sqlite.sqlite_version)
 
@@ -61,6 +82,7 @@ class OnSqlite:
         require_readable(self.path)
         self._inspect(folder)
         migrations.require_current(self.schema_version, self.path, folder)
+        self._files = Files(self.path)
 
     def copy(self, out: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
         """See `copy_database`."""

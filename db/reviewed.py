@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.corrections import Kind, compare, is_corrected
-from data.notes import Split
+from data.notes import Origin, Split
 from data.snapshot import Row
 from data.task import Extraction, Task, load_task
 from db import tables as t
 from db.notes import NoteRow, note_columns
+from db.samples import COUNTS, VOTES
 from db.suggestions import SuggestionRow, read_suggestion
 
 Status = Literal["submitted", "skipped", "flagged"]
@@ -81,6 +82,9 @@ class Filters(TypedDict, total=False):
         adapter: only annotations that started from a suggestion of this adapter.
         is_corrected: whether only annotations count in which a suggested value was changed.
         statuses: only annotations with one of these; submitted ones where nothing is said.
+        with_samples: whether those about samples are among them in any case; else only while none about a real note
+            stands, see `db.samples.COUNTS`.
+        origin: only annotations about notes of this origin.
     """
 
     since: datetime | None
@@ -89,6 +93,8 @@ class Filters(TypedDict, total=False):
     adapter: str | None
     is_corrected: bool
     statuses: Sequence[Status]
+    with_samples: bool
+    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,8 @@ def training_rows(session: Session, task: Task) -> Iterator[Row]:
     """What an adapter may be trained on, of the training side of the hold-out, in import order.
 
     A submitted annotation is a label; so are the labels that a note came with, until an annotation replaces them. A
-    note that stands flagged is left out: somebody said that it is not right.
+    note that stands flagged is left out: somebody said that it is not right. Samples are left out as soon as a real
+    note is labelled, see `db.samples.VOTES`.
     """
     return _labelled(session, task, "train")
 
@@ -169,7 +176,7 @@ def holdout_rows(session: Session, task: Task) -> Iterator[Row]:
 def holdout_texts(session: Session) -> Iterator[str]:
     """The texts of all notes of that side, labelled or not: what has no label today may be measured on tomorrow."""
     query = sa.select(t.note_text.c.text).join(t.note, t.note_text.c.note_id == t.note.c.id)
-    query = query.where(t.note.c.split == "holdout").order_by(t.note.c.id)
+    query = query.where(t.note.c.split == "holdout", VOTES).order_by(t.note.c.id)
     yield from session.execute(query, execution_options=_STREAM).scalars()
 
 
@@ -198,7 +205,7 @@ def draft_rows(session: Session, task: Task, limit: int) -> list[Row]:
 
 def count_labelled(session: Session) -> int:
     """How often labels came or changed so far: grows with every original and every annotation."""
-    originals = sa.select(sa.func.count()).select_from(t.note).where(t.note.c.origin == "original")
+    originals = sa.select(sa.func.count()).select_from(t.note).where(t.note.c.origin.in_(("original", "sample")))
     newest = sa.select(sa.func.max(t.annotation.c.id))
     return int(session.execute(originals).scalar_one()) + int(session.execute(newest).scalar_one() or 0)
 
@@ -215,7 +222,7 @@ def acceptance(session: Session, task: Task | None = None) -> dict[str, dict[str
         .select_from(t.note)
         .join(t.annotation, _stands())
         .join(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
-        .where(t.note.c.state == "submitted")
+        .where(t.note.c.state == "submitted", COUNTS)
     )
     for row in session.execute(query, execution_options=_STREAM):
         fields = totals.setdefault(row.adapter, {key: _no_kinds() for key in task.keys})
@@ -269,7 +276,7 @@ def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
         .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
         .outerjoin(t.annotation, _stands())
         .outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
-        .where(t.note.c.split == split, t.note.c.state != "flagged")
+        .where(t.note.c.split == split, t.note.c.state != "flagged", VOTES)
         .where(sa.or_(t.note.c.gold.is_not(None), is_decided))
         .order_by(t.note.c.id)
     )
@@ -290,6 +297,10 @@ def _standing(columns: Sequence[Any], filters: Filters, *further: sa.Table) -> s
         source = source.join(table, table.c.note_id == t.note.c.id)
     query = sa.select(*columns).select_from(source)
     query = query.where(t.note.c.state.in_(filters.get("statuses", ("submitted",))))
+    if not filters.get("with_samples"):
+        query = query.where(COUNTS)
+    if "origin" in filters:
+        query = query.where(t.note.c.origin == filters["origin"])
     since, until = filters.get("since"), filters.get("until")
     reviewer, adapter = filters.get("reviewer"), filters.get("adapter")
     if since is not None:

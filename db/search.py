@@ -30,7 +30,8 @@ class Filters:
         text: words that the note or its external id must hold, in any order; the last may be unfinished, from three
             letters on.
         state: only notes in this state.
-        origin: only notes of this origin.
+        origin: only notes of this origin; "incoming" stands for all that came to be reviewed, and so for samples
+            without labels as well.
         reviewer: only notes whose latest annotation or draft is this reviewer's.
         adapter: only notes whose newest suggestion is this adapter's.
         sure_below: only notes whose newest suggestion has a field with a confidence below this.
@@ -80,7 +81,7 @@ class Found:
     """How many notes a filter shows, and how many of them something can be done to at once.
 
     Attributes:
-        n_untouched: incoming notes that nobody decided about or has a draft of.
+        n_untouched: notes to review that nobody decided about or has a draft of.
         n_decided: notes that somebody decided about.
     """
 
@@ -95,7 +96,9 @@ class QueueRow:
 
     Attributes:
         preview: the beginning of the text on one line, at most 120 characters.
+        is_labelled: whether it came with labels.
         min_confidence: the lowest confidence of the shown suggestion's fields; None without one.
+        is_raw: whether that is not calibrated.
         adapter: whose suggestion is shown: the active adapter's, or else the newest; None without one.
         n_not_found: values of the newest suggestion that were not found in the note; None without one.
         n_changed: fields in which the latest annotation differs from the suggestion that it started from; None where
@@ -108,7 +111,9 @@ class QueueRow:
     state: State
     preview: str
     origin: Origin
+    is_labelled: bool
     min_confidence: float | None
+    is_raw: bool
     adapter: str | None
     n_not_found: int | None
     n_changed: int | None
@@ -120,6 +125,7 @@ class QueueRow:
 class Counts:
     """How many notes there are. States count incoming notes and, once reviewed, originals; `n_todo` and `n_draft` are
     the review queue: incoming notes only. `n_prefilled` are incoming notes with a suggestion, whatever their state.
+    `n_samples` of all these came with caseloop.
     """
 
     n_notes: int = 0
@@ -132,6 +138,7 @@ class Counts:
     n_skipped: int = 0
     n_flagged: int = 0
     n_holdout: int = 0
+    n_samples: int = 0
 
 
 def search_notes(
@@ -176,30 +183,45 @@ def count_found(session: Session, filters: Filters = ALL) -> Found:
     c = t.note.c
     query, _ = select_filtered([c.origin, c.state, sa.func.count().label("n")], filters)
     found = session.execute(query.group_by(c.origin, c.state)).all()
+    n_labelled = 0
+    if any(row.origin == "sample" for row in found):
+        labelled, _ = select_filtered([sa.func.count()], filters)
+        n_labelled = session.execute(labelled.where(_LABELLED_SAMPLE, c.state == "todo")).scalar_one()
     return Found(
         n_notes=sum(row.n for row in found),
-        n_untouched=sum(row.n for row in found if row.origin == "incoming" and row.state == "todo"),
+        n_untouched=sum(row.n for row in found if row.origin != "original" and row.state == "todo") - n_labelled,
         n_decided=sum(row.n for row in found if row.state not in ("todo", "draft")),
     )
 
 
 def counts(session: Session) -> Counts:
-    """How many notes there are, by state, origin and split."""
+    """How many notes there are, by state, origin and split. A sample counts as what it stands for, and as a sample."""
     c = t.note.c
     groups = (c.origin, c.state, c.is_suggested, c.split)
+    query = sa.select(*groups, sa.func.count().label("n")).group_by(*groups)
+    found = [(row.origin == "incoming", row) for row in session.execute(query)]  # all of it from an index
+    if any(row.origin == "sample" for _, row in found):
+        found = [(is_incoming, row) for is_incoming, row in found if row.origin != "sample"]
+        for is_incoming, of in ((True, c.gold.is_(None)), (False, c.gold.is_not(None))):
+            found += [(is_incoming, row) for row in session.execute(query.where(c.origin == "sample", of))]
     total: dict[str, int] = {}
-    for row in session.execute(sa.select(*groups, sa.func.count().label("n")).group_by(*groups)):
-        incoming = row.origin == "incoming"
-        names = ["n_notes", "n_incoming" if incoming else "n_originals"]
-        if incoming or row.state not in ("todo", "draft"):
+    for is_incoming, row in found:
+        names = ["n_notes", "n_incoming" if is_incoming else "n_originals"]
+        if is_incoming or row.state not in ("todo", "draft"):
             names.append(f"n_{row.state}")
-        if incoming and row.is_suggested:
+        if is_incoming and row.is_suggested:
             names.append("n_prefilled")
         if row.split == "holdout":
             names.append("n_holdout")
+        if row.origin == "sample":
+            names.append("n_samples")
         for name in names:
             total[name] = total.get(name, 0) + row.n
     return Counts(**total)
+
+
+_sample = t.note.alias("labelled_sample")
+_LABELLED_SAMPLE = sa.and_(t.note.c.origin == "sample", t.note.c.gold.is_not(None))
 
 
 def select_filtered(
@@ -222,7 +244,11 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
     c = t.note.c
     conditions: list[sa.ColumnElement[bool]] = []
     for column, value in ((c.state, filters.state), (c.origin, filters.origin), (c.suggested_by, filters.adapter)):
-        if value is not None:
+        if value == "incoming":
+            # So asked, an index still has all that is needed: it has no labels, but it has the number.
+            labelled = sa.select(_sample.c.id).where(_sample.c.origin == "sample", _sample.c.gold.is_not(None))
+            conditions += [c.origin.in_(("incoming", "sample")), c.id.not_in(labelled)]
+        elif value is not None:
             conditions.append(column == value)
     if filters.reviewer is not None:
         who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == filters.reviewer).scalar_subquery()
@@ -311,9 +337,10 @@ def _lines(session: Session, ids: Sequence[int]) -> list[QueueRow]:
     suggestion = t.suggestion.alias("shown")
     query = (
         sa.select(c.id, c.external_id, c.state, c.origin, c.updated_at, t.reviewer.c.name.label("reviewer"))
-        .add_columns(c.n_not_found)
+        .add_columns(c.n_not_found, c.gold.is_not(None).label("is_labelled"))
         .add_columns(sa.func.substr(t.note_text.c.text, 1, 4 * PREVIEW_CHARACTERS).label("beginning"))
-        .add_columns(suggestion.c.min_confidence, suggestion.c.adapter)
+        .add_columns(suggestion.c.adapter, suggestion.c.min_confidence)
+        .add_columns(sa.case((suggestion.c.adapter == c.suggested_by, c.min_confidence)).label("place"))
         .add_columns(started_from.c.extraction.label("suggested"), t.annotation.c.extraction.label("decided"))
         .select_from(t.note)
         .join(t.note_text, t.note_text.c.note_id == c.id)
@@ -333,6 +360,10 @@ def _line(row: sa.Row[Any]) -> QueueRow:
     values["n_changed"] = None
     if suggested is not None and decided is not None:
         values["n_changed"] = sum(suggested.get(key) != decided[key] for key in decided)
+    place = values.pop("place")
+    values["is_raw"] = place is not None and place < 0
+    if place is not None and place >= 0:  # by curves that came after the suggestion
+        values["min_confidence"] = place
     values["preview"] = _preview(values.pop("beginning"))
     return QueueRow(**values)
 

@@ -23,6 +23,7 @@ from db.errors import (
     StoreBusy,
     StoreError,
     StoreFull,
+    StoreGone,
     StoreRefused,
     UnknownAdapter,
     UnknownNote,
@@ -40,6 +41,7 @@ __all__ = [
     "StoreBusy",
     "StoreError",
     "StoreFull",
+    "StoreGone",
     "StoreRefused",
     "UnknownAdapter",
     "UnknownNote",
@@ -55,6 +57,7 @@ class Store:
         database: which it lives in, with its version: "SQLite 3.53.4", "PostgreSQL 15.18".
         place: where, for people to read: the file, or the URL without its password.
         path: the database file; None where there is no file.
+        identity: which store it is; see `open_store`.
         readonly: whether `transaction()` is refused.
         schema_version: the newest migration that was applied.
         is_full: the last transaction found the disk full; one that succeeds ends it.
@@ -84,6 +87,21 @@ class Store:
         return self._on.schema_version
 
     @property
+    def identity(self) -> str:
+        """See the class."""
+        return self._on.identity
+
+    def require_there(self) -> None:
+        """Look whether the store is still where it was opened, and the same.
+
+        Raises:
+            StoreGone: it was deleted, or another was put in its place.
+            StoreError: it cannot be asked; it may be there.
+        """
+        with self._translated():
+            self._on.require_there(migrations.FOLDER)
+
+    @property
     def wal_safe(self) -> bool:
         """Whether the SQLite in use is free of the write-ahead log's reset bug, or is not in use. Without it the store
         falls back to a rollback journal, which is as safe and lets fewer people work at once."""
@@ -108,6 +126,7 @@ class Store:
             StoreFull: the disk is full.
             StoreBusy: another writer did not finish in time.
             StoreRefused: a rule of the schema refused the change.
+            StoreGone: the store is no longer where it was opened.
             StoreError: anything else; nothing was written.
         """
         if self.readonly:
@@ -119,6 +138,7 @@ class Store:
                 session.connection()  # takes the write lock now, so that what is read from here on cannot change
                 yield session
                 session.commit()
+                self._on.require_same()  # or it was committed into a file that nobody finds again
         except StoreFull:
             self.is_full = True
             raise
@@ -179,6 +199,7 @@ class Store:
     @contextmanager
     def _session(self, engine: sa.Engine) -> Iterator[Session]:
         self._refuse_closed()
+        self._on.require_same()
         with self._translated(), Session(engine, autoflush=False) as session:
             yield session
 
@@ -201,6 +222,7 @@ def open_store(
     readonly: bool = False,
     busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     migrations_folder: Path = migrations.FOLDER,
+    expected: str = "",
 ) -> Store:
     """Open the store; make it, or bring its schema up to date, unless `readonly`.
 
@@ -212,8 +234,10 @@ def open_store(
         readonly: read what is there; change nothing, not even the schema.
         busy_timeout_ms: how long to wait for another writer.
         migrations_folder: where the migrations are; only tests choose another.
+        expected: the identity of a store that has to be there; another is not opened, and none is made.
 
     Raises:
+        StoreGone: the expected store is not there.
         StoreError: the database cannot be opened, is not a store, or was written by a newer version.
     """
     make: Callable[..., Database] = OnPostgres if is_url(place) else OnSqlite
@@ -221,6 +245,8 @@ def open_store(
     store = Store(on, readonly=readonly, busy_timeout_ms=busy_timeout_ms)
     try:
         with store._translated():
+            if expected:
+                on.expect(expected, migrations_folder)
             if readonly:
                 on.inspect(migrations_folder)
             else:

@@ -10,15 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.suggestion import Grounding, Span, Suggestion
+from data.suggestion import Grounding, Span, Suggestion, is_raw
 from db import tables as t
 from db.adapters import active_name
 from db.dialects import insert_into
 from db.errors import UnknownNote
 
 MAX_FAILURES = 3
-UNDECIDED = sa.text("note.origin = 'incoming' AND note.state IN ('todo', 'draft')")
-"""Notes that nobody has decided about. Written out, without parameters: only so does SQLite see that a partial index
+INCOMING = "(note.origin = 'incoming' OR (note.origin = 'sample' AND note.gold IS NULL))"
+"""Notes that came to be reviewed, and the samples that stand for such."""
+UNDECIDED = sa.text(f"{INCOMING} AND note.state IN ('todo', 'draft')")
+"""Those that nobody has decided about. Written out, without parameters: only so does SQLite see that a partial index
 fits."""
 WAITING = sa.text(f"{UNDECIDED.text} AND note.is_disputed = 0")
 """Those of them that wait for any person; about the others opinions differ, and a lead decides."""
@@ -48,6 +50,12 @@ class SuggestionRow:
     created_at: datetime
     raw_confidence: dict[str, float]
     grounding: dict[str, Grounding]
+    times_longest: float | None = None
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the confidence is not calibrated; see `data.suggestion.is_raw`."""
+        return is_raw(self.confidence, self.raw_confidence)
 
 
 def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> int:
@@ -78,12 +86,24 @@ def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> in
         .values(
             suggested_by=suggestion.adapter,
             is_suggested=1,
-            min_confidence=lowest,
-            doubt=sum(1.0 - sure for sure in suggestion.confidence.values()) if suggestion.confidence else None,
+            **places(suggestion.confidence, is_raw=suggestion.is_raw),
             n_not_found=sum(kind == Grounding.NOT_FOUND for kind in suggestion.grounding.values()),
         )
     )
     return added
+
+
+def places(confidence: Mapping[str, float], *, is_raw: bool) -> dict[str, float | None]:
+    """By what the queue sorts and filters a note, of its newest suggestion: the lowest confidence, and the doubt.
+
+    A confidence that is not calibrated says which note is the less sure and nothing else: it is kept as 1 less, so that
+    no value counts as sure and the order stays.
+    """
+    lowest = min(confidence.values(), default=None)
+    return {
+        "min_confidence": lowest - 1.0 if lowest is not None and is_raw else lowest,
+        "doubt": sum(1.0 - sure for sure in confidence.values()) if confidence else None,
+    }
 
 
 def suggestion_of(session: Session, note_id: int, adapter: str | None = None) -> SuggestionRow | None:
@@ -190,6 +210,7 @@ def _values(suggestion: Suggestion) -> dict[str, Any]:
         "latency_ms": suggestion.latency_ms,
         "raw_confidence": dict(suggestion.raw_confidence),
         "grounding": {key: str(kind) for key, kind in suggestion.grounding.items()},
+        "times_longest": suggestion.times_longest,
     }
 
 

@@ -124,7 +124,8 @@ audit = _table(
 note = _table(
     "note",
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),  # splits the hold-out; several notes may have one
+    sa.Column("text_hash", sa.Text, nullable=False),  # with the external id, or none: which note it is
     sa.Column("external_id", sa.Text),
     sa.Column("split", sa.Text, nullable=False),
     sa.Column("origin", sa.Text, nullable=False),
@@ -179,6 +180,7 @@ suggestion = _table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("raw_confidence", Json, nullable=False),
     sa.Column("grounding", Json, nullable=False),
+    sa.Column("times_longest", sa.Double),
 )
 
 suggestion_failure = _table(

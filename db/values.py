@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.dialects import json_value
+from db.samples import VOTES
 
 N_VALUES = 300
 
@@ -14,11 +15,15 @@ N_VALUES = 300
 def used_values(session: Session, key: str, limit: int = N_VALUES) -> list[tuple[str, int]]:
     """The values of a field in reviewed notes and in the originals' labels, with how often each; the commonest first.
 
+    Invented values of samples are left out once a real note is labelled.
+
     Args:
         key: the field.
         limit: how many to give.
     """
     stands = sa.and_(t.annotation.c.note_id == t.note.c.id, t.annotation.c.revision == t.note.c.revision)
+    sample = sa.and_(t.note.c.origin == "sample", t.note.c.gold.is_not(None))
+    is_labelled = sa.or_(t.note.c.origin == "original", sample)
     # A reviewed note's field that a person cleared has no value, whatever the label it came with.
     value = sa.case(
         (t.note.c.state == "submitted", json_value(t.annotation.c.extraction, key)),
@@ -28,7 +33,7 @@ def used_values(session: Session, key: str, limit: int = N_VALUES) -> list[tuple
         sa.select(value)
         .select_from(t.note)
         .outerjoin(t.annotation, stands)
-        .where(sa.or_(t.note.c.state == "submitted", sa.and_(t.note.c.origin == "original", t.note.c.state == "todo")))
+        .where(sa.or_(t.note.c.state == "submitted", sa.and_(is_labelled, t.note.c.state == "todo")), VOTES)
         .subquery()
     )
     n = sa.func.count().label("n")

@@ -13,6 +13,7 @@ from tests.postgres import database_url, postgres  # noqa: F401 - fixtures
 
 # What a person's or a build machine's environment says, and no test may depend on.
 _NOT_THEIRS = ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG", "CASELOOP_PUBLIC_URL", "CASELOOP_DB_URL")
+_NOT_THEIRS += ("CASELOOP_PROXY",)
 _NOT_THEIRS += ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")  # hundreds of processes would compile the desk anew
 _NOT_THEIRS += ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_ENDPOINT", "HF_TOKEN")
 for _name in _NOT_THEIRS:  # at import, because some packages read theirs once, when a test module imports them

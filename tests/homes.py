@@ -38,7 +38,7 @@ class Home:
         return {**os.environ, "CASELOOP_HOME": str(self.path), **self.variables, "PYTHONPATH": search}
 
     def start(self, *arguments: str, **settings: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "app.cli", *arguments]
+        command = [sys.executable, "-P", "-m", "app.cli", *arguments]  # like the script, which adds no folder
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, env=self.environ, text=True, encoding="utf-8", **{**pipes, **settings})
 

@@ -44,9 +44,10 @@ N_TIMED = 400
 Give = Callable[..., list[int]]
 
 NOTES = """
-INSERT INTO note (id, content_hash, split, origin, metadata, state, revision, is_suggested, added_at, updated_at)
+INSERT INTO note (id, content_hash, text_hash, split, origin, metadata, state, revision, is_suggested, added_at,
+    updated_at)
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :n)
-SELECT i, 'hash ' || i, 'train', 'incoming', '{}', 'todo', 0, 0, :at, :at FROM n
+SELECT i, 'hash ' || i, 'hash ' || i, 'train', 'incoming', '{}', 'todo', 0, 0, :at, :at FROM n
 """
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from app.publish import copy_adapter
 from tests.forks import Ended, fork
 from trainer.adapters import ModelError, checked_manifest, read_lora
+from trainer.identity import BaseIdentity
 from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, publish_adapter
 
 N_WEIGHTS = 500_000
@@ -111,7 +112,7 @@ def attempts(folder: Path, *, broken: bool) -> list[Attempt]:
 def is_whole(directory: Path) -> bool:
     """Whether a visible adapter has all its files, and the weights that its manifest names."""
     try:
-        checked_manifest(directory, "tiny", None)
+        checked_manifest(directory, BaseIdentity("tiny"))
         read_lora(directory)
     except (ModelError, OSError):
         return False

@@ -87,14 +87,17 @@ Fault = Callable[[BaseHTTPRequestHandler, dict[str, Any]], bool]
 class FaultyServer:
     """An OpenAI-compatible server that answers with an empty record, after a fault has had its chance.
 
-    It takes what `refused` does not name, and counts the prompt's begin-of-text tokens as if it added one itself
-    where `adds_begin` says so.
+    It takes what `refused` does not name, at any depth of a request, and counts the prompt's begin-of-text tokens as if
+    it added one itself where `adds_begin` says so. With `per_word` its model has no such tokens: a word has so many,
+    and `around` are those of a template that it writes around every prompt; `chat` are those of the shortest chat.
     """
 
     def __init__(self, fault: Fault = lambda handler, body: False) -> None:
         self.fault = fault
         self.refused: frozenset[str] = frozenset()
         self.adds_begin = self.is_chat_only = False
+        self.per_word = self.around = 0
+        self.chat: int | None = None
         self.models = ["served"]
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -152,8 +155,8 @@ class FaultyServer:
         is_chat = handler.path.endswith("/chat/completions")
         if self.is_chat_only and not is_chat:
             send(handler, {"error": {"message": "no such route"}}, 404)
-        elif self.refused & body.keys():
-            send(handler, {"error": {"message": f"what is {min(self.refused & body.keys())}?"}}, 400)
+        elif unknown := sorted(name for name in self.refused if f'"{name}":' in json.dumps(body)):
+            send(handler, {"error": {"message": f"what is {unknown[0]}?"}}, 400)
         elif body.get("max_tokens") != 1 and self.fault(handler, body):
             return
         else:
@@ -161,14 +164,20 @@ class FaultyServer:
 
     def completion(self, body: dict[str, Any], text: str, finish: str = "stop") -> dict[str, Any]:
         """A whole answer with this text."""
-        n_tokens = str(body.get("prompt", "")).count("<|begin_of_text|>")
-        if self.adds_begin and body.get("add_special_tokens", True):
+        n_tokens: int | None = str(body.get("prompt", "")).count("<|begin_of_text|>")
+        if self.per_word:
+            n_tokens = self.around + sum(self.per_word if "<|" in w else 1 for w in str(body.get("prompt")).split())
+        if "messages" in body:
+            n_tokens = self.chat
+        if n_tokens is not None and self.adds_begin and body.get("add_special_tokens", True):
             n_tokens += 1
         choice: dict[str, Any] = {"index": 0, "finish_reason": finish, "text": text}
         if "messages" in body:
             choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text}}
         return {"id": "1", "object": "completion", "created": 1, "model": body["model"], "choices": [choice]} | (
             {"usage": {"prompt_tokens": n_tokens, "completion_tokens": 9, "total_tokens": n_tokens + 9}}
+            if n_tokens is not None
+            else {}
         )
 
 

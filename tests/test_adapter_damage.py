@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from app.engines import load_engine
-from app.places import open_place
+from app.places import FILES, open_place
 from app.settings import EMBEDDED, load_settings
 from app.sharing import pull
 from data.calibration import CALIBRATION
@@ -79,12 +79,15 @@ def pickle_in_place(adapter: Path) -> None:
     change_manifest(adapter, weights_sha256=sha256_of(adapter / WEIGHTS))
 
 
-def pickle_beside(adapter: Path) -> None:
+def pickle_instead(adapter: Path) -> None:
+    (adapter / WEIGHTS).unlink()
     (adapter / "adapter_model.bin").write_bytes(pickle.dumps(Planted()))
 
 
 def foreign_base(adapter: Path) -> None:
-    change_manifest(adapter, base="another-model")
+    """One without anything recorded of its base but a name, with tensors that are not this base's."""
+    missing_key(adapter)
+    change_manifest(adapter, base="another-model", base_revision=None)
 
 
 def foreign_revision(adapter: Path) -> None:
@@ -107,7 +110,7 @@ DAMAGES = [
     (missing_key, WEIGHTS),
     (flipped_byte, WEIGHTS),
     (pickle_in_place, WEIGHTS),
-    (pickle_beside, "adapter_model.bin"),
+    (pickle_instead, "adapter_model.bin only"),
     (foreign_base, "another-model"),
     (foreign_revision, "revision"),
     (changed_scale, ADAPTER_CONFIG),
@@ -164,6 +167,34 @@ def test_a_damaged_adapter_is_refused_by_all_with_a_sentence(
 def test_a_sound_adapter_is_taken_by_all(tiny_home: Home, adapter: Path) -> None:
     for load in WAYS.values():
         load(tiny_home, adapter)
+
+
+STRAYS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "adapter_model.bin", "modeling.py")
+
+
+def test_what_trainers_leave_beside_the_weights_is_never_opened_and_does_not_travel(
+    tiny_home: Home, adapter: Path
+) -> None:
+    for name in (*STRAYS, "original/consolidated.00.pth", "checkpoint-3/pytorch_model.bin"):
+        (adapter / name).parent.mkdir(exist_ok=True)
+        (adapter / name).write_bytes(pickle.dumps(Planted()))
+    (adapter / ".gitattributes").write_text("*.bin filter=lfs")
+    for load in WAYS.values():
+        load(tiny_home, adapter)
+    assert not TRACE.exists()
+    assert {path.name for path in (tiny_home.path / "adapters" / "pulled").iterdir()} <= set(FILES)
+
+
+@pytest.mark.parametrize(("recorded", "n_warnings"), [("as it was", 0), (None, 1)])
+def test_a_name_alone_keeps_no_adapter_from_a_base_that_it_fits(
+    tiny_home: Home, adapter: Path, caplog: pytest.LogCaptureFixture, recorded: str | None, n_warnings: int
+) -> None:
+    change_manifest(adapter, base=f"{adapter.parent.name}/renamed", **({} if recorded else {"base_revision": None}))
+    for way, load in WAYS.items():
+        caplog.clear()
+        load(tiny_home, adapter)
+        if way == "to train":
+            assert sum("renamed, and is used on tiny" in line for line in caplog.messages) == n_warnings
 
 
 def test_an_adapter_for_another_base_of_the_same_name(tmp_path: Path, adapter: Path) -> None:

@@ -9,7 +9,7 @@ import sys
 
 import psutil
 
-from app.children import start_child, stop_child
+from app.children import own_modules, start_child, stop_child
 from app.supervisor import Child
 from tests.homes import ROOT, is_gone, wait_for
 
@@ -68,6 +68,17 @@ def test_a_child_logs_for_its_owner_only(tmp_path):
 def test_stopping_twice_is_fine(tmp_path):
     child, _ = sleeper(tmp_path)
     assert stop_child(child) == stop_child(child) == -signal.SIGTERM
+
+
+def test_a_child_imports_nothing_from_the_folder_that_it_is_started_in(tmp_path, monkeypatch):
+    for name in ("app.py", "signal.py"):  # one of the desk's, one of Python's
+        (tmp_path / name).write_text("raise SystemExit(9)\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    environ = {**os.environ, "PYTHONPATH": f"{os.pathsep}/nowhere{os.pathsep}"}  # empty parts mean: where we are
+    child = start_child("app.children", [], log=tmp_path / "log", environ=environ)
+    assert child.wait() == 0, (tmp_path / "log").read_text(encoding="utf-8")
+    search = own_modules(environ)["PYTHONPATH"].split(os.pathsep)
+    assert search == [str(ROOT), "/nowhere"]
 
 
 def test_a_child_dies_with_a_parent_that_is_killed(tmp_path):

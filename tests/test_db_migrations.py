@@ -11,20 +11,24 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from data.identity import text_hash
+from data.notes import make_note
 from data.suggestion import Span
 from db import migrations, tables
-from db.notes import counts
+from db.notes import add_notes, counts, get_note
 from db.session import Store, StoreError, open_store
 from db.suggestions import add_suggestion, get_suggestion, suggestion_of
 from tests.homes import ROOT
-from tests.stores import add, mode, suggestion
+from tests.stores import DATABASES, TASK, add, mode, suggestion
 from tests.stores import file_store as store
 
 __all__ = ["store"]
 
-SECOND = """
+HEAD = migrations.head()
+LATER = f"{int(HEAD) + 1:04}"
+SECOND = f"""
 from alembic import op
-revision, down_revision = "0008", "0007"
+revision, down_revision = "{LATER}", "{HEAD}"
 def upgrade():
     op.execute("CREATE TABLE novelty (x INTEGER) STRICT")
     op.execute("ALTER TABLE reviewer ADD COLUMN email TEXT")
@@ -32,10 +36,13 @@ def upgrade():
 
 
 OLD_NOTES = (
-    """INSERT INTO note (id, content_hash, split, origin, metadata, state, revision, is_suggested, added_at, updated_at)
-    SELECT value, printf('%064x', value), 'train', 'incoming', '{}', 'todo', 0, 0, '2026-01-01T00:00:00.000000Z',
-        '2026-01-01T00:00:00.000000Z' FROM json_each('[1, 2]')""",
-    "INSERT INTO note_text (note_id, text) SELECT id, 'Report number ' || id || '.' FROM note",
+    *(
+        f"""INSERT INTO note (id, content_hash, split, origin, metadata, state, revision, is_suggested, added_at,
+        updated_at) VALUES ({number}, '{number:064}', 'train', 'incoming', '{{}}', 'todo', 0, 0,
+        '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')"""
+        for number in (1, 2)
+    ),
+    "INSERT INTO note_text (note_id, text) VALUES (1, :one), (2, :other)",
 )
 OLD_SUGGESTION = """
 INSERT INTO suggestion (note_id, adapter, prompt_version, extraction, confidence, min_confidence, evidence,
@@ -50,7 +57,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later version."""
     folder = tmp_path / "later"
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
-    (folder / "versions" / "0008_novelty.py").write_text(SECOND, encoding="utf-8")
+    (folder / "versions" / f"{LATER}_novelty.py").write_text(SECOND, encoding="utf-8")
     return folder
 
 
@@ -79,13 +86,13 @@ def test_an_upgrade_leaves_a_copy_of_before(store: Store, later: Path) -> None:
         add(session, 2)
     store.close()
     with open_store(store.path, migrations_folder=later) as upgraded, upgraded.reading() as session:
-        assert upgraded.schema_version == "0008"
+        assert upgraded.schema_version == LATER
         assert session.execute(sa.text("SELECT count(*) FROM novelty")).scalar_one() == 0
         assert counts(session).n_notes == 2
-    before = store.path.with_name("store.db.before-0007")
+    before = store.path.with_name(f"store.db.before-{HEAD}")
     assert mode(before) == 0o600
     with open_store(before) as old, old.reading() as session:
-        assert old.schema_version == "0007"
+        assert old.schema_version == HEAD
         assert counts(session).n_notes == 2
 
 
@@ -93,7 +100,7 @@ def test_a_newer_store_is_refused(store: Store, later: Path) -> None:
     store.close()
     open_store(store.path, migrations_folder=later).close()
     for readonly in (False, True):
-        with pytest.raises(StoreError, match="found 0008, written by a newer version"):
+        with pytest.raises(StoreError, match=f"found {LATER}, written by a newer version"):
             open_store(store.path, readonly=readonly)
 
 
@@ -106,21 +113,21 @@ def test_readonly_does_not_upgrade(store: Store, later: Path) -> None:
 
 def test_a_migration_that_fails_is_undone_whole(store: Store, later: Path) -> None:
     store.close()
-    broken = later / "versions" / "0008_novelty.py"
+    broken = later / "versions" / f"{LATER}_novelty.py"
     broken.write_text(SECOND + "    raise LookupError('half done')\n", encoding="utf-8")
     with pytest.raises(LookupError):
         open_store(store.path, migrations_folder=later)
     with open_store(store.path) as again, again.reading() as session:
         names = set(session.execute(sa.text("SELECT name FROM sqlite_master")).scalars())
         assert "novelty" not in names
-        assert again.schema_version == "0007"
+        assert again.schema_version == HEAD
 
 
 def test_a_migration_that_orphans_rows_is_undone(store: Store, later: Path) -> None:
     with store.transaction() as session:
         add(session, 1)
     store.close()
-    (later / "versions" / "0008_novelty.py").write_text(
+    (later / "versions" / f"{LATER}_novelty.py").write_text(
         SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
     )
     with pytest.raises(StoreError, match="keep its parent"):
@@ -136,8 +143,9 @@ def first_version(tmp_path: Path) -> Path:
     (folder / "versions").mkdir(parents=True)
     shutil.copy(migrations.FOLDER / "versions" / "0001_initial.py", folder / "versions")
     with open_store(path, migrations_folder=folder) as old, old.transaction() as session:
-        for statement in (*OLD_NOTES, OLD_SUGGESTION):
-            session.execute(sa.text(statement))
+        for statement in OLD_NOTES:
+            session.execute(sa.text(statement), {"one": "Report number 1.", "other": "Report number 2."})
+        session.execute(sa.text(OLD_SUGGESTION))
     return path
 
 
@@ -174,3 +182,32 @@ def test_the_queries_know_the_schema(store: Store) -> None:
             *(f"note_search_{part}" for part in ("config", "data", "docsize", "idx")),
             "note_search",
         }
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_notes_of_before_get_the_hash_of_their_exact_text(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    where: Path | str = tmp_path / "old.db"
+    if kind == "postgres":
+        server = request.getfixturevalue("postgres")
+        where = server.at(server.empty_database())
+    folder = tmp_path / "before"
+    shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
+    for version in migrations.versions():
+        if version >= "0008":
+            next((folder / "versions").glob(f"{version}_*")).unlink()
+    texts = ("Report, number 1.", "\u2003\n Größe ≤ 2 cm.\t\x85")
+    with open_store(where, migrations_folder=folder) as old, old.transaction() as session:
+        for statement in OLD_NOTES:
+            session.execute(sa.text(statement), {"one": texts[0], "other": texts[1]})
+        session.execute(sa.text("UPDATE note SET reviewer_id = NULL, is_claimed = 0"))
+    with open_store(where) as upgraded:
+        with upgraded.transaction() as session:
+            assert [get_note(session, number).text_hash for number in (1, 2)] == [text_hash(text) for text in texts]
+            again = [make_note(TASK, f"{text.strip()}\r\n") for text in texts]
+            assert add_notes(session, again).note_ids == (1, 2)
+            assert add_notes(session, [make_note(TASK, "Report number 1!")]).note_ids == (3,)
+        with pytest.raises(StoreError, match="never changes"), upgraded.transaction() as session:
+            session.execute(sa.text("UPDATE note SET text_hash = 'x'"))
+        assert upgraded.problems() == []

@@ -156,9 +156,9 @@ def test_next_note_passes_over_what_is_decided(session: Session) -> None:
 
 LARGE = (
     """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100000)
-    INSERT INTO note (id, content_hash, external_id, split, origin, metadata, gold, state, revision, suggested_by,
-        is_suggested, min_confidence, added_at, updated_at)
-    SELECT n, format('%064d', n), 'x-' || n, 'train', iif(n % 20 = 1, 'original', 'incoming'), '{}',
+    INSERT INTO note (id, content_hash, text_hash, external_id, split, origin, metadata, gold, state, revision,
+        suggested_by, is_suggested, min_confidence, added_at, updated_at)
+    SELECT n, format('%064d', n), format('%064d', n), 'x-' || n, 'train', iif(n % 20 = 1, 'original', 'incoming'), '{}',
         iif(n % 20 = 1, '{}', NULL), iif(n <= 30000, 'submitted', 'todo'), n <= 30000, iif(n <= 50000, 'first', NULL),
         n <= 50000, iif(n <= 50000, 0.5, NULL), '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z'
     FROM numbers""",

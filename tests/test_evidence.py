@@ -248,7 +248,10 @@ def test_spans_are_apart_hold_text_and_have_only_the_best_out_of_order(text: str
         assert all(0 <= span.start < span.end <= len(text) for span in spans)
 
 
-@given(st.lists(WORDS, max_size=8).map(" ".join), st.sampled_from(["bone", "İstanbul", "Straße", "PD-L1", "naïve"]))
+@given(
+    st.lists(WORDS.filter("not".__ne__), max_size=8).map(" ".join),
+    st.sampled_from(["bone", "İstanbul", "Straße", "PD-L1", "naïve"]),
+)
 def test_a_value_in_the_note_is_marked_exactly(before: str, value: str) -> None:
     text = f"{before} {value} 🩺"
     spans = find_evidence(TASK, text, Extraction(TASK, dict.fromkeys(TASK.keys, value)))[FIRST]

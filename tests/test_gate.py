@@ -24,7 +24,7 @@ from tests.tiny import tiny_rows, write_labelled
 N_NOTES = 40
 GAINED = ([(NONE, 10), (ALL, 0)], [(ALL, 0)])
 LEVEL = ([(ALL, 0)], [(ALL, 0)])
-FALLEN = ([(NONE, 10), (ALL, 0)], [(ALL, 10), (LAST_WRONG, 13), (ALL, 0)])
+FALLEN = ([(NONE, 10), (ALL, 0)], [(LAST_WRONG, 23), (ALL, 0)])
 LOST = ([(ALL, 0)], [(NONE, 10), (ALL, 0)])
 
 

@@ -91,21 +91,42 @@ def test_too_few_notes_are_said_plainly():
         assert said in verdict.sentence
 
 
-def test_a_field_that_falls_by_more_than_the_floor_blocks():
-    old = [(NONE, 100), (ALL, 0)]
-    for n_lost, outcome in ((15, "better"), (16, "blocked")):  # of 500: 3 points, and a little more
-        verdict = judged(500, old, [(ALL, 100), (LAST_WRONG, 100 + n_lost), (ALL, 0)])
+def test_a_field_that_falls_beyond_chance_blocks():
+    old = [(NONE, 60), (ALL, 0)]
+    for n_lost, outcome in ((4, "better"), (16, "blocked")):  # of 500
+        verdict = judged(500, old, [(LAST_WRONG, 60 + n_lost), (ALL, 0)])
         assert (verdict.outcome, verdict.passed) == (outcome, outcome == "better")
-    (reason,) = verdict.reasons
+    reason = verdict.reasons[0]
     assert reason.startswith(TASK.fields[-1].title)
-    assert "76.8 % instead of 80.0 % (-3.2 points)" in reason
+    assert "84.8 % instead of 88.0 % (-3.2 points), which is more than chance." in reason
     assert reason in verdict.sentence
 
 
-def test_a_single_note_is_no_falling_field():
-    old, new = [(NONE, 10), (ALL, 0)], [(ALL, 10), (LAST_WRONG, 11), (ALL, 0)]
-    assert judged(25, old, new).outcome == "better"  # 4 points, but one note
-    assert judged(25, old, [(ALL, 10), (LAST_WRONG, 12), (ALL, 0)]).outcome == "blocked"
+def test_a_few_notes_more_or_less_in_one_field_of_a_small_hold_out_do_not_block():
+    old, new = [(NONE, 8), (LAST_WRONG, 4), (ALL, 0)], [(LAST_WRONG, 8), (ALL, 4), (LAST_WRONG, 7), (ALL, 0)]
+    verdict = judged(26, old, new)
+    last = verdict.fields[TASK.keys[-1]].by
+    assert last.change == pytest.approx(-3 / 26)
+    assert last.high >= 0
+    assert (verdict.outcome, verdict.reasons) == ("better", ())
+
+
+def test_a_fall_that_may_be_chance_blocks_where_the_gain_does_not_make_up_for_it():
+    for n_gained, outcome in ((40, "blocked"), (70, "better")):
+        verdict = judged(
+            200,
+            [(ONE_WRONG, n_gained), (LAST_WRONG, 20), (ALL, 0)],
+            [(ALL, n_gained + 20), (LAST_WRONG, 32), (ALL, 0)],
+        )
+        last = verdict.fields[TASK.keys[-1]].by
+        assert last.change == pytest.approx(-0.06)
+        assert last.high >= 0
+        assert verdict.outcome == outcome
+        assert all(
+            reason.endswith("(-6.0 points), more than the +2.0 points of the mean make up for.")
+            for reason in verdict.reasons
+        )
+        assert len(verdict.reasons) == (outcome == "blocked")
 
 
 def test_fewer_notes_with_all_fields_right_block_a_higher_mean():

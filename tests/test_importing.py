@@ -45,7 +45,9 @@ def mixed(path: Path, n_good: int, n_bad: int) -> Path:
 
 
 def test_the_same_file_twice_changes_nothing(store, tmp_path):
-    file = write_notes(tmp_path / "a.jsonl", ["One.", "Two.", "one"])
+    file = tmp_path / "a.jsonl"
+    texts = ("One.", "Two.", " One.\r\n")
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     first = import_files(store, TASK, [file])
     second = import_files(store, TASK, [file])
     assert (first.n_added, first.n_known) == (2, 1)

@@ -8,11 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.engines import load_engine
+from app.settings import load_settings
 from data.prompt import BEGIN_OF_TEXT, END_OF_TURN, load_prompt
 from data.suggestion import Suggestion
 from data.task import Extraction
+from db.adapters import AdapterRow
 from tests.servers import TASK, cut, fails, faulty, says, send, sends, slow
 from tests.tiny import shared_tiny, tiny_rows
+from trainer.engine.client import MAX_VALUE_CHARACTERS
 from trainer.engine.replies import Reply, read_chat, read_completion, read_confidence, read_record
 from trainer.engine.served import ServedEngine, Server
 from trainer.engine.suggester import EngineError, EngineUnavailableError, Request
@@ -50,6 +54,9 @@ def test_a_suggestion_bears_what_was_asked_and_answered(server):
     assert body["logprobs"] == 1
     schema = body["response_format"]["json_schema"]["schema"]
     assert tuple(schema["properties"]) == tuple(schema["required"]) == TASK.keys
+    assert {json.dumps(value) for value in schema["properties"].values()} == {
+        json.dumps({"type": ["string", "null"], "maxLength": MAX_VALUE_CHARACTERS})
+    }, "a value that never ends would cut the record off"
 
 
 def test_requests_that_try_a_server_out_hold_no_note(server):
@@ -67,6 +74,59 @@ def test_what_a_server_refuses_is_left_out_and_remembered(server, refused):
     rest = {"response_format", "logprobs", "add_special_tokens"} - {refused}
     assert all(rest <= body.keys() and refused not in body for body in asked(server))
     assert len(server.bodies) - len(asked(server)) <= 5
+
+
+def test_a_server_that_knows_no_lengths_is_given_the_rest_of_the_schema(server):
+    server.refused = frozenset({"maxLength"})
+    engine_of(server).suggest_one(NOTE)
+    (body,) = asked(server)
+    assert "maxLength" not in json.dumps(body)
+    assert tuple(body["response_format"]["json_schema"]["schema"]["properties"]) == TASK.keys
+
+
+def test_a_model_without_the_special_tokens_reads_the_prompt_as_it_stands_there_too(server):
+    """As in this process: a chat would put another template around it than the adapter was trained with."""
+    server.per_word, server.chat = 5, 15
+    engine_of(server, is_exact=True).suggest_one(NOTE)
+    (body,) = asked(server)
+    assert body["prompt"] == PROMPT.render(NOTE)
+    assert body["add_special_tokens"] is False
+
+
+def its_template(server):
+    """A server that takes prompts, and writes a template around each."""
+    server.per_word, server.around, server.chat = 5, 12, 15
+
+
+def only_chats(server):
+    """A server that takes chats only, and does not count what its template adds."""
+    server.is_chat_only = True
+
+
+@pytest.mark.parametrize("kind", [its_template, only_chats])
+def test_a_prompt_in_another_template_is_refused_where_an_adapter_was_trained_with_ours(server, kind):
+    kind(server)
+    with pytest.raises(EngineUnavailableError, match=r"prompt that it was trained with.*a chat template of its own"):
+        engine_of(server, is_exact=True).suggest_one(NOTE)
+    assert not asked(server), "no note was sent"
+    assert engine_of(server).suggest_one(NOTE), "a model that nothing is known of may be asked in a chat"
+    assert "messages" in asked(server)[0]
+
+
+def test_an_adapter_of_the_desk_is_one_that_was_trained_with_ours(server):
+    server.is_chat_only = True
+    settings = load_settings({"CASELOOP_ENGINE": "openai", "CASELOOP_BASE_URL": server.url, "CASELOOP_MODEL": "served"})
+    mine, only_a_name = (AdapterRow("mine", path, "", None, 1, "") for path in ("./adapters/mine", ""))
+    with pytest.raises(EngineUnavailableError, match="a chat template of its own"):
+        load_engine(settings, mine, TASK).suggest_one(NOTE)
+    assert load_engine(settings, only_a_name, TASK).suggest_one(NOTE)
+
+
+@pytest.mark.parametrize("is_chat_only", [True, False])
+def test_a_chat_is_good_enough_where_its_template_is_the_one_of_the_prompt(server, is_chat_only):
+    server.is_chat_only, server.per_word, server.chat = is_chat_only, 5, 17
+    engine_of(server, is_exact=True).suggest_one(NOTE)
+    assert "messages" in asked(server)[0]
 
 
 def test_a_server_that_adds_a_token_by_itself_gets_one_less(server):
@@ -139,7 +199,7 @@ OF_ONE_NOTE = {
     "an error": (fails(500), "found its error 500"),
     "a refusal": (fails(400), "too long"),
     "garbage": (says("Certainly! Here is the JSON you asked for."), "found something else"),
-    "a truncated record": (says(RECORD[:40], "length"), "cut off"),
+    "a truncated record": (says(RECORD[:40], "length"), "cut off, which is no fault of the note"),
     "wrong keys": (says('{"tumour": "melanoma"}'), "Expected exactly the fields"),
     "a list": (says("[1, 2]"), "found list"),
     "a number": (says(RECORD.replace("null", "7", 1)), "Expected a string or null"),

@@ -14,9 +14,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.guard import COOKIE, MOUNT, OPEN, SECURE_COOKIE
-from app.passwords import Throttle
 from app.settings import Settings, prepare_home
-from app.signing import own_place
+from app.signing import NobodyCanSignIn, People, own_place
+from app.supervisor import is_private
+from app.throttle import Throttle
 from app.web import create_app
 from db import tables as t
 from db.audit import entries
@@ -256,6 +257,44 @@ def test_a_desk_without_passwords_asks_nobody(store: Store, tmp_path: Path) -> N
         assert client.get("/status").status_code == 200
         add_people(store, {"Ann Lee": "admin"})  # from now on it does
         assert client.get("/status").status_code == 401
+
+
+def test_a_desk_that_others_reach_is_closed_while_nobody_can_sign_in(
+    store: Store, people: None, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, base="embedded", adapter="embedded")
+    prepare_home(settings)
+    with TestClient(create_app(store, settings, host="127.0.0.2"), base_url="http://127.0.0.2") as client:
+        assert client.get("/status").status_code == 401
+        with store.transaction() as session:
+            session.execute(sa.update(t.reviewer).values(password_hash=None))
+        for path in ("/status", "/export/jsonl", "/app/", "/"):
+            assert client.get(path, follow_redirects=False).status_code == 503, path
+        refused = client.post("/queue/filters", json={"name": "x", "filters": {}})
+        assert refused.status_code == 503
+        assert "reviewers add" in refused.json()["detail"]
+        assert client.get("/login").status_code == 200
+        assert client.get("/healthz").status_code == 200
+        with store.transaction() as session:
+            session.execute(sa.update(t.reviewer).where(t.reviewer.c.name == "kim").values(password_hash=kept("kim")))
+        assert sign_in(client, "kim").status_code == 200  # at the desk, after the redirection
+        store.path.unlink()
+        assert client.get("/status").status_code == 503
+        assert client.post("/tour", json={"ended": "skipped"}).status_code == 503
+        assert client.get("/healthz").json()["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "is_open"),
+    [("127.0.0.1", "", True), ("::1", "", True), ("10.0.0.5", "", False), ("127.0.0.1", "https://desk.example", False)],
+)
+def test_only_a_private_desk_lets_anybody_in(store: Store, host: str, public_url: str, is_open: bool) -> None:
+    people = People(store, is_private=is_private(host, public_url))
+    if is_open:
+        assert people.who(None, is_active=False) is not None
+        return
+    with pytest.raises(NobodyCanSignIn):
+        people.who(None, is_active=False)
 
 
 # ---------------------------------------------------------------- roles

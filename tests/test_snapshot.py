@@ -66,7 +66,7 @@ def test_any_difference_changes_the_fingerprint(tmp_path: Path) -> None:
 
 def test_an_annotation_wins_over_the_original(tmp_path: Path) -> None:
     text = TRAIN[0].text
-    pair = [row(text.upper(), "reviewed", "annotation"), row(text, "as it came")]
+    pair = [row(f" {text}", "reviewed", "annotation"), row(text, "as it came")]
     for rows in (pair, pair[::-1]):
         written = write_snapshot(TASK, rows, tmp_path / "snapshot.jsonl")
         assert (written.n_rows, written.n_originals, written.n_annotations) == (1, 0, 1)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import threading
+from dataclasses import replace
 
 import psutil
 import pytest
 
+from app.commands.desk import _note_hang
 from app.failures import DeskError, InputError
 from app.importing import import_files
-from app.supervisor import MAX_STARTS, Supervisor, answers, check_host, check_port
+from app.pulse import Silence
+from app.supervisor import MAX_STARTS, Child, Supervisor, answers, check_host, check_port
 from app.training import TrainOptions, request_run
+from app.vanished import EXPECTED, LOCK, note_served
 from db.health import heartbeat
 from db.notes import counts
 from db.runs import get_run
+from db.session import StoreGone
 from tests.homes import child_of, is_gone, one_sentence, wait_for, write_notes
 from tests.servers import free_port
 from tests.tiny import tiny_rows, write_labelled
@@ -24,9 +30,9 @@ from tests.tiny import tiny_rows, write_labelled
 class Served:
     """A desk that is being served, and what it said so far."""
 
-    def __init__(self, home):
+    def __init__(self, home, **settings):
         self.home, self.port = home, free_port()
-        self.process = home.start("serve", "--port", str(self.port))
+        self.process = home.start("serve", "--port", str(self.port), **settings)
         self.said: list[str] = []
         self.thread = threading.Thread(target=lambda: self.said.extend(self.process.stdout), daemon=True)
         self.thread.start()
@@ -52,15 +58,24 @@ def running():
         desk.stop()
 
 
+def folder_of_somebodys_own(place):
+    """A directory with modules named like the desk's and like Python's, each of which ends whoever imports it."""
+    for name in ("app.py", "data/__init__.py", "db/__init__.py", "trainer/__init__.py", "json.py", "typing.py"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text("raise SystemExit('somebody else's module was imported')\n", encoding="utf-8")
+    return place
+
+
 @pytest.fixture
 def served(running, tiny_home, tmp_path):
-    """A desk with its own notes, served: the one of the test before, unless that ended it."""
+    """A desk with its own notes, served from a folder full of other modules: the one of the test before, unless that
+    ended it."""
     if running and running[-1].process.poll() is None:
         return running[-1]
     with tiny_home.desk() as desk:
         import_files(desk.store, desk.task, [write_labelled(tmp_path / "o.jsonl", tiny_rows(60))], original=True)
         import_files(desk.store, desk.task, [write_notes(tmp_path / "n.jsonl", ["A first report.", "A second."])])
-    running.append(Served(tiny_home))
+    running.append(Served(tiny_home, cwd=folder_of_somebodys_own(tmp_path / "theirs")))
     return running[-1]
 
 
@@ -148,6 +163,12 @@ def test_a_port_in_use_is_refused_and_a_free_one_is_not():
     check_port("127.0.0.1", port)
 
 
+def test_a_proxy_leads_others_to_a_desk_that_only_this_machine_reaches():
+    with pytest.raises(InputError, match=r"reached at https://desk\.example\.org"):
+        check_host("127.0.0.1", has_sign_in=False, public_url="https://desk.example.org")
+    check_host("127.0.0.1", has_sign_in=True, public_url="https://desk.example.org")
+
+
 class Counted:
     """Stands where a child process would, and counts."""
 
@@ -174,6 +195,92 @@ def test_on_one_gpu_the_worker_pauses_while_a_run_trains(tiny_home, has_gpu, pau
     supervisor.tick()
     assert supervisor.worker.n_stops == (1 if pauses else 0)
     assert supervisor.worker.n_starts == (1 if pauses else 2)
+
+
+def test_a_store_that_vanishes_stops_the_desk(tiny_home):
+    with tiny_home.desk() as desk:
+        supervisor = Supervisor(desk.settings, host="127.0.0.1", port=1, next_run=lambda: None, store=desk.store)
+        supervisor.web, supervisor.worker = Counted(), Counted()
+        supervisor.tick()
+        desk.store.path.rename(tiny_home.path / "elsewhere.db")
+        supervisor._looked_for_store = 0.0
+        with pytest.raises(StoreGone, match="none there"):
+            supervisor.run(lambda: None)
+        assert supervisor.web.n_stops == supervisor.worker.n_stops == 1
+    assert not desk.store.path.exists()
+
+
+def test_a_child_finds_the_store_that_the_desk_is_served_with_or_none(tiny_home, tmp_path):
+    with tiny_home.desk() as desk:
+        supervisor = Supervisor(desk.settings, host="127.0.0.1", port=1, next_run=lambda: None, store=desk.store)
+        assert supervisor.web.environ == supervisor.worker.environ == {EXPECTED: desk.store.identity}
+        tiny_home.variables |= supervisor.web.environ
+        note_served(desk.settings)
+        tiny_home.ok("status")
+        desk.store.path.rename(tmp_path / "elsewhere.db")
+        assert "found none there" in one_sentence(tiny_home.run("status").stderr)
+        shutil.copy(tmp_path / "elsewhere.db", desk.store.path)  # a copy is not that store, while that one is open
+        assert "found another" in one_sentence(tiny_home.run("status").stderr)
+
+
+def test_a_home_that_was_served_is_not_begun_anew_by_itself(tiny_home, tmp_path):
+    tiny_home.ok("status")  # the first start, of whatever command
+    with tiny_home.desk() as desk:
+        note_served(desk.settings)
+    store = tiny_home.path / "caseloop.db"
+    store.rename(tmp_path / "elsewhere.db")
+    for command in ("serve", "status"):
+        refused = tiny_home.run(command)
+        assert refused.returncode == 2
+        assert "from a backup" in one_sentence(refused.stderr)
+    assert not store.exists()
+    shutil.copy(tmp_path / "elsewhere.db", store)  # put back, while nobody served it
+    tiny_home.ok("status")
+    store.unlink()
+    (tiny_home.path / LOCK).unlink()
+    tiny_home.ok("status")
+
+
+def test_a_process_that_hangs_is_started_again(tiny_home, tmp_path):
+    said: list[str] = []
+    with tiny_home.desk() as desk:
+        supervisor = Supervisor(
+            replace(desk.settings, hang_s=1.0),
+            host="127.0.0.1",
+            port=free_port(),
+            next_run=lambda: None,
+            report=lambda what: (said.append(what), _note_hang(desk, what)),
+        )
+        web = (str(supervisor.port), "--bind", "127.0.0.1", "--directory", str(tmp_path))
+        supervisor.web = Child("web", "http.server", web, tmp_path / "web.out")
+        supervisor.worker = Child("worker", "http.server", ("0", "--bind", "127.0.0.1"), tmp_path / "worker.out")
+
+        def pids():
+            supervisor.tick()
+            return {child.popen.pid for child in (supervisor.web, supervisor.worker) if child.popen}
+
+        try:
+            wait_for(lambda: pids() and supervisor._pulse.has_answered, "its answer")
+            first = pids()
+            for child in (supervisor.web, supervisor.worker):
+                child.popen.send_signal(signal.SIGSTOP)
+            wait_for(lambda: len(pids() - first) == 2, "two others")
+            assert all(is_gone(pid) for pid in first)
+            wait_for(lambda: pids() and supervisor._pulse.has_answered, "the answer of the new one")
+        finally:
+            supervisor.stop_children()
+    assert sorted(what.split()[0] for what in said) == ["web", "worker"]
+    assert "web has not answered for 1 s" in said
+    assert f"restarted {said[-1]}, at 20" in tiny_home.ok("status")
+    assert tiny_home.json("status")["last_hang"]["restarted"] == said[-1]
+
+
+def test_nobody_is_blamed_for_silence_while_the_supervisor_itself_was_away():
+    now = [0.0]
+    silence = Silence(lambda: now[0])
+    for at, heard, lasts in [(0.5, False, 0.5), (1.0, False, 1.0), (900.0, False, 2.0), (901.0, True, 0.0)]:
+        now[0] = at
+        assert silence.look(is_heard=heard) == lasts
 
 
 def test_a_desk_that_cannot_start_ends_with_a_sentence(tiny_home):

@@ -48,7 +48,7 @@ def test_evaluate_prints_the_figures(rows, capsys):
     assert main([*asked, *model_options()]) == 0
     lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
     assert len(lines) == 10
-    assert set(lines[0]) == {"content_hash", "gold", "answer"}
+    assert set(lines[0]) == {"content_hash", "text_hash", "gold", "answer"}
     figures = json.loads(capsys.readouterr().out)
     assert figures["n_notes"] == 10
     assert figures["json_valid"] == 1.0

@@ -40,7 +40,7 @@ def row(home, run_id=1):
 def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     home = learning_home
     corrected = correct_a_note(home)
-    done = home.run("train", "--max-steps", "3", "--json")
+    done = home.run("train", "--mode", "full", "--max-steps", "3", "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["adapter"] == "run-0001"
@@ -55,6 +55,8 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert (run.n_annotations, run.config["n_corrected"]) == (1, 1)
     n_left_out = N_NOTES - run.n_rows - run.n_holdout
     assert outcome["left_out"] == f"{n_left_out} notes are left out of training: near duplicates of hold-out notes."
+    assert outcome["left_out"] in done.stderr, "said before it learns"
+    assert outcome["material"] == {"n_near_duplicates": n_left_out, "n_fresh": 0, "n_without_vote": 0}
     assert set(run.metrics) >= {"old", "new"}
     check_the_snapshot(home, run, corrected)
     answered = read_answers(TASK, home.path / "runs" / "run-0001")
@@ -69,7 +71,7 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
         assert active_adapter(session).path == "./adapters/run-0001"
     assert sorted(path.name for path in (home.path / "adapters").iterdir()) == ["run-0001"]
 
-    again = home.run("train", "--max-steps", "3", "--seed", "0")
+    again = home.run("train", "--mode", "full", "--max-steps", "3", "--seed", "0")
     assert again.returncode == 1, again.stderr
     assert "Too few notes to tell" in again.stdout
     assert outcome["left_out"] in again.stderr

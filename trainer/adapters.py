@@ -1,13 +1,16 @@
 """What an adapter directory must be before a model is built from it: plain tensors that fit, and nothing else.
 
-An adapter may come from elsewhere. Weights are read as safetensors only, the configuration may say no more than
-rank, scale, dropout and targets, and everything is checked against the base before it is used.
+An adapter may come from elsewhere. Weights are read as safetensors only, and whatever else lies beside them is never
+opened; the configuration may say no more than rank, scale, dropout and targets; and everything is checked against the
+base before it is used.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,11 @@ from pydantic import ValidationError
 
 from data.calibration import Calibration, CalibrationError, read_calibration
 from data.files import sha256_of
+from data.weight_files import no_safetensors
 from trainer.config import LoraSettings
+from trainer.identity import BaseIdentity, compared, is_same_name
 from trainer.rundir import ADAPTER_CONFIG, LISTED, WEIGHTS, Manifest, RunError, read_manifest
 
-PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".py")
 MAX_CONFIG_BYTES = 1 << 20
 # Keys whose value is free; `_NEUTRAL` holds for every other one.
 _OUR_KEYS = {"peft_type", "task_type", "r", "lora_alpha", "lora_dropout", "target_modules", "base_model_name_or_path"}
@@ -29,24 +33,30 @@ _NEUTRAL: tuple[object, ...] = (None, False, {}, [], "", "none")
 _DEFAULTS: dict[str, object] = {"init_lora_weights": True, "megatron_core": "megatron.core", "qalora_group_size": 16}
 
 
+_log = logging.getLogger(__name__)
+
+
 class ModelError(ValueError):
     """A base or an adapter that cannot be used; the message says what was expected, what was found, what to do."""
 
 
+class Misfit(ModelError):  # noqa: N818 - named for what happened
+    """An adapter whose tensors are not those of the base."""
+
+
 def check_files(directory: Path) -> None:
-    """Refuse a directory that is missing, incomplete, or holds files that run code when they are read.
+    """Refuse a directory that is missing or lacks what is read of an adapter; what else it holds does not matter.
 
     Raises:
         ModelError: it is one of these.
     """
     if not directory.is_dir():
         raise ModelError(f"Expected an adapter directory at {directory}; there is none. Train one or name another.")
-    foreign = sorted(path.name for path in directory.iterdir() if path.suffix.lower() in PICKLES)
-    if foreign:
-        raise ModelError(f"Expected only safetensors and JSON in {directory}; found {foreign[0]}. Remove that file.")
-    for name in (ADAPTER_CONFIG, WEIGHTS):
-        if not (directory / name).is_file():
-            raise ModelError(f"Expected {name} in the adapter {directory}; it is missing. Copy the adapter again.")
+    if not (directory / ADAPTER_CONFIG).is_file():
+        raise ModelError(f"Expected {ADAPTER_CONFIG} in the adapter {directory}; it is missing. Copy it again.")
+    if not (directory / WEIGHTS).is_file():
+        names = [path.name for path in directory.iterdir()]
+        raise ModelError(no_safetensors(f"the adapter {directory}", WEIGHTS, names))
 
 
 def read_lora(directory: Path) -> tuple[LoraSettings, str | None]:
@@ -93,13 +103,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def checked_manifest(directory: Path, base_name: str, base_revision: str | None) -> Manifest:
-    """The adapter's manifest, after comparing it with the base and with the weights file.
+def checked_manifest(directory: Path, base: BaseIdentity) -> Manifest:
+    """The adapter's manifest, after comparing it with what is known of the base and with the weights file.
 
-    A published adapter without one counts as prompt version 1, and its configuration's base name is compared.
+    A published adapter without one counts as prompt version 1 and names the base that its configuration names.
 
     Raises:
-        ModelError: it belongs to another base or revision, or its weights are not those it was published with.
+        ModelError: it is recorded as of another base, or its weights are not those it was published with.
     """
     try:
         manifest = read_manifest(directory)
@@ -109,17 +119,13 @@ def checked_manifest(directory: Path, base_name: str, base_revision: str | None)
     digest = sha256_of(directory / WEIGHTS)
     if manifest is None:
         manifest = Manifest(
-            name=directory.name, base=named or base_name, prompt_version=1, weights_sha256=digest, lora=lora
+            name=directory.name, base=named or base.name, prompt_version=1, weights_sha256=digest, lora=lora
         )
-    if short_name(manifest.base) != short_name(base_name):
+    recorded = recorded_base(manifest)
+    if compared(recorded, base) == "other":
         raise ModelError(
-            f"Expected an adapter for the base {base_name}; {directory} is for {manifest.base}. "
-            "Use the base it was trained on, or another adapter."
-        )
-    if manifest.base_revision and base_revision and manifest.base_revision != base_revision:
-        raise ModelError(
-            f"Expected an adapter for revision {base_revision} of {base_name}; {directory} is for "
-            f"{manifest.base_revision}. Use the base it was trained on, or train it again."
+            f"Expected an adapter for revision {base.revision} of the base {base.name}; {directory} is for "
+            f"{recorded.revision} of {recorded.name}. Use the base it was trained on, or train it again."
         )
     _check_digest(directory / WEIGHTS, manifest.weights_sha256, digest)
     for name, listed in manifest.files.items():
@@ -129,17 +135,31 @@ def checked_manifest(directory: Path, base_name: str, base_revision: str | None)
     return manifest
 
 
+def recorded_base(manifest: Manifest) -> BaseIdentity:
+    """The base that an adapter was trained on, as far as its manifest says."""
+    return BaseIdentity(manifest.base, manifest.base_revision, manifest.base_digest)
+
+
+def tell_other_name(directory: Path, manifest: Manifest, base: BaseIdentity) -> None:
+    """Warn, once, where only the base's name speaks against an adapter that fits it otherwise."""
+    if compared(recorded_base(manifest), base) == "unknown" and not is_same_name(manifest.base, base.name):
+        _tell(
+            f"The adapter {directory} says that it is for the base {manifest.base}, and is used on {base.name}. "
+            "Nothing else that is known speaks against it; if these are two models, name the right base."
+        )
+
+
+@cache
+def _tell(sentence: str) -> None:
+    _log.warning(sentence)
+
+
 def _check_digest(path: Path, expected: str, found: str) -> None:
     if expected != found:
         raise ModelError(
             f"Expected the digest {expected[:12]}… of {path}; found {found[:12]}…. "
             "The file was changed or damaged: copy the adapter again."
         )
-
-
-def short_name(name: str) -> str:
-    """The last part of a base's name: mirrors of one model differ in the part before."""
-    return name.rstrip("/").rsplit("/", 1)[-1].casefold()
 
 
 def checked_calibration(directory: Path) -> Calibration | None:
@@ -162,7 +182,8 @@ def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]] | Non
         expected: tensor name to shape, from the base and the adapter's settings; None where the base is not at hand.
 
     Raises:
-        ModelError: a tensor is missing, unknown, of another shape, or holds NaN or infinity.
+        Misfit: a tensor is missing, unknown or of another shape.
+        ModelError: one holds NaN or infinity, or the file cannot be read.
     """
     import torch
     from safetensors import SafetensorError, safe_open
@@ -178,7 +199,7 @@ def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]] | Non
                 shape = tuple(tensor.shape) if expected is None else expected[name]
                 if tuple(tensor.shape) != shape:
                     wanted, found = ("x".join(map(str, sizes)) for sizes in (shape, tensor.shape))
-                    raise ModelError(f"Expected {name} as {wanted} in {path}; found {found}. Use another adapter.")
+                    raise Misfit(f"Expected {name} as {wanted} in {path}; found {found}. Use another adapter.")
                 if not torch.isfinite(tensor).all():
                     raise ModelError(f"Expected numbers in {path}; {name} holds NaN or infinity. Use another adapter.")
     except (SafetensorError, OSError) as error:
@@ -188,4 +209,4 @@ def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]] | Non
 def _check_names(path: Path, names: set[str], expected: set[str]) -> None:
     for kind, odd in (("is missing", expected - names), ("is not of this model", names - expected)):
         if odd:
-            raise ModelError(f"Expected the tensors of this base in {path}; {min(odd)} {kind}. Use another adapter.")
+            raise Misfit(f"Expected the tensors of this base in {path}; {min(odd)} {kind}. Use another adapter.")

@@ -1,14 +1,15 @@
 """Fitting calibrations on labelled notes that the adapter was not trained on.
 
 What is fitted, per field and kind of answer (`data.calibration.KINDS`), is an isotonic regression over the log-odds of
-the raw probability, every step of which is drawn towards a logistic curve as if `PRIOR_NOTES` further notes lay on it.
-The logistic curves are fitted in one regression over all fields, with a penalty on what a field has of its own, so a
-field with few notes takes its curve from all of them. With many notes the steps are what counts, with few the shared
-curve. Ends of curves keep to the rule of succession: with those further notes among n, never surer than
+the raw probability, every step of which is drawn towards a prior curve as if `PRIOR_NOTES` further notes lay on it.
+The prior curves (`trainer.prior`) are fitted in one regression over all fields, from an earlier adapter's curves where
+there are such, so a field with few notes takes its curve from these and from all fields. With many notes the steps are
+what counts. Ends of curves keep to the rule of succession: with those further notes among n, never surer than
 (n + 1) / (n + 2).
 
 On 3,602 notes that the embedded adapter was not trained on, fitted on n of them and measured on others (mean of eight
-draws over the fields of logarithmic loss, and expected calibration error; raw 1.23, 0.188):
+draws over the fields of logarithmic loss, and expected calibration error; raw 1.23, 0.188), without earlier curves and
+with the most likely prior curves in place of the expected ones:
 
     n      logistic, shared    isotonic         this
     50     0.392  0.065        0.423  0.065     0.387  0.054
@@ -22,44 +23,33 @@ using regression and multilevel models", 2007, for partial pooling.
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from data.calibration import CALIBRATION, VALUE, Calibration, CalibrationError, Curve, Curves, kind_of, log_odds
+from data.calibration import (
+    CALIBRATION,
+    MIN_NOTES,
+    Calibration,
+    CalibrationError,
+    Curve,
+    Curves,
+    kind_of,
+    log_odds,
+)
 from data.scoring import Confidence, is_right, score_confidence
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
+from trainer.prior import Observed, Prior
 from trainer.rundir import replacing, write_json
 
-MIN_NOTES = 30
-"""Below this many labelled notes the curve of an earlier adapter is the better guess."""
+__all__ = ["CROSS_FITTED", "MIN_NOTES", "PRIOR_NOTES", "Observed", "calibrate", "cross_fitted", "fit", "observe"]
+
 PRIOR_NOTES = 20.0
 N_FOLDS = 5
 CROSS_FITTED = "calibration fitted on the other notes of the same set"
-_CENTRE, _SCALE = 5.0, 3.0  # of log-odds: where most raw probabilities lie
-_POOLED, _OWN = 10.0, 1.0  # scale of what fields share and of what each has; the penalty falls as its square
 _GRID = tuple(float(odds) for odds in range(-12, 15, 2))  # knots of a curve that has no notes of its own
-
-
-@dataclass(frozen=True)
-class Observed:
-    """One field of one answered note.
-
-    Attributes:
-        key: of the field.
-        kind: of answer, of `KINDS`.
-        odds: log-odds of the raw probability.
-        right: whether it agrees with the label.
-    """
-
-    key: str
-    kind: str
-    odds: float
-    right: bool
 
 
 def observe(task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None]) -> list[list[Observed]]:
@@ -80,18 +70,19 @@ def observe(task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion
     ]
 
 
-def fit(notes: Sequence[Sequence[Observed]], adapter: str) -> Calibration:
+def fit(notes: Sequence[Sequence[Observed]], adapter: str, earlier: Calibration | None = None) -> Calibration:
     """Fit the curves of an adapter.
 
     Args:
         notes: from `observe`.
         adapter: its name.
+        earlier: curves to begin from: its parent's, or its own of when less was known.
 
     Raises:
         CalibrationError: fewer than `MIN_NOTES` notes were answered.
     """
     _check_number(sum(map(bool, notes)))
-    return _fit(notes, adapter)
+    return _fit(notes, adapter, earlier)
 
 
 def is_enough(answers: Sequence[Suggestion | None]) -> bool:
@@ -107,11 +98,11 @@ def _check_number(n_answered: int) -> None:
         )
 
 
-def _fit(notes: Sequence[Sequence[Observed]], adapter: str) -> Calibration:
+def _fit(notes: Sequence[Sequence[Observed]], adapter: str, earlier: Calibration | None) -> Calibration:
     answered = [note for note in notes if note]
     seen = [one for note in answered for one in note]
-    prior = _Prior(seen)
-    pooled = {kind: prior.curve(None, kind) for kind in prior.kinds}
+    prior = Prior(seen, earlier)
+    pooled = {kind: _plain(prior, None, kind) for kind in prior.kinds}
     fields: dict[str, Curves] = {}
     for key in dict.fromkeys(one.key for one in seen):
         of_field = [one for one in seen if one.key == key]
@@ -120,7 +111,10 @@ def _fit(notes: Sequence[Sequence[Observed]], adapter: str) -> Calibration:
 
 
 def cross_fitted(
-    task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None]
+    task: Task,
+    gold: Sequence[Extraction],
+    answers: Sequence[Suggestion | None],
+    earlier: Calibration | None = None,
 ) -> list[Suggestion | None]:
     """The answers, each with the confidence that curves fitted on the other notes give it.
 
@@ -131,7 +125,7 @@ def cross_fitted(
     """
     notes = observe(task, gold, answers)
     _check_number(sum(map(bool, notes)))
-    fitted = [_fit([note for i, note in enumerate(notes) if i % N_FOLDS != k], "") for k in range(N_FOLDS)]
+    fitted = [_fit([note for i, note in enumerate(notes) if i % N_FOLDS != k], "", earlier) for k in range(N_FOLDS)]
     return [with_confidence(answer, fitted[number % N_FOLDS]) for number, answer in enumerate(answers)]
 
 
@@ -144,15 +138,19 @@ def with_confidence(answer: Suggestion | None, calibration: Calibration) -> Sugg
 
 
 def calibrate(
-    task: Task, gold: Sequence[Extraction], answers: Sequence[Suggestion | None], adapter: str
+    task: Task,
+    gold: Sequence[Extraction],
+    answers: Sequence[Suggestion | None],
+    adapter: str,
+    earlier: Calibration | None = None,
 ) -> tuple[Calibration, Confidence]:
     """Fit an adapter's curves on labelled notes, and measure them by cross-fitting on the same.
 
     Raises:
         CalibrationError: fewer than `MIN_NOTES` notes were answered.
     """
-    fitted = fit(observe(task, gold, answers), adapter)
-    measured = score_confidence(task, gold, cross_fitted(task, gold, answers), source=CROSS_FITTED)
+    fitted = fit(observe(task, gold, answers), adapter, earlier)
+    measured = score_confidence(task, gold, cross_fitted(task, gold, answers, earlier), source=CROSS_FITTED)
     return replace(fitted, figures=_without_bins(measured.to_json())), measured
 
 
@@ -169,8 +167,8 @@ def fit_or_keep(
     adapter: str,
     earlier: Calibration | None,
 ) -> Calibration | None:
-    """The calibration fitted on labelled notes; where they are too few, that of an earlier adapter, if it has one."""
-    return calibrate(task, gold, answers, adapter)[0] if is_enough(answers) else earlier
+    """The calibration fitted on labelled notes, from that of an earlier adapter; where they are too few, the latter."""
+    return calibrate(task, gold, answers, adapter, earlier)[0] if is_enough(answers) else earlier
 
 
 def judge(
@@ -182,11 +180,17 @@ def judge(
     the curves of an earlier adapter.
     """
     if is_enough(answers):
-        return cross_fitted(task, gold, answers), CROSS_FITTED
+        return cross_fitted(task, gold, answers, earlier), CROSS_FITTED
     if earlier is None:
         return list(answers), None
     source = f"calibration of {earlier.adapter}, because fewer than {MIN_NOTES} notes are too few to fit one on"
     return [with_confidence(answer, earlier) for answer in answers], source
+
+
+def keep_measured(path: Path, weights_sha256: str, calibration: Calibration | None) -> None:
+    """Put what a run fitted for its old adapter, if anything, into a file, with the digest of its weights."""
+    if calibration is not None:
+        write_json(path, {**calibration.to_json(), "weights_sha256": weights_sha256})
 
 
 def write_calibration(directory: Path, calibration: Calibration | None) -> None:
@@ -196,50 +200,19 @@ def write_calibration(directory: Path, calibration: Calibration | None) -> None:
             write_json(directory / CALIBRATION, calibration.to_json())
 
 
-class _Prior:
-    """Logistic curves over log-odds, one for each field and kind, fitted together."""
-
-    def __init__(self, seen: Sequence[Observed]) -> None:
-        from sklearn.linear_model import LogisticRegression
-
-        self.kinds = list(dict.fromkeys([VALUE, *sorted(one.kind for one in seen)]))
-        self._keys = list(dict.fromkeys(one.key for one in seen))
-        rows = [self._row(one.key, one.kind, one.odds) for one in seen]
-        labels = [one.right for one in seen]
-        # One note more that is right and wrong by halves: a rule of succession, and both classes are there.
-        middle = sorted(one.odds for one in seen)[len(seen) // 2]
-        rows += [self._row(None, kind, middle) for kind in self.kinds for _ in (True, False)]
-        labels += [label for _ in self.kinds for label in (True, False)]
-        weights = [1.0] * len(seen) + [0.5] * (2 * len(self.kinds))
-        regression = LogisticRegression(fit_intercept=False, max_iter=2_000)
-        self._weights = regression.fit(rows, labels, sample_weight=weights).coef_[0]
-
-    def _row(self, key: str | None, kind: str, odds: float) -> list[float]:
-        """Terms of the regression: those that all fields share, then those of each field; by kind of answer."""
-        terms = [1.0, (odds - _CENTRE) / _SCALE]
-        by_kind = [term * (kind == one) for one in self.kinds for term in terms]
-        own = [term * _OWN * (one == key) for one in self._keys for term in by_kind]
-        return [term * _POOLED for term in by_kind] + own
-
-    def __call__(self, key: str | None, kind: str, odds: Sequence[float]) -> list[float]:
-        """The probability of being right at each of some log-odds, which rise; made never to fall."""
-        rows = [self._row(key, kind, at) for at in odds]
-        shares = [1 / (1 + math.exp(-sum(map(operator.mul, self._weights, row)))) for row in rows]
-        return _isotonic(shares, [1.0] * len(shares))
-
-    def curve(self, key: str | None, kind: str) -> Curve:
-        """The logistic curve itself, for answers of which there are none to fit on."""
-        return _bounded(_GRID, self(key, kind, _GRID), n_notes=0)
+def _plain(prior: Prior, key: str | None, kind: str) -> Curve:
+    """The prior curve itself, for answers of which there are none to fit on."""
+    return _bounded(_GRID, prior(key, kind, _GRID, _levelled), n_notes=0)
 
 
-def _curve(prior: _Prior, key: str, kind: str, seen: Sequence[Observed]) -> Curve:
+def _curve(prior: Prior, key: str, kind: str, seen: Sequence[Observed]) -> Curve:
     """The curve of one field and kind of answer."""
     if not seen:
-        return prior.curve(key, kind)
+        return _plain(prior, key, kind)
     ranked = sorted(seen, key=lambda one: one.odds)
     ends = _steps(ranked)
     at = [odds for odds, _, _ in ends]
-    expected = prior(key, kind, at)
+    expected = prior(key, kind, at, _levelled)
     shares = [
         (share * n + expectation * PRIOR_NOTES) / (n + PRIOR_NOTES)
         for (_, n, share), expectation in zip(ends, expected, strict=True)
@@ -263,6 +236,10 @@ def _steps(ranked: Sequence[Observed]) -> list[tuple[float, int, float]]:
         ends += [(at[end], n, fitted[start]) for end in sorted({start, position - 1})]
         start = position
     return ends
+
+
+def _levelled(shares: Sequence[float]) -> list[float]:
+    return _isotonic(shares, [1.0] * len(shares))
 
 
 def _isotonic(shares: Sequence[float], weights: Sequence[float]) -> list[float]:

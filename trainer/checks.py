@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from data.prompt import PROMPT_VERSION
 from trainer.adapters import (
+    Misfit,
     ModelError,
     check_files,
     check_tensors,
     checked_calibration,
     checked_manifest,
     read_lora,
+    tell_other_name,
 )
 from trainer.config import LoraSettings
-from trainer.identity import base_identity
+from trainer.identity import BaseIdentity, identity_of, is_same_name
 from trainer.lora import lora_shapes
 from trainer.rundir import Manifest
 
 KNOWN_PROMPTS = (PROMPT_VERSION,)
 
 
-def checked_adapter(
-    directory: Path, base_name: str, base_revision: str | None, model: Any
-) -> tuple[Manifest, LoraSettings]:
+def checked_adapter(directory: Path, base: BaseIdentity, model: Any) -> tuple[Manifest, LoraSettings]:
     """Manifest and shape of an adapter, after every check of its files against a base.
+
+    What was recorded and the tensors decide whether it is made for the base; a name that differs is told, no more.
 
     Args:
         directory: of the adapter.
-        base_name: name of the base.
-        base_revision: commit or digest of the base, None where it is not known.
-        model: the base, with weights or without; None where it is not at hand, and then names and shapes are not
-            compared.
+        base: what is known of the base.
+        model: the base, with weights or without; None where it is not at hand, and then names and shapes of tensors
+            are not compared.
 
     Raises:
         ModelError: a file is missing, damaged, or not made for this base.
     """
     check_files(directory)
-    manifest = checked_manifest(directory, base_name, base_revision)
+    manifest = checked_manifest(directory, base)
     if manifest.prompt_version not in KNOWN_PROMPTS:
         raise ModelError(
             f"Expected prompt version {KNOWN_PROMPTS[-1]} or earlier; the adapter {directory} was trained with "
             f"{manifest.prompt_version}. Use a newer caseloop."
         )
     lora, _ = read_lora(directory)
-    check_tensors(directory, None if model is None else lora_shapes(model, lora))
+    try:
+        check_tensors(directory, None if model is None else lora_shapes(model, lora))
+    except Misfit as error:
+        if is_same_name(manifest.base, base.name):
+            raise
+        raise Misfit(
+            f"Expected an adapter for the base {base.name}; {directory} is for {manifest.base}, and its tensors do not "
+            "fit. Use the base it was trained on, or another adapter."
+        ) from error
+    tell_other_name(directory, manifest, base)
     return manifest, lora
 
 
@@ -54,16 +65,19 @@ def check_before_use(directory: Path, base: str | Path) -> Manifest:
 
     Args:
         directory: of the adapter.
-        base: directory of the base; of any other base only the name is compared.
+        base: directory of the base, or its hub id: of one that is not in the hub's cache yet only what the manifest
+            recorded is compared.
 
     Raises:
         ModelError: a file is missing, damaged, or not made for this base.
     """
-    if not Path(base).is_dir():
-        manifest, _ = checked_adapter(directory, str(base), None, None)
+    if Path(base).is_dir():
+        model = skeleton(base)
     else:
-        name, revision = base_identity(Path(base))
-        manifest, _ = checked_adapter(directory, name, revision, skeleton(Path(base)))
+        model = None
+        with suppress(ModelError):
+            model = skeleton(base)
+    manifest, _ = checked_adapter(directory, identity_of(base), model)
     checked_calibration(directory)
     return manifest
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from data.identity import text_hash
 from data.scoring import Score, score, score_confidence
 from data.snapshot import Row
 from data.suggestion import Suggestion
@@ -81,7 +82,7 @@ def score_answers(
 
 
 def write_predictions(path: Path, rows: Sequence[Row], answers: dict[str, Sequence[Suggestion | None] | None]) -> None:
-    """Write what was answered for each note, by content hash, readable by the owner only.
+    """Write what was answered for each note, by its hashes, readable by the owner only.
 
     Args:
         path: file to write, one JSON object per line.
@@ -91,7 +92,8 @@ def write_predictions(path: Path, rows: Sequence[Row], answers: dict[str, Sequen
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         for number, row in enumerate(rows):
-            line: dict[str, object] = {"content_hash": row.content_hash, "gold": row.extraction.as_dict()}
+            line: dict[str, object] = {"content_hash": row.content_hash, "text_hash": text_hash(row.text)}
+            line["gold"] = row.extraction.as_dict()
             for name, given in answers.items():
                 answer = given[number] if given is not None else None
                 line[name] = answer.extraction.as_dict() if answer is not None else None

@@ -15,6 +15,7 @@ from trainer.config import TrainConfig
 from trainer.examples import Encoded, Example, encode_rows
 from trainer.fit import Fit, apply_fit, find_fit, free_memory, limit_memory, read_fit, write_fit
 from trainer.job import Job, check_steps
+from trainer.lengths import longest_of
 from trainer.mixture import rows_to_show, with_copies
 from trainer.model import Loaded, choose_device, compute_dtype, load_model, save_lora
 from trainer.nf4 import unpack_scales
@@ -106,7 +107,7 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
     _check_learned(loaded, before)
     progress.tell("evaluating", step=n_done, n_steps=n_steps, n_left_out=rows.n_left_out)
     if job.ranks.is_main:
-        _publish(job, loaded, len(rows.learned), config)
+        _publish(job, loaded, rows.learned, config)
     job.ranks.wait()
     loaded.model = None
     free_memory()
@@ -176,18 +177,20 @@ def _check_learned(loaded: Loaded, before: dict[str, torch.Tensor]) -> None:
         raise Diverged("Expected finite adapter weights after training; found NaN. Lower the learning rate.")
 
 
-def _publish(job: Job, loaded: Loaded, n_rows: int, config: TrainConfig) -> None:
+def _publish(job: Job, loaded: Loaded, learned: Sequence[Example], config: TrainConfig) -> None:
     parent = read_manifest(job.parent) if job.parent else None
     manifest = Manifest(
         name=job.name,
         base=loaded.base_name,
         base_revision=loaded.base_revision,
+        base_digest=None if loaded.base_digest == loaded.base_revision else loaded.base_digest,
         prompt_version=loaded.prompt_version,
         weights_sha256="",
         run=job.run.path.name,
         parent=parent.name if parent else (job.parent.name if job.parent else None),
         snapshot_fingerprint=job.fingerprint,
-        n_rows=n_rows,
+        n_rows=len(learned),
+        longest_prompt=longest_of(learned, loaded.manifest if config.mode == "warm" else None),
         created_at=now(),
         lora=loaded.manifest.lora if loaded.manifest and config.mode == "warm" else config.lora,
     )

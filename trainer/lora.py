@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from trainer.adapters import ModelError
+from trainer.adapters import Misfit, ModelError
 from trainer.config import LoraSettings
 from trainer.rundir import ADAPTER_CONFIG
 
@@ -48,7 +48,7 @@ def lora_shapes(model: Any, lora: LoraSettings) -> dict[str, tuple[int, ...]]:
             shapes[f"base_model.model.{name}.lora_B.weight"] = (layer.out_features, lora.r)
     absent = [target for target in lora.targets if not any(f".{target}.lora_A" in name for name in shapes)]
     if absent:
-        raise ModelError(f"Expected linear layers named {', '.join(lora.targets)}; the base has no {absent[0]}.")
+        raise Misfit(f"Expected linear layers named {', '.join(lora.targets)}; the base has no {absent[0]}.")
     return shapes
 
 

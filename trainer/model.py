@@ -21,11 +21,12 @@ import torch
 
 from data.calibration import CALIBRATION, Calibration
 from data.prompt import PROMPT_VERSION
+from data.weight_files import READ, no_safetensors, pickled_weights
 from trainer.adapters import ModelError, checked_calibration
 from trainer.checks import checked_adapter
 from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.engine.weights import AdapterWeights, lora_of
-from trainer.identity import NAME_KEY, base_identity
+from trainer.identity import NAME_KEY, BaseIdentity, base_identity, cached_directory, hub_identity
 from trainer.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
 from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
 from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
@@ -54,6 +55,7 @@ class Loaded:
         name: of the adapter, or of the base where there is none.
         base_name: of the base.
         base_revision: commit or digest of the base, None where it is not known.
+        base_digest: of the base's weights, None where it is not known.
         prompt_version: of the prompt that the adapter was trained with.
         device: where the model is.
         n_parameters: of the base.
@@ -74,6 +76,12 @@ class Loaded:
     calibration: Calibration | None = None
     lora: AdapterWeights | None = None
     place: str = ""
+    base_digest: str | None = None
+
+    @property
+    def identity(self) -> BaseIdentity:
+        """What is known of the base."""
+        return BaseIdentity(self.base_name, self.base_revision, self.base_digest)
 
 
 def choose_device(device: str | None = None) -> torch.device:
@@ -166,7 +174,7 @@ def load_adapter(beside: Loaded, adapter: str | Path, *, allow_hub: bool = False
     from safetensors.torch import load_file
 
     directory = _adapter_directory(adapter, allow_hub=allow_hub)
-    manifest, lora = checked_adapter(directory, beside.base_name, beside.base_revision, beside.model)
+    manifest, lora = checked_adapter(directory, beside.identity, beside.model)
     return replace(
         beside,
         manifest=manifest,
@@ -183,8 +191,10 @@ def _loaded_base(
     quiet_libraries()
     base_dir = _located(base, "base model", "config.json", allow_hub=allow_hub)
     model, tokenizer = _load_base(str(base_dir or base), device, local=base_dir is not None, dtype=dtype)
-    name, revision = base_identity(base_dir) if base_dir else (str(base), getattr(model.config, "_commit_hash", None))
-    return Loaded(model, tokenizer, None, name, name, revision, PROMPT_VERSION, device, count_parameters(model))
+    # After loading, which brings a base of the hub into the cache: there its commit and its files are known.
+    name, revision, digest = base_identity(base_dir) if base_dir else hub_identity(str(base))
+    known = (model, tokenizer, None, name, name, revision, PROMPT_VERSION, device, count_parameters(model))
+    return Loaded(*known, base_digest=digest)
 
 
 def quiet_libraries() -> None:
@@ -253,9 +263,16 @@ def _load_base(where: str, device: torch.device, *, local: bool, dtype: torch.dt
     except (OSError, ValueError, KeyError, AttributeError, ImportError, RuntimeError) as error:
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f"Expected a language model in {where}; {_first_line(error)}") from error
+        raise ModelError(_why_no_base(where, Path(where) if local else cached_directory(where), error)) from error
     prepare_quantised(model, dtype)
     return model, tokenizer
+
+
+def _why_no_base(where: str, directory: Path | None, error: BaseException) -> str:
+    names = [path.name for path in directory.iterdir()] if directory is not None else []
+    if pickled_weights(names) and not any(name.endswith(READ) for name in names):
+        return no_safetensors(f"the base model {where}", "model.safetensors", names)
+    return f"Expected a language model in {where}; {_first_line(error)}"
 
 
 def _check_quantisation(where: str, stored: Any) -> None:
@@ -276,7 +293,7 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     """Put the adapter of `directory` on the base, after every check."""
     from peft import PeftModel
 
-    manifest, lora = checked_adapter(directory, loaded.base_name, loaded.base_revision, loaded.model)
+    manifest, lora = checked_adapter(directory, loaded.identity, loaded.model)
     loaded.model = PeftModel.from_pretrained(
         loaded.model,
         str(directory),

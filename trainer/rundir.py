@@ -37,10 +37,13 @@ class Manifest(BaseModel):
     Attributes:
         base: name of the base model it was trained on.
         base_revision: commit of the base on a hub, or a digest of a local base's files.
+        base_digest: digest of the files where the revision is a commit: the same base may be a directory elsewhere.
         weights_sha256: digest of the weights file, 64 hex digits.
         files: digest of every other file that decides what the adapter answers, by name; an older adapter has none.
         parent: name of the adapter it was compared with or went on from.
         snapshot_fingerprint: of the rows it was trained on.
+        longest_prompt: tokens of the longest prompt, note included, that it or the adapter it went on from was trained
+            on; None where that is not known.
         metrics: figures on the hold-out, as `Score.to_json()` gives them.
     """
 
@@ -50,6 +53,7 @@ class Manifest(BaseModel):
     name: str
     base: str
     base_revision: str | None = None
+    base_digest: str | None = None
     prompt_version: int
     weights_sha256: str
     files: dict[str, str] = {}
@@ -57,6 +61,7 @@ class Manifest(BaseModel):
     parent: str | None = None
     snapshot_fingerprint: str | None = None
     n_rows: int | None = None
+    longest_prompt: int | None = None
     created_at: str = ""
     lora: LoraSettings = LoraSettings()
     metrics: dict[str, Any] | None = None
@@ -107,6 +112,16 @@ class RunDir:
     def predictions(self) -> Path:
         """What both adapters answered on the hold-out, one note per line, by content hash."""
         return self.path / "predictions.jsonl"
+
+    @property
+    def old_curves(self) -> Path:
+        """How sure the old adapter may be, fitted on its answers to the hold-out, for whoever goes on using it."""
+        return self.path / "old_calibration.json"
+
+    @property
+    def parent_curves(self) -> Path:
+        """Curves of the parent that are newer than its own, when the caller puts them here."""
+        return self.path / "parent_calibration.json"
 
     @property
     def adapter(self) -> Path:

@@ -13,13 +13,14 @@ from typing import Any
 
 import torch
 
+from data.calibration import read_curves
 from data.files import sha256_of
 from data.scoring import Score
 from data.snapshot import SnapshotError, read_rows
 from data.suggestion import Suggestion
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.adapters import checked_calibration
-from trainer.calibrate import fit_or_keep, judge, write_calibration
+from trainer.calibrate import fit_or_keep, is_enough, judge, keep_measured, write_calibration
 from trainer.card import write_card
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
@@ -271,7 +272,10 @@ def _compare(job: Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] |
 
         found = answer_rows(engine, job.held_out, report)
         if key == "old":
-            earlier = loaded.calibration
+            earlier = read_curves(job.run.parent_curves) or loaded.calibration
+            if is_enough(found) and loaded.manifest is not None:
+                kept = fit_or_keep(job.task, gold, found, loaded.name, earlier)
+                keep_measured(job.run.old_curves, loaded.manifest.weights_sha256, kept)
         else:  # before the metrics, which say that the comparison is done
             write_calibration(job.run.adapter, fit_or_keep(job.task, gold, found, job.name, earlier))
         answers[key], source = judge(job.task, gold, found, earlier)

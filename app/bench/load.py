@@ -25,6 +25,7 @@ from urllib.parse import urlencode, urlsplit
 
 from app.bench.desk import MIB, spread
 from app.bench.stage import carry_out, fill, machine, serving
+from app.children import own_modules
 from app.failures import DeskError
 from app.guard import COOKIE
 from app.passwords import hash_password
@@ -203,9 +204,9 @@ def _drive(people: list[_Reviewer], n_actions: int, rate: float, pid: int, say: 
 @contextmanager
 def _working(home: Path) -> Iterator[None]:
     """The worker with the embedded model, below the server as the supervisor has it."""
-    environ = {**os.environ, "CASELOOP_HOME": str(home)}
+    environ = own_modules({**os.environ, "CASELOOP_HOME": str(home)})
     carry_out(home, "adapters", "activate", "embedded", "--reason", "measured")
-    command = ["nice", "-n", str(WORKER_NICENESS), sys.executable, "-m", "app.cli", "prefill", "--watch"]
+    command = ["nice", "-n", str(WORKER_NICENESS), sys.executable, "-P", "-m", "app.cli", "prefill", "--watch"]
     worker = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from app.children import own_modules
 from app.chromium import ARGUMENTS, find
 from app.failures import DeskError
 from data.evidence import ground
@@ -71,8 +72,8 @@ def carry_out(home: Path, *command: str) -> None:
     Raises:
         DeskError: it fails; with its own sentence.
     """
-    environ = {**os.environ, "CASELOOP_HOME": str(home)}
-    line = [sys.executable, "-m", "app.cli", *command]
+    environ = own_modules({**os.environ, "CASELOOP_HOME": str(home)})
+    line = [sys.executable, "-P", "-m", "app.cli", *command]
     done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DeskError(done.stderr.strip().splitlines()[-1])
@@ -119,8 +120,9 @@ def serving(home: Path) -> Iterator[tuple[str, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "app.web", "--home", str(home), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
+    command = [sys.executable, "-P", "-m", "app.web", "--home", str(home), "--port", str(port)]
+    environ = own_modules(os.environ)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
     address = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + START_S

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.bench import stage
 from app.bench.stage import ADAPTER, SEED
+from app.children import own_modules
 from app.failures import DeskError
 from data.evidence import ground
 from data.suggestion import Suggestion
@@ -106,7 +107,7 @@ def write_notes(file: Path, n_notes: int, *, n_texts: int = TEXTS_A_NOTE) -> int
 _STOPWATCH = """
 import json, os, sys, time
 started = time.perf_counter()
-pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "app.cli", *sys.argv[1:]], os.environ)
+pid = os.posix_spawn(sys.executable, [sys.executable, "-P", "-m", "app.cli", *sys.argv[1:]], os.environ)
 _, status, used = os.wait4(pid, 0)
 seconds = time.perf_counter() - started
 print(json.dumps([os.waitstatus_to_exitcode(status), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss]))
@@ -119,8 +120,8 @@ def timed(home: Path, n_records: int, *command: str) -> dict[str, float]:
     Raises:
         DeskError: it fails.
     """
-    environ = os.environ | {"CASELOOP_HOME": str(home / "home")}
-    line = [sys.executable, "-c", _STOPWATCH, *command]
+    environ = own_modules(os.environ | {"CASELOOP_HOME": str(home / "home")})
+    line = [sys.executable, "-P", "-c", _STOPWATCH, *command]
     done = subprocess.run(line, capture_output=True, text=True, check=True, env=environ)
     code, seconds, cpu_s, peak_kib = json.loads(done.stdout.splitlines()[-1])
     if code:
@@ -179,9 +180,9 @@ def _review(session: Session, task: Task, rng: random.Random, note_id: int, exam
 # Saving a note by itself takes a few milliseconds, most of it for things that an export does not read.
 _COPIES = (
     """INSERT INTO suggestion (note_id, adapter, prompt_version, extraction, confidence, min_confidence, evidence,
-           alternatives, raw_reply, latency_ms, created_at, raw_confidence, grounding)
+           alternatives, raw_reply, latency_ms, created_at, raw_confidence, grounding, times_longest)
        SELECT note.id, s.adapter, s.prompt_version, s.extraction, s.confidence, s.min_confidence, s.evidence,
-           s.alternatives, s.raw_reply, s.latency_ms, s.created_at, s.raw_confidence, s.grounding
+           s.alternatives, s.raw_reply, s.latency_ms, s.created_at, s.raw_confidence, s.grounding, s.times_longest
        FROM note JOIN suggestion AS s ON s.note_id = 1 + (note.id - 1) % ? WHERE note.id > ?""",
     """INSERT INTO annotation (note_id, revision, reviewer_id, status, extraction, settled, comment, suggestion_id,
            lead_time_ms, token, submitted_at)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.terminal import progress_bar, write, write_json
+from app.terminal import progress_bar, say, write, write_json
 
 if TYPE_CHECKING:
     from app.desk import Desk
@@ -42,9 +42,14 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     status: Annotated[
         str, typer.Option(help="submitted, flagged, skipped, between commas; all but the first have no output.")
     ] = "submitted",
+    with_samples: Annotated[
+        bool, typer.Option("--with-samples", help="Take the synthetic sample notes along, beside real ones.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
     """Write the reviewed records: submitted annotations only, never a mere suggestion.
+
+    The synthetic sample notes are left out as soon as a real note is reviewed.
 
     JSON lines are training input: caseloop import OUT --original. In CSV a cell that begins with =, +, -, @, a tab
     or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula. "dataset" writes the
@@ -58,7 +63,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop export reviewed --format dataset --since 2026-01-01
     """
     from app.desk import open_desk
-    from app.exporting import format_of, read_choice
+    from app.exporting import format_of, read_choice, told_of_samples
 
     with open_desk() as desk:
         choice = read_choice(
@@ -73,8 +78,13 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             is_corrected=corrected,
             with_text=not without_text,
             with_provenance=with_provenance,
+            with_samples=with_samples,
         )
+        with desk.store.reading() as session:
+            of_samples = told_of_samples(session, choice)
         n_records = _write(desk, out, choice)
+    if of_samples:
+        say(of_samples)
     if out != "-":
         _say(n_records, choice, out, as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,7 +15,7 @@ from app.terminal import Advance, progress_bar, say, write, write_json, write_ta
 if TYPE_CHECKING:
     from app.curve import Drawn
     from app.publish import Outcome
-    from app.training import Progress, TrainOptions
+    from app.training import Mode, Progress, TrainOptions
 
 NOT_BETTER = 1
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -32,8 +32,12 @@ def train(  # noqa: PLR0913 - one parameter per option
     *,
     preset: Annotated[str, typer.Option(help="Settings to begin with: fast or published.")] = "fast",
     mode: Annotated[
-        str, typer.Option(help="full: a fresh adapter on everything; warm: on from the parent adapter.")
-    ] = "full",
+        str | None,
+        typer.Option(
+            help="full: a fresh adapter on everything; warm: on from the active adapter. Default: warm once notes were "
+            "reviewed or an adapter came from elsewhere."
+        ),
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the training rows.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     max_steps: Annotated[
@@ -67,10 +71,8 @@ def train(  # noqa: PLR0913 - one parameter per option
     """
     from app.training import TrainOptions
 
-    if mode not in ("full", "warm"):
-        raise InputError(f"Expected --mode full or warm; found {mode!r}.")
     options = TrainOptions(
-        mode="warm" if mode == "warm" else "full",
+        mode=_mode(mode),
         epochs=epochs,
         learning_rate=learning_rate,
         max_steps=max_steps,
@@ -85,6 +87,12 @@ def train(  # noqa: PLR0913 - one parameter per option
     return _perform(options, None if resume is None else _run_number(resume), as_json)
 
 
+def _mode(typed: str | None) -> Mode | None:
+    if typed not in (None, "full", "warm"):
+        raise InputError(f"Expected --mode full or warm; found {typed!r}.")
+    return cast("Mode | None", typed)
+
+
 def _perform(options: TrainOptions, resumed: int | None, as_json: bool) -> int:
     """Train in the foreground and say what came of it."""
     from app.curve import Drawn
@@ -97,6 +105,7 @@ def _perform(options: TrainOptions, resumed: int | None, as_json: bool) -> int:
             desk,
             lambda: request_run(desk.store, options, "local") if resumed is None else resumed,
             lambda progress: _show(advance, progress),
+            say,
         )
     if isinstance(outcome, Drawn):
         return _report_curve(outcome, as_json)
@@ -129,8 +138,6 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
         from data.task import load_task
 
         write_verdict(load_task(), {**outcome.verdict.to_json(), "sentence": outcome.sentence})
-        if outcome.left_out:
-            say(outcome.left_out)
     return 0 if outcome.is_active or (was_asked and outcome.verdict.passed) else NOT_BETTER
 
 

@@ -49,8 +49,9 @@ def import_notes(
 ) -> int:
     """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
 
-    A record that cannot be read is refused with its file, line and column; the others are kept. A named column that is
-    not there stops the import before anything is kept.
+    A note is its id and its exact text: with another sign, or under another id, it is another note, and the report says
+    where. A record that cannot be read is refused with its file, line and column; the others are kept. A named column
+    that is not there stops the import before anything is kept.
     The exit code is 1 when a file, or the rest of one, could not be read or --strict kept nothing, and 2 when nothing
     could be read.
 
@@ -90,6 +91,8 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
         return BAD_INPUT
     if not as_json:
         write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
+        for sentence in report.likeness_sentences():
+            write(sentence)
     return REFUSED if report.n_files_refused else 0
 
 
@@ -164,9 +167,15 @@ def extract(
     from data.task import load_task
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
+    logging.getLogger("trainer.adapters").addHandler(logging.StreamHandler())  # a base of another name is worth a word
     task = load_task()
     note = make_note(task, _read_text(file))
     suggestion = chosen_engine(task).suggest_one(note.text)
+    if as_json and suggestion.is_raw:
+        told = (
+            "none was given" if not suggestion.confidence else "it is the model's own probability, as a rule too high"
+        )
+        say(f"Confidence is not calibrated: {told}.")
     write(json.dumps(_answer(task, suggestion, as_json), ensure_ascii=False))
 
 
@@ -196,8 +205,10 @@ def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]
     return {
         "extraction": suggestion.extraction.as_dict(),
         "confidence": {key: round(suggestion.confidence[key], 4) for key in task.keys if key in suggestion.confidence},
+        "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
+        "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,
         "prompt_version": suggestion.prompt_version,

@@ -11,6 +11,7 @@ from app.exporting.choice import (
     count_records,
     format_of,
     read_choice,
+    told_of_samples,
 )
 from app.exporting.labelstudio import label_config
 from app.exporting.records import export_record
@@ -33,5 +34,6 @@ __all__ = [
     "label_config",
     "preview",
     "read_choice",
+    "told_of_samples",
     "write_export",
 ]

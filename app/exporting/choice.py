@@ -54,6 +54,7 @@ class Choice:
         until: only notes decided on this day (UTC) or earlier.
         is_corrected: only notes in which a suggested value was changed.
         statuses: what stands for the notes; anything beside "submitted" is marked in its record.
+        with_samples: whether the synthetic notes that came with caseloop are in it once real ones are reviewed.
     """
 
     form: Format = "jsonl"
@@ -66,6 +67,7 @@ class Choice:
     until: date | None = None
     is_corrected: bool = False
     statuses: tuple[Status, ...] = REVIEWED
+    with_samples: bool = False
 
     def keys(self, task: Task) -> tuple[str, ...]:
         """The fields that are written, in the order of the record."""
@@ -90,6 +92,7 @@ class Choice:
             "adapter": self.adapter,
             "is_corrected": self.is_corrected,
             "statuses": self.statuses,
+            "with_samples": self.with_samples,
         }
 
     def query(self) -> str:
@@ -105,6 +108,7 @@ class Choice:
         said |= {"corrected": "1"} if self.is_corrected else {}
         said |= {} if self.with_text else {"with_text": "0"}
         said |= {"with_provenance": "1"} if self.with_provenance else {}
+        said |= {"with_samples": "1"} if self.with_samples else {}
         return f"?{urlencode(said)}" if said else ""
 
 
@@ -121,6 +125,7 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     is_corrected: bool = False,
     with_text: bool = True,
     with_provenance: bool = False,
+    with_samples: bool = False,
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
 
@@ -147,12 +152,27 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
         until=last,
         is_corrected=is_corrected,
         statuses=tuple(chosen) or REVIEWED,
+        with_samples=with_samples,
     )
 
 
 def count_records(session: Session, choice: Choice) -> int:
     """How many records the export has."""
     return count_reviewed(session, **choice.filters())
+
+
+def told_of_samples(session: Session, choice: Choice) -> str:
+    """A sentence about the samples that the export has or leaves out; empty where it would have none in any case."""
+    mine: Filters = {**choice.filters(), "origin": "sample"}
+    has = count_reviewed(session, **mine)
+    mine["with_samples"] = True
+    wanted = count_reviewed(session, **mine)
+    if not wanted:
+        return ""
+    many = f"{wanted:,} reviewed {'note' if wanted == 1 else 'notes'}"
+    if not has:
+        return f"{many} of the synthetic samples left out."
+    return f"{many} in it are synthetic samples, with invented names."
 
 
 def format_of(out: str, chosen: str | None) -> Format:

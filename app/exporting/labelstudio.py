@@ -12,6 +12,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from app.exporting.choice import Choice
+from data.identity import made_id
 from data.suggestion import Span
 from data.task import Field, Task
 from db.annotations import ReviewedRow
@@ -54,7 +55,7 @@ def labelled_task(task: Task, row: ReviewedRow, choice: Choice) -> dict[str, Any
     decided = row.annotation
     data = {
         TEXT: row.note.text if choice.with_text else "",
-        "note_id": row.note.external_id or str(row.note.id),
+        "note_id": row.note.external_id or made_id(row.note.text),
         "reviewer": decided.reviewer,
         "status": decided.status,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from data.corrections import compare, states_of
+from data.identity import made_id
 from data.task import Extraction, Task
 from db.annotations import ReviewedRow
 from db.opinions import OpinionRow, opinions_of
@@ -75,7 +76,7 @@ def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice)
     if choice.with_text:
         record["input"] = row.text
     record["output"] = values if is_reviewed else None
-    record["id"] = row.external_id or str(row.note_id)
+    record["id"] = row.external_id or made_id(row.text)
     if choice.is_marked:
         record["status"] = row.status
         record["set_aside"] = None if is_reviewed else values

@@ -121,11 +121,12 @@ def compare(desk: Desk, run_id: int, reviewer: str) -> Comparison | None:
         answered = [
             note for note in comparable_answers(desk.task, run_directory(desk.settings, run_id)) if note.differing
         ]
-        known = notes_by_hash(session, [note.content_hash for note in answered])
+        known = notes_by_hash(session, [note.note_hash for note in answered])
     seed = f"{weights} {reviewer}"
-    answered = sorted(answered, key=lambda note: hashlib.sha256(f"{note.content_hash} {seed}".encode()).digest())
-    pairs = [(note, known[note.content_hash]) for note in answered if note.content_hash in known]
-    return Comparison(run, str(old), run.adapter, tuple(pairs), seed) if pairs else None
+    answered = sorted(answered, key=lambda note: hashlib.sha256(f"{note.note_hash} {seed}".encode()).digest())
+    # A text under several ids may stand in the hold-out with several labels; it is shown once.
+    pairs = {row.id: (note, row) for note in answered if (row := known.get(note.note_hash)) is not None}
+    return Comparison(run, str(old), run.adapter, tuple(pairs.values()), seed) if pairs else None
 
 
 def choose(desk: Desk, reviewer: str, at: str, side: str) -> None:

@@ -161,12 +161,12 @@ class EffectPlot:
 
     Args:
         effects: everything that is to be drawn.
-        floor: the loss at which a line is drawn, as a share above 0.
+        floor: the loss at which a line is drawn where it is within the scale, as a share above 0.
     """
 
     def __init__(self, effects: Iterable[Effect], floor: float) -> None:
         ends = [end for one in effects for end in (one.change, one.low, one.high) if end is not None]
-        reach = max(floor * 1.25, *map(abs, ends), 0.0)
+        reach = max(map(abs, ends), default=floor * 1.25)
         self._step = next(step for step in _STEPS if reach / step <= 2.5 or step == _STEPS[-1])
         self._reach = math.ceil(reach * 1.06 / self._step - 1e-9) * self._step
         self._floor = floor
@@ -202,5 +202,6 @@ class EffectPlot:
         lines = "".join(
             f'<line class="{name}" x1="{self._at(at)}" x2="{self._at(at)}" y1="0" y2="{to}"/>'
             for name, at in (("zero", 0.0), ("floor", -self._floor))
+            if name == "zero" or 0 < self._floor < self._reach
         )
         return f'<svg class="effect" width="100%" height="{height}" {described}>{lines}{inside}</svg>'

@@ -37,7 +37,7 @@ def _folded(word: str, notes: Sequence[AnsweredNote], known: Mapping[str, NoteRo
     if not notes:
         return ""
     some = f", the {N_SHOWN} that changed most" if len(notes) > N_SHOWN else ""
-    shown = "".join(_note(note, known.get(note.content_hash), old, new) for note in notes[:N_SHOWN])
+    shown = "".join(_note(note, known.get(note.note_hash), old, new) for note in notes[:N_SHOWN])
     return f'<details class="notes"><summary>{plural(len(notes), "note")} {word}{some}</summary>{shown}</details>'
 
 

@@ -34,6 +34,7 @@ class Chosen(BaseModel):
     corrected: bool = False
     with_text: bool = True
     with_provenance: bool = False
+    with_samples: bool = False
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -67,6 +68,7 @@ def routes(desk: Desk) -> APIRouter:
                 is_corrected=chosen.corrected,
                 with_text=chosen.with_text,
                 with_provenance=chosen.with_provenance,
+                with_samples=chosen.with_samples,
             )
         except InputError as error:
             return JSONResponse({"detail": str(error)}, 422)

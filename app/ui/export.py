@@ -18,6 +18,7 @@ from app.exporting import (
     label_config,
     preview,
     read_choice,
+    told_of_samples,
 )
 from app.failures import InputError
 from app.ui.context import FOLLOWING, empty, plural
@@ -46,7 +47,7 @@ OPENED: dict[Format, str] = {
     "into a new project, then import the file. Reviewers are matched by their addresses, where their names are such.",
 }
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
-CORRECTED, WITH_TEXT, PROVENANCE = "corrected", "text", "provenance"
+CORRECTED, WITH_TEXT, PROVENANCE, SAMPLES = "corrected", "text", "provenance", "samples"
 TELL = [
     ("The note's text and the reviewer's comment", WITH_TEXT),
     ("Provenance: who decided when, the model's own values and confidences, what became of each field", PROVENANCE),
@@ -73,7 +74,11 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             gr.HTML(_DAYS, elem_id="export-days", js_on_load=None)
             since, until = (gr.Textbox(visible="hidden", elem_id=f"export-{end}") for end in ("since", "until"))
             only = gr.CheckboxGroup(
-                [("only notes in which a suggested value was changed", CORRECTED), *_asides()],
+                [
+                    ("only notes in which a suggested value was changed", CORRECTED),
+                    *_asides(),
+                    ("sample notes too, synthetic with invented names, beside real ones", SAMPLES),
+                ],
                 label="Notes",
                 elem_id="export-only",
             )
@@ -134,16 +139,18 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
             is_corrected=CORRECTED in ticked,
             with_text=WITH_TEXT in told,
             with_provenance=PROVENANCE in told,
+            with_samples=SAMPLES in ticked,
         )
     except InputError as error:
         return f'<p class="trouble" role="alert">{escape(str(error))}</p>'
     with desk.store.reading() as session:
         n_records, figures = count_records(session, choice), counts(session)
         beginning = preview(session, desk.task, choice) if n_records else ""
-    return _found(desk.task, choice, n_records, beginning) if n_records else _nothing(figures)
+        of_samples = told_of_samples(session, choice)
+    return _found(desk.task, choice, n_records, beginning, of_samples) if n_records else _nothing(figures)
 
 
-def _found(task: Task, choice: Choice, n_records: int, beginning: str) -> str:
+def _found(task: Task, choice: Choice, n_records: int, beginning: str, of_samples: str = "") -> str:
     address = escape(f"/export/{choice.form}{choice.query()}")
     more = config = ""
     if choice.form == "label-studio":
@@ -154,10 +161,11 @@ def _found(task: Task, choice: Choice, n_records: int, beginning: str) -> str:
             f"<pre class='record'>{escape(label_config(task, choice))}</pre></details>"
         )
     what = "note" if choice.is_marked else "reviewed note"
+    sentences = [*_sentences(task, choice), *filter(None, [escape(of_samples)])]
     return (
         f'<p class="take"><a class="button" href="{address}" download>Download {escape(NAMES[choice.form])}</a>'
         f" <b>{plural(n_records, what)}</b>{more}</p>"
-        f"<ul class='said'>{''.join(f'<li>{sentence}</li>' for sentence in _sentences(task, choice))}</ul>"
+        f"<ul class='said'>{''.join(f'<li>{sentence}</li>' for sentence in sentences)}</ul>"
         f"<h3>The first record</h3><pre class='record' tabindex='0'>{escape(beginning)}</pre>{config}"
     )
 

@@ -138,8 +138,8 @@
   }
 
   function answers(found) {
-    const brings = found.n_new > 0 || (found.original && found.n_known > 0);
-    const yes = make('button', { type: 'button', name: 'yes', className: 'strong-button', disabled: !brings, textContent: found.n_new || !brings ? `Import ${many(found.n_new)}` : `Bring the labels of ${many(found.n_known)}` });
+    const brings = found.n_new > 0 || found.n_labelled > 0;
+    const yes = make('button', { type: 'button', name: 'yes', className: 'strong-button', disabled: !brings, textContent: found.n_new || !brings ? `Import ${many(found.n_new)}` : `Bring the labels of ${many(found.n_labelled)}` });
     const no = make('button', { type: 'button', name: 'no', className: 'plain', textContent: brings ? 'Cancel' : 'Close' });
     no.addEventListener('click', () => $('import-preview').close());
     yes.addEventListener('click', () => bring(yes));

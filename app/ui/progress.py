@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.curves import trust_in
 from app.desk import Desk
 from app.rules import read_rules
 from app.ui import figures
@@ -71,7 +72,7 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
     Args:
         found: what became of the suggested values.
     """
-    counted, scored = counts(session), _evaluations(evaluations(session))
+    counted, scored = counts(session), _evaluations(evaluations(session)) + _trusted(desk, session)
     if not counted.n_submitted:
         return [
             _counts(counted),
@@ -120,6 +121,12 @@ def _counts(found: Counts) -> str:
     )
     listed = "".join(f"<li><b>{n:,}</b>{words}</li>" for n, words in numbers)
     return f'<h3>Notes</h3><ul class="figures">{listed}</ul><p>&nbsp;</p>{progress_bar(found)}'
+
+
+def _trusted(desk: Desk, session: Session) -> str:
+    """What the confidence of the active adapter rests on."""
+    trust = trust_in(desk.settings, session)
+    return "" if trust is None else f'<p class="quiet">{escape(trust.adapter)}: {escape(trust.sentence)}</p>'
 
 
 def _evaluations(scored: Sequence[EvaluationRow]) -> str:

@@ -142,8 +142,8 @@
   const rows = () => [...document.querySelectorAll('#queue-table tr[data-note]')];
   const rowOf = (note) => document.querySelector(`#queue-table tr[data-note="${note}"]`);
   function canDo(row) {
-    const { state, origin } = row.dataset;
-    if (state === 'todo') return origin === 'incoming' ? 'untouched' : '';
+    const { state, origin, labelled } = row.dataset;
+    if (state === 'todo') return origin === 'incoming' || (origin === 'sample' && labelled === '0') ? 'untouched' : '';
     return state === 'draft' ? '' : 'decided';
   }
 

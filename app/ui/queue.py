@@ -20,6 +20,7 @@ from app.rules import SURE
 from app.ui.context import QUICK, empty, moment, percent, state
 from app.ui.many import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.ui.review import MAX_COMMENT_CHARACTERS
+from app.ui.samples import CHIP, samples_line
 from app.ui.walking import chosen
 from db.adapters import list_adapters
 from db.filters import MAX_NAME_CHARACTERS, saved_filters
@@ -39,7 +40,7 @@ STATE_CHOICES = [
     ("Skipped", "skipped"),
     ("Flagged", "flagged"),
 ]
-ORIGIN_CHOICES = [("Incoming", "incoming"), ("Originals", "original"), ("All notes", "")]
+ORIGIN_CHOICES = [("Incoming", "incoming"), ("Originals", "original"), ("Samples", "sample"), ("All notes", "")]
 ORDER_CHOICES: list[tuple[str, Order]] = [
     ("As imported", "imported"),
     ("Least sure first", "doubt"),
@@ -97,7 +98,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
             page = max(0, min(page, (found.n_notes - 1) // N_ROWS))
             rows = search_notes(session, shown.filters, order=order, seed=seed, offset=page * N_ROWS, limit=N_ROWS)
             said = _said_of_novelty(count_compared(session)) if order == "novelty" else ""
-            offered = _offered(session, reviewer)
+            offered, of_samples = _offered(session, reviewer), samples_line(session)
     except StoreError as error:
         return [sent, gr.skip(), _trouble(sentence_of(error))]
     wanted = {"filters": shown.model_dump(), "order": order, "seed": seed, "page": page}
@@ -106,7 +107,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     body = table_html(rows, query) if rows else _no_rows(figures)
     return [
         json.dumps(wanted),
-        progress_bar(figures),
+        progress_bar(figures) + of_samples,
         f'<div data-queue="{escape(json.dumps(told))}" data-walk="{escape(query)}">{said}{body}</div>',
     ]
 
@@ -191,14 +192,18 @@ def table_html(rows: list[QueueRow], query: str = "") -> str:
 def _row(row: QueueRow, query: str) -> str:
     sure = row.min_confidence
     certain = "–" if sure is None else f'<span class="{"" if sure >= SURE else "doubt"}">{percent(sure)}</span>'
+    if sure is not None and row.is_raw:
+        certain = f'<span class="doubt" title="Not calibrated: the model\'s own probability">raw {percent(sure)}</span>'
     missing = "–" if row.n_not_found is None else str(row.n_not_found)
     changed = "–" if row.n_changed is None else str(row.n_changed)
     name = escape(row.external_id or f"note {row.id}")
+    chip = f" {CHIP}" if row.origin == "sample" else ""
     address = escape(f"?note={row.id}{'&' if query else ''}{query}")
     return (
-        f'<tr data-note="{row.id}" data-state="{row.state}" data-origin="{row.origin}" tabindex="-1">'
+        f'<tr data-note="{row.id}" data-state="{row.state}" data-origin="{row.origin}"'
+        f' data-labelled="{int(row.is_labelled)}" tabindex="-1">'
         f'<td class="tick"><input type="checkbox" tabindex="-1" aria-label="Tick {name}"></td>'
-        f'<th scope="row" class="name"><a href="{address}" tabindex="-1">{name}</a></th>'
+        f'<th scope="row" class="name"><a href="{address}" tabindex="-1">{name}</a>{chip}</th>'
         f'<td class="begins" dir="auto">{escape(row.preview)}</td><td>{state(row.state)}</td>'
         f'<td class="number">{certain}</td>'
         f'<td class="number"><span class="{"missing" if row.n_not_found else ""}">{missing}</span></td>'

@@ -22,8 +22,9 @@ from app.trials import caught, kept_back
 from app.ui.adjudicating import adjudication
 from app.ui.answering import refusal
 from app.ui.conflicts import both_versions, merged
+from app.ui.grounds import grounded, left_out, proposed_grounds, told
 from app.ui.marks import marked
-from app.ui.opening import confidence_word, grounded, proposed_grounds, told
+from app.ui.opening import confidence_word, trusted
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Extraction, TaskError
@@ -240,14 +241,15 @@ def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
     if decision.status != "submitted":
         return
     with desk.store.reading() as session:
-        rules, review = read_rules(session), open_review(session, decision.note, reviewer)
+        rules, review = read_rules(session), trusted(desk, session, open_review(session, decision.note, reviewer))
         disputes = adjudication(desk, session, review, reviewer)
     if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
         return
-    found = proposed_grounds(desk, review)
+    found, empty = proposed_grounds(desk, review), left_out(desk, review)
     for field in desk.task.fields:
         key = field.key
         asks = confidence_word(review.suggestion, key, found.get(key), rules) == "look"
+        asks = asks or (key in empty and decision.values.get(key) is None)
         if disputes is not None:
             asks = key in disputes.differing
         if (rules.confirm == "all" or asks) and key not in decision.settled:

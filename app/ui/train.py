@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -13,7 +12,6 @@ from app import deciding
 from app.desk import Desk
 from app.failures import DeskError, InputError
 from app.training import (
-    N_NEAR_DUPLICATES,
     TrainOptions,
     left_out,
     read_log,
@@ -22,17 +20,18 @@ from app.training import (
     run_directory,
     run_name,
     stop_run,
+    usual_mode,
 )
 from app.ui.blind import BlindPanel, build_blind
 from app.ui.blind import show as show_blind
 from app.ui.charts import line_chart
-from app.ui.context import QUICK, empty, moment, percent, plural, table, tried
+from app.ui.context import QUICK, empty, moment, percent, table, tried
 from app.ui.curve import build_curve, curve_html
+from app.ui.material import awaited_html, material_html
 from app.ui.trouble import listen
 from app.ui.verdict import VerdictCard, build_verdict, verdict_word
 from app.ui.verdict import show as show_verdict
-from db.adapters import AdapterRow, activations, active_adapter, list_adapters
-from db.annotations import holdout_rows, reviewed, training_rows
+from db.adapters import AdapterRow, active_adapter, list_adapters
 from db.runs import TrainingRunRow, get_run, list_runs
 
 N_LOG_LINES = 8
@@ -86,14 +85,17 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     on(card.activate, card.said, [card.run, card.reason], activate_run)
     on(card.reject, card.said, [card.run, card.reason], reject_run)
     on(card.back, card.said, [card.reason], roll_back)
+    timer.tick(lambda shown: awaited_html(desk, shown), [material], [material], **QUICK)
     for event in (timer.tick, card.run.input):
         listen(event, filled, (inputs, outputs), "train", **QUICK)
     _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
 
     def opened(*shown: str) -> list[Any]:
-        return [material_html(desk), curve_html(desk), *filled(*shown)]
+        with desk.store.reading() as session:
+            usual = usual_mode(session)
+        return [material_html(desk), gr.Radio(value=usual), curve_html(desk), *filled(*shown)]
 
-    return opened, inputs, [material, curve, *outputs]
+    return opened, inputs, [material, mode, curve, *outputs]
 
 
 def _next_run() -> list[Any]:
@@ -191,31 +193,6 @@ def roll_back(desk: Desk, reviewer: str, reason: str) -> str:
     with desk.store.transaction() as session:
         row = deciding.roll_back(session, by=reviewer, reason=reason)
     return f"{row.name} is active again."
-
-
-def material_html(desk: Desk) -> str:
-    """What the next run would learn from. Reads every labelled note, so it is for the opening of the tab."""
-    with desk.store.reading() as session:
-        sources = Counter(row.source for row in training_rows(session, desk.task))
-        n_holdout = sum(1 for _ in holdout_rows(session, desk.task))
-        history = activations(session)
-        since = history[0].at if history else None
-        n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
-        counted = [run for run in list_runs(session) if N_NEAR_DUPLICATES in run.config]
-    new = f", {n_new:,} of them since the active adapter took over" if history and sources["annotation"] else ""
-    return (
-        f"<h3>The next run</h3><p>It learns from <b>{plural(sources['original'], 'original')}</b> that came with labels"
-        f" and <b>{plural(sources['annotation'], 'reviewed note')}</b>{new}."
-        f" {plural(n_holdout, 'labelled note')} are held out: never learned from, they decide whether it is better."
-        f"{_left_out_before(counted)}</p>"
-    )
-
-
-def _left_out_before(runs: list[TrainingRunRow]) -> str:
-    """What the last run left out; to look for near duplicates now would take longer than a screen may."""
-    last = max(runs, key=lambda run: run.id, default=None)
-    said = left_out(last.config) if last is not None else ""
-    return f" In {run_name(last.id)}, {escape(said)} The next run looks again." if last is not None and said else ""
 
 
 def show(desk: Desk, chosen: str | None) -> list[Any]:

@@ -130,10 +130,11 @@ def bring_in(desk: Desk, path: Path, columns: Columns = USUAL, original: bool = 
     report = import_files(desk.store, desk.task, [path], columns=columns, original=original)
     first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
     refused = f", {report.n_refused:,} refused." if report.n_refused else "."
+    labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []
     # The file stands in a directory that is gone by the time this is read.
     refusals = [sentence.replace(f"{path.parent}/", "") for sentence in report.sentences()]
     figures = {"n_added": report.n_added, "n_known": report.n_known, "n_refused": report.n_refused}
-    return {"sentences": [first + refused, *refusals], **figures}
+    return {"sentences": [first + refused, *labelled, *report.likeness_sentences(), *refusals], **figures}
 
 
 def _check_ending(path: Path) -> None:

@@ -19,7 +19,7 @@ from app.ui.blind import invitation_html
 from app.ui.charts import Effect, EffectPlot, reliability_chart
 from app.ui.compared import notes_html
 from app.ui.context import chance, percent, plural, table
-from data.gate import FIELD_FLOOR
+from data.gate import OUTWEIGHED
 from data.reliability import WANTED_ACCURACY
 from data.task import Task
 from data.verdict import points
@@ -223,7 +223,8 @@ def _fields_table(rows: Sequence[FieldRow]) -> str:
     if not effects:
         shares = ((escape(title), percent(new)) for title, _, new, _ in rows)
         return table(("Right on the hold-out", "New"), shares, numbers=[1])
-    plot = EffectPlot(effects, FIELD_FLOOR)
+    floor = OUTWEIGHED * max(effects[0].change, 0.0)
+    plot = EffectPlot(effects, floor)
     lines = [
         (f"<b>{escape(title)}</b>" if not number else escape(title), percent(old), percent(new), *_effect(effect, plot))
         for number, (title, old, new, effect) in enumerate(rows)
@@ -237,8 +238,9 @@ def _fields_table(rows: Sequence[FieldRow]) -> str:
         if has_intervals
         else '<p class="quiet under">No interval was kept for this run, so nobody can say how sure these changes are. '
     )
-    floor = f"Dashed: the {100 * FIELD_FLOOR:.0f} points that no field may lose.</p>"
-    return f'<div class="effects">{table(columns, lines, numbers=[1, 2, 3, 4])}</div>{legend}{floor}'
+    if floor:
+        legend += f"Dashed: the {100 * floor:.1f} points up to which the gain of the mean makes up for a field's fall."
+    return f'<div class="effects">{table(columns, lines, numbers=[1, 2, 3, 4])}</div>{legend}</p>'
 
 
 def _effect(effect: Effect | None, plot: EffectPlot) -> tuple[str, str, str, str]:
@@ -300,7 +302,7 @@ def _notes(desk: Desk, run: TrainingRunRow) -> str:
     if not answered:
         return '<p class="quiet">The answers to single notes were not kept for both adapters.</p>'
     with desk.store.reading() as session:
-        known = notes_by_hash(session, [note.content_hash for note in answered if note.n_gained])
+        known = notes_by_hash(session, [note.note_hash for note in answered if note.n_gained])
     return notes_html(answered, known, str(run.config.get("parent") or "the active one"), str(run.adapter))
 
 

@@ -63,7 +63,7 @@ class Chosen(Shown):
         parts = [
             f"“{self.text.strip()}”" if self.text.strip() else "",
             STATES[self.state][1] if self.state else "",
-            "originals" if self.origin == "original" else "",
+            {"original": "originals", "sample": "samples"}.get(self.origin, ""),
             f"reviewer {self.reviewer}" if self.reviewer else "",
             f"adapter {self.adapter}" if self.adapter else "",
             "low confidence" if self.is_unsure else "",
@@ -121,7 +121,9 @@ class Place:
             )
         figures = self.figures
         n_left = max(1, figures.n_todo + figures.n_draft - self.n_before)
-        if note.state in ("todo", "draft") and note.origin == "incoming":
+        if note.state in ("todo", "draft") and (
+            note.origin == "incoming" or (note.origin == "sample" and note.gold is None)
+        ):
             place = f"{figures.n_incoming - n_left + 1:,} of {figures.n_incoming:,} to review"
         else:
             place = f"{n_left if self.n_before else figures.n_todo + figures.n_draft:,} left to review"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import statistics
@@ -41,6 +42,7 @@ from trainer.progress import Progress, State, Stop
 from trainer.ranks import is_first, join
 from trainer.rundir import RunDir
 
+ROOT = Path(__file__).parents[2]
 L4_GIB = 22.0
 """What an L4 of 24 GB leaves a process."""
 CPU_CHANGES = {"precision": "auto", "optimizer": "adamw"}
@@ -152,8 +154,10 @@ def _in_a_process(options: TrainOptions, preset: str, changes: dict[str, Any], n
         "options": {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
     }
     several = ["accelerate.commands.launch", "--num_processes", str(n_gpus), "--multi_gpu", "-m"] if n_gpus > 1 else []
-    words = [sys.executable, "-m", *several, "trainer.bench.train", json.dumps(told)]
-    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)
+    words = [sys.executable, "-P", "-m", *several, "trainer.bench.train", json.dumps(told)]
+    search = os.pathsep.join([str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+    environ = {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}  # never another trainer/ that is where we are
+    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True, env=environ)
     if done.returncode:
         raise BenchError(f"Expected figures of the preset {preset}; its process ended with code {done.returncode}.")
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -17,14 +17,21 @@ import openai
 from data.prompt import BEGIN_OF_TEXT, Prompt, PromptError
 from data.task import Task
 from trainer.engine.replies import Reply, read_chat, read_completion
-from trainer.engine.suggester import EngineError
+from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError
 
-MAX_FIELD_TOKENS = 96
+MAX_VALUE_CHARACTERS = 4 * MAX_VALUE_TOKENS
+"""How long a value may be where the server holds to a schema: about what this process lets its own model write."""
+MAX_FIELD_TOKENS = 128
+"""Room for a field's key and value; a value of that many characters fits, but in scripts of many tokens a character."""
 CONNECT_S = 10.0
 PAUSES_S = 30.0
 """What the client's pauses between its tries may take together, even where the server asks for longer ones."""
 PROBE = "Report without findings."
 _REFUSED = (400, 404, 405, 422, 501)
+_SHORTEST_CHAT = [{"role": "system", "content": "x"}, {"role": "user", "content": "x"}]
+_ITS_TOKENS = 17
+"""What Llama 3's own template makes of it: begin-of-text, two words, two ends of turn, and for each of three roles its
+name, two marks and a gap. That is the prompt that adapters are trained with, but for a second begin-of-text."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Server:
         n_slots: notes that it is asked at the same time.
         timeout_s: what an answer may take.
         n_retries: how often the client asks again, with growing pauses, before it gives up.
+        is_exact: whether the model has to read the very prompt that an adapter was trained with, rather than the same
+            words in a chat template of the server's choice.
         is_listed: whether the model must be among those that the server says it offers. A server with one model may
             answer whatever name it is asked for, and its values must not bear the name of another.
     """
@@ -49,6 +58,7 @@ class Server:
     timeout_s: float = 120.0
     n_retries: int = 3
     is_listed: bool = False
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,10 +66,10 @@ class Form:
     """How a server takes a prompt.
 
     Attributes:
-        is_chat: it takes chats only, or does not read special tokens in a prompt.
+        is_chat: it takes chats only, or writes more around a prompt than stands in it.
         adds_begin: it puts a begin-of-text token in front by itself.
         options: what it takes beside the plainest request: `tokens`, special ones as they stand in the prompt;
-            `schema`, one for the answer; `logprobs`, probabilities with it.
+            `schema`, one for the answer; `lengths`, limits of the values in it; `logprobs`, probabilities with it.
     """
 
     is_chat: bool = False
@@ -67,11 +77,19 @@ class Form:
     options: frozenset[str] = frozenset()
 
 
-def record_schema(task: Task) -> dict[str, Any]:
-    """The JSON schema of a record: every field in order, each a string or null, and nothing else."""
+def record_schema(task: Task, *, has_lengths: bool = True) -> dict[str, Any]:
+    """The JSON schema of a record: every field in order, each a string or null, and nothing else.
+
+    Args:
+        task: whose fields.
+        has_lengths: whether it says how long a value may be: without that a model can run on in one of them.
+    """
+    value: dict[str, Any] = {"type": ["string", "null"]}
+    if has_lengths:
+        value["maxLength"] = MAX_VALUE_CHARACTERS
     return {
         "type": "object",
-        "properties": {key: {"type": ["string", "null"]} for key in task.keys},
+        "properties": {key: dict(value) for key in task.keys},
         "required": list(task.keys),
         "additionalProperties": False,
     }
@@ -134,9 +152,10 @@ class Connection:
         """
         await self._look_for_model()
         form = await self._simplest()
-        for option in ("schema", "logprobs"):
+        for option in ("schema", "lengths", "logprobs"):
             more = replace(form, options=form.options | {option})
-            if await self._takes(more):
+            is_idle = option == "lengths" and "schema" not in form.options
+            if not is_idle and await self._takes(more):
                 form = more
         return form
 
@@ -167,7 +186,12 @@ class Connection:
     async def _send(self, client: openai.AsyncOpenAI, form: Form, asked: Question, n_tokens: int) -> Any:
         extra: dict[str, Any] = {}
         if "schema" in form.options:
-            schema = {"name": self._task.name, "strict": True, "schema": record_schema(self._task)}
+            has_lengths = "lengths" in form.options
+            schema = {
+                "name": self._task.name,
+                "strict": True,
+                "schema": record_schema(self._task, has_lengths=has_lengths),
+            }
             extra["response_format"] = {"type": "json_schema", "json_schema": schema}
         settings: dict[str, Any] = {"model": self._server.model, "max_tokens": n_tokens, "temperature": 0}
         if form.is_chat:
@@ -198,30 +222,65 @@ class Connection:
             )
 
     async def _simplest(self) -> Form:
-        """Whether the server takes prompts, and whether it puts a begin-of-text token in front of them.
+        """How the server takes the prompt as it stands, token for token; or that it takes chats only.
 
         Raises:
-            EngineError: it answers neither a prompt nor a chat.
+            EngineError: it answers neither, or it cannot be given the prompt that the adapter was trained with.
         """
-        settings: dict[str, Any] = {"model": self._server.model, "max_tokens": 1, "temperature": 0}
         for options in (frozenset({"tokens"}), frozenset[str]()):
-            extra = {"add_special_tokens": False, "skip_special_tokens": False} if options else {}
             try:
-                seen: Any = await self._client.completions.create(prompt=BEGIN_OF_TEXT, extra_body=extra, **settings)
+                n_tokens = await self._count(BEGIN_OF_TEXT, options)
+                if n_tokens is None or n_tokens <= 2:
+                    # Llama 3's tokenizer adds one unless told not to: the best guess for a server that does not count.
+                    return Form(adds_begin=n_tokens == 2 or (n_tokens is None and not options), options=options)
+                return await self._without_special_tokens(options)
             except openai.APIStatusError as error:
                 if options and error.status_code in (400, 422):
                     continue
                 if error.status_code in _REFUSED and await self._takes(Form(is_chat=True)):
-                    return Form(is_chat=True)
+                    return await self._as_chat()
                 raise EngineError(self._why(error)) from None
             except (openai.OpenAIError, ValueError) as error:
                 raise EngineError(self._why(error)) from None
-            n_tokens = getattr(getattr(seen, "usage", None), "prompt_tokens", None)
-            if isinstance(n_tokens, int) and n_tokens > 2:  # it reads special tokens as plain text
-                return Form(is_chat=True)
-            # Llama 3's tokenizer adds one unless told not to: the best guess for a server that does not count.
-            return Form(adds_begin=n_tokens == 2 or (n_tokens is None and not options), options=options)
         raise EngineError(self._why(None))
+
+    async def _without_special_tokens(self, options: frozenset[str]) -> Form:
+        """How a server takes the prompt that reads the special tokens in it as plain text.
+
+        A model without them reads them so in this process as well, and was trained so: the prompt is the same as long
+        as the server writes nothing around it.
+        """
+        if await self._count_chat() == _ITS_TOKENS:  # the model has them, and only a chat gets them
+            return Form(is_chat=True)
+        one, three = await self._count(" x", options), await self._count(" x x x", options)
+        if one is not None and three is not None and 3 * one == three:
+            return Form(options=options)
+        return await self._as_chat()
+
+    async def _as_chat(self) -> Form:
+        """To ask in chats, where that is good enough.
+
+        Raises:
+            EngineError: an adapter was trained with another prompt than the server would make of a chat.
+        """
+        if self._server.is_exact and await self._count_chat() != _ITS_TOKENS:
+            raise EngineError(_OTHER_PROMPT.format(url=self._server.base_url, model=self._server.model))
+        return Form(is_chat=True)
+
+    async def _count(self, prompt: str, options: frozenset[str]) -> int | None:
+        """Tokens that the server reads for a prompt; None where it does not say."""
+        extra = {"add_special_tokens": False, "skip_special_tokens": False} if options else {}
+        settings: dict[str, Any] = {"model": self._server.model, "max_tokens": 1, "temperature": 0}
+        return _n_tokens(await self._client.completions.create(prompt=prompt, extra_body=extra, **settings))
+
+    async def _count_chat(self) -> int | None:
+        """Tokens that the server reads for the shortest chat; None where it takes none or does not say."""
+        messages: Any = _SHORTEST_CHAT
+        settings: dict[str, Any] = {"model": self._server.model, "max_tokens": 1, "temperature": 0}
+        try:
+            return _n_tokens(await self._client.chat.completions.create(messages=messages, **settings))
+        except (openai.OpenAIError, ValueError):  # where it is down, the next request says so
+            return None
 
     async def _takes(self, form: Form) -> bool:
         """Whether the server takes requests of this form.
@@ -275,6 +334,17 @@ _BY_STATUS = {
     422: _REQUEST,
     429: "Expected an answer from {url}; found it too busy (429). Set CASELOOP_CONCURRENCY to a lower number.",
 }
+
+
+_OTHER_PROMPT = (
+    "Expected {url} to give {model!r} the prompt that it was trained with; found that the server writes a chat "
+    "template of its own around it. Serve it where /v1/completions takes a prompt as it is, as vLLM does, or here."
+)
+
+
+def _n_tokens(answer: Any) -> int | None:
+    n_tokens = getattr(getattr(answer, "usage", None), "prompt_tokens", None)
+    return n_tokens if isinstance(n_tokens, int) else None
 
 
 def _is_this_machine(host: str) -> bool:

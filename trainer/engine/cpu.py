@@ -75,7 +75,7 @@ class CpuForward(GrowingSlots):
         """Long drafts for one note, where reading weights is the cost; short ones for many, where each token costs."""
         return 20 if n_rows == 1 else 12 if n_rows <= 4 else _FEW_TOKENS
 
-    def worth_admitting(self, n_active: int) -> int:
+    def worth_admitting(self, n_active: int, capacity: int = 0) -> int:
         """One: prompts and answers share a pass."""
         return 1
 

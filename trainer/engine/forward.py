@@ -66,17 +66,24 @@ class Forward(Protocol):
         """Positions that a slot can hold."""
         ...
 
+    def blocks(self, slot: int) -> int:
+        """The memory that a slot takes, one bit for each block; slots that share one are never taken together."""
+        ...
+
     def group(self, slot: int) -> int:
         """Which part of the slots a slot belongs to; parts are read in turn where `depth` is more than 1."""
         ...
 
     @property
     def slots(self) -> list[int]:
-        """All slots, those for very long notes last."""
+        """All slots, the smallest first: `n_slots` of one block each, then larger ones in the same memory."""
         ...
 
-    def worth_admitting(self, n_active: int) -> int:
-        """How many free slots are worth the reading of new prompts while `n_active` notes are being answered."""
+    def worth_admitting(self, n_active: int, capacity: int = 0) -> int:
+        """How many free slots are worth the reading of new prompts while `n_active` notes are being answered.
+
+        Slots of the smallest size, or of a larger capacity, whose notes are longer.
+        """
         ...
 
     def add(self, name: str, adapter: AdapterWeights) -> None:
@@ -114,6 +121,10 @@ class GrowingSlots:
     def capacity(self, slot: int) -> int:
         """Positions that a slot can hold."""
         return self.max_positions
+
+    def blocks(self, slot: int) -> int:
+        """Each slot has its own memory."""
+        return 1 << slot
 
     def group(self, slot: int) -> int:
         """All slots are read together."""

@@ -2,14 +2,15 @@
 
 Written token by token, a note on a large model costs a thousand launches a token; replayed as a graph it costs one.
 Notes are rows of a fixed width, and what a row does not need is filled with drafts or thrown away: tokens without a use
-write their keys to a last position that nobody sees. Query heads that share a key head are further rows of one query,
-so that no key is copied. The choice of the best allowed tokens is part of the graph, too: a few numbers come back.
+write their keys to a last cell that nobody sees. Only attention tells short notes from long ones: rows whose slots are
+of one size are a bank, and a pass reads one bank or several. Query heads that share a key head are further rows of one
+query, so that no key is copied. The choice of the best allowed tokens is part of the graph: a few numbers come back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,22 +19,22 @@ from torch.nn import functional
 from trainer.adapters import ModelError
 from trainer.engine.forward import N_OPTIONS, Option, Segment, read_options
 from trainer.engine.fused import add_norm, fused, gated, rotate
-from trainer.engine.gpu_shapes import Shape, Slots, filled, new_shape
+from trainer.engine.gpu_shapes import Shape, filled, new_shape
+from trainer.engine.gpu_slots import SPARE_POSITIONS, Bank, Layout, Slots
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
-FEW_ROWS = (1, 4, 16)
-"""Rows of the graphs for a handful of notes, which may stand in any slots."""
-PROMPT_ROWS = 8
-PROMPT_WIDTHS = (64, 96, 128, 160, 192, 256)
+PROMPT_ROWS = (1, 4, 8)
+PROMPT_WIDTHS = (64, 96, 128, 160, 192, 256, 320, 384, 448, 512)
+"""Prompts are read together, padded to one of these widths; a longer one is read in pieces."""
+PROMPT_TOKENS = 2048
+"""Tokens of prompts in one pass: with so many, unpacking the weights is a small part of it."""
 PROMPT_WANTED = 40
-"""One prompt, or eight, are read by a graph of one of these widths; longer ones are read without."""
 SINGLE_WIDTH = 32
 """Width for a single note: a pass costs what reading the weights costs, with a draft or without."""
-MAX_PROMPT_TOKENS = 2048
-MAX_LONG_POSITIONS = 8192
-N_LONG = 1
-"""Slots for notes that are too long for the others; they are read without a graph."""
+MAX_POSITIONS = 8192
+MAX_SHAPES = 96
+"""Shapes that are kept with their graphs; beyond these the one that was not used for longest is let go."""
 
 
 @dataclass
@@ -72,23 +73,28 @@ class GpuForward:
         self.geometry, self._weights, self._kind, self._device = weights.geometry, weights, kind, device
         self.takes_others = kind == "nf4"
         self._dtype = torch.float32 if kind == "fp32" else torch.bfloat16
-        self.n_slots, self._room, self._row_width, self.depth = slots.n, slots.room, slots.row_width, slots.depth
-        self.max_positions = min(self.geometry.max_positions, MAX_LONG_POSITIONS)
+        self.n_slots, self._row_width, self.depth = slots.n, slots.row_width, slots.depth
+        self.max_positions = min(self.geometry.max_positions, MAX_POSITIONS)
+        self._layout = Layout(slots, self.max_positions)
         self._allowed = allowed.to(device)
         shape = self.geometry
         self._norms = [tuple(self._own(norm) for norm in weights.norms(i)) for i in range(shape.n_layers)]
         self._embedding, self._norm, self._head = map(self._own, (weights.embedding, weights.norm, weights.head))
-        self._cosine, self._sine = (self._own(part)[:, None] for part in weights.rotation(self.max_positions + 1))
+        self._cosine, self._sine = (
+            self._own(part)[:, None] for part in weights.rotation(self.max_positions + SPARE_POSITIONS)
+        )
         self._add_norm, self._rotate, self._gated = (fused(step, device) for step in (add_norm, rotate, gated))
         self._layers: dict[str, list[list[Product]]] = {}
         self._packed: dict[tuple[int, tuple[str, ...]], Any] = {}
         for name, adapter in adapters.items():
             self.add(name, adapter)
-        # One slot more than there are notes: rows that stand for no note read and write there.
-        self._cache = self._new_cache(slots.n + 1, slots.room)
-        self._long: torch.Tensor | None = None
-        self._long_room = min(self.max_positions, MAX_LONG_POSITIONS) + 1
-        self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * (slots.n + 1 + N_LONG)
+        # One cell more than there are positions: what has no use is written there.
+        self._trash = self._layout.n_cells
+        self._cache = torch.zeros(
+            (shape.n_layers, 2, self._trash + 1, shape.n_kv_heads, shape.head_width),
+            dtype=self._dtype,
+            device=self._device,
+        )
         self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
         self._shapes: dict[Any, Shape] = {}
         self._pool: Any = None
@@ -111,7 +117,6 @@ class GpuForward:
         """Let go of an adapter and of its graphs."""
         self._layers.pop(name, None)
         self._prefixes = {key: kept for key, kept in self._prefixes.items() if key[0] != name}
-        self._held = [None if held is None or held[0] == name else held for held in self._held]
         for shape in self._shapes.values():
             shape.graphs.pop(name, None)
 
@@ -119,59 +124,60 @@ class GpuForward:
         """The width of the graph that so many rows use."""
         return SINGLE_WIDTH if n_rows == 1 else self._row_width
 
-    def worth_admitting(self, n_active: int) -> int:
+    def worth_admitting(self, n_active: int, capacity: int = 0) -> int:
         """As many as are read at once: reading prompts is a pass of its own."""
-        return min(n_active, PROMPT_ROWS, self.n_slots // 4) or 1
+        if not capacity:
+            return min(n_active, PROMPT_ROWS[-1], self.n_slots // 4) or 1
+        width = min(self.prefill, 2 * capacity // 3)  # the rest of a slot is for the answer
+        n_slots = min(self.n_slots, self._layout.n_cells // capacity)
+        return min(n_active, PROMPT_ROWS[-1], PROMPT_TOKENS // width, n_slots // 4) or 1
 
     def capacity(self, slot: int) -> int:
-        """Positions that a slot can hold; its last one is for what is thrown away."""
-        return (self._long_room if slot > self.n_slots else self._room) - 1
+        """Positions that a slot can hold."""
+        return self._layout.places[slot].room
 
     @property
     def slots(self) -> list[int]:
-        """All slots; the last ones are for notes that are too long for the others."""
-        return [*range(self.n_slots), *range(self.n_slots + 1, self.n_slots + 1 + N_LONG)]
+        """All slots, the smallest first; those that share a block are not free at the same time."""
+        return list(range(len(self._layout.places)))
+
+    def blocks(self, slot: int) -> int:
+        """The part of the memory that a slot takes, one bit for each block."""
+        return self._layout.blocks(slot)
 
     def group(self, slot: int) -> int:
         """Which part of the slots a slot belongs to."""
-        return slot * self.depth // self.n_slots
+        return self._layout.group(slot)
 
     @torch.inference_mode()
     def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:
         """Put the keys and values of the prompt's constant beginning into a slot."""
         wanted = adapter, tuple(prefix)
-        if self._held[slot] != wanted:
-            if wanted not in self._prefixes:
-                self._held[slot] = None
-                self.submit([Segment(slot, 0, prefix, (), ())], adapter)
-                self._prefixes[wanted] = self._slot(slot)[..., : len(prefix), :].clone()
-            self._slot(slot)[..., : len(prefix), :] = self._prefixes[wanted]
-            self._held[slot] = wanted
+        if wanted not in self._prefixes:
+            self.submit([Segment(slot, 0, prefix, (), ())], adapter)
+            self._prefixes[wanted] = self._cells(slot, len(prefix)).clone()
+        self._cells(slot, len(prefix))[:] = self._prefixes[wanted]
         return len(prefix)
 
     @torch.inference_mode()
     def fork(self, source: int, target: int, length: int) -> None:
-        """Copy the beginning of a slot to another."""
-        self._slot(target)[..., :length, :] = self._slot(source)[..., :length, :]
-        self._held[target] = self._held[source]
+        """Copy the beginning of a slot to another, which may share memory with it."""
+        self._cells(target, length)[:] = self._cells(source, length).clone()
 
     @torch.inference_mode()
     def submit(self, segments: Sequence[Segment], adapter: str) -> _Submitted:
-        """Start the pass; short segments go through a graph, long ones, which are prompts, a few at a time."""
+        """Start the pass; short segments go through one graph, long ones, which are prompts, a few at a time."""
         parts: list[tuple[torch.Tensor, list[tuple[int, list[int]]]]] = []
         longest = self.width(len(segments))
-        rest = [number for number, segment in enumerate(segments) if segment.slot <= self.n_slots]
-        short = [number for number in rest if len(segments[number].tokens) <= longest]
+        short = [number for number, segment in enumerate(segments) if len(segment.tokens) <= longest]
         if short:
             parts.append(self._replay(segments, short, adapter))
-        far = set(range(len(segments))) - set(rest)
-        parts += [self._prompts(segments, [number], adapter, is_long=True) for number in far]
-        prompts = sorted(set(rest) - set(short), key=lambda number: len(segments[number].tokens))
+        prompts = sorted(set(range(len(segments))) - set(short), key=lambda number: len(segments[number].tokens))
         while prompts:
-            width = len(segments[prompts[-1]].tokens)
-            few = prompts[-max(1, min(PROMPT_ROWS, MAX_PROMPT_TOKENS // width)) :]
-            prompts = prompts[: len(prompts) - len(few)]
-            parts.append(self._prompts(segments, few, adapter))
+            width = _width(len(segments[prompts[-1]].tokens))
+            n_rows = max(1, min(PROMPT_ROWS[-1], PROMPT_TOKENS // width))
+            parts.append(self._prompts(segments, prompts[-n_rows:], adapter, width))
+            prompts = prompts[:-n_rows]
         event = None
         if self._device.type == "cuda":
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -195,39 +201,33 @@ class GpuForward:
         return answers
 
     def _replay(self, segments: Sequence[Segment], short: list[int], adapter: str) -> Any:
-        shape, rows = self._chosen_shape([segments[number].slot for number in short])
-        answer = self._run(shape, adapter, self._filled(shape, segments, short, rows), captured=True)
-        width = shape.width
+        banks, rows = self._layout.arranged([segments[number].slot for number in short])
+        width = SINGLE_WIDTH if banks[0].n_rows == 1 else self._row_width
+        shape = self._shape(banks, width, None)
+        answer = self._run(shape, adapter, self._filled(shape, segments, short, rows))
         places = [
             (number, [row * width + place for place in segments[number].wanted])
             for number, row in zip(short, rows, strict=True)
         ]
         return answer, places
 
-    def _chosen_shape(self, slots: list[int]) -> tuple[Shape, list[int]]:
-        """The smallest graph for these slots, and each one's row in it."""
-        n_rows = next((size for size in FEW_ROWS if size >= len(slots)), None)
-        if n_rows is not None:
-            width = self.width(1) if n_rows == 1 else self._row_width
-            return self._shape((n_rows, width), n_rows, width, None), list(range(len(slots)))
-        groups = {self.group(slot) for slot in slots}
-        if len(groups) == 1:
-            group = groups.pop()
-            first, last = (-(-part * self.n_slots // self.depth) for part in (group, group + 1))
-        else:
-            group, first, last = -1, 0, self.n_slots
-        chosen = self._shape(("part", group), last - first, self._row_width, slice(first, last))
-        return chosen, [slot - first for slot in slots]
+    def _shape(self, banks: tuple[Bank, ...], width: int, n_wanted: int | None) -> Shape:
+        """The shape, the last of those that are kept."""
+        key = banks, width, n_wanted
+        shape = self._shapes.pop(key, None)
+        if shape is None:
+            if len(self._shapes) >= MAX_SHAPES:
+                if self._device.type == "cuda":
+                    torch.cuda.synchronize(self._device)  # it may be under way
+                self._shapes.pop(next(iter(self._shapes)))
+            shape = new_shape(banks, width, self._device, n_wanted=n_wanted)
+        self._shapes[key] = shape
+        return shape
 
-    def _shape(self, key: Any, n_rows: int, width: int, slots: slice | None, n_wanted: int | None = None) -> Shape:
-        if key not in self._shapes:
-            self._shapes[key] = new_shape(n_rows, width, self._device, n_wanted=n_wanted, slots=slots)
-        return self._shapes[key]
-
-    def _run(self, shape: Shape, adapter: str, filled: torch.Tensor, *, captured: bool) -> torch.Tensor:
+    def _run(self, shape: Shape, adapter: str, filled: torch.Tensor) -> torch.Tensor:
         """Do the pass, or replay it; the answer is there after the pass's event."""
         shape.inputs.copy_(filled, non_blocking=True)
-        if captured and self._device.type == "cuda":
+        if self._device.type == "cuda":
             if adapter not in shape.graphs:
                 self._capture(shape, adapter)
             shape.graphs[adapter].replay()
@@ -252,19 +252,14 @@ class GpuForward:
             self._compute(shape, adapter)
         shape.graphs[adapter] = graph
 
-    def _prompts(self, segments: Sequence[Segment], few: list[int], adapter: str, *, is_long: bool = False) -> Any:
-        """Read a few prompts, padded to the longest."""
-        longest = max(len(segments[number].tokens) for number in few)
-        n_wanted = max(1, sum(len(segments[number].wanted) for number in few))
-        width = next((size for size in PROMPT_WIDTHS if size >= longest), None)
-        n_rows = 1 if len(few) == 1 else PROMPT_ROWS
-        captured = width is not None and n_wanted <= PROMPT_WANTED and not is_long
-        if captured and width is not None:
-            shape = self._shape(("prompt", n_rows, width), n_rows, width, None, PROMPT_WANTED)
-        else:
-            width = -(-longest // 16) * 16
-            shape = new_shape(len(few), width, self._device, n_wanted=n_wanted, is_long=is_long)
-        answer = self._run(shape, adapter, self._filled(shape, segments, few, range(len(few))), captured=captured)
+    def _prompts(self, segments: Sequence[Segment], few: list[int], adapter: str, width: int) -> Any:
+        """Read a few prompts, padded to one width."""
+        room = max(self.capacity(segments[number].slot) for number in few)
+        n_rows = min(next(size for size in PROMPT_ROWS if size >= len(few)), max(1, PROMPT_TOKENS // width))
+        n_wanted = sum(len(segments[number].wanted) for number in few)
+        n_wanted = -(-max(1, n_wanted) // PROMPT_WANTED) * PROMPT_WANTED
+        shape = self._shape((Bank(n_rows, room),), width, n_wanted)
+        answer = self._run(shape, adapter, self._filled(shape, segments, few, range(len(few))))
         places, n_before = [], 0
         for number in few:
             count = len(segments[number].wanted)
@@ -276,33 +271,41 @@ class GpuForward:
         self, shape: Shape, segments: Sequence[Segment], few: Sequence[int], rows: Sequence[int]
     ) -> torch.Tensor:
         chosen = [segments[number] for number in few]
-        if shape.is_long:
-            chosen = [replace(segment, slot=segment.slot - self.n_slots - 1) for segment in chosen]
-            return filled(shape, chosen, rows, (0, self._long_room - 1))
-        return filled(shape, chosen, rows, (self.n_slots, self._room - 1))
+        offsets = [self._layout.places[segment.slot].offset for segment in chosen]
+        return filled(shape, chosen, rows, offsets, self._trash)
 
     def _compute(self, shape: Shape, adapter: str) -> None:
         """The pass itself, from the shape's inputs to its result."""
-        size, n_rows, width = self.geometry, shape.n_rows, shape.width
-        tokens, positions, slots, wanted, states = shape.parts(shape.inputs)
-        if shape.slots is not None:
-            slots = torch.arange(shape.slots.start, shape.slots.stop, device=self._device)
+        tokens, positions, cells, offsets, wanted, states = shape.parts(shape.inputs)
         x = functional.embedding(tokens.view(-1), self._embedding)
         y = torch.zeros_like(x)
         turn = self._cosine[positions.view(-1)], self._sine[positions.view(-1)]
-        heads = torch.arange(size.n_kv_heads, device=self._device)
-        cache = self._long_cache() if shape.is_long else self._cache
-        room = cache.shape[4]
-        rows = (slots[:, None, None] * size.n_kv_heads + heads) * room
-        cells_of = (rows + positions.view(n_rows, width, 1)).reshape(-1)
-        seen = torch.arange(room, device=self._device) <= positions.view(n_rows, 1, width, 1)
-        seen = seen[:, :, :, None].expand(n_rows, 1, width, size.group, room)
-        mask = torch.zeros(seen.shape, dtype=self._dtype, device=self._device).masked_fill_(~seen, -torch.inf)
-        mask = mask.view(n_rows, 1, width * size.group, room)
+        banks, n_before = [], 0
+        for bank in shape.banks:
+            rows = slice(n_before, n_before + bank.n_rows)
+            banks.append((bank, rows, *self._seen(bank, positions[rows], offsets[rows])))
+            n_before += bank.n_rows
         for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._norms, strict=True)):
-            x, y = self._layer((x, y), stacks, norms, turn, (cache[number], cells_of, mask, slots, shape))
-        hidden = functional.rms_norm((x + y)[wanted], (size.width,), self._norm, size.eps)
+            x, y = self._layer((x, y), stacks, norms, turn, (self._cache[number], cells.view(-1), banks, shape))
+        hidden = functional.rms_norm((x + y)[wanted], (self.geometry.width,), self._norm, self.geometry.eps)
         self._choose(functional.linear(hidden, self._head).float(), states, shape.result)
+
+    def _seen(
+        self, bank: Bank, positions: torch.Tensor, offsets: torch.Tensor
+    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        """The cells that a bank's rows see, None where they lie one after the other; and which each token may see.
+
+        The second is (rows, key heads, width * group, room): 0, or minus infinity for what comes after the token.
+        """
+        size, width = self.geometry, positions.shape[1]
+        places = torch.arange(bank.room, device=self._device)
+        seen = (places <= positions[:, :, None])[:, :, None].expand(-1, -1, size.group, -1)
+        mask = torch.zeros(seen.shape, dtype=self._dtype, device=self._device).masked_fill_(~seen, -torch.inf)
+        mask = mask.view(bank.n_rows, 1, width * size.group, bank.room).expand(-1, size.n_kv_heads, -1, -1)
+        if bank.first is not None:
+            return None, mask
+        # A row may be given more room than its slot has; what lies behind is masked.
+        return (offsets[:, None] + places).clamp_(max=self._trash).view(-1), mask
 
     def _choose(self, logits: torch.Tensor, states: torch.Tensor, result: torch.Tensor) -> None:
         """Write the best allowed tokens and the bits of their log-probabilities, (wanted, 2 * N_OPTIONS)."""
@@ -319,18 +322,17 @@ class GpuForward:
         self, parts: tuple[torch.Tensor, torch.Tensor], stacks: list[Product], norms: Any, turn: Any, where: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """One layer over rows of a fixed width; what goes in and comes out are the two parts of a sum."""
-        size, ((keys, values), cells_of, mask, slots, shape) = self.geometry, where
+        size, (memory, cells, banks, shape) = self.geometry, where
         sizes = shape.n_rows, shape.width, size.n_kv_heads, size.group
         x, normed = self._add_norm(*parts, norms[0], size.eps)
-        queries, new_keys, new_values = self._rotate(stacks[0](normed), *turn, sizes)
-        keys.view(-1, size.head_width).index_copy_(0, cells_of, new_keys)
-        values.view(-1, size.head_width).index_copy_(0, cells_of, new_values)
-        if shape.slots is not None:
-            keys, values = keys[shape.slots], values[shape.slots]
-        else:
-            keys, values = keys.index_select(0, slots), values.index_select(0, slots)
-        mask = mask.expand(shape.n_rows, size.n_kv_heads, -1, -1)
-        answer = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        queries, *fresh = self._rotate(stacks[0](normed), *turn, sizes)
+        for stored, new in zip(memory, fresh, strict=True):
+            stored.index_copy_(0, cells, new.reshape(-1, size.n_kv_heads, size.head_width))
+        answers = []
+        for bank, rows, places, mask in banks:
+            keys, values = (_of_bank(stored, bank, places) for stored in memory)
+            answers.append(functional.scaled_dot_product_attention(queries[rows], keys, values, attn_mask=mask))
+        answer = answers[0] if len(answers) == 1 else torch.cat(answers)
         answer = answer.view(shape.n_rows, size.n_kv_heads, shape.width, size.group, size.head_width)
         y = stacks[1](answer.permute(0, 2, 1, 3, 4).reshape(len(x), size.n_heads * size.head_width))
         x, normed = self._add_norm(x, y, norms[1], size.eps)
@@ -361,19 +363,21 @@ class GpuForward:
     def _own(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.to(self._device, self._dtype)
 
-    def _slot(self, slot: int) -> torch.Tensor:
-        """Keys and values of a slot, (layers, 2, key heads, positions, head width)."""
-        if slot > self.n_slots:
-            return self._long_cache()[:, :, slot - self.n_slots - 1]
-        return self._cache[:, :, slot]
+    def _cells(self, slot: int, length: int) -> torch.Tensor:
+        """Keys and values of the beginning of a slot, (layers, 2, length, key heads, head width)."""
+        offset = self._layout.places[slot].offset
+        return self._cache[:, :, offset : offset + length]
 
-    def _long_cache(self) -> torch.Tensor:
-        if self._long is None:  # most desks never need it
-            self._long = self._new_cache(N_LONG, self._long_room)
-        return self._long
 
-    def _new_cache(self, n_slots: int, room: int) -> torch.Tensor:
-        size = self.geometry
-        return torch.zeros(
-            size.n_layers, 2, n_slots, size.n_kv_heads, room, size.head_width, dtype=self._dtype, device=self._device
-        )
+def _width(n_tokens: int) -> int:
+    """The width of the shape that reads so many tokens of a prompt."""
+    return next((width for width in PROMPT_WIDTHS if width >= n_tokens), -(-n_tokens // 64) * 64)
+
+
+def _of_bank(stored: torch.Tensor, bank: Bank, places: torch.Tensor | None) -> torch.Tensor:
+    """A bank's keys or values, (rows, key heads, room, head width)."""
+    if places is not None:
+        chosen = stored.index_select(0, places)
+    else:
+        chosen = stored[bank.first : bank.first + bank.n_rows * bank.room]  # type: ignore[operator]
+    return chosen.view(bank.n_rows, bank.room, *stored.shape[1:]).transpose(1, 2)

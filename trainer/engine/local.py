@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -16,22 +16,25 @@ from data.prompt import PromptError, load_prompt
 from data.suggestion import Suggestion
 from data.task import Task
 from trainer.config import SMALL_MODEL
+from trainer.engine.admission import Queue, SlotPool, Waiting
 from trainer.engine.decode import Counts, Decoder, Row, Script
 from trainer.engine.drafts import DraftBook, Record
 from trainer.engine.record import RecordTables, build_tables
 from trainer.engine.serving import few_threads, make_forward
-from trainer.engine.suggester import EngineError, Outcome, Request, Source
+from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
+from trainer.lengths import times_longest
 from trainer.model import Loaded
 
-MAX_VALUE_TOKENS = 80
 ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""
 
-FEW_ROWS = 16
+FEW_ROWS = 40
+"""So many notes are read in one pass, and more in two parts: a pass over few costs as much as one over half as many."""
 SLOT_PATIENCE_S = 60.0
-SPARE_TOKENS = 32
-"""Room that a note needs beyond what is settled: for a draft, and for the beginning of its answer."""
+POLL_S = 0.002
+ANSWER_TOKENS = 128
+"""Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
 
 Weights = Literal["nf4", "bf16", "fp32"]
 
@@ -40,18 +43,14 @@ class NoteTooLong(EngineError):  # noqa: N818 - named for what happened
     """A note that does not fit the model's context with its answer."""
 
 
-@dataclass
-class _Shared:
+@dataclass(kw_only=True)
+class _Shared(SlotPool):
     """What engines on the same base share: model, slots, tables, drafts."""
 
-    forward: Any
     tables: RecordTables
     book: DraftBook
-    free: list[int]
-    lock: threading.RLock
     is_small: bool
     device: torch.device
-    n_beside: int = 0
 
 
 class Engine:
@@ -60,7 +59,8 @@ class Engine:
     Args:
         loaded: from `trainer.model.load_model`.
         task: what to extract.
-        batch_size: notes answered at the same time; None for 32 on a CPU and 80 on a GPU.
+        batch_size: notes answered at the same time; None for 32 on a CPU and 80 on a GPU, where a long note takes the
+            place of several.
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, `bf16` and `fp32` unpack it once and merge
             the adapter in. None takes what suits the model: see `trainer.engine.serving`.
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
@@ -88,14 +88,14 @@ class Engine:
         self.loaded = loaded
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
-        self._calibration = loaded.calibration
+        self.calibration = loaded.calibration
         self._task, self._tokenizer = task, loaded.tokenizer
         self._prompt = load_prompt(task, loaded.prompt_version)
         self._shared: _Shared = beside._shared if beside else _share(loaded, task, batch_size, weights, shapes)
         self._tables = self._shared.tables
         self._forward = self._shared.forward
         self.n_slots = self._forward.n_slots
-        self._postponed: list[Request] = []
+        self._queue = Queue(self._shared)
         self._decoder = Decoder(
             self._forward,
             loaded.name,
@@ -197,138 +197,135 @@ class Engine:
     def answer(self, source: Source) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """What `serve` does, with the decoder's rows in place of suggestions."""
         active: list[Row] = []
-        texts: dict[int, str] = {}
+        begun: dict[int, Waiting] = {}
         started: deque[Any] = deque()
+        until = math.inf
         try:
             while True:
-                yield from self._admit(source, active, texts)
-                if not active and not self._postponed:
-                    if self._shared.free or not self._shared.n_beside:
+                yield from self._admit(source, active, begun)
+                if not active:
+                    if not self._queue and (self._shared.free or not self._shared.n_beside):
                         return
-                    self._wait_for_a_slot()
+                    until = min(until, time.monotonic() + SLOT_PATIENCE_S)
+                    _wait_for_a_slot(until)
                     continue
+                until = math.inf
                 with self._shared.lock, few_threads(len(active), is_small=self._shared.is_small):
-                    self._advance(active, started)
+                    if not self._advance(active, started):
+                        self._put_back(active, begun)
                     done = [row for row in active if row.is_done and not row.in_flight]
                     active[:] = [row for row in active if not (row.is_done and not row.in_flight)]
                     for row in done:
-                        self._shared.free.append(row.slot)
-                    self._share_out(active)
+                        self._shared.give(row.slot)
+                    self._shared.share_out(active, self._decoder)
                 for row in done:
                     if row.parent is None:
                         number, key = row.key
-                        yield key, texts.pop(number), row
+                        yield key, begun.pop(number).request.text, row
         finally:  # left early, or failed: what is being answered is dropped
             while started:
                 self._forward.collect(started.popleft()[-1])
-            self._shared.free += [row.slot for row in active]
-            self._postponed = []
+            with self._shared.lock:
+                for row in active:
+                    self._shared.give(row.slot)
+                self._queue.clear()
 
-    def _wait_for_a_slot(self) -> None:
-        """Wait until another engine on this base, in another thread, gives one back.
-
-        Raises:
-            EngineError: none came; both may be driven by one thread, and then none ever would.
-        """
-        until = time.monotonic() + SLOT_PATIENCE_S
-        while not self._shared.free:
-            if time.monotonic() > until:
-                raise EngineError(
-                    "Expected a free slot of the model; the other engine on it holds them all. Wait for it."
-                )
-            time.sleep(0.002)
-
-    def _room(self, *, whole: bool) -> tuple[int, int]:
-        """The part with the most free slots of the common kind, and how many notes to take: into all parts, or it.
+    def _room(self, n_active: int) -> tuple[int | None, int]:
+        """Which part of the slots to fill, and how many of the smallest are free there; None for all parts.
 
         Prompts are read with the part that they stand in: few of them in each would cost as much as many in one.
         """
+        if self._shared.n_beside and self._shared.n_free <= self.n_slots // 2 and n_active:
+            return None, 0  # half of the slots are for the other engine
+        if self._depth(n_active) == 1:
+            return None, self._shared.n_free
         parts = Counter(self._forward.group(slot) for slot in self._shared.free if slot < self.n_slots)
-        if self._shared.n_beside and len(self._shared.free) <= self.n_slots // 2 and not whole:
-            return 0, 0  # half of the slots are for the other engine
         part = max(parts, key=lambda one: parts[one], default=0)
-        return part, sum(parts.values()) if whole else parts[part]
+        return part, parts[part]
+
+    def _depth(self, n_active: int) -> int:
+        """In how many parts so many notes are read."""
+        return int(self._forward.depth) if n_active > FEW_ROWS else 1
 
     def _admit(
-        self, source: Source, active: list[Row], texts: dict[int, str]
+        self, source: Source, active: list[Row], begun: dict[int, Waiting]
     ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
-        part, n_free = self._room(whole=not active)
-        worth = self._forward.worth_admitting(len(active))
+        part, n_free = self._room(len(active))
         if active:
-            n_free -= n_free % worth
-        postponed, self._postponed = self._postponed, []
-        fresh = source(max(0, n_free - len(postponed)))
-        requests = sorted([*postponed, *fresh], key=lambda request: not request.is_urgent)
-        taken: list[tuple[Request, list[int], int]] = []
-        for request in requests:
-            try:
-                prompt = self._tokenised(request.text)
-            except EngineError as error:
-                yield request.key, request.text, error
-                continue
+            n_free -= n_free % self._forward.worth_admitting(len(active))
+        n_active, is_all = len(active), False
+        while not is_all:
+            n_wanted = self._queue.n_wanted(n_free)
+            fresh = source(n_wanted)
+            is_all = len(fresh) < n_wanted or not n_wanted
+            for request in fresh:
+                error = self._let_wait(request, active)
+                if error is not None:
+                    yield request.key, request.text, error
             with self._shared.lock:
-                slot = self._free_slot(min(len(prompt) + SPARE_TOKENS, self._forward.max_positions), part)
-            if slot is None:
-                self._postponed.append(request)
-            else:
-                taken.append((request, prompt, slot))
-        with self._shared.lock:
-            plans = self._shared.book.plans([request.text for request, _, _ in taken])
-            for (request, prompt, slot), plan in zip(taken, plans, strict=True):
-                number = max(texts, default=0) + 1
-                row = self._decoder.admit((number, request.key), slot, prompt, plan, is_urgent=request.is_urgent)
-                texts[number] = request.text
-                active.append(row)
+                chosen = list(self._queue.chosen(n_active, part, is_all=is_all))
+                plans = self._shared.book.plans([waiting.request.text for waiting, _ in chosen])
+                for (waiting, slot), plan in zip(chosen, plans, strict=True):
+                    number = max(begun, default=0) + 1
+                    key, is_urgent = (number, waiting.request.key), waiting.request.is_urgent
+                    active.append(self._decoder.admit(key, slot, waiting.prompt, plan, is_urgent=is_urgent))
+                    begun[number] = waiting
+            n_taken = sum(self._forward.blocks(slot).bit_count() for _, slot in chosen)
+            n_free = max(0, min(n_free - n_taken, self._shared.n_free))
+            is_all = is_all or not n_free
 
-    def _free_slot(self, n_tokens: int, part: int = 0) -> int | None:
-        """A free slot that holds so many tokens, the smallest of these, and in a certain part if there is one."""
-        fitting = [slot for slot in self._shared.free if self._forward.capacity(slot) >= n_tokens]
-        if not fitting:
-            return None
-        slot = min(fitting, key=lambda one: (self._forward.capacity(one), self._forward.group(one) != part, one))
-        self._shared.free.remove(slot)
-        return slot
+    def _let_wait(self, request: Request, active: list[Row]) -> EngineError | None:
+        """Let a note wait; one that is known already becomes urgent. An error says why it cannot be answered."""
+        if request.is_urgent:
+            known = [row for row in active if row.key[1] == request.key]
+            for row in known:
+                row.is_urgent = True
+            if known or self._queue.hurry(request.key):
+                return None
+        try:
+            prompt = self._tokenised(request.text)
+        except EngineError as error:
+            return error
+        n_positions = min(len(prompt) + ANSWER_TOKENS, self._forward.max_positions)
+        self._queue.add(Waiting(request, prompt, n_positions))
+        return None
 
-    def _advance(self, active: list[Row], started: deque[Any]) -> None:
-        """Start a step and settle the oldest; on a GPU one part of the notes is settled while another is read."""
+    def _put_back(self, active: list[Row], begun: dict[int, Waiting]) -> None:
+        """Begin anew with a note, later: all have outgrown their slots, and none can move.
+
+        It is the last that came, and gets a slot that holds the longest answer, so it is put back once.
+        """
+        if len({row.key for row in active}) == 1:  # another engine on this base holds the rest of the memory
+            time.sleep(POLL_S)
+            return
+        last = max(active, key=lambda row: (not row.is_urgent, row.key[0]))
+        for row in [row for row in active if row.key == last.key]:
+            self._shared.give(row.slot)
+            active.remove(row)
+        waiting = begun.pop(last.key[0])
+        most = len(waiting.prompt) + self._forward.max_positions - self.max_tokens
+        self._queue.add(replace(waiting, n_positions=min(most, self._forward.max_positions)), first=True)
+
+    def _advance(self, active: list[Row], started: deque[Any]) -> bool:
+        """Start a step and settle the oldest; on a GPU one part of the notes is settled while another is read.
+
+        False where no note could go on.
+        """
         urgent = [row for row in active if row.is_urgent and not row.is_done]
         ready = [row for row in urgent or active if row.pending and not row.in_flight and not row.is_done]
-        ready = [row for row in ready if self._fits(row)]
-        depth = self._forward.depth if len(active) > FEW_ROWS else 1
+        ready = [row for row in ready if self._shared.fits(row)]
+        depth = self._depth(len(active))
         if depth > 1 and ready:
             sizes = Counter(self._forward.group(row.slot) for row in ready)
             largest = max(sizes, key=lambda group: sizes[group])
             ready = [row for row in ready if self._forward.group(row.slot) == largest]
         if ready:
             started.append(self._decoder.start(ready))
-        if started and (len(started) >= depth or not ready):
-            self._decoder.finish(started.popleft())
-
-    def _share_out(self, active: list[Row]) -> None:
-        """Let free slots help with the runners-up, but for those that the next notes need."""
-        for row in [row for row in active if row.branches and not row.in_flight and row.slot < self.n_slots]:
-            spare = [slot for slot in self._shared.free if slot < self.n_slots]
-            spare = spare[: max(0, len(spare) - len(active) // 2)]
-            given = set(spare)
-            active += self._decoder.helpers(row, spare)
-            for slot in given - set(spare):
-                self._shared.free.remove(slot)
-
-    def _fits(self, row: Row) -> bool:
-        """Whether a row's next tokens fit its slot; one that has outgrown it moves, as soon as there is a larger."""
-        needed = row.position + len(row.pending) + SPARE_TOKENS
-        if (
-            needed <= self._forward.capacity(row.slot)
-            or self._forward.capacity(row.slot) >= self._forward.max_positions
-        ):
-            return True
-        slot = self._free_slot(min(needed, self._forward.max_positions))
-        if slot is None:
+        if not started:
             return False
-        self._forward.fork(row.slot, slot, row.position)
-        self._shared.free.append(row.slot)
-        row.slot = slot
+        if len(started) >= depth or not ready:
+            self._decoder.finish(started.popleft())
         return True
 
     def _tokenised(self, text: str) -> list[int]:
@@ -369,8 +366,20 @@ class Engine:
             answer,
             adapter=self.adapter,
             prompt_version=self.prompt_version,
-            calibration=self._calibration,
+            calibration=self.calibration,
+            times_longest=times_longest(self.loaded.manifest, n_tokens=len(self._tokens(self._prompt.render(text)))),
         )
+
+
+def _wait_for_a_slot(until: float) -> None:
+    """Wait a little for what another engine on this base, in another thread, gives back.
+
+    Raises:
+        EngineError: none came; both may be driven by one thread, and then none ever would.
+    """
+    if time.monotonic() > until:
+        raise EngineError("Expected a free slot of the model; the other engine on it holds them all. Wait for it.")
+    time.sleep(POLL_S)
 
 
 def _share(

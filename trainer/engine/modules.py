@@ -140,7 +140,7 @@ class ModulesForward(GrowingSlots):
         """Padding is real work here: drafts are short where there are many rows."""
         return 16 if n_rows <= 2 else 4
 
-    def worth_admitting(self, n_active: int) -> int:
+    def worth_admitting(self, n_active: int, capacity: int = 0) -> int:
         """Several at a time, since a prompt that is read pads every other row to its length."""
         return 1 + n_active // 4
 

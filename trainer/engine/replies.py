@@ -16,6 +16,11 @@ from trainer.engine.suggester import EngineError
 
 _PAIR = re.compile(r'("(?:[^"\\]|\\.)*")\s*:\s*("(?:[^"\\]|\\.)*"|null)')
 _DECODER = json.JSONDecoder()
+_CUT_OFF = (
+    "Expected a whole record as the server's answer; found one that was cut off, which is no fault of the note. Check "
+    "that the server has the right model, holds it to the JSON schema, and has room for note and answer "
+    "(vLLM: --max-model-len)."
+)
 
 
 @dataclass(frozen=True)
@@ -77,15 +82,14 @@ def read_record(prompt: Prompt, reply: Reply) -> tuple[Extraction, str]:
         _, end = _DECODER.raw_decode(written)
         return prompt.parse(written[:end]), written[:end]
     except (ValueError, RecursionError) as error:
-        if reply.was_cut:
-            found = "one that was cut off before its end"
-        elif isinstance(error, PromptError):
-            raise EngineError(str(error)) from None
-        else:
-            found = "something else"
         # The reply is not repeated, nor kept as the cause: it is made of the note.
+        if reply.was_cut:
+            raise EngineError(_CUT_OFF) from None
+        if isinstance(error, PromptError):
+            raise EngineError(str(error)) from None
         raise EngineError(
-            f"Expected one JSON object as the server's answer; found {found}. Check that it serves the right model."
+            "Expected one JSON object as the server's answer; found something else. "
+            "Check that it serves the right model."
         ) from None
 
 

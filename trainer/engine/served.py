@@ -45,7 +45,7 @@ class ServedEngine:
         self, task: Task, server: Server, *, adapter: str, prompt_version: int, calibration: Calibration | None = None
     ) -> None:
         self.adapter, self.prompt_version, self.n_slots = adapter, prompt_version, server.n_slots
-        self._task, self._calibration = task, calibration
+        self._task, self.calibration = task, calibration
         self._prompt = load_prompt(task, prompt_version)
         self._connection = Connection(server, task, self._prompt)
         self._runner = asyncio.Runner()
@@ -144,7 +144,7 @@ class ServedEngine:
             answer,
             adapter=self.adapter,
             prompt_version=self.prompt_version,
-            calibration=self._calibration,
+            calibration=self.calibration,
         )
 
     async def _agreed(self) -> Form:

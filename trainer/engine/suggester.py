@@ -6,7 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from data.calibration import Calibration
 from data.suggestion import Suggestion
+
+MAX_VALUE_TOKENS = 80
+"""Tokens after which a value is closed: an answer may not run on."""
 
 
 class EngineError(RuntimeError):
@@ -47,11 +51,13 @@ class Suggester(Protocol):
         adapter: name of the adapter that suggests.
         prompt_version: of the prompt that the adapter was trained with.
         n_slots: notes that are answered at the same time.
+        calibration: the curves that make its probabilities confidence; others may be put in their place.
     """
 
     adapter: str
     prompt_version: int
     n_slots: int
+    calibration: Calibration | None
 
     def serve(self, source: Source) -> Iterator[tuple[Hashable, Outcome]]:
         """Outcomes as they come, not in the order of the requests.
