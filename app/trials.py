@@ -38,7 +38,7 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
             trial = _draw(desk, reviewer, shown, rules)
         except StoreError:  # a full disk keeps nobody from reading; what cannot be kept is not measured
             return shown
-    if trial is None or trial.kind == "prefilled" or (trial.field is not None and trial.field not in desk.task.keys):
+    if trial is None or trial.kind == "prefilled":
         return shown
     if trial.kind == "blind":
         return replace(shown, review=replace(review, suggestion=None), proposed={}, withheld=frozenset(), is_blind=True)
@@ -47,12 +47,11 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     own = replace(review.suggestion, extraction=seeded, evidence=_without(review.suggestion.evidence, trial.field))
     own = replace(own, grounding=_without(own.grounding, trial.field))
     others = tuple(value for value in own.alternatives.get(trial.field, ()) if value != trial.value)
-    was = review.suggestion.extraction.get(trial.field)
+    was = review.suggestion.extraction[trial.field]
     own = replace(own, alternatives={**own.alternatives, trial.field: (was, *others)[:2]})
     proposed, left_out = {**shown.proposed, trial.field: trial.value}, shown.withheld - {trial.field}
     offers = _without(dict(shown.offers), trial.field)  # one made since names the model's own value
-    own_review = replace(review, suggestion=own)
-    return replace(shown, review=own_review, proposed=proposed, withheld=left_out, offers=offers)
+    return replace(shown, review=replace(review, suggestion=own), proposed=proposed, offers=offers, withheld=left_out)
 
 
 def takes_part(review: Review) -> bool:
@@ -142,7 +141,7 @@ def caught(
     model's own value in that field and the field not settled.
     """
     trial = trial_of(session, note_id, reviewer)
-    if trial is None or trial.field is None or decided.get(trial.field) != trial.value:
+    if trial is None or trial.field is None or decided[trial.field] != trial.value:
         return None
     told = f"seeded-{note_id}-{reviewer}"[:200]
     if revision > 1 and any(row.token == told for row in history(session, note_id)):
