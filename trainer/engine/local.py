@@ -21,7 +21,7 @@ from trainer.engine.decode import Counts, Decoder, Row, Script
 from trainer.engine.drafts import DraftBook, Record
 from trainer.engine.record import RecordTables, build_tables
 from trainer.engine.serving import few_threads, make_forward
-from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Outcome, Request, Source
+from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.engine.suited import unsuited_attention
 from trainer.lengths import times_longest
@@ -38,10 +38,6 @@ ANSWER_TOKENS = 128
 """Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
 
 Weights = Literal["nf4", "bf16", "fp32"]
-
-
-class NoteTooLong(EngineError):  # noqa: N818 - named for what happened
-    """A note that does not fit the model's context with its answer."""
 
 
 @dataclass(kw_only=True)

@@ -17,6 +17,10 @@ class EngineError(RuntimeError):
     """A note that the engine cannot answer, or a model that it cannot drive; the message says what to do."""
 
 
+class NoteTooLong(EngineError):  # noqa: N818 - named for what happened
+    """A note that does not fit the model's context with its answer."""
+
+
 class EngineUnavailableError(EngineError):
     """The engine answers no note now, so none is to blame; the message says why. Asked again later, it may."""
 
