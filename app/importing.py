@@ -124,8 +124,13 @@ def describe_likenesses(likenesses: Likenesses) -> list[str]:
     return said
 
 
+def _printable(name: str) -> str:
+    """A file's name as a line of text holds it, and the store too: it may be of bytes that are no UTF-8."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
 def _places(places: Sequence[str], n: int) -> str:
-    named = ["".join(sign if sign.isprintable() else "?" for sign in place) for place in places[:N_NAMED_PLACES]]
+    named = [_printable(place) for place in places[:N_NAMED_PLACES]]
     more = [f"and {n - len(named):,} more"] if n > len(named) else []
     return ", ".join([*named, *more])
 
@@ -170,7 +175,11 @@ def import_files(
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns, report._remark), on_read)
     ahead = _read_ahead(batches(records))
-    told = {"files": [path.name for path in paths[:MAX_NAMED]], "n_files": len(paths), "with_labels": original}
+    told = {
+        "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
+        "n_files": len(paths),
+        "with_labels": original,
+    }
     if not strict:
         for batch in ahead:
             notes = _sift(batch, report)

@@ -81,6 +81,12 @@ def test_each_batch_of_an_import_is_told_with_what_it_stored(
     assert found[0].detail["files"] == ["some notes.jsonl"]
 
 
+def test_a_file_with_a_name_that_is_no_text_is_imported_and_told(desk: Desk, tmp_path: Path) -> None:
+    odd = notes_file(tmp_path).rename(tmp_path / "odd\udcff\n.jsonl")
+    assert import_files(desk.store, TASK, [odd]).n_added == 5
+    assert newest(desk)[0].detail["files"] == ["odd??.jsonl"]
+
+
 def test_an_import_that_breaks_off_is_told_as_far_as_it_came(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
