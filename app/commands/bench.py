@@ -42,9 +42,9 @@ def prefill(
 ) -> None:
     """Measure pre-fill: transformers' generate, one note and in batches, and the engine; all write the same answers.
 
-    The engine is compared with the fastest generate that fits, of 4-bit and of unpacked weights; on a CPU by the time
-    that the processor works. Notes are as long as they are, and 2,000 and 5,000 characters long. With a geometry the
-    labels stand in for the model's choices, so that answers have the lengths of real ones.
+    The engine is compared with the fastest generate that fits, of 4-bit and of unpacked weights; on a CPU also by the
+    time that the processor works. Notes are as long as they are, and 2,000 and 5,000 characters long. With a geometry
+    the labels stand in for the model's choices, so that answers have the lengths of real ones.
 
     \b
     Example:
@@ -217,6 +217,7 @@ def _table(result: dict[str, Any]) -> None:
         "ms a note": "ms_per_note",
         "CPU ms a note": "cpu_ms_per_note",
         "x generate": "times_generate",
+        "x in CPU time": "times_generate_cpu",
         "passes a note": "passes_per_note",
         "ms a pass": "ms_per_pass",
         "share of floor": "share_of_floor",

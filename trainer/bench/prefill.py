@@ -78,7 +78,7 @@ def bench_prefill(
 
     Returns:
         Machine, floors and one entry for every way, ready for JSON. `fastest` names the fastest `generate`, for one
-        note and in bulk, and each way of the engine's has `times_generate`, how much faster than that it is.
+        note and in bulk, and each way of the engine's has `times_generate`, how many times as fast it is.
     """
     loaded = load()
     device = loaded.device
@@ -179,7 +179,7 @@ class _Bench:
                 like = _like(length, is_single=is_single)
                 fastest = self.result["fastest"].get(like)
                 if fastest is not None:
-                    way["times_generate"] = round(_cost(self.result["ways"][fastest]) / _cost(way), 1)
+                    way |= _compared(self.result["ways"][fastest], way)
                 self._note(f"{name}, {like}", way, answers)
 
     def _note(self, name: str, way: dict[str, Any], answers: Answers) -> None:
@@ -201,6 +201,14 @@ def _like(length: int | None, *, is_single: bool) -> str:
 def _cost(way: dict[str, Any]) -> float:
     """What a note costs, in milliseconds: of the processor where that did the work, else of the clock."""
     return float(way.get("cpu_ms_per_note", way["ms_per_note"]))
+
+
+def _compared(rival: dict[str, Any], way: dict[str, Any]) -> dict[str, float]:
+    """How many times as fast as a rival a way is, by the clock and, on a CPU, by the processor's time."""
+    given = {"times_generate": round(rival["ms_per_note"] / way["ms_per_note"], 1)}
+    if "cpu_ms_per_note" in way:
+        given["times_generate_cpu"] = round(rival["cpu_ms_per_note"] / way["cpu_ms_per_note"], 1)
+    return given
 
 
 def lengthened(rows: Sequence[Row], length: int | None) -> list[Row]:

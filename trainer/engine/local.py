@@ -208,13 +208,16 @@ class Engine:
                     continue
                 until = math.inf
                 with self._shared.lock, few_threads(len(active), is_small=self._shared.is_small):
-                    if not self._advance(active, started):
+                    is_stuck = not self._advance(active, started)
+                    if is_stuck:
                         self._put_back(active, begun)
                     done = [row for row in active if row.is_done and not row.in_flight]
                     active[:] = [row for row in active if not (row.is_done and not row.in_flight)]
                     for row in done:
                         self._shared.give(row.slot)
                     self._shared.share_out(active, self._decoder)
+                if is_stuck:
+                    time.sleep(POLL_S)
                 for row in done:
                     if row.parent is None:
                         number, key = row.key
@@ -241,17 +244,15 @@ class Engine:
         return part, parts[part]
 
     def _depth(self, n_active: int) -> int:
-        """In how many parts so many notes are read."""
         return int(self._forward.depth) if n_active > FEW_ROWS else 1
 
     def _admit(
         self, source: Source, active: list[Row], begun: dict[int, Waiting]
     ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
-        part, n_free = self._room(len(active))
-        if active:
-            n_free -= n_free % self._forward.worth_admitting(len(active))
         n_active, is_all = len(active), False
+        part, n_free = self._room(n_active)
+        n_free -= n_free % self._forward.worth_admitting(n_active) if active else 0
         while not is_all:
             n_wanted = self._queue.n_wanted(n_free)
             fresh = source(n_wanted)
@@ -268,8 +269,8 @@ class Engine:
                     key, is_urgent = (number, waiting.request.key), waiting.request.is_urgent
                     active.append(self._decoder.admit(key, slot, waiting.prompt, plan, is_urgent=is_urgent))
                     begun[number] = waiting
-            n_taken = sum(self._forward.blocks(slot).bit_count() for _, slot in chosen)
-            n_free = max(0, min(n_free - n_taken, self._shared.n_free))
+            n_free -= sum(self._forward.blocks(slot).bit_count() for _, slot in chosen)
+            n_free = max(0, min(n_free, self._shared.n_free))
             is_all = is_all or not n_free
 
     def _let_wait(self, request: Request, active: list[Row]) -> EngineError | None:
@@ -294,7 +295,6 @@ class Engine:
         It is the last that came, and gets a slot that holds the longest answer, so it is put back once.
         """
         if len({row.key for row in active}) == 1:  # another engine on this base holds the rest of the memory
-            time.sleep(POLL_S)
             return
         last = max(active, key=lambda row: (not row.is_urgent, row.key[0]))
         for row in [row for row in active if row.key == last.key]:
