@@ -16,7 +16,7 @@ from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
 from app.material import COUNTED, judged_by
-from app.too_long import n_too_long
+from app.too_long import n_too_long, too_long
 from app.training import TrainOptions, left_out, run_name
 from data.files import remove_whole, whole_directory
 from data.gate import judge
@@ -42,6 +42,7 @@ class Outcome:
         sentence: all of it for a person.
         left_out: a sentence about the notes that were not trained on, see `app.training.left_out`.
         n_too_long: how many of them were too long to learn from.
+        too_long: a sentence about those alone.
         material: how many notes were left out, judge beside the hold-out, or are of it and do not, by `app.material`.
     """
 
@@ -53,6 +54,7 @@ class Outcome:
     metrics: dict[str, Any]
     left_out: str = ""
     n_too_long: int = 0
+    too_long: str = ""
     material: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -153,7 +155,7 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             message=sentence,
         )
     told = {name: int(run.config.get(name) or 0) for name in COUNTED}
-    left = left_out(run.config), n_too_long(run.config)
+    left = left_out(run.config), n_too_long(run.config), too_long(run.config)
     return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, *left, told)
 
 
