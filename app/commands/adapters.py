@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Name = Annotated[str, typer.Argument(help="An adapter's name; caseloop adapters list shows them.")]
-BY = "local"
+BY = "command line"
 
 
 def register(app: typer.Typer) -> None:

@@ -103,7 +103,7 @@ def _perform(options: TrainOptions, resumed: int | None, as_json: bool) -> int:
     with open_desk("training") as desk, progress_bar("Training") as advance:
         outcome = train_now(
             desk,
-            lambda: request_run(desk.store, options, "local") if resumed is None else resumed,
+            lambda: request_run(desk.store, options, "command line") if resumed is None else resumed,
             lambda progress: _show(advance, progress),
             say,
         )
