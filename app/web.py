@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 FILES = Path(__file__).parent / "ui"
 STYLES = ("desk.css", "desk_screens.css", "queue.css", "figures.css", "tour.css", "phone.css")
 SCRIPTS = (
-    "shell.js", "trouble.js", "keys.js", "completion.js", "fields.js", "outbox.js", "panels.js", "tour.js", "walk.js",
-    "claims.js", "opinions.js", "merge.js", "elsewhere.js", "desk.js", "history.js", "actions.js", "asking.js",
-    "samples.js", "queue.js", "import.js", "export.js",
+    "shell.js", "trouble.js", "keys.js", "typing.js", "completion.js", "fields.js", "outbox.js", "panels.js",
+    "tour.js", "walk.js", "claims.js", "opinions.js", "merge.js", "elsewhere.js", "desk.js", "history.js",
+    "actions.js", "asking.js", "samples.js", "queue.js", "import.js", "export.js",
 )  # fmt: skip
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 

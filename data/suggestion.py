@@ -42,6 +42,8 @@ class Suggestion:
         adapter: the adapter's name.
         prompt_version: the prompt that was used.
         latency_ms: time the note took, in milliseconds.
+        times_longest: the note's length as a multiple of the longest that the adapter learned from; None where that is
+            not known.
     """
 
     extraction: Extraction
@@ -54,6 +56,7 @@ class Suggestion:
     alternatives: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     raw_confidence: Mapping[str, float] = field(default_factory=dict)
     grounding: Mapping[str, Grounding] = field(default_factory=dict)
+    times_longest: float | None = None
 
     @property
     def is_raw(self) -> bool:
@@ -67,3 +70,20 @@ def is_raw(confidence: Mapping[str, float], raw_confidence: Mapping[str, float])
     Suggestions from before both were kept count as calibrated, as they were then.
     """
     return not confidence or (bool(raw_confidence) and dict(confidence) == dict(raw_confidence))
+
+
+UNKNOWN_LENGTH = 0.5
+"""The most that a confidence can be on a note that is longer than any the adapter learned from: its curves tell nothing
+of such notes."""
+
+
+def is_too_long(times_longest: float | None) -> bool:
+    """Whether a note is longer than any that the adapter learned from."""
+    return times_longest is not None and times_longest > 1.0
+
+
+def capped(confidence: Mapping[str, float], times_longest: float | None) -> Mapping[str, float]:
+    """A calibrated confidence as it can be believed on a note of this length."""
+    if not is_too_long(times_longest):
+        return confidence
+    return {key: min(sure, UNKNOWN_LENGTH) for key, sure in confidence.items()}

@@ -8,7 +8,7 @@ behind the last number that it is given.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -16,16 +16,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.task import Extraction, Task
+from data.withholding import form_values
 from db import tables as t
 from db.annotations import Status, discard_draft, reopen, submit
 from db.errors import Conflict, StoreError
+from db.notes import get_note
 from db.reviewed import AnnotationRow, read_annotation, select_annotations
 from db.roles import require
 from db.search import ALL, Filters, select_filtered
-from db.suggestions import WAITING, suggestion_of
+from db.suggestions import WAITING, SuggestionRow, suggestion_of
 
 Action = Literal["skip", "flag", "reopen"]
 N_BATCH = 500
+Current = Callable[[Session, SuggestionRow], SuggestionRow]
 _STATUSES: dict[Action, Status] = {"skip": "skipped", "flag": "flagged"}
 
 
@@ -85,7 +88,7 @@ def plan(session: Session, action: Action, many: Many) -> Plan:
     return Plan(n_notes, _count(session, _meant([sa.func.count()], many).where(*_touched(action))), int(upto))
 
 
-def act(
+def act(  # noqa: PLR0913 - what a page knows about it, all by keyword
     session: Session,
     task: Task,
     *,
@@ -95,6 +98,7 @@ def act(
     bulk: str,
     comment: str = "",
     after: int = 0,
+    current: Current = lambda session, suggestion: suggestion,
 ) -> Done:
     """Do an action to the next notes, at most `N_BATCH`.
 
@@ -103,6 +107,7 @@ def act(
         bulk: a name made up for the whole of it, of letters and digits; what `undo` goes by.
         comment: kept with each note that is flagged or skipped.
         after: only notes with a higher number.
+        current: a stored suggestion as a page would show it now.
 
     Raises:
         StoreError: there is no such action, or a flag has no comment.
@@ -123,7 +128,7 @@ def act(
             note_id=row.id,
             reviewer=reviewer,
             status=_STATUSES[action],
-            extraction=Extraction(task, shown.extraction if shown else dict.fromkeys(task.keys)),
+            extraction=_in_form(session, task, row.id, current(session, shown) if shown else None),
             seen_revision=row.revision,
             suggestion_id=shown.id if shown else None,
             comment=comment.strip(),
@@ -131,6 +136,13 @@ def act(
             is_final=True,
         )
     return Done(n_done=len(rows), last=rows[-1].id if len(rows) == N_BATCH else None)
+
+
+def _in_form(session: Session, task: Task, note_id: int, shown: SuggestionRow | None) -> Extraction:
+    """What the form of a note shows that nobody has touched."""
+    if shown is None:
+        return Extraction.empty(task)
+    return Extraction.stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
 
 
 def undo(session: Session, task: Task, *, bulk: str, reviewer: str, after: int = 0) -> Done:
@@ -181,7 +193,7 @@ def _take_back(session: Session, task: Task, row: sa.Row[Any], bulk: str, review
         note_id=row.id,
         reviewer=before.reviewer,
         status=cast(Status, before.status),
-        extraction=Extraction(task, before.extraction),
+        extraction=Extraction.stored(task, before.extraction),
         seen_revision=row.revision,
         settled=before.settled,
         suggestion_id=before.suggestion_id,

@@ -50,6 +50,7 @@ class SuggestionRow:
     created_at: datetime
     raw_confidence: dict[str, float]
     grounding: dict[str, Grounding]
+    times_longest: float | None = None
 
     @property
     def is_raw(self) -> bool:
@@ -209,6 +210,7 @@ def _values(suggestion: Suggestion) -> dict[str, Any]:
         "latency_ms": suggestion.latency_ms,
         "raw_confidence": dict(suggestion.raw_confidence),
         "grounding": {key: str(kind) for key, kind in suggestion.grounding.items()},
+        "times_longest": suggestion.times_longest,
     }
 
 

@@ -180,6 +180,7 @@ suggestion = _table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("raw_confidence", Json, nullable=False),
     sa.Column("grounding", Json, nullable=False),
+    sa.Column("times_longest", sa.Double),
 )
 
 suggestion_failure = _table(

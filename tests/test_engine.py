@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from data.prompt import load_prompt
+from data.suggestion import UNKNOWN_LENGTH
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong
@@ -95,7 +96,15 @@ def test_embedded_model_equals_unconstrained_greedy():
         if canonical(loaded, free):
             n_fit += 1
             assert suggestion.raw_reply == loaded.tokenizer.decode(free)
+        assert suggestion.times_longest is not None
+        assert suggestion.times_longest < 1
     assert n_fit >= 6
+    # The same note with the rest of a letter behind it is longer than any that was learned from: nothing is sure.
+    rest = " The heart is of normal size. Bowel sounds are heard in all quadrants. No oedema of the ankles." * 15
+    longer = engine.suggest_one(texts[0] + rest)
+    assert longer.times_longest is not None
+    assert longer.times_longest > 1
+    assert max(longer.confidence.values()) <= UNKNOWN_LENGTH
 
 
 def test_random_model_still_writes_valid_records():

@@ -94,3 +94,9 @@ def test_the_trail_shows_it_holds_and_shows_that_it_does_not(tmp_path: Path) -> 
         session.execute(sa.text("UPDATE audit SET who = 'somebody else' WHERE id = 1"))
     broken = caseloop(tmp_path, "audit", "verify")
     assert (broken.returncode, "Entry 1 is not as it was written" in broken.stderr) == (1, True)
+
+
+def test_the_command_line_decides_about_adapters_where_people_sign_in(home: Path) -> None:
+    done = caseloop(home, "adapters", "activate", "embedded", "--reason", "looked at")
+    assert done.returncode == 0, done.stderr
+    assert "command line" in caseloop(home, "audit", "show").stdout

@@ -12,10 +12,12 @@ from data.snapshot import Row
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.config import TrainConfig
-from trainer.examples import IGNORED, Collator, answer_loss, as_dataset, encode, encode_rows
+from trainer.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
+from trainer.lengths import SHORT, longest_of, times_longest
 from trainer.loop import count_steps, ordered
 from trainer.mixture import rows_to_show, with_copies
 from trainer.model import load_model
+from trainer.rundir import Manifest
 
 TASK = load_task(DEFAULT_TASK)
 PROMPT = load_prompt(TASK)
@@ -163,3 +165,17 @@ def test_rows_of_like_length_share_a_batch(loaded):
     batches = [shown[at : at + 8] for at in range(0, 200, 8)]
     padded = sum(8 * max(len(e.tokens) for e in batch) for batch in batches)
     assert padded < 1.03 * sum(len(e.tokens) for e in examples)
+
+
+def test_how_long_the_notes_are_that_were_learned_from():
+    def manifest(longest: int | None) -> Manifest:
+        return Manifest(name="a", base="b", prompt_version=1, weights_sha256="", longest_prompt=longest)
+
+    learned = [Example([0] * 500, 300), Example([0] * 400, 390)]
+    assert longest_of(learned, None) == 390
+    assert longest_of(learned, manifest(400)) == 400  # gone on from one that knows longer notes
+    assert longest_of(learned, manifest(None)) is None  # or from one of which nobody knows
+    assert times_longest(manifest(400), n_tokens=500) == 1.25
+    assert times_longest(manifest(40), n_tokens=SHORT) == 1.0  # no note is long that any base reads
+    assert times_longest(manifest(None), n_tokens=500) is None
+    assert times_longest(None, n_tokens=500) is None

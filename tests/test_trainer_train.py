@@ -87,6 +87,13 @@ def test_run_leaves_everything(files, tmp_path: Path):
     assert (manifest.name, manifest.parent, manifest.base) == ("first", "tiny-adapter", "tiny")
     assert manifest.snapshot_fingerprint == sha256_of(files[0])
     assert manifest.metrics == result.new
+    from transformers import AutoTokenizer
+
+    from data.prompt import load_prompt
+
+    prompt, tokenizer = load_prompt(TASK), AutoTokenizer.from_pretrained(shared_tiny().base)
+    learned = [prompt.render(line["input"]) for line in lines(files[0])]
+    assert manifest.longest_prompt == max(len(tokenizer(one, add_special_tokens=False)["input_ids"]) for one in learned)
     metrics = json.loads(there.metrics.read_text())
     assert metrics["old"]["json_valid"] == metrics["new"]["json_valid"] == 1.0
     assert metrics["n_notes"] == result.n_notes == len(lines(files[1]))

@@ -152,11 +152,11 @@ def test_a_waiting_run_is_handed_out_once_nothing_trains(desk):
     assert next_run(desk.store, desk.settings) is None
     run_id = request_run(desk.store, TrainOptions(), "ada")
     assert next_run(desk.store, desk.settings) == run_id
-    stopped = stop_run(desk.store, desk.settings, run_id)
+    stopped = stop_run(desk.store, desk.settings, run_id, "local")
     assert stopped.status == "interrupted"
     assert next_run(desk.store, desk.settings) is None
     with pytest.raises(DeskError, match="found it interrupted"):
-        stop_run(desk.store, desk.settings, run_id)
+        stop_run(desk.store, desk.settings, run_id, "local")
 
 
 def test_what_the_trainer_writes_is_read_while_it_writes(desk):

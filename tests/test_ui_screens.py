@@ -261,6 +261,11 @@ def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None
         create_run(session, config={}, requested_by=LOCAL_REVIEWER)  # it waits: nothing is known of it yet
         runs = list_runs(session)
     assert [found in text(train.run_html(desk, run)) for run in sorted(runs, key=lambda run: run.id)] == [1, 0]
+    under_way = replace(min(runs, key=lambda run: run.id), status="running")
+    run_directory(desk.settings, under_way.id).mkdir(parents=True)
+    counts = {"n_too_long": 2, "n_refused": 0, "max_tokens": 2048}
+    (run_directory(desk.settings, under_way.id) / "left_out.json").write_text(json.dumps(counts))
+    assert "they have more than 2,048 tokens" in text(train.run_html(desk, under_way)), "as soon as it is counted"
     decide(desk, 1)
     with desk.store.reading() as session:
         learned = get_note(session, 1).split == "train"

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings
-from app.ui import opening, queue
+from app.ui import grounds, queue
 from app.ui.walking import chosen
 from data.evidence import ground
 from data.task import Extraction
@@ -169,11 +169,11 @@ def test_what_a_walk_looks_for_is_never_markup(web: TestClient) -> None:
 def test_a_note_is_searched_for_its_values_once(web: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     grounded: list[Extraction] = []
     monkeypatch.setattr(
-        opening, "ground", lambda task, note, values: grounded.append(values) or ground(task, note, values)
+        grounds, "ground", lambda task, note, values: grounded.append(values) or ground(task, note, values)
     )
     before = page(web, "note=2")
     assert len(grounded) == 1
-    assert before["fields"]["stage"]["grounding"] == {"III": {"kind": "exact", "missing": []}}
+    assert before["fields"]["stage"]["grounding"] == {"III": {"kind": "exact", "missing": [], "denied": []}}
     with store.transaction() as session:
         typed = Extraction(TASK, {**COLON_VALUES, "stage": "IV"})
         save_draft(session, note_id=2, reviewer=LOCAL_REVIEWER, extraction=typed, seen_revision=0)

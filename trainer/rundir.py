@@ -42,6 +42,8 @@ class Manifest(BaseModel):
         files: digest of every other file that decides what the adapter answers, by name; an older adapter has none.
         parent: name of the adapter it was compared with or went on from.
         snapshot_fingerprint: of the rows it was trained on.
+        longest_prompt: tokens of the longest prompt, note included, that it or the adapter it went on from was trained
+            on; None where that is not known.
         metrics: figures on the hold-out, as `Score.to_json()` gives them.
     """
 
@@ -59,6 +61,7 @@ class Manifest(BaseModel):
     parent: str | None = None
     snapshot_fingerprint: str | None = None
     n_rows: int | None = None
+    longest_prompt: int | None = None
     created_at: str = ""
     lora: LoraSettings = LoraSettings()
     metrics: dict[str, Any] | None = None
@@ -129,6 +132,11 @@ class RunDir:
     def fit(self) -> Path:
         """How a step is done, see `trainer.fit.Fit`; found once, so that a resumed run does the same."""
         return self.path / "fit.json"
+
+    @property
+    def left_out(self) -> Path:
+        """How many rows could not be learned from, and the longest that could: counted with the base's tokenizer."""
+        return self.path / "left_out.json"
 
     @property
     def checkpoints(self) -> Path:

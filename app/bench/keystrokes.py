@@ -185,7 +185,7 @@ def _too_many(held: str, wanted: str) -> list[str]:
 def _offered(page: Any, field: Field) -> list[str | None]:
     """The values that are offered beside the field."""
     values = page.evaluate(
-        'key => [...document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button`)]'
+        'key => [...document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button:not([hidden])`)]'
         ".map(button => button.dataset.value)",
         field.key,
     )

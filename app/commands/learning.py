@@ -103,7 +103,7 @@ def _perform(options: TrainOptions, resumed: int | None, as_json: bool) -> int:
     with open_desk("training") as desk, progress_bar("Training") as advance:
         outcome = train_now(
             desk,
-            lambda: request_run(desk.store, options, "local") if resumed is None else resumed,
+            lambda: request_run(desk.store, options, "command line") if resumed is None else resumed,
             lambda progress: _show(advance, progress),
             say,
         )
@@ -138,6 +138,8 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
         from data.task import load_task
 
         write_verdict(load_task(), {**outcome.verdict.to_json(), "sentence": outcome.sentence})
+        if outcome.too_long:  # only the trainer could count them; the rest was said before it began
+            say(outcome.too_long)
     return 0 if outcome.is_active or (was_asked and outcome.verdict.passed) else NOT_BETTER
 
 

@@ -13,7 +13,7 @@
   }
 
   function take(key, place) {
-    const button = document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button`)[place];
+    const button = document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button:not([hidden])`)[place];
     if (button) desk.put(key, JSON.parse(button.dataset.value));
   }
 
@@ -69,6 +69,12 @@
     const field = event.target.closest?.('[id^="field-"]');
     if (field) desk.typed(field.id.slice(6)); else if (event.target.closest?.('#comment')) desk.typed(null);
   }, true);
+
+  // A word that was being typed is at its end now.
+  document.addEventListener('focusout', (event) => {
+    const key = event.target.closest?.('.field [id^="field-"]')?.id.slice(6);
+    if (key && desk.record()?.fields[key]) desk.paint(key);
+  });
 
   document.addEventListener('focusin', (event) => {
     if (!event.target.closest?.('#form')) return;

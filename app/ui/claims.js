@@ -12,7 +12,7 @@
     const line = document.getElementById('held');
     if (!line || note !== window.desk.note()) return;
     line.hidden = !by;
-    line.textContent = by ? `${by} has this note open` : '';
+    window.typing.write(line, by ? `${by} has this note open` : '');
   }
 
   addEventListener('pagehide', () => {

@@ -69,8 +69,9 @@
   }
 
   // At most five, the likeliest first: {other, why} and, where the whole would be hard to read, a label.
-  function choices(field, { value, used = [], typed, note, separator, isSure }) {
+  function choices(field, { value, used = [], typed, note, separator, isSure, whyWithheld = null }) {
     const others = field.alternatives.filter((other) => other !== null || value !== null).map((other) => ({ other, why: other ?? 'no value' }));
+    if (whyWithheld) others.unshift({ other: field.suggested, why: `the model’s value, ${whyWithheld}`, tag: whyWithheld });
     if (field.offered) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
     const words = typed && value ? inNote(note, value) : [];
     const before = typed && value ? usedBefore(used, value) : [];
@@ -80,5 +81,11 @@
     return shown.filter(({ other }, place) => other !== value && shown.findIndex((one) => one.other === other) === place).slice(0, MAX_CHOICES);
   }
 
-  window.completion = { choices };
+  // Whether the last word of a value is the beginning of a longer one of the note: it is still being typed.
+  function isBeginning(note, value) {
+    const word = /[\p{L}\p{N}]+$/u.exec(value ?? '')?.[0];
+    return Boolean(word) && new RegExp(`(?<![\\p{L}\\p{N}])${literal(word)}[\\p{L}\\p{N}]`, 'iu').test(note);
+  }
+
+  window.completion = { choices, isBeginning };
 })();

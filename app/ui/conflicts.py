@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from app.curves import current
 from app.desk import Desk
 from data.merging import Merged, merge
+from data.withholding import form_values
 from db.annotations import history
 from db.notes import get_note
 from db.session import Conflict, Session
@@ -76,14 +78,14 @@ def _base(
 ) -> tuple[dict[str, str | None], set[str]]:
     """The values of a note at a revision, and the fields that had been confirmed by then.
 
-    Before the first decision those that the page began with: the labels that the note came with, or else its
-    suggestion.
+    Before the first decision those that the page began with: the labels that the note came with, or else what of its
+    suggestion was put into the form.
     """
     for row in history(session, note_id):
         if row.revision == revision:
-            return dict(row.extraction), set(row.settled)
-    gold = get_note(session, note_id).gold
-    suggestion = get_suggestion(session, suggestion_id) if suggestion_id is not None else None
+            return {key: row.extraction.get(key) for key in desk.task.keys}, set(row.settled)
+    note = get_note(session, note_id)
+    gold, suggestion = note.gold, get_suggestion(session, suggestion_id) if suggestion_id is not None else None
     if gold is None and suggestion is not None and suggestion.note_id == note_id:
-        gold = suggestion.extraction
+        gold = form_values(desk.task, lambda: note.text, current(desk.settings, session, suggestion))
     return {key: (gold or {}).get(key) for key in desk.task.keys}, set()

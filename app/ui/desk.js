@@ -19,7 +19,7 @@
   let text = '';             // of the note on screen, to complete what is typed
   let done = '';             // what became of the note before
   let last = null;           // the decision that Undo takes back
-  let fillUntouched = false;
+  let fillUntouched = false, explained = false;  // explained: what one press confirms together
   let comparing = null;         // the note on screen, while what was typed is compared with what stands
   let aid = { values: {}, separators: {}, guidelines: {}, confirm: 'asked' };
   const conflicts = new Map(); // notes whose decision was refused, with the version that stands
@@ -27,7 +27,7 @@
   const settled = new Set(); // fields that the reviewer confirmed or changed
 
   const { away, banner, visited } = window.shell;
-  const { draft, get, post } = window.outbox;
+  const { draft, get, post, why } = window.outbox;
   const { walk } = window;
   const { built, strengthen } = window.panels;
   const elsewhere = (entry) => window.elsewhere(entry);
@@ -36,7 +36,7 @@
   const comment = () => $('comment')?.querySelector('textarea, input');
   const keys = () => (record ? Object.keys(record.fields) : []);
   const valueOf = (key) => box(key)?.value.trim() || null;
-  const say = (state, text) => { const line = $('saved'); if (line) { line.dataset.state = state; line.textContent = text; } };
+  const say = (state, text) => { const line = $('saved'); if (line) { line.dataset.state = state; window.typing.write(line, text); } };
   const set = (element, value) => {
     if (!element || element.value === value) return;
     element.value = value;
@@ -56,6 +56,7 @@
     if (record.note !== null) {
       if (!same) touched.clear();
       settled.clear();
+      explained = false;
       for (const key of record.settled) settled.add(key);
       for (const key of keys()) set(box(key), record.fields[key].value ?? '');
       set(comment(), record.comment);
@@ -107,10 +108,10 @@
         await built;
         if (mine === asked) { away(false); walk.forget(); show(page, note); }
         return;
-      } catch {
+      } catch (error) {
         if (mine !== asked) return;
-        away(true);
-        say('away', 'the desk cannot be reached; the note will show when it is back');
+        if (!error.status) away(true);
+        say('away', error.status ? `the note cannot be shown: ${why(error)}` : 'the desk cannot be reached; the note will show when it is back');
         await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
         if (mine !== asked) return;
       }
@@ -135,7 +136,7 @@
     if (field) window.fields.paint(key, box(key), field, stateOf(key));
   }
 
-  const stateOf = (key) => ({ value: valueOf(key), suggested: record.suggestion !== null, settled: settled.has(key), typed: touched.has(key), used: aid.values[key], note: text, separator: aid.separators[key], all: aid.confirm === 'all' });
+  const stateOf = (key) => ({ value: valueOf(key), suggested: record.suggestion !== null, settled: settled.has(key), typed: touched.has(key), used: aid.values[key], note: text, separator: aid.separators[key], all: aid.confirm === 'all', isTyping: touched.has(key) && focusedField() === key });
   const asking = () => (aid.confirm === 'none' ? [] : keys().filter((key) => window.fields.asks(record.fields[key], stateOf(key))));
 
   function confirm(key) { settled.add(key); typed(null); paint(key); }
@@ -159,7 +160,7 @@
   }
 
   function fill() {
-    for (const key of keys()) if (!touched.has(key) && !valueOf(key)) set(box(key), record.fields[key].suggested ?? '');
+    for (const key of keys()) if (!touched.has(key) && !valueOf(key)) set(box(key), record.fields[key].withheld ? '' : record.fields[key].suggested ?? '');
   }
 
   const focusedField = () => document.activeElement?.closest?.('[id^="field-"]')?.id.slice(6) ?? null;
@@ -274,20 +275,22 @@
     say('pending', `saving ${name} …`);
   }
 
-  // Whether every value that asks was looked at. Pressed again, Save confirms the one in focus and goes on to the next.
+  // Whether every value that asks was looked at. Pressed again, Save confirms the one in focus and goes on to the next;
+  // what is confirmed together is explained first.
   function isLookedAt() {
-    const key = focusedField();
-    if (key && asking().includes(key)) confirm(key);
+    const key = focusedField(), group = (one) => window.fields.together(record, asking(), one, stateOf);
+    if (key && asking().includes(key)) { const all = group(key); if (all.length < 2 || explained) all.forEach(confirm); }
     const left = asking();
     if (!left.length) return true;
     toAsking();
-    const { title } = record.fields[left[0]];
-    say('hint', `${left.length > 1 ? `${left.length} fields ask` : `${title} asks`} to be looked at first: the same key confirms ${left.length > 1 ? 'each' : 'it'}.`);
+    const now = group(focusedField());
+    explained ||= now.length > 1;
+    say('hint', window.fields.whyAsked(record, left, now, stateOf));
     return false;
   }
 
   // What was changed against the suggestion, for the offer to change it elsewhere.
-  const changes = () => keys().filter((key) => record.suggestion !== null && record.fields[key].suggested !== null && valueOf(key) !== record.fields[key].suggested).map((key) => ({ field: key, old_value: record.fields[key].suggested, new_value: valueOf(key) }));
+  const changes = () => keys().filter((key) => record.suggestion !== null && record.fields[key].suggested !== null && valueOf(key) !== record.fields[key].suggested && !(record.fields[key].withheld && valueOf(key) === null)).map((key) => ({ field: key, old_value: record.fields[key].suggested, new_value: valueOf(key) }));
 
   function acknowledged(entry, answer) {
     away(false);
@@ -329,7 +332,7 @@
       await window.outbox.flush();
       if (last.revision === null) { say('hint', 'The save is still on its way; try again in a moment.'); return; }
       const answer = await post('/decisions/undo', { note, revision: last.revision, opinion: last.opinion, token: `${note}-${last.revision}-${Date.now()}` });
-      if (answer.status !== 200) { say('away', `not taken back: ${sentence(answer) ?? 'the desk cannot be reached'}`); return; }
+      if (answer.status !== 200) { say('away', `not taken back: ${why(answer)}`); return; }
     }
     last = null;
     walk.forget();
@@ -342,7 +345,7 @@
   async function discard() {
     clearTimeout(draftTimer);
     const answer = await post('/drafts/discard', { note: record.note });
-    if (answer.status !== 200) { say('away', 'the draft is still there: the desk cannot be reached'); return; }
+    if (answer.status !== 200) { say('away', `the draft is still there: ${why(answer)}`); return; }
     forget(record.note);
     touched.clear();
     open(record.note);
@@ -386,7 +389,7 @@
   setInterval(() => { if ($('save') && !$('save').dataset.key) window.keys.label(); if (record && !busy && $('note-place') && !$('note-place').firstChild) open(record.note); }, 500);
 
   window.desk = {
-    open, decide, discard, previous, undo, confirm, toAsking, put, typed, say, box, comment, keys, valueOf, focusedField,
+    open, decide, discard, previous, undo, confirm, paint, toAsking, put, typed, say, box, comment, keys, valueOf, focusedField,
     record: () => record,
     aid: () => aid,
     refresh: () => { walk.forget(); if (record?.note) lookAhead(); },

@@ -3,28 +3,42 @@
 (() => {
   'use strict';
 
-  const CONFIDENCE = { agree: ['=', 'they agree'], differ: ['≠', 'THEY DIFFER'], sure: ['✓', 'sure'], look: ['▲', 'look'], offered: ['◇', 'offered'], confirmed: ['✔', 'confirmed'], edited: ['✎', 'yours'], cleared: ['∅', 'cleared'], none: ['', ''] };
+  const CONFIDENCE = { agree: ['=', 'they agree'], differ: ['≠', 'THEY DIFFER'], sure: ['✓', 'sure'], look: ['▲', 'look'], offered: ['◇', 'offered'], confirmed: ['✔', 'confirmed'], edited: ['✎', 'yours'], cleared: ['∅', 'cleared'], withheld: ['◌', 'left empty'], empty: ['✔', 'left empty'], none: ['', ''] };
   const GROUNDING = {
     exact: ['●', 'in the note'],
     fuzzy: ['≈', 'similar wording'],
     synonym: ['⇄', 'synonym'],
     inferred: ['∴', 'inferred'],
     not_found: ['✕', 'NOT FOUND IN THE NOTE'],
+    denied: ['✕', 'ONLY DENIED IN THE NOTE'],
   };
+  // Of a suggested value that is not put into the field.
+  const WITHHELD = { not_found: 'not in the note', denied: 'denied in the note', inferred: 'not said in the note' };
+
+  const { write } = window.typing;
 
   function told(part, [shape, word]) {
-    part.querySelector('.shape').textContent = shape;
-    part.querySelector('.word').textContent = word;
+    write(part.querySelector('.shape'), shape);
+    write(part.querySelector('.word'), word);
   }
 
-  // How a value rests on the note; nothing while the server has not looked for what is being typed.
-  function paintGrounding(side, box, field, value) {
-    const part = side.querySelector('.grounding');
+  // How a value rests on the note: a part that is only denied there counts as not found, and says so.
+  function restOf(field, value) {
     const found = value !== null && Object.hasOwn(field.grounding, value) ? field.grounding[value] : null;
-    const kind = found?.kind ?? 'none';
-    const [shape, word] = GROUNDING[kind] ?? ['', ''];
-    const parts = (found?.missing ?? []).filter((missing) => missing !== value).join('; ');
+    const isDenied = found?.missing.length > 0 && found.missing.length === found.denied.length;
+    return { kind: found?.kind ?? 'none', missing: found?.missing ?? [], isDenied };
+  }
+
+  const whyWithheld = (field) => { const { kind, isDenied } = restOf(field, field.suggested); return WITHHELD[isDenied ? 'denied' : kind] ?? WITHHELD.not_found; };
+
+  // Nothing while the server has not looked for what is being typed, and no alarm while it may become a value of the note.
+  function paintGrounding(side, box, field, { value, isTyping, note }) {
+    const part = side.querySelector('.grounding');
+    const { kind: rests, missing, isDenied } = restOf(field, value);
+    const kind = rests === 'not_found' && isTyping && (isDenied || window.completion.isBeginning(note, value)) ? 'none' : rests;
     const alarm = kind === 'not_found';
+    const [shape, word] = GROUNDING[alarm && isDenied ? 'denied' : kind] ?? ['', ''];
+    const parts = missing.filter((one) => one !== value).join('; ');
     side.dataset.grounding = kind;
     told(part, [shape, alarm && parts ? `${word}: ${parts}` : word]);
     part.title = kind === 'inferred' && parts ? `not said in so many words: ${parts}` : '';
@@ -32,25 +46,33 @@
     box?.closest('[id^="field-"]')?.classList.toggle('unfounded', alarm);
   }
 
-  function paintOthers(side, shown) {
+  function paintOthers(side, shown, isTyping) {
     const part = side.querySelector('.others');
     const keys = ['first', 'second'].map((action) => window.keys.shown(window.keys.keyOf(action)));
     const now = JSON.stringify([shown, keys]);
     if (part.dataset.shown === now) return;
     part.dataset.shown = now;
-    part.replaceChildren(...shown.map(({ other, label, why, n }, position) => {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.tabIndex = position === 0 ? 0 : -1;
-      button.dataset.value = JSON.stringify(other);
-      button.textContent = label ?? other ?? 'none';
-      button.title = label ? `${other} (${why})` : why;
-      if (n) button.append(Object.assign(document.createElement('small'), { textContent: ` ${n}×` }));
-      if (other === null) button.className = 'null';
-      if (keys[position]) { button.dataset.key = keys[position]; button.setAttribute('aria-keyshortcuts', keys[position].replaceAll(' ', '+')); }
-      return button;
-    }));
-    part.hidden = !shown.length;
+    const buttons = [...part.querySelectorAll('button:not([hidden])')];
+    shown.forEach((choice, position) => paintOther(buttons[position] ?? part.appendChild(newOther()), choice, position, keys[position]));
+    for (const spare of buttons.slice(shown.length)) if (isTyping) window.typing.hide(spare); else spare.remove();
+    if (part.hidden !== !shown.length) part.hidden = !shown.length;
+  }
+
+  function newOther() {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.append('', document.createElement('small'));
+    return button;
+  }
+
+  function paintOther(button, { other, label, why, n, tag }, position, key) {
+    button.tabIndex = position === 0 ? 0 : -1;
+    button.dataset.value = JSON.stringify(other);
+    write(button, label ?? other ?? 'none');
+    button.title = label ? `${other} (${why})` : why;
+    write(button.querySelector('small'), tag || n ? ` ${tag ?? `${n}×`}` : '');
+    button.className = other === null ? 'null' : '';
+    if (key) { button.dataset.key = key; button.setAttribute('aria-keyshortcuts', key.replaceAll(' ', '+')); } else { delete button.dataset.key; button.removeAttribute('aria-keyshortcuts'); }
   }
 
   // What the reviewer changed, word by word: the model's words that are gone struck out, the new ones underlined.
@@ -70,17 +92,42 @@
     return parts.filter(({ text }) => text).map(({ tag, text }) => Object.assign(document.createElement(tag), { textContent: text }));
   }
 
+  // What the model said, and how the reviewer's value differs; that waits for the end of typing.
+  function paintSaid(said, suggested, value) {
+    const now = JSON.stringify([suggested, value]);
+    if (said.dataset.shown === now) return;
+    said.dataset.shown = now;
+    if (suggested !== null && value !== null) said.replaceChildren(...difference(suggested, value)); else write(said, suggested ?? 'none');
+  }
+
   // The state of a field in one word: what the model thinks of its own value until a person says otherwise.
   function wordOf(field, { value, suggested, settled }) {
     // Where reviewers were asked, what they said counts rather than what the model did.
     if (['agree', 'differ'].includes(field.word)) return !settled ? field.word : value === field.value ? 'confirmed' : value === null ? 'cleared' : 'edited';
     if (!suggested) return settled ? 'edited' : 'none';
+    if (field.withheld && value === null && !field.offered) return settled ? 'empty' : 'withheld';
     if (value === field.suggested) return settled ? 'confirmed' : field.word;
     if (!settled && field.offered && value === field.offered.value) return 'offered';
     return value === null ? 'cleared' : 'edited';
   }
 
-  const asks = (field, state) => !state.settled && (state.all || ['look', 'offered', 'differ'].includes(wordOf(field, state)));
+  const asks = (field, state) => !state.settled && (state.all || ['look', 'offered', 'differ', 'withheld'].includes(wordOf(field, state)));
+
+  // The fields that one press confirms together: on a note that the model does not know all that ask, else those that
+  // begin empty because the note does not hold the model's value.
+  function together(record, asking, key, stateOf) {
+    if (record.caution) return asking;
+    const isEmpty = (one) => wordOf(record.fields[one], stateOf(one)) === 'withheld';
+    return isEmpty(key) ? asking.filter(isEmpty) : [key];
+  }
+
+  // What is said of the fields that ask: all of them, and those of them that the next press confirms.
+  function whyAsked(record, left, now, stateOf) {
+    const { title } = record.fields[now[0]], n = now.length;
+    if (record.caution) return `${record.caution} The same key confirms ${n > 1 ? `the ${n} fields that ask` : title} as ${n > 1 ? 'they stand' : 'it stands'}.`;
+    if (wordOf(record.fields[now[0]], stateOf(now[0])) === 'withheld') return `${n > 1 ? `${n} fields are` : `${title} is`} left empty, because the note does not hold the model’s value: the same key confirms ${n > 1 ? 'them together' : 'it'}.`;
+    return `${left.length > 1 ? `${left.length} fields ask` : `${title} asks`} to be looked at first: the same key confirms ${left.length > 1 ? 'each' : 'it'}.`;
+  }
 
   function paint(key, box, field, state) {
     const side = document.querySelector(`.side[data-field="${key}"]`);
@@ -92,18 +139,18 @@
     told(side.querySelector('.confidence'), CONFIDENCE[word]);
     // A server that gives no probabilities leaves the confidence unknown, which is not the same as none.
     const unknown = !['sure', 'look', 'confirmed'].includes(word) || field.confidence === null;
-    side.querySelector('.percent').textContent = unknown ? '' : `${field.raw ? 'raw ' : ''}${percent} %`;
+    write(side.querySelector('.percent'), unknown ? '' : `${field.raw ? 'raw ' : ''}${percent} %`);
     side.querySelector('.percent').title = field.raw ? 'Not calibrated: the model’s own probability, as a rule too high' : '';
     side.querySelector('.bar').style.setProperty('--share', `${percent}%`);
     const differs = ['edited', 'cleared', 'offered'].includes(word) && state.suggested;
     side.querySelector('.model').hidden = !differs;
-    const said = side.querySelector('.said');
-    if (differs && field.suggested !== null && value !== null) said.replaceChildren(...difference(field.suggested, value)); else said.textContent = field.suggested ?? 'none';
+    paintSaid(side.querySelector('.said'), field.suggested, differs && !state.isTyping ? value : null);
     const part = document.getElementById(`field-${key}`);
     part?.classList.toggle('edited', differs);
     part?.closest('.field')?.classList.toggle('asks', asks(field, state));
-    paintGrounding(side, box, field, value);
-    paintOthers(side, window.completion.choices(field, { ...state, isSure: ['sure', 'agree', 'confirmed'].includes(word) }));
+    paintGrounding(side, box, field, state);
+    if (['withheld', 'empty'].includes(word)) told(side.querySelector('.grounding'), ['✕', `the model’s value is ${whyWithheld(field)}`]);
+    paintOthers(side, window.completion.choices(field, { ...state, isSure: ['sure', 'agree', 'confirmed'].includes(word), whyWithheld: field.withheld ? whyWithheld(field) : null }), state.isTyping);
   }
 
   // Puts a value into a box as if it were typed: the browser's own undo takes it back.
@@ -121,7 +168,7 @@
   // Alt and the arrow down lead from a box to its other values, the arrows along them, Escape back.
   function moved(event) {
     const row = event.target.closest?.('.field');
-    const buttons = [...(row?.querySelectorAll('.others:not([hidden]) button') ?? [])];
+    const buttons = [...(row?.querySelectorAll('.others:not([hidden]) button:not([hidden])') ?? [])];
     const place = buttons.indexOf(document.activeElement);
     let next = null;
     if (place < 0) {
@@ -135,5 +182,5 @@
     return true;
   }
 
-  window.fields = { asks, paint, type, moved };
+  window.fields = { asks, paint, together, whyAsked, type, moved };
 })();

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.curves import current
 from app.desk import Desk
 from app.guard import current_reviewer
 from app.rules import SURE
@@ -163,6 +164,7 @@ def carry_out(desk: Desk, reviewer: str, acting: Acting) -> dict[str, Any]:
             bulk=acting.bulk,
             comment=acting.comment,
             after=acting.after,
+            current=lambda session, suggestion: current(desk.settings, session, suggestion),
         )
     return {"n_done": done.n_done, "last": done.last}
 

@@ -16,26 +16,28 @@ from fastapi.responses import JSONResponse
 from app.curves import current
 from app.desk import Desk
 from app.guard import current_reviewer
-from app.opened import Opened
+from app.opened import opened_in
 from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
 from app.trials import presented
 from app.ui.adjudicating import Adjudication, adjudication, waiting_for
 from app.ui.adjudicating import line as line_of_opinions
 from app.ui.answering import answered
 from app.ui.awaited import ask_for
+from app.ui.cautions import caution, caution_line
 from app.ui.claiming import claim_next, claim_opened, holder, open_elsewhere
 from app.ui.context import plural, state
+from app.ui.grounds import grounded, left_out, proposed_grounds, proposed_values, told
 from app.ui.marks import marked
 from app.ui.samples import CHIP_IN_FULL
 from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
-from data.evidence import Grounded, ground
-from data.suggestion import Grounding
-from data.task import Extraction
+from data.evidence import Grounded
+from data.suggestion import Grounding, is_too_long
+from data.task import Extraction, Task
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
 from db.offers import OfferRow, offers_for
-from db.opinions import Pending, pending
+from db.opinions import Pending, is_compared, pending
 from db.roles import LOCAL
 from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
@@ -52,7 +54,7 @@ Skipped = Annotated[list[Number], Query(max_length=200, default_factory=list)]
 def routes(desk: Desk) -> APIRouter:
     """`GET /review`, `GET /review/ahead`, `GET /review/values`."""
     router = APIRouter()
-    seen = Opened(desk.store)
+    seen = opened_in(desk.store)
 
     def noted(by: str, answer: dict[str, Any]) -> dict[str, Any]:
         for page in answer.get("notes", [answer]):
@@ -84,6 +86,7 @@ class Shown:
         proposed: the values that the form starts with where no person has decided: the suggestion's, or else what is
             offered instead.
         offers: field key to the offer that stands there.
+        withheld: the fields whose suggested value is offered beside them only.
         is_blind: the suggestion is kept from the reviewer.
         adjudication: the opinions that the reviewer decides between, where there are any.
     """
@@ -91,6 +94,7 @@ class Shown:
     review: Review
     proposed: dict[str, str | None]
     offers: Mapping[str, OfferRow]
+    withheld: frozenset[str] = frozenset()
     is_blind: bool = False
     adjudication: Adjudication | None = None
 
@@ -195,16 +199,16 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
 def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any]:
     """One note for the page."""
     with desk.store.reading() as session:
-        review = trusted(desk, session, open_review(session, number, reviewer))
+        review = as_asked(desk.task, trusted(desk, session, open_review(session, number, reviewer)))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
-        shown = replace(_shown(session, review), adjudication=adjudication(desk, session, review, reviewer))
+        shown = replace(_shown(desk, session, review), adjudication=adjudication(desk, session, review, reviewer))
         held_by = holder(session, reviewer, number)
     shown = presented(desk, reviewer, shown, rules)
     if why:
         ask_for(desk, reviewer, number)
     review = shown.review
-    values = Extraction(desk.task, _values(shown) or dict.fromkeys(desk.task.keys))
+    values = Extraction.stored(desk.task, _values(shown) or {})
     found = grounded(desk, review.note.text, values, review.suggestion)
     text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
@@ -222,12 +226,21 @@ def trusted(desk: Desk, session: Session, review: Review) -> Review:
     return replace(review, suggestion=current(desk.settings, session, review.suggestion))
 
 
-def _shown(session: Session, review: Review) -> Shown:
+def as_asked(task: Task, review: Review) -> Review:
+    """The review with of its suggestion what the task asks for today."""
+    suggestion = review.suggestion
+    if suggestion is None:
+        return review
+    said = Extraction.stored(task, suggestion.extraction).as_dict()
+    return replace(review, suggestion=replace(suggestion, extraction=said))
+
+
+def _shown(desk: Desk, session: Session, review: Review) -> Shown:
     if review.suggestion is None:
         return Shown(review, {}, {})
-    offers = offers_for(session, review.suggestion.extraction)
-    offered = {key: offer.new_value for key, offer in offers.items()}
-    return Shown(review, {**review.suggestion.extraction, **offered}, offers)
+    # What one person says elsewhere is not to reach a note about which several are asked for their own opinion.
+    offers = {} if is_compared(review.note) else offers_for(session, review.suggestion.extraction)
+    return Shown(review, proposed_values(desk, review, offers), offers, left_out(desk, review))
 
 
 def _values(shown: Shown) -> dict[str, str | None] | None:
@@ -238,24 +251,6 @@ def _values(shown: Shown) -> dict[str, str | None] | None:
     if review.draft is not None or review.standing is not None or review.note.gold is not None:
         return review.values
     return dict(shown.proposed) if shown.proposed else None
-
-
-def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRow | None) -> dict[str, Grounded]:
-    """How the values rest on the note: as the suggestion says where its value stands, else found anew."""
-    found = ground(desk.task, text, values)
-    if suggestion is None:
-        return found
-    own, kinds = suggestion.evidence, suggestion.grounding
-    standing = [key for key in found if values[key] == suggestion.extraction[key]]
-    return found | {
-        key: replace(found[key], spans=own.get(key, found[key].spans), grounding=kinds.get(key, found[key].grounding))
-        for key in standing
-    }
-
-
-def told(found: Grounded | None) -> dict[str, Any] | None:
-    """How a value rests on the note, for the page."""
-    return {"kind": str(found.grounding), "missing": list(found.missing)} if found else None
 
 
 def _record(
@@ -280,6 +275,7 @@ def _record(
             "suggested": said,
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
             "confidence": suggestion.confidence.get(key) if suggestion else None,
+            "withheld": key in shown.withheld,
             "raw": suggestion is not None and suggestion.is_raw,
             "word": _word(shown, key, on_note.get(key), rules),
             "grounding": {
@@ -302,6 +298,7 @@ def _record(
         "draft_at": draft.saved_at.isoformat() if draft else None,
         "draft_is_old": draft is not None and draft.revision < review.revision,
         "comment": (kept.comment or "") if kept else "",
+        "caution": caution(suggestion),
         "fields": fields,
     }
 
@@ -322,17 +319,17 @@ def _word(shown: Shown, key: str, found: Grounded | None, rules: Rules) -> str:
     return confidence_word(suggestion, key, found, rules) if suggestion else "none"
 
 
-def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
-    """How the suggestion's own values rest on the note."""
-    if review.suggestion is None:
-        return {}
-    extraction = Extraction(desk.task, review.suggestion.extraction)
-    return grounded(desk, review.note.text, extraction, review.suggestion)
-
-
 def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None, rules: Rules) -> str:
-    """`sure` or `look`; nobody is sure of a value that the note does not hold, nor by a model's own probability."""
-    if suggestion.is_raw or (found is not None and found.grounding == Grounding.NOT_FOUND):
+    """`sure` or `look`.
+
+    Nobody is sure of a value that the note does not hold, by a model's own probability, or in a note longer than
+    any that the adapter learned from.
+    """
+    if (
+        suggestion.is_raw
+        or is_too_long(suggestion.times_longest)
+        or (found is not None and found.grounding == Grounding.NOT_FOUND)
+    ):
         return "look"
     return "sure" if suggestion.confidence.get(key, 0.0) >= rules.threshold(key) else "look"
 
@@ -349,6 +346,7 @@ def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> 
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
         f'{place.told(note)}{chip}<span class="by">{by}</span>{_held(held_by)}'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
+        f"{caution_line(suggestion)}"
     )
 
 

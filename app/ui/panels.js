@@ -34,13 +34,18 @@
     if (mark.top < frame.top + 8 || mark.bottom > frame.bottom - 8) text.scrollTop += mark.top - frame.top - frame.height / 3;
   }
 
-  // The evidence of what was typed.
+  // The evidence of what was typed. The note as it was goes when the field is left; words that somebody selects in it stay.
   function remark(html) {
-    const text = document.querySelector('#note .note-text');
-    if (!text || typeof html !== 'string') return;
-    const top = text.scrollTop;
-    text.innerHTML = html;
-    text.scrollTop = top;
+    const text = document.querySelector('#note .note-text'), selection = getSelection();
+    if (!text || typeof html !== 'string' || (!selection.isCollapsed && text.contains(selection.anchorNode))) return;
+    const fresh = text.cloneNode(false), top = text.scrollTop;
+    fresh.innerHTML = html;
+    if (fresh.innerHTML === text.innerHTML) return;
+    text.before(fresh);
+    text.className = '';
+    window.typing.hide(text);
+    fresh.scrollTop = top;
+    if (!document.activeElement?.closest('#form')) window.typing.clear();
   }
 
   const plain = () => document.querySelector('#note .note-text')?.textContent ?? '';

@@ -5,6 +5,14 @@
   const LOOK_MS = 5000;
   const $ = (id) => document.getElementById(id);
 
+  // Every page is in English. Gradio would speak the browser's language where it has words of its own, and tell screen
+  // readers that the whole page does.
+  Object.defineProperties(navigator, { language: { get: () => 'en' }, languages: { get: () => ['en'] } });
+  const root = document.documentElement;
+  const english = () => { if (root.lang !== 'en') root.lang = 'en'; };
+  new MutationObserver(english).observe(root, { attributes: true, attributeFilter: ['lang'] });
+  english();
+
   // ---------------------------------------------------------------- who this is
 
   // The page says by whom it was opened; what is sent says so too, so that nothing is saved in another's name.
@@ -70,6 +78,7 @@
     const said = isFull ? FULL : isOut ? text ?? 'Your sign-in has ended. What you typed is kept in this tab.' : text;
     bar.hidden = !said;
     bar.dataset.kind = isFull ? 'full' : '';
+    if (!said && !bar.textContent) return;  // nothing to change, so that nothing is removed while one types
     bar.replaceChildren(said ?? '');
     if (isOut) bar.append(' ', Object.assign(document.createElement('a'), { href: '/login', target: '_blank', textContent: 'Sign in again in a new tab' }), ', then this one goes on.');
   }
@@ -115,13 +124,13 @@
     }
   }
   let adapter = '', isBlind = false;
-  function name(found) { adapter = found; $('adapter-name')?.replaceChildren(isBlind ? 'names hidden' : adapter); }
+  function name(found) { adapter = found; if ($('adapter-name')) window.typing.write($('adapter-name'), isBlind ? 'names hidden' : adapter); }
   function blind(on) { isBlind = on; name(adapter); }
   function worker(status) {
     const line = $('worker');
     if (!line || !status) return;
     line.dataset.state = status.state;
-    line.replaceChildren(status.sentence);
+    window.typing.write(line, status.sentence);
     line.title = status.sentence;
   }
   function offer(there) { const line = $('offer'); if (line) line.hidden = !there; }

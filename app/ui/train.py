@@ -11,6 +11,7 @@ import gradio as gr
 from app import deciding
 from app.desk import Desk
 from app.failures import DeskError, InputError
+from app.too_long import read_counts
 from app.training import (
     TrainOptions,
     left_out,
@@ -155,12 +156,16 @@ def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:
 
 
 def stop_training(desk: Desk, reviewer: str) -> str:
-    """Stop the run that waits or is under way; whoever asks."""
+    """Stop the run that waits or is under way.
+
+    Raises:
+        NotAllowed: whoever asks may not train.
+    """
     with desk.store.reading() as session:
         run = _under_way(list_runs(session))
     if run is None:
         raise DeskError("Expected a training run to be under way; found none.")
-    stop_run(desk.store, desk.settings, run.id)
+    stop_run(desk.store, desk.settings, run.id, reviewer)
     return f"{run_name(run.id)} was told to stop."
 
 
@@ -265,7 +270,7 @@ def run_html(desk: Desk, run: TrainingRunRow | None) -> str:
     if run.status == "requested":
         message = message or '<p class="quiet">It starts within a second while caseloop serve runs.</p>'
     meter = _meter(directory) if run.status == "running" else ""
-    said = left_out(run.config)
+    said = left_out({**run.config, **read_counts(directory)})
     message += f'<p class="quiet">{escape(said)}</p>' if said else ""
     return title + message + meter + _curve_and_log(directory)
 

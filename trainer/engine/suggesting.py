@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from data.calibration import Calibration
 from data.evidence import ground
-from data.suggestion import Suggestion
+from data.suggestion import Suggestion, capped
 from data.task import Extraction, Task
 
 
@@ -38,10 +38,12 @@ def make_suggestion(
     adapter: str,
     prompt_version: int,
     calibration: Calibration | None = None,
+    times_longest: float | None = None,
 ) -> Suggestion:
     """The suggestion that an answer makes for the note `text`.
 
-    Without a calibration the model's own probabilities stand as they are.
+    Without a calibration the model's own probabilities stand as they are; with one, nothing is sure in a note that is
+    longer than any the adapter learned from.
 
     Raises:
         TaskError: the values do not fit the task.
@@ -49,9 +51,10 @@ def make_suggestion(
     extraction = Extraction(task, answer.values)
     raw, found = answer.raw_confidence, ground(task, text, extraction)
     grounding = {key: one.grounding for key, one in found.items()}
+    sure = raw if calibration is None else capped(calibration.confidence(extraction, raw, grounding), times_longest)
     return Suggestion(
         extraction=extraction,
-        confidence=raw if calibration is None else calibration.confidence(extraction, raw, grounding),
+        confidence=sure,
         raw_confidence=raw,
         raw_reply=answer.reply,
         adapter=adapter,
@@ -60,4 +63,5 @@ def make_suggestion(
         evidence={key: found[key].spans if key in found else () for key in task.keys},
         grounding=grounding,
         alternatives=answer.alternatives,
+        times_longest=times_longest,
     )

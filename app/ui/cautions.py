@@ -1,0 +1,24 @@
+"""What is said of a note as a whole before its values are believed; one key confirms them together then."""
+
+from __future__ import annotations
+
+from html import escape
+
+from data.suggestion import is_too_long
+from db.suggestions import SuggestionRow
+
+
+def caution(suggestion: SuggestionRow | None) -> str | None:
+    """Why no value of a note's suggestion counts as sure; None where some may."""
+    if suggestion is None or not is_too_long(suggestion.times_longest):
+        return None
+    return "This note is longer than any the adapter learned from; check every field."
+
+
+def caution_line(suggestion: SuggestionRow | None) -> str:
+    """The same as markup, for the head of the note; empty where there is nothing to say."""
+    said = caution(suggestion)
+    if said is None or suggestion is None or suggestion.times_longest is None:
+        return ""
+    times = f"{suggestion.times_longest:.1f} times the longest of those"
+    return f'<p id="caution" role="note" title="{escape(times)}">{escape(said)}</p>'

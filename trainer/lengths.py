@@ -1,0 +1,31 @@
+"""How long the notes are that an adapter learned from, and how a new one compares with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trainer.examples import Example
+from trainer.rundir import Manifest
+
+SHORT = 256
+"""Tokens of a prompt that no base finds long: up to here a note is as good as learned, whatever an adapter saw."""
+
+
+def longest_of(learned: Sequence[Example], went_on_from: Manifest | None) -> int | None:
+    """Tokens of the longest prompt that was learned from; None where that is not known.
+
+    Args:
+        learned: the rows, without those that were left out.
+        went_on_from: of the adapter that the training went on with, whose notes count as well; None for a fresh one.
+    """
+    if went_on_from is not None and went_on_from.longest_prompt is None:
+        return None
+    before = went_on_from.longest_prompt if went_on_from is not None else None
+    return max([*(example.n_prompt for example in learned), before or 0]) or None
+
+
+def times_longest(manifest: Manifest | None, *, n_tokens: int) -> float | None:
+    """A prompt's length as a multiple of the longest that the adapter learned from; None where that is not known."""
+    if manifest is None or manifest.longest_prompt is None:
+        return None
+    return n_tokens / max(manifest.longest_prompt, SHORT)
