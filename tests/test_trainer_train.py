@@ -327,7 +327,7 @@ def test_defaults_depend_on_the_size_of_the_base():
         ("full", 800, 3),
         ("full", 799, 4),
         ("warm", 300, 8),
-        ("warm", 160, 15),
+        ("warm", 160, 10),
         ("warm", 108, 15),
         ("warm", 54, 30),
         ("warm", 5, 40),
