@@ -19,7 +19,9 @@ from app.failures import InputError
 from app.terminal import Advance
 from data.files import sha256_of, whole_directory
 from db.adapters import list_adapters
+from db.audit import record
 from db.files import Rows
+from db.roles import OPERATOR
 
 LISTING = "backup.json"
 CHECKPOINTS = "checkpoints"
@@ -79,11 +81,14 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
     if not out.parent.is_dir():
         raise InputError(f"Expected a directory to put the backup in; {out.parent} is none. Make it first.")
     settings, taken_at = desk.settings, datetime.now(UTC)
+    with desk.store.transaction() as session:  # kept before anything leaves; the copy has it, too
+        record(session, OPERATOR, "backed up", name=out.name)
     with whole_directory(out) as draft:
         store = draft / settings.store.name
         rows = desk.store.backup(store, lambda n_copied, n_pages: advance(n_copied, n_pages, "the store"))
         files = {store.name: sha256_of(store)}
         wanted = [*_within(settings.adapters), *_within(settings.runs, but=CHECKPOINTS)]
+        wanted += _within(settings.home / "calibrations")
         for number, path in enumerate(wanted):
             advance(number, len(wanted), "adapters and runs")
             place = path.relative_to(settings.home)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -36,10 +36,10 @@ class Connection(H11Protocol):
     """One connection, as uvicorn treats it, with an end to its waiting."""
 
     most = MAX_CONNECTIONS
+    _waiting: ClassVar[dict[Connection, None]] = {}  # for the head of a request, the longest first
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._waits_since = 0.0
         self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -47,9 +47,9 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._wait()
         if len(self.connections) > self.most:
-            waiting = [one for one in self.connections if isinstance(one, Connection) and one._is_waiting]
-            # Rather one that asks for nothing than one in the middle of sending what it asks for.
-            min(waiting, key=lambda one: (one._end is None, one._waits_since)).transport.abort()
+            longest = self._longest()
+            longest._unset()
+            longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the waiting."""
@@ -69,14 +69,17 @@ class Connection(H11Protocol):
         if self.cycle.response_complete and not self.transport.is_closing():
             self._wait()
 
-    @property
-    def _is_waiting(self) -> bool:
-        """Whether the desk waits for the other side: for the head of a request, or for the rest of it."""
-        return self._end is not None or (self.cycle is not None and self.cycle.more_body)
+    def _longest(self) -> Connection:
+        """The connection that has waited longest; this one only if no other waits, nor is in the middle of sending."""
+        longest = next(iter(self._waiting))
+        if longest is not self:
+            return longest
+        sending = (one for one in self.connections if isinstance(one, Connection) and one.cycle and one.cycle.more_body)
+        return next(sending, self)
 
     def _wait(self) -> None:
         self._unset()
-        self._waits_since = self.loop.time()
+        self._waiting[self] = None
         self._end = self.loop.call_later(HEAD_S, self._give_up)
 
     def _give_up(self) -> None:
@@ -85,6 +88,7 @@ class Connection(H11Protocol):
         self._end = self.loop.call_later(HEAD_S, self.transport.abort)
 
     def _unset(self) -> None:
+        self._waiting.pop(self, None)
         if self._end is not None:
             self._end.cancel()
             self._end = None

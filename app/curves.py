@@ -104,7 +104,8 @@ def keep_measured(settings: Settings, path: Path) -> None:
     """Keep the curves of a training run's old adapter, which it fitted on the answers that the gate compares."""
     with suppress(OSError, ValueError, KeyError, TypeError):  # an extra, which must not cost the run
         values = json.loads(path.read_text(encoding="utf-8"))
-        keep_curves(settings, _checked_key(values["weights_sha256"]), Calibration.from_json(values))
+        if _is_digest(values["weights_sha256"]):
+            keep_curves(settings, values["weights_sha256"], Calibration.from_json(values))
 
 
 def hand_over(settings: Settings, adapter: AdapterRow, path: Path) -> None:
@@ -117,15 +118,15 @@ def hand_over(settings: Settings, adapter: AdapterRow, path: Path) -> None:
 def key_of(settings: Settings, adapter: AdapterRow) -> str:
     """Under what an adapter's curves are kept: the digest of its weights, or of its name where a server has them."""
     digest = adapter.weights_sha256 or _names(settings).get(adapter.name, {}).get("digest")
-    return _checked_key(digest) if digest else f"name-{hashlib.sha256(adapter.name.encode()).hexdigest()}"
+    return str(digest) if _is_digest(digest) else f"name-{hashlib.sha256(adapter.name.encode()).hexdigest()}"
 
 
 def name_weights(settings: Settings, adapter: AdapterRow, digest: str, own: Calibration | None) -> None:
     """Keep which weights an adapter of the hub turned out to have, and the curves that came with them."""
-    if adapter.weights_sha256 or not digest:
+    if adapter.weights_sha256 or not _is_digest(digest):
         return
     names = _names(settings)
-    told = {"digest": _checked_key(digest), "own": own.to_json() if own else None}
+    told = {"digest": digest, "own": own.to_json() if own else None}
     if names.get(adapter.name) != told:
         _write(_folder(settings) / NAMES, {**names, adapter.name: told})
 
@@ -163,10 +164,9 @@ def _folder(settings: Settings) -> Path:
     return settings.home / "calibrations"
 
 
-def _checked_key(digest: Any) -> str:
-    if not isinstance(digest, str) or not digest.isalnum() or len(digest) > 128:
-        raise ValueError("Expected a digest of weights; found something else.")
-    return digest
+def _is_digest(found: Any) -> bool:
+    """Whether it can name a file: a manifest comes from elsewhere."""
+    return isinstance(found, str) and found.isascii() and found.isalnum() and len(found) <= 128
 
 
 def _names(settings: Settings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from app.adapters import activate_present, named_adapter
 from app.failures import DeskError, InputError
 from app.settings import Settings
 from db.adapters import AdapterRow, active_adapter, rollback
+from db.audit import record
 from db.roles import require
 from db.runs import TrainingRunRow, list_runs, update_run
 from db.session import Session
@@ -94,6 +95,7 @@ def reject_adapter(session: Session, name: str, *, reason: str, by: str) -> Adap
     if run is None or not run.gate:
         raise DeskError(f"Expected an adapter that a training run of this desk made; found {name}. Leave it inactive.")
     _keep(session, run, "rejected", by=by, reason=reason.strip())
+    record(session, by, "rejected", f"adapter {name}", reason=reason.strip())
     return row
 
 

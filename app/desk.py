@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from app.adapters import ensure_adapter
+from app.adapters import BY, ensure_adapter
 from app.failures import DeskError
 from app.logs import log_to
 from app.settings import Settings, load_settings, prepare_home
 from app.vanished import expected_store, refuse_vanished
 from data.shipped import sample_notes
 from data.task import Task, load_task
+from db.audit import record
 from db.notes import add_notes, counts
 from db.samples import removed_up_to
 from db.session import Store, open_store
@@ -63,5 +64,8 @@ def load_samples(desk: Desk) -> int:
     with desk.store.reading() as session:
         if counts(session).n_notes or removed_up_to(session):
             return 0
+    notes = sample_notes(desk.task)
     with desk.store.transaction() as session:
-        return add_notes(session, sample_notes(desk.task)).n_added
+        n_added = add_notes(session, notes).n_added
+        record(session, BY, "imported", files=["samples"], n_added=n_added)
+        return n_added

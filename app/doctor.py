@@ -11,7 +11,9 @@ from typing import Literal
 from app.adapters import WEIGHTS, weights_place
 from app.settings import Settings, is_hub_id
 from app.supervisor import has_gpu
+from app.task_fit import adapter_fit, store_fit
 from data.files import sha256_of
+from data.task import Task, load_task
 from db.adapters import AdapterRow, active_adapter, list_adapters
 from db.audit import verify
 from db.files import sqlite
@@ -38,8 +40,13 @@ class Finding:
     said: str
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at everything, one after the other; the store is read whole."""
+def examine(settings: Settings, task: Task | None = None) -> Iterator[Finding]:
+    """Look at everything, one after the other; the store is read whole.
+
+    Args:
+        settings: of the desk.
+        task: what it extracts; None for the program's own.
+    """
     if not settings.home.is_dir():
         said = f"nothing is at {settings.home}. Set CASELOOP_HOME to the desk's directory, or start one: caseloop serve"
         yield Finding("home", "bad", said)
@@ -47,11 +54,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("home", "ok", str(settings.home))
     yield _permissions(settings.home)
     yield _room(settings)
-    yield from _store(settings)
+    yield from _store(settings, task or load_task())
     yield _gpu(settings)
 
 
-def _store(settings: Settings) -> Iterator[Finding]:
+def _store(settings: Settings, task: Task) -> Iterator[Finding]:
     if not settings.database and not settings.store.exists():
         said = f"there is none at {settings.store}. Start the desk once: caseloop serve"
         yield Finding("store", "bad", said)
@@ -62,7 +69,8 @@ def _store(settings: Settings) -> Iterator[Finding]:
             yield Finding("schema", "ok", f"version {store.schema_version}, the newest")
             yield _integrity(store)
             yield _audit(store)
-            yield from _adapters(settings, store)
+            yield _fields(store, task)
+            yield from _adapters(settings, store, task)
     except StoreError as error:
         yield Finding("store", "bad", str(error))
 
@@ -123,7 +131,13 @@ def _audit(store: Store) -> Finding:
     return Finding("audit", "bad", said)
 
 
-def _adapters(settings: Settings, store: Store) -> Iterator[Finding]:
+def _fields(store: Store, task: Task) -> Finding:
+    with store.reading() as session:
+        fits, said = store_fit(session, task)
+    return Finding("fields", "ok" if fits else "warn", said)
+
+
+def _adapters(settings: Settings, store: Store, task: Task) -> Iterator[Finding]:
     with store.reading() as session:
         active, rows = active_adapter(session), list_adapters(session)
     if active is None:
@@ -134,6 +148,8 @@ def _adapters(settings: Settings, store: Store) -> Iterator[Finding]:
         if active is not None and row.name == active.name:
             said = f"{row.name} is active, its weights are what they were" if not wrong else _advised(row.name, wrong)
             yield Finding("adapter", "bad" if wrong else "ok", said)
+            if other_fields := adapter_fit(row, task):
+                yield Finding("adapter", "warn", other_fields)
         elif wrong:
             others.append(f"{row.name} {wrong}")
     if others:

@@ -16,9 +16,11 @@ from data.notes import Note, Refusal, read_notes
 from data.readers import Tell, read_records
 from data.records import USUAL, Columns, Record, plain_name
 from data.task import Task
+from db import audit
 from db.identity import Likenesses
 from db.notes import AddReport, add_notes
-from db.session import Store
+from db.roles import OPERATOR
+from db.session import Session, Store
 
 N_TOLD = 100
 N_LOOKED_AT = 50
@@ -122,8 +124,13 @@ def describe_likenesses(likenesses: Likenesses) -> list[str]:
     return said
 
 
+def _printable(name: str) -> str:
+    """A file's name as a line of text holds it, and the store too: it may be of bytes that are no UTF-8."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
 def _places(places: Sequence[str], n: int) -> str:
-    named = ["".join(sign if sign.isprintable() else "?" for sign in place) for place in places[:N_NAMED_PLACES]]
+    named = [_printable(place) for place in places[:N_NAMED_PLACES]]
     more = [f"and {n - len(named):,} more"] if n > len(named) else []
     return ", ".join([*named, *more])
 
@@ -141,8 +148,11 @@ def import_files(
     strict: bool = False,
     columns: Columns = USUAL,
     on_read: Callable[[int], None] = lambda n_read: None,
+    by: str = OPERATOR,
 ) -> ImportReport:
     """Import files and folders; importing the same again changes nothing.
+
+    The audit trail gets an entry with every batch, in its transaction: whatever ends an import, what is stored is told.
 
     Args:
         store: where the notes go.
@@ -152,6 +162,7 @@ def import_files(
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
         on_read: called with the number of records read so far, every hundredth time and at the end, in any thread.
+        by: who imports.
 
     Raises:
         InputError: a path is not there, or lacks a column that was named; nothing was stored.
@@ -164,9 +175,17 @@ def import_files(
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns, report._remark), on_read)
     ahead = _read_ahead(batches(records))
+    told = {
+        "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
+        "n_files": len(paths),
+        "with_labels": original,
+    }
     if not strict:
         for batch in ahead:
-            _add(store, batch, report)
+            notes = _sift(batch, report)
+            if notes:
+                with store.transaction() as session:
+                    report._count(_add(session, notes, by, **told))
         return report
     try:
         with store.transaction() as session:
@@ -174,7 +193,7 @@ def import_files(
                 notes = _sift(batch, report)
                 if report.n_refused:
                     raise _Refused
-                report._count(add_notes(session, notes))
+                report._count(_add(session, notes, by, **told))
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
@@ -260,11 +279,12 @@ def _read_ahead(stream: Iterator[list[Note | Refusal]]) -> Iterator[list[Note | 
             sys.setswitchinterval(_USUAL_S)
 
 
-def _add(store: Store, batch: list[Note | Refusal], report: ImportReport) -> None:
-    notes = _sift(batch, report)
-    if notes:
-        with store.transaction() as session:
-            report._count(add_notes(session, notes))
+def _add(session: Session, notes: Sequence[Note], by: str, **told: Any) -> AddReport:
+    """Add the notes of a batch, and say so in the audit trail."""
+    added = add_notes(session, notes)
+    told |= {"n_added": added.n_added, "n_known": added.n_known, "n_labelled": added.n_labelled}
+    audit.record(session, by, "imported", **told)
+    return added
 
 
 def _sift(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
+from collections.abc import Callable
 from copy import copy
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 MAX_LOG_BYTES = 1 << 20
 N_OLD_LOGS = 3
+_EXPOSED = ("asyncio", "uvicorn.error")
+"""Loggers that anybody who connects can make say something."""
 
 
 class _WithoutTraceback(logging.Formatter):
@@ -22,6 +26,28 @@ class _WithoutTraceback(logging.Formatter):
         plain.exc_info = plain.exc_text = None
         line = super().format(plain)
         return f"{line} {place(error)}" if error else line
+
+
+class _Sparing(logging.Filter):
+    """Lets a logger say the same thing only so often: a stranger's requests must not push all else out of the file."""
+
+    def __init__(self, n: int = 30, window_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._n, self._window_s, self._clock = n, window_s, clock
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is written; by its words without what is put into them."""
+        now, words = self._clock(), str(record.msg)
+        since, n = self._said.get(words, (now, 0))
+        if now - since >= self._window_s:
+            since, n = now, 0
+        if len(self._said) > 1000:
+            self._said.clear()
+        self._said[words] = since, n + 1
+        if n + 1 == self._n:
+            record.msg = f"{words} (again and again: no more of these for a minute)"
+        return n < self._n
 
 
 def log_to(logs: Path, name: str) -> None:
@@ -41,6 +67,8 @@ def log_to(logs: Path, name: str) -> None:
         root.removeHandler(handler)
     root.addHandler(target)
     root.setLevel(logging.INFO)
+    for exposed in _EXPOSED:
+        logging.getLogger(exposed).filters = [_Sparing()]
     for loud in ("httpx", "httpx2", "openai", "urllib3", "filelock", "sqlalchemy.engine", "alembic"):
         logging.getLogger(loud).setLevel(logging.WARNING)
 

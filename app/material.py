@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.desk import Desk
 from app.lineage import count_judged, learned_texts
-from app.training import N_NEAR_DUPLICATES, left_out
+from app.training import N_NEAR_DUPLICATES, came_from_elsewhere, left_out
 from data.judges import Sides, divide, without_judges
+from data.notes import content_hash
+from data.snapshot import Row
 from db.adapters import AdapterRow
 from db.annotations import holdout_rows, holdout_texts, training_rows
 
@@ -34,8 +37,19 @@ def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True)
         unlabelled = [text for text in holdout_texts(session) if text not in labelled]
         learned = [] if active is None else learned_texts(desk.settings, session, active)
     if not is_judged:
-        return without_judges(rows, held_out, unlabelled)
-    return divide(rows, held_out, unlabelled, learned, count_judged(desk.settings))
+        sides = without_judges(rows, held_out, unlabelled)
+    else:
+        sides = divide(rows, held_out, unlabelled, learned, count_judged(desk.settings))
+    # Of an adapter from elsewhere nobody knows; its originals are, as a rule, what it was made from.
+    if active is None or learned is None or came_from_elsewhere(active):
+        return sides
+    return replace(sides, rows=with_new(sides.rows, learned))
+
+
+def with_new(rows: Sequence[Row], learned: Sequence[str]) -> list[Row]:
+    """The rows, each with whether it is new to an adapter that learned these texts."""
+    known = {content_hash(text) for text in learned}
+    return [replace(row, is_new=content_hash(row.text) not in known) for row in rows]
 
 
 def counts_of(sides: Sides) -> dict[str, int]:
@@ -44,19 +58,29 @@ def counts_of(sides: Sides) -> dict[str, int]:
 
 
 def judged_by(config: Mapping[str, Any]) -> str:
-    """A sentence about the judges that are not of the hold-out, and about those of it that are none; may be empty."""
-    n_fresh, n_without = int(config.get(N_FRESH) or 0), int(config.get(N_WITHOUT_VOTE) or 0)
-    said = []
-    if n_fresh:
-        judges = "1 reviewed note is" if n_fresh == 1 else f"{n_fresh:,} reviewed notes are"
-        said.append(f"{judges} set aside to judge the new adapter beside the hold-out; the next run learns from them.")
-    if n_without == 1:
-        said.append("1 hold-out note does not count: the active adapter was trained on a copy of it.")
-    elif n_without:
-        said.append(f"{n_without:,} hold-out notes do not count: the active adapter was trained on copies of them.")
-    return " ".join(said)
+    """A sentence beside the verdict: which judges were not of the hold-out, and who of the hold-out was none."""
+    n = int(config.get(N_FRESH) or 0)
+    if not n:
+        return _without_vote(config)
+    notes, them = ("1 of these is an ordinary note", "it") if n == 1 else (f"{n:,} of these are ordinary notes", "them")
+    said = f"{notes} that neither adapter had learned from; the next run learns from {them}."
+    return " ".join(filter(None, (said, _without_vote(config))))
+
+
+def _without_vote(config: Mapping[str, Any]) -> str:
+    n = int(config.get(N_WITHOUT_VOTE) or 0)
+    if not n:
+        return ""
+    if n == 1:
+        return "1 hold-out note does not count: the active adapter was trained on a copy of it."
+    return f"{n:,} hold-out notes do not count: the active adapter was trained on copies of them."
 
 
 def foretold(config: Mapping[str, Any]) -> str:
     """What a person is told before a run learns: what it leaves out, and who judges; may be empty."""
-    return " ".join(filter(None, (left_out(config), judged_by(config))))
+    n = int(config.get(N_FRESH) or 0)
+    notes = "1 reviewed note is" if n == 1 else f"{n:,} reviewed notes are"
+    judges = (
+        f"{notes} set aside to judge the new adapter beside the hold-out; the next run learns from them." if n else ""
+    )
+    return " ".join(filter(None, (left_out(config), judges, _without_vote(config))))

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
+from weakref import WeakValueDictionary
 
 from app.logs import place
 from db.audit import record
@@ -22,6 +23,7 @@ N_REMEMBERED = 10_000
 N_TRIES = 3
 
 _log = logging.getLogger(__name__)
+_current: WeakValueDictionary[int, Opened] = WeakValueDictionary()
 
 
 class Opened:
@@ -65,3 +67,11 @@ class Opened:
                     break
                 except StoreError as error:
                     _log.warning("opened notes could not be noted (%d): %s", attempt + 1, place(error))
+
+
+def opened_in(store: Store) -> Opened:
+    """The one of a store: whatever route shows a note, a reviewer's look at it is noted once in a while."""
+    found = _current.get(id(store))
+    if found is None:
+        found = _current[id(store)] = Opened(store)
+    return found

@@ -28,6 +28,7 @@ from app.lineage import write_fresh
 from app.material import counts_of, foretold, read_sides
 from app.publish import OLD_METRICS, Job, Outcome, conclude
 from app.settings import Settings, environment_for, is_hub_id
+from app.too_long import read_counts
 from app.training import (
     Progress,
     TrainOptions,
@@ -40,6 +41,8 @@ from app.training import (
 from data.judges import Sides
 from data.snapshot import Snapshot, write_judges, write_snapshot
 from db.adapters import AdapterRow
+from db.audit import record
+from db.roles import OPERATOR
 from db.runs import TrainingRunRow, get_run, update_run
 from db.session import StoreError
 
@@ -103,6 +106,8 @@ def _begin(desk: Desk, run_id: int) -> TrainingRunRow:
         run = get_run(session, run_id)
         if run.status not in ("requested", "interrupted", "failed"):
             raise InputError(f"Expected a run that waits or was interrupted; found {run_name(run_id)} {run.status}.")
+        if run.status != "requested":
+            record(session, OPERATOR, "resumed training", f"run {run_id}")
         directory = str(run_directory(desk.settings, run_id).relative_to(desk.settings.home))
         return update_run(session, run_id, status="running", pid=os.getpid(), directory=directory, message="")
 
@@ -185,6 +190,8 @@ def _train(
     """
     arguments = _arguments(desk.settings, job)
     _run_trainer(job.directory, arguments, lock, is_told, on_progress)
+    with desk.store.transaction() as session:
+        update_run(session, job.run_id, config={**get_run(session, job.run_id).config, **read_counts(job.directory)})
     if not job.same_base and not (job.directory / OLD_METRICS).exists():
         _measure_active(desk.settings, job, lock, is_told, on_progress)
 

@@ -16,6 +16,7 @@ from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
 from app.material import COUNTED, judged_by
+from app.too_long import n_too_long, too_long
 from app.training import TrainOptions, left_out, run_name
 from data.files import remove_whole, whole_directory
 from data.gate import judge
@@ -40,6 +41,8 @@ class Outcome:
         is_active: whether it took over.
         sentence: all of it for a person.
         left_out: a sentence about the notes that were not trained on, see `app.training.left_out`.
+        n_too_long: how many of them were too long to learn from.
+        too_long: a sentence about those alone.
         material: how many notes were left out, judge beside the hold-out, or are of it and do not, by `app.material`.
     """
 
@@ -50,6 +53,8 @@ class Outcome:
     sentence: str
     metrics: dict[str, Any]
     left_out: str = ""
+    n_too_long: int = 0
+    too_long: str = ""
     material: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +66,7 @@ class Outcome:
             "gate": self.verdict.to_json(),
             "sentence": self.sentence,
             "left_out": self.left_out,
+            "n_too_long": self.n_too_long,
             "material": dict(self.material),
             "metrics": self.metrics,
         }
@@ -149,7 +155,8 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             message=sentence,
         )
     told = {name: int(run.config.get(name) or 0) for name in COUNTED}
-    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, left_out(run.config), told)
+    left = left_out(run.config), n_too_long(run.config), too_long(run.config)
+    return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, *left, told)
 
 
 def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:

@@ -64,16 +64,19 @@ def change_rules(session: Session, task: Task, changes: Mapping[str, Any], by: s
         DeskError: a value is none that the rule can have.
     """
     try:
-        rules = Rules.model_validate({**read_rules(session).model_dump(), **changes})
+        before = read_rules(session)
+        rules = Rules.model_validate({**before.model_dump(), **changes})
     except ValidationError as error:
         names = sorted({str(problem["loc"][0]) for problem in error.errors()})
         raise DeskError(
             f"Expected shares from 0 to 50 % and thresholds from 0 to 100 %; check {', '.join(names)}."
         ) from error
-    unknown = sorted(set(rules.look_below) - set(task.keys))
+    aside = {key: share for key, share in before.look_below.items() if key not in task.keys}  # of a former task
+    unknown = set(rules.look_below) - set(task.keys) - set(aside)
     if unknown:
         raise DeskError(f"Expected thresholds for fields of the task; found {len(unknown)} of other fields.")
-    put_setting(session, "rules", rules.model_dump(), by)
+    kept = rules.model_dump()
+    put_setting(session, "rules", {**kept, "look_below": {**aside, **kept["look_below"]}}, by)
     return rules
 
 

@@ -30,6 +30,8 @@ from data.files import whole_directory
 from data.task import load_task
 from data.weight_files import no_safetensors
 from db.adapters import AdapterRow, list_adapters, register_adapter
+from db.audit import record
+from db.roles import OPERATOR
 from trainer.adapters import ModelError, recorded_base
 from trainer.card import render_card
 from trainer.checks import check_before_use
@@ -103,6 +105,8 @@ def publish(desk: Desk, name: str, place: Place, *, replace: bool, advance: Adva
                 "there with --replace."
             )
     n_bytes = sum(_size(content) for content in files.values())
+    with desk.store.transaction() as session:  # kept before anything leaves
+        record(session, OPERATOR, "published an adapter", f"adapter {name}", place=place.shown)
     place.replace(files, _told(advance, n_bytes))
     return Published(name, place.shown, n_bytes, tuple(files))
 
@@ -176,6 +180,7 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
         metrics=manifest.metrics or {},
     )
     with desk.store.transaction() as session:
+        record(session, OPERATOR, "pulled an adapter", f"adapter {chosen}", source=place.shown)
         return register_adapter(session, row)
 
 
@@ -221,8 +226,8 @@ def _check_name(name: str) -> None:
 def _fitting_base(desk: Desk, manifest: Manifest, shown: str, chosen: str | None) -> str:
     """The base among those that the desk knows, or the chosen one, that an adapter is for.
 
-    What the manifest recorded goes before names. A base that is the only one of which neither says anything against
-    it is taken too: the tensors, which are not here yet, decide.
+    What the manifest recorded goes before names. The only base of which that says nothing is taken too, whatever it is
+    called, where its files are at hand: the adapter's tensors, which are not here yet, decide.
     """
     if chosen is not None:
         return chosen
@@ -234,10 +239,11 @@ def _fitting_base(desk: Desk, manifest: Manifest, shown: str, chosen: str | None
     found = {place: compared(recorded, identity) for place, identity in known.items()}
     alike = [place for place, identity in known.items() if is_same_name(recorded.name, identity.name)]
     same = [place for place, is_it in found.items() if is_it == "same"]
-    open_ones = [place for place, is_it in found.items() if is_it == "unknown"]
-    fitting = [*same, *(place for place in alike if place in open_ones), *alike]
-    if not fitting and len(open_ones) == 1:
-        fitting = open_ones
+    unsaid = [place for place, is_it in found.items() if is_it == "unknown"]
+    fitting = [*same, *(place for place in alike if place in unsaid), *alike]
+    at_hand = [place for place in unsaid if known[place].digest]
+    if not fitting and len(at_hand) == 1:
+        fitting = at_hand
     if not fitting:
         names = ", ".join(sorted({identity.name for identity in known.values()}))
         raise DeskError(

@@ -9,7 +9,8 @@ from typing import Any
 from app.curves import Trust, trust_in
 from app.desk import Desk
 from app.prefill import WORKER
-from app.training import run_name
+from app.task_fit import adapter_fit
+from app.training import left_out, run_name
 from db.adapters import active_adapter
 from db.health import HeartbeatRow, heartbeat
 from db.notes import Counts, counts
@@ -28,6 +29,7 @@ class Status:
     Attributes:
         n_waiting: notes that wait for a suggestion of the active adapter.
         adapter: name of the active adapter, None where there is none.
+        adapter_fit: what is to be said of the fields that it was trained for; empty where they are the task's.
         worker: what the worker last said, None where it never spoke.
         worker_silent_s: seconds since then.
         last_hang: the last time that a process did nothing any more and was started again; None where it never was.
@@ -41,6 +43,7 @@ class Status:
     counts: Counts
     n_waiting: int
     adapter: str | None
+    adapter_fit: str
     worker: HeartbeatRow | None
     worker_silent_s: float | None
     last_hang: HeartbeatRow | None
@@ -67,6 +70,7 @@ class Status:
             "n_waiting": self.n_waiting,
             "adapter": self.adapter,
             "confidence": None if self.trust is None else self.trust.to_json(),
+            "adapter_fit": self.adapter_fit,
             "worker": {"state": self.worker_state, "silent_s": self.worker_silent_s}
             | ({} if self.worker is None else {"last": self.worker.payload, "at": self.worker.at.isoformat()}),
             "last_hang": None
@@ -80,6 +84,7 @@ class Status:
                 "status": run.status,
                 "message": run.message,
                 "gate": run.gate,
+                "left_out": left_out(run.config),
             },
             "store": {
                 "path": self.store,
@@ -111,6 +116,7 @@ def read_status(desk: Desk) -> Status:
         counts=figures,
         n_waiting=n_waiting,
         adapter=adapter.name if adapter else None,
+        adapter_fit=adapter_fit(adapter, desk.task) if adapter else "",
         worker=beat,
         worker_silent_s=silent_s,
         last_hang=hang,

@@ -206,6 +206,7 @@ class Supervisor:
         self._pulse, self._rest = Pulse(host, port), Silence()
         self._watched: Popen[bytes] | None = None
         self._looked = self._looked_for_store = 0.0
+        self._is_store_away = False
         self._n_starts: Counter[int] = Counter()
         self._stop = threading.Event()
 
@@ -272,11 +273,14 @@ class Supervisor:
         self._looked_for_store = time.monotonic()
         try:
             self._store.require_there()
+            self._is_store_away = False
         except StoreGone as error:
             _log.error("%s", error)
             raise
         except StoreError as error:  # a server that is away for a while
-            _log.warning("the store cannot be asked: %s", type(error).__name__)
+            if not self._is_store_away:
+                _log.warning("the store cannot be asked: %s", error)
+            self._is_store_away = True
 
     def _replace_hung(self) -> None:
         """Make a web process end that has not answered for long, or a worker that was suspended, and start another."""

@@ -17,10 +17,13 @@ from typing import Any, Literal, Self, get_args
 
 from app.failures import DeskError, InputError
 from app.settings import EMBEDDED_NAME, Settings
+from app.too_long import too_long
 from data.task import load_task
-from db.adapters import active_adapter
+from db.adapters import AdapterRow, active_adapter
 from db.annotations import holdout_rows, training_rows
+from db.audit import record
 from db.reviewed import count_reviewed
+from db.roles import require
 from db.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
 from db.samples import samples_of
 from db.session import Session, Store
@@ -135,8 +138,12 @@ def usual_mode(session: Session, options: TrainOptions | None = None) -> Mode:
     if options is not None and (options.base is not None or options.preset != TrainOptions.preset):
         return "full"
     active = active_adapter(session)
-    came_in = active is not None and active.run_id is None and active.path != EMBEDDED_NAME
-    return "warm" if came_in or count_reviewed(session) else "full"
+    return "warm" if (active and came_from_elsewhere(active)) or count_reviewed(session) else "full"
+
+
+def came_from_elsewhere(adapter: AdapterRow) -> bool:
+    """Whether an adapter is neither of a run of this home nor the one that comes with caseloop."""
+    return adapter.run_id is None and adapter.path != EMBEDDED_NAME
 
 
 def _check_material(session: Session, options: TrainOptions) -> None:
@@ -165,7 +172,11 @@ def run_name(run_id: int) -> str:
 
 
 def left_out(config: Mapping[str, Any]) -> str:
-    """A sentence about the labelled notes that a run leaves out, from its row's config; empty where it leaves none."""
+    """What to say of the labelled notes that a run leaves out, from its row's config; empty where it leaves none."""
+    return " ".join(filter(None, (_near_duplicates(config), too_long(config))))
+
+
+def _near_duplicates(config: Mapping[str, Any]) -> str:
     n = int(config.get(N_NEAR_DUPLICATES) or 0)
     if not n:
         return ""
@@ -274,12 +285,15 @@ def mark_interrupted_locked(store: Store) -> list[int]:
     return stale
 
 
-def stop_run(store: Store, settings: Settings, run_id: int) -> TrainingRunRow:
+def stop_run(store: Store, settings: Settings, run_id: int, by: str) -> TrainingRunRow:
     """Stop a run that waits or is under way; it can be resumed.
 
     Raises:
         DeskError: it has ended already.
+        NotAllowed: whoever asks may not train.
     """
+    with store.reading() as session:
+        require(session, by, "train")
     mark_interrupted(store, settings)
     with store.transaction() as session:
         run = get_run(session, run_id)
@@ -291,4 +305,5 @@ def stop_run(store: Store, settings: Settings, run_id: int) -> TrainingRunRow:
                 os.kill(run.pid, signal.SIGTERM)
         else:
             raise DeskError(f"Expected {run_name(run_id)} to be under way; found it {run.status}.")
+        record(session, by, "stopped training", f"run {run_id}")
         return get_run(session, run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ from app.desk import Desk
 from app.rules import Rules
 from data.evidence import Evidence
 from data.task import Extraction, Task
-from db.annotations import history, reopen
+from db.annotations import Review, history, reopen
 from db.drafts import save_draft
+from db.opinions import is_compared
 from db.session import Session, StoreError
 from db.suggestions import suggestion_of
-from db.trials import TrialRow, begin_trial, trial_of
+from db.trials import TrialRow, begin_trial, trial_of, trials_of
 
 if TYPE_CHECKING:
     from app.ui.opening import Shown
@@ -27,10 +29,7 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     drawn once and kept.
     """
     review = shown.review
-    worked_on = review.draft is not None or review.annotation is not None or review.note.gold is not None
-    if review.note.n_wanted > 1:  # what several say about it is compared, so all of them see the same
-        return shown
-    if worked_on or review.suggestion is None:
+    if not takes_part(review) or review.suggestion is None:
         return shown
     with desk.store.reading() as session:
         trial = trial_of(session, review.note.id, reviewer)
@@ -51,19 +50,61 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     was = review.suggestion.extraction[trial.field]
     own = replace(own, alternatives={**own.alternatives, trial.field: (was, *others)[:2]})
     proposed, left_out = {**shown.proposed, trial.field: trial.value}, shown.withheld - {trial.field}
-    return replace(shown, review=replace(review, suggestion=own), proposed=proposed, withheld=left_out)
+    offers = _without(dict(shown.offers), trial.field)  # one made since names the model's own value
+    return replace(shown, review=replace(review, suggestion=own), proposed=proposed, offers=offers, withheld=left_out)
+
+
+def takes_part(review: Review) -> bool:
+    """Whether a note may be shown otherwise than usual: nobody has worked on it yet.
+
+    What several say about a note is compared, so all of them see the same.
+    """
+    is_worked_on = review.draft is not None or review.annotation is not None or review.note.gold is not None
+    return not is_worked_on and review.suggestion is not None and not is_compared(review.note)
+
+
+def is_kept_back(session: Session, reviewer: str, review: Review, rules: Rules) -> bool:
+    """Whether a reviewer is not to know, or not yet, what a note's suggestion says.
+
+    Before the note was opened nothing is drawn; until then it counts as kept back wherever a share is asked for.
+    """
+    trial = trial_of(session, review.note.id, reviewer)
+    if trial is not None:
+        return trial.kind != "prefilled"
+    return rules.blind_share + rules.seeded_share > 0 and takes_part(review)
+
+
+def kept_back(session: Session, reviewer: str, rules: Rules) -> Callable[[int, str], bool]:
+    """Whether a reviewer sees a waiting note otherwise than usual, or will: by its number and its content hash."""
+    drawn = trials_of(session, reviewer)
+
+    def is_otherwise(note_id: int, content_hash: str) -> bool:
+        kind = drawn.get(note_id)
+        if kind is not None:
+            return kind != "prefilled"
+        return _lot(content_hash, reviewer) < rules.blind_share + rules.seeded_share
+
+    return is_otherwise
 
 
 def _without(of: dict[str, Any], key: str) -> dict[str, Any]:
     return {other: value for other, value in of.items() if other != key}
 
 
+def _digest(content_hash: str, reviewer: str) -> bytes:
+    return hashlib.sha256(f"{content_hash} {reviewer}".encode()).digest()
+
+
+def _lot(content_hash: str, reviewer: str) -> float:
+    """From 0 to 1; below the share of blind notes a note is blind, and so on."""
+    return int.from_bytes(_digest(content_hash, reviewer)[:8]) / (1 << 64)
+
+
 def _draw(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> TrialRow:
     """Draw how a note is shown, evenly over notes and the same for whoever asks first."""
     note = shown.review.note
-    digest = hashlib.sha256(f"{note.content_hash} {reviewer}".encode()).digest()
-    at = int.from_bytes(digest[:8]) / (1 << 64)
-    wrong = _wrong_value(desk.task, shown, int.from_bytes(digest[8:12]))
+    at = _lot(note.content_hash, reviewer)
+    wrong = _wrong_value(desk.task, shown, int.from_bytes(_digest(note.content_hash, reviewer)[8:12]))
     with desk.store.transaction() as session:
         if at < rules.blind_share:
             return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="blind")

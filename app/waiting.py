@@ -28,6 +28,7 @@ class Waiting:
         follows: whether `adapter` is to be the active one.
         limit: notes to give out, those that come back unanswered counted once more; None for all.
         busy: number to text of the notes that were given out and not `settled`.
+        urgent: those of them that were given out as a reviewer's own.
         n_given: notes given out.
     """
 
@@ -36,6 +37,7 @@ class Waiting:
     follows: bool = True
     limit: int | None = None
     busy: dict[int, str] = field(default_factory=dict, init=False)
+    urgent: set[int] = field(default_factory=set, init=False)
     n_given: int = field(default=0, init=False)
     _ahead: deque[NoteText] = field(default_factory=deque, init=False)
     _opened: list[NoteText] = field(default_factory=list, init=False)
@@ -45,12 +47,16 @@ class Waiting:
     def take(self, n_free: int) -> list[tuple[NoteText, bool]]:
         """The next notes, at most `n_free` and what reviewers have open, each with whether one has.
 
+        A note that was given out with the others and is opened then is given once more: now somebody waits for it.
+
         Raises:
             StoreError: the store cannot be read.
         """
         self._look(n_free)
-        given = [(note, True) for note in self._opened if note[0] not in self.busy]
+        opened = [note for note in self._opened if note[0] not in self.urgent]
         self._opened = []
+        again = [(note, True) for note in opened if note[0] in self.busy]
+        given = [(note, True) for note in opened if note[0] not in self.busy]
         if given:
             urgent = {number for (number, _), _ in given}
             self._ahead = deque(note for note in self._ahead if note[0] not in urgent)
@@ -60,11 +66,14 @@ class Waiting:
             given = given[: self.limit - self.n_given]
         self.n_given += len(given)
         self.busy.update(note for note, _ in given)
+        given = again + given
+        self.urgent.update(number for (number, _), is_urgent in given if is_urgent)
         return given
 
     def settled(self, note_id: int) -> None:
         """Say that a note has its outcome, in the store already."""
         self.busy.pop(note_id, None)
+        self.urgent.discard(note_id)
 
     def _look(self, n_free: int) -> None:
         now = time.monotonic()

@@ -17,7 +17,9 @@ SAMPLE_BYTES = 1 << 17
 N_ROWS = 100
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _USUAL_NAMES = {"text", "input"}
-_TOLD = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # the first line that Excel writes for itself
+_NONE = (False, 0.0, 0)
+"""How well a separator fits that separates nothing; see `_fit`."""
+_TOLD = re.compile(r'"?sep=(\t|[^\w\s"])"?', re.IGNORECASE)  # the first line that Excel writes for itself
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,6 @@ def dialect_of(stream: BinaryIO, usual: str) -> Dialect:
     order = sorted(NAMES, key=lambda separator: separator != usual)
     best = max(order, key=lambda separator: fits[separator])
     return Dialect(best if fits[best] > _NONE else usual)
-
-
-_NONE = (False, 0.0, 0)
 
 
 def _fit(sample: str, separator: str, *, is_all: bool) -> tuple[bool, float, int]:

@@ -83,8 +83,8 @@ def encoding_of(path: Path) -> Encoding | Refusal:
         for mark, codec, title in _MARKS:
             if head.startswith(mark):
                 return _wide(path, stream, codec, title)
-        if codec := _unmarked(head):
-            return _wide(path, stream, codec, "UTF-16")
+        if unmarked := _unmarked(head):
+            return _wide(path, stream, unmarked, "UTF-16")
         try:
             return Encoding("utf-8", "UTF-8", _has_only_returns(stream, "utf-8"))
         except UnicodeDecodeError:

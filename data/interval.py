@@ -61,7 +61,7 @@ def intervals(rows: Counts, over: Counts, *, n_resamples: int = N_RESAMPLES, see
         vectorized=True,
         n_resamples=n_resamples,
         batch=BATCH,
-        confidence_level=LEVEL,
+        confidence_level=_expanded(n_notes),
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
@@ -109,6 +109,19 @@ def wilson(n_hits: int, n: int) -> Interval:
     middle = (share + squared / 2) / (1 + squared)
     half = Z / (1 + squared) * math.sqrt(share * (1 - share) / n + squared / (4 * n))
     return share, max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _expanded(n_notes: int) -> float:
+    """The level at which the percentile interval covers what it says.
+
+    With few notes it is too narrow, as an interval without Student's t and with n for n - 1 is: on twenty it promises
+    95 % and covers 93 %. T. Hesterberg, "What teachers should know about the bootstrap", The American Statistician
+    2015, gives this correction; on 500 notes it changes nothing that shows.
+    """
+    from scipy import stats
+
+    reach = stats.t.ppf((1 + LEVEL) / 2, n_notes - 1) * math.sqrt(n_notes / (n_notes - 1))
+    return min(float(2 * stats.norm.cdf(reach) - 1), 1 - 1 / N_RESAMPLES)
 
 
 def _medians(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -111,7 +111,7 @@ class _Measure:
         self._stock = {sentence for sentence, n_notes in n_with_sentence.items() if n_notes >= N_STOCK}
         known = self._counts(others)
         n_with = np.bincount(known.indices, minlength=N_FEATURES)
-        self._kept = [] if sum(map(len, texts)) <= MAX_KEPT else None
+        self._kept: list[Any] | None = [] if sum(map(len, texts)) <= MAX_KEPT else None
         for start in range(0, len(texts), _BLOCK):
             counts = self._counts(texts[start : start + _BLOCK])
             n_with += np.bincount(counts.indices, minlength=N_FEATURES)

@@ -37,6 +37,7 @@ class Row:
         corrected: whether a reviewer's label differs from what the reviewer started from, see
             `data.corrections.is_corrected`; a reviewer's label that does not is an accepted one.
         line: where the row stands in the file that it was read from, from 1; None where it comes from no file.
+        is_new: whether it is known that the adapter that a run may go on from has not learned it.
     """
 
     text: str = field(repr=False)
@@ -45,6 +46,7 @@ class Row:
     content_hash: str
     corrected: bool = False
     line: int | None = field(default=None, compare=False)
+    is_new: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ def _row(task: Task, record: Record) -> Row:
         raise SnapshotError(
             Refusal(record.file, record.line, None, expected, plain_type(corrected), "correct it").sentence
         )
-    return Row(note.text, note.gold, source, note.content_hash, corrected, record.line)
+    is_new = record.values.get("new") is True
+    return Row(note.text, note.gold, source, note.content_hash, corrected, record.line, is_new)
 
 
 def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> Snapshot:
@@ -235,6 +238,8 @@ def _line(task: Task, row: Row) -> str:
     }
     if row.corrected:
         values["corrected"] = True
+    if row.is_new:
+        values["new"] = True
     return json.dumps(values, ensure_ascii=False)
 
 

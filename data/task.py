@@ -133,6 +133,13 @@ class Extraction(Mapping[str, str | None]):
         self._values: dict[str, str | None] = {key: _checked(key, values[key]) for key in task.keys}
 
     @classmethod
+    def stored(cls, task: Task, values: Mapping[str, Any]) -> Extraction:
+        """What was stored, as the task asks for it today: a field that was not asked then is null, one that is not
+        asked any more is left out. What comes from outside is checked with the constructor instead.
+        """
+        return cls(task, values if tuple(values) == task.keys else {key: values.get(key) for key in task.keys})
+
+    @classmethod
     def empty(cls, task: Task) -> Extraction:
         """All fields null."""
         return cls(task, dict.fromkeys(task.keys))

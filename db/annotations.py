@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.task import Extraction
 from db import tables as t
+from db.aside import stands_before, with_aside
 from db.audit import record
 from db.claims import give_back
 from db.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
@@ -187,7 +188,8 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     require(session, reviewer, "review")
     at, reviewer_id = t.now(), ensure_reviewer(session, reviewer).id
     kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
-    kept |= {"extraction": extraction.as_dict(), "settled": settled_in_order(extraction, settled)}
+    values = with_aside(extraction, stands_before(session, note_id, reviewer))
+    kept |= {"extraction": values, "settled": settled_in_order(extraction, settled)}
     kept |= {"lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(session, note_id, reviewer):

@@ -142,7 +142,7 @@ def _in_form(session: Session, task: Task, note_id: int, shown: SuggestionRow | 
     """What the form of a note shows that nobody has touched."""
     if shown is None:
         return Extraction.empty(task)
-    return Extraction(task, form_values(task, lambda: get_note(session, note_id).text, shown))
+    return Extraction.stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
 
 
 def undo(session: Session, task: Task, *, bulk: str, reviewer: str, after: int = 0) -> Done:
@@ -193,7 +193,7 @@ def _take_back(session: Session, task: Task, row: sa.Row[Any], bulk: str, review
         note_id=row.id,
         reviewer=before.reviewer,
         status=cast(Status, before.status),
-        extraction=Extraction(task, before.extraction),
+        extraction=Extraction.stored(task, before.extraction),
         seen_revision=row.revision,
         settled=before.settled,
         suggestion_id=before.suggestion_id,

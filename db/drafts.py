@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from data.task import Extraction
 from db import tables as t
+from db.aside import with_aside
 from db.dialects import insert_into
 from db.errors import Conflict, refuse_nul
 from db.reviewed import latest_annotation
@@ -93,7 +94,7 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         "note_id": note_id,
         "reviewer_id": reviewer_id,
         "revision": seen_revision,
-        "extraction": extraction.as_dict(),
+        "extraction": with_aside(extraction, standing.extraction if standing else None),
         "settled": settled_in_order(extraction, settled),
         "comment": comment,
         "suggestion_id": suggestion_id,

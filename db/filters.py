@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.audit import record
 from db.dialects import insert_into
 from db.errors import StoreError, refuse_nul
 from db.reviewers import ensure_reviewer
@@ -48,7 +49,9 @@ def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters,
         .on_conflict_do_update(index_elements=["reviewer_id", "name"], set_=kept)
         .returning(t.saved_filter.c.id)
     )
-    return int(added.scalar_one())
+    number = int(added.scalar_one())
+    record(session, reviewer, "saved a filter", f"filter {number}")
+    return number
 
 
 def saved_filters(session: Session, reviewer: str) -> list[SavedFilter]:
@@ -73,4 +76,7 @@ def drop_filter(session: Session, *, reviewer: str, filter_id: int) -> bool:
         .where(t.saved_filter.c.id == filter_id, t.saved_filter.c.reviewer_id == who)
         .returning(t.saved_filter.c.id)
     )
-    return gone.one_or_none() is not None
+    if gone.one_or_none() is None:
+        return False
+    record(session, reviewer, "deleted a filter", f"filter {filter_id}")
+    return True

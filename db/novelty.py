@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import tables as t
 from db.health import heartbeat, set_heartbeat
+from db.samples import COUNTS
 from db.search import shuffled
 from db.suggestions import WAITING
 
@@ -36,8 +37,8 @@ def compared(session: Session) -> Compared:
 
 
 def count_reviewed(session: Session) -> int:
-    """How many notes have a decision with values."""
-    query = sa.select(sa.func.count()).select_from(t.note).where(t.note.c.state == "submitted")
+    """How many notes have a decision with values; samples only while there are no others."""
+    query = sa.select(sa.func.count()).select_from(t.note).where(t.note.c.state == "submitted", COUNTS)
     return int(session.execute(query).scalar_one())
 
 
@@ -46,7 +47,7 @@ def reviewed_texts(session: Session, limit: int) -> list[str]:
     query = (
         sa.select(t.note_text.c.text)
         .join_from(t.note, t.note_text)
-        .where(t.note.c.state == "submitted")
+        .where(t.note.c.state == "submitted", COUNTS)
         .order_by(shuffled(0), t.note.c.id)
         .limit(limit)
     )

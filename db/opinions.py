@@ -20,6 +20,7 @@ from data.task import load_task
 from db import tables as t
 from db.dialects import insert_into
 from db.errors import Conflict
+from db.notes import NoteRow
 from db.reviewed import AnnotationRow, Status
 from db.roles import can
 from db.suggestions import UNDECIDED
@@ -64,6 +65,14 @@ def wants_opinion(session: Session, note_id: int, reviewer: str) -> bool:
     if row.is_disputed:  # also where only one is asked by now
         return not can(session, reviewer, "adjudicate")
     return bool(1 < row.n_wanted > row.n_opinions)
+
+
+def is_compared(note: NoteRow) -> bool:
+    """Whether several people are to say what they think of a note that nobody has decided about yet.
+
+    Nothing that one of them says may reach the others, and nothing that is said elsewhere may reach one of them alone.
+    """
+    return not note.is_decided and (note.n_wanted > 1 or note.n_opinions > 0 or note.is_disputed)
 
 
 def give_opinion(session: Session, reviewer: str, seen_revision: int, seen_opinion: int, **kept: Any) -> OpinionRow:

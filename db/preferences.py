@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db import tables as t
+from db.audit import record
 from db.dialects import insert_into
 from db.reviewers import ensure_reviewer
 from db.roles import require
@@ -82,6 +83,7 @@ def add_preference(
         )
         .on_conflict_do_nothing(index_elements=["run_id", "note_id", "reviewer_id"])
     )
+    record(session, reviewer, "compared answers", f"note {note_id}", run=run_id)
     return next(row for row in preferences(session, run_id, reviewer) if row.note_id == note_id)
 
 

@@ -30,7 +30,8 @@ Action = Literal[
 ]
 
 LOCAL = "local"
-OPERATORS = frozenset({"caseloop", "command line"})  # no reviewer may have one of these names
+OPERATOR = "command line"
+OPERATORS = frozenset({"caseloop", OPERATOR})  # no reviewer may have one of these names
 
 _NEEDS: dict[Action, Role] = {
     "review": "reviewer",

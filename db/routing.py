@@ -58,7 +58,7 @@ def _settle(session: Session, note_id: int) -> None:
         note_id=note_id,
         reviewer=last.reviewer,
         status=last.status,
-        extraction=Extraction(load_task(), last.extraction),
+        extraction=Extraction.stored(load_task(), last.extraction),
         seen_revision=revision,
         token=f"overlap-{last.id}-{revision}",
         settled=last.settled,

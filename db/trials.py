@@ -86,6 +86,14 @@ def trial_of(session: Session, note_id: int, reviewer: str) -> TrialRow | None:
     return TrialRow(**row._mapping) if row else None
 
 
+def trials_of(session: Session, reviewer: str) -> dict[int, TrialKind]:
+    """Note number to how it is shown to a reviewer, for every note where that was drawn."""
+    query = (
+        sa.select(t.trial.c.note_id, t.trial.c.kind).join_from(t.trial, t.reviewer).where(t.reviewer.c.name == reviewer)
+    )
+    return {row.note_id: row.kind for row in session.execute(query)}
+
+
 def marked_trials(session: Session) -> dict[tuple[int, str], TrialRow]:
     """The notes that were shown otherwise than usual, by note and reviewer."""
     query = sa.select(*_columns()).join_from(t.trial, t.reviewer).where(t.trial.c.kind != "prefilled")

@@ -8,7 +8,7 @@ from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.bench.accuracy import compare_weights
 from trainer.bench.curve import draft_curve
-from trainer.bench.prefill import Settings, bench_prefill
+from trainer.bench.prefill import Settings, bench_prefill, lengthened
 from trainer.bench.run import BenchError, Options, run_prefill
 from trainer.engine.local import Engine
 from trainer.model import load_for_serving, load_model
@@ -20,19 +20,46 @@ def load():
     return load_model(shared_tiny().base, None, device="cpu", dense=False)
 
 
+def load_dense():
+    return load_model(shared_tiny().base, None, device="cpu", dense=True)
+
+
 @pytest.mark.parametrize("replay", [False, True])
 def test_all_ways_write_the_same_tokens(replay):
     said = []
-    settings = Settings(n_single=1, n_bulk=6, batches=(3,), engines={"engine fp32": {}})
+    settings = Settings(n_single=1, n_bulk=6, batches=(3,), engines={"engine fp32": {}}, lengths={500: 4})
     rows, known = tiny_rows(9, start=200), tiny_rows(40)
-    result = bench_prefill(load, TASK, rows, known, settings, replay=replay, say=said.append)
+    result = bench_prefill(load, TASK, rows, known, settings, replay=replay, load_dense=load_dense, say=said.append)
     ways = result["ways"]
-    assert list(ways) == ["generate, one note", "generate, batch 3", "engine fp32, one note", "engine fp32, bulk"]
+    generates = ["generate nf4, one note", "generate nf4, batch 3", "generate fp32, one note", "generate fp32, batch 3"]
+    longer = ["engine fp32, 500 characters, one note", "engine fp32, 500 characters, bulk"]
+    engines = ["engine fp32, one note", "engine fp32, bulk", *longer]
+    assert [name for name in ways if "characters, batch" not in name] == [*generates, *engines]
     if replay:  # left to itself, the tiny model need not write a record
-        assert [way["same_tokens"] for way in ways.values() if "same_tokens" in way] == ["3 of 3", "3 of 3"]
-    assert ways["engine fp32, bulk"]["passes_per_note"] < ways["generate, one note"]["passes_per_note"]
+        same = [way["same_tokens"] for way in ways.values() if "same_tokens" in way]
+        assert all(one.split(" of ")[0] == one.split(" of ")[1] != "0" for one in same)
+    assert ways["engine fp32, bulk"]["passes_per_note"] < ways["generate nf4, one note"]["passes_per_note"]
     assert all(way["notes_per_s"] > 0 and 0 <= way["share_of_floor"] < 1 for way in ways.values())
+    assert ways[longer[1]]["characters"] == 500
+    assert ways["engine fp32, bulk"]["characters"] < 100
     assert len(said) == 1 + len(ways)
+    for like, batch in (("one note", "one note"), ("bulk", "batch 3")):
+        rivals = {f"generate {kind}, {batch}": ways[f"generate {kind}, {batch}"] for kind in ("nf4", "fp32")}
+        fastest = rivals[result["fastest"][like]]
+        assert fastest["cpu_ms_per_note"] == min(way["cpu_ms_per_note"] for way in rivals.values())
+        engine = ways[f"engine fp32, {like}"]
+        for kind, key in (("times_generate", "ms_per_note"), ("times_generate_cpu", "cpu_ms_per_note")):
+            assert engine[kind] == pytest.approx(fastest[key] / engine[key], abs=0.06)
+
+
+def test_notes_are_lengthened_and_keep_their_labels():
+    rows = tiny_rows(5)
+    longer = lengthened(rows, 400)
+    assert all(395 <= len(row.text) <= 400 for row in longer)
+    assert [row.extraction for row in longer] == [row.extraction for row in rows]
+    assert all(one.text.startswith(row.text) for one, row in zip(longer, rows, strict=True))
+    assert lengthened(rows, None) == rows
+    assert lengthened(rows, 3) == rows, "a note is never cut"
 
 
 def test_known_records_save_passes():

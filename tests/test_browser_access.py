@@ -54,6 +54,9 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
 ) -> None:
     desk: Desk = request.getfixturevalue(which)
     with tab(browser, desk) as here:
+        session = here.page.context.new_cdp_session(here.page)
+        german = {"userAgent": here.page.evaluate("navigator.userAgent"), "acceptLanguage": "de-DE"}
+        session.send("Emulation.setUserAgentOverride", german)
         here.page.evaluate(f"localStorage.setItem('caseloop:theme', '{theme}')")
         here.page.reload()
         here.ready()
@@ -63,6 +66,7 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
             expect(here.page.locator("[role=tabpanel]:visible").first).to_be_visible()
             here.page.wait_for_timeout(700)
             wrong += found(here.page, name)
+        assert here.page.evaluate("document.documentElement.lang") == "en"  # in a browser that speaks German
         here.page.get_by_role("tab", name="Review").click()
         here.page.keyboard.press("Alt+k")
         if which == "full":

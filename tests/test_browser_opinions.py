@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from db.notes import get_note
 from db.overlap import Overlap
 from db.routing import set_overlap
-from tests.desk_browser import Desk, browser, serving
+from tests.desk_browser import Desk, Tab, browser, serving
 from tests.desk_store import BREAST, BREAST_VALUES
 from tests.people import add_people
 from tests.test_browser_access import found as found_by_axe
@@ -28,6 +28,14 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         with running.store.transaction() as session:
             set_overlap(session, Overlap(1.0, 2), "ann")
         yield running
+
+
+def sees_the_queue_of_a_reviewer(here: Tab) -> None:
+    here.page.get_by_role("tab", name="Queue").click()
+    expect(here.page.locator("#queue-found")).to_have_text("2 notes")
+    expect(here.page.get_by_role("button", name="Review these 1")).to_be_enabled()
+    for hidden in ("[data-queue-act]", "#queue-table .tick", "#queue-import"):  # what is a lead's
+        expect(here.page.locator(hidden).first).to_be_hidden()
 
 
 def test_two_opinions_that_differ_are_adjudicated(browser: Browser, desk: Desk) -> None:
@@ -47,6 +55,7 @@ def test_two_opinions_that_differ_are_adjudicated(browser: Browser, desk: Desk) 
         kim.page.keyboard.press(key)
     kim.shows("case-2")
     expect(kim.said()).to_contain_text("as your opinion")
+    sees_the_queue_of_a_reviewer(kim)
 
     theirs = entered(browser, desk, "max")
     theirs.shows("case-1")

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, expect
 
 from app.guard import LOCAL_REVIEWER
+from data.shipped import sample_notes
 from data.task import Extraction
 from db import tables
 from db.annotations import history, save_draft
 from db.filters import saved_filters
-from db.notes import counts, search_notes
+from db.notes import add_notes, counts, search_notes
 from tests.desk_browser import Desk, Tab, browser, serving, tab
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values
 
@@ -97,8 +98,14 @@ def test_many_notes_are_skipped_after_a_question_and_taken_back_exactly(browser:
         save_draft(session, note_id=5, reviewer=LOCAL_REVIEWER, extraction=typed, seen_revision=0)
     with tab(browser, desk, "/") as here:
         opened(here)
-        here.page.get_by_role("button", name="Skip 59 notes, all shown by the filter").click()
+        here.page.get_by_label("Search the notes").press_sequentially("caecal")
+        here.page.get_by_role("button", name="Skip 19 notes, all shown by the filter").click()
         dialog = here.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Skip 19 notes?")
+        expect(dialog).to_contain_text("No row is ticked: this is about all that the filter shows.")
+        dialog.get_by_role("button", name="Cancel").click()
+        here.page.get_by_role("button", name="Clear").click()
+        here.page.get_by_role("button", name="Skip 59 notes, all shown by the filter").click()
         expect(dialog).to_contain_text("Skip 59 notes?")
         expect(dialog).to_contain_text("1 note of 60 stays as it is")
         dialog.get_by_role("button", name="Cancel").click()
@@ -137,6 +144,19 @@ def test_ticked_notes_are_flagged_with_a_comment(browser: Browser, desk: Desk) -
         here.page.get_by_role("button", name="Take back 1 note, ticked").click()
         expect(here.page.locator("#queue-done")).to_contain_text("1 note taken back.")
         expect(rows.nth(0)).to_contain_text("draft")
+        # Samples are named, and go once a person was told what goes with them.
+        with desk.store.transaction() as session:
+            add_notes(session, sample_notes(TASK)[-3:])
+        here.page.get_by_label("Origin").select_option("sample")
+        expect(rows).to_have_count(3)
+        expect(rows.first).to_contain_text("sample note")
+        here.page.get_by_role("button", name="Remove the samples").click()
+        dialog = here.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("removes 3 sample notes for good")
+        dialog.get_by_role("button", name="Remove the samples").click()
+        expect(here.page.locator("#queue-table")).to_contain_text("No note fits")
+        expect(here.page.locator("#samples")).to_be_hidden()
+        assert sum(states(desk).values()) == 59
 
 
 def test_a_file_is_shown_before_it_is_imported(browser: Browser, desk: Desk, tmp_path: Path) -> None:

@@ -65,6 +65,21 @@ def test_a_screen_whose_store_cannot_be_read_says_so_and_is_filled_by_trying_aga
             expect(told(here, screen)).to_have_count(0)
 
 
+def test_a_note_that_is_refused_says_why_and_never_that_the_desk_is_away(browser: Browser, desk: Desk) -> None:
+    said = "Expected what nobody asked for. Put it back."
+    with tab(browser, desk, desk.path(1), quiet=False) as here:
+        here.shows(desk.case(1))
+        here.page.route("**/review?**", lambda route: route.fulfill(status=422, json={"detail": said}))
+        here.page.evaluate("void window.desk.open(2)")
+        expect(here.page.get_by_text(f"the note cannot be shown: {said[:-1]}")).to_be_visible()
+        here.page.route("**/review/history?**", lambda route: route.fulfill(status=500, body="broken"))
+        here.page.evaluate("void window.past.show()")
+        expect(here.page.locator("#history")).to_contain_text("the desk has a problem, and its log says which")
+        here.page.unroute("**/review?**")
+        here.page.get_by_role("button", name="Close").click()
+        here.shows(desk.case(2))
+
+
 def test_a_screen_whose_server_is_away_says_so(browser: Browser, frozen: Desk) -> None:
     desk = frozen
     with tab(browser, desk, desk.path(1), quiet=False, has_clock=True) as here:

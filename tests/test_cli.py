@@ -148,8 +148,11 @@ def test_extract_prints_one_object_with_the_fields_in_order(tiny_home, tmp_path)
     assert tuple(json.loads(plain)) == TASK.keys
     assert len(plain.splitlines()) == 1
     assert not tiny_home.path.exists()
-    more = json.loads(tiny_home.ok("extract", "--json", given=file.read_text(encoding="utf-8")))
+    done = tiny_home.run("extract", "--json", given=file.read_text(encoding="utf-8"))
+    more = json.loads(done.stdout)
     assert more["extraction"] == json.loads(plain)
+    assert more["calibrated"] is False  # the tiny adapter has no curves
+    assert "Confidence is not calibrated" in done.stderr
     assert more["adapter"] == "tiny-adapter"
     assert set(more["confidence"]) == set(TASK.keys)
     assert set(more) >= {"evidence", "alternatives", "latency_ms", "prompt_version"}

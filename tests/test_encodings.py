@@ -77,9 +77,10 @@ def test_the_separator_does_not_depend_on_what_columns_are_asked_for(tmp_path: P
         ("id,text\n1,One; two\n2,Three; four\n", ["One; two", "Three; four"]),
         ("id;text\n1;One, two\n2;Three, four\n", ["One, two", "Three, four"]),
         ("\n\nid;text\n1;One.\n", ["One."]),
+        ('sep="\nid;text\n1;One.\n', []),
         ("id,text\n1,One.\n2,Two, too many\n3,Three, more, commas\n4,Four;\n", ["One.", "Four;"]),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_separators_in_texts_are_not_taken_for_those_between_columns(
     tmp_path: Path, text: str, texts: list[str]

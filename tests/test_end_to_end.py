@@ -26,7 +26,7 @@ __all__ = ["browser"]
 
 SEED = 9001  # no seed that the embedded model was trained with
 IS_PROOF = os.environ.get("CASELOOP_PROOF") == "loop"
-N_TRAIN, N_HOLDOUT, EPOCHS = (80, 20, 6) if IS_PROOF else (40, 12, 2)
+N_TRAIN, N_HOLDOUT, EPOCHS = (80, 20, 20) if IS_PROOF else (40, 12, 2)
 TRAINING_MS = 900_000
 PATIENCE_MS = 60_000
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
+from anyio import to_thread
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.testclient import TestClient
 
 from app.guard import MOUNT
@@ -95,6 +100,20 @@ def test_a_foreign_host_name_is_refused(quiet: TestClient, host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:7860", "localhost:7860", "LOCALHOST", "[::1]:7860"])
 def test_this_machines_own_names_are_answered(quiet: TestClient, host: str) -> None:
     assert quiet.get("/healthz", headers={"host": host}).status_code == 200
+
+
+def test_health_is_told_while_every_thread_waits_for_something_else(app: FastAPI) -> None:
+    async def ask() -> int:
+        limit, stop = to_thread.current_default_thread_limiter(), threading.Event()
+        waiting = [asyncio.ensure_future(run_in_threadpool(stop.wait, 60)) for _ in range(int(limit.total_tokens))]
+        try:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+                return (await client.get("/healthz")).status_code
+        finally:
+            stop.set()
+            await asyncio.gather(*waiting)
+
+    assert asyncio.run(ask()) == 200
 
 
 WRITES = (

@@ -24,6 +24,7 @@ from db.notes import find_note
 from db.runs import create_run, update_run
 from tests.homes import TASK, Home, write_notes
 from tests.stores import adapter
+from tests.tiny import write_labelled
 from trainer.leakage import check_no_leak
 
 LABEL = Extraction(TASK, dict.fromkeys(TASK.keys))
@@ -187,6 +188,18 @@ def test_a_run_keeps_out_of_its_verdict_whatever_either_adapter_learned(desk, tm
     later = read_sides(desk, active)
     assert not {row.content_hash for row in later.fresh} & set(fresh)
     assert {row.content_hash for row in later.rows} >= set(fresh), "the next run learns from them"
+
+
+def test_originals_that_the_active_adapter_never_learned_are_new_to_it(desk, tmp_path) -> None:
+    known, new = [row.text for row in TRAIN[:4]], [row.text for row in TRAIN[4:9]]
+    originals = [replace(row, source="original") for row in (*TRAIN[:9], *HELD[:2])]
+    import_files(desk.store, desk.task, [write_labelled(tmp_path / "originals.jsonl", originals)], original=True)
+    active = trained(desk, known, None, "full")
+    snapshot, _, _ = _write_rows(desk, run_directory(desk.settings, 9), active, is_judged=True)
+    rows = read_rows(TASK, snapshot.path)
+    assert sorted(row.text for row in rows if row.is_new) == sorted(new)
+    pulled = adapter("pulled", path="./adapters/pulled")
+    assert not any(row.is_new for row in read_sides(desk, pulled).rows), "it may well be made from them"
 
 
 def test_a_curve_is_judged_by_the_hold_out_and_learns_from_all(desk, tmp_path) -> None:

@@ -38,6 +38,7 @@ CARD = {
     "max_tokens": 2048,
 }
 """What the published adapter's model card says of its run."""
+UNSUITED = "Expected a base of another kind."
 
 
 def test_published_preset_is_the_model_card():
@@ -59,6 +60,10 @@ def test_preset_states_every_setting_with_its_sentence(name):
 
 def test_fast_preset_is_what_is_used_without_one():
     assert make_config("fast") == TrainConfig() == make_config()
+
+
+def test_rows_are_as_long_as_the_published_ones_unless_told_otherwise():
+    assert make_config().max_tokens == make_config(max_tokens="auto").resolved(10).max_tokens == 2048
 
 
 def test_presets_have_a_sentence_for_everything_in_the_help():
@@ -121,6 +126,10 @@ def test_settings_that_do_not_go_together_are_listed_at_once():
     uneven = make_config("published", save_steps=150, precision="auto", optimizer="adamw")
     with pytest.raises(ConfigError, match="save_steps 150 to a multiple"):
         check_settings(uneven, on_gpu=False, has_bf16=False)
+    with pytest.raises(ConfigError, match=r"(?s)found 3 that do not:\n- Expected a base of another kind\.\n- "):
+        check_settings(make_config("published"), on_gpu=False, has_bf16=False, unsuited=[UNSUITED])
+    with pytest.raises(ConfigError, match=rf"^{UNSUITED}$"):
+        check_settings(make_config(), on_gpu=False, has_bf16=False, unsuited=[UNSUITED])
     check_settings(make_config("published"), on_gpu=True, has_bf16=True)
     check_settings(make_config(), on_gpu=False, has_bf16=False)
 

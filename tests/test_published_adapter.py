@@ -11,8 +11,11 @@ import pytest
 
 from app.adapters import base_place, described_adapter
 from app.failures import DeskError
+from app.places import open_place
 from app.settings import load_settings
+from app.sharing import pull
 from db.adapters import AdapterRow
+from tests.homes import Home
 from tests.test_adapter_damage import TRACE, Planted
 from tests.tiny import shared_tiny
 from trainer.adapters import ModelError
@@ -142,6 +145,21 @@ def test_weights_in_no_readable_format_are_refused_unopened(tmp_path: Path) -> N
     with pytest.raises(ModelError, match=r"found adapter_model\.bin only\. Weights are read from safetensors"):
         load_for_serving(shared_tiny().dense, adapter, device="cpu")
     assert not TRACE.exists()
+
+
+def test_a_base_that_is_not_at_hand_is_named_before_an_adapter_of_another_name_is_pulled(
+    tiny_home: Home, tmp_path: Path
+) -> None:
+    """Nothing could tell whether it fits; where a person names the base, its tensors are compared once it is there."""
+    adapter = Path(shutil.copytree(shared_tiny().adapter, tmp_path / "adapter"))
+    values = json.loads((adapter / MANIFEST).read_text())
+    (adapter / MANIFEST).write_text(json.dumps({**values, "base_revision": None}))
+    tiny_home.variables["CASELOOP_BASE"] = "owner/unseen"
+    with tiny_home.desk() as desk:
+        given = {"name": "theirs", "advance": lambda *_: None}
+        with pytest.raises(DeskError, match="Name that base with --base"):
+            pull(desk, open_place(adapter.as_uri()), base=None, **given)
+        assert pull(desk, open_place(adapter.as_uri()), base="owner/unseen", **given).base == "owner/unseen"
 
 
 def test_adapters_of_a_base_that_was_renamed_find_it_by_the_settings(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from app.exporting import Choice, count_records, told_of_samples
 from app.failures import DeskError
 from app.settings import load_settings, prepare_home
 from app.training import TrainOptions, request_run
-from app.ui.train import material_html
+from app.ui.material import material_html
 from data.notes import Note, read_notes
 from data.shipped import LABELLED, UNLABELLED, sample_notes
 from data.task import Field

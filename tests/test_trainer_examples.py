@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -138,6 +140,10 @@ def test_warm_runs_replay_some_originals_for_each_reviewed_row():
     assert rows_to_show(rows, TrainConfig()) == rows
     assert rows_to_show(rows[:60], warm) == rows[:60]
     assert rows_to_show(rows[50:], warm) == rows[50:]
+    unknown = [replace(row, is_new=True) for row in rows[:30]]
+    shown = rows_to_show([*unknown, *rows[30:]], warm)
+    assert shown[:30] == unknown, "what the parent never learned is no replay"
+    assert sum(row.source == "original" for row in shown[30:]) == 15
 
 
 def test_every_row_is_shown_in_every_epoch(loaded):

@@ -321,7 +321,18 @@ def test_defaults_depend_on_the_size_of_the_base():
 
 @pytest.mark.parametrize(
     ("mode", "n_examples", "epochs"),
-    [("full", 4000, 3), ("warm", 4000, 2), ("full", 800, 3), ("full", 799, 4), ("warm", 300, 8), ("warm", 5, 10)],
+    [
+        ("full", 4000, 3),
+        ("warm", 4000, 2),
+        ("full", 800, 3),
+        ("full", 799, 4),
+        ("warm", 300, 8),
+        ("warm", 160, 15),
+        ("warm", 108, 15),
+        ("warm", 54, 30),
+        ("warm", 5, 40),
+        ("full", 54, 30),
+    ],
 )
 def test_few_rows_are_shown_oftener(mode: str, n_examples: int, epochs: float):
     config = TrainConfig(mode=mode).resolved(15_000_000)

@@ -20,9 +20,14 @@ from app.training import (
     run_directory,
     stop_run,
     training_lock,
+    usual_mode,
 )
+from db.adapters import activate, register_adapter
+from db.annotations import submit
+from db.notes import find_note
 from db.runs import get_run, update_run
 from tests.homes import ROOT, Home
+from tests.stores import adapter
 from tests.tiny import tiny_rows, write_labelled
 
 
@@ -61,6 +66,35 @@ def test_options_survive_the_store():
     options = TrainOptions(mode="warm", epochs=2, seed=7, activate_anyway="rare tumours")
     assert TrainOptions.from_json(json.loads(json.dumps(options.to_json() | {"parent": "embedded"}))) == options
     assert options.trainer_settings() == {"mode": "warm", "epochs": 2, "seed": 7}
+
+
+def test_a_run_goes_on_from_the_active_adapter_once_something_was_reviewed(desk):
+    def mode_of(**options):
+        run_id = request_run(desk.store, TrainOptions(**options), "ada")
+        stop_run(desk.store, desk.settings, run_id)
+        return row(desk, run_id).config["mode"]
+
+    assert mode_of() == "full"
+    note = tiny_rows(60)[0]
+    with desk.store.transaction() as session:
+        found = find_note(session, note.content_hash)
+        submit(
+            session, note_id=found.id, reviewer="ada", status="submitted", extraction=note.extraction, seen_revision=0,
+            token="token-1",
+        )  # fmt: skip
+    assert mode_of() == "warm"
+    assert mode_of(mode="full") == "full"
+    assert mode_of(base="/another/base") == mode_of(preset="published") == "full"
+
+
+def test_a_run_goes_on_from_an_adapter_that_came_from_elsewhere(desk):
+    with desk.store.transaction() as session:
+        for name, path in (("embedded", "embedded"), ("pulled", "./adapters/pulled")):
+            register_adapter(session, adapter(name, path=path))
+    for name, mode in (("embedded", "full"), ("pulled", "warm")):
+        with desk.store.transaction() as session:
+            activate(session, name, reason="test", by="tests")
+            assert usual_mode(session) == mode
 
 
 def test_a_second_run_is_not_asked_for_while_one_waits(desk):
@@ -118,11 +152,11 @@ def test_a_waiting_run_is_handed_out_once_nothing_trains(desk):
     assert next_run(desk.store, desk.settings) is None
     run_id = request_run(desk.store, TrainOptions(), "ada")
     assert next_run(desk.store, desk.settings) == run_id
-    stopped = stop_run(desk.store, desk.settings, run_id)
+    stopped = stop_run(desk.store, desk.settings, run_id, "local")
     assert stopped.status == "interrupted"
     assert next_run(desk.store, desk.settings) is None
     with pytest.raises(DeskError, match="found it interrupted"):
-        stop_run(desk.store, desk.settings, run_id)
+        stop_run(desk.store, desk.settings, run_id, "local")
 
 
 def test_what_the_trainer_writes_is_read_while_it_writes(desk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from app.answers import read_answers
 from app.importing import import_files
 from app.training import read_progress, run_directory
+from data.notes import content_hash, split_of
 from db.adapters import active_adapter
 from db.annotations import submit
 from db.notes import find_note
@@ -19,6 +21,7 @@ from tests.homes import TASK, is_gone, one_sentence, wait_for
 from tests.tiny import tiny_rows, tiny_sides, write_labelled
 
 N_NOTES = 240
+TOO_LONG = "1 note is left out of training: with prompt and answer it has more than 2,048 tokens (max_tokens)."
 LONG = ("--epochs", "1000", "--mode", "warm")
 
 
@@ -39,8 +42,9 @@ def row(home, run_id=1):
 
 def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     home = learning_home
+    long_note = bring_a_long_note(home)
     corrected = correct_a_note(home)
-    done = home.run("train", "--max-steps", "3", "--json")
+    done = home.run("train", "--mode", "full", "--max-steps", "3", "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["adapter"] == "run-0001"
@@ -53,10 +57,9 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert run.gate["passed"] is True
     assert "It is active now." in run.gate["sentence"]
     assert (run.n_annotations, run.config["n_corrected"]) == (1, 1)
-    n_left_out = N_NOTES - run.n_rows - run.n_holdout
-    assert outcome["left_out"] == f"{n_left_out} notes are left out of training: near duplicates of hold-out notes."
+    check_what_was_left_out(home, run, outcome, done.stderr)
     assert set(run.metrics) >= {"old", "new"}
-    check_the_snapshot(home, run, corrected)
+    check_the_snapshot(home, run, corrected, long_note)
     answered = read_answers(TASK, home.path / "runs" / "run-0001")
     assert len(answered) == run.n_holdout
     assert any(note.n_gained > 0 for note in answered)
@@ -69,10 +72,10 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
         assert active_adapter(session).path == "./adapters/run-0001"
     assert sorted(path.name for path in (home.path / "adapters").iterdir()) == ["run-0001"]
 
-    again = home.run("train", "--max-steps", "3", "--seed", "0")
+    again = home.run("train", "--mode", "full", "--max-steps", "3", "--seed", "0")
     assert again.returncode == 1, again.stderr
     assert "Too few notes to tell" in again.stdout
-    assert outcome["left_out"] in again.stderr
+    assert all(sentence in again.stderr for sentence in (near, TOO_LONG))
     assert TASK.fields[0].title in again.stdout
     refused = home.run("adapters", "activate", "run-0002")
     assert "run-0002 did not pass its gate" in one_sentence(refused.stderr)
@@ -82,6 +85,37 @@ def test_a_better_adapter_takes_over_and_an_equal_one_does_not(learning_home):
     assert "run-0001 stays active." in again.stdout
     assert [entry["name"] for entry in home.json("adapters", "list") if entry["active"]] == ["run-0001"]
     assert home.ok("adapters", "rollback") == "tiny-adapter is active.\n"
+
+
+def check_what_was_left_out(home, run, outcome, errors):
+    """The near duplicates and the note that is too long are named wherever the run is."""
+    n_left_out = N_NOTES + 1 - run.n_rows - run.n_holdout
+    near = f"{n_left_out} notes are left out of training: near duplicates of hold-out notes."
+    assert outcome["left_out"] == f"{near} {TOO_LONG}"
+    assert outcome["n_too_long"] == 1
+    assert home.json("status")["last_run"]["left_out"] == outcome["left_out"]
+    assert TOO_LONG in home.ok("status")
+    assert TOO_LONG in home.ok("adapters", "show", "run-0001")
+    card = (home.path / "adapters" / "run-0001" / "README.md").read_text()
+    assert "| of these left out, for more than 2,048 tokens with prompt and answer | 1 |" in card
+    assert near in errors, "said before it learns"
+    assert outcome["material"] == {"n_near_duplicates": n_left_out, "n_fresh": 0, "n_without_vote": 0}
+
+
+def bring_a_long_note(home):
+    """Import a labelled note of the training side that has more tokens than a run learns from; its hash."""
+    row = next(one for one in long_rows() if split_of(one.content_hash) == "train")
+    with home.desk() as desk:
+        file = write_labelled(home.path / "long.jsonl", [row])
+        assert import_files(desk.store, desk.task, [file], original=True).n_added == 1
+    return row.content_hash
+
+
+def long_rows():
+    for row in tiny_rows(50, start=1000):
+        words = " ".join(f"value {number} of the course" for number in range(400))
+        text = f"{row.text} {words}"
+        yield replace(row, text=text, content_hash=content_hash(text))
 
 
 def correct_a_note(home):
@@ -104,12 +138,13 @@ def correct_a_note(home):
         return text.text
 
 
-def check_the_snapshot(home, run, corrected):
+def check_the_snapshot(home, run, corrected, long_note):
     """It holds the correction and not one note of the hold-out."""
     directory = home.path / "runs" / "run-0001"
     rows = [json.loads(line) for line in (directory / "snapshot.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == run.n_rows
-    assert {entry["content_hash"] for entry in rows} == {row.content_hash for row in tiny_sides(N_NOTES)[0]}
+    learned = {row.content_hash for row in tiny_sides(N_NOTES)[0]} | {long_note}
+    assert {entry["content_hash"] for entry in rows} == learned
     (annotated,) = [entry for entry in rows if entry["source"] == "annotation"]
     assert (annotated["input"], annotated["corrected"]) == (corrected, True)
     assert "liver" in annotated["output"].values()

@@ -18,7 +18,7 @@ from db.annotations import history
 from db.session import Store
 from db.suggestions import add_suggestion
 from db.trials import trial_of, trial_outcomes
-from tests.desk_store import BREAST, BREAST_VALUES, TASK, put_notes, suggestion
+from tests.desk_store import BREAST, BREAST_VALUES, COLON, TASK, put_notes, suggestion
 from tests.desk_web import HERE, _app, form, make_store
 
 __all__: list[str] = []
@@ -94,6 +94,30 @@ def test_a_blind_note_shows_nothing_of_what_the_model_said(store: Store, web: Te
         assert "without suggested values" in page["heading"]
     else:
         assert page["fields"]["stage"]["value"] == BREAST_VALUES["stage"]
+
+
+def test_a_note_that_is_or_will_be_blind_is_told_of_nowhere(store: Store, web: TestClient) -> None:
+    first, *rest = put_notes(store, [(COLON, None), *[(BREAST, BREAST_VALUES)] * 8])
+
+    def looked() -> tuple[int, set[int]]:
+        found = web.post("/offers/look", json={"note": first, "field": "stage", "old_value": "IV"}).json()
+        return found["n"], {row["note"] for row in found["notes"]}
+
+    def told(note: int) -> bool:
+        steps = web.get(f"/review/history?note={note}").json()["steps"]
+        return "suggested" in [step["what"] for step in steps]
+
+    assert looked()[0] == 8
+    assert all(told(note) for note in rest)
+    rule(store, blind_share=0.5)
+    n_named, named = looked()
+    assert not any(told(note) for note in rest)
+    blind = {note for note in rest if web.get("/review", params={"note": note}).json()["blind"]}
+    assert 0 < len(blind) < 8
+    assert (n_named, named & blind) == (8 - len(blind), set())
+    rule(store, blind_share=0.0)
+    assert looked() == (n_named, named)
+    assert {note for note in rest if told(note)} == set(rest) - blind
 
 
 def test_of_many_notes_the_asked_share_is_blind(store: Store, web: TestClient) -> None:

@@ -113,7 +113,7 @@ def _is_asked_about(desk: Desk) -> None:
     assert all(field["raw"] for field in page["fields"].values())
     assert "not calibrated" in page["heading"]
     asked = Decision(
-        note=12, revision=0, suggestion=12, status="submitted", token="too hasty", settled=[],
+        note=12, revision=0, suggestion=page["suggestion"], status="submitted", token="too hasty", settled=[],
         values={key: field["value"] for key, field in page["fields"].items()},
     )  # fmt: skip
     with pytest.raises(TaskError, match="asks to be looked at"):
@@ -150,8 +150,7 @@ def test_curves_are_kept_by_what_the_weights_are(desk: Desk) -> None:
     assert kept_curves(settings, hub) is None
     (settings.home / "calibrations" / f"{'a' * 64}.json").write_text("{")
     assert kept_curves(settings, replace(hub, weights_sha256="a" * 64)) is None
-    with pytest.raises(ValueError, match="digest"):
-        key_of(settings, replace(hub, weights_sha256="../../elsewhere"))
+    assert key_of(settings, replace(hub, weights_sha256="../../elsewhere")).startswith("name-")
 
 
 def test_what_a_run_knows_of_the_old_adapter_is_kept_and_handed_on(desk: Desk, tmp_path: Path) -> None:
@@ -189,9 +188,3 @@ def test_only_what_the_adapter_cannot_have_known_is_fitted_on(empty_session: Ses
     assert count_judged(session, "second") == 0
     remove_samples(session, "local")
     assert count_judged(session, "first") == 2
-
-
-def test_extract_says_when_confidence_is_raw(tiny_home: Home) -> None:
-    done = tiny_home.run("extract", "--json", given=ROWS[0].text)
-    assert json.loads(done.stdout)["calibrated"] is False
-    assert "Confidence is not calibrated" in done.stderr

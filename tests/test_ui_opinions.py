@@ -12,10 +12,13 @@ from app.settings import Settings
 from app.ui import opening
 from app.ui.agreeing import agreeing
 from app.ui.past import past_of
+from app.ui.saving import Same, elsewhere, offer
 from data.task import Extraction
+from db import tables
 from db.annotations import submit
 from db.overlap import Overlap
 from db.routing import set_overlap
+from db.session import StoreError
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
 from tests.people import add_people
 from tests.test_ui_screens import text
@@ -36,21 +39,21 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         yield made
 
 
-def give(desk: Desk, who: str, values: dict[str, str | None]) -> None:
+def give(desk: Desk, who: str, values: dict[str, str | None], note: int = 1) -> None:
     with desk.store.transaction() as session:
         submit(
             session,
-            note_id=1,
+            note_id=note,
             reviewer=who,
             status="submitted",
             extraction=Extraction(TASK, values),
             seen_revision=0,
-            token=f"said-by-{who}",
+            token=f"said-by-{who}-{note}",
         )
 
 
-def steps(desk: Desk, who: str) -> list[str]:
-    return [f"{step['who']} {step['what']}" for step in past_of(desk, who, 1)["steps"]]
+def steps(desk: Desk, who: str, note: int = 1) -> list[str]:
+    return [f"{step['who']} {step['what']}" for step in past_of(desk, who, note)["steps"]]
 
 
 def test_only_who_decides_sees_what_others_say(desk: Desk) -> None:
@@ -65,6 +68,37 @@ def test_only_who_decides_sees_what_others_say(desk: Desk) -> None:
     assert "IIIB" not in str(theirs)
     assert steps(desk, "ann")[2:] == ["kim gave an opinion: saved", "max gave an opinion: saved"]
     assert steps(desk, "kim")[2:] == ["kim gave an opinion: saved"]
+
+
+def test_a_lead_who_is_asked_too_does_not_see_the_first_opinion(desk: Desk) -> None:
+    give(desk, "kim", COLON_VALUES, note=2)
+    assert steps(desk, "ann", 2)[2:] == []
+    assert steps(desk, "kim", 2)[2:] == ["kim gave an opinion: saved"]
+    give(desk, "ann", {**COLON_VALUES, "stage": "IIIB"}, note=2)
+    assert steps(desk, "ann", 2)[2:] == ["kim gave an opinion: saved", "ann gave an opinion: saved"]
+
+
+def test_offers_neither_come_from_nor_reach_a_note_under_opinions(tmp_path: Path) -> None:
+    with make_store(tmp_path, [(f"{BREAST} Case {n}.", BREAST_VALUES) for n in range(4)]) as store:
+        add_people(store, {"ann": "admin", "kim": "reviewer", "max": "reviewer"})
+        desk = Desk(Settings(home=tmp_path, base="embedded", adapter="embedded"), TASK, store)
+        with store.transaction() as session:  # two notes are asked of two reviewers each, two of one
+            session.execute(tables.note.update().where(tables.note.c.id <= 2).values(n_wanted=2))
+        give(desk, "kim", OTHER)
+        told = Same(note=1, field="stage", old_value="IV", new_value="IIIB")
+        assert elsewhere(desk, "kim", told)["n"] == 0
+        with pytest.raises(StoreError, match="others are still asked about"):
+            offer(desk, "kim", told)
+        give(desk, "kim", OTHER, note=3)
+        told = Same(note=3, field="stage", old_value="IV", new_value="IIIB")
+        found = elsewhere(desk, "kim", told)
+        assert [note["note"] for note in found["notes"]] == [4]
+        offer(desk, "kim", told)
+        assert opening.opened(desk, "max", "4")["fields"]["stage"]["value"] == "IIIB"
+        for note in ("1", "2"):
+            page = opening.opened(desk, "max", note)
+            assert page["fields"]["stage"]["value"] == "IV"
+            assert "IIIB" not in str(page)
 
 
 def test_after_the_decision_everybody_may_know(desk: Desk) -> None:
@@ -84,16 +118,7 @@ def test_after_the_decision_everybody_may_know(desk: Desk) -> None:
 
 
 def test_a_reviewer_who_has_answered_is_told_what_is_waited_for(desk: Desk) -> None:
-    with desk.store.transaction() as session:
-        submit(
-            session,
-            note_id=2,
-            reviewer="kim",
-            status="submitted",
-            extraction=Extraction(TASK, COLON_VALUES),
-            seen_revision=0,
-            token="said-by-kim-2",
-        )
+    give(desk, "kim", COLON_VALUES, note=2)
     page = opening.opened(desk, "kim", "")
     assert page["note"] is None
     assert "1 note waits for what others say." in text(page["html"])

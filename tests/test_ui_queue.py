@@ -15,8 +15,10 @@ from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings, prepare_home
 from app.ui import queue
+from app.ui.samples import samples_line
+from data.shipped import sample_notes
 from db.filters import saved_filters
-from db.notes import counts, find_note, get_note
+from db.notes import add_notes, counts, find_note, get_note, search_notes
 from db.session import Store, StoreError
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, make_store
 from tests.desk_web import store, web
@@ -204,3 +206,26 @@ def test_labels_come_along_where_they_are_wanted(web: TestClient, store: Store) 
     assert web.post("/import", content=content, headers=headers).json()["n_added"] == 1
     with store.reading() as session:
         assert get_note(session, 4).origin == "original"
+
+
+def test_samples_are_named_and_go_when_a_person_was_told_what_goes(store: Store, web: TestClient) -> None:
+    assert 'id="samples" role="status" hidden' in samples_line_of(store)
+    with store.transaction() as session:
+        add_notes(session, sample_notes(TASK)[-3:])
+    assert "3 sample notes here" in samples_line_of(store)
+    asked = web.post("/queue/samples").json()
+    assert (asked["told"], asked["seen"]["n_notes"]) == ("3 sample notes", 3)
+    assert web.post("/queue/samples/remove", json={**asked["seen"], "n_decided": 2}).status_code == 503
+    assert web.post("/queue/samples/remove", json={}).status_code == 422
+    with store.reading() as session:
+        (sample, *_) = search_notes(session, origin="sample")
+    assert "sample note: synthetic, invented names" in web.get(f"/review?note={sample.id}").json()["heading"]
+    assert "sample note" not in web.get("/review?note=1").json()["heading"]
+    assert web.post("/queue/samples/remove", json=asked["seen"]).json() == {"told": "3 sample notes removed."}
+    with store.reading() as session:
+        assert counts(session).n_notes == 3
+
+
+def samples_line_of(store: Store) -> str:
+    with store.reading() as session:
+        return samples_line(session)

@@ -12,11 +12,12 @@ import pytest
 
 from app.adapters import WEIGHTS
 from app.desk import Desk
+from app.foresight import foreseen
 from app.guard import LOCAL_REVIEWER
 from app.rules import Rules, change_rules
 from app.settings import Settings, prepare_home
 from app.training import N_NEAR_DUPLICATES, run_directory
-from app.ui import export, opening, progress, status, train, verdict
+from app.ui import export, material, opening, progress, status, train, verdict
 from app.ui.charts import column_chart, line_chart, stacked_bar
 from app.ui.context import tried
 from data.evidence import Grounded
@@ -247,22 +248,28 @@ def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None
     assert 0 < n_train < 60
     with desk.store.transaction() as session:
         add_notes(session, labelled)
-    said = text(train.material_html(desk))
+    assert foreseen(desk, patience_s=60)
+    said = text(material.material_html(desk))
     assert f"{n_train} originals that came with labels and 0 reviewed notes" in said
     assert f"{60 - n_train} labelled note" in said
-    assert "left out" not in said
+    found = f"{n_train} notes are left out of training: near duplicates of hold-out notes."
+    assert found in said, "before any run was asked for"
+    assert isinstance(material.awaited_html(desk, said), dict), "nothing new"
+    assert found in text(material.awaited_html(desk, material.AWAITED))
     with desk.store.transaction() as session:
-        for n in (3, 12):
-            create_run(session, config={N_NEAR_DUPLICATES: n}, requested_by=LOCAL_REVIEWER)
+        create_run(session, config={N_NEAR_DUPLICATES: n_train}, requested_by=LOCAL_REVIEWER)
         create_run(session, config={}, requested_by=LOCAL_REVIEWER)  # it waits: nothing is known of it yet
         runs = list_runs(session)
-    found = "12 notes are left out of training: near duplicates of hold-out notes."
-    assert f"In run-0002, {found} The next run looks again." in text(train.material_html(desk))
-    assert [found in text(train.run_html(desk, run)) for run in sorted(runs, key=lambda run: run.id)] == [0, 1, 0]
+    assert [found in text(train.run_html(desk, run)) for run in sorted(runs, key=lambda run: run.id)] == [1, 0]
+    under_way = replace(min(runs, key=lambda run: run.id), status="running")
+    run_directory(desk.settings, under_way.id).mkdir(parents=True)
+    counts = {"n_too_long": 2, "n_refused": 0, "max_tokens": 2048}
+    (run_directory(desk.settings, under_way.id) / "left_out.json").write_text(json.dumps(counts))
+    assert "they have more than 2,048 tokens" in text(train.run_html(desk, under_way)), "as soon as it is counted"
     decide(desk, 1)
     with desk.store.reading() as session:
         learned = get_note(session, 1).split == "train"
-    assert (f"1 reviewed note, {int(learned)} of them since" in text(train.material_html(desk))) == learned
+    assert (f"1 reviewed note, {int(learned)} of them since" in text(material.material_html(desk))) == learned
 
 
 def test_the_export_shows_how_it_begins(desk: Desk) -> None:

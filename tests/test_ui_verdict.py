@@ -12,6 +12,7 @@ import pytest
 from app.desk import Desk
 from app.guard import LOCAL_REVIEWER
 from app.settings import Settings, prepare_home
+from app.too_long import TOO_LONG
 from app.ui import train, verdict
 from app.ui.charts import Effect, EffectPlot
 from app.ui.context import chance, tried
@@ -43,6 +44,16 @@ def page(desk: Desk, chosen: str | None = None, seen: str = "") -> dict[str, Any
 
 def text(markup: str) -> str:
     return " ".join(Reader(markup).text.split())
+
+
+def test_a_verdict_says_which_notes_the_run_could_not_learn_from(desk: Desk) -> None:
+    finish(desk, MANY_BETTER)
+    counts = {"n_too_long": 2, "n_refused": 1, "max_tokens": 2048}
+    with desk.store.transaction() as session:
+        update_run(session, 1, config={**get_run(session, 1).config, TOO_LONG: counts})
+    said = text(page(desk)["head"])
+    assert "2 notes are left out of training: with prompt and answer they have more than 2,048 tokens" in said
+    assert "1 note is left out of training for a special token" in said
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,8 @@ def _train(options: argparse.Namespace) -> int:
         print(json.dumps({**asdict(result), "adapter": str(result.adapter), "manifest": result.manifest.model_dump()}))
     else:
         print(f"Trained {result.manifest.name} in {result.n_steps} steps and {result.seconds} s: {result.adapter}")
+        if n_too_long := result.left_out.get("n_too_long"):
+            print(f"Left out {n_too_long:,} rows of more than {result.left_out['max_tokens']:,} tokens.")
     return 0
 
 

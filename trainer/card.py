@@ -45,6 +45,7 @@ def write_card(run: RunDir, task: Task, config: TrainConfig, rows: Sequence[Row]
         task,
         config=_settled(run, config, str(identity.get("base", "")), manifest.n_rows),
         counts=count_origins(rows),
+        left_out=_read_json(run.left_out),
         holdout_fingerprint=identity.get("holdout_fingerprint"),
         log=_read_lines(run.log),
         metrics=_read_json(run.metrics),
@@ -83,6 +84,7 @@ def render_card(
     *,
     config: TrainConfig | None = None,
     counts: Mapping[str, int] | None = None,
+    left_out: Mapping[str, int] | None = None,
     holdout_fingerprint: str | None = None,
     log: Sequence[Mapping[str, Any]] = (),
     metrics: Mapping[str, Any] | None = None,
@@ -94,6 +96,7 @@ def render_card(
         task: whose fields it fills in.
         config: settings of the run.
         counts: training rows by origin, see `count_origins`.
+        left_out: how many of them were too long, and for which limit, see `trainer.rundir.RunDir.left_out`.
         holdout_fingerprint: of the rows it was scored on.
         log: lines of the run's log: steps with losses.
         metrics: scores of the `old` and the `new` adapter, as `Score.to_json()` gives them.
@@ -106,7 +109,7 @@ def render_card(
         n_fields=len(task.fields),
         fields=", ".join(field.title for field in task.fields),
         summary=_summary(manifest),
-        data=_data(manifest, counts, holdout_fingerprint),
+        data=_data(manifest, counts, holdout_fingerprint, left_out or {}),
         scores=_scores(manifest, scores.get("old"), scores.get("new"), task.keys),
         losses=_losses(log),
         settings=_settings(manifest, config),
@@ -138,13 +141,21 @@ def _summary(manifest: Manifest) -> str:
     return _table(("", ""), lines)
 
 
-def _data(manifest: Manifest, counts: Mapping[str, int] | None, holdout_fingerprint: str | None) -> str:
+def _data(
+    manifest: Manifest,
+    counts: Mapping[str, int] | None,
+    holdout_fingerprint: str | None,
+    left_out: Mapping[str, int],
+) -> str:
     names = {
         "original": "originals: notes that came with their labels",
         "accepted": "annotations that accepted what was suggested",
         "corrected": "annotations that corrected what was suggested",
     }
     lines = [(names[origin], f"{n:,}") for origin, n in (counts or {}).items()]
+    if left_out.get("max_tokens"):
+        name = f"of these left out, for more than {left_out['max_tokens']:,} tokens with prompt and answer"
+        lines += [(name, f"{left_out.get('n_too_long', 0):,}")]
     shown = "not known" if manifest.n_rows is None else f"{manifest.n_rows:,}"
     lines += [("rows that the run learned from, with repetitions", shown)]
     lines += [("snapshot", _fingerprint(manifest.snapshot_fingerprint))]

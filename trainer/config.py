@@ -108,7 +108,7 @@ class TrainConfig(BaseModel):
     group_by_length: bool = Field(default=True, description="Rows of like length share a batch, so little is padded.")
     lora: LoraSettings = Field(default=LoraSettings(), description="Shape of the adapter.")
     max_tokens: int | None = Field(
-        default=None, ge=16, description="Longest prompt and answer together; a longer row is left out, never cut."
+        default=2048, ge=16, description="Longest prompt and answer together; a longer row is left out, never cut."
     )
     correction_copies: int = Field(
         default=2, ge=1, le=2, description="How often a corrected note is shown in an epoch; every other note, once."
@@ -161,7 +161,7 @@ class TrainConfig(BaseModel):
         small, warm = n_parameters < SMALL_MODEL, self.mode == "warm"
         defaults: dict[str, float | int] = {
             "learning_rate": (5e-4 if warm else 1e-3) if small else (1e-4 if warm else 2e-4),
-            "max_tokens": 1024,
+            "max_tokens": 2048,
             "eval_batch_size": 32 if small else 8,
         }
         if small:

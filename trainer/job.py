@@ -43,13 +43,16 @@ class Job:
     ranks: Ranks = field(default_factory=Ranks)
 
 
-def check_settings(config: TrainConfig, *, on_gpu: bool, has_bf16: bool, n_ranks: int = 1) -> None:
-    """Refuse settings that do not go together, before anything is loaded.
+def check_settings(
+    config: TrainConfig, *, on_gpu: bool, has_bf16: bool, n_ranks: int = 1, unsuited: Sequence[str] = ()
+) -> None:
+    """Refuse settings that do not go together, and a base that cannot be served, before anything is loaded.
 
     Args:
         on_gpu: whether the run computes on a GPU.
         has_bf16: whether that GPU computes in bf16.
         n_ranks: processes that share the run.
+        unsuited: what is wrong with the base, see `trainer.engine.suited`.
 
     Raises:
         ConfigError: every problem, and what to do about each.
@@ -59,6 +62,9 @@ def check_settings(config: TrainConfig, *, on_gpu: bool, has_bf16: bool, n_ranks
         *_checkpoints(config),
         *_rows(config, n_ranks),
     ]
+    if unsuited and not found:
+        raise ConfigError(" ".join(unsuited))
+    found = [*unsuited, *found]
     if found:
         listed = "\n".join(f"- {problem}" for problem in found)
         raise ConfigError(f"Expected settings that go together; found {len(found)} that do not:\n{listed}")

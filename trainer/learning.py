@@ -20,7 +20,7 @@ from trainer.mixture import rows_to_show, with_copies
 from trainer.model import Loaded, choose_device, compute_dtype, load_model, save_lora
 from trainer.nf4 import unpack_scales
 from trainer.progress import Diverged, Interrupted, OutOfMemory, Progress, Stop, TrainError
-from trainer.rundir import Manifest, check_disk_space, now, publish_adapter, read_manifest
+from trainer.rundir import Manifest, check_disk_space, now, publish_adapter, read_manifest, write_json
 
 MAX_SHRUNK = 2
 """How often a run halves its batch when memory runs out."""
@@ -35,7 +35,12 @@ class _Rows:
 
     learned: list[Example]
     watched: list[Example]
-    n_left_out: int
+    left_out: dict[str, int]
+
+    @property
+    def n_left_out(self) -> int:
+        """How many rows were left out, for whatever reason."""
+        return self.left_out["n_too_long"] + self.left_out["n_refused"]
 
 
 def learn(job: Job, progress: Progress, stop: Stop) -> tuple[int, float | None]:
@@ -83,6 +88,8 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
 
     loaded, config = load_for_learning(job)
     rows = _encoded(job, loaded, config)
+    if job.ranks.is_main:
+        write_json(job.run.left_out, rows.left_out)
     config = config.with_epochs(len(rows.learned))
     n_planned = planned_steps(len(rows.learned), config)
     check_steps(config, n_planned)
@@ -139,7 +146,8 @@ def load_for_learning(job: Job) -> tuple[Loaded, TrainConfig]:
 
 def _encoded(job: Job, loaded: Loaded, config: TrainConfig) -> _Rows:
     prompt = load_prompt(job.task, loaded.prompt_version)
-    limit = config.max_tokens or 1024
+    n_positions = int(getattr(loaded.model.config, "max_position_embeddings", 0) or 0)
+    limit = min(config.max_tokens or 2048, n_positions or 2048)  # what lies beyond them the base cannot tell apart
 
     def encoded(rows: Sequence[Row]) -> Encoded:
         return encode_rows(loaded.tokenizer, prompt, rows, max_tokens=limit)
@@ -152,8 +160,8 @@ def _encoded(job: Job, loaded: Loaded, config: TrainConfig) -> _Rows:
         raise TrainError(
             f"Expected a row of at most {limit} tokens; all are longer. Raise max_tokens or shorten notes."
         )
-    n_left_out = learned.n_too_long + learned.n_refused
-    return _Rows(with_copies(learned.examples, config), encoded(watched).examples, n_left_out)
+    left_out = {"n_too_long": learned.n_too_long, "n_refused": learned.n_refused, "max_tokens": limit}
+    return _Rows(with_copies(learned.examples, config), encoded(watched).examples, left_out)
 
 
 def set_aside(rows: Sequence[Row], n_wanted: int) -> tuple[list[Row], list[Row]]:

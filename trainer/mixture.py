@@ -18,17 +18,18 @@ from trainer.examples import Example
 def rows_to_show(rows: Sequence[Row], config: TrainConfig) -> list[Row]:
     """The rows that a run learns from, in the order given.
 
-    In full mode, all. In warm mode every reviewed row and `config.replay` originals for each, drawn by the run's
-    seed; all originals where there are no more, or where nothing was reviewed.
+    In full mode, all. In warm mode every reviewed row, every original that the parent is known not to have learned, and
+    `config.replay` other originals for each reviewed row, drawn by the run's seed; all of those where there are no
+    more, or where nothing was reviewed.
     """
     reviewed = [row for row in rows if row.source == "annotation"]
-    originals = [row for row in rows if row.source != "annotation"]
+    learned = [row for row in rows if row.source != "annotation" and not row.is_new]
     n_replayed = len(reviewed) * config.replay
-    if config.mode == "full" or not reviewed or n_replayed >= len(originals):
+    if config.mode == "full" or not reviewed or n_replayed >= len(learned):
         return list(rows)
-    replayed = set(random.Random(config.seed).sample(range(len(originals)), n_replayed))
-    kept = {id(originals[number]) for number in replayed} | {id(row) for row in reviewed}
-    return [row for row in rows if id(row) in kept]
+    replayed = set(random.Random(config.seed).sample(range(len(learned)), n_replayed))
+    left_out = {id(row) for number, row in enumerate(learned) if number not in replayed}
+    return [row for row in rows if id(row) not in left_out]
 
 
 def with_copies(examples: Sequence[Example], config: TrainConfig) -> list[Example]:

@@ -134,6 +134,11 @@ class RunDir:
         return self.path / "fit.json"
 
     @property
+    def left_out(self) -> Path:
+        """How many rows could not be learned from, and the longest that could: counted with the base's tokenizer."""
+        return self.path / "left_out.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Checkpoints of an unfinished run."""
         return self.path / "checkpoints"

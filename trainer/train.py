@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from trainer.calibrate import fit_or_keep, is_enough, judge, keep_measured, writ
 from trainer.card import write_card
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
+from trainer.engine.suited import unsuited_base
 from trainer.evaluate import answer_rows, score_answers, write_predictions
 from trainer.job import Job, check_settings
 from trainer.leakage import check_no_leak
@@ -65,6 +66,7 @@ class TrainResult:
         old: score of the parent adapter on the hold-out as JSON, None without a parent or a hold-out.
         new: score of the new adapter on the hold-out as JSON, None without a hold-out.
         n_notes: hold-out notes that both were scored on.
+        left_out: how many rows were too long to learn from, and for which limit; empty where nobody counted.
     """
 
     adapter: Path
@@ -75,6 +77,7 @@ class TrainResult:
     old: dict[str, Any] | None
     new: dict[str, Any] | None
     n_notes: int
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def train(  # noqa: PLR0913 - all by keyword
@@ -153,7 +156,8 @@ def _perform(job: Job, progress: Progress, stop: Stop) -> TrainResult:
         write_card(run, job.task, job.config, job.rows)
     progress.tell("finished", message="")
     seconds = round(time.monotonic() - began, 1)
-    return TrainResult(run.adapter, manifest, n_steps, loss, seconds, old, new, len(job.held_out))
+    left_out = json.loads(run.left_out.read_text(encoding="utf-8")) if run.left_out.exists() else {}
+    return TrainResult(run.adapter, manifest, n_steps, loss, seconds, old, new, len(job.held_out), left_out)
 
 
 @contextmanager
@@ -214,7 +218,9 @@ def _check_job(job: Job) -> None:
         raise TrainError("Expected at least one row in the snapshot; found none. Import labelled notes or review some.")
     on_gpu = choose_device(job.device).type == "cuda"
     has_bf16 = on_gpu and compute_dtype(choose_device(job.device)) is torch.bfloat16
-    check_settings(job.config, on_gpu=on_gpu, has_bf16=has_bf16, n_ranks=job.ranks.size)
+    is_learned = job.run.adapter.exists()
+    unsuited = [] if is_learned else unsuited_base(job.base, job.task, allow_hub=job.allow_hub)
+    check_settings(job.config, on_gpu=on_gpu, has_bf16=has_bf16, n_ranks=job.ranks.size, unsuited=unsuited)
     if job.config.mode == "warm" and job.parent is None:
         raise TrainError("Expected a parent adapter to go on from in warm mode; found none. Use mode full.")
     check_no_leak(job.rows, job.held_out)

@@ -75,6 +75,7 @@ def show(name: Name, as_json: Json = False) -> None:
     from app.commands.verdict import decision_line, write_verdict
     from app.deciding import run_that_made
     from app.desk import open_desk
+    from app.training import left_out
     from db.adapters import activations, active_adapter
 
     with open_desk() as desk, desk.store.reading() as session:
@@ -82,8 +83,10 @@ def show(name: Name, as_json: Json = False) -> None:
         history = [change for change in activations(session) if change.adapter == name]
         run = run_that_made(session, name)
         gate = (run and run.gate) or {}
+        said = left_out(run.config) if run else ""
         values = _as_json(row, active.name if active else None, gate)
         values |= {"path": weights_place(desk.settings, row), "activations": [_change(change) for change in history]}
+        values |= {"left_out": said} if said else {}
     if as_json:
         write_json(values)
         return

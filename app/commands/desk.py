@@ -135,7 +135,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one
 
 
 def _write_status(state: Status) -> None:
-    from app.training import run_name
+    from app.training import left_out, run_name
 
     counts, run = state.counts, state.last_run
     write(f"notes     {counts.n_incoming} incoming, {counts.n_originals} originals, {counts.n_holdout} in the hold-out")
@@ -147,10 +147,14 @@ def _write_status(state: Status) -> None:
     write(f"adapter   {state.adapter or 'none'}")
     if state.trust is not None:
         write(f"trust     {state.trust.sentence}")
+    if state.adapter_fit:
+        write(f"          {state.adapter_fit}")
     write(f"worker    {state.worker_state}")
     if state.last_hang is not None:
         at = state.last_hang.at.isoformat(" ", "seconds")
         write(f"restarted {state.last_hang.payload.get('restarted', 'a process')}, at {at}")
     write(f"last run  {'none' if run is None else f'{run_name(run.id)} {run.status}. {run.message}'.rstrip()}")
+    if run is not None and (said := left_out(run.config)):
+        write(f"          {said}")
     unsafe = "" if state.wal_safe else " (has the write-ahead log's bug: install pysqlite3)"
     write(f"store     {state.store}, {state.store_bytes / 1e6:.1f} MB, {state.database}{unsafe}")

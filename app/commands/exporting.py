@@ -90,14 +90,18 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _write(desk: Desk, out: str, choice: Choice) -> int:
-    from app.exporting import count_records, export_pieces, write_export
+    from app.exporting import check_place, export_pieces, note_export, write_export
+    from db.roles import OPERATOR
 
-    with desk.store.reading() as session:
-        n_expected = count_records(session, choice)
-        if out == "-":
+    if out != "-":
+        check_place(Path(out), choice)
+    with desk.store.transaction() as session:  # kept before anything leaves
+        n_expected = note_export(session, choice, OPERATOR)
+    if out == "-":
+        with desk.store.reading() as session:
             for piece in export_pieces(session, desk.task, choice):
                 typer.echo(piece, nl=False)
-            return n_expected
+        return n_expected
     with progress_bar("Exporting") as advance:
         return write_export(desk.store, desk.task, Path(out), choice, on_record=lambda n: advance(n, n_expected, ""))
 

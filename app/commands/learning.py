@@ -138,6 +138,8 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
         from data.task import load_task
 
         write_verdict(load_task(), {**outcome.verdict.to_json(), "sentence": outcome.sentence})
+        if outcome.too_long:  # only the trainer could count them; the rest was said before it began
+            say(outcome.too_long)
     return 0 if outcome.is_active or (was_asked and outcome.verdict.passed) else NOT_BETTER
 
 

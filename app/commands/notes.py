@@ -47,7 +47,7 @@ def import_notes(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders of them. Twice changes nothing.
+    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
 
     A note is its id and its exact text: with another sign, or under another id, it is another note, and the report says
     where. A record that cannot be read is refused with its file, line and column; the others are kept. A named column
@@ -119,6 +119,7 @@ def prefill(
     from app.desk import open_desk
     from app.engines import served_adapter
     from app.prefill import Prefill
+    from app.task_fit import adapter_fit
     from db.adapters import active_adapter
     from db.suggestions import count_without
 
@@ -133,6 +134,8 @@ def prefill(
         with desk.store.reading() as session:
             adapter = served_adapter(session, desk.settings) or active_adapter(session)
             n_waiting = count_without(session, adapter.name) if adapter else 0
+        if adapter is not None and (other_fields := adapter_fit(adapter, desk.task)):
+            say(f"{other_fields}.")
         with progress_bar("Pre-filling") as advance:
             report = worker.run(limit, lambda n_done: advance(n_done, min(n_waiting, limit or n_waiting), ""))
     figures = {"n_done": report.n_done, "n_failed": report.n_failed, "adapter": report.adapter}

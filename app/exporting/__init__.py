@@ -10,12 +10,13 @@ from app.exporting.choice import (
     Format,
     count_records,
     format_of,
+    note_export,
     read_choice,
     told_of_samples,
 )
 from app.exporting.labelstudio import label_config
 from app.exporting.records import export_record
-from app.exporting.writing import config_path, export_lines, export_pieces, preview, write_export
+from app.exporting.writing import check_place, config_path, export_lines, export_pieces, preview, write_export
 
 __all__ = [
     "ENDINGS",
@@ -25,6 +26,7 @@ __all__ = [
     "MEDIA_TYPES",
     "Choice",
     "Format",
+    "check_place",
     "config_path",
     "count_records",
     "export_lines",
@@ -32,6 +34,7 @@ __all__ = [
     "export_record",
     "format_of",
     "label_config",
+    "note_export",
     "preview",
     "read_choice",
     "told_of_samples",

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 from urllib.parse import urlencode
 
 from app.failures import InputError
 from data.task import Task
 from db.annotations import Status
+from db.audit import record
 from db.reviewed import Filters, count_reviewed
+from db.roles import require
 from db.session import Session
 
 Format = Literal["jsonl", "json", "csv", "parquet", "dataset", "label-studio"]
@@ -95,6 +97,16 @@ class Choice:
             "with_samples": self.with_samples,
         }
 
+    def told(self) -> dict[str, Any]:
+        """The choice for the audit trail: what was taken out and which notes' it is, no text and no value."""
+        told: dict[str, Any] = {"format": self.form, "with_text": self.with_text}
+        told |= {"with_provenance": self.with_provenance, "statuses": list(self.statuses)}
+        for name in ("reviewer", "adapter", "since", "until"):
+            if (value := getattr(self, name)) is not None:
+                told[name] = str(value)
+        told |= {"fields": list(self.fields)} if self.fields is not None else {}
+        return told | ({"is_corrected": True} if self.is_corrected else {})
+
     def query(self) -> str:
         """The same choice as the end of an address, without the format; empty where nothing differs from the usual."""
         said: dict[str, str] = {}
@@ -173,6 +185,18 @@ def told_of_samples(session: Session, choice: Choice) -> str:
     if not has:
         return f"{many} of the synthetic samples left out."
     return f"{many} in it are synthetic samples, with invented names."
+
+
+def note_export(session: Session, choice: Choice, by: str) -> int:
+    """Say in the audit trail who takes what out, before anything leaves; how many records that are.
+
+    Raises:
+        NotAllowed: whoever asks may not export.
+    """
+    require(session, by, "export")
+    n_records = count_records(session, choice)
+    record(session, by, "exported", n_records=n_records, **choice.told())
+    return n_records
 
 
 def format_of(out: str, chosen: str | None) -> Format:

@@ -85,11 +85,13 @@ def _annotation(task: Task, row: ReviewedRow, text: str, choice: Choice) -> dict
     decided, suggestion, result = row.annotation, row.suggestion, []
     for key in choice.keys(task):
         suggested = suggestion.extraction.get(key) if suggestion else None
-        is_kept = suggestion is not None and suggested == decided.extraction[key]
+        is_kept = suggestion is not None and suggested == decided.extraction.get(key)
         # The words that a value rests on are known where the model proposed it, not where it was changed.
         spans = suggestion.evidence.get(key, ()) if suggestion and is_kept else ()
         origin = "prediction" if is_kept else "manual" if suggested is None else "prediction-changed"
-        result += [{**part, "origin": origin} for part in _parts(task.field(key), decided.extraction[key], text, spans)]
+        result += [
+            {**part, "origin": origin} for part in _parts(task.field(key), decided.extraction.get(key), text, spans)
+        ]
     return {
         # Label Studio refuses a name that is not the address of a member, and takes null for whoever imports.
         "completed_by": {"email": decided.reviewer} if "@" in decided.reviewer else None,

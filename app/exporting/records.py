@@ -35,7 +35,7 @@ def export_records(session: Session, task: Task, choice: Choice, on_record: OnRe
     """The records of an export, one after the other."""
     if not choice.with_provenance:
         for number, plain in enumerate(decided(session, **choice.filters()), 1):
-            yield _record(task, plain, Extraction(task, plain.extraction), choice)
+            yield _record(task, plain, Extraction.stored(task, plain.extraction), choice)
             on_record(number)
         return
     trials = marked_trials(session)
@@ -54,7 +54,7 @@ def export_record(
         opinions: what each of several reviewers said about the note.
     """
     note, decision = row.note, row.annotation
-    extraction = Extraction(task, decision.extraction)
+    extraction = Extraction.stored(task, decision.extraction)
     plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction)
     record = _record(task, plain, extraction, choice)
     if choice.with_provenance:
@@ -85,7 +85,7 @@ def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice)
 
 def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Choice, trial: TrialRow | None) -> Record:
     keys, decided, suggestion = choice.keys(task), row.annotation, row.suggestion
-    suggested = Extraction(task, suggestion.extraction) if suggestion else None
+    suggested = Extraction.stored(task, suggestion.extraction) if suggestion else None
     corrections = compare(task, suggested, extraction)
 
     def chosen(values: Mapping[str, Any]) -> Record:
@@ -101,12 +101,17 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
         "confidence": chosen(suggestion.confidence) if suggestion else None,
         "grounding": chosen({key: str(kind) for key, kind in suggestion.grounding.items()}) if suggestion else None,
         "corrections": chosen(corrections),
-        "states": chosen(states_of(corrections, decided.settled)),
+        "states": chosen(states_of(corrections, decided.settled)) | _not_asked(decided.extraction, keys),
         "shown": _shown(trial, decided.extraction, keys),
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment if choice.with_text else "",
         "content_hash": row.note.content_hash,
     }
+
+
+def _not_asked(decided: Mapping[str, Any], keys: tuple[str, ...]) -> Record:
+    """Fields that the task did not have when the note was decided: their null is nobody's."""
+    return {key: "not asked" for key in keys if key not in decided}
 
 
 def _opinion(opinion: OpinionRow, keys: tuple[str, ...]) -> Record:

@@ -65,8 +65,7 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
         InputError: the file cannot be made there.
         OSError: the disk is full.
     """
-    is_folder = choice.form == "dataset" and out.suffix.lower() != ".zip"
-    _check_place(out, is_folder=is_folder)
+    is_folder = check_place(out, choice)
     counted = 0
 
     def count(n_records: int) -> None:
@@ -127,7 +126,13 @@ def _cut(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _check_place(out: Path, *, is_folder: bool) -> None:
+def check_place(out: Path, choice: Choice) -> bool:
+    """Whether the export is a folder.
+
+    Raises:
+        InputError: it cannot be made there.
+    """
+    is_folder = choice.form == "dataset" and out.suffix.lower() != ".zip"
     if not out.absolute().parent.is_dir():
         found = "no such folder"
     elif is_folder and out.exists() and not (out.is_dir() and not any(out.iterdir())):
@@ -135,7 +140,7 @@ def _check_place(out: Path, *, is_folder: bool) -> None:
     elif not is_folder and out.is_dir():
         found = "a folder of that name"
     else:
-        return
+        return is_folder
     raise InputError(f"Expected a place for the export at {out}; found {found}. Choose another name.")
 
 

@@ -83,7 +83,7 @@ def _base(
     """
     for row in history(session, note_id):
         if row.revision == revision:
-            return dict(row.extraction), set(row.settled)
+            return {key: row.extraction.get(key) for key in desk.task.keys}, set(row.settled)
     note = get_note(session, note_id)
     gold, suggestion = note.gold, get_suggestion(session, suggestion_id) if suggestion_id is not None else None
     if gold is None and suggestion is not None and suggestion.note_id == note_id:

@@ -27,7 +27,7 @@
   const settled = new Set(); // fields that the reviewer confirmed or changed
 
   const { away, banner, visited } = window.shell;
-  const { draft, get, post } = window.outbox;
+  const { draft, get, post, why } = window.outbox;
   const { walk } = window;
   const { built, strengthen } = window.panels;
   const elsewhere = (entry) => window.elsewhere(entry);
@@ -108,10 +108,10 @@
         await built;
         if (mine === asked) { away(false); walk.forget(); show(page, note); }
         return;
-      } catch {
+      } catch (error) {
         if (mine !== asked) return;
-        away(true);
-        say('away', 'the desk cannot be reached; the note will show when it is back');
+        if (!error.status) away(true);
+        say('away', error.status ? `the note cannot be shown: ${why(error)}` : 'the desk cannot be reached; the note will show when it is back');
         await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
         if (mine !== asked) return;
       }
@@ -332,7 +332,7 @@
       await window.outbox.flush();
       if (last.revision === null) { say('hint', 'The save is still on its way; try again in a moment.'); return; }
       const answer = await post('/decisions/undo', { note, revision: last.revision, opinion: last.opinion, token: `${note}-${last.revision}-${Date.now()}` });
-      if (answer.status !== 200) { say('away', `not taken back: ${sentence(answer) ?? 'the desk cannot be reached'}`); return; }
+      if (answer.status !== 200) { say('away', `not taken back: ${why(answer)}`); return; }
     }
     last = null;
     walk.forget();
@@ -345,7 +345,7 @@
   async function discard() {
     clearTimeout(draftTimer);
     const answer = await post('/drafts/discard', { note: record.note });
-    if (answer.status !== 200) { say('away', 'the draft is still there: the desk cannot be reached'); return; }
+    if (answer.status !== 200) { say('away', `the draft is still there: ${why(answer)}`); return; }
     forget(record.note);
     touched.clear();
     open(record.note);

@@ -11,12 +11,10 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
 from app.desk import Desk
-from app.exporting import ENDINGS, FORMATS, MEDIA_TYPES, Choice, export_pieces, label_config, read_choice
+from app.exporting import ENDINGS, FORMATS, MEDIA_TYPES, Choice, export_pieces, label_config, note_export, read_choice
 from app.failures import InputError
 from app.guard import current_reviewer
 from app.ui.answering import refusal
-from db.audit import record
-from db.roles import require
 from db.session import StoreError
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
@@ -74,8 +72,7 @@ def routes(desk: Desk) -> APIRouter:
             return JSONResponse({"detail": str(error)}, 422)
         try:
             with desk.store.transaction() as session:  # who exported what is kept before anything leaves
-                require(session, by, "export")
-                record(session, by, "exported", form, with_text=choice.with_text)
+                note_export(session, choice, by)
         except StoreError as error:
             return refusal(error)
         name = f"reviewed-{date.today():%Y-%m-%d}.{ENDINGS[known]}"

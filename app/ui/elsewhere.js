@@ -47,7 +47,7 @@
 
   async function give(bar, same, found) {
     const made = await window.outbox.post('/offers', same);
-    if (made.status !== 200) { bar.replaceChildren('Not offered: the desk cannot be reached.'); return; }
+    if (made.status !== 200) { bar.replaceChildren(`Not offered: ${window.outbox.why(made)}.`); return; }
     window.desk.refresh();
     const back = button('Undo', async () => { await window.outbox.post('/offers/withdraw', { note: made.offer }); window.desk.refresh(); elsewhere(null); });
     bar.replaceChildren('Offered ', code(same.new_value), ` on ${found.n} note${found.n === 1 ? '' : 's'}; each still waits for a person. `, back, button('Close', () => elsewhere(null)));

@@ -259,6 +259,11 @@ def calibration(task: Task, found: Sequence[Outcome]) -> str:
     )
 
 
+def of_task(task: Task, found: Sequence[Outcome]) -> list[Outcome]:
+    """What became of the values that the task asks for today; the store may hold others."""
+    return [one for one in found if one.field in task.keys]
+
+
 def confusions(task: Task, found: Sequence[Outcome]) -> list[tuple[str, str | None, str | None, int, list[int]]]:
     """The most frequent changes: field, what was suggested, what was decided, how often, and the newest notes."""
     counted: Counter[tuple[str, str | None, str | None]] = Counter()

@@ -21,7 +21,7 @@ def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRo
     if suggestion is None:
         return found
     own, kinds = suggestion.evidence, suggestion.grounding
-    standing = [key for key in found if values[key] == suggestion.extraction[key]]
+    standing = [key for key in found if values[key] == suggestion.extraction.get(key)]
     return found | {
         key: replace(found[key], spans=own.get(key, found[key].spans), grounding=kinds.get(key, found[key].grounding))
         for key in standing
@@ -39,7 +39,7 @@ def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
     """How the suggestion's own values rest on the note."""
     if review.suggestion is None:
         return {}
-    extraction = Extraction(desk.task, review.suggestion.extraction)
+    extraction = Extraction.stored(desk.task, review.suggestion.extraction)
     return grounded(desk, review.note.text, extraction, review.suggestion)
 
 

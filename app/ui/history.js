@@ -39,7 +39,7 @@
       const { steps } = await window.outbox.get(`/review/history?note=${note}`);
       body = make('ol');
       body.append(...steps.map(line));
-    } catch { body = make('p', 'The history cannot be shown: the desk cannot be reached. Try again in a moment.'); }
+    } catch (error) { body = make('p', `The history cannot be shown: ${window.outbox.why(error)}. Try again in a moment.`); }
     dialog.append(title, body, close);
     document.querySelector('.gradio-container').append(dialog);
     dialog.showModal();

@@ -28,7 +28,7 @@
     try {
       answer = await fetch(path, { method: 'POST', body: file, headers });
       result = await answer.json();
-    } catch { throw new Error('Nothing was imported: the desk cannot be reached. Try again when it is back.'); }
+    } catch { throw new Error(answer ? 'Nothing was imported: the desk has a problem, and its log says which.' : 'Nothing was imported: the desk cannot be reached. Try again when it is back.'); }
     if (!answer.ok) throw new Error(result.detail);
     return result;
   }

@@ -129,7 +129,7 @@
     const dialog = document.getElementById('key-sheet');
     if (answer.status === 200) { own = keys; label(); dialog?.close(); sheet(); }
     const said = document.getElementById('key-sheet-said');
-    if (said) said.textContent = answer.status === 200 ? sentence : 'Not kept: the desk cannot be reached.';
+    if (said) said.textContent = answer.status === 200 ? sentence : `Not kept: ${window.outbox.why(answer)}.`;
   }
 
   // The keys stand on the controls.

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from app.curves import current
 from app.desk import Desk
 from app.guard import current_reviewer
-from app.opened import Opened
+from app.opened import opened_in
 from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
 from app.trials import presented
 from app.ui.adjudicating import Adjudication, adjudication, waiting_for
@@ -33,11 +33,11 @@ from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
 from data.evidence import Grounded
 from data.suggestion import Grounding, is_too_long
-from data.task import Extraction
+from data.task import Extraction, Task
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
 from db.offers import OfferRow, offers_for
-from db.opinions import Pending, pending
+from db.opinions import Pending, is_compared, pending
 from db.roles import LOCAL
 from db.session import Session, UnknownNote
 from db.suggestions import SuggestionRow
@@ -54,7 +54,7 @@ Skipped = Annotated[list[Number], Query(max_length=200, default_factory=list)]
 def routes(desk: Desk) -> APIRouter:
     """`GET /review`, `GET /review/ahead`, `GET /review/values`."""
     router = APIRouter()
-    seen = Opened(desk.store)
+    seen = opened_in(desk.store)
 
     def noted(by: str, answer: dict[str, Any]) -> dict[str, Any]:
         for page in answer.get("notes", [answer]):
@@ -199,7 +199,7 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
 def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any]:
     """One note for the page."""
     with desk.store.reading() as session:
-        review = trusted(desk, session, open_review(session, number, reviewer))
+        review = as_asked(desk.task, trusted(desk, session, open_review(session, number, reviewer)))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
         shown = replace(_shown(desk, session, review), adjudication=adjudication(desk, session, review, reviewer))
@@ -208,7 +208,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
     if why:
         ask_for(desk, reviewer, number)
     review = shown.review
-    values = Extraction(desk.task, _values(shown) or dict.fromkeys(desk.task.keys))
+    values = Extraction.stored(desk.task, _values(shown) or {})
     found = grounded(desk, review.note.text, values, review.suggestion)
     text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
@@ -226,10 +226,20 @@ def trusted(desk: Desk, session: Session, review: Review) -> Review:
     return replace(review, suggestion=current(desk.settings, session, review.suggestion))
 
 
+def as_asked(task: Task, review: Review) -> Review:
+    """The review with of its suggestion what the task asks for today."""
+    suggestion = review.suggestion
+    if suggestion is None:
+        return review
+    said = Extraction.stored(task, suggestion.extraction).as_dict()
+    return replace(review, suggestion=replace(suggestion, extraction=said))
+
+
 def _shown(desk: Desk, session: Session, review: Review) -> Shown:
     if review.suggestion is None:
         return Shown(review, {}, {})
-    offers = offers_for(session, review.suggestion.extraction)
+    # What one person says elsewhere is not to reach a note about which several are asked for their own opinion.
+    offers = {} if is_compared(review.note) else offers_for(session, review.suggestion.extraction)
     return Shown(review, proposed_values(desk, review, offers), offers, left_out(desk, review))
 
 

@@ -31,8 +31,14 @@
   async function get(path) {
     const answer = await fetch(path, { headers: { accept: 'application/json', ...named() }, signal: AbortSignal.timeout(PATIENCE_MS) });
     if (answer.status === 401) signedOut(true);
-    if (!answer.ok) throw new Error(String(answer.status));
+    if (!answer.ok) throw Object.assign(new Error(String(answer.status)), { status: answer.status, ...(await answer.json().catch(() => ({}))) });
     return answer.json();
+  }
+
+  // Why an answer is none, as `post` gave it or `get` threw it: only one that never came is the connection's fault.
+  function why({ status, detail }) {
+    if (!status) return 'the desk cannot be reached';
+    return typeof detail === 'string' ? detail.replace(/\.$/, '') : 'the desk has a problem, and its log says which';
   }
 
   // A draft whose answer was lost may have arrived: what the desk then holds is this tab's own, and no other window's.
@@ -84,7 +90,7 @@
   window.addEventListener('beforeunload', (event) => { if (list.length) event.preventDefault(); });
 
   window.outbox = {
-    get, post, draft, push, flush, take,
+    get, post, draft, push, flush, take, why,
     size: () => list.length,
     notes: () => list.map((entry) => entry.content.note),
     tell: (handlers) => { told = handlers; },

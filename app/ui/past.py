@@ -10,14 +10,14 @@ from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.rules import read_rules
+from app.trials import is_kept_back
 from app.ui.answering import answered
 from data.task import Task
-from db.annotations import AnnotationRow, history
-from db.notes import get_note
+from db.annotations import AnnotationRow, history, open_review
 from db.opinions import OpinionRow, opinion_history
 from db.roles import can
 from db.suggestions import SuggestionRow, suggestions_of
-from db.trials import trial_of
 
 SAID = {"submitted": "saved", "skipped": "skipped", "flagged": "flagged", "reopened": "taken back"}
 
@@ -39,19 +39,20 @@ def past_of(desk: Desk, reviewer: str, note_id: int) -> dict[str, Any]:
     """What happened to a note, oldest first.
 
     A suggestion that the reviewer is not to see yet, or only with a wrong value, stays out until somebody has decided:
-    otherwise the history would give the test away. So do others' opinions, but for somebody who decides between them.
+    otherwise the history would give the test away. So do others' opinions while any is missing, for whoever it may be
+    is asked for one; where they differ, whoever decides between them sees them.
 
     Raises:
         UnknownNote: there is no such note.
     """
     with desk.store.reading() as session:
-        note = get_note(session, note_id)
-        sees_all = note.is_decided or can(session, reviewer, "adjudicate")
+        review = open_review(session, note_id, reviewer)
+        note = review.note
+        sees_all = note.is_decided or (note.is_disputed and can(session, reviewer, "adjudicate"))
         opinions = [one for one in opinion_history(session, note_id) if sees_all or one.reviewer == reviewer]
         decisions = sorted(history(session, note_id), key=lambda decision: decision.revision)
         suggestions = suggestions_of(session, note_id)
-        trial = trial_of(session, note_id, reviewer)
-    is_hidden = not decisions and trial is not None and trial.kind != "prefilled"
+        is_hidden = not decisions and is_kept_back(session, reviewer, review, read_rules(session))
     steps: list[dict[str, Any]] = [{"at": note.added_at, "who": "", "what": "imported", "changes": []}]
     if not is_hidden:
         steps += [_suggested(desk.task, one) for one in suggestions]

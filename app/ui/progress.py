@@ -52,7 +52,7 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
 
     def opened(chosen: str) -> list[Any]:
         with desk.store.reading() as session:
-            found = outcomes(session)
+            found = figures.of_task(desk.task, outcomes(session))
             parts = [*show(desk, session, found), *judged(desk.task, session, found, chosen or "")]
         names = sorted({one.adapter for one in found})
         choices = [("all adapters", ""), *((name, name) for name in names)]
@@ -60,7 +60,7 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
 
     def changed(chosen: str) -> list[str]:
         with desk.store.reading() as session:
-            return judged(desk.task, session, outcomes(session), chosen or "")
+            return judged(desk.task, session, figures.of_task(desk.task, outcomes(session)), chosen or "")
 
     listen(adapter.change, changed, ([adapter], wide), "progress", **QUICK)
     return opened, [adapter], [adapter, *left, *right, *wide]

@@ -7,7 +7,7 @@
 
   const TYPING_MS = 220;     // pause in typing after which the notes are searched
   const PATIENCE_MS = 8000;
-  const ASK_ABOVE = 50;      // from more notes on, one is asked first
+  const ASK_ABOVE = 50;      // from more ticked notes on, one is asked first; about notes that are not ticked always
   const MAX_TICKED = 1000;
   const PLAIN = { text: '', state: '', origin: 'incoming', reviewer: '', adapter: '', is_unsure: false, is_not_found: false, is_corrected: false, is_disputed: false };
   const DONE = { skip: 'skipped', flag: 'flagged', reopen: 'taken back' };
@@ -167,7 +167,7 @@
     const whose = ticked.size ? 'ticked' : 'all shown by the filter';
     for (const [action, word, kind] of [['skip', 'Skip', 'untouched'], ['flag', 'Flag', 'untouched'], ['reopen', 'Take back', 'decided']]) {
       const act = document.querySelector(`[data-queue-act="${action}"]`);
-      act.textContent = `${word} ${n[kind].toLocaleString('en')}${action === 'flag' || n[kind] > ASK_ABOVE ? '…' : ''}`;
+      act.textContent = `${word} ${n[kind].toLocaleString('en')}${asks(action, n[kind]) ? '…' : ''}`;
       act.disabled = !n[kind] || isWorking;
       act.title = kind === 'untouched' ? `Notes nobody has worked on, ${whose}` : `Notes that were decided, ${whose}`;
       act.setAttribute('aria-label', `${word} ${many(n[kind])}, ${whose}`);
@@ -236,6 +236,8 @@
 
   const name = () => [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
+  const asks = (action, n) => action === 'flag' || !ticked.size || n > ASK_ABOVE;
+
   async function actOn(action) {
     if (isWorking || !told) return;
     const meant = { action, filters: told.filters, ids: ticked.size ? [...ticked.keys()] : null };
@@ -248,8 +250,9 @@
       const title = { skip: `Skip ${many(plan.n_touched)}?`, flag: `Flag ${many(plan.n_touched)}`, reopen: `Take back ${many(plan.n_touched)}?` }[action];
       const effect = { skip: 'They leave the queue without values.', flag: 'They leave the queue for whoever looks at flags.', reopen: 'They wait for review again, with what was decided as your draft.' }[action];
       let comment = '';
-      if (action === 'flag' || plan.n_touched > ASK_ABOVE) {
-        const answer = await asked({ title, says: `${effect}${stays} It can be undone.`, yes: `${{ skip: 'Skip', flag: 'Flag', reopen: 'Take back' }[action]} ${many(plan.n_touched)}`, line: action === 'flag' ? 'Comment, for whoever reads the flags' : '', limit: 2000 });
+      if (asks(action, plan.n_touched)) {
+        const whole = ticked.size ? '' : 'No row is ticked: this is about all that the filter shows. ';
+        const answer = await asked({ title, says: `${whole}${effect}${stays} It can be undone.`, yes: `${{ skip: 'Skip', flag: 'Flag', reopen: 'Take back' }[action]} ${many(plan.n_touched)}`, line: action === 'flag' ? 'Comment, for whoever reads the flags' : '', limit: 2000 });
         if (!answer) return;
         comment = answer.line;
       }
@@ -364,7 +367,7 @@
     const row = target.closest?.('tr[data-note]');
     if (key === '/') take(() => { $('queue-search').focus(); $('queue-search').select(); });
     else if (key === 'Enter' && target === row) take(() => row.click());
-    else if (key.toLowerCase() === 'x' && row) take(() => { tick(row, !ticked.has(Number(row.dataset.note))); paint(); });
+    else if (key.toLowerCase() === 'x' && row?.querySelector('.tick')?.offsetParent) take(() => { tick(row, !ticked.has(Number(row.dataset.note))); paint(); });
     else if (key.toLowerCase() === 'r') take(() => button('review').click());
     else if (key === 'j' || (row && key === 'ArrowDown')) take(() => move(1));
     else if (key === 'k' || (row && key === 'ArrowUp')) take(() => move(-1));

@@ -288,12 +288,12 @@ _FOOT = (
     '<div id="queue-pages" hidden><button type="button" class="plain" data-queue-do="back">Earlier</button>'
     '<p id="queue-place" class="quiet"></p><button type="button" class="plain" data-queue-do="on">Later</button></div>'
     '<p class="help"><kbd>/</kbd> search, <kbd>J</kbd> <kbd>K</kbd> or arrows move, <kbd>Enter</kbd> opens, '
-    "<kbd>X</kbd> ticks, <kbd>R</kbd> reviews these, <kbd>Esc</kbd> leaves the search.</p>"
+    '<span class="ticks"><kbd>X</kbd> ticks, </span><kbd>R</kbd> reviews these, <kbd>Esc</kbd> leaves the search.</p>'
 )
 _IMPORT = (
     '<div id="import" role="button" tabindex="0" title="It is shown before anything is written.">'
     "<p><b>Import notes:</b> drop a file here or choose one "
-    '<span class="quiet">(.jsonl .json .csv .parquet .txt)</span></p></div>'
+    '<span class="quiet">(.jsonl .json .csv .tsv .parquet .txt)</span></p></div>'
     '<input id="import-file" type="file" accept=".jsonl,.ndjson,.json,.csv,.tsv,.txt,.parquet" hidden>'
     '<div id="import-report" role="status"></div>'
     '<dialog id="import-preview" aria-labelledby="import-title"></dialog>'

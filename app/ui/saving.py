@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.opened import opened_in
 from app.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
-from app.trials import caught
+from app.trials import caught, kept_back
 from app.ui.adjudicating import adjudication
 from app.ui.answering import refusal
 from app.ui.conflicts import both_versions, merged
@@ -31,6 +32,7 @@ from data.task import Extraction, TaskError
 from db.annotations import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
 from db.notes import get_note
 from db.offers import make_offer, same_value, withdraw_offer
+from db.opinions import is_compared
 from db.session import Conflict, StoreError
 from db.suggestions import suggestion_of
 from db.swap import revision_of
@@ -112,11 +114,16 @@ class Toured(BaseModel):
 
 def routes(desk: Desk) -> APIRouter:
     """`POST` to `/drafts`, `/decisions` and what takes them back, `/conflicts`, `/offers`, `/keys`, `/tour`."""
-    router = APIRouter()
+    router, seen = APIRouter(), opened_in(desk.store)
 
     @router.post("/drafts")
     def drafts(draft: Draft, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: keep(desk, by, draft), desk, draft)
+        def kept() -> dict[str, Any]:
+            answer = keep(desk, by, draft)
+            seen.note(by, draft.note)  # the answer holds the note's text
+            return answer
+
+        return _answer(kept, desk, draft)
 
     @router.post("/drafts/discard")
     def discarded(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
@@ -136,7 +143,7 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/offers/look")
     def looked(same: Same, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: elsewhere(desk, same))
+        return _answer(lambda: elsewhere(desk, by, same))
 
     @router.post("/offers")
     def offered(same: Same, by: Reviewer) -> JSONResponse:
@@ -273,11 +280,25 @@ def take_back(desk: Desk, reviewer: str, undo: TakenBack) -> dict[str, Any]:
     return {"revision": saved.revision, "at": stamp(saved.at)}
 
 
-def elsewhere(desk: Desk, same: Same) -> dict[str, Any]:
-    """How many other waiting notes have the same suggested value, and how the first of them begin."""
+def elsewhere(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
+    """How many other waiting notes have the same suggested value, and how the first of them begin.
+
+    None where others are still asked about the note: nothing can be offered from it.
+
+    Raises:
+        UnknownNote: there is no such note.
+    """
     title = desk.task.field(same.field).title
     with desk.store.reading() as session:
-        n_same, found = same_value(session, same.field, same.old_value, exclude=same.note)
+        if is_compared(get_note(session, same.note)):
+            return {"n": 0, "title": title, "notes": []}
+        n_same, found = same_value(
+            session,
+            same.field,
+            same.old_value,
+            exclude=same.note,
+            is_kept_back=kept_back(session, reviewer, read_rules(session)),
+        )
     notes = [
         {
             "note": row.note_id,
@@ -294,7 +315,12 @@ def offer(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
     desk.task.field(same.field)
     with desk.store.transaction() as session:
         made = make_offer(
-            session, field=same.field, old_value=same.old_value, new_value=same.new_value or None, by=reviewer
+            session,
+            field=same.field,
+            old_value=same.old_value,
+            new_value=same.new_value or None,
+            by=reviewer,
+            note_id=same.note,
         )
     return {"offer": made.id}
 
@@ -347,6 +373,8 @@ def _answer(action: Callable[[], dict[str, Any]], desk: Desk | None = None, sent
 def _told(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, Any]:
     """Both versions, and what they merge to."""
     told = both_versions(conflict)
+    if conflict.theirs is not None or conflict.draft is not None:
+        told["theirs"]["values"] = Extraction.stored(desk.task, told["theirs"]["values"]).as_dict()
     told["theirs"]["merge"] = merged(
         desk,
         conflict,

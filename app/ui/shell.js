@@ -5,6 +5,14 @@
   const LOOK_MS = 5000;
   const $ = (id) => document.getElementById(id);
 
+  // Every page is in English. Gradio would speak the browser's language where it has words of its own, and tell screen
+  // readers that the whole page does.
+  Object.defineProperties(navigator, { language: { get: () => 'en' }, languages: { get: () => ['en'] } });
+  const root = document.documentElement;
+  const english = () => { if (root.lang !== 'en') root.lang = 'en'; };
+  new MutationObserver(english).observe(root, { attributes: true, attributeFilter: ['lang'] });
+  english();
+
   // ---------------------------------------------------------------- who this is
 
   // The page says by whom it was opened; what is sent says so too, so that nothing is saved in another's name.

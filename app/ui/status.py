@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from app.desk import Desk
 from app.guard import current_reviewer
+from app.task_fit import adapter_fit
 from app.training import run_name
 from app.ui.awaited import ask_for
 from app.ui.claiming import beat
@@ -29,14 +32,19 @@ def routes(desk: Desk) -> APIRouter:
     """`GET /healthz` and `GET /status`."""
     router = APIRouter()
 
-    @router.get("/healthz")
-    def healthz() -> JSONResponse:
+    threads = ThreadPoolExecutor(2, "health")  # however many saves wait in the others, this is answered
+
+    def check() -> JSONResponse:
         try:
             with desk.store.reading() as session:
                 active_adapter(session)
         except StoreError as error:
             return JSONResponse({"ok": False, "detail": str(error)}, 503)
         return JSONResponse({"ok": True})
+
+    @router.get("/healthz")
+    async def healthz() -> JSONResponse:
+        return await asyncio.get_running_loop().run_in_executor(threads, check)
 
     @router.get("/status")
     def status(
@@ -63,6 +71,8 @@ def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
         running = list_runs(session, status="running", limit=1)
         arrived = note is not None and suggestion_of(session, note) is not None
     state, sentence = worker(beat, datetime.now(UTC))
+    if state == "idle" and adapter is not None and adapter_fit(adapter, desk.task):
+        sentence = "model ready, but it was trained for other fields"
     if running and state != "busy":  # where there is one GPU the worker makes room for the run
         state, sentence = "busy", f"training {run_name(running[0].id)}"
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -12,8 +11,8 @@ import gradio as gr
 from app import deciding
 from app.desk import Desk
 from app.failures import DeskError, InputError
+from app.too_long import read_counts
 from app.training import (
-    N_NEAR_DUPLICATES,
     TrainOptions,
     left_out,
     read_log,
@@ -27,15 +26,14 @@ from app.training import (
 from app.ui.blind import BlindPanel, build_blind
 from app.ui.blind import show as show_blind
 from app.ui.charts import line_chart
-from app.ui.context import QUICK, empty, moment, percent, plural, table, tried
+from app.ui.context import QUICK, empty, moment, percent, table, tried
 from app.ui.curve import build_curve, curve_html
+from app.ui.material import awaited_html, material_html
 from app.ui.trouble import listen
 from app.ui.verdict import VerdictCard, build_verdict, verdict_word
 from app.ui.verdict import show as show_verdict
-from db.adapters import AdapterRow, activations, active_adapter, list_adapters
-from db.annotations import holdout_rows, reviewed, training_rows
+from db.adapters import AdapterRow, active_adapter, list_adapters
 from db.runs import TrainingRunRow, get_run, list_runs
-from db.samples import Samples, samples_of
 
 N_LOG_LINES = 8
 N_RUNS = 12
@@ -88,6 +86,7 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     on(card.activate, card.said, [card.run, card.reason], activate_run)
     on(card.reject, card.said, [card.run, card.reason], reject_run)
     on(card.back, card.said, [card.reason], roll_back)
+    timer.tick(lambda shown: awaited_html(desk, shown), [material], [material], **QUICK)
     for event in (timer.tick, card.run.input):
         listen(event, filled, (inputs, outputs), "train", **QUICK)
     _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
@@ -157,12 +156,16 @@ def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:
 
 
 def stop_training(desk: Desk, reviewer: str) -> str:
-    """Stop the run that waits or is under way; whoever asks."""
+    """Stop the run that waits or is under way.
+
+    Raises:
+        NotAllowed: whoever asks may not train.
+    """
     with desk.store.reading() as session:
         run = _under_way(list_runs(session))
     if run is None:
         raise DeskError("Expected a training run to be under way; found none.")
-    stop_run(desk.store, desk.settings, run.id)
+    stop_run(desk.store, desk.settings, run.id, reviewer)
     return f"{run_name(run.id)} was told to stop."
 
 
@@ -195,40 +198,6 @@ def roll_back(desk: Desk, reviewer: str, reason: str) -> str:
     with desk.store.transaction() as session:
         row = deciding.roll_back(session, by=reviewer, reason=reason)
     return f"{row.name} is active again."
-
-
-def material_html(desk: Desk) -> str:
-    """What the next run would learn from. Reads every labelled note, so it is for the opening of the tab."""
-    with desk.store.reading() as session:
-        sources = Counter(row.source for row in training_rows(session, desk.task))
-        n_holdout = sum(1 for _ in holdout_rows(session, desk.task))
-        history = activations(session)
-        since = history[0].at if history else None
-        n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
-        of_samples = samples_of(session)
-        counted = [run for run in list_runs(session) if N_NEAR_DUPLICATES in run.config]
-    new = f", {n_new:,} of them since the active adapter took over" if history and sources["annotation"] else ""
-    return (
-        f"<h3>The next run</h3><p>It learns from <b>{plural(sources['original'], 'original')}</b> that came with labels"
-        f" and <b>{plural(sources['annotation'], 'reviewed note')}</b>{new}."
-        f" {plural(n_holdout, 'labelled note')} are held out: never learned from, they decide whether it is better."
-        f"{_left_out_before(counted)}</p>{_told_of_samples(of_samples)}"
-    )
-
-
-def _told_of_samples(found: Samples) -> str:
-    """What the samples count for; the queue has the button that takes them out."""
-    if not found.n_notes:
-        return ""
-    many = plural(found.n_notes, "note here is a sample", "notes here are samples")
-    return f'<p class="quiet">{many}, synthetic with invented names. {escape(found.sentence)}</p>'
-
-
-def _left_out_before(runs: list[TrainingRunRow]) -> str:
-    """What the last run left out; to look for near duplicates now would take longer than a screen may."""
-    last = max(runs, key=lambda run: run.id, default=None)
-    said = left_out(last.config) if last is not None else ""
-    return f" In {run_name(last.id)}, {escape(said)} The next run looks again." if last is not None and said else ""
 
 
 def show(desk: Desk, chosen: str | None) -> list[Any]:
@@ -301,7 +270,7 @@ def run_html(desk: Desk, run: TrainingRunRow | None) -> str:
     if run.status == "requested":
         message = message or '<p class="quiet">It starts within a second while caseloop serve runs.</p>'
     meter = _meter(directory) if run.status == "running" else ""
-    said = left_out(run.config)
+    said = left_out({**run.config, **read_counts(directory)})
     message += f'<p class="quiet">{escape(said)}</p>' if said else ""
     return title + message + meter + _curve_and_log(directory)
 

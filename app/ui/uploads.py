@@ -25,9 +25,8 @@ from app.ui.context import plural
 from data.endings import ENDINGS, other_ending
 from data.limits import MAX_UPLOAD_BYTES
 from data.records import USUAL, Columns
-from db.audit import record
 from db.errors import NotAllowed
-from db.roles import require
+from db.roles import LOCAL, require
 from db.session import StoreError
 
 MAX_CHOICE_CHARACTERS = 4000
@@ -39,7 +38,7 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     async def received(
-        request: Request, by: str, use: Callable[[Desk, Path, Columns, bool], dict[str, Any]]
+        request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str], dict[str, Any]]
     ) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
         try:
@@ -48,7 +47,7 @@ def routes(desk: Desk) -> APIRouter:
             with _place(desk, name) as path:
                 _check_ending(path)
                 await _receive(request, path)
-                return JSONResponse(await run_in_threadpool(use, desk, path, columns, original))
+                return JSONResponse(await run_in_threadpool(use, desk, path, columns, original, by))
         except (InputError, DeskError) as error:
             return JSONResponse({"detail": str(error)}, 422)
         except NotAllowed as error:
@@ -62,10 +61,7 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/import")
     async def bring(request: Request, by: Reviewer) -> Response:
-        answer = await received(request, by, bring_in)
-        if answer.status_code == 200:
-            await run_in_threadpool(note_import, desk, by)
-        return answer
+        return await received(request, by, bring_in)
 
     return router
 
@@ -78,12 +74,6 @@ def may_import(desk: Desk, reviewer: str) -> None:
     """
     with desk.store.reading() as session:
         require(session, reviewer, "import notes")
-
-
-def note_import(desk: Desk, reviewer: str) -> None:
-    """Keep who imported."""
-    with desk.store.transaction() as session:
-        record(session, reviewer, "imported")
 
 
 def file_name(sent: str) -> str:
@@ -112,7 +102,9 @@ def choice(sent: str) -> tuple[Columns, bool]:
         raise InputError("Expected the chosen columns as JSON; found something else. Reload the page.") from None
 
 
-def foresee(desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False) -> dict[str, Any]:
+def foresee(
+    desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False, by: str = LOCAL
+) -> dict[str, Any]:
     """What importing a file would do; nothing is written.
 
     Raises:
@@ -121,13 +113,15 @@ def foresee(desk: Desk, path: Path, columns: Columns = USUAL, original: bool = F
     return preview(desk.store, desk.task, path, chosen=columns, original=original)
 
 
-def bring_in(desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False) -> dict[str, Any]:
+def bring_in(
+    desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False, by: str = LOCAL
+) -> dict[str, Any]:
     """Import one file; the answer is what became of it, in sentences.
 
     Raises:
         StoreError: the store refused.
     """
-    report = import_files(desk.store, desk.task, [path], columns=columns, original=original)
+    report = import_files(desk.store, desk.task, [path], columns=columns, original=original, by=by)
     first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
     refused = f", {report.n_refused:,} refused." if report.n_refused else "."
     labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []

@@ -14,7 +14,7 @@ from app.answers import comparable_answers
 from app.deciding import rejection
 from app.desk import Desk
 from app.failures import DeskError
-from app.training import run_directory, run_name
+from app.training import left_out, run_directory, run_name
 from app.ui.blind import invitation_html
 from app.ui.charts import Effect, EffectPlot, reliability_chart
 from app.ui.compared import notes_html
@@ -153,8 +153,13 @@ def head_html(run: TrainingRunRow) -> str:
     shape, word, kind = OUTCOMES[outcome_of(gate)]
     return (
         f'<div class="verdict {kind}"><p class="word"><i aria-hidden="true">{shape}</i> {escape(word)}</p>'
-        f"<p>{escape(_sentence(gate))}</p></div>" + _blocked(gate) + _decision(gate)
+        f"<p>{escape(_sentence(gate))}</p></div>" + _blocked(gate) + _decision(gate) + _left_out(run)
     )
+
+
+def _left_out(run: TrainingRunRow) -> str:
+    said = left_out(run.config)
+    return f'<p class="quiet">{escape(said)}</p>' if said else ""
 
 
 def _sentence(gate: Mapping[str, Any]) -> str:

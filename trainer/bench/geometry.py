@@ -33,18 +33,22 @@ GEOMETRIES: dict[str, dict[str, Any]] = {
 }
 
 
-def random_model(geometry: str, tokenizer: Any, device: torch.device, *, seed: int = 0) -> Loaded:
-    """A base in NF4 with a LoRA adapter around it, all weights random.
+def random_model(geometry: str, tokenizer: Any, device: torch.device, *, dense: bool = False, seed: int = 0) -> Loaded:
+    """A base in NF4 with a LoRA adapter around it, or a dense one with the adapter merged in, all weights random.
 
     Args:
         geometry: one of `GEOMETRIES`.
         tokenizer: whose numbers the notes are in; its vocabulary may be smaller than the model's.
         device: where the model is to be.
+        dense: in 16 bits on a GPU, in 32 on a CPU.
         seed: of the weights.
     """
     from peft import get_peft_model
 
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    if dense:
+        merged = random_base(geometry, device, dtype, dense=True, seed=seed).eval().requires_grad_(False)
+        return Loaded(merged, tokenizer, None, geometry, geometry, None, 1, device, count_parameters(merged))
     model = random_base(geometry, device, dtype, seed=seed)
     n_parameters = count_parameters(model)
     peft_model = get_peft_model(model, lora_config(LoraSettings(), trainable=False), autocast_adapter_dtype=False)
@@ -55,13 +59,14 @@ def random_model(geometry: str, tokenizer: Any, device: torch.device, *, seed: i
     return Loaded(peft_model, tokenizer, None, geometry, geometry, None, 1, device, n_parameters)
 
 
-def random_base(geometry: str, device: torch.device, dtype: torch.dtype, *, seed: int = 0) -> Any:
+def random_base(geometry: str, device: torch.device, dtype: torch.dtype, *, dense: bool = False, seed: int = 0) -> Any:
     """A base in NF4 without an adapter, all weights random.
 
     Args:
         geometry: one of `GEOMETRIES`.
         device: where the model is to be.
         dtype: of the arithmetic and of what is not quantised.
+        dense: quantise nothing.
         seed: of the weights.
     """
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -73,7 +78,7 @@ def random_base(geometry: str, device: torch.device, dtype: torch.dtype, *, seed
     with torch.device("meta"):
         model = LlamaForCausalLM(config)
     for name, module in list(model.named_modules()):
-        if isinstance(module, torch.nn.Linear) and name != "lm_head":
+        if isinstance(module, torch.nn.Linear) and name != "lm_head" and not dense:
             parent, _, leaf = name.rpartition(".")
             setattr(
                 model.get_submodule(parent), leaf, _quantised(module.out_features, module.in_features, device, dtype)

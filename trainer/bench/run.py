@@ -23,6 +23,8 @@ __all__ = ["GEOMETRIES", "BenchError", "Options", "run_prefill"]
 DATA = Path(__file__).parent.parent.parent / "data"
 EMBEDDED, SAMPLES = DATA / "embedded", DATA / "samples" / "originals.jsonl"
 N_CURVE = 48
+LENGTHS = {2000: 3, 5000: 10}
+"""Characters of longer notes, and which part of the notes is answered at that length: the usual ones have about 410."""
 
 
 class BenchError(ValueError):
@@ -75,7 +77,9 @@ def run_prefill(options: Options, say: Callable[[str], None] = lambda line: None
         raise BenchError(f"Expected at least 48 labelled notes; found {len(known) + len(rows)}. Name a larger file.")
     settings = _settings(options, device, min(n_bulk, len(rows)))
     result: dict[str, Any] = {"what": "prefill", "model": options.geometry or "embedded"}
-    result |= bench_prefill(load, task, rows, known, settings, replay=options.geometry is not None, say=say)
+    replay = options.geometry is not None
+    load_dense = _loader(options, device, dense=True)
+    result |= bench_prefill(load, task, rows, known, settings, replay=replay, load_dense=load_dense, say=say)
     if options.geometry is None:
         engine = Engine(load(), task, alternatives=None)
         result["drafts"] = draft_curve(engine, rows[:N_CURVE], known, say)
@@ -85,29 +89,31 @@ def run_prefill(options: Options, say: Callable[[str], None] = lambda line: None
 
 
 def _settings(options: Options, device: torch.device, n_bulk: int) -> Settings:
-    batches = tuple(size for size in ((16, 64, 128) if device.type == "cuda" else (16, 64)) if size <= n_bulk)
+    sizes = (16, 64, 128, 256) if device.type == "cuda" else (16, 64)
+    batches = tuple(size for size in sizes if size <= n_bulk)
+    lengths = {length: max(8, n_bulk // part) for length, part in LENGTHS.items()}
     if options.geometry:
         engines: dict[str, dict[str, Any]] = {"engine nf4": {"weights": "nf4"}, "engine bf16": {"weights": "bf16"}}
-        return Settings(n_single=4, n_bulk=n_bulk, batches=batches, engines=engines)
+        return Settings(n_single=4, n_bulk=n_bulk, batches=batches, engines=engines, lengths=lengths)
     engines = {
         "engine fp32": {},
-        "engine fp32, no alternatives": {"alternatives": None},
-        "engine fp32, nothing known": {"known": False},
-        "engine bf16": {"weights": "bf16"},
+        "engine fp32, no alternatives": {"alternatives": None, "longer": False},
+        "engine fp32, nothing known": {"known": False, "longer": False},
+        "engine bf16": {"weights": "bf16", "longer": False},
     }
-    return Settings(n_single=8, n_bulk=n_bulk, batches=batches, engines=engines)
+    return Settings(n_single=8, n_bulk=n_bulk, batches=batches, engines=engines, lengths=lengths)
 
 
-def _loader(options: Options, device: torch.device) -> Callable[[], Loaded]:
+def _loader(options: Options, device: torch.device, *, dense: bool = False) -> Callable[[], Loaded]:
     if options.geometry is None:
-        return lambda: load_model(EMBEDDED / "base", EMBEDDED / "adapter", device=str(device), dense=False)
+        return lambda: load_model(EMBEDDED / "base", EMBEDDED / "adapter", device=str(device), dense=dense)
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     chosen = str(options.tokenizer or EMBEDDED / "base")
     kind = PreTrainedTokenizerFast if options.tokenizer else AutoTokenizer
     tokenizer = kind.from_pretrained(chosen, local_files_only=True)
     geometry = options.geometry
-    return lambda: random_model(geometry, tokenizer, device)
+    return lambda: random_model(geometry, tokenizer, device, dense=dense)
 
 
 def _accuracy(

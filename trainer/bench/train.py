@@ -182,7 +182,7 @@ def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict
     task = load_task(DEFAULT_TASK)
     rows = read_rows(task, options.data or SAMPLES)
     prompt = load_prompt(task)
-    examples = encode_rows(loaded.tokenizer, prompt, rows, max_tokens=config.max_tokens or 1024).examples
+    examples = encode_rows(loaded.tokenizer, prompt, rows, max_tokens=config.max_tokens or 2048).examples
     config = config.with_epochs(len(examples))
     fit = ranks.from_main(find_fit(loaded, examples, config, ranks.size, LONG_RUN))
     apply_fit(loaded.model, fit)

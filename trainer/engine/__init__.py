@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.engine.suggester import EngineError, Request
+from trainer.engine.suggester import EngineError, NoteTooLong, Request
 
 if TYPE_CHECKING:
-    from trainer.engine.local import Engine, NoteTooLong
+    from trainer.engine.local import Engine
 
 __all__ = ["Engine", "EngineError", "NoteTooLong", "Request"]
 

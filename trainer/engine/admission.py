@@ -97,6 +97,11 @@ class SlotPool:
         return reduce(or_, map(self.forward.blocks, self.taken), 0)
 
     @property
+    def all_kept(self) -> int:
+        """The blocks that are kept for notes that wait."""
+        return reduce(or_, map(self.forward.blocks, self.kept.values()), 0)
+
+    @property
     def n_free(self) -> int:
         """Free slots of the smallest size."""
         return sum(slot < self.forward.n_slots for slot in self.free)
@@ -126,7 +131,8 @@ class SlotPool:
         """Let free slots help with the runners-up, but for those that the next notes need."""
         for row in [row for row in active if row.branches and not row.in_flight]:
             capacity = self.forward.capacity(row.slot)
-            spare = [slot for slot in self.free if self.forward.capacity(slot) == capacity]
+            usable = self.usable(None, self.all_kept)
+            spare = [slot for slot in usable if self.forward.capacity(slot) == capacity]
             spare = spare[: max(0, len(spare) - len(active) // 2)]
             given = set(spare)
             active += decoder.helpers(row, spare)
@@ -135,7 +141,7 @@ class SlotPool:
 
     def size_for(self, n_positions: int) -> int:
         """The capacity of the smallest slots that hold so many positions."""
-        return min(capacity for capacity in map(self.forward.capacity, self.forward.slots) if capacity >= n_positions)
+        return int(min(size for size in map(self.forward.capacity, self.forward.slots) if size >= n_positions))
 
 
 class Queue:
@@ -248,9 +254,8 @@ class Queue:
     def _keep(self, size: int) -> None:
         """Keep the blocks of the slot of this size of which most are free, where no other queue keeps them."""
         pool, busy = self._pool, self._pool.busy
-        others = reduce(or_, map(pool.forward.blocks, pool.kept.values()), 0)
         slots = [slot for slot in pool.forward.slots if pool.forward.capacity(slot) == size]
-        slots = [slot for slot in slots if not pool.forward.blocks(slot) & others]
+        slots = [slot for slot in slots if not pool.forward.blocks(slot) & pool.all_kept]
         if slots:
             pool.kept[id(self)] = min(slots, key=lambda slot: (pool.forward.blocks(slot) & busy).bit_count())
             self._kept_for = size

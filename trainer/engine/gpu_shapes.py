@@ -96,23 +96,23 @@ def filled(
         trash: the cell for tokens without a use, which nobody sees.
     """
     host = torch.zeros(len(shape.inputs), dtype=torch.long, pin_memory=shape.inputs.is_cuda)
-    parts = Parts(*(part.numpy() for part in shape.parts(host)))
-    parts.cells[:] = trash
+    tokens, positions, cells, starts, wanted, states = (part.numpy() for part in shape.parts(host))
+    cells[:] = trash
     is_every = shape.n_wanted == shape.n_cells
     if is_every:
-        parts.wanted[:] = range(shape.n_cells)  # type: ignore[call-overload]
+        wanted[:] = range(shape.n_cells)
     n_asked = 0
     for segment, row, offset in zip(segments, rows, offsets, strict=True):
         count, first = len(segment.tokens), offset + segment.start
-        parts.tokens[row, :count] = segment.tokens  # type: ignore[call-overload]
-        parts.positions[row, :count] = range(segment.start, segment.start + count)  # type: ignore[call-overload]
-        parts.cells[row, :count] = range(first, first + count)  # type: ignore[call-overload]
-        parts.offsets[row] = offset
+        tokens[row, :count] = segment.tokens
+        positions[row, :count] = range(segment.start, segment.start + count)
+        cells[row, :count] = range(first, first + count)
+        starts[row] = offset
         for place, state in zip(segment.wanted, segment.states, strict=True):
             cell = row * shape.width + place
             if is_every:
-                parts.states[cell] = state
+                states[cell] = state
             else:
-                parts.wanted[n_asked], parts.states[n_asked] = cell, state
+                wanted[n_asked], states[n_asked] = cell, state
                 n_asked += 1
     return host

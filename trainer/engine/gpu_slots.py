@@ -52,7 +52,7 @@ class Place(NamedTuple):
     """Where a slot lies: its size's number, its number among those of its size, its cell, and how many it has."""
 
     size: int
-    index: int
+    number: int
     offset: int
     room: int
 
@@ -81,12 +81,12 @@ class Layout:
         """The blocks that a slot takes, one bit each."""
         place = self.places[slot]
         size = self._sizes[place.size]
-        return ((1 << size) - 1) << (place.index * size)
+        return ((1 << size) - 1) << (place.number * size)
 
     def group(self, slot: int) -> int:
         """Which part of the slots of its size a slot belongs to."""
         place = self.places[slot]
-        return place.index * self._depth // self._counts[place.size]
+        return place.number * self._depth // self._counts[place.size]
 
     def arranged(self, slots: Sequence[int]) -> tuple[tuple[Bank, ...], list[int]]:
         """The rows that hold these slots, size by size, and the row of each slot."""
@@ -98,7 +98,7 @@ class Layout:
             bank, first = self._bank(size, some, is_only=len(slots) == 1)
             banks.append(bank)
             for number, slot in enumerate(some):
-                rows[slot] = n_before + (number if first is None else self.places[slot].index - first)
+                rows[slot] = n_before + (number if first is None else self.places[slot].number - first)
         return tuple(banks), [rows[slot] for slot in slots]
 
     def _bank(self, size: int, some: list[int], *, is_only: bool) -> tuple[Bank, int | None]:

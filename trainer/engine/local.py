@@ -21,8 +21,9 @@ from trainer.engine.decode import Counts, Decoder, Row, Script
 from trainer.engine.drafts import DraftBook, Record
 from trainer.engine.record import RecordTables, build_tables
 from trainer.engine.serving import few_threads, make_forward
-from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Outcome, Request, Source
+from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
+from trainer.engine.suited import unsuited_attention
 from trainer.lengths import times_longest
 from trainer.model import Loaded
 
@@ -37,10 +38,6 @@ ANSWER_TOKENS = 128
 """Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
 
 Weights = Literal["nf4", "bf16", "fp32"]
-
-
-class NoteTooLong(EngineError):  # noqa: N818 - named for what happened
-    """A note that does not fit the model's context with its answer."""
 
 
 @dataclass(kw_only=True)
@@ -211,13 +208,16 @@ class Engine:
                     continue
                 until = math.inf
                 with self._shared.lock, few_threads(len(active), is_small=self._shared.is_small):
-                    if not self._advance(active, started):
+                    is_stuck = not self._advance(active, started)
+                    if is_stuck:
                         self._put_back(active, begun)
                     done = [row for row in active if row.is_done and not row.in_flight]
                     active[:] = [row for row in active if not (row.is_done and not row.in_flight)]
                     for row in done:
                         self._shared.give(row.slot)
                     self._shared.share_out(active, self._decoder)
+                if is_stuck:
+                    time.sleep(POLL_S)
                 for row in done:
                     if row.parent is None:
                         number, key = row.key
@@ -244,17 +244,15 @@ class Engine:
         return part, parts[part]
 
     def _depth(self, n_active: int) -> int:
-        """In how many parts so many notes are read."""
         return int(self._forward.depth) if n_active > FEW_ROWS else 1
 
     def _admit(
         self, source: Source, active: list[Row], begun: dict[int, Waiting]
     ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
-        part, n_free = self._room(len(active))
-        if active:
-            n_free -= n_free % self._forward.worth_admitting(len(active))
         n_active, is_all = len(active), False
+        part, n_free = self._room(n_active)
+        n_free -= n_free % self._forward.worth_admitting(n_active) if active else 0
         while not is_all:
             n_wanted = self._queue.n_wanted(n_free)
             fresh = source(n_wanted)
@@ -271,8 +269,8 @@ class Engine:
                     key, is_urgent = (number, waiting.request.key), waiting.request.is_urgent
                     active.append(self._decoder.admit(key, slot, waiting.prompt, plan, is_urgent=is_urgent))
                     begun[number] = waiting
-            n_taken = sum(self._forward.blocks(slot).bit_count() for _, slot in chosen)
-            n_free = max(0, min(n_free - n_taken, self._shared.n_free))
+            n_free -= sum(self._forward.blocks(slot).bit_count() for _, slot in chosen)
+            n_free = max(0, min(n_free, self._shared.n_free))
             is_all = is_all or not n_free
 
     def _let_wait(self, request: Request, active: list[Row]) -> EngineError | None:
@@ -297,7 +295,6 @@ class Engine:
         It is the last that came, and gets a slot that holds the longest answer, so it is put back once.
         """
         if len({row.key for row in active}) == 1:  # another engine on this base holds the rest of the memory
-            time.sleep(POLL_S)
             return
         last = max(active, key=lambda row: (not row.is_urgent, row.key[0]))
         for row in [row for row in active if row.key == last.key]:
@@ -385,6 +382,8 @@ def _wait_for_a_slot(until: float) -> None:
 def _share(
     loaded: Loaded, task: Task, batch_size: int | None, weights: Weights | None, shapes: dict[str, int]
 ) -> _Shared:
+    if reason := unsuited_attention(loaded.model.config):
+        raise EngineError(reason)
     n_logits = loaded.model.get_output_embeddings().weight.shape[0]
     tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
     on_cpu = loaded.device.type == "cpu"

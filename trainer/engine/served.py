@@ -98,6 +98,8 @@ class ServedEngine:
         try:
             while True:
                 for request in source(max(0, self.n_slots - len(under_way))):
+                    if request.is_urgent and request.key in under_way.values():
+                        continue  # it was sent when nobody waited for it yet
                     under_way[self._started(self._attempt(request.text))] = request.key
                 if not under_way:
                     return

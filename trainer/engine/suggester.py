@@ -17,6 +17,10 @@ class EngineError(RuntimeError):
     """A note that the engine cannot answer, or a model that it cannot drive; the message says what to do."""
 
 
+class NoteTooLong(EngineError):  # noqa: N818 - named for what happened
+    """A note that does not fit the model's context with its answer."""
+
+
 class EngineUnavailableError(EngineError):
     """The engine answers no note now, so none is to blame; the message says why. Asked again later, it may."""
 
@@ -41,7 +45,8 @@ class Request:
 
 Source = Callable[[int], Sequence[Request]]
 """Called with the number of free slots whenever the engine could take more notes; gives at most as many, or further
-ones that are urgent. None given while none is being answered ends the work. It must return at once."""
+ones that are urgent, also one that it gave before and that has become so. None given while none is being answered ends
+the work. It must return at once."""
 
 
 class Suggester(Protocol):
