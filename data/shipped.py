@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from data.json_records import read_jsonl
-from data.notes import Note, Refusal, read_notes
+from data.notes import Note, read_notes
 from data.task import Task
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -29,11 +27,3 @@ def sample_notes(task: Task) -> list[Note]:
         return []
     notes += [note for note in read_notes(UNLABELLED, task, original=False) if isinstance(note, Note)]
     return [replace(note, origin="sample") for note in notes]
-
-
-def sample_texts() -> Iterator[str]:
-    """The texts of the shipped notes as they stand in their files, whatever the task."""
-    for path in (LABELLED, UNLABELLED):
-        for record in read_jsonl(path):
-            if not isinstance(record, Refusal):
-                yield str(record.values.get("text") or record.values["input"])
