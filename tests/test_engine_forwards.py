@@ -150,6 +150,21 @@ def test_an_engine_waits_for_the_slots_that_another_holds(loaded, texts, expecte
     assert second.suggest_one(texts[0]).adapter == "other"
 
 
+def test_an_engine_that_found_no_slot_asks_again_once_one_is_given_back(loaded, texts, tmp_path):
+    other = tiny_adapter(shared_tiny().base, tmp_path / "other", name="other", seed=8)
+    first = Engine(loaded, TASK, batch_size=2)
+    first.beside(load_adapter(loaded, other))
+    held, first._shared.free[:] = list(first._shared.free), []
+    requests = iter([Request(0, texts[0])])
+
+    def source(n_free):
+        if not first._shared.free:
+            first._shared.free.extend(held)  # another thread does this, in the moment after this one looked
+        return list(islice(requests, n_free))
+
+    assert [key for key, _ in first.serve(source)] == [0]
+
+
 def test_notes_put_off_are_forgotten_with_their_round(loaded, texts):
     engine = Engine(loaded, TASK, batch_size=1)
 

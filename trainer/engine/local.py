@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -31,9 +31,8 @@ ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""
 
 FEW_ROWS = 40
-"""So many notes are read in one pass, and more in two parts: a pass over few costs as much as one over half as many."""
-SLOT_PATIENCE_S = 60.0
-POLL_S = 0.002
+"""So many notes are read in one pass, and more in two parts: a pass over few costs little more than over half of them."""
+SLOT_PATIENCE_S, POLL_S = 60.0, 0.002
 ANSWER_TOKENS = 128
 """Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
 
@@ -199,9 +198,9 @@ class Engine:
         until = math.inf
         try:
             while True:
-                yield from self._admit(source, active, begun)
+                n_asked = yield from self._admit(source, active, begun)
                 if not active:
-                    if not self._queue and (self._shared.free or not self._shared.n_beside):
+                    if not self._queue and (n_asked or not self._shared.n_beside):
                         return
                     until = min(until, time.monotonic() + SLOT_PATIENCE_S)
                     _wait_for_a_slot(until)
@@ -248,13 +247,14 @@ class Engine:
 
     def _admit(
         self, source: Source, active: list[Row], begun: dict[int, Waiting]
-    ) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
-        """Take as many notes as there are slots; urgent ones first, and before those that have begun."""
-        n_active, is_all = len(active), False
+    ) -> Generator[tuple[Hashable, str, Row | EngineError], None, int]:
+        """Take as many notes as there are slots, urgent ones first; gives how many were asked for."""
+        n_active, n_asked, is_all = len(active), 0, False
         part, n_free = self._room(n_active)
         n_free -= n_free % self._forward.worth_admitting(n_active) if active else 0
         while not is_all:
             n_wanted = self._queue.n_wanted(n_free)
+            n_asked += n_wanted
             fresh = source(n_wanted)
             is_all = len(fresh) < n_wanted or not n_wanted
             for request in fresh:
@@ -272,6 +272,7 @@ class Engine:
             n_free -= sum(self._forward.blocks(slot).bit_count() for _, slot in chosen)
             n_free = max(0, min(n_free, self._shared.n_free))
             is_all = is_all or not n_free
+        return n_asked
 
     def _let_wait(self, request: Request, active: list[Row]) -> EngineError | None:
         """Let a note wait; one that is known already becomes urgent. An error says why it cannot be answered."""
@@ -305,10 +306,7 @@ class Engine:
         self._queue.add(replace(waiting, n_positions=min(most, self._forward.max_positions)), first=True)
 
     def _advance(self, active: list[Row], started: deque[Any]) -> bool:
-        """Start a step and settle the oldest; on a GPU one part of the notes is settled while another is read.
-
-        False where no note could go on.
-        """
+        """Start a step and settle the oldest, one part of the notes while a GPU reads the other; false if none can."""
         urgent = [row for row in active if row.is_urgent and not row.is_done]
         ready = [row for row in urgent or active if row.pending and not row.in_flight and not row.is_done]
         ready = [row for row in ready if self._shared.fits(row)]
