@@ -31,7 +31,7 @@ ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""
 
 FEW_ROWS = 40
-"""So many notes are read in one pass, and more in two parts: a pass over few costs little more than over half of them."""
+"""So many notes are read in one pass, and more in two parts: a pass costs little less for half as many."""
 SLOT_PATIENCE_S, POLL_S = 60.0, 0.002
 ANSWER_TOKENS = 128
 """Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
