@@ -128,7 +128,7 @@ def test_a_requested_curve_is_drawn_by_the_trainer_and_kept(tiny_home: Home, tmp
                 seen_revision=0,
                 token="token-1",
             )
-        request_run(desk.store, TrainOptions(curve=True, max_steps=1), "ada")
+        request_run(desk.store, TrainOptions(mode="full", curve=True, max_steps=1), "ada")
     out = home.ok("train", "--resume", "1")  # as the supervisor performs it
     assert "reviewed notes" in out.splitlines()[0]
     assert "too few notes to tell" in out

@@ -71,7 +71,7 @@ def test_options_survive_the_store():
 def test_a_run_goes_on_from_the_active_adapter_once_something_was_reviewed(desk):
     def mode_of(**options):
         run_id = request_run(desk.store, TrainOptions(**options), "ada")
-        stop_run(desk.store, desk.settings, run_id)
+        stop_run(desk.store, desk.settings, run_id, "ada")
         return row(desk, run_id).config["mode"]
 
     assert mode_of() == "full"
