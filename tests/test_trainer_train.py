@@ -98,7 +98,7 @@ def test_run_leaves_everything(files, tmp_path: Path):
     assert metrics["old"]["json_valid"] == metrics["new"]["json_valid"] == 1.0
     assert metrics["n_notes"] == result.n_notes == len(lines(files[1]))
     answers = lines(there.predictions)
-    assert list(answers[0]) == ["content_hash", "gold", "old", "new"]
+    assert list(answers[0]) == ["content_hash", "text_hash", "gold", "old", "new"]
     assert list(answers[0]["new"]) == list(TASK.keys)
     assert there.predictions.stat().st_mode & 0o077 == 0
     progress = json.loads(there.progress.read_text())
