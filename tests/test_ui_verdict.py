@@ -138,8 +138,8 @@ def test_the_plot_has_one_scale_around_nought() -> None:
     assert "interval" not in rows[3]
     assert 'aria-label="-10.0 points, 95 % interval -20.0 to -5.0"' in rows[1]
     assert re.findall(r">([-+\d]+)</text>", plot.axis()) == ["-20", "-10", "0", "+10", "+20"]
-    for nothing in ([], [Effect(0.0, 0.0, 0.0)]):
-        plot = EffectPlot(nothing, floor=0.03)
+    for nothing, floor in (([], 0.03), ([Effect(0.0, 0.0, 0.0)], 0.03), ([Effect(0.0, 0.0, 0.0)], 0.0)):
+        plot = EffectPlot(nothing, floor)
         assert plot.axis()
         assert plot.row(Effect(0.0, 0.0, 0.0))
 

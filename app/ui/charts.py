@@ -166,7 +166,7 @@ class EffectPlot:
 
     def __init__(self, effects: Iterable[Effect], floor: float) -> None:
         ends = [end for one in effects for end in (one.change, one.low, one.high) if end is not None]
-        reach = max(map(abs, ends), default=0.0) or floor * 1.25  # nothing to draw, or no difference at all
+        reach = max(map(abs, ends), default=0.0) or floor * 1.25 or _STEPS[0]  # nothing differs
         self._step = next(step for step in _STEPS if reach / step <= 2.5 or step == _STEPS[-1])
         self._reach = math.ceil(reach * 1.06 / self._step - 1e-9) * self._step
         self._floor = floor
