@@ -149,7 +149,7 @@ def test_ticked_notes_are_flagged_with_a_comment(browser: Browser, desk: Desk) -
             add_notes(session, sample_notes(TASK)[-3:])
         here.page.get_by_label("Origin").select_option("sample")
         expect(rows).to_have_count(3)
-        expect(rows.first).to_contain_text("sample note")
+        expect(rows.first).to_contain_text("sample")
         here.page.get_by_role("button", name="Remove the samples").click()
         dialog = here.page.get_by_role("dialog")
         expect(dialog).to_contain_text("removes 3 sample notes for good")

@@ -19,7 +19,7 @@ from db.session import Session
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Number = Annotated[int, Field(ge=0, lt=1 << 62)]
-CHIP = '<span class="sample" title="Synthetic, with invented names; it came with caseloop">sample note</span>'
+CHIP = '<span class="sample" title="Synthetic, with invented names; it came with caseloop">sample</span>'
 """Beside the name of a sample in a list."""
 CHIP_IN_FULL = '<span class="sample">sample note: synthetic, invented names</span>'
 
