@@ -36,12 +36,14 @@ def stocked(tiny_home, tmp_path):
     return tiny_home
 
 
-def refused(home, *arguments, code=2, given=None, **settings):
-    """The sentence of a command that changes nothing."""
+def refused(home, *arguments, code=2, given=None, told=(), **settings):
+    """The sentence of a command that changes nothing but, where it was `told` of, what the audit trail says."""
     before = home.dump()
     done = home.run(*arguments, given=given, **settings)
     assert done.returncode == code, (done.stdout, done.stderr)
-    assert home.dump() == before
+    after = home.dump()
+    assert [row[3] for row in after["audit"][len(before["audit"]) :]] == list(told)
+    assert {**after, "audit": before["audit"]} == before
     assert "Traceback" not in done.stderr
     return one_sentence(done.stderr)
 
@@ -258,7 +260,7 @@ def test_a_full_disk_leaves_the_old_export(stocked, tmp_path):
         out = place / "reviewed.jsonl"
         out.write_text("old\n", encoding="utf-8")
         fill(place)
-        sentence = refused(stocked, "export", str(out), "--with-provenance")
+        sentence = refused(stocked, "export", str(out), "--with-provenance", told=["exported"])
         assert "full" in sentence
         assert out.read_text(encoding="utf-8") == "old\n"
         assert sorted(path.name for path in place.iterdir()) == ["filler", "reviewed.jsonl"]

@@ -70,7 +70,7 @@ def test_a_note_that_is_refused_says_why_and_never_that_the_desk_is_away(browser
     with tab(browser, desk, desk.path(1), quiet=False) as here:
         here.shows(desk.case(1))
         here.page.route("**/review?**", lambda route: route.fulfill(status=422, json={"detail": said}))
-        here.page.evaluate("void window.desk.open(2)")
+        here.page.evaluate(f"void window.desk.open({desk.first + 1})")
         expect(here.page.get_by_text(f"the note cannot be shown: {said[:-1]}")).to_be_visible()
         here.page.route("**/review/history?**", lambda route: route.fulfill(status=500, body="broken"))
         here.page.evaluate("void window.past.show()")

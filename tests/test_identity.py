@@ -94,7 +94,7 @@ def test_a_text_under_two_ids_is_two_notes_on_one_side_and_the_report_says_so(st
         "2 new notes have the text of another note, under other ids: a.jsonl line 2, a.jsonl line 3."
     ]
     again = bring(store, file)
-    assert (again.n_added, again.n_known, again.remarks()) == (0, 3, [])
+    assert (again.n_added, again.n_known, again.likeness_sentences()) == (0, 3, [])
     with store.reading() as session:
         found = [get_note(session, number) for number in (1, 2, 3)]
     assert [row.external_id for row in found] == ["p-1", "p-2", "p-3"]
