@@ -13,6 +13,7 @@ from app.engines import load_engine
 from app.failures import DeskError
 from app.importing import import_files
 from app.prefill import WORKER, Prefill
+from app.settings import load_settings
 from app.waiting import N_AHEAD, Waiting
 from data.files import sha256_of
 from data.task import Extraction
@@ -226,8 +227,9 @@ def test_the_watch_survives_a_model_that_does_not_load(desk, tmp_path):
 
 def test_a_missing_base_is_named(desk, tmp_path):
     lost = AdapterRow("lost", desk.settings.adapters.as_posix(), str(tmp_path / "nowhere"), None, 1, "1" * 64)
+    embedded = load_settings({"CASELOOP_HOME": str(desk.settings.home)})  # names no base that could be the moved one
     with pytest.raises(ModelError, match="there is none"):
-        load_engine(desk.settings, lost, desk.task)
+        load_engine(embedded, lost, desk.task)
 
 
 def test_the_watch_ends_cleanly_when_it_is_told_to(tiny_home):
