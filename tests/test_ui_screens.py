@@ -120,17 +120,18 @@ def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
         )
     page = opening.opened(desk, LOCAL_REVIEWER, str(number))
     fields = page["fields"]
-    assert fields["stage"]["grounding"] == {"IV": {"kind": "fuzzy", "missing": []}}  # as it is kept, not found anew
+    as_kept = {"IV": {"kind": "fuzzy", "missing": [], "denied": []}}  # not found anew
+    assert fields["stage"]["grounding"] == as_kept
     assert fields["stage"]["alternatives"] == ["III", None]
     assert f">{text[3:5]}</mark>" in page["html"]
     assert fields["treatment"]["grounding"] == {
-        "letrozole; cisplatin": {"kind": "not_found", "missing": ["cisplatin"]},
-        "letrozole": {"kind": "exact", "missing": []},
+        "letrozole; cisplatin": {"kind": "not_found", "missing": ["cisplatin"], "denied": []},
+        "letrozole": {"kind": "exact", "missing": [], "denied": []},
     }
     assert fields["treatment"]["word"] == "look"
     assert fields["metastasis_site"]["grounding"] == {
-        "liver": {"kind": "synonym", "missing": []},
-        "bone; brain": {"kind": "inferred", "missing": ["brain"]},
+        "liver": {"kind": "synonym", "missing": [], "denied": []},
+        "bone; brain": {"kind": "inferred", "missing": ["brain"], "denied": []},
     }
     assert fields["response"]["grounding"] == {}
 
