@@ -19,6 +19,7 @@ import sys
 import tempfile
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from app import web
 from app.settings import quiet_environment
@@ -101,7 +102,8 @@ def _be_server(arguments: list[str], _: int, *, is_bare: bool) -> None:
 
         import app.ui.desk
 
-        app.ui.desk.build_desk = gradio.mount_gradio_app = lambda *_, **__: None  # type: ignore[assignment]
+        gradio.mount_gradio_app = lambda *_, **__: None  # type: ignore[assignment]
+        app.ui.desk.build_desk = lambda *_: SimpleNamespace()  # type: ignore[assignment,return-value]
     code = web.main(arguments)
     assert code == 0, f"the server ended with {code}"
 
