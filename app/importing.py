@@ -190,10 +190,7 @@ def import_files(
     try:
         with store.transaction() as session:
             for batch in ahead:
-                notes = _sift(batch, report)
-                if report.n_refused:
-                    raise _Refused
-                report._count(_add(session, notes, by, **told))
+                report._count(_add(session, _all_of(batch, report), by, **told))
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
@@ -285,6 +282,18 @@ def _add(session: Session, notes: Sequence[Note], by: str, **told: Any) -> AddRe
     told |= {"n_added": added.n_added, "n_known": added.n_known, "n_labelled": added.n_labelled}
     audit.record(session, by, "imported", **told)
     return added
+
+
+def _all_of(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:
+    """The notes of a batch in which nothing may be refused.
+
+    Raises:
+        _Refused: something is, here or before.
+    """
+    notes = _sift(batch, report)
+    if report.n_refused:
+        raise _Refused
+    return notes
 
 
 def _sift(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:

@@ -110,20 +110,7 @@ def conclude(desk: Desk, job: Job) -> Outcome:
         is_real = not samples_of(session).is_voting
     if is_real:  # curves that were fitted on samples say nothing of real notes
         keep_measured(desk.settings, job.directory / OLD_CURVES)
-    directory = desk.settings.adapters / job.name
-    copy_adapter(job.directory / "adapter", directory)
-    manifest = _read_json(directory / "manifest.json")
-    row = AdapterRow(
-        name=job.name,
-        path=place_in_store(desk.settings, str(directory)),
-        base=job.base,
-        base_revision=manifest.get("base_revision"),
-        prompt_version=int(manifest["prompt_version"]),
-        weights_sha256=str(manifest["weights_sha256"]),
-        parent=job.parent.name,
-        run_id=job.run_id,
-        metrics=metrics["new"],
-    )
+    row = _put_down(desk, job, metrics["new"])
     with desk.store.transaction() as session:
         register_adapter(session, row)
         n_before = n_runs_measured_on(session, job.holdout_fingerprint)
@@ -157,6 +144,24 @@ def conclude(desk: Desk, job: Job) -> Outcome:
     told = {name: int(run.config.get(name) or 0) for name in COUNTED}
     left = left_out(run.config), n_too_long(run.config), too_long(run.config)
     return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, *left, told)
+
+
+def _put_down(desk: Desk, job: Job, metrics: dict[str, Any]) -> AdapterRow:
+    """Copy the run's adapter among the others; how the store is to know it."""
+    directory = desk.settings.adapters / job.name
+    copy_adapter(job.directory / "adapter", directory)
+    manifest = _read_json(directory / "manifest.json")
+    return AdapterRow(
+        name=job.name,
+        path=place_in_store(desk.settings, str(directory)),
+        base=job.base,
+        base_revision=manifest.get("base_revision"),
+        prompt_version=int(manifest["prompt_version"]),
+        weights_sha256=str(manifest["weights_sha256"]),
+        parent=job.parent.name,
+        run_id=job.run_id,
+        metrics=metrics,
+    )
 
 
 def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:

@@ -188,9 +188,8 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     require(session, reviewer, "review")
     at, reviewer_id = t.now(), ensure_reviewer(session, reviewer).id
     kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
-    values = with_aside(extraction, stands_before(session, note_id, reviewer))
-    kept |= {"extraction": values, "settled": settled_in_order(extraction, settled)}
-    kept |= {"lead_time_ms": lead_time_ms, "token": token}
+    kept |= {"extraction": with_aside(extraction, stands_before(session, note_id, reviewer))}
+    kept |= {"settled": settled_in_order(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(session, note_id, reviewer):
         opinion_id = give_opinion(session, reviewer, seen_revision, seen_opinion, given_at=at, **kept).id

@@ -61,6 +61,11 @@ def serve(
     if proxy is not None:
         os.environ["CASELOOP_PROXY"] = proxy
     choose_engine(engine, base_url, model, adapter_name)
+    _serve(host, port)
+
+
+def _serve(host: str, port: int) -> None:
+    """Start everything, and wait until it ends."""
     from app.desk import load_samples, open_desk
     from app.supervisor import LOOPBACK, Supervisor, check_host, check_port, has_gpu, only_one, stop_on_signals
     from app.vanished import note_served

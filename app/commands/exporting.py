@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from app.exporting import Choice
 
 
+WithProvenance = Annotated[
+    bool, typer.Option("--with-provenance", help="Add who decided when, and what had been suggested.")
+]
+WithoutText = Annotated[bool, typer.Option("--without-text", help="Leave the notes' text and the comments out.")]
+Corrected = Annotated[bool, typer.Option("--corrected", help="Only notes in which a suggested value was changed.")]
+Status = Annotated[
+    str, typer.Option(help="submitted, flagged, skipped, between commas; all but the first have no output.")
+]
+WithSamples = Annotated[
+    bool, typer.Option("--with-samples", help="Take the synthetic sample notes along, beside real ones.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(export)
@@ -25,26 +38,16 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
         str | None,
         typer.Option("--format", help="jsonl, json, csv, parquet, dataset or label-studio; default: by the ending."),
     ] = None,
-    with_provenance: Annotated[
-        bool, typer.Option("--with-provenance", help="Add who decided when, and what had been suggested.")
-    ] = False,
-    without_text: Annotated[
-        bool, typer.Option("--without-text", help="Leave the notes' text and the comments out.")
-    ] = False,
+    with_provenance: WithProvenance = False,
+    without_text: WithoutText = False,
     fields: Annotated[str, typer.Option(help="Only these fields, between commas.")] = "",
     reviewer: Annotated[str, typer.Option(help="Only notes that this reviewer decided.")] = "",
     adapter: Annotated[str, typer.Option(help="Only notes that started from a suggestion of this adapter.")] = "",
     since: Annotated[str, typer.Option(help="Only notes decided on this day (UTC, 2026-01-31) or later.")] = "",
     until: Annotated[str, typer.Option(help="Only notes decided on this day (UTC) or earlier.")] = "",
-    corrected: Annotated[
-        bool, typer.Option("--corrected", help="Only notes in which a suggested value was changed.")
-    ] = False,
-    status: Annotated[
-        str, typer.Option(help="submitted, flagged, skipped, between commas; all but the first have no output.")
-    ] = "submitted",
-    with_samples: Annotated[
-        bool, typer.Option("--with-samples", help="Take the synthetic sample notes along, beside real ones.")
-    ] = False,
+    corrected: Corrected = False,
+    status: Status = "submitted",
+    with_samples: WithSamples = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
     """Write the reviewed records: submitted annotations only, never a mere suggestion.
