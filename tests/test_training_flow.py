@@ -228,9 +228,9 @@ def test_a_killed_trainer_fails_its_run_with_a_sentence(learning_home):
     trainer.kill()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "the system killed it" in one_sentence(errors.removeprefix(FORETOLD))
-    assert row(home).status == "failed"
-    assert row(home).message == errors.strip()
+    sentence = one_sentence(errors.removeprefix(FORETOLD))
+    assert "the system killed it" in sentence
+    assert (row(home).status, row(home).message) == ("failed", sentence)
 
 
 def test_another_base_is_compared_on_the_same_holdout(learning_home, tmp_path):
