@@ -112,6 +112,7 @@ def _is_asked_about(desk: Desk) -> None:
     assert {field["word"] for field in page["fields"].values()} == {"look"}
     assert all(field["raw"] for field in page["fields"].values())
     assert "not calibrated" in page["heading"]
+    assert page["caution"] == "The adapter's confidence is not calibrated yet; check every field."
     asked = Decision(
         note=12, revision=0, suggestion=page["suggestion"], status="submitted", token="too hasty", settled=[],
         values={key: field["value"] for key, field in page["fields"].items()},
