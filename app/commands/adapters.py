@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Name = Annotated[str, typer.Argument(help="An adapter's name; caseloop adapters list shows them.")]
-BY = "command line"
 
 
 def register(app: typer.Typer) -> None:
@@ -121,9 +120,10 @@ def activate(
     """
     from app.deciding import activate_adapter
     from app.desk import open_desk
+    from db.roles import OPERATOR
 
     with open_desk() as desk, desk.store.transaction() as session:
-        row = activate_adapter(desk.settings, session, name, reason=reason, by=BY)
+        row = activate_adapter(desk.settings, session, name, reason=reason, by=OPERATOR)
     _say_active(row, as_json)
 
 
@@ -141,9 +141,10 @@ def reject(
     from app.deciding import reject_adapter, run_that_made
     from app.desk import open_desk
     from db.adapters import active_adapter
+    from db.roles import OPERATOR
 
     with open_desk() as desk, desk.store.transaction() as session:
-        row, active = reject_adapter(session, name, reason=reason, by=BY), active_adapter(session)
+        row, active = reject_adapter(session, name, reason=reason, by=OPERATOR), active_adapter(session)
         run = run_that_made(session, name)
     if as_json:
         write_json(_as_json(row, active.name if active else None, run.gate if run else None))
@@ -163,9 +164,10 @@ def rollback(
     """
     from app.deciding import roll_back
     from app.desk import open_desk
+    from db.roles import OPERATOR
 
     with open_desk() as desk, desk.store.transaction() as session:
-        row = roll_back(session, by=BY, reason=reason)
+        row = roll_back(session, by=OPERATOR, reason=reason)
     _say_active(row, as_json)
 
 

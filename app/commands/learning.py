@@ -99,11 +99,12 @@ def _perform(options: TrainOptions, resumed: int | None, as_json: bool) -> int:
     from app.desk import open_desk
     from app.perform import train_now
     from app.training import request_run
+    from db.roles import OPERATOR
 
     with open_desk("training") as desk, progress_bar("Training") as advance:
         outcome = train_now(
             desk,
-            lambda: request_run(desk.store, options, "command line") if resumed is None else resumed,
+            lambda: request_run(desk.store, options, OPERATOR) if resumed is None else resumed,
             lambda progress: _show(advance, progress),
             say,
         )

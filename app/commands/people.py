@@ -10,7 +10,6 @@ import typer
 
 from app.terminal import say, write, write_json, write_table
 
-BY = "command line"
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Name = Annotated[str, typer.Argument(help="The person's name, as it stands beside decisions.")]
 Role = Annotated[str, typer.Option(help="reviewer, lead (rules, export, training) or admin (people too).")]
@@ -40,11 +39,12 @@ def add(name: Name, role: Role = "reviewer", password_stdin: FromStdin = False) 
     from app.desk import open_desk
     from app.passwords import hash_password
     from db.reviewers import add_reviewer
+    from db.roles import OPERATOR
 
     chosen = _role(role)
     kept = hash_password(_password(password_stdin), name)
     with open_desk() as desk, desk.store.transaction() as session:
-        row = add_reviewer(session, name, role=chosen, password_hash=kept, by=BY)
+        row = add_reviewer(session, name, role=chosen, password_hash=kept, by=OPERATOR)
     write(f"{row.name} can sign in, as {row.role}.")
 
 
@@ -171,9 +171,10 @@ def check(
 def _change(name: str, **changes: Any) -> None:
     from app.desk import open_desk
     from db.reviewers import change_reviewer
+    from db.roles import OPERATOR
 
     with open_desk() as desk, desk.store.transaction() as session:
-        change_reviewer(session, name, by=BY, **changes)
+        change_reviewer(session, name, by=OPERATOR, **changes)
 
 
 def _role(given: str) -> Any:

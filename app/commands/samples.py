@@ -11,7 +11,6 @@ import typer
 from app.failures import InputError
 from app.terminal import write, write_json
 
-BY = "command line"
 Json = Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")]
 
 
@@ -57,6 +56,7 @@ def remove(
       caseloop samples remove --yes --json
     """
     from app.desk import open_desk
+    from db.roles import OPERATOR
     from db.samples import remove_samples, samples_of
 
     with open_desk() as desk:
@@ -67,7 +67,7 @@ def remove(
                 raise InputError(f"Expected --yes to remove {found.told} for good; found nobody to ask.")
             typer.confirm(f"This removes {found.told} for good. Go on?", abort=True, err=True)
         with desk.store.transaction() as session:
-            gone = remove_samples(session, BY, seen=None if yes else found)
+            gone = remove_samples(session, OPERATOR, seen=None if yes else found)
     if as_json:
         write_json({"removed": gone.n_notes, "reviews": gone.n_decided, "drafts": gone.n_drafts})
     else:
