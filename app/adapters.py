@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app.failures import DeskError
-from app.settings import EMBEDDED, EMBEDDED_NAME, Settings, is_hub_id
+from app.settings import EMBEDDED_NAME, Settings, is_hub_id
 from data.files import sha256_of
+from data.locations import EMBEDDED
 from data.weight_files import no_safetensors, pickled_weights
 from db.adapters import (
     AdapterRow,

@@ -16,10 +16,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from app.proxies import OWN, Network, read_networks
+from data.locations import EMBEDDED
 
-DATA = Path(__file__).parent.parent / "data"
-SAMPLES = DATA / "samples"
-EMBEDDED = DATA / "embedded"
 EMBEDDED_NAME = "embedded"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
@@ -152,7 +150,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment; nothing is created.
 
     Raises:
-        SettingsError: a base was chosen without an adapter, or the other way round; or an engine that is not known.
+        SettingsError: a base was chosen without an adapter, or the other way round; an engine that is not known; or
+            what stands in for the model that comes with caseloop is not there.
     """
     base, adapter = environ.get("CASELOOP_BASE", ""), environ.get("CASELOOP_ADAPTER", "")
     if bool(base) != bool(adapter):
@@ -160,6 +159,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         raise SettingsError(
             f"Expected CASELOOP_BASE and CASELOOP_ADAPTER together; found only one: set {missing} too, or neither."
         )
+    if environ.get("CASELOOP_EMBEDDED"):
+        _check_embedded()
     return Settings(
         home=Path(environ.get("CASELOOP_HOME") or "var").expanduser().absolute(),
         base=_place(base) if base else str(EMBEDDED / "base"),
@@ -220,6 +221,17 @@ def _weights(chosen: str) -> Literal["nf4", "bf16", "fp32"] | None:
     if chosen:
         raise SettingsError(f"Expected nf4, bf16 or fp32 as the weights; found {chosen!r}. Choose one of these.")
     return None
+
+
+def _check_embedded() -> None:
+    """Refuse a stand-in for the model and samples that come with caseloop which lacks one of them."""
+    missing = [name for name in ("base", "adapter", "samples") if not (EMBEDDED / name).is_dir()]
+    if missing:
+        raise SettingsError(
+            f"Expected the folders base, adapter and samples in {EMBEDDED}, which CASELOOP_EMBEDDED names; found no "
+            f"{' and no '.join(missing)}. Name another directory, or unset CASELOOP_EMBEDDED for the model that comes "
+            "with caseloop."
+        )
 
 
 def _served(environ: Mapping[str, str]) -> Served | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
+from data.locations import SAMPLES
 from data.notes import Note, read_notes
 from data.task import Task
 
-SAMPLES = Path(__file__).parent / "samples"
 TASK_NAME = "oncology"
 """The task that they are labelled for."""
 LABELLED, UNLABELLED = SAMPLES / "originals.jsonl", SAMPLES / "notes.jsonl"

@@ -27,6 +27,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NoReturn
 
+from tests import STAND_IN
 from tests.forks import ONE_THREAD, n_threads
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +35,7 @@ PATIENCE_S = 240
 _MESSAGE = 1 << 18
 _IMPORTED = ("app.cli", "app.engines", "app.training", "datasets", "db.migrations.applying", "pandas")
 _IMPORTED += ("trainer.engine.local", "trainer.loop", "trainer.model", "transformers.models.llama.modeling_llama")
-_THEIRS = ("HF_", "LC_", "LANG", "PYTHON")
+_THEIRS = ("HF_", "LC_", "LANG", "PYTHON", STAND_IN)
 """Variables that are read as Python starts or as a package is imported; a command with one of these starts anew."""
 
 

@@ -45,7 +45,7 @@ def _not_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """An empty home with the embedded model."""
+    """An empty home with the model of `tests/tiny_model`, which stands in for the one that comes with caseloop."""
     return Home(tmp_path / "home")
 
 

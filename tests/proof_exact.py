@@ -1,6 +1,6 @@
 """Proof: the engine writes the tokens that `generate` writes, on every labelled note of a file.
 
-    python -m tests.proof_exact [--data FILE] [--batches 1 16 64] [--processes 2] [--limit N]
+    python -m tests.proof_exact [--model DIR] [--data FILE] [--batches 1 16 64] [--processes 2] [--limit N]
 
 For every note transformers' greedy `generate` in float32 is compared, token for token, with the engine at several
 numbers of notes at a time, with drafts from the other notes and with runners-up. Notes for which `generate` does not
@@ -16,15 +16,16 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-EMBEDDED, SAMPLES = ROOT / "data" / "embedded", ROOT / "data" / "samples" / "originals.jsonl"
+from tests import SHIPPED
+
 GENERATE_BATCH = 32
 
 
 def main() -> int:
     """Compare; 0 if every valid record is the same."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=SAMPLES)
+    parser.add_argument("--model", type=Path, default=SHIPPED, help="holds base and adapter; the shipped one without")
+    parser.add_argument("--data", type=Path, default=SHIPPED / "samples" / "originals.jsonl")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--limit", type=int)
@@ -33,7 +34,7 @@ def main() -> int:
     n_notes = min(n_notes, given.limit or n_notes)
     parts = [range(first, n_notes, given.processes) for first in range(given.processes)]
     with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
-        work = [pool.submit(compare, given.data, list(part), tuple(given.batches)) for part in parts]
+        work = [pool.submit(compare, given.model, given.data, list(part), tuple(given.batches)) for part in parts]
         counts = [done.result() for done in work]
     total = {key: sum(count[key] for count in counts) for key in counts[0]}
     print(json.dumps(total, indent=1))
@@ -41,7 +42,7 @@ def main() -> int:
     return 1 if others or total["n_invalid_records"] else 0
 
 
-def compare(path: Path, numbers: list[int], batches: tuple[int, ...]) -> dict[str, int]:
+def compare(model: Path, path: Path, numbers: list[int], batches: tuple[int, ...]) -> dict[str, int]:
     """Counts for the notes of these numbers."""
     import torch
 
@@ -55,11 +56,11 @@ def compare(path: Path, numbers: list[int], batches: tuple[int, ...]) -> dict[st
     task = load_task(DEFAULT_TASK)
     rows = read_rows(task, path)
     chosen = [rows[number] for number in numbers]
-    reference = load_model(EMBEDDED / "base", EMBEDDED / "adapter", device="cpu", dense=True)
+    reference = load_model(model / "base", model / "adapter", device="cpu", dense=True)
     free = written_by_generate(reference, task, [row.text for row in chosen])
     valid = [is_record(reference.tokenizer, task, tokens) for tokens in free]
     counts = {"n_notes": len(chosen), "n_valid_by_generate": sum(valid), "n_invalid_records": 0}
-    loaded = load_for_serving(EMBEDDED / "base", EMBEDDED / "adapter", device="cpu")
+    loaded = load_for_serving(model / "base", model / "adapter", device="cpu")
     own = set(numbers)
     for size in batches:
         engine = Engine(loaded, task, batch_size=size)

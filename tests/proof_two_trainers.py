@@ -25,7 +25,8 @@ import app.perform
 import trainer.train
 from app.desk import Desk
 from app.failures import DeskError
-from app.settings import SAMPLES, Settings, load_settings, prepare_home
+from app.settings import Settings, load_settings, prepare_home
+from data.shipped import LABELLED
 from data.task import load_task
 from db.session import open_store
 from tests.forks import Child, fork
@@ -273,7 +274,7 @@ def prove(folder: Path, n_tries: int, seed: int) -> Outcome:
     rng, outcome = random.Random(seed), Outcome(seed)
     place = Place(load_settings({"CASELOOP_HOME": str(folder / "home")}), folder / "snapshot.jsonl")
     prepare_home(place.settings)
-    with (SAMPLES / "originals.jsonl").open(encoding="utf-8") as file:
+    with LABELLED.open(encoding="utf-8") as file:
         place.snapshot.write_text(next(file), encoding="utf-8")
     made = fork(lambda _: open_store(place.settings.store).close()).end()
     assert made.code == 0

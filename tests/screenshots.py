@@ -1,7 +1,7 @@
 """`make screenshots`: pictures of the running desk, taken as a user sees it.
 
-Serves a new home with the samples and the embedded model, waits until the first notes are pre-filled, corrects one,
-and takes every screen at two widths, light and dark. `--readme` writes only those that the README shows: a note with a
+Serves a new home with the samples and the model that come with caseloop, waits until the first notes are pre-filled,
+corrects one, and takes every screen at two widths, light and dark. `--readme` writes only those that the README shows: a note with a
 correction, and the queue and the progress of a desk where some notes are reviewed.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests import chromium
+from tests import SHIPPED, STAND_IN, chromium
 from tests.homes import Home, wait_for
 from tests.test_supervisor import Served
 
@@ -103,7 +103,7 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        home = Home(Path(folder) / "home")
+        home = Home(Path(folder) / "home", {STAND_IN: str(SHIPPED)})
         served = Served(home)
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.ARGUMENTS)
         try:

@@ -36,7 +36,7 @@ def merged_checkpoint(out: Path) -> Path:
     """The embedded base and adapter as one plain checkpoint, such as every server loads."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from app.settings import EMBEDDED
+    from data.locations import EMBEDDED
     from trainer.model import load_model
 
     loaded = load_model(EMBEDDED / "base", EMBEDDED / "adapter", device="cpu")

@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save_file
 
 from app.engines import load_engine
 from app.places import FILES, open_place
-from app.settings import EMBEDDED, load_settings
+from app.settings import load_settings
 from app.sharing import pull
 from data.calibration import CALIBRATION
 from data.files import sha256_of
+from data.locations import EMBEDDED
 from db.adapters import AdapterRow, list_adapters
 from tests.homes import TASK, Home
 from tests.tiny import shared_tiny, tiny_base

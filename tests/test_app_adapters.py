@@ -9,7 +9,8 @@ import pytest
 
 from app.adapters import activate_present, base_place, ensure_adapter, named_adapter, place_in_store, weights_place
 from app.failures import DeskError
-from app.settings import EMBEDDED, EMBEDDED_NAME, load_settings
+from app.settings import EMBEDDED_NAME, load_settings
+from data.locations import EMBEDDED
 from db.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
 from db.session import open_store
 

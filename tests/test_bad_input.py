@@ -12,7 +12,6 @@ from contextlib import contextmanager
 import pytest
 
 from app.importing import import_files
-from app.settings import EMBEDDED
 from app.training import read_progress
 from data.task import Extraction
 from db.annotations import submit
@@ -20,10 +19,6 @@ from db.notes import next_note
 from db.runs import get_run
 from tests.homes import TASK, one_sentence, wait_for, write_notes
 from tests.tiny import tiny_rows, write_labelled
-
-needs_embedded = pytest.mark.skipif(
-    not (EMBEDDED / "adapter" / "manifest.json").is_file(), reason="the embedded model is not built"
-)
 
 
 @pytest.fixture
@@ -129,7 +124,6 @@ def without_privileges():
         libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; without privileges there is nothing to drop
 
 
-@needs_embedded
 def test_a_note_of_20_000_characters_works(home, tmp_path):
     words = "The patient with lung adenocarcinoma, stage IV, EGFR L858R, took osimertinib; partial response. "
     text = (words * 300)[:19_999] + "."

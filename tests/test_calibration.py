@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from data.calibration import CALIBRATION, Calibration, CalibrationError, Curve, log_odds, read_calibration
 from data.files import sha256_of
+from data.locations import EMBEDDED
 from data.near_duplicates import without_near
 from data.reliability import reliability
 from data.snapshot import write_holdout, write_snapshot
 from data.suggestion import Grounding, Suggestion
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
-from trainer.__main__ import EMBEDDED, main
+from trainer.__main__ import main
 from trainer.adapters import ModelError
 from trainer.calibrate import (
     CROSS_FITTED,

@@ -10,7 +10,8 @@ import pytest
 
 from app.adapters import WEIGHTS
 from app.doctor import Finding, examine
-from app.settings import EMBEDDED, load_settings
+from app.settings import load_settings
+from data.locations import EMBEDDED
 from db.files import sqlite
 from tests.desk_store import COLON, put_notes
 from tests.homes import Home

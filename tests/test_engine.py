@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from itertools import islice
-from pathlib import Path
 
 import pytest
 import torch
 
+from data.locations import EMBEDDED
 from data.prompt import load_prompt
+from data.shipped import sample_notes
 from data.suggestion import UNKNOWN_LENGTH
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
@@ -21,7 +22,6 @@ from trainer.model import load_model
 
 TASK = load_task(DEFAULT_TASK)
 END = "<|eot_id|>"
-EMBEDDED = Path(__file__).parent.parent / "data" / "embedded"
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,10 @@ def test_equals_unconstrained_greedy_token_by_token(loaded, engine):
         assert answer_of(engine, texts[number]).path == free[number]
 
 
-@pytest.mark.skipif(not (EMBEDDED / "base").is_dir(), reason="the embedded model is not there")
 def test_embedded_model_equals_unconstrained_greedy():
-    from data.synthetic import generate_one
-
     loaded = load_model(EMBEDDED / "base", EMBEDDED / "adapter", device="cpu")
     engine = Engine(loaded, TASK)
-    texts = [generate_one(9_007, number).text for number in range(8)]
+    texts = [note.text for note in sample_notes(TASK)[-8:]]
     n_fit = 0
     for text, suggestion in zip(texts, engine.suggest(texts), strict=True):
         free = greedy(loaded, text)

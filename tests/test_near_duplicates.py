@@ -20,10 +20,11 @@ from app.perform import _write_rows
 from data import near_duplicates
 from data.near_duplicates import GRAM, LEAST_OWN, N_STOCK, NEAR_DUPLICATE, near_pairs, without_near
 from data.notes import content_hash, folded, read_notes, split_of
+from data.shipped import LABELLED
 from data.snapshot import Row, read_rows, write_rows
 from data.synthetic import generate_one
 from db.annotations import training_rows
-from tests.homes import ROOT, TASK, Home, write_notes
+from tests.homes import TASK, Home, write_notes
 from tests.tiny import tiny_rows, tiny_sides, write_labelled
 from trainer.__main__ import main
 from trainer.curve import Plan, draw_curve, simulate_reviews
@@ -198,7 +199,7 @@ def test_memory_holds_a_block_of_similarities_only(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_sample_notes_are_apart() -> None:
-    notes = list(read_notes(ROOT / "data" / "samples" / "originals.jsonl", TASK, original=True))
+    notes = list(read_notes(LABELLED, TASK, original=True))
     sides = {side: [note.text for note in notes if note.split == side] for side in ("train", "holdout")}
     assert {side: len(texts) for side, texts in sides.items()} == {"train": 300, "holdout": 100}
     assert list(near_pairs(sides["train"], sides["holdout"])) == []

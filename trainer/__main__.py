@@ -15,10 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from data.locations import EMBEDDED
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.options import add_options, config_of
-
-EMBEDDED = Path(__file__).parent.parent / "data" / "embedded"
 
 
 def main(arguments: list[str] | None = None) -> int:

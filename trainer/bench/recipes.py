@@ -13,11 +13,12 @@ import torch
 
 from data.gate import judge
 from data.interval import intervals
+from data.locations import EMBEDDED
 from data.near_duplicates import without_near
 from data.scoring import is_right
 from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.bench.run import EMBEDDED, BenchError
+from trainer.bench.run import BenchError
 from trainer.bench.train import CPU_CHANGES
 from trainer.config import make_config
 from trainer.rundir import RunDir

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from data.locations import EMBEDDED
+from data.shipped import LABELLED
 from data.snapshot import Row, read_rows
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.bench.accuracy import compare_weights
@@ -20,8 +22,6 @@ from trainer.model import Loaded, choose_device, load_for_serving, load_model
 
 __all__ = ["GEOMETRIES", "BenchError", "Options", "run_prefill"]
 
-DATA = Path(__file__).parent.parent.parent / "data"
-EMBEDDED, SAMPLES = DATA / "embedded", DATA / "samples" / "originals.jsonl"
 N_CURVE = 48
 LENGTHS = {2000: 3, 5000: 10}
 """Characters of longer notes, and which part of the notes is answered at that length: the usual ones have about 410."""
@@ -70,7 +70,7 @@ def run_prefill(options: Options, say: Callable[[str], None] = lambda line: None
     if options.geometry and device.type != "cuda":
         raise BenchError("Expected a GPU for a large geometry; found none. Leave --geometry out to use this machine.")
     task = load_task(DEFAULT_TASK)
-    known, rows = _split(read_rows(task, options.data or SAMPLES))
+    known, rows = _split(read_rows(task, options.data or LABELLED))
     load = _loader(options, device)
     n_bulk = options.notes or (600 if device.type == "cuda" else 64)
     if len(rows) < 16:

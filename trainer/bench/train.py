@@ -24,11 +24,13 @@ from typing import Any
 
 import torch
 
+from data.locations import EMBEDDED
 from data.prompt import load_prompt
+from data.shipped import LABELLED
 from data.snapshot import read_rows
 from data.task import DEFAULT_TASK, load_task
 from trainer.bench.geometry import random_base
-from trainer.bench.run import EMBEDDED, SAMPLES, BenchError
+from trainer.bench.run import BenchError
 from trainer.config import TrainConfig, make_config
 from trainer.examples import Example, encode_rows
 from trainer.fit import LONG_RUN, apply_fit, find_fit, free_memory, limit_memory
@@ -180,7 +182,7 @@ def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict
     loaded, config = _loaded(options, config)
     check_settings(config, on_gpu=loaded.device.type == "cuda", has_bf16=True)
     task = load_task(DEFAULT_TASK)
-    rows = read_rows(task, options.data or SAMPLES)
+    rows = read_rows(task, options.data or LABELLED)
     prompt = load_prompt(task)
     examples = encode_rows(loaded.tokenizer, prompt, rows, max_tokens=config.max_tokens or 2048).examples
     config = config.with_epochs(len(examples))
