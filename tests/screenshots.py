@@ -1,8 +1,8 @@
 """`make screenshots`: pictures of the running desk, taken as a user sees it.
 
 Serves a new home with the samples and the model that come with caseloop, waits until the first notes are pre-filled,
-corrects one, and takes every screen at two widths, light and dark. `--readme` writes only those that the README shows: a note with a
-correction, and the queue and the progress of a desk where some notes are reviewed.
+corrects one, and takes every screen at two widths, light and dark. `--readme` writes only those that the README
+shows: a note with a correction, and the queue and the progress of a desk where some notes are reviewed.
 """
 
 from __future__ import annotations

@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 
-from app.settings import environment_for, is_hub_id, load_settings
+from app.settings import SettingsError, environment_for, is_hub_id, load_settings
+from data.locations import embedded_directory
+from data.shipped import LABELLED
 from data.suggestion import Grounding
 from data.values import normalise
+from tests import SHIPPED, STAND_IN, TINY_MODEL
 from tests.homes import TASK, Home, one_sentence, write_notes
 from tests.tiny import tiny_rows
 
@@ -253,3 +256,19 @@ def test_base_and_adapter_are_chosen_together(home):
     assert "CASELOOP_ADAPTER" in one_sentence(home.run("status").stderr)
     settings = load_settings({"CASELOOP_HOME": "/h", "CASELOOP_BASE": "a/b", "CASELOOP_ADAPTER": "c/d"})
     assert (settings.base, settings.adapter) == ("a/b", "c/d")
+
+
+def test_another_directory_stands_in_for_what_comes_with_caseloop(tmp_path, monkeypatch):
+    assert embedded_directory({}) == embedded_directory({STAND_IN: ""}) == SHIPPED
+    assert embedded_directory({STAND_IN: str(tmp_path)}) == tmp_path
+    monkeypatch.chdir(tmp_path)
+    assert embedded_directory({STAND_IN: "mine"}) == tmp_path / "mine"
+    settings = load_settings()
+    assert settings.is_embedded
+    assert (settings.base, settings.adapter) == (str(TINY_MODEL / "base"), str(TINY_MODEL / "adapter"))
+    assert LABELLED.is_relative_to(TINY_MODEL)
+    (tmp_path / "base").mkdir()
+    monkeypatch.setattr("app.settings.EMBEDDED", tmp_path)
+    with pytest.raises(SettingsError, match="CASELOOP_EMBEDDED names; found no adapter and no samples"):
+        load_settings()
+    assert load_settings({}).base  # refused only where a person named it

@@ -1,4 +1,4 @@
-"""The whole loop with the real embedded model, real processes and a real browser.
+"""The whole loop with a real model, real processes and a real browser.
 
 Import, pre-fill, correct, save, export, retrain on a CPU, gate, activation, and the next suggestion by the new one. The
 originals are labelled in a house style that the embedded adapter has never seen (coded responses, "Stage IV"), so
@@ -16,33 +16,29 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from data.notes import content_hash, split_of
-from data.synthetic import Example, generate_one
+from data.shipped import sample_notes
+from data.synthetic import STYLES
 from tests.desk_browser import browser
 from tests.homes import TASK, Home
 from tests.test_supervisor import Served
 
 __all__ = ["browser"]
 
-SEED = 9001  # no seed that the embedded model was trained with
 IS_PROOF = os.environ.get("CASELOOP_PROOF") == "loop"
 N_TRAIN, N_HOLDOUT, EPOCHS = (80, 20, 20) if IS_PROOF else (40, 12, 2)
 TRAINING_MS = 900_000
 PATIENCE_MS = 60_000
 
 
-def house_style_examples() -> list[Example]:
-    """Labelled notes in the house style: so many to train on, so many that are held out."""
+def house_style_originals() -> list[dict[str, Any]]:
+    """Sample notes, labelled in the house style: so many to train on, so many that are held out."""
     wanted = {"train": N_TRAIN, "holdout": N_HOLDOUT}
-    found: list[Example] = []
-    index = 0
-    while any(wanted.values()):
-        example = generate_one(SEED, index, house_style="registry")
-        index += 1
-        split = split_of(content_hash(example.text))
-        if wanted[split]:
-            wanted[split] -= 1
-            found.append(example)
+    found: list[dict[str, Any]] = []
+    for note in sample_notes(TASK):
+        if note.gold is not None and wanted[note.split]:
+            wanted[note.split] -= 1
+            found.append({"input": note.text, "output": STYLES["registry"](note.gold.as_dict())})
+    assert not any(wanted.values())
     return found
 
 
@@ -76,8 +72,8 @@ def wait_for_prefill(page: Page, served: Served, external_id: str, adapter: str)
 
 @pytest.mark.timeout(1500)
 def test_the_loop_learns_from_import_to_the_next_suggestion(home: Home, browser: Browser, tmp_path: Path) -> None:
-    originals = [{"input": example.text, "output": example.output} for example in house_style_examples()]
-    texts = [generate_one(SEED + 1, index).text for index in range(3)]
+    originals = house_style_originals()
+    texts = [note.text for note in sample_notes(TASK) if note.gold is None][:3]
     home.ok("import", write_lines(tmp_path / "originals.jsonl", originals), "--original")
     first = [{"id": f"new-{number}", "text": text} for number, text in enumerate(texts[:2])]
     home.ok("import", write_lines(tmp_path / "first.jsonl", first))
