@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from app.settings import SettingsError, environment_for, is_hub_id, load_settings
 from data.locations import embedded_directory
 from data.shipped import LABELLED
