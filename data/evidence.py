@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from data.context import HISTORY
 from data.note_words import MAX_OCCURRENCES, NoteWords
 from data.sought import (
     Sought,
@@ -24,14 +25,20 @@ from data.sought import (
     pattern,
     sought,
 )
+from data.rules import Rule, rules_for
 from data.suggestion import Grounding, Span
-from data.synonyms import Lexicon, load_lexicon
+from data.synonyms import Lexicon, load_lexicon, phrase_of
 from data.task import Extraction, Field, Task
 from data.values import normalise
+from data.words import stem, stems
 
 MAX_SPANS = 12  # of one part of a value
 SLACK_WORDS = 8  # further words that may stand between those of a value
 SLACK_QUALIFIED = 3  # the same where they only say how something is, such as "partial" and "remission"
+
+N_NEAR = 4  # words around what a rule goes by
+N_LISTED = 40  # words between how a list is and one of its names
+_TIMES = frozenset(map(stem, ("day", "days", "week", "weeks", "month", "months", "year", "years", "cycle", "cycles", "courses", "hours")))
 
 _ORDER = (Grounding.EXACT, Grounding.FUZZY, Grounding.SYNONYM)  # from best to worst
 
@@ -47,12 +54,14 @@ class Grounded:
         grounding: of its worst part.
         missing: its parts without support, as they stand in the value.
         denied: those of them that the note does say, but only to deny, to decline or of somebody else.
+        rule: by which rule an inferred value follows, in a short sentence for the reviewer; None for any other.
     """
 
     spans: Spans
     grounding: Grounding
     missing: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
+    rule: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,9 +80,10 @@ class PartFound:
 def ground(task: Task, text: str, extraction: Extraction) -> dict[str, Grounded]:
     """How each value of an extraction rests on the note `text`; values that are null or mean null are left out."""
     evidence = Evidence(task, text)
-    found = {key: evidence.find(value) for key, value in extraction.items() if value is not None and normalise(value)}
+    fields = {key: task.field(key) for key, value in extraction.items() if value is not None and normalise(value)}
+    found = {key: evidence.find(extraction[key] or "", field) for key, field in fields.items()}
     sure = {key: evidence.sentences(parts) for key, parts in found.items()}
-    return {key: evidence.grounded(task.field(key), parts, sure) for key, parts in found.items()}
+    return {key: evidence.grounded(fields[key], parts, sure, extraction[key] or "") for key, parts in found.items()}
 
 
 def find_evidence(task: Task, text: str, extraction: Extraction) -> dict[str, Spans]:
@@ -95,14 +105,28 @@ class Evidence:
         self._synonyms = task.synonyms
         self._lexicon = load_lexicon(task.synonyms)
         self._note = NoteWords(text, self._lexicon)
+        self._rules = task.rules
         self._has_denied = False  # something was found for the part that is looked for, and denied
+        self._key: str | None = None  # of the field whose value is looked for
+        self._ignored: frozenset[str] = frozenset([HISTORY])  # reserves that say nothing against it
 
-    def supports(self, value: str) -> bool:
-        """Whether every part of the value is supported somewhere."""
-        return normalise(value) is not None and not _missing(self.find(value))
+    def supports(self, value: str, field: Field | None = None) -> bool:
+        """Whether every part of the value is supported somewhere, or follows by a rule of its field, where it is told."""
+        if normalise(value) is None:
+            return False
+        if not _missing(self.find(value, field)):
+            return True
+        return field is not None and field.inferred and self._by_rule(field, value) is not None
 
-    def find(self, value: str) -> tuple[PartFound, ...]:
-        """The value as one part where it stands as it is, else its parts; those that say nothing are left out."""
+    def find(self, value: str, field: Field | None = None) -> tuple[PartFound, ...]:
+        """The value as one part where it stands as it is, else its parts; those that say nothing are left out.
+
+        `field`: whose value it is, as what counts differs from field to field.
+        """
+        self._key = None if field is None else field.key
+        self._ignored = frozenset([HISTORY])
+        if self._key in self._lexicon.once and self._names_another(value):
+            self._ignored = frozenset()
         whole = self._verbatim(value)
         if self._is_affirmed(whole):
             return (PartFound(value, whole, Grounding.EXACT),)
@@ -112,13 +136,16 @@ class Evidence:
         """The sentences in which parts stand that stand only once."""
         return frozenset(self._note.sentence(part.stands[0][0]) for part in parts if len(part.stands) == 1)
 
-    def grounded(self, field: Field, parts: Sequence[PartFound], sure: Mapping[str, frozenset[int]]) -> Grounded:
+    def grounded(
+        self, field: Field, parts: Sequence[PartFound], sure: Mapping[str, frozenset[int]], value: str
+    ) -> Grounded:
         """The best stands of a value's parts, and how it rests on them.
 
         Args:
             field: whose value it is.
             parts: what was found of it.
             sure: field key to sentences where that field's value surely stands.
+            value: the value.
         """
         others = [sentences for key, sentences in sure.items() if key != field.key]
         spans: list[Span] = []
@@ -129,7 +156,10 @@ class Evidence:
             spans += [span for stand in ranked for span in stand][:MAX_SPANS]
         missing = _missing(parts)
         if missing or not parts:
-            grounding = Grounding.INFERRED if field.inferred else Grounding.NOT_FOUND
+            if field.inferred and (inferred := self._by_rule(field, value)) is not None:
+                rule, stands = inferred
+                return Grounded(best_first([*stands][:MAX_SPANS]), Grounding.INFERRED, missing, rule=rule.because)
+            grounding = Grounding.NOT_FOUND
         else:
             grounding = max((part.grounding for part in parts if part.grounding), key=_ORDER.index)
         denied = tuple(part.part for part in parts if part.is_denied)
@@ -139,7 +169,7 @@ class Evidence:
         """How much speaks for this stand of a field's value: more is better."""
         note, first = self._note, stand[0]
         sentence = note.sentence(first)
-        rank = -4.0 * note.is_denied(note.positions(first))
+        rank = -4.0 * note.is_denied(note.positions(first), self._ignored)
         if (distance := note.cue_distance(key, first)) is not None:
             rank += 2 + 1 / (1 + distance)
         rank += 0.5 * sum(sentence in sentences for sentences in others)
@@ -147,7 +177,10 @@ class Evidence:
 
     def _verbatim(self, value: str) -> tuple[Spans, ...]:
         found = []
+        spellings = self._lexicon.as_written.get(stem(value))
         for match in pattern(value).finditer(self._text):
+            if spellings and match.group() not in spellings:
+                continue
             found.append((Span(match.start(), match.end()),))
             if len(found) == MAX_OCCURRENCES:
                 break
@@ -163,6 +196,8 @@ class Evidence:
             (Grounding.SYNONYM, lambda: self._by_words(seek.words, synonyms)),
             (Grounding.SYNONYM, lambda: self._by_phrases(seek.phrases)),
             (Grounding.FUZZY, lambda: self._misspelt(seek)),
+            (Grounding.SYNONYM, lambda: self._listed(seek.words)),
+            (Grounding.SYNONYM, lambda: self._by_denial(seek.words)),
         )
         self._has_denied = False
         for grounding, search in ways:
@@ -179,13 +214,81 @@ class Evidence:
         return stands
 
     def _is_affirmed(self, stands: Iterable[Spans]) -> bool:
+        places = ([at for span in stand for at in self._note.positions(span)] for stand in stands)
+        return any(self._holds(stand) for stand in places)
+
+    def _holds(self, stand: Sequence[int], said: Sequence[int] = ()) -> bool:
+        """Whether words say what they seem to say of the field that is looked for."""
+        return not self._note.is_denied((*stand, *said), self._ignored) and self._is_in_company(stand)
+
+    def _is_in_company(self, stand: Sequence[int]) -> bool:
+        company, note = self._lexicon.company.get(self._key or ""), self._note
+        if company is None or not stand:
+            return True
+        first, last = min(stand), max(stand)
+        own = {note.words[at][0] for at in stand}
+        if first and note.raw_words[first - 1] in company.never_behind and not note.divides(first - 1, first):
+            return False
+        if company.of and not own & company.of:
+            return True
+        if own & company.words:
+            return True
+        near = range(max(0, first - company.reach), min(len(note.words), last + company.reach + 1))
+        return any(
+            note.words[at][0] in company.words
+            and not note.ends_sentence(*sorted((at, first)))
+            and not note.reserves((at,)) - {HISTORY}
+            for at in near
+        )
+
+    def _names_another(self, value: str) -> bool:
+        """Whether the note names, as a thing of now, another of the kinds of which the value is one."""
+        note, lexicon = self._note, self._lexicon
+        own = {word for word, _, _ in stems(value)}
+        for kind in lexicon.kinds:
+            for at in note.places.get(kind, ()):
+                around = [note.words[one][0] for one in range(max(0, at - 3), min(len(note.words), at + 5))]
+                said = [word for word in around if lexicon.is_strong(word) and word not in lexicon.ignored]
+                is_other = not any(word in own for word in said) and (kind not in own or bool(said))
+                is_named = lexicon.is_strong(kind) or (at > 0 and lexicon.is_strong(note.words[at - 1][0]))
+                if is_other and is_named and not note.reserves((at,)):
+                    return True
+        return False
+
+    def _by_rule(self, field: Field, value: str) -> tuple[Rule, tuple[Span, ...]] | None:
+        """The rule by which the value follows from the note, and what the note says."""
+        self._key, self._ignored = None, frozenset([HISTORY])
+        for rule in rules_for(self._rules, field.key, value):
+            if any(self._note_says(word) for word in rule.not_in_note):
+                continue
+            seek = [SoughtPhrase(phrase, 1, ()) for phrase in map(phrase_of, rule.said)]
+            stands = [stand for stand in self._by_phrases(seek) if self._fits(rule, field, stand[0])]
+            if stands:
+                return rule, tuple(span for stand in stands for span in stand)
+        return None
+
+    def _note_says(self, word: str) -> bool:
+        return any(not self._note.reserves((at,)) - {"undone"} for at in self._note.where(stem(word)))
+
+    def _fits(self, rule: Rule, field: Field, span: Span) -> bool:
         note = self._note
-        return any(not note.is_denied([at for span in stand for at in note.positions(span)]) for stand in stands)
+        own = note.positions(span)
+        near = {note.words[at][0] for at in range(max(0, own.start - N_NEAR), min(len(note.words), own.stop + N_NEAR))}
+        if near & set(map(stem, rule.not_beside)) and not near & set(map(stem, rule.unless)):
+            return False
+        if rule.beside:
+            beside, number = set(map(stem, rule.beside)), note.sentence(span)
+            around = range(max(0, own.start - 40), min(len(note.words), own.stop + 40))
+            if not any(note.words[at][0] in beside and note.sentence_of(at) == number for at in around):
+                return False
+        if field.key in self._lexicon.company and not self._lexicon.company[field.key].of:
+            return any(self._note_says(word) for word in ("metastasis", "metastases", "metastatic"))
+        return True
 
     def _affirmed(self, stands: Iterable[Sequence[int]], said: Sequence[int] = ()) -> list[Sequence[int]]:
         """Those, as positions of their words, that the note does not deny: "no metastases" is no synonym of a stage."""
         found = list(stands)
-        affirmed = [stand for stand in found if not self._note.is_denied((*stand, *said))]
+        affirmed = [stand for stand in found if self._holds(stand, said)]
         self._has_denied = self._has_denied or len(affirmed) < len(found)
         return affirmed
 
@@ -215,6 +318,37 @@ class Evidence:
             if word not in self._note.places and (meant := misspelling(raw, known, self._lexicon)):
                 also[word] = (known[meant],)
         return self._by_words(seek.words, {**self._lexicon.words, **also}) if also else []
+
+    def _listed(self, words: Sequence[str]) -> list[Spans]:
+        """A name in a list of which it is said at its beginning how all of it is: "positive for A, B, C and D"."""
+        note, lexicon = self._note, self._lexicon
+        how = [word for word in words if lexicon.contrary.get(word) and word in lexicon.required]
+        names = [word for word in words if word not in how]
+        if len(how) != 1 or not names:
+            return []
+        same = {how[0], *lexicon.words.get(how[0], ())}
+        stands: list[Spans] = []
+        for stand in self._windows({word: note.where_any((word, *lexicon.words.get(word, ()))) for word in names}, 2):
+            for at in range(min(stand) - 1, max(-1, min(stand) - N_LISTED), -1):
+                word = note.words[at][0]
+                if note.ends_clause(at) or word in lexicon.contrary[how[0]]:
+                    break
+                if word in same:
+                    if self._holds(stand) and self._holds([at]):
+                        stands.append((note.span(at, at), note.span(min(stand), max(stand))))
+                    break
+        return stands
+
+    def _by_denial(self, words: Sequence[str]) -> list[Spans]:
+        """Where the note denies what the value calls negative: "no expression of ER"."""
+        denying, note = self._lexicon.denying, self._note
+        names = [word for word in words if word not in denying]
+        if len(names) == len(words) or not names or not any(map(self._lexicon.is_strong, names)):
+            return []
+        places = {word: note.where_any((word, *self._lexicon.words.get(word, ()))) for word in names}
+        denied = [one for one in self._windows(places, 2) if note.reserves(one) == {"negated"}]
+        self._has_denied = False
+        return [(note.span(min(one), max(one)),) for one in denied]
 
     def _by_words(
         self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]], *, said: Sequence[int] = ()
@@ -264,6 +398,8 @@ class Evidence:
         lexicon = self._lexicon
         for word, place in zip(words, stand, strict=True):
             opposed = lexicon.contrary.get(word, frozenset())
+            if word[:1].isdigit() and self._counts_time(place, words):
+                return False
             if not opposed and not word.endswith("%"):
                 continue
             named = [at for other, at in zip(words, stand, strict=True) if lexicon.is_strong(other) and at != place]
@@ -272,6 +408,11 @@ class Evidence:
             if not all(self._is_said_of(place, at, word, opposed) for at in said_of):
                 return False
         return True
+
+    def _counts_time(self, place: int, words: Sequence[str]) -> bool:
+        """Whether a number of the note counts weeks or cycles, and that of the value does not."""
+        behind = self._note.words[place + 1][0] if place + 1 < len(self._note.words) else ""
+        return behind in _TIMES and behind not in words
 
     def _is_said_of(self, place: int, about: int, word: str, opposed: frozenset[str]) -> bool:
         note = self._note

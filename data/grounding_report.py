@@ -68,7 +68,7 @@ def stands_in(text: str, value: str, field: Field) -> bool:
 def _planted(task: Task, field: Field, rows: Sequence[Row], rng: random.Random) -> dict[str, Any]:
     n = n_absent = n_flagged = n_flagged_absent = 0
     for text, value in planted_values(task, field, rows, rng):
-        is_flagged, is_absent = not Evidence(task, text).supports(value), not stands_in(text, value, field)
+        is_flagged, is_absent = not Evidence(task, text).supports(value, field), not stands_in(text, value, field)
         n, n_absent = n + 1, n_absent + is_absent
         n_flagged, n_flagged_absent = n_flagged + is_flagged, n_flagged_absent + (is_flagged and is_absent)
     return {
