@@ -65,9 +65,7 @@ class _Table:
 
 @cache
 def _load() -> _Table:
-    kinds = {
-        name: _Kind.model_validate(one) for name, one in tomllib.loads(TABLE.read_text(encoding="utf-8")).items()
-    }
+    kinds = {name: _Kind.model_validate(one) for name, one in tomllib.loads(TABLE.read_text(encoding="utf-8")).items()}
     roles: dict[Phrase, set[tuple[str, str]]] = {}
     for name, kind in kinds.items():
         for role in ("ahead", "behind", "pseudo"):
@@ -155,7 +153,9 @@ class _Finder:
         end = min(last + kind.n_ahead, len(self._words) - 1)
         while place < end:
             mark = self._breaks[place]
-            is_colon = place == last and self._text[self._starts[place] : self._starts[place + 1]].rstrip().endswith(":")
+            is_colon = place == last and self._text[self._starts[place] : self._starts[place + 1]].rstrip().endswith(
+                ":"
+            )
             if mark >= _SENTENCE or (mark >= CLAUSE and not (kind.is_record or is_colon)):
                 return
             if mark == COMMA and not kind.is_wide:
@@ -239,5 +239,3 @@ class _Finder:
                 yield place, told
                 if self._breaks[place]:
                     break
-
-

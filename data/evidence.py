@@ -25,7 +25,7 @@ from data.sought import (
     pattern,
     sought,
 )
-from data.rules import Rule, rules_for
+from data.rules import ANY, Rule, rules_for
 from data.suggestion import Grounding, Span
 from data.synonyms import Lexicon, load_lexicon, phrase_of
 from data.task import Extraction, Field, Task
@@ -38,7 +38,13 @@ SLACK_QUALIFIED = 3  # the same where they only say how something is, such as "p
 
 N_NEAR = 4  # words around what a rule goes by
 N_LISTED = 40  # words between how a list is and one of its names
-_TIMES = frozenset(map(stem, ("day", "days", "week", "weeks", "month", "months", "year", "years", "cycle", "cycles", "courses", "hours")))
+_OF = frozenset(("for", "of", "with", "to"))  # between how it is and what is so
+_TIMES = frozenset(
+    map(
+        stem,
+        ("day", "days", "week", "weeks", "month", "months", "year", "years", "cycle", "cycles", "courses", "hours"),
+    )
+)
 
 _ORDER = (Grounding.EXACT, Grounding.FUZZY, Grounding.SYNONYM)  # from best to worst
 
@@ -209,7 +215,8 @@ class Evidence:
         """Where the part stands as it is, with the stands that the note denies; none where it denies all of them."""
         stands = self._verbatim(part)
         if stands and not self._is_affirmed(stands):
-            self._has_denied = True
+            own = [[at for span in stand for at in self._note.positions(span)] for stand in stands]
+            self._has_denied = all(self._note.is_denied(stand, self._ignored) for stand in own)
             return ()
         return stands
 
@@ -228,6 +235,8 @@ class Evidence:
         first, last = min(stand), max(stand)
         own = {note.words[at][0] for at in stand}
         if first and note.raw_words[first - 1] in company.never_behind and not note.divides(first - 1, first):
+            return False
+        if (*note.raw_words, "")[last + 1] in company.never_before and not note.divides(last, last + 1):
             return False
         if company.of and not own & company.of:
             return True
@@ -259,18 +268,30 @@ class Evidence:
         """The rule by which the value follows from the note, and what the note says."""
         self._key, self._ignored = None, frozenset([HISTORY])
         for rule in rules_for(self._rules, field.key, value):
-            if any(self._note_says(word) for word in rule.not_in_note):
+            if any(self._note_says(word, rule.not_before) for word in rule.not_in_note):
+                continue
+            if rule.in_note and not any(self._note_says(word) for word in rule.in_note):
+                continue
+            if rule.said == (ANY,):
+                parts = [[one for one in part.stands if self._fits(rule, one[0])] for part in self.find(value)]
+                if parts and all(parts):
+                    return rule, tuple(span for stands in parts for stand in stands for span in stand)
                 continue
             seek = [SoughtPhrase(phrase, 1, ()) for phrase in map(phrase_of, rule.said)]
-            stands = [stand for stand in self._by_phrases(seek) if self._fits(rule, field, stand[0])]
+            stands = [stand for stand in self._by_phrases(seek) if self._fits(rule, stand[0])]
             if stands:
                 return rule, tuple(span for stand in stands for span in stand)
         return None
 
-    def _note_says(self, word: str) -> bool:
-        return any(not self._note.reserves((at,)) - {"undone"} for at in self._note.where(stem(word)))
+    def _note_says(self, word: str, but: Sequence[str] = ()) -> bool:
+        """Whether the note says a word, with none of `but` behind it."""
+        note = self._note
+        return any(
+            not note.reserves((at,)) - {"undone"} and (*note.raw_words, "")[at + 1] not in but
+            for at in note.where(stem(word))
+        )
 
-    def _fits(self, rule: Rule, field: Field, span: Span) -> bool:
+    def _fits(self, rule: Rule, span: Span) -> bool:
         note = self._note
         own = note.positions(span)
         near = {note.words[at][0] for at in range(max(0, own.start - N_NEAR), min(len(note.words), own.stop + N_NEAR))}
@@ -279,18 +300,15 @@ class Evidence:
         if rule.beside:
             beside, number = set(map(stem, rule.beside)), note.sentence(span)
             around = range(max(0, own.start - 40), min(len(note.words), own.stop + 40))
-            if not any(note.words[at][0] in beside and note.sentence_of(at) == number for at in around):
-                return False
-        if field.key in self._lexicon.company and not self._lexicon.company[field.key].of:
-            return any(self._note_says(word) for word in ("metastasis", "metastases", "metastatic"))
+            return any(note.words[at][0] in beside and note.sentence_of(at) == number for at in around)
         return True
 
     def _affirmed(self, stands: Iterable[Sequence[int]], said: Sequence[int] = ()) -> list[Sequence[int]]:
         """Those, as positions of their words, that the note does not deny: "no metastases" is no synonym of a stage."""
         found = list(stands)
-        affirmed = [stand for stand in found if self._holds(stand, said)]
+        affirmed = [stand for stand in found if not self._note.is_denied((*stand, *said), self._ignored)]
         self._has_denied = self._has_denied or len(affirmed) < len(found)
-        return affirmed
+        return [stand for stand in affirmed if self._is_in_company(stand)]
 
     def _by_phrases(self, phrases: Iterable[SoughtPhrase]) -> list[Spans]:
         """Every stand of a phrase, where the other words of the value are supported as well."""
@@ -334,10 +352,19 @@ class Evidence:
                 if note.ends_clause(at) or word in lexicon.contrary[how[0]]:
                     break
                 if word in same:
-                    if self._holds(stand) and self._holds([at]):
+                    if self._opens_list(at, min(stand)) and self._holds(stand) and self._holds([at]):
                         stands.append((note.span(at, at), note.span(min(stand), max(stand))))
                     break
         return stands
+
+    def _opens_list(self, place: int, name: int) -> bool:
+        """Whether a word says of the names behind it how they are: "positive for A, B", "cells express A and B"."""
+        raw, note = self._note.raw_words, self._note
+        if raw[place].startswith("express"):
+            return raw[place] != "expression" or raw[place + 1] in _OF
+        opposed = {other for words in self._lexicon.contrary.values() for other in words} | {note.words[place][0]}
+        behind = [at for at in range(name + 1, min(name + 4, len(raw))) if not note.divides(name, at)]
+        return raw[place + 1] in _OF and not any(note.words[at][0] in opposed for at in behind)
 
     def _by_denial(self, words: Sequence[str]) -> list[Spans]:
         """Where the note denies what the value calls negative: "no expression of ER"."""
@@ -346,7 +373,7 @@ class Evidence:
         if len(names) == len(words) or not names or not any(map(self._lexicon.is_strong, names)):
             return []
         places = {word: note.where_any((word, *self._lexicon.words.get(word, ()))) for word in names}
-        denied = [one for one in self._windows(places, 2) if note.reserves(one) == {"negated"}]
+        denied = [one for one in self._windows(places, 2) if all(note.reserves((at,)) == {"negated"} for at in one)]
         self._has_denied = False
         return [(note.span(min(one), max(one)),) for one in denied]
 

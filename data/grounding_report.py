@@ -30,7 +30,7 @@ def grounding_report(task: Task, rows: Sequence[Row], seed: int = 0) -> dict[str
 
     Returns:
         `n_notes`, `ms_per_note` and `fields`: field key to `n_values`; the share of values of each kind of `Grounding`;
-        `false_alarms`, the share of gold values of which a part is not found; and `planted`: `n`, `flagged` (the share
+        `false_alarms`, the share of gold values of which a part is not found and that follow by no rule; and `planted`: `n`, `flagged` (the share
         of which a part is not found), `n_absent` and `flagged_absent`, the same without those that stand in the note.
     """
     begun = time.perf_counter()
@@ -43,7 +43,7 @@ def grounding_report(task: Task, rows: Sequence[Row], seed: int = 0) -> dict[str
         fields[field.key] = {
             "n_values": len(ours),
             **{str(kind): _share(kinds[kind], len(ours)) for kind in Grounding},
-            "false_alarms": _share(sum(bool(one.missing) for one in ours), len(ours)),
+            "false_alarms": _share(kinds[Grounding.NOT_FOUND], len(ours)),
             "planted": _planted(task, field, rows, random.Random(f"{seed} {field.key}")),
         }
     return {"n_notes": len(rows), "ms_per_note": round(ms_per_note, 3), "fields": fields}

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from data.values import normalise
 
 
+ANY = "*"
+
+
 class RulesError(ValueError):
     """A table of rules that cannot be read; the message says what to do."""
 
@@ -20,12 +23,14 @@ class Rule(BaseModel):
 
     Attributes:
         field: the key of the field.
-        values: what follows, any of them.
+        values: what follows, any of them; "*" for every value.
         because: the rule in a short sentence, for the reviewer.
-        said: words or phrases of which the note says one; "*" at the end of a word stands for any ending.
+        said: words or phrases of which the note says one; "*" at the end of a word stands for any ending, "*" alone for
+            every part of the value itself.
         beside: one of these stands in the same sentence, where there are any.
         not_beside: none of these stands within a few words, or one of `unless` does, too.
-        not_in_note: the note says none of these.
+        in_note: the note says one of these, where there are any.
+        not_in_note: the note says none of these, but with one of `not_before` behind it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +42,9 @@ class Rule(BaseModel):
     beside: tuple[str, ...] = ()
     not_beside: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    in_note: tuple[str, ...] = ()
     not_in_note: tuple[str, ...] = ()
+    not_before: tuple[str, ...] = ()
 
 
 class _Table(BaseModel):
@@ -66,4 +73,5 @@ def load_rules(path: Path | None) -> tuple[Rule, ...]:
 def rules_for(path: Path | None, key: str, value: str) -> tuple[Rule, ...]:
     """The rules by which a value of a field may follow."""
     wanted = normalise(value)
-    return tuple(rule for rule in load_rules(path) if rule.field == key and wanted in map(normalise, rule.values))
+    ours = (rule for rule in load_rules(path) if rule.field == key)
+    return tuple(rule for rule in ours if rule.values == (ANY,) or wanted in map(normalise, rule.values))

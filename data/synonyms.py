@@ -24,6 +24,7 @@ class _Company(BaseModel):
     reach: int
     of: list[str] = []
     never_behind: list[str] = []
+    never_before: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,14 @@ class Company:
         reach: words between the two at most.
         of: the stems of values that need it; all where there are none.
         never_behind: words directly in front of a value by which it is something else: "grade III".
+        never_before: the same directly behind it: "liver enzymes".
     """
 
     words: frozenset[str]
     reach: int
     of: frozenset[str]
     never_behind: frozenset[str]
+    never_before: frozenset[str]
 
 
 class _Table(BaseModel):
@@ -146,7 +149,13 @@ def load_lexicon(path: Path | None) -> Lexicon:
         once=frozenset(table.once),
         kinds=frozenset(map(stem, table.kinds)),
         company={
-            key: Company(_stems(one.words), one.reach, _stems(one.of), frozenset(map(str.casefold, one.never_behind)))
+            key: Company(
+                _stems(one.words),
+                one.reach,
+                _stems(one.of),
+                frozenset(map(str.casefold, one.never_behind)),
+                frozenset(map(str.casefold, one.never_before)),
+            )
             for key, one in table.company.items()
         },
         cues={key: frozenset(map(stem, words)) for key, words in table.cues.items()},

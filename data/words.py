@@ -20,7 +20,17 @@ _ENDINGS = (
     *("a", "e", "i", "o", "s", "y"),
 )
 # The same in British and in American letters.
-_SPELLINGS = (("tumour", "tumor"), ("oesoph", "esoph"), ("oestr", "estr"), ("aem", "em"), ("haemo", "hemo"), ("oedem", "edem"), ("caec", "cec"), ("gynaec", "gynec"), ("paed", "ped"))
+_SPELLINGS = (
+    ("tumour", "tumor"),
+    ("oesoph", "esoph"),
+    ("oestr", "estr"),
+    ("aem", "em"),
+    ("haemo", "hemo"),
+    ("oedem", "edem"),
+    ("caec", "cec"),
+    ("gynaec", "gynec"),
+    ("paed", "ped"),
+)
 # Names that end in a number are written with a hyphen, with a space or with neither: Ki-67, CA 19-9, HER2/neu.
 # Other letters before a number ("ER 56", "PR 23") are two words.
 _JOINT = rf"[{HYPHENS}\s/]?"
