@@ -1,4 +1,4 @@
-"""Context: which words of a note are told of a relative, of the past, under a condition or as one possibility of several.
+"""Context: which words of a note are told of a relative, of the past or as a mere thought.
 
 After ConText (Harkema et al. 2009): a phrase covers what follows it or what stands before it, until a word or a mark
 ends its reach; some headings cover their whole section. The phrases are in `contexts.toml`. What a note denies is found
@@ -31,7 +31,10 @@ _HEADING = re.compile(
 _DOUBT = re.compile(r"(?:^|(?<=[\s(]))\?\s?(?=\w)")
 _OF = frozenset(["in", "of", "on", "among", "for"])
 _WHOSE = frozenset(
-    "a an her his the their one two three four both several some this that our patient s first second degree other".split()
+    (
+        *("a", "an", "her", "his", "the", "their", "this", "that", "our", "patient", "s", "other", "degree"),
+        *("one", "two", "three", "four", "both", "several", "some", "first", "second"),
+    )
 )
 
 
@@ -55,7 +58,7 @@ Phrase = tuple[str, ...]
 
 @dataclass(frozen=True)
 class _Table:
-    """The kinds by name; `phrases`: first word to the phrases that begin with it, the longest first, and whose they are."""
+    """The kinds by name; `phrases`: first word to the phrases that begin with it and whose they are, longest first."""
 
     kinds: Mapping[str, _Kind]
     ends: Mapping[str, frozenset[Phrase]]
@@ -191,7 +194,7 @@ class _Finder:
         return self._text[self._starts[place] : self._starts[place + 1]]
 
     def _belongs(self, first: int, last: int) -> int | None:
-        """The last word of what a relative has: "cancer in her mother", "cancer (mother)"; None where it is not said."""
+        """The last word of what a relative has: "cancer in her mother"; None where no such thing is said."""
         place = first - 1
         if place >= 0 and self._breaks[place] >= CLAUSE and self._breaks[last] >= CLAUSE:
             return place if "(" in self._between(place) or "-" in self._between(place) else None

@@ -13,19 +13,20 @@ from dataclasses import dataclass
 
 from data.context import HISTORY
 from data.note_words import MAX_OCCURRENCES, NoteWords
+from data.polarity import Polarity
+from data.rules import ANY, Rule, rules_for
 from data.sought import (
     Sought,
     SoughtPhrase,
     best_first,
-    close_stands,
     closest,
     is_decisive,
     misspelling,
     parts_of,
     pattern,
     sought,
+    windows,
 )
-from data.rules import ANY, Rule, rules_for
 from data.suggestion import Grounding, Span
 from data.synonyms import Lexicon, load_lexicon, phrase_of
 from data.task import Extraction, Field, Task
@@ -37,14 +38,6 @@ SLACK_WORDS = 8  # further words that may stand between those of a value
 SLACK_QUALIFIED = 3  # the same where they only say how something is, such as "partial" and "remission"
 
 N_NEAR = 4  # words around what a rule goes by
-N_LISTED = 40  # words between how a list is and one of its names
-_OF = frozenset(("for", "of", "with", "to"))  # between how it is and what is so
-_TIMES = frozenset(
-    map(
-        stem,
-        ("day", "days", "week", "weeks", "month", "months", "year", "years", "cycle", "cycles", "courses", "hours"),
-    )
-)
 
 _ORDER = (Grounding.EXACT, Grounding.FUZZY, Grounding.SYNONYM)  # from best to worst
 
@@ -112,6 +105,7 @@ class Evidence:
         self._lexicon = load_lexicon(task.synonyms)
         self._note = NoteWords(text, self._lexicon)
         self._rules = task.rules
+        self._polarity = Polarity(self._note, self._lexicon)
         self._has_denied = False  # something was found for the part that is looked for, and denied
         self._key: str | None = None  # of the field whose value is looked for
         self._ignored: frozenset[str] = frozenset([HISTORY])  # reserves that say nothing against it
@@ -202,8 +196,8 @@ class Evidence:
             (Grounding.SYNONYM, lambda: self._by_words(seek.words, synonyms)),
             (Grounding.SYNONYM, lambda: self._by_phrases(seek.phrases)),
             (Grounding.FUZZY, lambda: self._misspelt(seek)),
-            (Grounding.SYNONYM, lambda: self._listed(seek.words)),
-            (Grounding.SYNONYM, lambda: self._by_denial(seek.words)),
+            (Grounding.SYNONYM, lambda: self._polarity.listed(seek.words, self._holds)),
+            (Grounding.SYNONYM, lambda: self._polarity.denied(seek.words)),
         )
         self._has_denied = False
         for grounding, search in ways:
@@ -316,12 +310,12 @@ class Evidence:
         for phrase in phrases:
             if not all(word in self._note.places or word.endswith("*") for word in phrase.words):
                 continue
-            windows = self._windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
+            windows = windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
             in_order = [one for one in windows if sorted(one) == list(one)]
             found = [(self._note.span(one[0], one[-1]),) for one in self._affirmed(in_order)]
             if not found or not phrase.others:
                 stands += found
-            elif any(self._is_said_of_something(word) for word in phrase.others):
+            elif any(self._polarity.is_said_of_something(word) for word in phrase.others):
                 stands += self._by_words((*phrase.words, *phrase.others), self._lexicon.words)
             elif others := self._by_words(
                 phrase.others, self._lexicon.words, said=[at for one in in_order for at in one]
@@ -336,46 +330,6 @@ class Evidence:
             if word not in self._note.places and (meant := misspelling(raw, known, self._lexicon)):
                 also[word] = (known[meant],)
         return self._by_words(seek.words, {**self._lexicon.words, **also}) if also else []
-
-    def _listed(self, words: Sequence[str]) -> list[Spans]:
-        """A name in a list of which it is said at its beginning how all of it is: "positive for A, B, C and D"."""
-        note, lexicon = self._note, self._lexicon
-        how = [word for word in words if lexicon.contrary.get(word) and word in lexicon.required]
-        names = [word for word in words if word not in how]
-        if len(how) != 1 or not names:
-            return []
-        same = {how[0], *lexicon.words.get(how[0], ())}
-        stands: list[Spans] = []
-        for stand in self._windows({word: note.where_any((word, *lexicon.words.get(word, ()))) for word in names}, 2):
-            for at in range(min(stand) - 1, max(-1, min(stand) - N_LISTED), -1):
-                word = note.words[at][0]
-                if note.ends_clause(at) or word in lexicon.contrary[how[0]]:
-                    break
-                if word in same:
-                    if self._opens_list(at, min(stand)) and self._holds(stand) and self._holds([at]):
-                        stands.append((note.span(at, at), note.span(min(stand), max(stand))))
-                    break
-        return stands
-
-    def _opens_list(self, place: int, name: int) -> bool:
-        """Whether a word says of the names behind it how they are: "positive for A, B", "cells express A and B"."""
-        raw, note = self._note.raw_words, self._note
-        if raw[place].startswith("express"):
-            return raw[place] != "expression" or raw[place + 1] in _OF
-        opposed = {other for words in self._lexicon.contrary.values() for other in words} | {note.words[place][0]}
-        behind = [at for at in range(name + 1, min(name + 4, len(raw))) if not note.divides(name, at)]
-        return raw[place + 1] in _OF and not any(note.words[at][0] in opposed for at in behind)
-
-    def _by_denial(self, words: Sequence[str]) -> list[Spans]:
-        """Where the note denies what the value calls negative: "no expression of ER"."""
-        denying, note = self._lexicon.denying, self._note
-        names = [word for word in words if word not in denying]
-        if len(names) == len(words) or not names or not any(map(self._lexicon.is_strong, names)):
-            return []
-        places = {word: note.where_any((word, *self._lexicon.words.get(word, ()))) for word in names}
-        denied = [one for one in self._windows(places, 2) if all(note.reserves((at,)) == {"negated"} for at in one)]
-        self._has_denied = False
-        return [(note.span(min(one), max(one)),) for one in denied]
 
     def _by_words(
         self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]], *, said: Sequence[int] = ()
@@ -396,64 +350,18 @@ class Evidence:
         is_qualified = all(word in lexicon.required for word in decisive)
         if is_qualified:  # "partial" says nothing without what is partial beside it
             decisive = found
-        windows = self._windows(
-            {word: places[word] for word in decisive}, SLACK_QUALIFIED if is_qualified else SLACK_WORDS
-        )
+        windows = windows({word: places[word] for word in decisive}, SLACK_QUALIFIED if is_qualified else SLACK_WORDS)
         beside = frozenset(place for word in found if word not in decisive for place in places[word])
-        agreed = [one for one in windows if self._agrees(decisive, one)]
+        agreed = [one for one in windows if self._polarity.agrees(decisive, one)]
         stands: list[Spans] = [
             (note.span(*note.widened(min(one), max(one), beside)),) for one in self._affirmed(agreed, said)
         ]
         if stands or agreed:
             return stands
-        if any(map(self._is_said_of_something, decisive)):
+        if any(map(self._polarity.is_said_of_something, decisive)):
             return []  # far from what it says something about, it may be said about anything
         scattered = self._affirmed([one] if (one := closest([places[word] for word in decisive])) else [], said)
         return [tuple(note.span(place, place) for place in sorted(set(one))) for one in scattered]
-
-    def _windows(self, places: Mapping[str, list[int]], slack: int) -> list[list[int]]:
-        """The positions of the words wherever they stand close together, those of one stand in the words' order."""
-        widest = len(places) + slack
-        return [stand for stand in close_stands(list(places.values())) if max(stand) - min(stand) < widest]
-
-    def _is_said_of_something(self, word: str) -> bool:
-        """Whether a word means something only beside another: "negative", "10"."""
-        return word in self._lexicon.required or word.rstrip("%").isdigit()
-
-    def _agrees(self, words: Sequence[str], stand: Sequence[int]) -> bool:
-        """Whether what is said in a stand ("negative", "10 %") is said about the word that it is sought with."""
-        lexicon = self._lexicon
-        for word, place in zip(words, stand, strict=True):
-            opposed = lexicon.contrary.get(word, frozenset())
-            if word[:1].isdigit() and self._counts_time(place, words):
-                return False
-            if not opposed and not word.endswith("%"):
-                continue
-            named = [at for other, at in zip(words, stand, strict=True) if lexicon.is_strong(other) and at != place]
-            nearest = min(named, key=lambda at: abs(at - place), default=None)
-            said_of = [at for at in named if at < place or at == nearest]
-            if not all(self._is_said_of(place, at, word, opposed) for at in said_of):
-                return False
-        return True
-
-    def _counts_time(self, place: int, words: Sequence[str]) -> bool:
-        """Whether a number of the note counts weeks or cycles, and that of the value does not."""
-        behind = self._note.words[place + 1][0] if place + 1 < len(self._note.words) else ""
-        return behind in _TIMES and behind not in words
-
-    def _is_said_of(self, place: int, about: int, word: str, opposed: frozenset[str]) -> bool:
-        note = self._note
-
-        def is_opposed(position: int) -> bool:
-            other = note.words[position][0]
-            return other in opposed or (word.endswith("%") and other.endswith("%") and other != word)
-
-        if about < place:
-            return not note.ends_sentence(about, place) and not any(map(is_opposed, range(about + 1, place)))
-        behind = range(about + 1, min(about + 4, len(note.words)))
-        governs = note.words[place + 1][0] == "for" or not note.divides(place, about)
-        corrected = any(is_opposed(position) and not note.divides(about, position) for position in behind)
-        return governs and not corrected and not any(map(is_opposed, range(place + 1, about)))
 
 
 def _missing(parts: Iterable[PartFound]) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from data.values import normalise
 
-
 ANY = "*"
 
 
