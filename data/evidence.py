@@ -111,7 +111,7 @@ class Evidence:
         self._ignored: frozenset[str] = frozenset([HISTORY])  # reserves that say nothing against it
 
     def supports(self, value: str, field: Field | None = None) -> bool:
-        """Whether every part of the value is supported somewhere, or follows by a rule of its field, where it is told."""
+        """Whether every part of the value is supported somewhere, or it follows by a rule of its field."""
         if normalise(value) is None:
             return False
         if not _missing(self.find(value, field)):
@@ -310,8 +310,8 @@ class Evidence:
         for phrase in phrases:
             if not all(word in self._note.places or word.endswith("*") for word in phrase.words):
                 continue
-            windows = windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
-            in_order = [one for one in windows if sorted(one) == list(one)]
+            close = windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
+            in_order = [one for one in close if sorted(one) == list(one)]
             found = [(self._note.span(one[0], one[-1]),) for one in self._affirmed(in_order)]
             if not found or not phrase.others:
                 stands += found
@@ -350,9 +350,9 @@ class Evidence:
         is_qualified = all(word in lexicon.required for word in decisive)
         if is_qualified:  # "partial" says nothing without what is partial beside it
             decisive = found
-        windows = windows({word: places[word] for word in decisive}, SLACK_QUALIFIED if is_qualified else SLACK_WORDS)
+        close = windows({word: places[word] for word in decisive}, SLACK_QUALIFIED if is_qualified else SLACK_WORDS)
         beside = frozenset(place for word in found if word not in decisive for place in places[word])
-        agreed = [one for one in windows if self._polarity.agrees(decisive, one)]
+        agreed = [one for one in close if self._polarity.agrees(decisive, one)]
         stands: list[Spans] = [
             (note.span(*note.widened(min(one), max(one), beside)),) for one in self._affirmed(agreed, said)
         ]

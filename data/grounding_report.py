@@ -30,8 +30,9 @@ def grounding_report(task: Task, rows: Sequence[Row], seed: int = 0) -> dict[str
 
     Returns:
         `n_notes`, `ms_per_note` and `fields`: field key to `n_values`; the share of values of each kind of `Grounding`;
-        `false_alarms`, the share of gold values of which a part is not found and that follow by no rule; and `planted`: `n`, `flagged` (the share
-        of which a part is not found), `n_absent` and `flagged_absent`, the same without those that stand in the note.
+        `false_alarms`, the share of gold values of which a part is not found and that follow by no rule; and `planted`:
+        `n`, `flagged` (the share of which the same is true), `n_absent` and `flagged_absent`, the same without those
+        that stand in the note.
     """
     begun = time.perf_counter()
     found = [ground(task, row.text, row.extraction) for row in rows]

@@ -297,7 +297,7 @@ class _Finder:
                 yield from ((first, last, one) for one in (place, *self._behind(place)))
 
     def _subject(self, first: int) -> int | None:
-        """Where the first verb stands of what a second one denies of the same subject: "was tried and could not be given"."""
+        """Where the first verb stands where a second one denies its subject: "was tried and could not be given"."""
         verbs = self._table.auxiliaries | _MODALS
         place = first - 1
         while place >= 0 and self._words[place] in verbs and not self._breaks[place]:
@@ -308,13 +308,11 @@ class _Finder:
             if self._breaks[verb] >= CLAUSE or (self._breaks[verb] and verb != place - 1):
                 return None
             if self._words[verb] in verbs:
-                while verb and self._words[verb - 1] in verbs:
-                    verb -= 1
-                return verb
+                return next((one + 1 for one in range(verb - 1, -1, -1) if self._words[one] not in verbs), 0)
         return None
 
     def _answered(self) -> Iterator[tuple[int, int, int]]:
-        """The clause before an answer that stands alone: first and last word of the answer, and a word of the clause."""
+        """The clause before an answer that stands alone: first and last word of that, and a word of the clause."""
         for joint in self._colons:
             first = joint + 1
             for length in (1, 2):
@@ -330,9 +328,9 @@ class _Finder:
 
     def _unstarted(self) -> Iterator[tuple[int, int, int]]:
         """What did not begin any more: "before surgery could be done"."""
-        for first in (place for place, word in enumerate(self._words) if word == "could" or word == "can"):
+        for first in (place for place, word in enumerate(self._words) if word in ("could", "can")):
             length = next((n for n in (3, 2) if tuple(self._words[first : first + n]) in self._table.unstarted), 0)
-            reached = []
+            reached: list[int] = []
             for place in range(first - 1, max(-1, first - 1 - N_PASSED), -1):
                 if self._breaks[place]:
                     break

@@ -15,7 +15,7 @@ _OF = frozenset(("for", "of", "with", "to"))  # between how it is and what is so
 _TIMES = frozenset(
     map(
         stem,
-        ("day", "days", "week", "weeks", "month", "months", "year", "years", "cycle", "cycles", "courses", "hours"),
+        ("day", "days", "week", "weeks", "month", "months", "year", "cycle", "cycles", "hours"),
     )
 )
 
