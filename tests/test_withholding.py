@@ -119,10 +119,15 @@ def test_a_save_needs_the_empty_fields_to_be_seen(store: Store, web: TestClient)
 def test_a_draft_that_only_left_them_empty_changes_nothing_against_another_decision(
     store: Store, web: TestClient
 ) -> None:
-    number, begun = put(store, 0.95), {**INVENTED, "gene_mutation": None}
+    number, begun = put(store, 0.95), dict(IN_FORM)
     mine = {**form(store, number), "values": {**begun, "stage": "III"}, "settled": ["stage"]}
     theirs = {**begun, "gene_mutation": "PIK3CA H1047R"}
-    decided = {**form(store, number), "values": theirs, "settled": ["gene_mutation"], "token": "token-theirs"}
+    decided = {
+        **form(store, number),
+        "values": theirs,
+        "settled": ["gene_mutation", "response"],
+        "token": "token-theirs",
+    }
     assert web.post("/decisions", json={**decided, "status": "submitted"}).status_code == 200
     told = web.post("/drafts", json=mine)
     assert told.status_code == 409
