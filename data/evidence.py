@@ -11,27 +11,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from data.context import HISTORY
 from data.note_words import MAX_OCCURRENCES, NoteWords
+from data.polarity import Polarity
+from data.rules import ANY, Rule, rules_for
 from data.sought import (
     Sought,
     SoughtPhrase,
     best_first,
-    close_stands,
     closest,
     is_decisive,
     misspelling,
     parts_of,
     pattern,
     sought,
+    windows,
 )
 from data.suggestion import Grounding, Span
-from data.synonyms import Lexicon, load_lexicon
+from data.synonyms import Lexicon, load_lexicon, phrase_of
 from data.task import Extraction, Field, Task
 from data.values import normalise
+from data.words import stem, stems
 
 MAX_SPANS = 12  # of one part of a value
 SLACK_WORDS = 8  # further words that may stand between those of a value
 SLACK_QUALIFIED = 3  # the same where they only say how something is, such as "partial" and "remission"
+
+N_NEAR = 4  # words around what a rule goes by
 
 _ORDER = (Grounding.EXACT, Grounding.FUZZY, Grounding.SYNONYM)  # from best to worst
 
@@ -47,12 +53,14 @@ class Grounded:
         grounding: of its worst part.
         missing: its parts without support, as they stand in the value.
         denied: those of them that the note does say, but only to deny, to decline or of somebody else.
+        rule: by which rule an inferred value follows, in a short sentence for the reviewer; None for any other.
     """
 
     spans: Spans
     grounding: Grounding
     missing: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
+    rule: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,10 @@ class PartFound:
 def ground(task: Task, text: str, extraction: Extraction) -> dict[str, Grounded]:
     """How each value of an extraction rests on the note `text`; values that are null or mean null are left out."""
     evidence = Evidence(task, text)
-    found = {key: evidence.find(value) for key, value in extraction.items() if value is not None and normalise(value)}
+    fields = {key: task.field(key) for key, value in extraction.items() if value is not None and normalise(value)}
+    found = {key: evidence.find(extraction[key] or "", field) for key, field in fields.items()}
     sure = {key: evidence.sentences(parts) for key, parts in found.items()}
-    return {key: evidence.grounded(task.field(key), parts, sure) for key, parts in found.items()}
+    return {key: evidence.grounded(fields[key], parts, sure, extraction[key] or "") for key, parts in found.items()}
 
 
 def find_evidence(task: Task, text: str, extraction: Extraction) -> dict[str, Spans]:
@@ -95,14 +104,29 @@ class Evidence:
         self._synonyms = task.synonyms
         self._lexicon = load_lexicon(task.synonyms)
         self._note = NoteWords(text, self._lexicon)
+        self._rules = task.rules
+        self._polarity = Polarity(self._note, self._lexicon)
         self._has_denied = False  # something was found for the part that is looked for, and denied
+        self._key: str | None = None  # of the field whose value is looked for
+        self._ignored: frozenset[str] = frozenset([HISTORY])  # reserves that say nothing against it
 
-    def supports(self, value: str) -> bool:
-        """Whether every part of the value is supported somewhere."""
-        return normalise(value) is not None and not _missing(self.find(value))
+    def supports(self, value: str, field: Field | None = None) -> bool:
+        """Whether every part of the value is supported somewhere, or it follows by a rule of its field."""
+        if normalise(value) is None:
+            return False
+        if not _missing(self.find(value, field)):
+            return True
+        return field is not None and field.inferred and self._by_rule(field, value) is not None
 
-    def find(self, value: str) -> tuple[PartFound, ...]:
-        """The value as one part where it stands as it is, else its parts; those that say nothing are left out."""
+    def find(self, value: str, field: Field | None = None) -> tuple[PartFound, ...]:
+        """The value as one part where it stands as it is, else its parts; those that say nothing are left out.
+
+        `field`: whose value it is, as what counts differs from field to field.
+        """
+        self._key = None if field is None else field.key
+        self._ignored = frozenset([HISTORY])
+        if self._key in self._lexicon.once and self._names_another(value):
+            self._ignored = frozenset()
         whole = self._verbatim(value)
         if self._is_affirmed(whole):
             return (PartFound(value, whole, Grounding.EXACT),)
@@ -112,13 +136,16 @@ class Evidence:
         """The sentences in which parts stand that stand only once."""
         return frozenset(self._note.sentence(part.stands[0][0]) for part in parts if len(part.stands) == 1)
 
-    def grounded(self, field: Field, parts: Sequence[PartFound], sure: Mapping[str, frozenset[int]]) -> Grounded:
+    def grounded(
+        self, field: Field, parts: Sequence[PartFound], sure: Mapping[str, frozenset[int]], value: str
+    ) -> Grounded:
         """The best stands of a value's parts, and how it rests on them.
 
         Args:
             field: whose value it is.
             parts: what was found of it.
             sure: field key to sentences where that field's value surely stands.
+            value: the value.
         """
         others = [sentences for key, sentences in sure.items() if key != field.key]
         spans: list[Span] = []
@@ -129,7 +156,10 @@ class Evidence:
             spans += [span for stand in ranked for span in stand][:MAX_SPANS]
         missing = _missing(parts)
         if missing or not parts:
-            grounding = Grounding.INFERRED if field.inferred else Grounding.NOT_FOUND
+            if field.inferred and (inferred := self._by_rule(field, value)) is not None:
+                rule, stands = inferred
+                return Grounded(best_first([*stands][:MAX_SPANS]), Grounding.INFERRED, missing, rule=rule.because)
+            grounding = Grounding.NOT_FOUND
         else:
             grounding = max((part.grounding for part in parts if part.grounding), key=_ORDER.index)
         denied = tuple(part.part for part in parts if part.is_denied)
@@ -139,7 +169,7 @@ class Evidence:
         """How much speaks for this stand of a field's value: more is better."""
         note, first = self._note, stand[0]
         sentence = note.sentence(first)
-        rank = -4.0 * note.is_denied(note.positions(first))
+        rank = -4.0 * note.is_denied(note.positions(first), self._ignored)
         if (distance := note.cue_distance(key, first)) is not None:
             rank += 2 + 1 / (1 + distance)
         rank += 0.5 * sum(sentence in sentences for sentences in others)
@@ -147,7 +177,10 @@ class Evidence:
 
     def _verbatim(self, value: str) -> tuple[Spans, ...]:
         found = []
+        spellings = self._lexicon.as_written.get(stem(value))
         for match in pattern(value).finditer(self._text):
+            if spellings and match.group() not in spellings:
+                continue
             found.append((Span(match.start(), match.end()),))
             if len(found) == MAX_OCCURRENCES:
                 break
@@ -163,6 +196,8 @@ class Evidence:
             (Grounding.SYNONYM, lambda: self._by_words(seek.words, synonyms)),
             (Grounding.SYNONYM, lambda: self._by_phrases(seek.phrases)),
             (Grounding.FUZZY, lambda: self._misspelt(seek)),
+            (Grounding.SYNONYM, lambda: self._polarity.listed(seek.words, self._holds)),
+            (Grounding.SYNONYM, lambda: self._polarity.denied(seek.words)),
         )
         self._has_denied = False
         for grounding, search in ways:
@@ -174,20 +209,100 @@ class Evidence:
         """Where the part stands as it is, with the stands that the note denies; none where it denies all of them."""
         stands = self._verbatim(part)
         if stands and not self._is_affirmed(stands):
-            self._has_denied = True
+            own = [[at for span in stand for at in self._note.positions(span)] for stand in stands]
+            self._has_denied = all(self._note.is_denied(stand, self._ignored) for stand in own)
             return ()
         return stands
 
     def _is_affirmed(self, stands: Iterable[Spans]) -> bool:
+        places = ([at for span in stand for at in self._note.positions(span)] for stand in stands)
+        return any(self._holds(stand) for stand in places)
+
+    def _holds(self, stand: Sequence[int], said: Sequence[int] = ()) -> bool:
+        """Whether words say what they seem to say of the field that is looked for."""
+        return not self._note.is_denied((*stand, *said), self._ignored) and self._is_in_company(stand)
+
+    def _is_in_company(self, stand: Sequence[int]) -> bool:
+        company, note = self._lexicon.company.get(self._key or ""), self._note
+        if company is None or not stand:
+            return True
+        first, last = min(stand), max(stand)
+        own = {note.words[at][0] for at in stand}
+        if first and note.raw_words[first - 1] in company.never_behind and not note.divides(first - 1, first):
+            return False
+        if (*note.raw_words, "")[last + 1] in company.never_before and not note.divides(last, last + 1):
+            return False
+        if company.of and not own & company.of:
+            return True
+        if own & company.words:
+            return True
+        near = range(max(0, first - company.reach), min(len(note.words), last + company.reach + 1))
+        return any(
+            note.words[at][0] in company.words
+            and not note.ends_sentence(*sorted((at, first)))
+            and not note.reserves((at,)) - {HISTORY}
+            for at in near
+        )
+
+    def _names_another(self, value: str) -> bool:
+        """Whether the note names, as a thing of now, another of the kinds of which the value is one."""
+        note, lexicon = self._note, self._lexicon
+        own = {word for word, _, _ in stems(value)}
+        for kind in lexicon.kinds:
+            for at in note.places.get(kind, ()):
+                around = [note.words[one][0] for one in range(max(0, at - 3), min(len(note.words), at + 5))]
+                said = [word for word in around if lexicon.is_strong(word) and word not in lexicon.ignored]
+                is_other = not any(word in own for word in said) and (kind not in own or bool(said))
+                is_named = lexicon.is_strong(kind) or (at > 0 and lexicon.is_strong(note.words[at - 1][0]))
+                if is_other and is_named and not note.reserves((at,)):
+                    return True
+        return False
+
+    def _by_rule(self, field: Field, value: str) -> tuple[Rule, tuple[Span, ...]] | None:
+        """The rule by which the value follows from the note, and what the note says."""
+        self._key, self._ignored = None, frozenset([HISTORY])
+        for rule in rules_for(self._rules, field.key, value):
+            if any(self._note_says(word, rule.not_before) for word in rule.not_in_note):
+                continue
+            if rule.in_note and not any(self._note_says(word) for word in rule.in_note):
+                continue
+            if rule.said == (ANY,):
+                parts = [[one for one in part.stands if self._fits(rule, one[0])] for part in self.find(value)]
+                if parts and all(parts):
+                    return rule, tuple(span for stands in parts for stand in stands for span in stand)
+                continue
+            seek = [SoughtPhrase(phrase, 1, ()) for phrase in map(phrase_of, rule.said)]
+            stands = [stand for stand in self._by_phrases(seek) if self._fits(rule, stand[0])]
+            if stands:
+                return rule, tuple(span for stand in stands for span in stand)
+        return None
+
+    def _note_says(self, word: str, but: Sequence[str] = ()) -> bool:
+        """Whether the note says a word, with none of `but` behind it."""
         note = self._note
-        return any(not note.is_denied([at for span in stand for at in note.positions(span)]) for stand in stands)
+        return any(
+            not note.reserves((at,)) - {"undone"} and (*note.raw_words, "")[at + 1] not in but
+            for at in note.where(stem(word))
+        )
+
+    def _fits(self, rule: Rule, span: Span) -> bool:
+        note = self._note
+        own = note.positions(span)
+        near = {note.words[at][0] for at in range(max(0, own.start - N_NEAR), min(len(note.words), own.stop + N_NEAR))}
+        if near & set(map(stem, rule.not_beside)) and not near & set(map(stem, rule.unless)):
+            return False
+        if rule.beside:
+            beside, number = set(map(stem, rule.beside)), note.sentence(span)
+            around = range(max(0, own.start - 40), min(len(note.words), own.stop + 40))
+            return any(note.words[at][0] in beside and note.sentence_of(at) == number for at in around)
+        return True
 
     def _affirmed(self, stands: Iterable[Sequence[int]], said: Sequence[int] = ()) -> list[Sequence[int]]:
         """Those, as positions of their words, that the note does not deny: "no metastases" is no synonym of a stage."""
         found = list(stands)
-        affirmed = [stand for stand in found if not self._note.is_denied((*stand, *said))]
+        affirmed = [stand for stand in found if not self._note.is_denied((*stand, *said), self._ignored)]
         self._has_denied = self._has_denied or len(affirmed) < len(found)
-        return affirmed
+        return [stand for stand in affirmed if self._is_in_company(stand)]
 
     def _by_phrases(self, phrases: Iterable[SoughtPhrase]) -> list[Spans]:
         """Every stand of a phrase, where the other words of the value are supported as well."""
@@ -195,12 +310,12 @@ class Evidence:
         for phrase in phrases:
             if not all(word in self._note.places or word.endswith("*") for word in phrase.words):
                 continue
-            windows = self._windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
-            in_order = [one for one in windows if sorted(one) == list(one)]
+            close = windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
+            in_order = [one for one in close if sorted(one) == list(one)]
             found = [(self._note.span(one[0], one[-1]),) for one in self._affirmed(in_order)]
             if not found or not phrase.others:
                 stands += found
-            elif any(self._is_said_of_something(word) for word in phrase.others):
+            elif any(self._polarity.is_said_of_something(word) for word in phrase.others):
                 stands += self._by_words((*phrase.words, *phrase.others), self._lexicon.words)
             elif others := self._by_words(
                 phrase.others, self._lexicon.words, said=[at for one in in_order for at in one]
@@ -235,57 +350,18 @@ class Evidence:
         is_qualified = all(word in lexicon.required for word in decisive)
         if is_qualified:  # "partial" says nothing without what is partial beside it
             decisive = found
-        windows = self._windows(
-            {word: places[word] for word in decisive}, SLACK_QUALIFIED if is_qualified else SLACK_WORDS
-        )
+        close = windows({word: places[word] for word in decisive}, SLACK_QUALIFIED if is_qualified else SLACK_WORDS)
         beside = frozenset(place for word in found if word not in decisive for place in places[word])
-        agreed = [one for one in windows if self._agrees(decisive, one)]
+        agreed = [one for one in close if self._polarity.agrees(decisive, one)]
         stands: list[Spans] = [
             (note.span(*note.widened(min(one), max(one), beside)),) for one in self._affirmed(agreed, said)
         ]
         if stands or agreed:
             return stands
-        if any(map(self._is_said_of_something, decisive)):
+        if any(map(self._polarity.is_said_of_something, decisive)):
             return []  # far from what it says something about, it may be said about anything
         scattered = self._affirmed([one] if (one := closest([places[word] for word in decisive])) else [], said)
         return [tuple(note.span(place, place) for place in sorted(set(one))) for one in scattered]
-
-    def _windows(self, places: Mapping[str, list[int]], slack: int) -> list[list[int]]:
-        """The positions of the words wherever they stand close together, those of one stand in the words' order."""
-        widest = len(places) + slack
-        return [stand for stand in close_stands(list(places.values())) if max(stand) - min(stand) < widest]
-
-    def _is_said_of_something(self, word: str) -> bool:
-        """Whether a word means something only beside another: "negative", "10"."""
-        return word in self._lexicon.required or word.rstrip("%").isdigit()
-
-    def _agrees(self, words: Sequence[str], stand: Sequence[int]) -> bool:
-        """Whether what is said in a stand ("negative", "10 %") is said about the word that it is sought with."""
-        lexicon = self._lexicon
-        for word, place in zip(words, stand, strict=True):
-            opposed = lexicon.contrary.get(word, frozenset())
-            if not opposed and not word.endswith("%"):
-                continue
-            named = [at for other, at in zip(words, stand, strict=True) if lexicon.is_strong(other) and at != place]
-            nearest = min(named, key=lambda at: abs(at - place), default=None)
-            said_of = [at for at in named if at < place or at == nearest]
-            if not all(self._is_said_of(place, at, word, opposed) for at in said_of):
-                return False
-        return True
-
-    def _is_said_of(self, place: int, about: int, word: str, opposed: frozenset[str]) -> bool:
-        note = self._note
-
-        def is_opposed(position: int) -> bool:
-            other = note.words[position][0]
-            return other in opposed or (word.endswith("%") and other.endswith("%") and other != word)
-
-        if about < place:
-            return not note.ends_sentence(about, place) and not any(map(is_opposed, range(about + 1, place)))
-        behind = range(about + 1, min(about + 4, len(note.words)))
-        governs = note.words[place + 1][0] == "for" or not note.divides(place, about)
-        corrected = any(is_opposed(position) and not note.divides(about, position) for position in behind)
-        return governs and not corrected and not any(map(is_opposed, range(place + 1, about)))
 
 
 def _missing(parts: Iterable[PartFound]) -> tuple[str, ...]:

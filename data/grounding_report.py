@@ -30,8 +30,9 @@ def grounding_report(task: Task, rows: Sequence[Row], seed: int = 0) -> dict[str
 
     Returns:
         `n_notes`, `ms_per_note` and `fields`: field key to `n_values`; the share of values of each kind of `Grounding`;
-        `false_alarms`, the share of gold values of which a part is not found; and `planted`: `n`, `flagged` (the share
-        of which a part is not found), `n_absent` and `flagged_absent`, the same without those that stand in the note.
+        `false_alarms`, the share of gold values of which a part is not found and that follow by no rule; and `planted`:
+        `n`, `flagged` (the share of which the same is true), `n_absent` and `flagged_absent`, the same without those
+        that stand in the note.
     """
     begun = time.perf_counter()
     found = [ground(task, row.text, row.extraction) for row in rows]
@@ -43,7 +44,7 @@ def grounding_report(task: Task, rows: Sequence[Row], seed: int = 0) -> dict[str
         fields[field.key] = {
             "n_values": len(ours),
             **{str(kind): _share(kinds[kind], len(ours)) for kind in Grounding},
-            "false_alarms": _share(sum(bool(one.missing) for one in ours), len(ours)),
+            "false_alarms": _share(kinds[Grounding.NOT_FOUND], len(ours)),
             "planted": _planted(task, field, rows, random.Random(f"{seed} {field.key}")),
         }
     return {"n_notes": len(rows), "ms_per_note": round(ms_per_note, 3), "fields": fields}
@@ -68,7 +69,7 @@ def stands_in(text: str, value: str, field: Field) -> bool:
 def _planted(task: Task, field: Field, rows: Sequence[Row], rng: random.Random) -> dict[str, Any]:
     n = n_absent = n_flagged = n_flagged_absent = 0
     for text, value in planted_values(task, field, rows, rng):
-        is_flagged, is_absent = not Evidence(task, text).supports(value), not stands_in(text, value, field)
+        is_flagged, is_absent = not Evidence(task, text).supports(value, field), not stands_in(text, value, field)
         n, n_absent = n + 1, n_absent + is_absent
         n_flagged, n_flagged_absent = n_flagged + is_flagged, n_flagged_absent + (is_flagged and is_absent)
     return {

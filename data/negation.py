@@ -26,6 +26,7 @@ N_OWN = 3  # words behind a "not" among which a verb is its own
 N_FILLERS = 2
 N_PASSED = 6  # words between what was offered and the clause that says it was declined
 
+_MODALS = frozenset(["can", "could", "did", "does", "do", "may", "might", "should", "would"])
 _VARIANT = re.compile(r"\w*[a-z]\d+[a-z*]\w*")  # of a gene
 
 Range = tuple[int, int]
@@ -39,7 +40,6 @@ class _Table(BaseModel):
     ahead: list[str]
     ahead_verb: list[str]
     ahead_one: list[str]
-    others: list[str]
     behind: list[str]
     behind_after_not: list[str]
     fillers: list[str]
@@ -53,10 +53,13 @@ class _Table(BaseModel):
     of_several: list[str]
     auxiliaries: list[str]
     articles: list[str]
+    answers: list[str]
+    unstarted: list[str]
+    undone: list[str]
 
 
 Phrases = Mapping[str, tuple[tuple[tuple[str, ...], frozenset[str]], ...]]
-_KINDS = ("pseudo", "ahead", "ahead_verb", "ahead_one", "others", "behind")
+_KINDS = ("pseudo", "ahead", "ahead_verb", "ahead_one", "behind")
 _ENDS = ("ends", "ends_ahead", "ends_ahead_of_nouns", "ends_behind")
 
 
@@ -74,6 +77,9 @@ class Negations:
         of_several: what is said of all that "and" joins.
         auxiliaries: verbs before what is said of the subject in front of them.
         articles: what a new subject begins with.
+        answers: what denies the clause before it where it stands alone.
+        unstarted: what did not begin any more stands between "before" and one of these.
+        undone: words of a denial that tells that something was not done, not how it turned out.
     """
 
     phrases: Phrases
@@ -85,6 +91,9 @@ class Negations:
     of_several: frozenset[str]
     auxiliaries: frozenset[str]
     articles: frozenset[str]
+    answers: frozenset[tuple[str, ...]]
+    unstarted: frozenset[tuple[str, ...]]
+    undone: frozenset[str]
 
 
 @cache
@@ -110,6 +119,9 @@ def load_negations(ahead: frozenset[str] = frozenset(), behind: frozenset[str] =
         of_several=frozenset(table.of_several),
         auxiliaries=frozenset(table.auxiliaries),
         articles=frozenset(table.articles),
+        answers=frozenset(tuple(one.split()) for one in table.answers),
+        unstarted=frozenset(tuple(one.split()) for one in table.unstarted),
+        undone=frozenset(table.undone),
     )
 
 
@@ -121,7 +133,7 @@ def find_denied(
     Args:
         words: of the note, in lower case.
         breaks: what stands behind each: the end of a clause (2) or of a sentence (3), a comma (1), or nothing (0).
-        colons: positions of words behind which only a colon stands.
+        colons: positions of words behind which only a colon, a dash, a bracket or the border of a cell stands.
         table: what denies.
 
     Returns:
@@ -156,7 +168,7 @@ class _Finder:
         denied: dict[int, list[Range]] = {}
         for first, (kinds, last) in self._kinds.items():
             reached: list[int] = []
-            if kinds & {"ahead", "ahead_verb", "others"}:
+            if kinds & {"ahead", "ahead_verb"}:
                 reached += self._ahead(last, is_verb="ahead_verb" in kinds)
             if "ahead_one" in kinds and last + 1 < len(self._words) and not self._breaks[last]:
                 reached.append(last + 1)
@@ -167,7 +179,7 @@ class _Finder:
             if "ahead_verb" in kinds and (participle := self._participle(last)) is not None:
                 for place in self._behind(first):
                     denied.setdefault(place, []).append((first, participle))
-        for first, end, place in self._declined():
+        for first, end, place in (*self._declined(), *self._answered(), *self._unstarted()):
             denied.setdefault(place, []).append((first, end))
         return {place: tuple(ranges) for place, ranges in denied.items()}
 
@@ -223,7 +235,9 @@ class _Finder:
 
     def _behind(self, first: int, n_words: int = N_BEHIND) -> Iterator[int]:
         is_joined = is_seen = False  # whether an "and" or an "or" was passed, and any word that names something
-        if first and self._words[first - 1] in ("and", "or", "with"):
+        if (subject := self._subject(first)) is not None:
+            first, n_words = subject, N_BEHIND
+        elif first and self._words[first - 1] in ("and", "or", "with"):
             return  # it belongs to what follows: "excision and negative nodes"
         for place in range(first - 1, max(-1, first - 1 - n_words), -1):
             if self._stops(place, first, is_joined=is_joined, is_seen=is_seen):
@@ -281,3 +295,46 @@ class _Finder:
                 if place < 0 or place == first - 1 or self._breaks[place] >= CLAUSE:
                     continue
                 yield from ((first, last, one) for one in (place, *self._behind(place)))
+
+    def _subject(self, first: int) -> int | None:
+        """Where the first verb stands where a second one denies its subject: "was tried and could not be given"."""
+        verbs = self._table.auxiliaries | _MODALS
+        place = first - 1
+        while place >= 0 and self._words[place] in verbs and not self._breaks[place]:
+            place -= 1
+        if place < 0 or self._words[place] not in ("and", "but", "yet") or self._breaks[place]:
+            return None
+        for verb in range(place - 1, max(-1, place - 2 - N_PASSED), -1):
+            if self._breaks[verb] >= CLAUSE or (self._breaks[verb] and verb != place - 1):
+                return None
+            if self._words[verb] in verbs:
+                return next((one + 1 for one in range(verb - 1, -1, -1) if self._words[one] not in verbs), 0)
+        return None
+
+    def _answered(self) -> Iterator[tuple[int, int, int]]:
+        """The clause before an answer that stands alone: first and last word of that, and a word of the clause."""
+        for joint in self._colons:
+            first = joint + 1
+            for length in (1, 2):
+                last = first + length - 1
+                if last >= len(self._words) or tuple(self._words[first : last + 1]) not in self._table.answers:
+                    continue
+                if not self._breaks[last]:
+                    continue
+                for place in range(joint, max(-1, joint - N_AHEAD), -1):
+                    if place < joint and self._breaks[place] >= CLAUSE:
+                        break
+                    yield first, last, place
+
+    def _unstarted(self) -> Iterator[tuple[int, int, int]]:
+        """What did not begin any more: "before surgery could be done"."""
+        for first in (place for place, word in enumerate(self._words) if word in ("could", "can")):
+            length = next((n for n in (3, 2) if tuple(self._words[first : first + n]) in self._table.unstarted), 0)
+            reached: list[int] = []
+            for place in range(first - 1, max(-1, first - 1 - N_PASSED), -1):
+                if self._breaks[place]:
+                    break
+                if self._words[place] == "before":
+                    yield from ((first, first + length - 1, one) for one in reached if length)
+                    break
+                reached.append(place)

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
 
-from data.negation import CLAUSE, COMMA, Range, find_denied, load_negations
+from data.context import Told, find_contexts
+from data.negation import CLAUSE, COMMA, find_denied, load_negations
 from data.suggestion import Span
 from data.synonyms import Lexicon
 from data.words import is_beginning, is_staging, stems
@@ -35,7 +36,8 @@ _NO_STAGE = frozenset(
         *("sequence", "sequences", "signal", "spine", "vertebra", "vertebrae", "vertebral", "weighted"),
     ]
 )
-_CLAUSE_SIGNS = frozenset(";:\n()[]\u2014\u2192")  # and a dash between spaces
+_JOINTS = frozenset([":", "-", "\u2013", "\u2014", "(", "[", "=", "|", "?", ":-", "->"])
+_CLAUSE_SIGNS = frozenset("|\t;:\n()[]\u2014\u2192")  # and a dash between spaces
 
 
 class NoteWords:
@@ -55,7 +57,10 @@ class NoteWords:
     def places(self) -> dict[str, list[int]]:
         """Stem to the positions in `words` where it stands."""
         places: dict[str, list[int]] = {}
-        for position, (word, _, _) in enumerate(self.words):
+        as_written = self._lexicon.as_written
+        for position, (word, start, end) in enumerate(self.words):
+            if word in as_written and self.text[start:end] not in as_written[word]:
+                continue  # PCR is no pCR
             places.setdefault(word, []).append(position)
         return {word: found[:MAX_OCCURRENCES] for word, found in places.items()}
 
@@ -110,17 +115,25 @@ class NoteWords:
             return 0
         return self._sentences[min(self.positions(span).start, len(self.words) - 1)]
 
-    def is_denied(self, own: Collection[int]) -> bool:
-        """Whether words around some words, none of them, say that what they name is not so.
+    def reserves(self, own: Collection[int]) -> frozenset[str]:
+        """The reserves under which words around some words, none of them, tell what they name.
 
         Args:
             own: positions of the words.
+
+        Returns:
+            "negated", "undone" or a kind of `data.context`.
         """
-        return any(
-            not any(first <= place <= last for place in own)
+        return frozenset(
+            told.kind
             for position in own
-            for first, last in self._denied.get(position, ())
+            for told in self._reserves.get(position, ())
+            if not any(told.first <= place <= told.last for place in own)
         )
+
+    def is_denied(self, own: Collection[int], ignoring: frozenset[str] = frozenset()) -> bool:
+        """Whether there is such a reserve; `ignoring`: kinds that do not count."""
+        return bool(self.reserves(own) - ignoring)
 
     def cue_distance(self, key: str, span: Span) -> int | None:
         """Words between a span and the nearest cue of a field in its sentence; None where there is none."""
@@ -137,6 +150,16 @@ class NoteWords:
     def divides(self, first: int, last: int) -> bool:
         """Whether a comma, or more, stands between two words."""
         return any(self._breaks[position] for position in range(first, last))
+
+    def sentence_of(self, place: int) -> int:
+        """The number of the sentence of a word."""
+        return self._sentences[place]
+
+    def ends_clause(self, place: int) -> bool:
+        """Whether a clause or a sentence ends behind a word, but for a colon or a bracket."""
+        return self._breaks[place] >= CLAUSE and any(
+            sign in self.text[self.words[place][2] : self.words[place + 1][1]] for sign in ";.\n"
+        )
 
     def ends_sentence(self, first: int, last: int) -> bool:
         """Whether two words stand in different sentences."""
@@ -181,13 +204,21 @@ class NoteWords:
         return [self.text[start:end].casefold() for _, start, end in self.words]
 
     @cached_property
-    def _denied(self) -> dict[int, tuple[Range, ...]]:
-        """Word to what denies it, as positions."""
+    def _reserves(self) -> dict[int, tuple[Told, ...]]:
+        """Word to what denies it or tells it under a reserve."""
         text, table = self.text, load_negations(self._lexicon.negations, self._lexicon.negations_behind)
-        colons = frozenset(
-            place for place, (left, right) in enumerate(pairwise(self.words)) if text[left[2] : right[1]].strip() == ":"
+        words, breaks = self.raw_words, self._breaks
+        joints = frozenset(
+            place
+            for place, (left, right) in enumerate(pairwise(self.words))
+            if text[left[2] : right[1]].strip().replace(" ", "") in _JOINTS and text[left[2] : right[1]] != "-"
         )
-        return find_denied(self.raw_words, self._breaks, colons, table)
+        found = {place: list(told) for place, told in find_contexts(text, words, self._starts, breaks).items()}
+        for place, ranges in find_denied(words, breaks, joints, table).items():
+            for first, last in ranges:
+                kind = "undone" if table.undone.intersection(words[first : last + 1]) else "negated"
+                found.setdefault(place, []).append(Told(first, last, kind))
+        return {place: tuple(told) for place, told in found.items()}
 
     def _cues(self, key: str) -> Sequence[int]:
         if key not in self._cue_places:

@@ -236,7 +236,7 @@ def _score_field(
         false_positives += has_value and not right
         false_negatives += has_gold and not right
         if evidence and value is not None and has_value:
-            n_ungrounded += not evidence[position].supports(value)
+            n_ungrounded += not evidence[position].supports(value, field)
     return FieldScore(
         exact=n_exact / len(gold),
         normalised=n_right / len(gold),

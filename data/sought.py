@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -139,6 +139,12 @@ def close_stands(places: list[list[int]]) -> Iterable[list[int]]:
         if len(last) == len(places) and (first := min(last.values())) > begun:
             begun = first
             yield [last[which] for which in range(len(places))]
+
+
+def windows(places: Mapping[str, list[int]], slack: int) -> list[list[int]]:
+    """The positions of the words wherever they stand close together, those of one stand in the words' order."""
+    widest = len(places) + slack
+    return [stand for stand in close_stands(list(places.values())) if max(stand) - min(stand) < widest]
 
 
 def closest(places: list[list[int]]) -> list[int]:

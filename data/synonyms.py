@@ -17,6 +17,35 @@ class SynonymsError(ValueError):
     """A table of synonyms that cannot be read; the message says what to do."""
 
 
+class _Company(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    words: list[str]
+    reach: int
+    of: list[str] = []
+    never_behind: list[str] = []
+    never_before: list[str] = []
+
+
+@dataclass(frozen=True)
+class Company:
+    """Beside which words a field's values mean something.
+
+    Attributes:
+        words: one of these stands in the same sentence.
+        reach: words between the two at most.
+        of: the stems of values that need it; all where there are none.
+        never_behind: words directly in front of a value by which it is something else: "grade III".
+        never_before: the same directly behind it: "liver enzymes".
+    """
+
+    words: frozenset[str]
+    reach: int
+    of: frozenset[str]
+    never_behind: frozenset[str]
+    never_before: frozenset[str]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -27,6 +56,11 @@ class _Table(BaseModel):
     lookalikes: list[list[str]] = []
     negations: list[str] = []
     negations_behind: list[str] = []
+    as_written: list[str] = []
+    denying: list[str] = []
+    once: list[str] = []
+    kinds: list[str] = []
+    company: dict[str, _Company] = {}
     cues: dict[str, list[str]] = {}
     synonyms: dict[str, list[str]] = {}
 
@@ -46,6 +80,11 @@ class Lexicon:
         lookalikes: a word to those that look like it and are something else, never a typing error of it.
         negations: phrases, as they are written, that deny what follows them, beside those of `data.negation`.
         negations_behind: the same for phrases that deny what stands before them.
+        as_written: a word to its only spellings, where it is another word in other letters: pCR.
+        denying: words of a value which a note may also say by denying the others: "no expression of ER".
+        once: keys of fields whose values must not be told of the past alone, where the note names another.
+        kinds: words for what such a field names.
+        company: field key to the words beside which its values mean something.
         cues: field key to words in whose company its values stand.
         words: a word of a value to single words that stand for it.
         phrases: words of a value to phrases that stand for them; a word ending in "*" is a beginning.
@@ -58,6 +97,11 @@ class Lexicon:
     lookalikes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     negations: frozenset[str] = frozenset()
     negations_behind: frozenset[str] = frozenset()
+    as_written: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    denying: frozenset[str] = frozenset()
+    once: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    company: Mapping[str, Company] = field(default_factory=dict)
     cues: Mapping[str, frozenset[str]] = field(default_factory=dict)
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     phrases: Mapping[Phrase, tuple[Phrase, ...]] = field(default_factory=dict)
@@ -88,7 +132,7 @@ def load_lexicon(path: Path | None) -> Lexicon:
         raise SynonymsError(f"Expected a table of synonyms at {path}; it cannot be read ({error.strerror}).") from error
     except ValueError as error:  # TOMLDecodeError and pydantic's ValidationError are both ValueErrors
         raise SynonymsError(f"Expected {path} to be a table of synonyms: {error}") from error
-    phrases = {_phrase(key): tuple(map(_phrase, said)) for key, said in table.synonyms.items()}
+    phrases = {phrase_of(key): tuple(map(phrase_of, said)) for key, said in table.synonyms.items()}
     singles = {
         key[0]: tuple(words[0] for words in said if len(words) == 1) for key, said in phrases.items() if len(key) == 1
     }
@@ -100,10 +144,35 @@ def load_lexicon(path: Path | None) -> Lexicon:
         lookalikes=_others(table.lookalikes),
         negations=frozenset(map(str.casefold, table.negations)),
         negations_behind=frozenset(map(str.casefold, table.negations_behind)),
+        as_written=_spellings(table.as_written),
+        denying=frozenset(map(stem, table.denying)),
+        once=frozenset(table.once),
+        kinds=frozenset(map(stem, table.kinds)),
+        company={
+            key: Company(
+                _stems(one.words),
+                one.reach,
+                _stems(one.of),
+                frozenset(map(str.casefold, one.never_behind)),
+                frozenset(map(str.casefold, one.never_before)),
+            )
+            for key, one in table.company.items()
+        },
         cues={key: frozenset(map(stem, words)) for key, words in table.cues.items()},
         words=singles,
         phrases=phrases,
     )
+
+
+def _stems(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(word.casefold() if is_beginning(word) else stem(word) for word in words)
+
+
+def _spellings(words: Iterable[str]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for word in words:
+        found[stem(word)] = found.get(stem(word), frozenset()) | {word}
+    return found
 
 
 def _others(groups: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
@@ -116,7 +185,7 @@ def _others(groups: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _phrase(text: str) -> Phrase:
+def phrase_of(text: str) -> Phrase:
     """The stems of a phrase; a word that ends in "*" is kept as it is, as the beginning of words."""
     return tuple(
         word.casefold() if is_beginning(word) else found

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic import Field as Setting
 
 from data.limits import MAX_VALUE_CHARACTERS
+from data.rules import RulesError, load_rules
 from data.synonyms import SynonymsError, load_lexicon
 
 TASKS = Path(__file__).parent / "tasks"
@@ -57,6 +58,7 @@ class Task(BaseModel):
     instruction: str
     system: str
     synonyms: Path | None = None
+    rules: Path | None = None
     fields: tuple[Field, ...] = Setting(min_length=1)
 
     @field_validator("fields")
@@ -94,18 +96,21 @@ class Task(BaseModel):
 
 @cache
 def load_task(path: Path = DEFAULT_TASK) -> Task:
-    """Read a task from its TOML file; its table of synonyms, where it names one, is looked for beside it.
+    """Read a task from its TOML file; its synonyms and rules, where it names some, are looked for beside it.
 
     Raises:
-        TaskError: the file is missing, is not TOML, or does not describe a task; or its synonyms are.
+        TaskError: the file is missing, is not TOML, or does not describe a task; or its synonyms or rules are.
     """
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
         if isinstance(named := settings.get("synonyms"), str):
             settings["synonyms"] = path.parent / Path(named).name
             load_lexicon(settings["synonyms"])
+        if isinstance(named := settings.get("rules"), str):
+            settings["rules"] = path.parent / Path(named).name
+            load_rules(settings["rules"])
         return Task.model_validate(settings)
-    except SynonymsError as error:
+    except (SynonymsError, RulesError) as error:
         raise TaskError(str(error)) from error
     except OSError as error:
         raise TaskError(f"Expected a task file at {path}; it cannot be read ({error.strerror}).") from error

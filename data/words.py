@@ -19,6 +19,18 @@ _ENDINGS = (
     *("ae", "al", "ar", "as", "ed", "es", "ic", "is", "or", "um", "us"),
     *("a", "e", "i", "o", "s", "y"),
 )
+# The same in British and in American letters.
+_SPELLINGS = (
+    ("tumour", "tumor"),
+    ("oesoph", "esoph"),
+    ("oestr", "estr"),
+    ("aem", "em"),
+    ("haemo", "hemo"),
+    ("oedem", "edem"),
+    ("caec", "cec"),
+    ("gynaec", "gynec"),
+    ("paed", "ped"),
+)
 # Names that end in a number are written with a hyphen, with a space or with neither: Ki-67, CA 19-9, HER2/neu.
 # Other letters before a number ("ER 56", "PR 23") are two words.
 _JOINT = rf"[{HYPHENS}\s/]?"
@@ -67,6 +79,9 @@ def stem(word: str) -> str:
     word = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
     if not word.isalpha():
         return word.replace(",", "") if word[:1].isdigit() else _one_letter(word)
+    for british, american in _SPELLINGS:
+        if british in word:
+            word = word.replace(british, american)
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word.removesuffix(ending)

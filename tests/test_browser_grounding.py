@@ -14,7 +14,7 @@ from tests.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes, su
 
 __all__ = ["browser", "shared"]
 
-TEXT = f"{BREAST} Hepatic lesions were seen."
+TEXT = f"{BREAST} Hepatic metastases were seen."
 VALUES = {
     **BREAST_VALUES,
     "cancer_type": "ductal invasive carcinoma",

@@ -100,7 +100,7 @@ def test_confidence_is_told_in_words(desk: Desk) -> None:
 
 def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
     with desk.store.transaction() as session:
-        text = f"{BREAST} Hepatic lesions."
+        text = f"{BREAST} Hepatic metastases."
         (number,) = add_notes(session, [make_note(TASK, text)]).note_ids
         values = {**empty_values(), "treatment": "letrozole; cisplatin", "metastasis_site": "liver", "stage": "IV"}
         suggested = suggestion(text, values)
@@ -131,7 +131,7 @@ def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
     assert fields["treatment"]["word"] == "look"
     assert fields["metastasis_site"]["grounding"] == {
         "liver": {"kind": "synonym", "missing": [], "denied": []},
-        "bone; brain": {"kind": "inferred", "missing": ["brain"], "denied": []},
+        "bone; brain": {"kind": "not_found", "missing": ["brain"], "denied": []},
     }
     assert fields["response"]["grounding"] == {}
 

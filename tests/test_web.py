@@ -48,7 +48,7 @@ def test_a_draft_is_kept_and_answers_with_the_evidence(web: TestClient, store: S
     assert answer.status_code == 200
     assert answer.json()["draft"] == 1
     assert "<mark" in answer.json()["html"]
-    assert answer.json()["grounding"]["stage"] == {"kind": "inferred", "missing": ["I <b>"], "denied": []}
+    assert answer.json()["grounding"]["stage"] == {"kind": "not_found", "missing": ["I <b>"], "denied": []}
     assert answer.json()["grounding"]["gene_mutation"] is None
     assert re.sub(r"<[^>]+>", "", answer.json()["html"]) == BREAST
     with store.reading() as session:

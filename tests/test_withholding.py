@@ -36,7 +36,7 @@ IN_FORM = {**INVENTED, "gene_mutation": None, "response": None}
 
 
 def put(store: Store, confidence: float = 0.6, **more: Any) -> int:
-    """A note of which the model invented a gene and inferred a response; its number."""
+    """A note of which the model invented a gene and a response; its number."""
     (number,) = put_notes(store, [(BREAST, None)])
     with store.transaction() as session:
         text = open_review(session, number, LOCAL_REVIEWER).note.text
@@ -79,7 +79,7 @@ def test_an_older_suggestion_is_looked_for_in_its_note() -> None:
     assert made.grounding == {}
     assert form_values(TASK, lambda: BREAST, made) == IN_FORM
     sure = replace(made, confidence=dict.fromkeys(TASK.keys, 0.95))
-    assert form_values(TASK, lambda: BREAST, sure) == {**IN_FORM, "response": "mixed response"}
+    assert form_values(TASK, lambda: BREAST, sure) == IN_FORM  # no rule makes a partial response a mixed one
     raw = replace(sure, raw_confidence=sure.confidence)  # which is no confidence
     assert form_values(TASK, lambda: BREAST, raw) == IN_FORM
 
@@ -119,10 +119,15 @@ def test_a_save_needs_the_empty_fields_to_be_seen(store: Store, web: TestClient)
 def test_a_draft_that_only_left_them_empty_changes_nothing_against_another_decision(
     store: Store, web: TestClient
 ) -> None:
-    number, begun = put(store, 0.95), {**INVENTED, "gene_mutation": None}
+    number, begun = put(store, 0.95), dict(IN_FORM)
     mine = {**form(store, number), "values": {**begun, "stage": "III"}, "settled": ["stage"]}
     theirs = {**begun, "gene_mutation": "PIK3CA H1047R"}
-    decided = {**form(store, number), "values": theirs, "settled": ["gene_mutation"], "token": "token-theirs"}
+    decided = {
+        **form(store, number),
+        "values": theirs,
+        "settled": ["gene_mutation", "response"],
+        "token": "token-theirs",
+    }
     assert web.post("/decisions", json={**decided, "status": "submitted"}).status_code == 200
     told = web.post("/drafts", json=mine)
     assert told.status_code == 409
