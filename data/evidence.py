@@ -227,6 +227,7 @@ class Evidence:
             said: positions of what was found of the same value already; that denies none of them.
         """
         note, lexicon = self._note, self._lexicon
+        words = tuple(dict.fromkeys(words))  # a value may say a word twice, and a stand holds each word once
         places = {word: note.where_any((word, *synonyms.get(word, ()))) for word in words}
         found = [word for word in words if places[word]]
         if not _is_enough(words, found, lexicon):
