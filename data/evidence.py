@@ -316,7 +316,9 @@ class Evidence:
             if not found or not phrase.others:
                 stands += found
             elif any(self._polarity.is_said_of_something(word) for word in phrase.others):
-                stands += self._by_words((*phrase.words, *phrase.others), self._lexicon.words)
+                # A value that says part of its name twice has words in both: "CA 19-9 19-9".
+                words = tuple(dict.fromkeys((*phrase.words, *phrase.others)))
+                stands += self._by_words(words, self._lexicon.words)
             elif others := self._by_words(
                 phrase.others, self._lexicon.words, said=[at for one in in_order for at in one]
             ):
@@ -337,7 +339,7 @@ class Evidence:
         """The close stands of the words, once those that decide the value's meaning are there.
 
         Args:
-            words: stems to look for.
+            words: stems to look for, each once.
             synonyms: what may stand for them.
             said: positions of what was found of the same value already; that denies none of them.
         """

@@ -269,6 +269,11 @@ def test_words_with_one_stem(one: str, other: str) -> None:
     assert stem(one) == stem(other)
 
 
+def test_a_value_that_says_a_word_twice_is_looked_for_like_any_other() -> None:
+    text = "carbohydrate antigen (CA) 19-9 normal"
+    assert marked(text, "CA 19-9 19-9 normal") == ["CA) 19-9 normal"]
+
+
 def test_a_task_without_synonyms_still_has_evidence() -> None:
     task = TASK.model_copy(update={"synonyms": None})
     assert is_grounded(task, "bone lesions", "bone")

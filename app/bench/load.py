@@ -32,6 +32,7 @@ from app.passwords import hash_password
 from app.supervisor import WORKER_NICENESS
 from db.notes import count_notes, counts
 from db.reviewers import add_reviewer
+from db.roles import OPERATOR
 from db.session import open_store
 
 CYCLE = ("open", "save", "open", "draft", "save")  # what a reviewer does, over and over
@@ -218,6 +219,6 @@ def _working(home: Path) -> Iterator[None]:
 def _add_people(home: Path, n: int) -> None:
     kept = hash_password(PASSWORD, "")
     with open_store(home / "caseloop.db") as store, store.transaction() as session:
-        add_reviewer(session, "lead", role="admin", password_hash=kept, by="command line")
+        add_reviewer(session, "lead", role="admin", password_hash=kept, by=OPERATOR)
         for number in range(n):
-            add_reviewer(session, f"reviewer {number}", role="reviewer", password_hash=kept, by="command line")
+            add_reviewer(session, f"reviewer {number}", role="reviewer", password_hash=kept, by=OPERATOR)
