@@ -79,8 +79,14 @@ def encode_rows(tokenizer: Any, prompt: Prompt, rows: Sequence[Row], *, max_toke
 
 
 def as_dataset(examples: Sequence[Example]) -> Any:
-    """The examples as an Arrow table for transformers' Trainer, in their order: `input_ids` and `n_prompt` of each."""
-    from datasets import Dataset
+    """The examples for transformers' Trainer, in their order: `input_ids` and `n_prompt` of each.
+
+    As an Arrow table, or in plain dictionaries on a machine that has no `datasets`, such as a GPU that is lent.
+    """
+    try:
+        from datasets import Dataset
+    except ModuleNotFoundError:
+        return [{"input_ids": example.tokens, "n_prompt": example.n_prompt} for example in examples]
 
     columns = {
         "input_ids": [example.tokens for example in examples],
