@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,25 +22,17 @@ def quantise(job: Job, dense: Path, base: Path) -> None:
     quantise_and_save(dense, base, name=job.settings.name, embedding_bits=8)
 
 
-def answers(job: Job, task: Task, dense: Path, texts: Sequence[str], scratch: Path) -> list[Suggestion | None]:
-    """What the quantised model answers for each text; None where it cannot.
-
-    Args:
-        scratch: a directory for the quantised base, which is gone afterwards.
-    """
-    base = scratch / "base"
-    quantise(job, dense, base)
-    engine = Engine(load_model(base, None, device=job.device), task)
+def answers(job: Job, task: Task, base: Path, adapter: Path | None, texts: Sequence[str]) -> list[Suggestion | None]:
+    """What a quantised base, with an adapter or without, answers for each text; None where it cannot."""
+    engine = Engine(load_model(base, adapter, device=job.device), task)
     found: list[Suggestion | None] = []
     every = max(1, len(texts) // 10)
     for outcome in engine.attempt(texts):
         found.append(None if isinstance(outcome, EngineError) else outcome)
         if len(found) % every == 0:
             say(f"answered {len(found)}/{len(texts)}")
-    engine.release()
     del engine
     free_memory()
-    shutil.rmtree(base)
     return found
 
 

@@ -17,7 +17,7 @@ from trainer.config import TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
 from trainer.pretraining.real import RealNote, read_real, read_texts
-from trainer.pretraining.settings import Job
+from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
 from trainer.pretraining.tokens import Encoder, TokenSet, generate_tokens, joined
@@ -58,7 +58,8 @@ def all_steps(job: Job) -> list[Step]:
         return steps
     folds = [f"fold-{number + 1}" for number in range(job.settings.folds)]
     for number, name in enumerate(folds):
-        steps.append(Step(name, (*settings, "folds"), ("tune", "corpus"), files, _folder(number)))
+        depends = dict.fromkeys((*settings, *of_adapter, "folds", "fold_adapters", "name"))
+        steps.append(Step(name, tuple(depends), ("tune", "corpus"), files, _folder(number)))
     steps.append(Step("calibrate", ("adapter_name",), tuple(folds), (job.real,), calibrating.calibrate))
     return steps
 
@@ -102,15 +103,19 @@ def _quantiser(last: str) -> Callable[[Job, Path], Mapping[str, Any]]:
 
 
 def _adapt(job: Job, draft: Path) -> Mapping[str, Any]:
-    """The adapter, by the project's own trainer: at a low rate, so that it begins where the base is."""
+    return _train_adapter(job, place(job, "quantise") / "base", _notes(job), draft / "adapter")
+
+
+def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -> Mapping[str, Any]:
+    """An adapter by the project's own trainer: at a low rate, so that it begins where the base is."""
     from trainer.train import train
 
     task, settings = load_task(DEFAULT_TASK), job.settings
-    rows = [note.row for note in _notes(job)] if job.real is not None else []
+    rows = [note.row for note in notes]
     for index in range(settings.n_adapter_notes):
         example = generate_one(settings.seed + _SEED_ADAPTER, index)
         rows.append(Row(example.text, Extraction(task, example.output), "original", content_hash(example.text)))
-    snapshot = draft / "snapshot.jsonl"
+    snapshot, run = out.with_name("snapshot.jsonl"), out.with_name("run")
     write_rows(task, rows, snapshot)
     config = TrainConfig(
         epochs=settings.adapter_passes,
@@ -119,8 +124,8 @@ def _adapt(job: Job, draft: Path) -> Mapping[str, Any]:
         seed=settings.seed,
     )
     result = train(
-        draft / "run",
-        base=place(job, "quantise") / "base",
+        run,
+        base=base,
         parent_adapter=None,
         snapshot=snapshot,
         holdout=None,
@@ -129,33 +134,53 @@ def _adapt(job: Job, draft: Path) -> Mapping[str, Any]:
         device=job.device,
         task=task,
     )
-    shutil.copytree(result.adapter, draft / "adapter")
-    shutil.rmtree(draft / "run")
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(result.adapter, out)
+    shutil.rmtree(run)
     snapshot.unlink()
     figures = {"n_rows": len(rows), "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
     return {**figures, "longest_prompt": result.manifest.longest_prompt}
 
 
 def _folder(number: int) -> Callable[[Job, Path], Mapping[str, Any]]:
-    """The step of one fold: tune on the real notes of the others, answer its own."""
+    """The step of one fold: make the model of the real notes of the others, answer its own."""
 
     def run(job: Job, draft: Path) -> Mapping[str, Any]:
         task, name = load_task(DEFAULT_TASK), f"fold-{number + 1}"
-        notes = _notes(job)
-        own = [note for note in notes if note.fold(job.settings.folds) == number]
-        others = [note for note in notes if note.fold(job.settings.folds) != number]
-        weights = draft / "real"
+        own, others = _divided(job, number)
+        weights, base = draft / "real", draft / "base"
         figures = _once(weights, lambda: _tune_real(job, name, others, weights))
         if job.unlabelled is not None:
             before, weights = weights, draft / "unlabelled"
             figures = _once(weights, lambda: _tune_unlabelled(job, name, others, before, weights))
-        found = answers(job, task, weights, [note.row.text for note in own], draft)
+        if not base.exists():
+            quantise(job, weights, base)
+        adapter = draft / "adapter" if job.settings.fold_adapters else None
+        if adapter is not None and not adapter.exists():
+            _train_adapter(job, base, others, adapter)
+        found = answers(job, task, base, adapter, [note.row.text for note in own])
         calibrating.write_suggestions(draft / calibrating.SUGGESTIONS, own, found, number)
-        for made in (draft / "real", draft / "unlabelled"):
+        for made in (draft / "real", draft / "unlabelled", base, draft / "adapter"):
             shutil.rmtree(made, ignore_errors=True)
         return {**figures, "n_answered": sum(one is not None for one in found), "n_own": len(own)}
 
     return run
+
+
+def _divided(job: Job, number: int) -> tuple[list[RealNote], list[RealNote]]:
+    """The notes of a fold, and the others.
+
+    Raises:
+        PretrainError: one of the two is empty.
+    """
+    notes, n_folds = _notes(job), job.settings.folds
+    own = [note for note in notes if note.fold(n_folds) == number]
+    if not own or len(own) == len(notes):
+        raise PretrainError(
+            f"Expected notes in each of {n_folds} folds and in the others; found {len(own)} of {len(notes)} in fold "
+            f"{number + 1}. Give more notes with --real, or other --folds."
+        )
+    return own, [note for note in notes if note.fold(n_folds) != number]
 
 
 def _notes(job: Job) -> list[RealNote]:
@@ -180,7 +205,10 @@ def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Pat
     texts = read_texts(job.unlabelled, notes)
     kept = out / "answers.json"
     if not kept.is_file():
-        found = answers(job, task, before, [text for text in texts if _is_plain(task, text)], out)
+        base = out / "base"
+        quantise(job, before, base)
+        found = answers(job, task, base, None, [text for text in texts if _is_plain(task, text)])
+        shutil.rmtree(base)
         asked = iter(found)
         told = [to_json(next(asked)) if _is_plain(task, text) else None for text in texts]
         write_json(kept, {"answers": told})

@@ -45,6 +45,7 @@ class Settings:
         sure: the model's own probability from which its answer to an unlabelled text is learned.
         warmup, weight_decay: of the optimiser.
         folds: parts of the real notes, each answered by a model that has not seen it.
+        fold_adapters: whether these models get an adapter of their own, as the one that is shipped does.
         compiled: whether the layers are compiled, on a GPU with a C compiler.
         checkpoint_seconds: time between checkpoints within a step.
     """
@@ -73,6 +74,7 @@ class Settings:
     warmup: float = 0.05
     weight_decay: float = 0.1
     folds: int = 5
+    fold_adapters: bool = True
     compiled: bool = True
     checkpoint_seconds: float = 60.0
 
