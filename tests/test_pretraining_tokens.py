@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from data.prompt import PAD, SPECIAL_TOKENS, load_prompt
 from data.synthetic import generate_one
 from data.task import Extraction, load_task
 from tests.tiny import shared_tiny
+from trainer.examples import Example, as_dataset
 from trainer.pretraining.answering import learnable
 from trainer.pretraining.real import read_real, read_texts
 from trainer.pretraining.settings import PretrainError
@@ -160,3 +162,11 @@ def test_special_tokens_are_renamed_in_their_places_and_digits_stand_alone(token
     assert [one for one in tokenizer.tokenize("in 2019") if one.isdigit()] == ["2", "0", "1", "9"]
     text = "PD-L1 ≥50 %, naïve, 68‑year‑old\n\n12.5 mg"
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+
+
+def test_rows_are_given_to_the_training_loop_alike_without_an_arrow_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = [Example([1, 2, 3], 2), Example([4, 5], 1)]
+    table = list(as_dataset(examples))
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    assert list(as_dataset(examples)) == table
+    assert isinstance(as_dataset(examples), list)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -180,11 +179,3 @@ def test_how_long_the_notes_are_that_were_learned_from():
     assert times_longest(manifest(40), n_tokens=SHORT) == 1.0  # no note is long that any base reads
     assert times_longest(manifest(None), n_tokens=500) is None
     assert times_longest(None, n_tokens=500) is None
-
-
-def test_rows_are_given_to_the_training_loop_alike_without_an_arrow_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    examples = [Example([1, 2, 3], 2), Example([4, 5], 1)]
-    table = list(as_dataset(examples))
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    assert list(as_dataset(examples)) == table
-    assert isinstance(as_dataset(examples), list)
