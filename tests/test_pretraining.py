@@ -88,7 +88,9 @@ def test_the_whole_way_ends_in_a_model_that_answers_with_its_own_curves(tmp_path
     assert json.loads((tmp_path / "work/unlabelled/step.json").read_text())["figures"]["n_texts"] == 2
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "| seven notes | 7 | 0.700 | 0.500 |" in card
-    assert "24 real notes" in card
+    assert "- 24 real notes, each 1 times" in card
+    assert "Each of 24 real notes answered by a model of its own fold" in card
+    assert "- 2 texts of the same kinds without labels" in card
 
 
 def test_a_killed_phase_goes_on_to_the_same_weights(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,9 @@ def render(job: Job, scores: Mapping[str, Mapping[str, Any]]) -> str:
         "reader": READER,
         "sha256": SHA256,
         "scores": _scores(scores),
-        "crossed": _crossed(calibrated),
+        "crossed": _crossed(calibrated, job.settings.folds),
+        "embedding": "the embedding table as well" if job.settings.train_embedding else "but not the embedding table",
+        "texts": _texts(figures_of(job, "unlabelled") if job.unlabelled is not None else {}),
         "steps": _steps(job),
         "n_adapter_rows": f"{adapter.get('n_rows', 0):,}",
         "adapter_steps": f"{adapter.get('n_steps', 0):,}",
@@ -115,12 +117,28 @@ def _cell(score: Mapping[str, Any], keys: Sequence[str], form: str) -> str:
     return "" if found is None else form.format(found)
 
 
-def _crossed(figures: Mapping[str, Any]) -> str:
+def _texts(figures: Mapping[str, Any]) -> str:
+    """What was learned of texts without labels."""
+    if not figures:
+        return ""
+    return (
+        f"\n- {figures['n_texts']:,} texts of the same kinds without labels: of {figures['n_learned_from']:,} of them "
+        f"the {figures['n_fields']:,} answers that the model was sure of and found in the text, and the text's own words."
+    )
+
+
+def _crossed(figures: Mapping[str, Any], n_folds: int) -> str:
     """What the folds' models answered on notes that they had not seen."""
     if not figures:
-        return "No real notes were given, so the curves are not fitted on any."
+        return "No real notes were given, so the adapter has no curves of how sure it may be."
+    told = (
+        f"Each of {figures['n_notes']:,} real notes answered by a model of its own fold, made in the same steps without "
+        f"the notes of this fold ({n_folds} folds), values as the model gives them, before the form leaves any out; the "
+        "adapter's curves are fitted on these answers. "
+        f"Mean over the fields {figures['accepted']:.3f}, of an empty form {figures['empty_form']:.3f}."
+    )
     lines = [
-        f"Mean over the fields {figures['accepted']:.3f}, of an empty form {figures['empty_form']:.3f}.",
+        told,
         "",
         "| field | right | empty form |",
         "|---|---|---|",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from data.accepted import Accepted, AcceptedError, is_accepted, read_accepted, right_values
@@ -37,13 +37,16 @@ class RealNote:
         """The part that the note belongs to, from 0; by its hash, so that other notes do not move it."""
         return int(self.row.content_hash[:8], 16) % n_folds
 
+    def right(self, task: Task) -> Accepted:
+        """Field key to all values that are right, the label first."""
+        return {field.key: tuple(right_values(field, self.row.extraction, self.accepted)) for field in task.fields}
+
     def gold_for(self, task: Task, answer: Suggestion | None) -> Extraction:
         """The label, with the answer's value in its place wherever that is accepted."""
-        values = self.row.extraction.as_dict()
+        values, right = self.row.extraction.as_dict(), self.right(task)
         if answer is not None:
             for field in task.fields:
-                right = right_values(field, self.row.extraction, self.accepted)
-                if is_accepted(field, right, answer.extraction[field.key]):
+                if is_accepted(field, right[field.key], answer.extraction[field.key]):
                     values[field.key] = answer.extraction[field.key]
         return Extraction(task, values)
 
@@ -62,7 +65,7 @@ def read_real(task: Task, path: Path) -> list[RealNote]:
                 accepted[number] = read_accepted(task, json.loads(line).get("accept"))
             except AcceptedError as error:
                 raise PretrainError(f"{path.name}, line {number}: {error}. Correct the line.") from error
-    notes = {row.content_hash: RealNote(replace(row), accepted.get(row.line or 0, {})) for row in rows}
+    notes = {row.content_hash: RealNote(row, accepted.get(row.line or 0, {})) for row in rows}
     return list(notes.values())
 
 
