@@ -146,6 +146,7 @@ def test_a_step_is_done_again_only_where_something_that_it_reads_changed(job: Jo
         (("--step=fly",), "Expected steps among start, corpus, tune, quantise, adapt and card; found 'fly'."),
         (("--score={there}",), "Expected NAME=FILE for --score"),
         (("--step=card",), "Expected a finished step quantise in"),
+        (("--step=tune",), "Expected a finished step start before tune in"),
         (("--real={there}",), "there, line 1, column 1: expected JSON"),
     ],
 )
@@ -156,7 +157,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     there.write_text("not what is wanted\n")
     filled = [option.format(there=there, missing=tmp_path / "missing") for option in options]
     dense = [] if "--gguf" in options[0] or "--dense" in options[0] else [f"--dense={shared_tiny().dense}"]
-    steps = ["--step=real"] if "--real" in options[0] else ["--step=start"] if dense == [] else []
+    steps = ["--step=start"] if dense == [] else []
     assert main([f"--work={tmp_path / 'work'}", f"--out={tmp_path / 'out'}", *filled, *dense, *steps]) == 2
     assert said in capsys.readouterr().err
 

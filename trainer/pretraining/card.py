@@ -123,7 +123,7 @@ def _texts(figures: Mapping[str, Any]) -> str:
         return ""
     return (
         f"\n- {figures['n_texts']:,} texts of the same kinds without labels: of {figures['n_learned_from']:,} of them "
-        f"the {figures['n_fields']:,} answers that the model was sure of and found in the text, and the text's own words."
+        f"the {figures['n_fields']:,} answers that the model was sure of and found in the text, and the text's words."
     )
 
 
@@ -132,9 +132,9 @@ def _crossed(figures: Mapping[str, Any], n_folds: int) -> str:
     if not figures:
         return "No real notes were given, so the adapter has no curves of how sure it may be."
     told = (
-        f"Each of {figures['n_notes']:,} real notes answered by a model of its own fold, made in the same steps without "
-        f"the notes of this fold ({n_folds} folds), values as the model gives them, before the form leaves any out; the "
-        "adapter's curves are fitted on these answers. "
+        f"Each of {figures['n_notes']:,} real notes answered by a model of its own fold, made in the same steps "
+        f"without the notes of this fold ({n_folds} folds), values as the model gives them, before the form leaves any "
+        "out; the adapter's curves are fitted on these answers. "
         f"Mean over the fields {figures['accepted']:.3f}, of an empty form {figures['empty_form']:.3f}."
     )
     lines = [

@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+from data.task import DEFAULT_TASK, load_task
 from trainer import pretraining
 from trainer.pretraining.card import assemble, read_scores
 from trainer.pretraining.phases import all_steps
+from trainer.pretraining.real import read_real, read_texts
 from trainer.pretraining.settings import Job, PretrainError, add_settings, settings_of
 from trainer.pretraining.steps import perform, say
 
@@ -62,12 +64,22 @@ def _run(options: dict[str, object]) -> int:
     unknown = [name for name in wanted if name not in (*names, "card")] if isinstance(wanted, list) else []
     if unknown:
         raise PretrainError(f"Expected steps among {', '.join(names)} and card; found {unknown[0]!r}.")
+    _check_notes(job)
     scores = read_scores(list(options["score"]))  # type: ignore[call-overload]
     perform(job, [step for step in steps if not isinstance(wanted, list) or step.name in wanted])
     if not isinstance(wanted, list) or "card" in wanted:
         assemble(job, scores)
         say(f"card: {job.out}")
     return 0
+
+
+def _check_notes(job: Job) -> None:
+    """Find a line that cannot be read before the first step, not after some."""
+    notes = read_real(load_task(DEFAULT_TASK), job.real) if job.real is not None else []
+    if job.unlabelled is not None:
+        read_texts(job.unlabelled, notes)
+        if job.real is None:
+            raise PretrainError("Expected --real beside --unlabelled; found none. Name labelled notes, too.")
 
 
 def _job(options: dict[str, object]) -> Job:

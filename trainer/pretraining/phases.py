@@ -25,7 +25,7 @@ from trainer.pretraining.tune import Phase, tune
 from trainer.rundir import write_json
 
 GENERATED, MIXED = "generated.npz", "mixed.npz"
-_SEED_MIXED, _SEED_ADAPTER = 1_000, 2_000  # added to the seed: other notes than the first phase's
+_SEED_MIXED, _SEED_ADAPTER = 100, 200  # added to the seed: other notes than the first phase's
 _LEARNING = ("seed", "batch_tokens", "max_tokens", "note_weight", "train_embedding", "warmup", "weight_decay")
 _REAL = (*_LEARNING, "passes", "real_rate", "real_batch_notes")
 _UNLABELLED = ("unlabelled_passes", "unlabelled_rate", "text_weight", "sure")
@@ -135,7 +135,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         task=task,
     )
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(result.adapter, out)
+    result.adapter.rename(out)
     shutil.rmtree(run)
     snapshot.unlink()
     figures = {"n_rows": len(rows), "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from data.files import flush_to_disk, sha256_of
-from trainer.pretraining.settings import Job, OutOfTime
+from trainer.pretraining.settings import Job, OutOfTime, PretrainError
 from trainer.rundir import write_json
 
 MANIFEST = "step.json"
@@ -62,9 +62,11 @@ def perform(job: Job, steps: list[Step]) -> None:
 
     Raises:
         OutOfTime: the job's minutes are over before a step begins, or within one.
+        PretrainError: a step that another one needs is not done.
     """
     job.work.mkdir(parents=True, exist_ok=True)
     for step in steps:
+        _check_before(job, step)
         identity = _identity(job, step)
         known = _read(place(job, step.name))
         if known and known["identity"] == identity:
@@ -101,12 +103,18 @@ def check_time(job: Job, what: str) -> None:
         raise OutOfTime(f"Stopped at {what} because the minutes are over. Run the same command again to go on.")
 
 
+def _check_before(job: Job, step: Step) -> None:
+    for name in step.after:
+        if _read(place(job, name)) is None:
+            raise PretrainError(
+                f"Expected a finished step {name} before {step.name} in {job.work}; there is none. Do it first, or "
+                "leave --step out to do all."
+            )
+
+
 def _identity(job: Job, step: Step) -> dict[str, Any]:
     """What decides a step's result."""
-    before = {}
-    for name in step.after:
-        known = _read(place(job, name))
-        before[name] = known["digest"] if known else None
+    before = {name: (_read(place(job, name)) or {}).get("digest") for name in step.after}
     settings = {name: getattr(job.settings, name) for name in sorted(step.settings)}
     return {"settings": settings, "after": before, "files": [sha256_of(path) for path in step.files]}
 
