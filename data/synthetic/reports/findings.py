@@ -112,9 +112,10 @@ def tell_genes(story: Story) -> None:
             parts = gene.split(" ", 1)
             bare = len(parts) == 2 and parts[1][:1].isupper() and parts[1][-1:].isalnum() and parts[0].isupper()
             if bare and chance(0.5, rng):
-                gene = rng.choice(
-                    (f"{gene} mutation", f"{parts[1]} mutation of {parts[0]}", f"{parts[0]} ({parts[1]})")
+                words.append(
+                    rng.choice((f"{gene} mutation", f"{parts[1]} mutation of {parts[0]}", f"{parts[0]} ({parts[1]})"))
                 )
+                continue
             words.append(gene)
         slots["gene"] = joined(words, rng)
         slots["gene_c"] = str(slots["gene"])[:1].upper() + str(slots["gene"])[1:]
