@@ -29,46 +29,45 @@ def registry(output: dict[str, str | None]) -> dict[str, str | None]:
     return changed
 
 
-# The codes that cancer registries use for sites of metastases (UICC); other organs are OTH.
-SITE_CODES = {
-    "liver": "HEP",
-    "lung": "PUL",
-    "bone": "OSS",
-    "brain": "BRA",
-    "lymph nodes": "LYM",
-    "bone marrow": "MAR",
-    "pleura": "PLE",
-    "peritoneum": "PER",
-    "adrenal": "ADR",
-    "adrenal gland": "ADR",
-    "skin": "SKI",
+# Sites as adjectives; words that the task's lexicon holds, since a model writes no others.
+ADJECTIVES = {
+    "liver": "hepatic",
+    "lung": "pulmonary",
+    "bone": "osseous",
+    "brain": "cerebral",
+    "lymph nodes": "nodal",
+    "bone marrow": "medullary",
+    "pleura": "pleural",
+    "peritoneum": "peritoneal",
+    "adrenal": "adrenal",
+    "adrenal gland": "adrenal",
+    "skin": "cutaneous",
+    "spleen": "splenic",
+    "kidney": "renal",
+    "pancreas": "pancreatic",
+    "ovary": "ovarian",
+    "stomach": "gastric",
+    "heart": "cardiac",
 }
-BOARD_RESPONSES = {"died": "DOD", "recurrence": "REL"}
-ROMAN = {"IV": "4", "III": "3", "II": "2", "I": "1"}
+BOARD_RESPONSES = {"died": "dead", "recurrence": "relapse", "mixed response": "mixed response"}
 
 
 def tumour_board(output: dict[str, str | None]) -> dict[str, str | None]:
-    """The record as a tumour board writes it: "Stage 4", response codes (CR, PR, SD, PD, NED, REL, DOD), "HEP; PUL"."""
+    """The record as a tumour board writes it: "Stage IV", CR, PR, SD, PD, NED, relapse or dead, "hepatic, osseous"."""
     changed = registry(output)
     response, stage, sites = output["response"], output["stage"], output["metastasis_site"]
     if response in BOARD_RESPONSES:
         changed["response"] = BOARD_RESPONSES[response]
     if stage:
-        changed["stage"] = _arabic(stage)
+        changed["stage"] = f"Stage {stage}" if re.match(r"[IV]+[ABC]?\d?$", stage) else stage
     if sites:
-        codes = (_code(site.strip()) for site in sites.split(","))
-        changed["metastasis_site"] = "; ".join(dict.fromkeys(codes))
+        words = (_adjective(site.strip()) for site in sites.split(","))
+        changed["metastasis_site"] = ", ".join(dict.fromkeys(words))
     return changed
 
 
-def _code(site: str) -> str:
-    return SITE_CODES.get("lymph nodes" if site.endswith("lymph nodes") else site, "OTH")
-
-
-def _arabic(stage: str) -> str:
-    """ "IIIB" as "Stage 3B"; a stage of another kind as it is."""
-    found = re.fullmatch(r"(IV|III|II|I)([ABC]?[123]?)", stage)
-    return f"Stage {ROMAN[found[1]]}{found[2]}" if found else stage
+def _adjective(site: str) -> str:
+    return ADJECTIVES.get("lymph nodes" if site.endswith("lymph nodes") else site, site)
 
 
 STYLES = {"registry": registry, "tumour_board": tumour_board}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from collections.abc import Iterable
 
 from data.synthetic.example import FIELDS, Example
 from data.synthetic.grammar import chance, expand, weighted
@@ -69,12 +70,22 @@ def write_report(rng: random.Random) -> Example:
         style = "published" if style == "pathology" else style
     elif style == "pathology":
         story, text = write_pathology(rng)
-        return Example(_tidy(scan(text, rng)), {key: story.record.get(key) for key in FIELDS})
+        scanned = scan(text, rng)
+        # A page whose values cannot be read any more would ask for names that it does not hold.
+        scanned = scanned if _readable(text, scanned, [*story.record.values(), str(story.slots["name"])]) else text
+        return Example(_tidy(scanned), {key: story.record.get(key) for key in FIELDS})
     else:
         story = write_story(rng)
     _fill(story, style, _length(rng))
     text = _clinic(story) if style == "clinic" else _published(story)
     return Example(_tidy(text), {key: story.record.get(key) for key in FIELDS})
+
+
+def _readable(text: str, scanned: str, values: Iterable[str | None]) -> bool:
+    """Whether every word of the values that stood in the text stands in the scanned one too."""
+    words = {word for value in values if value for word in re.findall(r"[\w.-]+", value.lower())}
+    before, after = text.lower(), scanned.lower()
+    return all(word in after for word in words if word in before)
 
 
 def _length(rng: random.Random) -> int:

@@ -67,8 +67,8 @@ def write_pathology(rng: random.Random) -> tuple[Story, str]:
         story.record["metastasis_site"] = "lymph nodes"
     if solid and op and chance(0.55, rng):
         t, n = rng.choice(("1", "1b", "2", "2a", "3", "3a", "4")), "1" if nodes == "positive" else "0"
-        n = n if nodes != "none" else "X"
-        written = rng.choice((f"pT{t}N{n}", f"pT{t}, N{n}", f"pT{t} pN{n}", f"pT{t}N{n}MX"))
+        n = n if nodes != "none" else rng.choice("X0")
+        written = rng.choice((f"pT{t}N{n}", f"pT{t}, N{n}", f"pT{t} pN{n}", f"pT{t}N{n} MX"))
         label = f"pT{t}N{n}MX" if "MX" in written else f"pT{t}N{n}"
         lines.append(rng.choice((f"AJCC stage: {written}.", f"Pathologic stage: {written}", f"TNM: {written}")))
         story.record["stage"] = label
