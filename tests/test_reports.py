@@ -25,7 +25,8 @@ def reports() -> tuple[Example, ...]:
 
 
 def words(text: str) -> set[str]:
-    return set(re.findall(r"[a-z0-9]+", text.lower()))
+    """The words of a text, those that a line break divides as one word too."""
+    return set(re.findall(r"[a-z0-9]+", text.lower())) | set(re.findall(r"[a-z0-9]+", text.lower().replace("-\n", "")))
 
 
 @pytest.mark.parametrize("field", ["gene_mutation", "treatment"])
