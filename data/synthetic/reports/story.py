@@ -136,12 +136,24 @@ def tell_cancer(story: Story) -> None:
     else:
         story.tell("open", "open")
         story.tell("dx", "diagnosis")
+    if story.tumour.kind == "solid" and chance(0.06, rng):
+        _tell_second(story)
+
+
+def _tell_second(story: Story) -> None:
+    """A second primary; the record names both."""
+    sex = story.slots["s"]
+    others = [one for one in TUMOURS if one is not story.tumour and one.sex in ("", "m" if sex == "he" else "f")]
+    name = story.rng.choice(story.rng.choice([one for one in others if one.kind == "solid"]).names)
+    story.slots["name2"] = name
+    story.tell("dx", "second")
+    story.record["cancer_type"] = f"{story.slots['label']}; {SYNONYMS.get(name, name)}"
 
 
 def tell_spread(story: Story) -> bool:
     """Metastases, or that there are none; whether they were found late."""
     rng, tumour = story.rng, story.tumour
-    spread = tumour.mets and (tumour.always_spread or chance(0.54, rng))
+    spread = tumour.mets and (tumour.always_spread or chance(0.6, rng))
     if not spread:
         if chance(0.5, rng) and tumour.kind != "blood":
             story.tell("spread", "nomets")
@@ -232,13 +244,23 @@ def tell_treatment(story: Story, late: bool) -> list[str]:
             slots["op"], done[len(done) :] = op, [op]
         slots["op_c"] = _upper(str(slots["op"]))
         story.tell("tx", "op")
-    wants = 0.75 if spread or not done else 0.35
+    if _may_follow(story, done) and chance(0.14, rng):
+        slots["op"] = rng.choice([other for other in tumour.op if other not in done])
+        slots["op_c"] = _upper(str(slots["op"]))
+        done.append(str(slots["op"]))
+        story.tell("tx", "op")
+    wants = 0.85 if spread or not done else 0.5
     for _ in range(3):
         if not chance(wants, rng):
             break
-        wants = 0.35
+        wants = 0.5
         _treat(story, "loc" if chance(0.28, rng) else "rx", done)
     return list(dict.fromkeys(done))
+
+
+def _may_follow(story: Story, done: list[str]) -> bool:
+    """Whether an operation was done and another one could follow."""
+    return any(one in story.tumour.op for one in done) and len(set(story.tumour.op) - set(done)) > 0
 
 
 def _treat(story: Story, kind: str, done: list[str]) -> None:
@@ -300,7 +322,7 @@ def write_story(rng: random.Random) -> Story:
     tell_stage(story)
     findings.tell_markers(story)
     findings.tell_genes(story)
-    if chance(0.84, rng):
+    if chance(0.87, rng):
         treatments = tell_treatment(story, late)
         story.record["treatment"] = "; ".join(treatments) or None
     else:
