@@ -36,7 +36,6 @@ ADJECTIVES = {
     "bone": "osseous",
     "brain": "cerebral",
     "lymph nodes": "nodal",
-    "bone marrow": "medullary",
     "pleura": "pleural",
     "peritoneum": "peritoneal",
     "adrenal": "adrenal",
