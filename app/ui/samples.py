@@ -70,7 +70,7 @@ def samples_line(session: Session) -> str:
     if not found.n_notes:
         return '<p id="samples" role="status" hidden></p>'
     return (
-        f'<p id="samples" role="status"><span>{plural(found.n_notes, "sample note")} here: synthetic, invented patients. '
-        f"{escape(found.sentence)}</span> "
+        f'<p id="samples" role="status"><span>{plural(found.n_notes, "sample note")} here: synthetic, '
+        f"invented patients. {escape(found.sentence)}</span> "
         '<button type="button" class="plain" data-samples="remove">Remove the samples…</button></p>'
     )
