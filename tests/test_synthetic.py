@@ -18,7 +18,7 @@ from data.synthetic.lexicon.cancers import CANCERS
 from data.synthetic.samples import N_NOTES, sample_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
 
-SAMPLES = Path(__file__).parents[1] / "data" / "samples"
+SAMPLES = Path(__file__).parents[1] / "data" / "embedded" / "samples"
 N = 4000
 
 
@@ -59,7 +59,11 @@ def test_another_process_writes_the_same_notes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "data.synthetic", "--seed", "3", "--n", "25", "--start", "5", str(out)]
     # Another hash seed: nothing may depend on the order of a set.
     subprocess.run(
-        command, check=True, env={"PYTHONHASHSEED": "12345", "PATH": ""}, cwd=SAMPLES.parents[1], capture_output=True
+        command,
+        check=True,
+        env={"PYTHONHASHSEED": "12345", "PATH": ""},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
     )
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [row["input"] for row in rows] == [example.text for example in generate(3, 25, start=5)]
@@ -241,4 +245,4 @@ def test_samples_are_what_the_generator_writes() -> None:
     made = sample_rows()
     for name, rows in zip(("notes.jsonl", "originals.jsonl"), made, strict=True):
         stored = [json.loads(line) for line in (SAMPLES / name).read_text(encoding="utf-8").splitlines()]
-        assert stored == rows, f"{name} is not current: run `python -m data.synthetic --samples data/samples`"
+        assert stored == rows, f"{name} is not current: run `python -m data.synthetic --samples data/embedded/samples`"
