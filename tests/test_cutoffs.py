@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.bench.form import measure_forms
 from app.rules import Rules
 from app.ui.cautions import caution, caution_line
 from app.ui.opening import confidence_word
@@ -14,9 +15,10 @@ from data.calibration import HINTED_MOST, NO_VALUE, VALUE, Calibration, Calibrat
 from data.cutoffs import AIM, DEFAULT, EVEN, SURE, Cutoffs, Proposed, fit_cutoffs, share_below, shown_share
 from data.hints import hinted
 from data.outside import Outside, outside, place
+from data.snapshot import Row
 from data.suggestion import Grounding
 from data.task import Extraction
-from tests.desk_store import BREAST, TASK, empty_values, suggestion
+from tests.desk_store import BREAST, BREAST_VALUES, TASK, empty_values, suggestion
 from trainer.engine.suggesting import Answer, make_suggestion
 
 TEXTS_WITH_HINTS = [
@@ -140,13 +142,13 @@ def test_where_a_note_is_outside() -> None:
 def test_one_line_says_so_and_nothing_is_sure(said: dict[str, object], why: str) -> None:
     made = replace(suggestion(BREAST, empty_values(), confidence=0.95), raw_confidence=dict.fromkeys(TASK.keys, 0.99))
     assert outside(made) is None
-    assert {confidence_word(made, key, None, Rules()) for key in TASK.keys} == {"sure"}  # type: ignore[arg-type]
-    there = replace(made, **said)  # type: ignore[arg-type]
-    assert {confidence_word(there, key, None, Rules()) for key in TASK.keys} == {"look"}  # type: ignore[arg-type]
-    told = caution(there)  # type: ignore[arg-type]
+    assert {confidence_word(made, key, None, Rules()) for key in TASK.keys} == {"sure"}
+    there = replace(made, **said)
+    assert {confidence_word(there, key, None, Rules()) for key in TASK.keys} == {"look"}
+    told = caution(there)
     assert told is not None
     assert told.startswith(why)
-    assert caution_line(there).count(told) == 1  # type: ignore[arg-type]
+    assert caution_line(there).count(told) == 1
 
 
 def test_the_least_sure_ask_and_a_field_of_its_own_goes_by_that() -> None:
@@ -160,10 +162,40 @@ def test_the_least_sure_ask_and_a_field_of_its_own_goes_by_that() -> None:
     )
 
     def words(rules: Rules) -> tuple[str, str, str]:
-        said = [confidence_word(made, key, None, rules) for key in ("stage", "response", "treatment")]  # type: ignore[arg-type]
+        said = [confidence_word(made, key, None, rules) for key in ("stage", "response", "treatment")]
         return said[0], said[1], said[2]
 
     assert words(Rules()) == ("fair", "fair", "sure")
     assert words(Rules(look_share=0.5)) == ("look", "fair", "sure")
     assert words(Rules(look_share=1.0)) == ("look", "look", "look")
     assert words(Rules(look_share=0.5, look_below={"stage": 0.2, "treatment": 0.99})) == ("fair", "fair", "look")
+
+
+def test_the_keys_of_a_form_are_counted_without_a_browser() -> None:
+    gold = Extraction(TASK, {**empty_values(), "stage": "IV", "response": "progression"})
+    said = {
+        **empty_values(),
+        "stage": "IV",
+        "treatment": "letrozole",
+        "response": "stable disease",
+        "biomarker": "CEA 9",
+    }
+    kinds = {"stage": Grounding.EXACT, "treatment": Grounding.EXACT, "biomarker": Grounding.EXACT}
+    made = replace(
+        suggestion(BREAST, said, confidence=0.95),
+        grounding={**kinds, "response": Grounding.NOT_FOUND},
+        alternatives={"response": ("progression",)},
+    )
+    row = Row(BREAST, gold, "original", "")
+    told = measure_forms(TASK, [row], [made], [{"biomarker": ["CEA 9"]}])
+    # To the treatment and empty it, to the response and take what stands second there, save.
+    assert (told["keys"], told["keys_from_scratch"]) == (2 + 2 + 1, 7 + len("IV") + len("progression") + 1)
+    assert (told["macro"], told["empty_form"]) == (pytest.approx(5 / 7), pytest.approx(5 / 7))
+    assert (told["precision"], told["shown"], told["asks"]) == (pytest.approx(2 / 3), 0.5, 0.0)
+    assert (told["sure"], told["sure_right"]) == (pytest.approx(6 / 7), pytest.approx(5 / 6))
+    assert told["presses_as_it_stands"] is None
+    right = measure_forms(TASK, [row], [replace(made, extraction=gold)], [{}], Rules(look_below={"stage": 0.99}))
+    assert (right["n_as_it_stands"], right["presses_as_it_stands"]) == (0, None)  # response is not found
+    as_it_stands = replace(made, extraction=gold, grounding={"stage": Grounding.EXACT, "response": Grounding.SYNONYM})
+    for rules, presses in ((Rules(), 1), (Rules(look_below={"stage": 0.99, "response": 0.99}), 2)):
+        assert measure_forms(TASK, [row], [as_it_stands], [{}], rules)["presses_as_it_stands"] == presses

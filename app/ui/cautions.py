@@ -5,10 +5,11 @@ from __future__ import annotations
 from html import escape
 
 from data.outside import Outside, outside
+from data.suggestion import Suggestion
 from db.suggestions import SuggestionRow
 
 
-def caution(suggestion: SuggestionRow | None) -> str | None:
+def caution(suggestion: SuggestionRow | Suggestion | None) -> str | None:
     """Why no value of a note's suggestion counts as sure; None where some may."""
     if suggestion is None:
         return None
@@ -18,7 +19,7 @@ def caution(suggestion: SuggestionRow | None) -> str | None:
     return "The adapter's confidence is not calibrated yet; check every field." if suggestion.is_raw else None
 
 
-def caution_line(suggestion: SuggestionRow | None) -> str:
+def caution_line(suggestion: SuggestionRow | Suggestion | None) -> str:
     """Why a note is outside what the adapter knows, as markup for its head; empty where it is not."""
     why = outside(suggestion) if suggestion is not None else None
     if suggestion is None or why is None:

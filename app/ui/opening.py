@@ -34,7 +34,7 @@ from app.ui.walking import Asked, Chosen, Place, end_of
 from data.cutoffs import DEFAULT, SURE
 from data.evidence import Grounded
 from data.outside import outside
-from data.suggestion import Grounding
+from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
@@ -321,7 +321,7 @@ def _word(shown: Shown, key: str, found: Grounded | None, rules: Rules) -> str:
     return confidence_word(suggestion, key, found, rules) if suggestion else "none"
 
 
-def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None, rules: Rules) -> str:
+def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Grounded | None, rules: Rules) -> str:
     """`look` where the field asks to be looked at, else `sure` or, of a value that is not that sure, `fair`.
 
     Nobody is sure of a value that the note does not hold, by a model's own probability, or in a note outside what the
