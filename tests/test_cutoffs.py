@@ -18,7 +18,7 @@ from data.outside import Outside, outside, place
 from data.snapshot import Row
 from data.suggestion import Grounding
 from data.task import Extraction
-from tests.desk_store import BREAST, BREAST_VALUES, TASK, empty_values, suggestion
+from tests.desk_store import BREAST, TASK, empty_values, suggestion
 from trainer.engine.suggesting import Answer, make_suggestion
 
 TEXTS_WITH_HINTS = [

@@ -46,8 +46,8 @@ def measure_forms(
 
     Returns:
         Shares from 0 to 1: `macro` of the fields that are right as the form begins, `empty_form` of those that are
-        right left empty, `fields` (both for each), `precision` of the values put in, `shown` of the labelled fields that have
-        one, `asks` of all fields, `sure` and `sure_right`; `keys` over `keys_from_scratch` is `keys_share`;
+        right left empty, `fields` (both for each), `precision` of the values put in, `shown` of the labelled fields
+        that have one, `asks` of all fields, `sure` and `sure_right`; `keys` over `keys_from_scratch` is `keys_share`;
         `presses_as_it_stands` is the mean for a note that needs no correction, None where there is none.
     """
     fields = {key: [0, 0] for key in task.keys}
