@@ -328,11 +328,9 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
     adapter knows.
     """
     is_missing = found is not None and found.grounding == Grounding.NOT_FOUND
-    if suggestion.is_raw or is_missing or outside(suggestion) is not None:
-        return "look"
     confidence = suggestion.confidence.get(key, 0.0)
-    by_rank = (suggestion.cutoffs or DEFAULT).asks_below(rules.look_share)
-    if confidence < rules.look_below.get(key, by_rank):
+    least = rules.look_below.get(key, (suggestion.cutoffs or DEFAULT).asks_below(rules.look_share))
+    if suggestion.is_raw or is_missing or outside(suggestion) is not None or confidence < least:
         return "look"
     return "sure" if confidence >= SURE else "fair"
 
