@@ -29,6 +29,7 @@ from trainer.pretraining.tune import CHECKPOINT
 SMALL = Settings(
     name="tiny",
     n_notes=48,
+    reports=0.0,
     n_mixed=4,
     n_adapter_notes=4,
     passes=1,
@@ -37,7 +38,15 @@ SMALL = Settings(
     sure=0.0,
     folds=2,
 )
-OPTIONS = ("--name=tiny", "--n-notes=48", "--n-mixed=4", "--batch-notes=8", "--processes=1", "--device=cpu")
+OPTIONS = (
+    "--name=tiny",
+    "--reports=0",
+    "--n-notes=48",
+    "--n-mixed=4",
+    "--batch-notes=8",
+    "--processes=1",
+    "--device=cpu",
+)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import torch
 from tokenizers import Tokenizer
 
 from data.prompt import PAD, SPECIAL_TOKENS, load_prompt
-from data.synthetic import generate_one
 from data.task import Extraction, load_task
 from tests.tiny import shared_tiny
 from trainer.examples import Example, as_dataset
@@ -29,6 +28,7 @@ from trainer.pretraining.tokens import (
     batches,
     generate_tokens,
     joined,
+    written,
 )
 from trainer.pretraining.tune import IGNORED, collate, weighted_loss
 
@@ -49,9 +49,9 @@ def told(tokenizer_file: Path, notes: TokenSet, kind: int, index: int = 0) -> st
 
 
 def test_number_of_processes_does_not_change_the_notes(tokenizer_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = generate_tokens(tokenizer_file, 2, 6, 1)
+    one = generate_tokens(tokenizer_file, 2, 6, reports=0.5, n_processes=1)
     monkeypatch.setattr("trainer.pretraining.tokens._SLICE", 3)
-    other = generate_tokens(tokenizer_file, 2, 6, 2)
+    other = generate_tokens(tokenizer_file, 2, 6, reports=0.5, n_processes=2)
     assert np.array_equal(one.tokens, other.tokens)
     assert np.array_equal(one.starts, other.starts)
     assert np.array_equal(one.kinds, other.kinds)
@@ -60,9 +60,9 @@ def test_number_of_processes_does_not_change_the_notes(tokenizer_file: Path, mon
 def test_answer_and_note_are_learned_and_nothing_of_the_prompt(tokenizer_file: Path) -> None:
     task = load_task()
     prompt = load_prompt(task)
-    notes = generate_tokens(tokenizer_file, 2, 3, 1)
+    notes = generate_tokens(tokenizer_file, 2, 3, reports=0.5, n_processes=1)
     for index in range(3):
-        example = generate_one(2, index)
+        example = written(2, index, 0.5)
         expected = prompt.answer(Extraction(task, example.output)) + prompt.end
         assert told(tokenizer_file, notes, ANSWER, index) == expected
         assert told(tokenizer_file, notes, NOTE, index).strip() == example.text

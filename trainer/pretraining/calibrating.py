@@ -47,7 +47,8 @@ def calibrate(job: Job, draft: Path) -> Mapping[str, Any]:
     answers = [_read(task, one["suggestion"], job.settings.adapter_name) for one in told]
     pairs = [(notes[one["content_hash"]], answer) for one, answer in zip(told, answers, strict=True)]
     gold = [note.gold_for(task, answer) for note, answer in pairs]
-    fitted, _ = curves.calibrate(task, gold, answers, job.settings.adapter_name)
+    accepted = [note.right(task) for note, _ in pairs]
+    fitted, _ = curves.calibrate(task, gold, answers, job.settings.adapter_name, accepted=accepted)
     write_json(draft / CALIBRATION, fitted.to_json())
     return {"n_notes": fitted.n_notes, **_accuracy(task, pairs), "confidence": fitted.figures}
 

@@ -11,7 +11,6 @@ from typing import Any
 from data.notes import content_hash
 from data.prompt import load_prompt
 from data.snapshot import Row, write_rows
-from data.synthetic import generate_one
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.config import TrainConfig
 from trainer.pretraining import calibrating
@@ -20,7 +19,7 @@ from trainer.pretraining.real import RealNote, read_real, read_texts
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
-from trainer.pretraining.tokens import Encoder, TokenSet, generate_tokens, joined
+from trainer.pretraining.tokens import Encoder, TokenSet, generate_tokens, joined, written
 from trainer.pretraining.tune import Phase, tune
 from trainer.rundir import write_json
 
@@ -39,7 +38,7 @@ def all_steps(job: Job) -> list[Step]:
     source += [job.gguf] if job.gguf else []
     steps = [
         Step("start", (), (), tuple(source), start),
-        Step("corpus", ("seed", "n_notes", "n_mixed"), ("start",), (*generator, DEFAULT_TASK), _corpus),
+        Step("corpus", ("seed", "n_notes", "n_mixed", "reports"), ("start",), (*generator, DEFAULT_TASK), _corpus),
         Step("tune", (*_LEARNING, "n_notes", "learning_rate", "batch_notes"), ("start", "corpus"), (), _tune),
     ]
     last = "tune"
@@ -52,7 +51,7 @@ def all_steps(job: Job) -> list[Step]:
         settings, files, last = (*_REAL, *_UNLABELLED), (job.real, job.unlabelled), "unlabelled"
         steps.append(Step("unlabelled", settings, ("real", "corpus"), files, _unlabelled))
     steps.append(Step("quantise", ("name",), (last,), (), _quantiser(last)))
-    of_adapter = ("seed", "max_tokens", "adapter_name", "adapter_passes", "adapter_rate", "n_adapter_notes")
+    of_adapter = ("seed", "max_tokens", "adapter_name", "adapter_passes", "adapter_rate", "n_adapter_notes", "reports")
     steps.append(Step("adapt", of_adapter, ("quantise",), files[:1], _adapt))
     if job.real is None:
         return steps
@@ -66,9 +65,10 @@ def all_steps(job: Job) -> list[Step]:
 
 def _corpus(job: Job, draft: Path) -> Mapping[str, Any]:
     tokenizer, settings = place(job, "start") / "tokenizer.json", job.settings
-    generated = generate_tokens(tokenizer, settings.seed, settings.n_notes, job.n_processes)
+    how: dict[str, Any] = {"reports": settings.reports, "n_processes": job.n_processes}
+    generated = generate_tokens(tokenizer, settings.seed, settings.n_notes, **how)
     generated.save(draft / GENERATED)
-    mixed = generate_tokens(tokenizer, settings.seed + _SEED_MIXED, settings.n_mixed, job.n_processes)
+    mixed = generate_tokens(tokenizer, settings.seed + _SEED_MIXED, settings.n_mixed, **how)
     mixed.save(draft / MIXED)
     lengths = generated.lengths
     return {
@@ -113,7 +113,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
     task, settings = load_task(DEFAULT_TASK), job.settings
     rows = [note.row for note in notes]
     for index in range(settings.n_adapter_notes):
-        example = generate_one(settings.seed + _SEED_ADAPTER, index)
+        example = written(settings.seed + _SEED_ADAPTER, index, settings.reports)
         rows.append(Row(example.text, Extraction(task, example.output), "original", content_hash(example.text)))
     snapshot, run = out.with_name("snapshot.jsonl"), out.with_name("run")
     write_rows(task, rows, snapshot)

@@ -29,6 +29,7 @@ class Settings:
         name: of the base.
         adapter_name: of the adapter.
         n_notes: generated notes of the first phase.
+        reports: share of the generated notes that are long and like real ones; the others are short abstracts.
         n_mixed: generated notes among the real ones.
         n_adapter_notes: generated notes that the adapter learns beside the real ones.
         passes: how often the real notes are shown in the second phase.
@@ -54,6 +55,7 @@ class Settings:
     name: str = "caseloop-smollm2-135m"
     adapter_name: str = "embedded"
     n_notes: int = 30_000
+    reports: float = 0.5
     n_mixed: int = 3_000
     n_adapter_notes: int = 1_500
     passes: int = 5

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from data.prompt import Prompt, PromptError, load_prompt
-from data.synthetic import generate_one
+from data.synthetic import Example, generate_one
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 
 UNLEARNED, NOTE, ANSWER = 0, 1, 2
@@ -154,19 +154,24 @@ def _stretches(prompt: Prompt, extraction: Extraction, keys: frozenset[str]) -> 
         yield start, start + len(value)
 
 
-def _generated(tokenizer_file: str, seed: int, start: int, stop: int) -> TokenSet:
-    examples = (generate_one(seed, index) for index in range(start, stop))
+def written(seed: int, index: int, reports: float) -> Example:
+    """A generated note: the share `reports` of them are long and like real ones, the others short abstracts."""
+    return generate_one(seed, index, mix={"abstract": 1 - reports, "report": reports})
+
+
+def _generated(tokenizer_file: str, seed: int, bounds: tuple[int, int], reports: float) -> TokenSet:
+    examples = (written(seed, index, reports) for index in range(*bounds))
     return Encoder(Path(tokenizer_file)).encode([Labelled(one.text, one.output) for one in examples])
 
 
-def generate_tokens(tokenizer_file: Path, seed: int, n_notes: int, n_processes: int) -> TokenSet:
+def generate_tokens(tokenizer_file: Path, seed: int, n_notes: int, *, reports: float, n_processes: int) -> TokenSet:
     """Generate and tokenise `n_notes` notes of `seed`; the same for any number of processes."""
     bounds = [(start, min(start + _SLICE, n_notes)) for start in range(0, n_notes, _SLICE)]
     if n_processes == 1 or len(bounds) == 1:
-        return joined([_generated(str(tokenizer_file), seed, start, stop) for start, stop in bounds])
+        return joined([_generated(str(tokenizer_file), seed, one, reports) for one in bounds])
     # A fork of a process that has used a GPU cannot use it, and torch's threads do not survive one.
     with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_generated, str(tokenizer_file), seed, start, stop) for start, stop in bounds]
+        futures = [pool.submit(_generated, str(tokenizer_file), seed, one, reports) for one in bounds]
         return joined([future.result() for future in futures])
 
 
