@@ -18,8 +18,8 @@ from typing import Any
 
 from app.adapters import weights_place
 from app.settings import Settings
-from data.calibration import MIN_NOTES, Calibration, CalibrationError, read_calibration, read_curves
-from data.suggestion import capped
+from data.calibration import CALIBRATION, MIN_NOTES, Calibration, CalibrationError, read_curves
+from data.outside import capped, place
 from db.adapters import AdapterRow, active_adapter, get_adapter
 from db.errors import UnknownAdapter
 from db.session import Session
@@ -80,14 +80,11 @@ def own_curves(settings: Settings, adapter: AdapterRow) -> Calibration | None:
 
     One that the hub has in its cache tells through `name_weights`.
     """
-    place = Path(weights_place(settings, adapter)) if adapter.path else None
-    if place is None or not place.is_dir():
+    folder = Path(weights_place(settings, adapter)) if adapter.path else None
+    if folder is None or not folder.is_dir():
         own = _names(settings).get(adapter.name, {}).get("own")
         return None if own is None else _from_json(own)
-    try:
-        return read_calibration(place)
-    except CalibrationError:
-        return None  # who loads the adapter says so
+    return _read(folder / CALIBRATION)  # of a damaged one says who loads the adapter
 
 
 def keep_curves(settings: Settings, key: str, calibration: Calibration) -> bool:
@@ -137,7 +134,11 @@ def current(settings: Settings, session: Session, suggestion: SuggestionRow) -> 
         adapter = get_adapter(session, suggestion.adapter)
     except UnknownAdapter:
         adapter = AdapterRow(suggestion.adapter, "", "", None, suggestion.prompt_version, "")
-    return calibrated(suggestion, kept_curves(settings, adapter))
+    kept = kept_curves(settings, adapter)
+    if kept is not None and kept.cutoffs is not None:
+        return calibrated(suggestion, kept)
+    own = own_curves(settings, adapter)
+    return replace(calibrated(suggestion, kept), cutoffs=own.cutoffs if own is not None else None)
 
 
 def calibrated(suggestion: SuggestionRow, curves: Calibration | None) -> SuggestionRow:
@@ -145,8 +146,9 @@ def calibrated(suggestion: SuggestionRow, curves: Calibration | None) -> Suggest
     raw = suggestion.raw_confidence
     if curves is None or not raw or not raw.keys() <= suggestion.extraction.keys():
         return suggestion
-    now = dict(capped(curves.confidence(suggestion.extraction, raw, suggestion.grounding), suggestion.times_longest))
-    return replace(suggestion, confidence=now, min_confidence=min(now.values(), default=None))
+    sure, cutoffs = curves.confidence(suggestion.extraction, raw, suggestion.grounding), curves.cutoffs
+    now = dict(capped(sure, place(sure, suggestion.times_longest, suggestion.legibility, cutoffs)))
+    return replace(suggestion, confidence=now, min_confidence=min(now.values(), default=None), cutoffs=cutoffs)
 
 
 def trust_in(settings: Settings, session: Session, adapter: AdapterRow | None = None) -> Trust | None:

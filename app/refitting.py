@@ -84,7 +84,7 @@ class Refitting:
 
 def refit(desk: Desk, adapter: AdapterRow) -> Calibration | None:
     """Fit and keep an adapter's curves on what was reviewed; None where too little is new."""
-    from trainer.calibrate import MIN_NOTES, fit, observe
+    from trainer.calibrate import MIN_NOTES, calibrate
 
     with desk.store.reading() as session:
         n_judged = min(count_judged(session, adapter.name), MOST_NOTES)
@@ -95,8 +95,8 @@ def refit(desk: Desk, adapter: AdapterRow) -> Calibration | None:
     pairs = [pair for row in rows if (pair := _pair(desk, row)) is not None]
     if len(pairs) < MIN_NOTES:
         return None
-    observed = observe(desk.task, [gold for gold, _ in pairs], [answer for _, answer in pairs])
-    fitted = fit(observed, adapter.name, own_curves(desk.settings, adapter))
+    gold, answers = [gold for gold, _ in pairs], [answer for _, answer in pairs]
+    fitted, _ = calibrate(desk.task, gold, answers, adapter.name, own_curves(desk.settings, adapter))
     return fitted if keep_curves(desk.settings, key_of(desk.settings, adapter), fitted) else None
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.failures import DeskError
+from data.cutoffs import BUDGET, SURE
 from data.task import Task
 from db.session import Session
 from db.settings import drop_setting, get_settings, put_setting
 
-SURE = 0.9  # a confidence from which a value needs no second look, where no other is set
 MAX_GUIDELINE_CHARACTERS = 2000
 MAX_KEYS = 60
 
@@ -31,7 +31,8 @@ class Rules(BaseModel):
     Attributes:
         confirm: which fields a save needs a person to have confirmed or changed: those that ask to be looked at, all
             of them, or none.
-        look_below: field key to the confidence below which its value asks to be looked at.
+        look_share: of the fields, how many ask to be looked at: those of which the adapter is least sure.
+        look_below: field key to a confidence below which its value asks instead, whatever others ask.
         blind_share: of the notes, how many are shown without the suggested values, to measure what they save.
         seeded_share: of the notes, how many get one wrong value, to measure how often a wrong value passes.
     """
@@ -39,13 +40,18 @@ class Rules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     confirm: Confirm = "asked"
+    look_share: Annotated[float, Field(ge=0.0, le=1.0)] = BUDGET
     look_below: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] = Field(default_factory=dict)
     blind_share: Share = 0.0
     seeded_share: Share = 0.0
 
-    def threshold(self, key: str) -> float:
-        """The confidence below which a field's value asks to be looked at."""
-        return self.look_below.get(key, SURE)
+    @model_validator(mode="before")
+    @classmethod
+    def _without_old_default(cls, values: Any) -> Any:
+        """Rules from before there was a share kept the default of 90 % for each field, which nobody had chosen."""
+        if not isinstance(values, dict) or "look_share" in values or not isinstance(values.get("look_below"), dict):
+            return values
+        return {**values, "look_below": {key: one for key, one in values["look_below"].items() if one != SURE}}
 
 
 def read_rules(session: Session) -> Rules:

@@ -1,8 +1,8 @@
 """Calibration: from the model's own probability of a value to the probability that the field is right.
 
-Each field has a curve for values, one for values that are not found in the note, and one for "no value". A curve never
-falls: among answers of one kind it changes how sure the desk is, never which is the surer. Curves are fitted in
-`trainer.calibrate`; here they are only read and applied.
+Each field has a curve for values, one for values that are not found in the note, one for "no value", and one for "no
+value" where the note hints at one. A curve never falls: among answers of one kind it changes how sure the desk is,
+never which is the surer. Curves are fitted in `trainer.calibrate`; here they are only read and applied.
 
 Log-odds as the scale: J. Platt, "Probabilistic outputs for support vector machines", 1999, and C. Guo, G. Pleiss,
 Y. Sun and K. Weinberger, "On calibration of modern neural networks", ICML 2017.
@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from data.cutoffs import Cutoffs
 from data.suggestion import Grounding
 
 CALIBRATION = "calibration.json"
@@ -31,8 +32,10 @@ EPSILON = 1e-5
 MIN_NOTES = 10
 """Below so many labelled notes an adapter's curves are not fitted: those of an earlier one are the better guess."""
 
-VALUE, NOT_FOUND, NO_VALUE = "value", "not_found", "no_value"
-KINDS = (VALUE, NOT_FOUND, NO_VALUE)
+VALUE, NOT_FOUND, NO_VALUE, HINTED = "value", "not_found", "no_value", "no_value_hinted"
+KINDS = (VALUE, NOT_FOUND, NO_VALUE, HINTED)
+HINTED_MOST = 0.8
+"""The most that can be believed of "no value" where the note hints at one and no curve was fitted for that."""
 
 
 class CalibrationError(ValueError):
@@ -48,7 +51,7 @@ def log_odds(probability: float) -> float:
 def kind_of(value: str | None, grounding: Grounding | None) -> str:
     """Which of a field's curves an answer belongs to."""
     if value is None:
-        return NO_VALUE
+        return HINTED if grounding is Grounding.HINTED else NO_VALUE
     return NOT_FOUND if grounding is Grounding.NOT_FOUND else VALUE
 
 
@@ -84,7 +87,13 @@ class Curve:
 
 
 Curves = Mapping[str, Curve]
-"""A kind of answer, of `KINDS`, to its curve; without one of its own a kind has that of values."""
+"""A kind of answer, of `KINDS`, to its curve; see `curve_for` for a kind without one of its own."""
+
+
+def curve_for(curves: Curves, kind: str) -> Curve:
+    """The curve of a kind of answer, or else that of the next wider kind."""
+    wider = NO_VALUE if kind == HINTED else VALUE
+    return curves.get(kind) or curves.get(wider) or curves[VALUE]
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ class Calibration:
         pooled: curves over all fields, for a field without its own.
         fields: field key to its curves.
         figures: what was measured when they were fitted, as plain JSON values.
+        cutoffs: what is done with the confidence; None in calibrations from before that was fitted.
     """
 
     n_notes: int
@@ -104,6 +114,7 @@ class Calibration:
     pooled: Curves
     fields: Mapping[str, Curves]
     figures: Mapping[str, Any] = field(default_factory=dict)
+    cutoffs: Cutoffs | None = None
 
     def confidence(
         self,
@@ -119,11 +130,12 @@ class Calibration:
             grounding: field key to how the value rests on the note, where that is known.
         """
         known = grounding or {}
-        return {key: self._curve(key, kind_of(values[key], known.get(key)))(raw[key]) for key in raw}
+        return {key: self._sure(key, kind_of(values[key], known.get(key)), raw[key]) for key in raw}
 
-    def _curve(self, key: str, kind: str) -> Curve:
+    def _sure(self, key: str, kind: str, raw: float) -> float:
         curves = self.fields.get(key, self.pooled)
-        return curves.get(kind, curves[VALUE])
+        sure = curve_for(curves, kind)(raw)
+        return min(sure, HINTED_MOST) if kind == HINTED and HINTED not in curves else sure
 
     def to_json(self) -> dict[str, Any]:
         """The calibration as plain JSON values."""
@@ -134,6 +146,7 @@ class Calibration:
             "figures": dict(self.figures),
             "pooled": _curves_to_json(self.pooled),
             "fields": {key: _curves_to_json(curves) for key, curves in self.fields.items()},
+            **({} if self.cutoffs is None else {"cutoffs": self.cutoffs.to_json()}),
         }
 
     @classmethod
@@ -155,6 +168,7 @@ class Calibration:
                 pooled=_curves_from_json(stored["pooled"]),
                 fields={str(key): _curves_from_json(curves) for key, curves in stored["fields"].items()},
                 figures=dict(stored["figures"]),
+                cutoffs=None if stored.get("cutoffs") is None else Cutoffs.from_json(stored["cutoffs"]),
             )
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             if isinstance(error, CalibrationError):

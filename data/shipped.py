@@ -1,4 +1,4 @@
-"""The notes that come with caseloop, so that a first start has something to show: synthetic, with invented names."""
+"""The notes that come with caseloop, so that a first start has something to show: synthetic, with invented patients."""
 
 from __future__ import annotations
 

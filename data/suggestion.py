@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from data.cutoffs import Cutoffs
 from data.task import Extraction
 
 
 class Grounding(StrEnum):
-    """How a value rests on its note."""
+    """How a value rests on its note; or, of a field without one, that the note hints at a value."""
 
     EXACT = "exact"
     FUZZY = "fuzzy"
     SYNONYM = "synonym"
     INFERRED = "inferred"
     NOT_FOUND = "not_found"
+    HINTED = "hinted"
 
 
 @dataclass(frozen=True, order=True)
@@ -36,7 +38,7 @@ class Suggestion:
         confidence: field key to the probability that the value is right, 0 to 1; calibrated where the adapter is.
         raw_confidence: field key to the model's own probability of the value, before any calibration.
         evidence: field key to the spans that support the value, the best one first; empty where none was found.
-        grounding: field key to how the value rests on the note; keys of null values are left out.
+        grounding: field key to how the value rests on the note; of null values only those where the note hints at one.
         alternatives: field key to further values, best first.
         raw_reply: the answer as the model wrote it.
         adapter: the adapter's name.
@@ -44,6 +46,9 @@ class Suggestion:
         latency_ms: time the note took, in milliseconds.
         times_longest: the note's length as a multiple of the longest that the adapter learned from; None where that is
             not known.
+        legibility: the note's characters per token as a multiple of what all but one in a hundred of the notes have
+            that the adapter learned from; None where that is not known.
+        cutoffs: what is done with the confidence; None where nothing was fitted.
     """
 
     extraction: Extraction
@@ -57,6 +62,8 @@ class Suggestion:
     raw_confidence: Mapping[str, float] = field(default_factory=dict)
     grounding: Mapping[str, Grounding] = field(default_factory=dict)
     times_longest: float | None = None
+    legibility: float | None = None
+    cutoffs: Cutoffs | None = None
 
     @property
     def is_raw(self) -> bool:
@@ -70,20 +77,3 @@ def is_raw(confidence: Mapping[str, float], raw_confidence: Mapping[str, float])
     Suggestions from before both were kept count as calibrated, as they were then.
     """
     return not confidence or (bool(raw_confidence) and dict(confidence) == dict(raw_confidence))
-
-
-UNKNOWN_LENGTH = 0.5
-"""The most that a confidence can be on a note that is longer than any the adapter learned from: its curves tell nothing
-of such notes."""
-
-
-def is_too_long(times_longest: float | None) -> bool:
-    """Whether a note is longer than any that the adapter learned from."""
-    return times_longest is not None and times_longest > 1.0
-
-
-def capped(confidence: Mapping[str, float], times_longest: float | None) -> Mapping[str, float]:
-    """A calibrated confidence as it can be believed on a note of this length."""
-    if not is_too_long(times_longest):
-        return confidence
-    return {key: min(sure, UNKNOWN_LENGTH) for key, sure in confidence.items()}

@@ -41,6 +41,7 @@ class Field(BaseModel):
     hotkey: str = Setting(min_length=1, max_length=1)
     inferred: bool = False
     separator: str | None = None
+    hint: re.Pattern[str] | None = None
 
     @property
     def is_list(self) -> bool:

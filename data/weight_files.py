@@ -6,11 +6,16 @@ same weights as pickles, pictures. All of that is left where it is and never ope
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
+from typing import Any
 
 READ = ".safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+EMBEDDING = "embedding-8bit.safetensors"
+"""A base's embedding table, where it is stored in 8 bits beside the other weights."""
+EMBEDDING_KEY = "caseloop_embedding"
+"""What a base's configuration says of that table."""
 _NO_WEIGHTS = ("training_args", "optimizer", "scheduler", "rng_state", "scaler")
 
 
@@ -39,3 +44,20 @@ def no_safetensors(what: str, wanted: str, names: Iterable[str]) -> str:
         f"Expected {wanted} in {what}; found {other[:80]} only. Weights are read from safetensors, since other formats "
         "can run code: save them again with safe_serialization=True, or use another copy."
     )
+
+
+def embedding_file(values: Mapping[str, Any]) -> str | None:
+    """The file of the table in 8 bits, from the values of a base's configuration; None where it has none.
+
+    Raises:
+        ValueError: it is of a kind that is not known here.
+    """
+    stored = values.get(EMBEDDING_KEY)
+    if stored is None:
+        return None
+    if stored != {"bits": 8, "file": EMBEDDING}:
+        found = str(stored)[:80]
+        raise ValueError(
+            f"expected its embedding table in 8 bits; found {found}. Use a newer caseloop, or another base"
+        )
+    return EMBEDDING

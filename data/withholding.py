@@ -1,8 +1,9 @@
-"""Which suggested values stay out of the form: those that the note does not hold.
+"""Which suggested values stay out of the form: those that the note does not hold, and those that are hardly right.
 
-On real notes an empty field is more often right than such a value: of those that are not found hardly any is right, of
-those that are inferred without being sure one in twenty. They are offered beside the field instead. The suggestion
-itself stays as it is; a field that is then left empty counts as cleared, because the adapter was wrong there.
+On real notes an empty field is more often right than such a value. They are offered beside the field instead. From
+which confidence on a value is put in is fitted with the adapter's curves (`data.cutoffs`) and comes with the
+suggestion; where nobody knows how sure the adapter is, what the note holds is put in. The suggestion itself stays as it
+is; a field that is then left empty counts as cleared, because the adapter was wrong there.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from data.cutoffs import DEFAULT, SURE, Cutoffs
 from data.evidence import ground
+from data.outside import UNKNOWN, Placed, outside
 from data.suggestion import Grounding
 from data.task import Extraction, Task
 from data.values import normalise
 
-SURE_INFERRED = 0.9
-"""The confidence from which a value that only follows from the note is put into the form."""
 
-
-class Suggested(Protocol):
+class Suggested(Placed, Protocol):
     """What is needed of a suggestion, fresh or from the store."""
 
     @property
@@ -27,28 +27,33 @@ class Suggested(Protocol):
         """The suggested values."""
 
     @property
-    def confidence(self) -> Mapping[str, float]:
-        """Field key to how sure the adapter is, 0 to 1; empty where it does not say."""
-
-    @property
     def grounding(self) -> Mapping[str, Grounding]:
         """Field key to how the value rests on the note; empty in suggestions from before it was kept."""
 
-    @property
-    def is_raw(self) -> bool:
-        """Whether the confidence is not calibrated; then nothing is sure."""
 
-
-def is_withheld(grounding: Grounding | None, confidence: float | None) -> bool:
+def is_withheld(grounding: Grounding | None, confidence: float | None, takes: float) -> bool:
     """Whether a value stays out of the form.
 
     Args:
         grounding: how it rests on the note; None for a field without a value.
         confidence: of the adapter, 0 to 1; None where it is not told.
+        takes: the confidence from which the field takes a value.
     """
-    if grounding is Grounding.INFERRED:
-        return (confidence or 0.0) < SURE_INFERRED
-    return grounding is Grounding.NOT_FOUND
+    if grounding is Grounding.NOT_FOUND or grounding is None:
+        return grounding is not None
+    return grounding is Grounding.INFERRED if confidence is None else confidence < takes
+
+
+def takes(suggestion: Suggested, key: str, grounding: Grounding | None) -> float:
+    """The confidence from which a field takes a suggested value.
+
+    Where nothing was fitted for the field, one that only follows from the note has to be sure. On a note that is
+    outside what the adapter knows no confidence is higher than `UNKNOWN`, and no more can be asked for.
+    """
+    cutoffs: Cutoffs = suggestion.cutoffs or DEFAULT
+    if grounding is Grounding.INFERRED and key not in cutoffs.put_in:
+        return SURE
+    return cutoffs.takes(key) if outside(suggestion) is None else min(cutoffs.takes(key), UNKNOWN)
 
 
 def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> frozenset[str]:
@@ -65,7 +70,11 @@ def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> froz
         found = ground(task, read(), Extraction(task, {key: values.get(key) for key in task.keys}))
         grounding = {**{key: one.grounding for key, one in found.items()}, **grounding}
     confidence: Mapping[str, float] = {} if suggestion.is_raw else suggestion.confidence
-    return frozenset(key for key in valued if is_withheld(grounding.get(key), confidence.get(key)))
+    return frozenset(
+        key
+        for key in valued
+        if is_withheld(grounding.get(key), confidence.get(key), takes(suggestion, key, grounding.get(key)))
+    )
 
 
 def form_values(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from data.cutoffs import Cutoffs
 from data.suggestion import Grounding, Span, Suggestion, is_raw
 from db import tables as t
 from db.adapters import active_name
@@ -33,7 +34,7 @@ class SuggestionRow:
     """A suggestion in the store; see `data.suggestion.Suggestion` for its parts.
 
     `min_confidence` is the lowest of its fields' confidences, None when it has none. `grounding` and `raw_confidence`
-    are empty in rows from before they were kept.
+    are empty in rows from before they were kept. `cutoffs` is not stored: who reads the row puts those in that hold.
     """
 
     id: int
@@ -51,6 +52,8 @@ class SuggestionRow:
     raw_confidence: dict[str, float]
     grounding: dict[str, Grounding]
     times_longest: float | None = None
+    legibility: float | None = None
+    cutoffs: Cutoffs | None = None
 
     @property
     def is_raw(self) -> bool:
@@ -211,6 +214,7 @@ def _values(suggestion: Suggestion) -> dict[str, Any]:
         "raw_confidence": dict(suggestion.raw_confidence),
         "grounding": {key: str(kind) for key, kind in suggestion.grounding.items()},
         "times_longest": suggestion.times_longest,
+        "legibility": suggestion.legibility,
     }
 
 

@@ -181,6 +181,7 @@ suggestion = _table(
     sa.Column("raw_confidence", Json, nullable=False),
     sa.Column("grounding", Json, nullable=False),
     sa.Column("times_longest", sa.Double),
+    sa.Column("legibility", sa.Double),
 )
 
 suggestion_failure = _table(

@@ -27,7 +27,7 @@ def doubtful(desk: Desk) -> Desk:
         notes = [make_note(TASK, text, external_id=f"case-{first + n}") for n, text in enumerate(texts)]
         for number, text in zip(add_notes(session, notes).note_ids, texts, strict=True):
             made = suggestion(text, BREAST_VALUES)
-            doubts = {**made.confidence, "stage": 0.4, "response": 0.5}
+            doubts = {**made.confidence, "stage": 0.5, "response": 0.6}
             add_suggestion(session, number, replace(made, confidence=doubts, alternatives={"stage": ("IIIC", None)}))
     return replace(desk, first=first)
 
@@ -38,7 +38,9 @@ def test_save_stops_at_each_value_that_asks_and_the_same_key_goes_on(browser: Br
         here.shows(desk.case(1))
         expect(word(here, "stage")).to_have_text("look")
         here.page.keyboard.press("Control+Enter")
-        expect(here.said()).to_contain_text("2 fields ask")
+        expect(here.said()).to_contain_text(
+            "Stage and Response ask to be looked at first: the same key confirms them together"
+        )
         expect(here.box("stage")).to_be_focused()
         here.page.keyboard.press("Enter")
         expect(word(here, "stage")).to_have_text("confirmed")

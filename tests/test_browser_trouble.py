@@ -59,7 +59,7 @@ def test_a_screen_whose_store_cannot_be_read_says_so_and_is_filled_by_trying_aga
         finally:
             rename(desk.store, "_gone", "")
         here.page.locator(".tabitem:visible").get_by_role("button", name="Try again").click()
-        expect(here.page.get_by_label("Stage, %")).to_have_value("90")
+        expect(here.page.get_by_label("The least sure, % of the fields")).to_have_value("15")
         expect(here.page.get_by_role("button", name="Save settings")).to_be_visible()
         for screen in SCREENS:
             expect(told(here, screen)).to_have_count(0)
@@ -85,7 +85,7 @@ def test_a_screen_whose_server_is_away_says_so(browser: Browser, frozen: Desk) -
     with tab(browser, desk, desk.path(1), quiet=False, has_clock=True) as here:
         here.shows(desk.case(1))
         opened(here, "Settings")
-        expect(here.page.get_by_label("Stage, %")).to_have_value("90")
+        expect(here.page.get_by_label("The least sure, % of the fields")).to_have_value("15")
         opened(here, "Queue")
         expect(here.page.locator("#queue-found")).to_contain_text("note")
         desk.send(signal.SIGSTOP)
@@ -97,7 +97,7 @@ def test_a_screen_whose_server_is_away_says_so(browser: Browser, frozen: Desk) -
             here.page.clock.run_for(9000)
             expect(alarm).to_contain_text("the desk cannot be reached")
         expect(alarm).to_contain_text("What you see is older")
-        here.page.get_by_label("Stage, %").fill("80")
+        here.page.get_by_label("The least sure, % of the fields").fill("80")
         here.page.get_by_role("button", name="Save settings").click()
         here.page.clock.run_for(9000)
         expect(alarm).to_contain_text("The settings are not kept: the desk cannot be reached")

@@ -33,12 +33,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_what_is_kept_is_what_is_shown_again(desk: Desk) -> None:
     values = settings.show(desk)
     assert values[0] == "asked"
-    values[0], values[1], values[8], values[-4:] = "all", 40, "Site and histology.", [2, 1.5, 12.5, 3]
+    values[:3], values[9], values[-4:] = ["all", 20, 40], "Site and histology.", [2, 1.5, 12.5, 3]
     assert "Kept" in settings.keep(desk, "ada", values)
     assert settings.show(desk) == values
     with desk.store.reading() as session:
         rules = read_rules(session)
-        assert (rules.confirm, rules.threshold(TASK.keys[0]), rules.blind_share) == ("all", 0.4, 0.02)
+        assert (rules.confirm, rules.look_share, rules.blind_share) == ("all", 0.2, 0.02)
+        assert rules.look_below == {TASK.keys[0]: 0.4}
         assert read_overlap(session) == Overlap(0.125, 3)
         assert read_guidelines(session, TASK)[TASK.keys[0]] == "Site and histology."
         assert read_guidelines(session, TASK)[TASK.keys[1]] == TASK.fields[1].description
@@ -47,7 +48,7 @@ def test_what_is_kept_is_what_is_shown_again(desk: Desk) -> None:
 def test_a_bad_setting_keeps_none_of_them(desk: Desk) -> None:
     values = settings.show(desk)
     before = list(values)
-    values[0], values[8], values[-3] = "none", "other", 80
+    values[0], values[9], values[-3] = "none", "other", 80
     with pytest.raises(DeskError, match="0 to 50 %"):
         settings.keep(desk, "ada", values)
     assert settings.show(desk) == before
@@ -106,3 +107,10 @@ def test_by_default_the_server_asks_for_a_look_at_what_the_model_doubts(store: S
     with store.reading() as session:
         assert history(session, 1) == []
     assert web.post("/decisions", json={**decision, "settled": ["stage"]}).status_code == 200
+
+
+def test_rules_from_before_there_was_a_budget_keep_what_somebody_chose(desk: Desk) -> None:
+    with desk.store.transaction() as session:
+        put_setting(session, "rules", {"confirm": "asked", "look_below": {"stage": 0.9, "response": 0.4}}, "ada")
+        rules = read_rules(session)
+    assert (rules.look_share, rules.look_below) == (0.15, {"response": 0.4})  # 90 % was what nobody had chosen

@@ -13,7 +13,7 @@ from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.config import TrainConfig
 from trainer.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
-from trainer.lengths import SHORT, longest_of, times_longest
+from trainer.lengths import SHORT, least_legible_of, legibility, longest_of, times_longest
 from trainer.loop import count_steps, ordered
 from trainer.mixture import rows_to_show, with_copies
 from trainer.model import load_model
@@ -179,3 +179,16 @@ def test_how_long_the_notes_are_that_were_learned_from():
     assert times_longest(manifest(40), n_tokens=SHORT) == 1.0  # no note is long that any base reads
     assert times_longest(manifest(None), n_tokens=500) is None
     assert times_longest(None, n_tokens=500) is None
+
+
+def test_how_legible_a_note_is_beside_those_that_were_learned_from() -> None:
+    def manifest(least: float | None) -> Manifest:
+        return Manifest(name="a", base="b", prompt_version=1, weights_sha256="", least_legible=least)
+
+    learned = [Example([1] * 9, 8, legible=legible) for legible in (None, *(4 + n / 100 for n in range(150)))]
+    assert least_legible_of(learned, None) == 4.01  # all but one in a hundred
+    assert least_legible_of(learned, manifest(3.5)) == 3.5  # gone on from one that knows less legible notes
+    assert least_legible_of(learned, manifest(None)) is None
+    assert legibility(manifest(4.0), "x" * 120, 40) == 0.75
+    assert legibility(manifest(4.0), "x" * 12, 4) is None  # too short to say
+    assert legibility(manifest(None), "x" * 120, 40) is None

@@ -219,7 +219,7 @@ def test_samples_are_named_and_go_when_a_person_was_told_what_goes(store: Store,
     assert web.post("/queue/samples/remove", json={}).status_code == 422
     with store.reading() as session:
         (sample, *_) = search_notes(session, origin="sample")
-    assert "sample note: synthetic, invented names" in web.get(f"/review?note={sample.id}").json()["heading"]
+    assert "sample note: synthetic, invented patients" in web.get(f"/review?note={sample.id}").json()["heading"]
     assert "sample note" not in web.get("/review?note=1").json()["heading"]
     assert web.post("/queue/samples/remove", json=asked["seen"]).json() == {"told": "3 sample notes removed."}
     with store.reading() as session:

@@ -95,7 +95,7 @@ def test_confidence_is_told_in_words(desk: Desk) -> None:
     assert opening.confidence_word(row, "stage", absent, Rules()) == "look"  # however sure the model is
     row.confidence["stage"] = 0.5
     assert opening.confidence_word(row, "stage", there, Rules()) == "look"
-    assert opening.confidence_word(row, "stage", there, Rules(look_below={"stage": 0.4})) == "sure"
+    assert opening.confidence_word(row, "stage", there, Rules(look_below={"stage": 0.4})) == "fair"
 
 
 def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from app.trials import presented
 from app.ui.opening import Shown
 from data.calibration import VALUE, Calibration, Curve
 from data.corrections import compare
+from data.cutoffs import Cutoffs
 from data.evidence import ground
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction
@@ -61,17 +62,29 @@ def values(shown: dict[str, Any]) -> dict[str, str | None]:
     ("grounding", "confidence", "expected"),
     [
         (Grounding.NOT_FOUND, 1.0, True),
-        (Grounding.INFERRED, 0.89, True),
-        (Grounding.INFERRED, 0.9, False),
+        (Grounding.INFERRED, 0.59, True),
+        (Grounding.INFERRED, 0.6, False),
         (Grounding.INFERRED, None, True),
-        (Grounding.SYNONYM, 0.0, False),
-        (Grounding.FUZZY, 0.0, False),
+        (Grounding.SYNONYM, 0.59, True),
+        (Grounding.FUZZY, 0.6, False),
+        (Grounding.EXACT, 0.59, True),
         (Grounding.EXACT, None, False),
         (None, 0.0, False),
     ],
 )
 def test_what_is_put_into_a_form(grounding: Grounding | None, confidence: float | None, expected: bool) -> None:
-    assert is_withheld(grounding, confidence) == expected
+    assert is_withheld(grounding, confidence, takes=0.6) == expected
+
+
+def test_each_field_takes_its_values_from_its_own_confidence_on() -> None:
+    made = suggestion(BREAST, BREAST_VALUES, confidence=0.6)
+    found = {key: one.grounding for key, one in ground(TASK, BREAST, made.extraction).items()}
+    cutoffs = Cutoffs(100, dict.fromkeys(TASK.keys, 0.6) | {"stage": 0.61})
+    made = replace(made, grounding=found, cutoffs=cutoffs, raw_confidence=dict.fromkeys(TASK.keys, 0.7))
+    assert form_values(TASK, lambda: BREAST, made) == {**BREAST_VALUES, "stage": None}
+    # Outside what the adapter knows no confidence is higher than a half, and the form is as full as elsewhere.
+    outside = replace(made, times_longest=2.0, confidence=dict.fromkeys(TASK.keys, 0.5))
+    assert form_values(TASK, lambda: BREAST, outside) == BREAST_VALUES
 
 
 def test_an_older_suggestion_is_looked_for_in_its_note() -> None:
@@ -98,15 +111,14 @@ def test_the_form_begins_without_what_the_note_does_not_hold(store: Store, web: 
         assert stored.extraction == INVENTED
 
 
-def test_a_save_needs_the_empty_fields_to_be_seen(store: Store, web: TestClient) -> None:
-    number = put(store)
+def test_a_save_takes_the_empty_fields_as_they_stand(store: Store, web: TestClient) -> None:
+    number = put(store, 0.95)
+    with store.reading() as session:
+        stored = suggestion_of(session, number)
+        assert stored is not None
+        assert set(stored.confidence.values()) == {0.95}
     decision = {**form(store, number), "values": IN_FORM, "status": "submitted", "token": "token-empty"}
-    others = [key for key in TASK.keys if key not in ("gene_mutation", "response")]
-    for seen, missing in ((others, "Gene mutation"), ([*others, "gene_mutation"], "Response")):
-        refused = web.post("/decisions", json={**decision, "settled": seen})
-        assert refused.status_code == 422
-        assert refused.json()["detail"].startswith(f"{missing} asks to be looked at")
-    assert web.post("/decisions", json={**decision, "settled": list(TASK.keys)}).status_code == 200
+    assert web.post("/decisions", json={**decision, "settled": []}).status_code == 200
     with store.reading() as session:
         (kept,) = history(session, number)
         done = {one.field: one.kind for one in outcomes(session) if one.n}

@@ -14,8 +14,9 @@ from data.notes import content_hash, split_of
 from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from tests.bpe import train_bpe
 from tests.homes import TINY_PLACE
-from trainer.corpus import as_pretrained, train_bpe
+from trainer.pretraining.start import as_pretrained
 
 CANCERS = ("lung adenocarcinoma", "ductal carcinoma (breast)", "melanoma", "café-au-lait glioma", None)
 STAGES = ("IV", "IIIB", "II", None)

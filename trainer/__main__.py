@@ -24,9 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code comes back."""
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["pretrain"]:
-        from trainer.pretrain import main as pretrain
+        from trainer.pretraining.command import main as pretrain
 
-        return int(pretrain(given[1:]))
+        _quiet_environment(None)
+        return pretrain(given[1:])
     options = _parser().parse_args(given)
     _quiet_environment(options)
     try:
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _calibrate_options(commands.add_parser("calibrate", help="fit an adapter's confidence on labelled notes"))
     _curve_options(commands.add_parser("curve", help="how right an adapter is after more and more reviewed notes"))
     _baseline_options(commands.add_parser("baseline", help="score copying the most similar labelled note's answer"))
-    commands.add_parser("pretrain", help="build the embedded base and adapter", add_help=False)
+    commands.add_parser("pretrain", help="make the embedded base and adapter from a pretrained model", add_help=False)
     return parser
 
 
@@ -241,11 +242,11 @@ def _hub_allowed(options: argparse.Namespace) -> bool:
     return any(name and not Path(name).exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) for name in names)
 
 
-def _quiet_environment(options: argparse.Namespace) -> None:
+def _quiet_environment(options: argparse.Namespace | None) -> None:
     """No telemetry; and no network unless a hub name was given. Before the libraries are imported."""
     quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
     quiet["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that spin while they wait starve the desk on a small machine
-    if not _hub_allowed(options):
+    if options is None or not _hub_allowed(options):
         quiet |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     for name, value in quiet.items():
         os.environ.setdefault(name, value)

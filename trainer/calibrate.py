@@ -38,6 +38,8 @@ from data.calibration import (
     kind_of,
     log_odds,
 )
+from data.cutoffs import fit_cutoffs
+from data.proposing import Accepted, propose
 from data.scoring import Confidence, is_right, score_confidence
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
@@ -134,7 +136,7 @@ def with_confidence(answer: Suggestion | None, calibration: Calibration) -> Sugg
     if answer is None:
         return None
     confidence = calibration.confidence(answer.extraction, answer.raw_confidence, answer.grounding)
-    return replace(answer, confidence=confidence)
+    return replace(answer, confidence=confidence, cutoffs=calibration.cutoffs)
 
 
 def calibrate(
@@ -143,15 +145,31 @@ def calibrate(
     answers: Sequence[Suggestion | None],
     adapter: str,
     earlier: Calibration | None = None,
+    accepted: Sequence[Accepted] | None = None,
 ) -> tuple[Calibration, Confidence]:
-    """Fit an adapter's curves on labelled notes, and measure them by cross-fitting on the same.
+    """Fit an adapter's curves and cut-offs on labelled notes, and measure them by cross-fitting on the same.
+
+    Args:
+        task: names the fields.
+        gold: the labels.
+        answers: what the adapter answered for each note, in the same order.
+        adapter: its name.
+        earlier: curves and cut-offs to begin from.
+        accepted: for each note, field key to further values that count as right for the cut-offs; None for none.
 
     Raises:
         CalibrationError: fewer than `MIN_NOTES` notes were answered.
     """
     fitted = fit(observe(task, gold, answers), adapter, earlier)
-    measured = score_confidence(task, gold, cross_fitted(task, gold, answers, earlier), source=CROSS_FITTED)
-    return replace(fitted, figures=_without_bins(measured.to_json())), measured
+    judged = cross_fitted(task, gold, answers, earlier)
+    measured = score_confidence(task, gold, judged, source=CROSS_FITTED)
+    proposed = [
+        propose(task, true, answer, {} if accepted is None else accepted[number])
+        for number, (true, answer) in enumerate(zip(gold, judged, strict=True))
+        if answer is not None
+    ]
+    cutoffs = fit_cutoffs(proposed, earlier.cutoffs if earlier is not None else None)
+    return replace(fitted, figures=_without_bins(measured.to_json()), cutoffs=cutoffs), measured
 
 
 def _without_bins(figures: Any) -> Any:

@@ -17,6 +17,8 @@ from data.prompt import Prompt, PromptError
 from data.snapshot import Row
 
 IGNORED = -100
+FEW = 20
+"""Tokens of a note below which its characters per token say nothing."""
 Item = Mapping[str, Any]
 
 
@@ -28,11 +30,13 @@ class Example:
         tokens: prompt and answer with its end.
         n_prompt: how many of them are prompt.
         corrected: whether a reviewer changed what was proposed.
+        legible: characters of the note for each of its tokens; None where it is too short to say.
     """
 
     tokens: list[int]
     n_prompt: int
     corrected: bool = False
+    legible: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ def encode(tokenizer: Any, prompt: Prompt, row: Row) -> Example:
     """
     before = tokenizer(prompt.render(row.text), add_special_tokens=False)["input_ids"]
     answer = tokenizer(prompt.answer(row.extraction) + prompt.end, add_special_tokens=False)["input_ids"]
-    return Example([*before, *answer], len(before), row.corrected)
+    n_note = len(tokenizer(row.text, add_special_tokens=False)["input_ids"])
+    return Example([*before, *answer], len(before), row.corrected, len(row.text) / n_note if n_note >= FEW else None)
 
 
 def encode_rows(tokenizer: Any, prompt: Prompt, rows: Sequence[Row], *, max_tokens: int) -> Encoded:
@@ -79,8 +84,14 @@ def encode_rows(tokenizer: Any, prompt: Prompt, rows: Sequence[Row], *, max_toke
 
 
 def as_dataset(examples: Sequence[Example]) -> Any:
-    """The examples as an Arrow table for transformers' Trainer, in their order: `input_ids` and `n_prompt` of each."""
-    from datasets import Dataset
+    """The examples for transformers' Trainer, in their order: `input_ids` and `n_prompt` of each.
+
+    As an Arrow table, or in plain dictionaries on a machine that has no `datasets`, such as a GPU that is lent.
+    """
+    try:
+        from datasets import Dataset
+    except ModuleNotFoundError:
+        return [{"input_ids": example.tokens, "n_prompt": example.n_prompt} for example in examples]
 
     columns = {
         "input_ids": [example.tokens for example in examples],

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from data.files import sha256_of
+from data.weight_files import embedding_file
 
 NAME_KEY = "caseloop_name"
 _HASHED_WHOLE = 256 << 20
@@ -108,7 +109,7 @@ def _known_digest(base: BaseIdentity) -> str | None:
 
 def _digest_of_weights(directory: Path) -> str | None:
     """Digest of the files that loading reads; None where one of them is not there (yet)."""
-    paths = _weights_of(directory)
+    paths = _weights_of(directory) + _table_of(directory)
     if not paths or not all(path.is_file() for path in paths):
         return None
     digest = hashlib.sha256()
@@ -126,6 +127,14 @@ def _weights_of(directory: Path) -> list[Path]:
         names = {Path(name).name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
         return sorted(directory / name for name in names)
     return sorted(directory.glob("*.safetensors"))
+
+
+def _table_of(directory: Path) -> list[Path]:
+    """The file with the embedding table, where it is stored apart."""
+    with suppress(OSError, ValueError, AttributeError):
+        name = embedding_file(json.loads((directory / "config.json").read_text(encoding="utf-8")))
+        return [] if name is None else [directory / name]
+    return []
 
 
 def _digest_of(path: Path) -> str:

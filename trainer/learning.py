@@ -15,7 +15,7 @@ from trainer.config import TrainConfig
 from trainer.examples import Encoded, Example, encode_rows
 from trainer.fit import Fit, apply_fit, find_fit, free_memory, limit_memory, read_fit, write_fit
 from trainer.job import Job, check_steps
-from trainer.lengths import longest_of
+from trainer.lengths import least_legible_of, longest_of
 from trainer.mixture import rows_to_show, with_copies
 from trainer.model import Loaded, choose_device, compute_dtype, load_model, save_lora
 from trainer.nf4 import unpack_scales
@@ -187,6 +187,7 @@ def _check_learned(loaded: Loaded, before: dict[str, torch.Tensor]) -> None:
 
 def _publish(job: Job, loaded: Loaded, learned: Sequence[Example], config: TrainConfig) -> None:
     parent = read_manifest(job.parent) if job.parent else None
+    went_on_from = loaded.manifest if config.mode == "warm" else None
     manifest = Manifest(
         name=job.name,
         base=loaded.base_name,
@@ -198,7 +199,8 @@ def _publish(job: Job, loaded: Loaded, learned: Sequence[Example], config: Train
         parent=parent.name if parent else (job.parent.name if job.parent else None),
         snapshot_fingerprint=job.fingerprint,
         n_rows=len(learned),
-        longest_prompt=longest_of(learned, loaded.manifest if config.mode == "warm" else None),
+        longest_prompt=longest_of(learned, went_on_from),
+        least_legible=least_legible_of(learned, went_on_from),
         created_at=now(),
         lora=loaded.manifest.lora if loaded.manifest and config.mode == "warm" else config.lora,
     )

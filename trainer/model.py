@@ -15,16 +15,17 @@ import tempfile
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from data.calibration import CALIBRATION, Calibration
 from data.prompt import PROMPT_VERSION
-from data.weight_files import READ, no_safetensors, pickled_weights
+from data.weight_files import READ, embedding_file, no_safetensors, pickled_weights
 from trainer.adapters import ModelError, checked_calibration
 from trainer.checks import checked_adapter
 from trainer.config import SMALL_MODEL, LoraSettings
+from trainer.embedding import fill_embedding, write_embedding
 from trainer.engine.weights import AdapterWeights, lora_of
 from trainer.identity import NAME_KEY, BaseIdentity, base_identity, cached_directory, hub_identity
 from trainer.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
@@ -42,6 +43,8 @@ __all__ = [
     "quantise_and_save",
     "save_lora",
 ]
+
+_LARGEST_FILE = "48MB"
 
 
 @dataclass
@@ -250,6 +253,7 @@ def _load_base(where: str, device: torch.device, *, local: bool, dtype: torch.dt
             dtype = torch.bfloat16  # what is not quantised of a large model would not fit the memory in fp32
         stored = getattr(config, "quantization_config", None)
         _check_quantisation(where, stored)
+        table = embedding_file(config.to_dict())
         model = AutoModelForCausalLM.from_pretrained(
             where,
             config=config,
@@ -264,8 +268,22 @@ def _load_base(where: str, device: torch.device, *, local: bool, dtype: torch.dt
         if isinstance(error, ModelError):
             raise
         raise ModelError(_why_no_base(where, Path(where) if local else cached_directory(where), error)) from error
+    if table is not None:
+        fill_embedding(model, _beside_config(where, table, local=local))
     prepare_quantised(model, dtype)
     return model, tokenizer
+
+
+def _beside_config(where: str, name: str, *, local: bool) -> Path:
+    """A file of a base: of its directory, or of the hub's cache, into which it is brought."""
+    if local:
+        return Path(where) / name
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(where, name))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"Expected {name} in {where} on the hub; {_first_line(error)}") from error
 
 
 def _why_no_base(where: str, directory: Path | None, error: BaseException) -> str:
@@ -305,15 +323,19 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
     loaded.calibration = checked_calibration(directory)
 
 
-def quantise_and_save(dense: Path, out: Path, *, name: str = "caseloop-embedded") -> None:
+def quantise_and_save(
+    dense: Path, out: Path, *, name: str = "caseloop-embedded", embedding_bits: Literal[8] | None = None
+) -> None:
     """Quantise a dense checkpoint to NF4 with double quantisation and save it with its tokenizer.
 
-    Weights that stay as they are (embeddings, norms) keep the dtype of the checkpoint.
+    Weights that stay as they are (norms, and the embedding table without `embedding_bits`) keep the dtype of the
+    checkpoint. No file is larger than 50 MB, which is what a code host takes without a word.
 
     Args:
         dense: directory of the dense model and its tokenizer, as `save_pretrained` leaves them.
         out: directory to write; what was there is replaced.
         name: the base's name, which adapters for it will carry.
+        embedding_bits: 8 to store the embedding table in 8 bits; see `trainer.embedding`.
     """
     quiet_libraries()
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -332,7 +354,10 @@ def quantise_and_save(dense: Path, out: Path, *, name: str = "caseloop-embedded"
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         fresh = Path(folder) / "base"
-        model.save_pretrained(fresh)
+        fresh.mkdir()
+        if embedding_bits == 8:
+            write_embedding(model, fresh)
+        model.save_pretrained(fresh, max_shard_size=_LARGEST_FILE)
         AutoTokenizer.from_pretrained(dense).save_pretrained(fresh)
         del model
         gc.collect()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data.calibration import VALUE, Calibration, log_odds
+from data.calibration import VALUE, Calibration, curve_for, log_odds
 
 _CENTRE, _SCALE = 5.0, 3.0  # of log-odds: where most raw probabilities lie
 _POOLED, _OWN = 10.0, 1.0  # scale of what fields share and of what each has; the penalty falls as its square
@@ -81,7 +81,7 @@ class Prior:
         if self._earlier is None:
             return 0.0
         curves = self._earlier.fields.get(key or "", self._earlier.pooled)
-        return log_odds(curves.get(kind, curves[VALUE])(1 / (1 + math.exp(-odds))))
+        return log_odds(curve_for(curves, kind)(1 / (1 + math.exp(-odds))))
 
     def _row(self, key: str | None, kind: str, odds: float) -> list[float]:
         """Terms of the regression: those that all fields share, then those of each field; by kind of answer."""

@@ -44,6 +44,7 @@ class Manifest(BaseModel):
         snapshot_fingerprint: of the rows it was trained on.
         longest_prompt: tokens of the longest prompt, note included, that it or the adapter it went on from was trained
             on; None where that is not known.
+        least_legible: characters per token that all but one in a hundred of those notes have at least; None as above.
         metrics: figures on the hold-out, as `Score.to_json()` gives them.
     """
 
@@ -62,6 +63,7 @@ class Manifest(BaseModel):
     snapshot_fingerprint: str | None = None
     n_rows: int | None = None
     longest_prompt: int | None = None
+    least_legible: float | None = None
     created_at: str = ""
     lora: LoraSettings = LoraSettings()
     metrics: dict[str, Any] | None = None

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from app.bench.form import readings
 from app.bench.stage import browsing, carry_out, machine, serving
 from app.failures import DeskError
 from data.scoring import is_right
@@ -26,7 +27,7 @@ def run_keystrokes(data: Path, n_notes: int, *, say: Callable[[str], None] = lam
     """Review the first notes of a labelled file by keyboard alone and count.
 
     Args:
-        data: JSON lines with `input` and `output`.
+        data: JSON lines with `input`, `output` and, where other values count as right as well, `accept`.
         n_notes: how many of them.
         say: told what is being done.
 
@@ -54,7 +55,7 @@ def run_keystrokes(data: Path, n_notes: int, *, say: Callable[[str], None] = lam
             page.goto(f"{address}/app/")
             hand = _Hand(page)
             for number, row in enumerate(rows):
-                _review(hand, str(number), row["output"])
+                _review(hand, str(number), row)
         out = Path(place) / "out.jsonl"
         carry_out(home, "export", str(out))
         saved = {record["id"]: record["output"] for record in map(json.loads, out.read_text("utf-8").splitlines())}
@@ -88,16 +89,16 @@ class _Hand:
         return {"n_strokes": self.n_strokes, "n_keys": self.n_keys, "n_corrected": self.n_corrected}
 
 
-def _review(hand: _Hand, name: str, gold: dict[str, str | None]) -> None:
+def _review(hand: _Hand, name: str, row: dict[str, Any]) -> None:
     page = hand.page
     page.wait_for_function(f"document.querySelector('#note-head h2')?.textContent === {json.dumps(name)}")
     page.wait_for_selector(READY)
     for field in load_task().fields:
-        box = _Box(hand, field, (gold.get(field.key) or "").strip())
+        box = _Box(hand, field, _right(field, row))
         if not box.is_right():
             hand.n_corrected += 1
             box.correct()
-    while page.locator("#note-head h2").inner_text() == name:  # each press confirms one field that asks
+    while page.locator("#note-head h2").inner_text() == name:  # the first press goes to what asks
         before = page.evaluate("document.activeElement?.closest('[id^=field-]')?.id")
         hand.press("Control+Enter")
         page.wait_for_function(
@@ -112,14 +113,14 @@ def _review(hand: _Hand, name: str, gold: dict[str, str | None]) -> None:
 class _Box:
     """One field and the value that it should hold."""
 
-    def __init__(self, hand: _Hand, field: Field, wanted: str) -> None:
-        self.hand, self.field, self.wanted = hand, field, wanted
+    def __init__(self, hand: _Hand, field: Field, right: list[str | None]) -> None:
+        self.hand, self.field, self.right, self.wanted = hand, field, right, right[0] or ""
         self.box = hand.page.locator(f"#field-{field.key}").locator("textarea, input")
 
     def is_right(self, value: str | None = None) -> bool:
         """Whether a value, or else what the box holds, is the right one."""
         held = self.box.input_value() if value is None else value
-        return is_right(self.field, self.wanted or None, held.strip() or None)
+        return any(is_right(self.field, one, held.strip() or None) for one in self.right)
 
     def correct(self) -> None:
         """Put the field right as a practised reviewer does: keep as much as can be kept, type the rest."""
@@ -168,6 +169,11 @@ class _Box:
         return True
 
 
+def _right(field: Field, row: dict[str, Any]) -> list[str | None]:
+    """The values of a field that are right, the shortest first."""
+    return readings(field, (row["output"].get(field.key) or "").strip() or None, row.get("accept") or {})
+
+
 def _n_presses(place: int) -> int:
     """What it takes to choose the value at a place."""
     return 1 if place < 2 else 2 + place
@@ -195,14 +201,14 @@ def _offered(page: Any, field: Field) -> list[str | None]:
 def _scratch(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Keys for typing every value into an empty form: one to reach each field, one to save."""
     task = load_task()
-    n = sum(len(row["output"].get(key) or "") + 1 for row in rows for key in task.keys) + len(rows)
+    n = sum(len(_right(field, row)[0] or "") + 1 for row in rows for field in task.fields) + len(rows)
     return {"n_strokes_from_scratch": n}
 
 
 def _all_right(rows: Sequence[dict[str, Any]], saved: dict[str, Any]) -> bool:
     task = load_task()
     return all(
-        is_right(field, (row["output"].get(field.key) or "").strip() or None, saved[str(number)][field.key])
+        any(is_right(field, one, saved[str(number)][field.key]) for one in _right(field, row))
         for number, row in enumerate(rows)
         for field in task.fields
     )

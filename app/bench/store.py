@@ -180,9 +180,11 @@ def _review(session: Session, task: Task, rng: random.Random, note_id: int, exam
 # Saving a note by itself takes a few milliseconds, most of it for things that an export does not read.
 _COPIES = (
     """INSERT INTO suggestion (note_id, adapter, prompt_version, extraction, confidence, min_confidence, evidence,
-           alternatives, raw_reply, latency_ms, created_at, raw_confidence, grounding, times_longest)
+           alternatives, raw_reply, latency_ms, created_at, raw_confidence, grounding, times_longest,
+           legibility)
        SELECT note.id, s.adapter, s.prompt_version, s.extraction, s.confidence, s.min_confidence, s.evidence,
-           s.alternatives, s.raw_reply, s.latency_ms, s.created_at, s.raw_confidence, s.grounding, s.times_longest
+           s.alternatives, s.raw_reply, s.latency_ms, s.created_at, s.raw_confidence, s.grounding, s.times_longest,
+           s.legibility
        FROM note JOIN suggestion AS s ON s.note_id = 1 + (note.id - 1) % ? WHERE note.id > ?""",
     """INSERT INTO annotation (note_id, revision, reviewer_id, status, extraction, settled, comment, suggestion_id,
            lead_time_ms, token, submitted_at)

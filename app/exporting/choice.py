@@ -184,7 +184,7 @@ def told_of_samples(session: Session, choice: Choice) -> str:
     many = f"{wanted:,} reviewed {'note' if wanted == 1 else 'notes'}"
     if not has:
         return f"{many} of the synthetic samples left out."
-    return f"{many} in it are synthetic samples, with invented names."
+    return f"{many} in it are synthetic samples, with invented patients."
 
 
 def note_export(session: Session, choice: Choice, by: str) -> int:

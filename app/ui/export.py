@@ -77,7 +77,7 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
                 [
                     ("only notes in which a suggested value was changed", CORRECTED),
                     *_asides(),
-                    ("sample notes too, synthetic with invented names, beside real ones", SAMPLES),
+                    ("sample notes too, synthetic with invented patients, beside real ones", SAMPLES),
                 ],
                 label="Notes",
                 elem_id="export-only",

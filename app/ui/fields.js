@@ -3,7 +3,7 @@
 (() => {
   'use strict';
 
-  const CONFIDENCE = { agree: ['=', 'they agree'], differ: ['≠', 'THEY DIFFER'], sure: ['✓', 'sure'], look: ['▲', 'look'], offered: ['◇', 'offered'], confirmed: ['✔', 'confirmed'], edited: ['✎', 'yours'], cleared: ['∅', 'cleared'], withheld: ['◌', 'left empty'], empty: ['✔', 'left empty'], none: ['', ''] };
+  const CONFIDENCE = { agree: ['=', 'they agree'], differ: ['≠', 'THEY DIFFER'], sure: ['✓', 'sure'], fair: ['~', 'likely'], look: ['▲', 'look'], offered: ['◇', 'offered'], confirmed: ['✔', 'confirmed'], edited: ['✎', 'yours'], cleared: ['∅', 'cleared'], withheld: ['◌', 'left empty'], empty: ['✔', 'left empty'], none: ['', ''] };
   const GROUNDING = {
     exact: ['●', 'in the note'],
     fuzzy: ['≈', 'similar wording'],
@@ -13,7 +13,7 @@
     denied: ['✕', 'ONLY DENIED IN THE NOTE'],
   };
   // Of a suggested value that is not put into the field.
-  const WITHHELD = { not_found: 'not in the note', denied: 'denied in the note', inferred: 'not said in the note' };
+  const WITHHELD = { unsure: 'too unsure to put in', not_found: 'not in the note', denied: 'denied in the note', inferred: 'not said in the note' };
 
   const { write } = window.typing;
 
@@ -29,7 +29,7 @@
     return { kind: found?.kind ?? 'none', missing: found?.missing ?? [], isDenied };
   }
 
-  const whyWithheld = (field) => { const { kind, isDenied } = restOf(field, field.suggested); return WITHHELD[isDenied ? 'denied' : kind] ?? WITHHELD.not_found; };
+  const whyWithheld = (field) => { const { kind, isDenied } = restOf(field, field.suggested); return WITHHELD[isDenied ? 'denied' : kind] ?? WITHHELD.unsure; };
 
   // Nothing while the server has not looked for what is being typed, and no alarm while it may become a value of the note.
   function paintGrounding(side, box, field, { value, isTyping, note }) {
@@ -111,21 +111,20 @@
     return value === null ? 'cleared' : 'edited';
   }
 
-  const asks = (field, state) => !state.settled && (state.all || ['look', 'offered', 'differ', 'withheld'].includes(wordOf(field, state)));
+  const asks = (field, state) => !state.settled && (state.all || ['look', 'offered', 'differ'].includes(wordOf(field, state)));
 
-  // The fields that one press confirms together: on a note that the model does not know all that ask, else those that
-  // begin empty because the note does not hold the model's value.
+  // The fields that one press confirms together: all that ask, but each by itself where people differ or every field has
+  // to be confirmed.
   function together(record, asking, key, stateOf) {
-    if (record.caution) return asking;
-    const isEmpty = (one) => wordOf(record.fields[one], stateOf(one)) === 'withheld';
-    return isEmpty(key) ? asking.filter(isEmpty) : [key];
+    return record.adjudication || stateOf(key).all ? [key] : asking;
   }
 
   // What is said of the fields that ask: all of them, and those of them that the next press confirms.
   function whyAsked(record, left, now, stateOf) {
     const { title } = record.fields[now[0]], n = now.length;
+    const one = (key) => record.fields[key].title;
     if (record.caution) return `${record.caution} The same key confirms ${n > 1 ? `the ${n} fields that ask` : title} as ${n > 1 ? 'they stand' : 'it stands'}.`;
-    if (wordOf(record.fields[now[0]], stateOf(now[0])) === 'withheld') return `${n > 1 ? `${n} fields are` : `${title} is`} left empty, because the note does not hold the model’s value: the same key confirms ${n > 1 ? 'them together' : 'it'}.`;
+    if (n > 1) return `${now.slice(0, -1).map(one).join(', ')} and ${one(now.at(-1))} ask to be looked at first: the same key confirms them together.`;
     return `${left.length > 1 ? `${left.length} fields ask` : `${title} asks`} to be looked at first: the same key confirms ${left.length > 1 ? 'each' : 'it'}.`;
   }
 
@@ -138,7 +137,7 @@
     side.dataset.word = word;
     told(side.querySelector('.confidence'), CONFIDENCE[word]);
     // A server that gives no probabilities leaves the confidence unknown, which is not the same as none.
-    const unknown = !['sure', 'look', 'confirmed'].includes(word) || field.confidence === null;
+    const unknown = !['sure', 'fair', 'look', 'confirmed'].includes(word) || field.confidence === null;
     write(side.querySelector('.percent'), unknown ? '' : `${field.raw ? 'raw ' : ''}${percent} %`);
     side.querySelector('.percent').title = field.raw ? 'Not calibrated: the model’s own probability, as a rule too high' : '';
     side.querySelector('.bar').style.setProperty('--share', `${percent}%`);
@@ -149,7 +148,7 @@
     part?.classList.toggle('edited', differs);
     part?.closest('.field')?.classList.toggle('asks', asks(field, state));
     paintGrounding(side, box, field, state);
-    if (['withheld', 'empty'].includes(word)) told(side.querySelector('.grounding'), ['✕', `the model’s value is ${whyWithheld(field)}`]);
+    if (['withheld', 'empty'].includes(word)) told(side.querySelector('.grounding'), ['', `the model’s value is ${whyWithheld(field)}`]);
     paintOthers(side, window.completion.choices(field, { ...state, isSure: ['sure', 'agree', 'confirmed'].includes(word), whyWithheld: field.withheld ? whyWithheld(field) : null }), state.isTyping);
   }
 

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.curves import current
 from app.desk import Desk
 from app.guard import current_reviewer
-from app.rules import SURE
 from app.ui.answering import answered
 from app.ui.review import MAX_COMMENT_CHARACTERS
+from data.cutoffs import SURE
 from data.notes import Origin
 from db.bulk import Action, Many, act, plan, undo
 from db.filters import MAX_NAME_CHARACTERS, drop_filter, save_filter

@@ -51,7 +51,7 @@ def _told_of_samples(found: Samples) -> str:
     if not found.n_notes:
         return ""
     many = plural(found.n_notes, "note here is a sample", "notes here are samples")
-    return f'<p class="quiet">{many}, synthetic with invented names. {escape(found.sentence)}</p>'
+    return f'<p class="quiet">{many}, synthetic with invented patients. {escape(found.sentence)}</p>'
 
 
 def _foreseen_html(desk: Desk) -> str:

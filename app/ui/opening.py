@@ -31,8 +31,10 @@ from app.ui.marks import marked
 from app.ui.samples import CHIP_IN_FULL
 from app.ui.status import why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
+from data.cutoffs import DEFAULT, SURE
 from data.evidence import Grounded
-from data.suggestion import Grounding, is_too_long
+from data.outside import outside
+from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from db.annotations import Review, open_review
 from db.notes import Counts, counts, next_notes
@@ -319,19 +321,18 @@ def _word(shown: Shown, key: str, found: Grounded | None, rules: Rules) -> str:
     return confidence_word(suggestion, key, found, rules) if suggestion else "none"
 
 
-def confidence_word(suggestion: SuggestionRow, key: str, found: Grounded | None, rules: Rules) -> str:
-    """`sure` or `look`.
+def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Grounded | None, rules: Rules) -> str:
+    """`look` where the field asks to be looked at, else `sure` or, of a value that is not that sure, `fair`.
 
-    Nobody is sure of a value that the note does not hold, by a model's own probability, or in a note longer than
-    any that the adapter learned from.
+    Nobody is sure of a value that the note does not hold, by a model's own probability, or in a note outside what the
+    adapter knows.
     """
-    if (
-        suggestion.is_raw
-        or is_too_long(suggestion.times_longest)
-        or (found is not None and found.grounding == Grounding.NOT_FOUND)
-    ):
+    is_missing = found is not None and found.grounding == Grounding.NOT_FOUND
+    confidence = suggestion.confidence.get(key, 0.0)
+    least = rules.look_below.get(key, (suggestion.cutoffs or DEFAULT).asks_below(rules.look_share))
+    if suggestion.is_raw or is_missing or outside(suggestion) is not None or confidence < least:
         return "look"
-    return "sure" if suggestion.confidence.get(key, 0.0) >= rules.threshold(key) else "look"
+    return "sure" if confidence >= SURE else "fair"
 
 
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> str:

@@ -16,12 +16,12 @@ from pydantic import ValidationError
 
 from app.desk import Desk
 from app.failures import sentence_of
-from app.rules import SURE
 from app.ui.context import QUICK, empty, moment, percent, state
 from app.ui.many import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from app.ui.samples import CHIP, samples_line
 from app.ui.walking import chosen
+from data.cutoffs import SURE
 from db.adapters import list_adapters
 from db.filters import MAX_NAME_CHARACTERS, saved_filters
 from db.notes import Counts, Order, QueueRow, counts, search_notes

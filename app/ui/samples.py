@@ -19,9 +19,9 @@ from db.session import Session
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Number = Annotated[int, Field(ge=0, lt=1 << 62)]
-CHIP = '<span class="sample" title="Synthetic, with invented names; it came with caseloop">sample</span>'
+CHIP = '<span class="sample" title="Synthetic, with invented patients; it came with caseloop">sample</span>'
 """Beside the name of a sample in a list."""
-CHIP_IN_FULL = '<span class="sample">sample note: synthetic, invented names</span>'
+CHIP_IN_FULL = '<span class="sample">sample note: synthetic, invented patients</span>'
 
 
 class Seen(BaseModel):
@@ -70,7 +70,7 @@ def samples_line(session: Session) -> str:
     if not found.n_notes:
         return '<p id="samples" role="status" hidden></p>'
     return (
-        f'<p id="samples" role="status"><span>{plural(found.n_notes, "sample note")} here: synthetic, invented names. '
-        f"{escape(found.sentence)}</span> "
+        f'<p id="samples" role="status"><span>{plural(found.n_notes, "sample note")} here: synthetic, '
+        f"invented patients. {escape(found.sentence)}</span> "
         '<button type="button" class="plain" data-samples="remove">Remove the samples…</button></p>'
     )

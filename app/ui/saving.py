@@ -251,11 +251,11 @@ def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
         disputes = adjudication(desk, session, review, reviewer)
     if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
         return
-    found, empty = proposed_grounds(desk, review), left_out(desk, review)
+    found, empty = proposed_grounds(desk, review), left_out(desk, review)  # what begins empty does not ask
     for field in desk.task.fields:
         key = field.key
         asks = confidence_word(review.suggestion, key, found.get(key), rules) == "look"
-        asks = asks or (key in empty and decision.values.get(key) is None)
+        asks = asks and not (key in empty and decision.values.get(key) is None)
         if disputes is not None:
             asks = key in disputes.differing
         if (rules.confirm == "all" or asks) and key not in decision.settled:

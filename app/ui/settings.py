@@ -32,8 +32,11 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             confirm = gr.Radio(CONFIRM_CHOICES, label="A person has confirmed or changed", elem_id="settings-confirm")
             gr.HTML(_BELOW, js_on_load=None)
             with gr.Row(elem_id="settings-below"):
+                look = gr.Number(
+                    label="The least sure, % of the fields", minimum=0, maximum=100, elem_id="settings-look"
+                )
                 below = [
-                    gr.Number(label=f"{field.title}, %", minimum=0, maximum=100, precision=0, min_width=140)
+                    gr.Number(label=f"{field.title}, below %", minimum=0, maximum=100, precision=0, min_width=140)
                     for field in desk.task.fields
                 ]
         with gr.Column(elem_classes="card"):
@@ -54,7 +57,7 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
                 )
             save = gr.Button("Save settings", variant="primary", elem_id="settings-save")
             said = gr.HTML(elem_id="settings-said", js_on_load=None)
-    parts = [confirm, *below, *texts, blind, seeded, share, asked]
+    parts = [confirm, look, *below, *texts, blind, seeded, share, asked]
 
     def saved(request: gr.Request, *values: Any) -> str:
         return tried(lambda: keep(desk, request.username or "", list(values)))
@@ -64,8 +67,10 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
 
 
 _BELOW = (
-    '<h3>What asks to be looked at</h3><p class="quiet">A value of which the model is less sure than this, or that is'
-    " not found in the note, or that was offered by somebody.</p>"
+    '<h3>What asks to be looked at</h3><p class="quiet">So many of the fields, those of which the model is least sure.'
+    " A field with a percentage of its own asks below that instead. What was offered asks, too. A value that"
+    " stands beside its field does not. Where confidence is not calibrated, or a note is unlike those the model learned"
+    " from, every field asks, and one key confirms them together.</p>"
 )
 _TRIALS = (
     '<h3>What suggestions do to a reviewer</h3><p class="quiet">A few notes can be shown otherwise than usual: without'
@@ -90,7 +95,8 @@ def show(desk: Desk) -> list[Any]:
         overlap = read_overlap(session)
     return [
         rules.confirm,
-        *(round(100 * rules.threshold(key)) for key in desk.task.keys),
+        round(100 * rules.look_share, 1),
+        *(round(100 * below) if (below := rules.look_below.get(key)) is not None else None for key in desk.task.keys),
         *(written[key] for key in desk.task.keys),
         round(100 * rules.blind_share, 1),
         round(100 * rules.seeded_share, 1),
@@ -106,12 +112,13 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
         DeskError: a value is none that the setting can have.
     """
     keys = desk.task.keys
-    confirm, below = values[0], values[1 : 1 + len(keys)]
-    texts, (blind, seeded, share, asked) = values[1 + len(keys) : 1 + 2 * len(keys)], values[-4:]
+    (confirm, look), below = values[:2], values[2 : 2 + len(keys)]
+    texts, (blind, seeded, share, asked) = values[2 + len(keys) : 2 + 2 * len(keys)], values[-4:]
     overlap = Overlap(round((share or 0) / 100, 6), int(asked or 2))
     changes = {
         "confirm": confirm,
-        "look_below": {key: (value or 0) / 100 for key, value in zip(keys, below, strict=True)},
+        "look_share": (look or 0) / 100,
+        "look_below": {key: value / 100 for key, value in zip(keys, below, strict=True) if value is not None},
         "blind_share": (blind or 0) / 100,
         "seeded_share": (seeded or 0) / 100,
     }

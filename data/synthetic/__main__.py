@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.synthetic import INSTRUCTION, STYLES, generate
+from data.synthetic import INSTRUCTION, MIX, STYLES, generate
 from data.synthetic.samples import sample_rows
 
 
@@ -29,6 +29,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--house-style", choices=sorted(STYLES), default=None)
+    parser.add_argument("--reports", action="store_true", help="mix long notes like real ones among the abstracts")
     parser.add_argument(
         "--samples", type=Path, metavar="DIR", help="write the sample files of the first start there instead"
     )
@@ -43,7 +44,13 @@ def main(arguments: list[str]) -> int:
         return 0
     if options.out is None:
         parser.error("expected OUT.jsonl, or --samples DIR")
-    examples = generate(options.seed, options.n, start=options.start, house_style=options.house_style)
+    examples = generate(
+        options.seed,
+        options.n,
+        start=options.start,
+        house_style=options.house_style,
+        mix=MIX if options.reports else None,
+    )
     rows: Iterable[dict[str, object]] = (
         {
             "id": f"s{options.seed}-{index:07d}",

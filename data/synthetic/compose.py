@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 
 from data.synthetic.case import Case, capital
 from data.synthetic.courses import write_course
+from data.synthetic.example import FIELDS, Example
 from data.synthetic.grammar import chance, weighted
 from data.synthetic.layout import long_note, telegram
 from data.synthetic.lexicon.cancers import CANCERS
@@ -15,7 +15,6 @@ from data.synthetic.patient import new_case
 from data.synthetic.phrases.asides import DISTRACTORS
 from data.synthetic.phrases.opening import GENRES
 
-FIELDS = ("cancer_type", "stage", "gene_mutation", "biomarker", "treatment", "response", "metastasis_site")
 ORDERS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (40, ("open", "stage", "mets", "mol", "tx", "resp", "tail", "extra")),
     (16, ("open", "stage", "mol", "mets", "tx", "resp", "tail", "extra")),
@@ -40,19 +39,6 @@ HEADINGS = {
 }
 SHAPES = ((89, "prose"), (2.5, "columns"), (5.5, "long"), (3, "telegram"))
 TARGETS = [(cancer.weight, cancer) for cancer in CANCERS]
-
-
-@dataclass(frozen=True)
-class Example:
-    """One generated note with its labels.
-
-    Attributes:
-        text: the note.
-        output: field key to value, in the order of the task.
-    """
-
-    text: str
-    output: dict[str, str | None]
 
 
 def write_note(rng: random.Random) -> Example:

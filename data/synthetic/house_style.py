@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 RESPONSES = {
     "partial response": "PR",
     "stable disease": "SD",
@@ -27,4 +29,44 @@ def registry(output: dict[str, str | None]) -> dict[str, str | None]:
     return changed
 
 
-STYLES = {"registry": registry}
+# Sites as adjectives; words that the task's lexicon holds, since a model writes no others.
+ADJECTIVES = {
+    "liver": "hepatic",
+    "lung": "pulmonary",
+    "bone": "osseous",
+    "brain": "cerebral",
+    "lymph nodes": "nodal",
+    "pleura": "pleural",
+    "peritoneum": "peritoneal",
+    "adrenal": "adrenal",
+    "adrenal gland": "adrenal",
+    "skin": "cutaneous",
+    "spleen": "splenic",
+    "kidney": "renal",
+    "pancreas": "pancreatic",
+    "ovary": "ovarian",
+    "stomach": "gastric",
+    "heart": "cardiac",
+}
+BOARD_RESPONSES = {"died": "dead", "recurrence": "relapse", "mixed response": "mixed response"}
+
+
+def tumour_board(output: dict[str, str | None]) -> dict[str, str | None]:
+    """The record as a tumour board writes it: "Stage IV", CR, PR, SD, PD, NED, relapse or dead, "hepatic, osseous"."""
+    changed = registry(output)
+    response, stage, sites = output["response"], output["stage"], output["metastasis_site"]
+    if response in BOARD_RESPONSES:
+        changed["response"] = BOARD_RESPONSES[response]
+    if stage:
+        changed["stage"] = f"Stage {stage}" if re.match(r"[IV]+[ABC]?\d?$", stage) else stage
+    if sites:
+        words = (_adjective(site.strip()) for site in sites.split(","))
+        changed["metastasis_site"] = ", ".join(dict.fromkeys(words))
+    return changed
+
+
+def _adjective(site: str) -> str:
+    return ADJECTIVES.get("lymph nodes" if site.endswith("lymph nodes") else site, site)
+
+
+STYLES = {"registry": registry, "tumour_board": tumour_board}

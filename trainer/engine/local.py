@@ -24,7 +24,7 @@ from trainer.engine.serving import few_threads, make_forward
 from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.engine.suited import unsuited_attention
-from trainer.lengths import times_longest
+from trainer.lengths import legibility, times_longest
 from trainer.model import Loaded
 
 ALTERNATIVES_FLOOR = 0.01
@@ -363,6 +363,7 @@ class Engine:
             prompt_version=self.prompt_version,
             calibration=self.calibration,
             times_longest=times_longest(self.loaded.manifest, n_tokens=len(self._tokens(self._prompt.render(text)))),
+            legibility=legibility(self.loaded.manifest, text, len(self._tokens(text))),
         )
 
 

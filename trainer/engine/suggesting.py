@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from data.calibration import Calibration
 from data.evidence import ground
-from data.suggestion import Suggestion, capped
+from data.hints import hinted
+from data.outside import capped, place
+from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 
 
@@ -39,11 +41,12 @@ def make_suggestion(
     prompt_version: int,
     calibration: Calibration | None = None,
     times_longest: float | None = None,
+    legibility: float | None = None,
 ) -> Suggestion:
     """The suggestion that an answer makes for the note `text`.
 
     Without a calibration the model's own probabilities stand as they are; with one, nothing is sure in a note that is
-    longer than any the adapter learned from.
+    outside what the adapter knows.
 
     Raises:
         TaskError: the values do not fit the task.
@@ -51,7 +54,11 @@ def make_suggestion(
     extraction = Extraction(task, answer.values)
     raw, found = answer.raw_confidence, ground(task, text, extraction)
     grounding = {key: one.grounding for key, one in found.items()}
-    sure = raw if calibration is None else capped(calibration.confidence(extraction, raw, grounding), times_longest)
+    grounding |= dict.fromkeys(hinted(task, text, extraction), Grounding.HINTED)
+    sure, cutoffs = raw, None
+    if calibration is not None:
+        sure, cutoffs = calibration.confidence(extraction, raw, grounding), calibration.cutoffs
+        sure = capped(sure, place(sure, times_longest, legibility, cutoffs))
     return Suggestion(
         extraction=extraction,
         confidence=sure,
@@ -64,4 +71,6 @@ def make_suggestion(
         grounding=grounding,
         alternatives=answer.alternatives,
         times_longest=times_longest,
+        legibility=legibility,
+        cutoffs=cutoffs,
     )

@@ -1,0 +1,16 @@
+"""Suggestions say how their note is written beside those that the adapter learned from."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from db.dialects import POSTGRES
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Add the figure; of suggestions that are there it is not known."""
+    kind = "double precision" if op.get_bind().dialect.name == POSTGRES else "REAL"
+    op.execute(f"ALTER TABLE suggestion ADD COLUMN legibility {kind}")

@@ -1,0 +1,248 @@
+"""The steps themselves: start, corpus, tune, real, unlabelled, quantise, adapt, fold-1 and on, calibrate."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from data.notes import content_hash
+from data.prompt import load_prompt
+from data.snapshot import Row, write_rows
+from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from trainer.config import TrainConfig
+from trainer.pretraining import calibrating
+from trainer.pretraining.answering import answers, learnable, quantise, to_json
+from trainer.pretraining.real import RealNote, read_real, read_texts
+from trainer.pretraining.settings import Job, PretrainError
+from trainer.pretraining.start import start
+from trainer.pretraining.steps import Step, place
+from trainer.pretraining.tokens import Encoder, TokenSet, generate_tokens, joined, written
+from trainer.pretraining.tune import Phase, tune
+from trainer.rundir import write_json
+
+GENERATED, MIXED = "generated.npz", "mixed.npz"
+_SEED_MIXED, _SEED_ADAPTER = 100, 200  # added to the seed: other notes than the first phase's
+_LEARNING = ("seed", "batch_tokens", "max_tokens", "note_weight", "train_embedding", "warmup", "weight_decay")
+_REAL = (*_LEARNING, "passes", "real_rate", "real_batch_notes")
+_UNLABELLED = ("unlabelled_passes", "unlabelled_rate", "text_weight", "sure")
+
+
+def all_steps(job: Job) -> list[Step]:
+    """The steps of a job in their order: those for which it has no notes are left out."""
+    root = Path(__file__).parents[2] / "data"
+    generator = sorted(path for path in (root / "synthetic").rglob("*") if path.suffix in (".py", ".toml"))
+    source = sorted(path for path in job.dense.iterdir() if path.is_file()) if job.dense else []
+    source += [job.gguf] if job.gguf else []
+    steps = [
+        Step("start", (), (), tuple(source), start),
+        Step("corpus", ("seed", "n_notes", "n_mixed", "reports"), ("start",), (*generator, DEFAULT_TASK), _corpus),
+        Step("tune", (*_LEARNING, "n_notes", "learning_rate", "batch_notes"), ("start", "corpus"), (), _tune),
+    ]
+    last = "tune"
+    settings: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    if job.real is not None:
+        settings, files, last = _REAL, (job.real,), "real"
+        steps.append(Step("real", settings, ("tune", "corpus"), files, _real))
+    if job.real is not None and job.unlabelled is not None:
+        settings, files, last = (*_REAL, *_UNLABELLED), (job.real, job.unlabelled), "unlabelled"
+        steps.append(Step("unlabelled", settings, ("real", "corpus"), files, _unlabelled))
+    steps.append(Step("quantise", ("name",), (last,), (), _quantiser(last)))
+    of_adapter = ("seed", "max_tokens", "adapter_name", "adapter_passes", "adapter_rate", "n_adapter_notes", "reports")
+    steps.append(Step("adapt", of_adapter, ("quantise",), files[:1], _adapt))
+    if job.real is None:
+        return steps
+    folds = [f"fold-{number + 1}" for number in range(job.settings.folds)]
+    for number, name in enumerate(folds):
+        depends = dict.fromkeys((*settings, *of_adapter, "folds", "fold_adapters", "name"))
+        steps.append(Step(name, tuple(depends), ("tune", "corpus"), files, _folder(number)))
+    steps.append(Step("calibrate", ("adapter_name",), tuple(folds), (job.real,), calibrating.calibrate))
+    return steps
+
+
+def _corpus(job: Job, draft: Path) -> Mapping[str, Any]:
+    tokenizer, settings = place(job, "start") / "tokenizer.json", job.settings
+    how: dict[str, Any] = {"reports": settings.reports, "n_processes": job.n_processes}
+    generated = generate_tokens(tokenizer, settings.seed, settings.n_notes, **how)
+    generated.save(draft / GENERATED)
+    mixed = generate_tokens(tokenizer, settings.seed + _SEED_MIXED, settings.n_mixed, **how)
+    mixed.save(draft / MIXED)
+    lengths = generated.lengths
+    return {
+        "n_notes": generated.n_notes,
+        "mean_tokens": round(float(lengths.mean()), 1),
+        "longest": int(lengths.max()),
+        "n_mixed": mixed.n_notes,
+    }
+
+
+def _tune(job: Job, draft: Path) -> Mapping[str, Any]:
+    settings = job.settings
+    phase = Phase("tune", settings.learning_rate, 1, settings.batch_notes, settings.note_weight)
+    return tune(job, phase, TokenSet.load(place(job, "corpus") / GENERATED), place(job, "start"), draft)
+
+
+def _real(job: Job, draft: Path) -> Mapping[str, Any]:
+    return _tune_real(job, "real", _notes(job), draft)
+
+
+def _unlabelled(job: Job, draft: Path) -> Mapping[str, Any]:
+    return _tune_unlabelled(job, "unlabelled", _notes(job), place(job, "real"), draft)
+
+
+def _quantiser(last: str) -> Callable[[Job, Path], Mapping[str, Any]]:
+    def run(job: Job, draft: Path) -> Mapping[str, Any]:
+        quantise(job, place(job, last), draft / "base")
+        files = [path for path in (draft / "base").iterdir() if path.is_file()]
+        return {"n_bytes": sum(path.stat().st_size for path in files), "tuned_by": last}
+
+    return run
+
+
+def _adapt(job: Job, draft: Path) -> Mapping[str, Any]:
+    return _train_adapter(job, place(job, "quantise") / "base", _notes(job), draft / "adapter")
+
+
+def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -> Mapping[str, Any]:
+    """An adapter by the project's own trainer: at a low rate, so that it begins where the base is."""
+    from trainer.train import train
+
+    task, settings = load_task(DEFAULT_TASK), job.settings
+    rows = [note.row for note in notes]
+    for index in range(settings.n_adapter_notes):
+        example = written(settings.seed + _SEED_ADAPTER, index, settings.reports)
+        rows.append(Row(example.text, Extraction(task, example.output), "original", content_hash(example.text)))
+    snapshot, run = out.with_name("snapshot.jsonl"), out.with_name("run")
+    write_rows(task, rows, snapshot)
+    config = TrainConfig(
+        epochs=settings.adapter_passes,
+        learning_rate=settings.adapter_rate,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+    )
+    result = train(
+        run,
+        base=base,
+        parent_adapter=None,
+        snapshot=snapshot,
+        holdout=None,
+        config=config,
+        name=settings.adapter_name,
+        device=job.device,
+        task=task,
+    )
+    shutil.rmtree(out, ignore_errors=True)
+    result.adapter.rename(out)
+    shutil.rmtree(run)
+    snapshot.unlink()
+    figures = {"n_rows": len(rows), "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
+    return {**figures, "longest_prompt": result.manifest.longest_prompt}
+
+
+def _folder(number: int) -> Callable[[Job, Path], Mapping[str, Any]]:
+    """The step of one fold: make the model of the real notes of the others, answer its own."""
+
+    def run(job: Job, draft: Path) -> Mapping[str, Any]:
+        task, name = load_task(DEFAULT_TASK), f"fold-{number + 1}"
+        own, others = _divided(job, number)
+        weights, base = draft / "real", draft / "base"
+        figures = _once(weights, lambda: _tune_real(job, name, others, weights))
+        if job.unlabelled is not None:
+            before, weights = weights, draft / "unlabelled"
+            figures = _once(weights, lambda: _tune_unlabelled(job, name, others, before, weights))
+        if not base.exists():
+            quantise(job, weights, base)
+        adapter = draft / "adapter" if job.settings.fold_adapters else None
+        if adapter is not None and not adapter.exists():
+            _train_adapter(job, base, others, adapter)
+        found = answers(job, task, base, adapter, [note.row.text for note in own])
+        calibrating.write_suggestions(draft / calibrating.SUGGESTIONS, own, found, number)
+        for made in (draft / "real", draft / "unlabelled", base, draft / "adapter"):
+            shutil.rmtree(made, ignore_errors=True)
+        return {**figures, "n_answered": sum(one is not None for one in found), "n_own": len(own)}
+
+    return run
+
+
+def _divided(job: Job, number: int) -> tuple[list[RealNote], list[RealNote]]:
+    """The notes of a fold, and the others.
+
+    Raises:
+        PretrainError: one of the two is empty.
+    """
+    notes, n_folds = _notes(job), job.settings.folds
+    own = [note for note in notes if note.fold(n_folds) == number]
+    if not own or len(own) == len(notes):
+        raise PretrainError(
+            f"Expected notes in each of {n_folds} folds and in the others; found {len(own)} of {len(notes)} in fold "
+            f"{number + 1}. Give more notes with --real, or other --folds."
+        )
+    return own, [note for note in notes if note.fold(n_folds) != number]
+
+
+def _notes(job: Job) -> list[RealNote]:
+    return read_real(load_task(DEFAULT_TASK), job.real) if job.real is not None else []
+
+
+def _tune_real(job: Job, name: str, notes: Sequence[RealNote], out: Path) -> Mapping[str, Any]:
+    """The second phase: real notes, shown several times, among generated ones that are shown once."""
+    settings = job.settings
+    encoder = Encoder(place(job, "start") / "tokenizer.json")
+    real = encoder.encode([note.labelled for note in notes])
+    mixed = TokenSet.load(place(job, "corpus") / MIXED)
+    phase = Phase(name, settings.real_rate, 1, settings.real_batch_notes, settings.note_weight)
+    figures = tune(job, phase, joined([*[real] * settings.passes, mixed]), place(job, "tune"), out)
+    return {**figures, "n_real": real.n_notes}
+
+
+def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Path, out: Path) -> Mapping[str, Any]:
+    """The third phase: what the model is sure of in unlabelled texts, and their words, with the real notes."""
+    settings, task = job.settings, load_task(DEFAULT_TASK)
+    assert job.unlabelled is not None
+    texts = read_texts(job.unlabelled, notes)
+    kept = out / "answers.json"
+    if not kept.is_file():
+        base = out / "base"
+        quantise(job, before, base)
+        found = answers(job, task, base, None, [text for text in texts if _is_plain(task, text)])
+        shutil.rmtree(base)
+        asked = iter(found)
+        told = [to_json(next(asked)) if _is_plain(task, text) else None for text in texts]
+        write_json(kept, {"answers": told})
+    given = json.loads(kept.read_text(encoding="utf-8"))["answers"]
+    pairs = zip(texts, given, strict=True)
+    labelled = [one for text, answer in pairs if answer and (one := learnable(text, answer, settings.sure))]
+    encoder = Encoder(place(job, "start") / "tokenizer.json")
+    real = encoder.encode([note.labelled for note in notes])
+    own = encoder.encode(labelled)
+    n_fields = sum(len(note.output) - len(note.unsure) for note in labelled)
+    phase = Phase(name, settings.unlabelled_rate, 1, settings.real_batch_notes, settings.text_weight)
+    passes = [joined([own, real])] * settings.unlabelled_passes
+    mixed = TokenSet.load(place(job, "corpus") / MIXED)
+    figures = tune(job, phase, joined([*passes, mixed]), before, out)
+    kept.unlink()
+    return {**figures, "n_texts": len(texts), "n_learned_from": len(labelled), "n_fields": n_fields}
+
+
+def _is_plain(task: Task, text: str) -> bool:
+    """Whether the prompt takes the text."""
+    try:
+        load_prompt(task).render(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _once(directory: Path, make: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Do a part of a step, unless an earlier call finished it."""
+    done = directory / "figures.json"
+    if done.is_file():
+        figures: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
+        return figures
+    directory.mkdir(exist_ok=True)
+    made = dict(make())
+    write_json(done, made)
+    return made
