@@ -36,7 +36,7 @@ SLOT_PATIENCE_S, POLL_S = 60.0, 0.002
 ANSWER_TOKENS = 128
 """Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
 
-Weights = Literal["nf4", "bf16", "fp32"]
+Weights = Literal["nf4", "bf16", "fp32", "int8"]
 
 
 @dataclass(kw_only=True)
