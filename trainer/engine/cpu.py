@@ -36,7 +36,7 @@ class Store(Protocol):
 
     dtype: torch.dtype
     norms: Any
-    norm: torch.Tensor | None
+    norm: Any
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state with which tokens begin, (tokens, width)."""
@@ -219,7 +219,7 @@ class CpuForward(GrowingSlots):
     def _reserve(self, slot: int, length: int) -> None:
         held = self._slots[slot]
         if length > held.shape[3]:
-            self._slots[slot] = self._room(min(max(2 * held.shape[3], length), self.max_positions + 1))
+            self._slots[slot] = self._room(min(length + _ROOM // 2, self.max_positions + 1))
             self._slots[slot][:, :, :, : held.shape[3]] = held
 
     def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
@@ -235,10 +235,10 @@ class DenseWeights:
 
     def __init__(self, weights: LlamaWeights, dtype: torch.dtype) -> None:
         self._weights, self.dtype = weights, dtype
-        self._embedding, self.norm = weights.embedding.to(dtype), weights.norm.to(dtype)
-        self.norms = [
-            (weights.norms(i)[0].to(dtype), weights.norms(i)[1].to(dtype)) for i in range(weights.geometry.n_layers)
-        ]
+        self._embedding = weights.embedding.to(dtype)
+        self.norm: Any = weights.norm.to(dtype)
+        pairs = [weights.norms(layer) for layer in range(weights.geometry.n_layers)]
+        self.norms: Any = [(before.to(dtype), after.to(dtype)) for before, after in pairs]
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state with which tokens begin, (tokens, width)."""

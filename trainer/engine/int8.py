@@ -15,6 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -32,7 +33,7 @@ _INNER = 64
 
 def runs_in_int8() -> bool:
     """Whether this CPU multiplies bytes exactly and fast, and this build of torch has the products."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     if not (capabilities.get("avx512_vnni") or capabilities.get("amx_int8")):
         return False  # without them, sums of two products are cut off at 16 bits
     try:
@@ -45,7 +46,7 @@ def runs_in_int8() -> bool:
 
 def multiplies_bf16() -> bool:
     """Whether this CPU has products of bf16, which are twice as fast as those of fp32."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
@@ -70,7 +71,8 @@ class Turn:
         turned = x.reshape(-1, len(self.block)) @ self.block
         if self._outer > 1:
             turned = torch.matmul(self._cosines, turned.view(-1, self._outer, len(self.block)))
-        return turned.reshape(shape)
+        whole: torch.Tensor = turned.reshape(shape)
+        return whole
 
 
 class ByteWeights:
@@ -80,7 +82,7 @@ class ByteWeights:
         weights: of the base.
     """
 
-    dtype = torch.float32
+    dtype: torch.dtype = torch.float32
 
     def __init__(self, weights: LlamaWeights) -> None:
         self._weights, shape = weights, weights.geometry
@@ -88,8 +90,8 @@ class ByteWeights:
         self._of_head = Turn(
             shape.head_width, shape.head_width & -shape.head_width
         )  # the values of a head lie together
-        self.norms = [(None, None)] * shape.n_layers  # they are part of the products that follow
-        self.norm = None
+        self.norms: Any = [(None, None)] * shape.n_layers  # they are part of the products that follow
+        self.norm: Any = None
 
     @cached_property
     def _table(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -102,7 +104,7 @@ class ByteWeights:
 
     def head(self) -> Product:
         """The product that gives the logits."""
-        rows = self._weights.head.split(_ROWS)
+        rows = torch.split(self._weights.head, _ROWS)
         norm = self._weights.norm.float()
         return _product(*(self._turn(some.float() * norm) for some in rows))
 
@@ -148,7 +150,8 @@ def _hadamard(size: int) -> torch.Tensor:
     matrix = torch.ones(1, 1)
     while len(matrix) < size:
         matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
-    return matrix / size**0.5
+    found: torch.Tensor = matrix / size**0.5
+    return found
 
 
 def _cosines(size: int) -> torch.Tensor:
@@ -156,4 +159,5 @@ def _cosines(size: int) -> torch.Tensor:
     steps = torch.arange(size).double()
     matrix = torch.cos(torch.pi / size * torch.outer(steps, steps + 0.5)) * (2 / size) ** 0.5
     matrix[0] /= 2**0.5
-    return matrix.float()
+    found: torch.Tensor = matrix.float()
+    return found

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from trainer.config import SMALL_MODEL
+from trainer.config import FEW_WEIGHTS, SMALL_MODEL
 from trainer.engine.cpu import CpuForward
 from trainer.engine.int8 import multiplies_bf16, runs_in_int8
 from trainer.engine.record import RecordTables
@@ -23,8 +23,7 @@ from trainer.engine.suggester import EngineError
 from trainer.engine.weights import LlamaWeights, unsuited
 from trainer.model import Loaded
 
-FEW_WEIGHTS = 60_000_000
-"""A base with fewer parameters answers in fp32: reading them all is not what a pass costs there."""
+_SLOT_BYTES, _USUAL_POSITIONS = 384 << 20, 1024
 
 
 def make_forward(
@@ -73,6 +72,15 @@ def usual_weights(n_parameters: int, *, on_cpu: bool) -> str:
     if runs_in_int8():
         return "int8"
     return "bf16" if multiplies_bf16() else "fp32"
+
+
+def usual_slots(loaded: Loaded) -> int:
+    """Notes held at a time on a CPU: as many of a thousand tokens as 384 MB hold."""
+    config = loaded.model.config.get_text_config()
+    n_kv_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    n_bytes = 4 * 2 * config.num_hidden_layers * n_kv_heads * head_width * _USUAL_POSITIONS
+    return max(8, min(32, _SLOT_BYTES // int(n_bytes)))
 
 
 @contextmanager
