@@ -92,7 +92,7 @@ class Settings:
     base: str
     adapter: str
     served: Served | None = None
-    weights: Literal["nf4", "bf16", "fp32"] | None = None
+    weights: Literal["nf4", "bf16", "fp32", "int8"] | None = None
     public_url: str = ""
     proxies: tuple[Network, ...] | None = None
     hang_s: float = DEFAULT_HANG_S
@@ -214,12 +214,12 @@ def _proxies(named: str) -> tuple[Network, ...] | None:
         ) from None
 
 
-def _weights(chosen: str) -> Literal["nf4", "bf16", "fp32"] | None:
-    for known in ("nf4", "bf16", "fp32"):
+def _weights(chosen: str) -> Literal["nf4", "bf16", "fp32", "int8"] | None:
+    for known in ("nf4", "bf16", "fp32", "int8"):
         if chosen == known:
             return known
     if chosen:
-        raise SettingsError(f"Expected nf4, bf16 or fp32 as the weights; found {chosen!r}. Choose one of these.")
+        raise SettingsError(f"Expected nf4, bf16, fp32 or int8 as the weights; found {chosen!r}. Choose one of these.")
     return None
 
 

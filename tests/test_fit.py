@@ -13,6 +13,7 @@ from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer import loop
 from trainer.config import TrainConfig, make_config
 from trainer.fit import Fit, candidates, fit_memory, read_fit, write_fit
+from trainer.learning import cpu_precision
 from trainer.model import load_model
 from trainer.nf4 import unpack_scales
 from trainer.progress import OutOfMemory
@@ -130,3 +131,11 @@ def test_scales_are_unpacked_once():
     unpack_scales(model)
     assert not layer.weight.quant_state.nested
     assert layer.weight.quant_state.absmax.dtype is torch.float32
+
+
+def test_precision_on_a_cpu_follows_from_the_size_of_the_base(monkeypatch):
+    sizes = (17_000_000, 135_000_000, 8_000_000_000)
+    for has_bf16, expected in ((True, ["fp32", "bf16", "fp32"]), (False, ["fp32"] * 3)):
+        monkeypatch.setattr("trainer.learning.multiplies_bf16", lambda answer=has_bf16: answer)
+        assert [cpu_precision(QUICK, n) for n in sizes] == expected
+        assert cpu_precision(QUICK.model_copy(update={"precision": "fp32"}), sizes[1]) == "fp32"

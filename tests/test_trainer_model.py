@@ -280,3 +280,22 @@ def test_settings_survive_a_round_trip(tmp_path: Path):
     assert str(shared_tiny().dense.parent) not in text
     again = tiny_adapter(shared_tiny().base, tmp_path / "again")
     assert (again / WEIGHTS).read_bytes() == (shared_tiny().adapter / WEIGHTS).read_bytes()
+
+
+def test_unpacked_base_learns_as_the_quantised_one():
+    def trainable(unpack) -> torch.nn.Module:
+        return load_model(
+            shared_tiny().base, shared_tiny().adapter, device="cpu", for_training=True, unpack=unpack
+        ).model
+
+    packed, dense, halved = map(trainable, (None, lambda _: torch.float32, lambda _: torch.bfloat16))
+    assert linear4bit(packed)
+    assert not linear4bit(dense)
+    wanted = gradients(packed)
+    found = gradients(dense)
+    assert wanted.keys() == found.keys()
+    assert all(torch.allclose(wanted[name], found[name], atol=1e-6, rtol=1e-3) for name in wanted)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = gradients(halved)
+    one, other = (torch.cat([some[name].flatten().float() for name in wanted]) for some in (wanted, rounded))
+    assert torch.nn.functional.cosine_similarity(one, other, dim=0) > 0.99

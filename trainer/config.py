@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 SMALL_MODEL = 500_000_000
 """Bases with fewer parameters than this get the settings of the embedded one."""
+FEW_WEIGHTS = 60_000_000
+"""A base with fewer parameters than this answers and learns in fp32 on a CPU: reading them is not what costs there."""
 ROWS_PER_STEP = 16
 """Rows in one optimiser step where the settings do not say."""
 FEWEST_STEPS = 150

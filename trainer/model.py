@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,7 +30,7 @@ from trainer.embedding import fill_embedding, write_embedding
 from trainer.engine.weights import AdapterWeights, lora_of
 from trainer.identity import NAME_KEY, BaseIdentity, base_identity, cached_directory, hub_identity
 from trainer.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
-from trainer.nf4 import count_parameters, dense_copy, prepare_quantised
+from trainer.nf4 import count_parameters, dense_copy, prepare_quantised, unpacked
 from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 
 __all__ = [
@@ -118,6 +119,7 @@ def load_model(  # noqa: PLR0913 - all by keyword
     dense: bool | None = None,
     dtype: torch.dtype | None = None,
     upcast: bool = False,
+    unpack: Callable[[int], torch.dtype] | None = None,
 ) -> Loaded:
     """Load a base with an adapter, checked against each other.
 
@@ -126,17 +128,20 @@ def load_model(  # noqa: PLR0913 - all by keyword
         adapter: a directory, or with `allow_hub` the name of an adapter on the hub; None for the bare base, or
             for a fresh adapter when training.
         device: `cpu`, `cuda` or `cuda:N`; None takes the GPU where there is one.
-        for_training: keep the base quantised and the adapter trainable.
+        for_training: keep the base quantised, but for `unpack`, and the adapter trainable.
         allow_hub: contact the hub for what is not a directory. Nothing else contacts a network.
         lora: shape of a fresh adapter.
         dense: serve a dense copy; None does so for a small base.
         dtype: of the arithmetic; None for what suits the device.
         upcast: keep what is not quantised in fp32.
+        unpack: train on a small base that is dense; the dtype of its projections, by its number of parameters.
 
     Raises:
         ModelError: the base or the adapter is missing, damaged, or not made for the other.
     """
     loaded = _loaded_base(base, choose_device(device), allow_hub=allow_hub, dtype=dtype)
+    if for_training and unpack is not None and loaded.n_parameters < SMALL_MODEL:
+        loaded.model = unpacked(loaded.model, unpack(loaded.n_parameters))
     if for_training and adapter is None:
         loaded.model = fresh_and_ready(loaded.model, lora or LoraSettings(), upcast=upcast)
         return loaded

@@ -70,6 +70,19 @@ def dense_copy(model: Any) -> Any:
     return inner
 
 
+def unpacked(model: Any, dtype: torch.dtype) -> Any:
+    """A quantised base as a dense one that gives the same arithmetic: its projections in `dtype`, the rest in fp32.
+
+    Unpacking 4-bit weights again for every step takes a third of a training step on a CPU.
+    """
+    names = [name for name, _ in linear4bit(model)]
+    model = dense_copy(model)
+    for name in names:
+        layer = model.get_submodule(name)
+        layer.weight = torch.nn.Parameter(layer.weight.data.to(dtype), requires_grad=False)
+    return model
+
+
 def dense_weight(layer: Any) -> torch.Tensor:
     """The weight of a linear layer without its adapter, (out, in), fp32.
 

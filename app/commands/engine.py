@@ -25,7 +25,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help="nf4: the base in 4 bits; bf16: unpacked once, faster in bulk, 16 GB for 8B; fp32. Or $CASELOOP_WEIGHTS.",
+        help="nf4: the base in 4 bits; bf16: unpacked, faster in bulk, 16 GB for 8B; fp32; int8. Or $CASELOOP_WEIGHTS.",
     ),
 ]
 

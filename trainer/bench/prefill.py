@@ -233,7 +233,7 @@ def _share_of_floor(result: dict[str, Any], name: str, way: dict[str, Any], answ
     longer of the two counts.
     """
     floor, tokens = result["floor"], answers.lengths()
-    kind = next((kind for kind in ("nf4", "bf16", "fp32") if kind in name), "nf4")
+    kind = next((kind for kind in ("nf4", "bf16", "int8", "fp32") if kind in name), "nf4")
     read = way.get("tokens_read_per_note", tokens["prompt_mean"] + tokens["answer_mean"])
     by_bytes = way["passes_per_note"] * floor[f"bytes_per_pass_{kind}"] / floor["bytes_per_s_seen"]
     by_operations = read * floor["flops_per_token"] / floor["flops_per_s_seen"]

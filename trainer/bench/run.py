@@ -13,11 +13,14 @@ from data.locations import EMBEDDED
 from data.shipped import LABELLED
 from data.snapshot import Row, read_rows
 from data.task import DEFAULT_TASK, Task, load_task
-from trainer.bench.accuracy import compare_weights
+from trainer.bench.accuracy import KINDS, compare_weights
 from trainer.bench.curve import draft_curve
 from trainer.bench.geometry import GEOMETRIES, random_model
 from trainer.bench.prefill import Settings, bench_prefill
+from trainer.checks import skeleton
+from trainer.engine.int8 import runs_in_int8
 from trainer.engine.local import Engine
+from trainer.engine.serving import usual_weights
 from trainer.model import Loaded, choose_device, load_for_serving, load_model
 
 __all__ = ["GEOMETRIES", "BenchError", "Options", "run_prefill"]
@@ -92,15 +95,19 @@ def _settings(options: Options, device: torch.device, n_bulk: int) -> Settings:
     sizes = (16, 64, 128, 256) if device.type == "cuda" else (16, 64)
     batches = tuple(size for size in sizes if size <= n_bulk)
     lengths = {length: max(8, n_bulk // part) for length, part in LENGTHS.items()}
+    engines: dict[str, dict[str, Any]]
     if options.geometry:
-        engines: dict[str, dict[str, Any]] = {"engine nf4": {"weights": "nf4"}, "engine bf16": {"weights": "bf16"}}
+        engines = {"engine nf4": {"weights": "nf4"}, "engine bf16": {"weights": "bf16"}}
         return Settings(n_single=4, n_bulk=n_bulk, batches=batches, engines=engines, lengths=lengths)
+    n_parameters = sum(parameter.numel() for parameter in skeleton(EMBEDDED / "base").parameters())
+    usual = usual_weights(n_parameters, on_cpu=device.type == "cpu")
     engines = {
-        "engine fp32": {},
-        "engine fp32, no alternatives": {"alternatives": None, "longer": False},
-        "engine fp32, nothing known": {"known": False, "longer": False},
-        "engine bf16": {"weights": "bf16", "longer": False},
+        f"engine {usual}": {},
+        f"engine {usual}, no alternatives": {"alternatives": None, "longer": False},
+        f"engine {usual}, nothing known": {"known": False, "longer": False},
     }
+    others = ("fp32", "bf16", "int8") if device.type == "cpu" and runs_in_int8() else ("fp32", "bf16")
+    engines |= {f"engine {kind}": {"weights": kind, "longer": False} for kind in others if kind != usual}
     return Settings(n_single=8, n_bulk=n_bulk, batches=batches, engines=engines, lengths=lengths)
 
 
@@ -122,7 +129,8 @@ def _accuracy(
     def load() -> Loaded:
         return load_for_serving(EMBEDDED / "base", EMBEDDED / "adapter", device=str(device))
 
-    return compare_weights(load, task, rows[: options.accuracy], known, say=say)
+    kinds = (*KINDS, "int8") if device.type == "cpu" and runs_in_int8() else KINDS
+    return compare_weights(load, task, rows[: options.accuracy], known, kinds=kinds, say=say)
 
 
 def _split(rows: list[Row]) -> tuple[list[Row], list[Row]]:

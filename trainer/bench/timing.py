@@ -92,6 +92,7 @@ def floors(loaded: Loaded) -> dict[str, Any]:
     return {
         "bytes_per_pass_nf4": shape.n_linear // 2 + shape.n_linear // 64 * 4 + 2 * head,
         "bytes_per_pass_bf16": 2 * (shape.n_linear + head),
+        "bytes_per_pass_int8": shape.n_linear + head,
         "bytes_per_pass_fp32": 4 * (shape.n_linear + head),
         "flops_per_token": 2 * (shape.n_linear + head),
         "flops_per_s_seen": round(rate),

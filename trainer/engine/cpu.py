@@ -7,18 +7,48 @@ two of its answer share the products of every layer, and attention, which is lit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn import functional
 
 from trainer.engine.forward import GrowingSlots, Option, Segment, best_options, read_options
+from trainer.engine.int8 import ByteWeights
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 _FEW_TOKENS = 8
 MANY_TOKENS = 64
 _ROOM = 320
+_FAR = 512
+"""Keys from which on the fused attention is faster."""
+
+
+class Store(Protocol):
+    """Weights as a forward pass multiplies with them.
+
+    Attributes:
+        dtype: of the state.
+        norms: weights of each layer's two norms; None where the products that follow hold them.
+        norm: of the last norm, likewise.
+    """
+
+    dtype: torch.dtype
+    norms: Any
+    norm: Any
+
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The state with which tokens begin, (tokens, width)."""
+        ...
+
+    def head(self) -> Product:
+        """The product that gives the logits."""
+        ...
+
+    def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+        """The product of one of `GROUPS`, with an adapter merged in."""
+        ...
 
 
 class CpuForward(GrowingSlots):
@@ -29,7 +59,8 @@ class CpuForward(GrowingSlots):
         adapters: name to adapter; each gets merged copies of the projections that it changes.
         allowed: mask of the tables, (states, n_logits), bool.
         n_slots: notes held at a time.
-        dtype: of weights and arithmetic; float32 gives the tokens that transformers gives.
+        kind: of weights and arithmetic: `fp32` gives the tokens that transformers gives, `bf16` rounds both, `int8` the
+            weights and what they are multiplied with; see `trainer.engine.int8`.
     """
 
     prefill = 512
@@ -41,18 +72,17 @@ class CpuForward(GrowingSlots):
         adapters: dict[str, AdapterWeights],
         allowed: torch.Tensor,
         n_slots: int,
-        dtype: torch.dtype = torch.float32,
+        kind: str = "fp32",
     ) -> None:
-        self._weights, self._dtype, self.n_slots = weights, dtype, n_slots
+        self._store: Store = ByteWeights(weights) if kind == "int8" else DenseWeights(weights, DTYPES[kind])
+        self._dtype, self.n_slots = self._store.dtype, n_slots
         self.geometry = weights.geometry
         self.max_positions = self.geometry.max_positions
         self._allowed, self._n_threads = allowed, torch.get_num_threads()
         self._shared: dict[tuple[int, tuple[str, ...]], Product] = {}
         self._layers: dict[str, list[list[Product]]] = {}
-        self._norms = [tuple(norm.to(dtype) for norm in weights.norms(i)) for i in range(self.geometry.n_layers)]
-        self._embedding, self._norm = weights.embedding.to(dtype), weights.norm.to(dtype)
-        self._head = _product(weights.head.to(dtype))
-        self._cosine, self._sine = (part.to(dtype)[:, None] for part in weights.rotation(self.max_positions))
+        self._head = self._store.head()
+        self._cosine, self._sine = (part.to(self._dtype)[:, None] for part in weights.rotation(self.max_positions))
         self._slots = [self._room(_ROOM) for _ in range(n_slots)]
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
         self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
@@ -105,13 +135,22 @@ class CpuForward(GrowingSlots):
 
     @torch.inference_mode()
     def submit(self, segments: Sequence[Segment], adapter: str) -> list[list[list[Option]]]:
-        """Compute the pass."""
+        """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
+        n_tokens = sum(len(segment.tokens) for segment in segments)
+        few = torch.get_num_threads()
+        torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
+        try:
+            return self._computed(segments, adapter)
+        finally:
+            torch.set_num_threads(few)
+
+    def _computed(self, segments: Sequence[Segment], adapter: str) -> list[list[list[Option]]]:
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         places = [self._place(segment) for segment in segments]
         positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
         turn = self._cosine[positions], self._sine[positions]
-        x = self._embedding[tokens]
-        for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._norms, strict=True)):
+        x = self._store.embed(tokens)
+        for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._store.norms, strict=True)):
             x = self._layer(number, x, stacks, norms, turn, places)
         wanted: list[int] = []
         states: list[int] = []
@@ -122,7 +161,7 @@ class CpuForward(GrowingSlots):
             first += len(segment.tokens)
         if not wanted:
             return [[] for _ in segments]
-        hidden = functional.rms_norm(x[wanted], (x.shape[1],), self._norm, self.geometry.eps)
+        hidden = functional.rms_norm(x[wanted], (x.shape[1],), self._store.norm, self.geometry.eps)
         found, log_probabilities = best_options(self._head(hidden).float(), self._allowed[states])
         options = iter(read_options(found.tolist(), log_probabilities.tolist()))
         return [[next(options) for _ in segment.wanted] for segment in segments]
@@ -137,7 +176,7 @@ class CpuForward(GrowingSlots):
         """One layer over packed tokens, (tokens, width)."""
         shape = self.geometry
         first, last = shape.n_heads + shape.n_kv_heads, shape.n_heads
-        qkv = self._times(stacks[0], functional.rms_norm(x, (shape.width,), norms[0], shape.eps))
+        qkv = stacks[0](functional.rms_norm(x, (shape.width,), norms[0], shape.eps))
         qkv = qkv.view(len(x), first + shape.n_kv_heads, shape.head_width)
         turned = qkv[:, :first]
         half = shape.head_width // 2
@@ -153,25 +192,18 @@ class CpuForward(GrowingSlots):
             kept = cache[number]
             kept[:, :, start:stop] = fresh[:, :, own]
             asked = queries[:, own].reshape(shape.n_kv_heads, count * shape.group, shape.head_width)
-            # Three plain steps: for so few queries the fused one takes twice as long.
-            weights = torch.baddbmm(mask, asked, kept[0, :, :stop].transpose(1, 2), alpha=scale).softmax(-1)
-            answer = torch.bmm(weights, kept[1, :, :stop])
+            if stop > _FAR:
+                answer = functional.scaled_dot_product_attention(
+                    asked[None], kept[:1, :, :stop], kept[1:, :, :stop], attn_mask=mask, scale=scale
+                )[0]
+            else:  # three plain steps: for so few keys the fused one takes twice as long
+                weights = torch.baddbmm(mask, asked, kept[0, :, :stop].transpose(1, 2), alpha=scale).softmax(-1)
+                answer = torch.bmm(weights, kept[1, :, :stop])
             seen[:, own] = answer.view(shape.n_kv_heads, count, shape.group, shape.head_width)
             begin += count
-        x = x + self._times(stacks[1], seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
-        gate, up = self._times(stacks[2], functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
-        return x + self._times(stacks[3], functional.silu(gate) * up)
-
-    def _times(self, product: Product, x: torch.Tensor) -> torch.Tensor:
-        """A product, with all threads where it is large: for the small steps between, one is faster than several."""
-        if len(x) < MANY_TOKENS or self._n_threads == torch.get_num_threads():
-            return product(x)
-        few = torch.get_num_threads()
-        torch.set_num_threads(self._n_threads)
-        try:
-            return product(x)
-        finally:
-            torch.set_num_threads(few)
+        x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
+        gate, up = stacks[2](functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
+        return x + stacks[3](functional.silu(gate) * up)
 
     def _place(self, segment: Segment) -> tuple[torch.Tensor, int, int, torch.Tensor]:
         """Where a segment's keys go, and which of them each of its tokens sees: 0 there, minus infinity elsewhere."""
@@ -187,15 +219,38 @@ class CpuForward(GrowingSlots):
     def _reserve(self, slot: int, length: int) -> None:
         held = self._slots[slot]
         if length > held.shape[3]:
-            self._slots[slot] = self._room(min(max(2 * held.shape[3], length), self.max_positions + 1))
+            self._slots[slot] = self._room(min(length + _ROOM // 2, self.max_positions + 1))
             self._slots[slot][:, :, :, : held.shape[3]] = held
 
     def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         if any((layer, name) in adapter for name in names):
-            return _product(self._weights.dense(layer, names, adapter, self._dtype))
+            return self._store.stacked(layer, names, adapter)
         if (layer, names) not in self._shared:
-            self._shared[layer, names] = _product(self._weights.dense(layer, names, {}, self._dtype))
+            self._shared[layer, names] = self._store.stacked(layer, names, {})
         return self._shared[layer, names]
+
+
+class DenseWeights:
+    """Lays out weights in fp32 or bf16; see `Store`."""
+
+    def __init__(self, weights: LlamaWeights, dtype: torch.dtype) -> None:
+        self._weights, self.dtype = weights, dtype
+        self._embedding = weights.embedding.to(dtype)
+        self.norm: Any = weights.norm.to(dtype)
+        pairs = [weights.norms(layer) for layer in range(weights.geometry.n_layers)]
+        self.norms: Any = [(before.to(dtype), after.to(dtype)) for before, after in pairs]
+
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The state with which tokens begin, (tokens, width)."""
+        return self._embedding[tokens]
+
+    def head(self) -> Product:
+        """The product that gives the logits."""
+        return _product(self._weights.head.to(self.dtype))
+
+    def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+        """The product of one of `GROUPS`, with an adapter merged in."""
+        return _product(self._weights.dense(layer, names, adapter, self.dtype))
 
 
 def _product(weight: torch.Tensor) -> Product:

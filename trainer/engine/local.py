@@ -20,7 +20,7 @@ from trainer.engine.admission import Queue, SlotPool, Waiting
 from trainer.engine.decode import Counts, Decoder, Row, Script
 from trainer.engine.drafts import DraftBook, Record
 from trainer.engine.record import RecordTables, build_tables
-from trainer.engine.serving import few_threads, make_forward
+from trainer.engine.serving import few_threads, make_forward, usual_slots
 from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
 from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.engine.suited import unsuited_attention
@@ -36,7 +36,7 @@ SLOT_PATIENCE_S, POLL_S = 60.0, 0.002
 ANSWER_TOKENS = 128
 """Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
 
-Weights = Literal["nf4", "bf16", "fp32"]
+Weights = Literal["nf4", "bf16", "fp32", "int8"]
 
 
 @dataclass(kw_only=True)
@@ -55,8 +55,8 @@ class Engine:
     Args:
         loaded: from `trainer.model.load_model`.
         task: what to extract.
-        batch_size: notes answered at the same time; None for 32 on a CPU and 80 on a GPU, where a long note takes the
-            place of several.
+        batch_size: notes answered at the same time; None for 8 to 32 on a CPU, as its memory allows, and 80 on a GPU,
+            where a long note takes the place of several.
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, `bf16` and `fp32` unpack it once and merge
             the adapter in. None takes what suits the model: see `trainer.engine.serving`.
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
@@ -386,7 +386,7 @@ def _share(
     n_logits = loaded.model.get_output_embeddings().weight.shape[0]
     tables = build_tables(loaded.tokenizer, task, n_logits, loaded.device)
     on_cpu = loaded.device.type == "cpu"
-    forward = make_forward(loaded, tables, batch_size or (32 if on_cpu else 80), weights, shapes)
+    forward = make_forward(loaded, tables, batch_size or (usual_slots(loaded) if on_cpu else 80), weights, shapes)
     return _Shared(
         forward=forward,
         tables=tables,

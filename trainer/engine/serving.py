@@ -1,8 +1,9 @@
 """Which forward pass serves which model.
 
 A small Llama on a CPU, and on a GPU, is unpacked once to fp32 with the adapter merged in: the same arithmetic without
-the cost of unpacking every weight for every token. A large one stays in 4 bits on a GPU, with the adapter beside it,
-or is unpacked to bf16 for bulk work. Every other model is run through transformers' own modules.
+the cost of unpacking every weight for every token. One that is not quite so small is laid out in 8 bits on a CPU that
+multiplies bytes, or else in bf16 on one that multiplies those. A large one stays in 4 bits on a GPU, with the adapter
+beside it, or is unpacked to bf16 for bulk work. Every other model is run through transformers' own modules.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from typing import Any
 
 import torch
 
-from trainer.config import SMALL_MODEL
+from trainer.config import FEW_WEIGHTS, SMALL_MODEL
 from trainer.engine.cpu import CpuForward
+from trainer.engine.int8 import multiplies_bf16, runs_in_int8
 from trainer.engine.record import RecordTables
+from trainer.engine.suggester import EngineError
 from trainer.engine.weights import LlamaWeights, unsuited
 from trainer.model import Loaded
 
-DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+_SLOT_BYTES, _USUAL_POSITIONS = 384 << 20, 1024
 
 
 def make_forward(
@@ -32,12 +35,20 @@ def make_forward(
         loaded: the model, with its adapter or without one.
         tables: whose masks apply.
         n_slots: notes held at a time.
-        weights: `nf4`, `bf16`, `fp32`, or None for what suits the model.
+        weights: `nf4`, `bf16`, `fp32`, `int8` (on a CPU), or None for what suits the model.
+
+    Raises:
+        EngineError: this machine has no products of bytes, or none for the weights that were asked for.
         shapes: of `GpuForward`, where they are not the usual ones.
     """
     is_small = loaded.n_parameters < SMALL_MODEL
-    chosen = weights or ("fp32" if is_small else "nf4")
     on_cpu = loaded.device.type == "cpu"
+    chosen = weights or usual_weights(loaded.n_parameters, on_cpu=on_cpu)
+    if chosen == "int8" and not (on_cpu and runs_in_int8()):
+        raise EngineError(
+            "Expected a CPU that multiplies bytes (AVX512-VNNI or AMX) for weights in int8; found none. "
+            "Use bf16 or fp32, or leave it out."
+        )
     if unsuited(loaded.model) or (on_cpu and chosen == "nf4"):
         from trainer.engine.modules import ModulesForward
 
@@ -45,11 +56,31 @@ def make_forward(
     read = LlamaWeights(loaded.model)
     adapters = {loaded.name: loaded.lora if loaded.lora is not None else read.adapter}
     if on_cpu:
-        return CpuForward(read, adapters, tables.allowed, n_slots, DTYPES[chosen])
+        return CpuForward(read, adapters, tables.allowed, n_slots, chosen)
     from trainer.engine.gpu import GpuForward
     from trainer.engine.gpu_shapes import Slots
 
     return GpuForward(read, adapters, tables.allowed, Slots(n_slots, **shapes), chosen, loaded.device)
+
+
+def usual_weights(n_parameters: int, *, on_cpu: bool) -> str:
+    """What suits a base of so many parameters on this machine; see the module's first lines."""
+    if n_parameters >= SMALL_MODEL:
+        return "nf4"
+    if not on_cpu or n_parameters < FEW_WEIGHTS:
+        return "fp32"
+    if runs_in_int8():
+        return "int8"
+    return "bf16" if multiplies_bf16() else "fp32"
+
+
+def usual_slots(loaded: Loaded) -> int:
+    """Notes held at a time on a CPU: as many of a thousand tokens as 384 MB hold."""
+    config = loaded.model.config.get_text_config()
+    n_kv_heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    n_bytes = 4 * 2 * config.num_hidden_layers * n_kv_heads * head_width * _USUAL_POSITIONS
+    return max(8, min(32, _SLOT_BYTES // int(n_bytes)))
 
 
 @contextmanager

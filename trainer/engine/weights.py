@@ -101,6 +101,11 @@ class LlamaWeights:
             * len(self.layers),
         )
 
+    @property
+    def inner_width(self) -> int:
+        """Numbers in the MLP's inner state."""
+        return self._shape(0, GROUPS[3][0])[1]
+
     def norms(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights of the layer's two norms, before attention and before the MLP."""
         module = self.layers[layer]
