@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.calibration import Calibration
 from data.evidence import ground
 from data.suggestion import Suggestion, capped
 from data.task import Extraction, Task
+from data.wording import invented_words
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,22 @@ class Answer:
     reply: str
     alternatives: Mapping[str, tuple[str | None, ...]]
     latency_ms: int
+
+
+def held_to_words(task: Task, text: str, answer: Answer) -> Answer:
+    """What is left of an answer that was not held to the note and the lexicon while it was written.
+
+    A value with a word that stands in neither becomes null, offered as the field's first alternative. Null is not what
+    the model said, so its own probability of it counts as none.
+    """
+    invented = invented_words(task, text, answer.values)
+    offered = {key: (answer.values[key], *answer.alternatives.get(key, ())) for key in invented}
+    return replace(
+        answer,
+        values={key: None if key in invented else value for key, value in answer.values.items()},
+        raw_confidence={key: 0.0 if key in invented else sure for key, sure in answer.raw_confidence.items()},
+        alternatives={**answer.alternatives, **offered},
+    )
 
 
 def make_suggestion(
