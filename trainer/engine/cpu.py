@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from trainer.engine.forward import GrowingSlots, Option, Segment, best_options, read_options
+from trainer.engine.forward import GrowingSlots, Passed, Segment, best_options, read_options
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
@@ -104,7 +104,7 @@ class CpuForward(GrowingSlots):
         self._held[target] = self._held[source]
 
     @torch.inference_mode()
-    def submit(self, segments: Sequence[Segment], adapter: str) -> list[list[list[Option]]]:
+    def submit(self, segments: Sequence[Segment], adapter: str) -> Passed:
         """Compute the pass."""
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         places = [self._place(segment) for segment in segments]
@@ -121,15 +121,13 @@ class CpuForward(GrowingSlots):
             states += segment.states
             first += len(segment.tokens)
         if not wanted:
-            return [[] for _ in segments]
+            return Passed([[] for _ in segments])
         hidden = functional.rms_norm(x[wanted], (x.shape[1],), self._norm, self.geometry.eps)
-        found, log_probabilities = best_options(self._head(hidden).float(), self._allowed[states])
+        logits = self._head(hidden).float()
+        found, log_probabilities = best_options(logits, self._allowed[states])
         options = iter(read_options(found.tolist(), log_probabilities.tolist()))
-        return [[next(options) for _ in segment.wanted] for segment in segments]
-
-    def collect(self, submitted: list[list[list[Option]]]) -> list[list[list[Option]]]:
-        """What `submit` computed."""
-        return submitted
+        named = [[next(options) for _ in segment.wanted] for segment in segments]
+        return Passed(named, logits, self._allowed)
 
     def _layer(
         self, number: int, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, places: list[Any]
