@@ -40,6 +40,8 @@ _NAME_BEFORE_NUMBER = re.compile(rf"{_LETTER}{{1,5}} \d{{1,3}}[a-z]?|[a-z]\d{{2,
 """What was torn apart: CA 125, T790 M."""
 _LETTER_FOR_ZERO = re.compile(r"\bp?NO\b(?=[\s,;]*p?M[X01O])|\bpNO\b|\bp?T[0-4][a-d]?[\s,;]{1,2}NO\b")
 """N0 as it is scanned, or typed with the letter."""
+_EXONS = re.compile(r"(?:ex|exon|del|ins)(\d{1,2})(?!\d)|\b(\d{1,2})(?:del|ins)")
+"""Numbers of exons in short forms: ex19del, METex14, del19, 20ins."""
 MAX_PARTS = 5
 """Words inside a joined one, as in "non-small-cell"; of longer chains, such as addresses, parts of this length."""
 MAX_STAGED = 4
@@ -271,6 +273,7 @@ def known_in(text: str) -> Known:
             _add_pair(words, before, parts[0])
         before, end = parts[-1], match.end()
     words.update(first + second for first, second in _HYPHENATED.findall(folded))
+    words.update(first or second for first, second in _EXONS.findall(folded))
     words.update(_staged(words, text))
     words.update([_singular(word) for word in words])
     return Known(sorted(words), frozenset(character for character in set(text) if ord(character) > 127))

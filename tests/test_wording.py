@@ -146,6 +146,13 @@ def test_a_zero_that_was_typed_as_a_letter_is_one(note, is_known):
     assert words.accepts("T3bN0" if "3b" in note else "T3N0") == is_known
 
 
+def test_the_exon_of_a_short_form_is_known():
+    place = TASK.keys.index("gene_mutation")
+    for note, value in (("EGFR ex19del", "exon 19"), ("METex14 skipping", "MET exon 14"), ("EGFR 20ins", "exon 20")):
+        assert words_of(TASK, note)[place].accepts(f"{value} deletion")
+        assert not words_of(TASK, note)[place].accepts("exon 21 deletion")
+
+
 def test_signs_that_divide_a_list_divide_something():
     words = words_of(TASK, NOTE)[TASK.keys.index("treatment")]
     assert words.accepts("surgery; carboplatin, cisplatin;")
