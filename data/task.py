@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic import Field as Setting
 
+from data.lexicon import LexiconError, load_names
 from data.limits import MAX_VALUE_CHARACTERS
 from data.rules import RulesError, load_rules
 from data.synonyms import SynonymsError, load_lexicon
@@ -42,6 +43,8 @@ class Field(BaseModel):
     inferred: bool = False
     separator: str | None = None
     hint: re.Pattern[str] | None = None
+    lexicon: tuple[str, ...] | None = None
+    """Lists of the task's lexicon whose words its values may hold beside those of the note; None for any word."""
 
     @property
     def is_list(self) -> bool:
@@ -60,6 +63,7 @@ class Task(BaseModel):
     system: str
     synonyms: Path | None = None
     rules: Path | None = None
+    lexicon: Path | None = None
     fields: tuple[Field, ...] = Setting(min_length=1)
 
     @field_validator("fields")
@@ -97,10 +101,10 @@ class Task(BaseModel):
 
 @cache
 def load_task(path: Path = DEFAULT_TASK) -> Task:
-    """Read a task from its TOML file; its synonyms and rules, where it names some, are looked for beside it.
+    """Read a task from its TOML file; its synonyms, rules and lexicon, where it names some, are looked for beside it.
 
     Raises:
-        TaskError: the file is missing, is not TOML, or does not describe a task; or its synonyms or rules are.
+        TaskError: the file is missing, is not TOML, or does not describe a task; or what it names is missing or wrong.
     """
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -110,13 +114,27 @@ def load_task(path: Path = DEFAULT_TASK) -> Task:
         if isinstance(named := settings.get("rules"), str):
             settings["rules"] = path.parent / Path(named).name
             load_rules(settings["rules"])
-        return Task.model_validate(settings)
-    except (SynonymsError, RulesError) as error:
+        if isinstance(named := settings.get("lexicon"), str):
+            settings["lexicon"] = path.parent / Path(named).name
+        task = Task.model_validate(settings)
+        _check_lexicon(task, path)
+        return task
+    except (SynonymsError, RulesError, LexiconError) as error:
         raise TaskError(str(error)) from error
     except OSError as error:
         raise TaskError(f"Expected a task file at {path}; it cannot be read ({error.strerror}).") from error
     except ValueError as error:  # TOMLDecodeError and pydantic's ValidationError are both ValueErrors
         raise TaskError(f"Expected {path} to describe a task: {error}") from error
+
+
+def _check_lexicon(task: Task, path: Path) -> None:
+    known = load_names(task.lexicon) if task.lexicon is not None else {}
+    for field in task.fields:
+        if unknown := [name for name in field.lexicon or () if name not in known]:
+            raise LexiconError(
+                f"Expected lists of the lexicon ({', '.join(known) or 'the task names none'}) in the field {field.key} "
+                f"of {path}; found {', '.join(unknown)}."
+            )
 
 
 class Extraction(Mapping[str, str | None]):

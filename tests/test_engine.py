@@ -31,7 +31,7 @@ def loaded():
 
 @pytest.fixture(scope="module")
 def engine(loaded):
-    return Engine(loaded, TASK, batch_size=6)
+    return Engine(loaded, TASK, batch_size=6, constrained=False)  # see test_engine_words.py
 
 
 def other_task() -> Task:
@@ -85,7 +85,7 @@ def test_equals_unconstrained_greedy_token_by_token(loaded, engine):
 
 def test_embedded_model_equals_unconstrained_greedy():
     loaded = load_model(EMBEDDED / "base", EMBEDDED / "adapter", device="cpu")
-    engine = Engine(loaded, TASK)
+    engine = Engine(loaded, TASK, constrained=False)
     texts = [note.text for note in sample_notes(TASK)[-8:]]
     n_fit = 0
     for text, suggestion in zip(texts, engine.suggest(texts), strict=True):
@@ -144,14 +144,14 @@ def test_confidence_is_the_probability_of_what_was_decided(loaded, engine):
 
 
 def test_prefix_reuse_changes_nothing(loaded, engine):
-    fresh = Engine(loaded, TASK)
+    fresh = Engine(loaded, TASK, constrained=False)
     fresh._decoder._prefix = []
     for row in tiny_rows(5, start=40):
         assert fresh.suggest_one(row.text).raw_reply == engine.suggest_one(row.text).raw_reply
 
 
 def test_prefix_that_does_not_fit_is_left_alone(loaded, engine):
-    odd = Engine(loaded, TASK)
+    odd = Engine(loaded, TASK, constrained=False)
     odd._decoder._prefix = engine._tokenised(tiny_rows(1)[0].text)
     for row in tiny_rows(5, start=40):
         assert odd.suggest_one(row.text).raw_reply == engine.suggest_one(row.text).raw_reply

@@ -17,8 +17,8 @@ from trainer.engine.gpu import GpuForward
 from trainer.engine.gpu_shapes import Slots
 from trainer.engine.local import Engine
 from trainer.engine.modules import ModulesForward
-from trainer.engine.record import build_tables
-from trainer.engine.suggester import EngineError, Request
+from trainer.engine.record import Cursor, build_tables
+from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Request
 from trainer.engine.weights import LlamaWeights
 from trainer.model import load_adapter, load_for_serving, load_model
 
@@ -227,9 +227,10 @@ def test_probability_of_an_alternative_is_the_models_own(loaded, texts):
 
 def of_tokens(engine, reference, text, row, field, tokens):
     """The probability that a full forward pass gives to the tokens of a field's value after the fields before it."""
-    path = list(engine._tables.opening)
-    for number, key in enumerate(TASK.keys[: TASK.keys.index(field)]):
-        path += engine._shared.book.written(number, row.answer.values[key])
+    replay = Cursor(engine._tables, MAX_VALUE_TOKENS)
+    while replay.index < TASK.keys.index(field):
+        replay.advance(row.answer.path[len(replay.path)])
+    path = replay.path
     prompt = engine._tokenised(text)
     with torch.inference_mode():
         logits = reference.model(torch.tensor([prompt + path + tokens])).logits[0]

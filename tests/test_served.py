@@ -20,6 +20,7 @@ from trainer.engine.client import MAX_VALUE_CHARACTERS
 from trainer.engine.replies import Reply, read_chat, read_completion, read_confidence, read_record
 from trainer.engine.served import ServedEngine, Server
 from trainer.engine.suggester import EngineError, EngineUnavailableError, Request
+from trainer.engine.suggesting import Answer, held_to_words
 
 PROMPT = load_prompt(TASK)
 SECRET = "a-key-that-nobody-sees"
@@ -57,6 +58,26 @@ def test_a_suggestion_bears_what_was_asked_and_answered(server):
     assert {json.dumps(value) for value in schema["properties"].values()} == {
         json.dumps({"type": ["string", "null"], "maxLength": MAX_VALUE_CHARACTERS})
     }, "a value that never ends would cut the record off"
+
+
+def test_a_value_that_the_server_invented_is_offered_beside_an_empty_field(server):
+    values = {**dict.fromkeys(TASK.keys), "cancer_type": "melanoma", "treatment": "yaritovociclib", "stage": "IV"}
+    reply = json.dumps(values)
+    server.fault = says(reply)
+    suggestion = engine_of(server).suggest_one(NOTE)
+    assert suggestion.extraction.as_dict() == {**values, "treatment": None}
+    assert suggestion.alternatives == {"treatment": ("yaritovociclib",)}
+    assert suggestion.raw_reply == reply, "as the model wrote it"
+
+
+def test_an_invented_value_takes_its_probability_with_it():
+    values = {**dict.fromkeys(TASK.keys), "treatment": "yaritovociclib", "stage": "IV"}
+    answer = Answer(values, dict.fromkeys(TASK.keys, 0.97), "", {"treatment": ("surgery",)}, 5)
+    held = held_to_words(TASK, NOTE, answer)
+    assert (held.values["treatment"], held.values["stage"]) == (None, "IV")
+    assert (held.raw_confidence["treatment"], held.raw_confidence["stage"]) == (0.0, 0.97)
+    assert held.alternatives == {"treatment": ("yaritovociclib", "surgery")}
+    assert held_to_words(TASK, NOTE + " Given yaritovociclib.", answer) == answer
 
 
 def test_requests_that_try_a_server_out_hold_no_note(server):

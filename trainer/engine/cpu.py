@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
-from trainer.engine.forward import GrowingSlots, Option, Segment, best_options, read_options
+from trainer.engine.forward import GrowingSlots, Passed, Segment, best_options, read_options
 from trainer.engine.int8 import ByteWeights
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
@@ -134,7 +134,7 @@ class CpuForward(GrowingSlots):
         self._held[target] = self._held[source]
 
     @torch.inference_mode()
-    def submit(self, segments: Sequence[Segment], adapter: str) -> list[list[list[Option]]]:
+    def submit(self, segments: Sequence[Segment], adapter: str) -> Passed:
         """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
         n_tokens = sum(len(segment.tokens) for segment in segments)
         few = torch.get_num_threads()
@@ -144,7 +144,7 @@ class CpuForward(GrowingSlots):
         finally:
             torch.set_num_threads(few)
 
-    def _computed(self, segments: Sequence[Segment], adapter: str) -> list[list[list[Option]]]:
+    def _computed(self, segments: Sequence[Segment], adapter: str) -> Passed:
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         places = [self._place(segment) for segment in segments]
         positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
@@ -160,15 +160,13 @@ class CpuForward(GrowingSlots):
             states += segment.states
             first += len(segment.tokens)
         if not wanted:
-            return [[] for _ in segments]
+            return Passed([[] for _ in segments])
         hidden = functional.rms_norm(x[wanted], (x.shape[1],), self._store.norm, self.geometry.eps)
-        found, log_probabilities = best_options(self._head(hidden).float(), self._allowed[states])
+        logits = self._head(hidden).float()
+        found, log_probabilities = best_options(logits, self._allowed[states])
         options = iter(read_options(found.tolist(), log_probabilities.tolist()))
-        return [[next(options) for _ in segment.wanted] for segment in segments]
-
-    def collect(self, submitted: list[list[list[Option]]]) -> list[list[list[Option]]]:
-        """What `submit` computed."""
-        return submitted
+        named = [[next(options) for _ in segment.wanted] for segment in segments]
+        return Passed(named, logits, self._allowed)
 
     def _layer(
         self, number: int, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, places: list[Any]

@@ -5,6 +5,10 @@ A step is one forward pass over all notes that are being answered. Each reads th
 is known after every one of them, so the draft is kept as far as it is what the model would have written, and one token
 more is decided in any case: the answer is that of decoding token by token. A note that ends is replaced at once.
 
+Where the task holds a field to its note and a lexicon, the model's choice is the best token with which the value still
+is made of such words (see `data.wording`). Its probability stays the one among all tokens: a value that the model was
+kept from writing otherwise has a low one.
+
 When a record is whole, its runners-up are written: where the model hesitated, the other token is taken and that value
 alone is written to its end.
 """
@@ -13,18 +17,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from data.wording import Words
 from trainer.engine.drafts import Plan
-from trainer.engine.forward import Forward, Option, Segment
+from trainer.engine.forward import Asked, Forward, Option, Segment
 from trainer.engine.record import Cursor, RecordTables
 from trainer.engine.suggester import EngineError
 
 N_ALTERNATIVES = 2
 MAX_BRANCHES = 3
 """Runners-up that are written for a field; two that say the same leave room for a third."""
+MORE_OPTIONS = 64
+"""Tokens looked at where the value may go on with none of those that a pass names; then sixteen times as many."""
 
 
 @dataclass(slots=True)
@@ -36,6 +43,10 @@ class Decision:
     position: int
     log_probability: float
     options: list[Option]
+
+
+Settling = Generator[tuple[int, int], list[Option], None]
+"""A row on its way through the options of a pass. It gives the place at which it wants more, and how many."""
 
 
 @dataclass(slots=True)
@@ -102,12 +113,14 @@ class Row:
 
 @dataclass
 class Counts:
-    """What decoding cost: forward passes, tokens read, drafted tokens that were read and that were kept."""
+    """What decoding cost: forward passes, tokens read, drafted tokens that were read and that were kept, and places
+    at which a pass was asked for more options, since the value could go on with none that it named."""
 
     n_passes: int = 0
     n_read: int = 0
     n_drafted: int = 0
     n_kept: int = 0
+    n_more: int = 0
 
 
 class Script:
@@ -155,15 +168,20 @@ class Decoder:
         self.counts = Counts()
 
     def admit(
-        self, key: tuple[int, Hashable], slot: int, prompt: list[int], plan: Plan, *, is_urgent: bool = False
+        self,
+        key: tuple[int, Hashable],
+        slot: int,
+        prompt: list[int],
+        plan: Plan,
+        words: Sequence[Words | None] = (),
     ) -> Row:
-        """Begin with a note in a free slot."""
+        """Begin with a note in a free slot; `words` are those that its values may hold, see `Cursor.words`."""
         shared = 0
         if self._prefix and len(prompt) > len(self._prefix) and prompt[: len(self._prefix)] == self._prefix:
             shared = self._forward.begin(slot, self._adapter, self._prefix)
-        cursor = Cursor(self._tables, self._max_value_tokens)
+        cursor = Cursor(self._tables, self._max_value_tokens, words=words if self._script is None else ())
         pending = prompt[shared:] + list(self._tables.opening)
-        return Row(key, slot, cursor, pending, shared, plan, is_urgent)
+        return Row(key, slot, cursor, pending, shared, plan)
 
     def start(self, rows: Sequence[Row]) -> Any:
         """Begin one step of these rows; on a GPU it goes on while other rows are settled."""
@@ -182,7 +200,9 @@ class Decoder:
         """Settle a step that was begun; a row for which the model's output is no number gets an error."""
         rows, drafts, segments, submitted = started
         answers = self._forward.collect(submitted)
-        for row, (n_read, draft), segment, options in zip(rows, drafts, segments, answers, strict=True):
+        settling: list[tuple[int, Segment, Settling]] = []
+        for number, row in enumerate(rows):
+            (n_read, draft), segment, options = drafts[number], segments[number], answers[number]
             row.in_flight = False
             if n_read < len(row.pending):  # a long prompt, read in pieces
                 row.pending = row.pending[n_read:]
@@ -190,7 +210,27 @@ class Decoder:
             elif not all(options):
                 self._fail(row)
             else:
-                self._settle(row, draft, dict(zip(segment.wanted, options, strict=True)))
+                known = dict(zip(segment.wanted, options, strict=True))
+                settling.append((number, segment, self._settle(row, draft, known)))
+        self._settle_all(submitted, settling)
+
+    def _settle_all(self, submitted: Any, settling: list[tuple[int, Segment, Settling]]) -> None:
+        """Settle rows; what several of them want to know of the pass is asked for at once."""
+        found: list[list[Option] | None] = [None] * len(settling)
+        while settling:
+            waiting, asked, n_most = [], [], 0
+            for one, options in zip(settling, found, strict=True):
+                number, segment, work = one
+                try:
+                    at, n = work.send(options)  # type: ignore[arg-type]  # None begins
+                except StopIteration:
+                    continue
+                place = list(segment.wanted).index(at)
+                asked.append(Asked(number, place, segment.states[place]))
+                waiting.append(one)
+                n_most = max(n_most, n)
+            self.counts.n_more += len(asked)
+            settling, found = waiting, list(self._forward.more(submitted, asked, n_most)) if asked else []
 
     def helpers(self, row: Row, slots: list[int]) -> list[Row]:
         """Rows in free slots that take over some of a row's runners-up; slots that are taken leave the list."""
@@ -245,12 +285,18 @@ class Decoder:
         wanted = [n_read - 1 + place for place, _ in places]
         return n_read, legal, Segment(row.slot, row.position, row.pending + legal, wanted, [s for _, s in places])
 
-    def _settle(self, row: Row, draft: list[int], options: dict[int, list[Option]]) -> None:
+    def _settle(self, row: Row, draft: list[int], options: dict[int, list[Option]]) -> Settling:
         """Take the model's choices as far as the draft foresaw them, and the first that it did not."""
         n_read, place = len(row.pending), 0
         while True:
             at = n_read - 1 + place
-            decided = self._decide(row, row.position + at + 1, options[at])
+            permitted = self._permitted(row, options[at])
+            n_more = MORE_OPTIONS
+            while not permitted:
+                more = yield at, n_more
+                permitted = self._permitted(row, more)[:1] or (_closing(row, more) if len(more) < n_more else [])
+                n_more *= 16
+            decided = self._decide(row, row.position + at + 1, permitted)
             if row.cursor.is_done or (row.answer is not None and row.cursor.is_opening):
                 self._finished(row)
                 return
@@ -264,11 +310,15 @@ class Decoder:
                 row.position += n_read + place
                 return
 
+    def _permitted(self, row: Row, options: list[Option]) -> list[Option]:
+        """The options that keep to the words that the value may hold."""
+        if self._script is not None and row.answer is None:
+            return self._script.choose(row, len(row.cursor.path), options)
+        return [option for option in options if row.cursor.permits(option[0])]
+
     def _decide(self, row: Row, position: int, options: list[Option]) -> list[int]:
         """Take the best option at a place; it and the forced tokens after it come back."""
         cursor = row.cursor
-        if self._script is not None and row.answer is None:
-            options = self._script.choose(row, len(cursor.path), options)
         token, log_probability = options[0]
         if row.answer is None and self.floor is not None:
             before = cursor.log_probability
@@ -322,6 +372,12 @@ class Decoder:
             chosen += branches[:MAX_BRANCHES]
         # Within a slot, a branch must not need what an earlier taken one has written over.
         return sorted(chosen, key=lambda branch: branch.decision.position)
+
+
+def _closing(row: Row, options: list[Option]) -> list[Option]:
+    """The best option that closes the value, should a tokenizer lack the bytes to end its last word."""
+    closers = row.cursor.tables.closers[row.cursor.index]
+    return [option for option in options if option[0] in closers][:1] or options[:1]
 
 
 def _folded(value: str | None) -> str | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import accumulate
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -38,6 +39,35 @@ class Segment:
     tokens: Sequence[int]
     wanted: Sequence[int]
     states: Sequence[int]
+
+
+class Asked(NamedTuple):
+    """A place of a pass for which more options are wanted.
+
+    Attributes:
+        segment: its number in the pass.
+        place: its number among those that were wanted in the segment.
+        state: of the mask there.
+    """
+
+    segment: int
+    place: int
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A pass that is done.
+
+    Attributes:
+        options: see `Forward.collect`.
+        logits: of all wanted places, segment by segment, (places, n_logits).
+        allowed: the masks by state, (states, n_logits), bool.
+    """
+
+    options: list[list[list[Option]]]
+    logits: torch.Tensor | None = None
+    allowed: torch.Tensor | None = None
 
 
 class Forward(Protocol):
@@ -110,9 +140,13 @@ class Forward(Protocol):
         """For each segment and each wanted place the best allowed tokens, best first; none where it is no number."""
         ...
 
+    def more(self, submitted: Any, asked: Sequence[Asked], n: int) -> list[list[Option]]:
+        """The `n` best allowed tokens at some places of a pass that was collected; all where there are less."""
+        ...
+
 
 class GrowingSlots:
-    """The slots of a forward pass that reads all of them together and gives each the room that its note needs."""
+    """A forward pass that reads all slots together, gives each the room that its note needs, and ends with `submit`."""
 
     n_slots: int
     max_positions: int
@@ -135,6 +169,19 @@ class GrowingSlots:
         """All slots."""
         return list(range(self.n_slots))
 
+    def collect(self, submitted: Passed) -> list[list[list[Option]]]:
+        """What `submit` computed."""
+        return submitted.options
+
+    @torch.inference_mode()
+    def more(self, submitted: Passed, asked: Sequence[Asked], n: int) -> list[list[Option]]:
+        """Further options of what `submit` computed."""
+        assert submitted.logits is not None
+        assert submitted.allowed is not None
+        first = [0, *accumulate(len(places) for places in submitted.options)]
+        logits = submitted.logits[[first[one.segment] + one.place for one in asked]]
+        return more_options(logits, submitted.allowed[[one.state for one in asked]], n)
+
 
 def best_options(logits: torch.Tensor, allowed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The best allowed tokens and their log-probabilities among all tokens.
@@ -150,6 +197,13 @@ def best_options(logits: torch.Tensor, allowed: torch.Tensor) -> tuple[torch.Ten
     masked = logits.masked_fill(~allowed, -torch.inf)
     values, tokens = masked.topk(N_OPTIONS, -1)
     return tokens, values - total
+
+
+def more_options(logits: torch.Tensor, allowed: torch.Tensor, n: int) -> list[list[Option]]:
+    """The `n` best allowed tokens of each place, best first; arguments as of `best_options`."""
+    total = torch.logsumexp(logits, -1, keepdim=True)
+    values, tokens = logits.masked_fill(~allowed, -torch.inf).topk(min(n, logits.shape[-1]), -1)
+    return read_options(tokens.tolist(), (values - total).tolist())
 
 
 def read_options(tokens: list[list[int]], log_probabilities: list[list[float]]) -> list[list[Option]]:

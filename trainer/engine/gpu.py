@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from trainer.adapters import ModelError
-from trainer.engine.forward import N_OPTIONS, Option, Segment, read_options
+from trainer.engine.forward import N_OPTIONS, Asked, Option, Segment, more_options, read_options
 from trainer.engine.fused import add_norm, fused, gated, rotate
 from trainer.engine.gpu_shapes import Shape, filled, new_shape
 from trainer.engine.gpu_slots import SPARE_POSITIONS, Bank, Layout, Slots
@@ -37,12 +37,15 @@ MAX_SHAPES = 96
 """Shapes that are kept with their graphs; beyond these the one that was not used for longest is let go."""
 
 
+_Answer = tuple[torch.Tensor, torch.Tensor]
+
+
 @dataclass
 class _Submitted:
-    """A pass under way: its answers, where each segment's lie among them, and the event after which they are there."""
+    """A pass under way: its answers and hidden states, where each segment's lie, and the event when they are there."""
 
     event: Any
-    parts: list[tuple[torch.Tensor, list[tuple[int, list[int]]]]]
+    parts: list[tuple[_Answer, list[tuple[int, list[int]]]]]
     n_segments: int
 
 
@@ -167,7 +170,7 @@ class GpuForward:
     @torch.inference_mode()
     def submit(self, segments: Sequence[Segment], adapter: str) -> _Submitted:
         """Start the pass; short segments go through one graph, long ones, which are prompts, a few at a time."""
-        parts: list[tuple[torch.Tensor, list[tuple[int, list[int]]]]] = []
+        parts: list[tuple[_Answer, list[tuple[int, list[int]]]]] = []
         longest = self.width(len(segments))
         short = [number for number, segment in enumerate(segments) if len(segment.tokens) <= longest]
         if short:
@@ -189,7 +192,7 @@ class GpuForward:
         if submitted.event is not None:
             submitted.event.synchronize()
         answers: list[list[list[Option]]] = [[] for _ in range(submitted.n_segments)]
-        for answer, places in submitted.parts:
+        for (answer, _), places in submitted.parts:
             flat = [place for _, some in places for place in some]
             if not flat:
                 continue
@@ -199,6 +202,14 @@ class GpuForward:
             for number, some in places:
                 answers[number] = [next(options) for _ in some]
         return answers
+
+    @torch.inference_mode()
+    def more(self, submitted: _Submitted, asked: Sequence[Asked], n: int) -> list[list[Option]]:
+        """Further options, from the hidden states that were kept: the pass is not done again."""
+        kept = {number: (hidden, some) for (_, hidden), places in submitted.parts for number, some in places}
+        hidden = torch.stack([kept[one.segment][0][kept[one.segment][1][one.place]] for one in asked])
+        logits = functional.linear(hidden, self._head).float()
+        return more_options(logits, self._allowed[[one.state for one in asked]], n)
 
     def _replay(self, segments: Sequence[Segment], short: list[int], adapter: str) -> Any:
         banks, rows = self._layout.arranged([segments[number].slot for number in short])
@@ -220,12 +231,16 @@ class GpuForward:
                 if self._device.type == "cuda":
                     torch.cuda.synchronize(self._device)  # it may be under way
                 self._shapes.pop(next(iter(self._shapes)))
-            shape = new_shape(banks, width, self._device, n_wanted=n_wanted)
+            states = self.geometry.width, self._dtype
+            shape = new_shape(banks, width, self._device, states=states, n_wanted=n_wanted)
         self._shapes[key] = shape
         return shape
 
-    def _run(self, shape: Shape, adapter: str, filled: torch.Tensor) -> torch.Tensor:
-        """Do the pass, or replay it; the answer is there after the pass's event."""
+    def _run(self, shape: Shape, adapter: str, filled: torch.Tensor) -> _Answer:
+        """Do the pass, or replay it; the answer is there after the pass's event.
+
+        The hidden states are a copy: the next pass of this shape may be under way when they are used.
+        """
         shape.inputs.copy_(filled, non_blocking=True)
         if self._device.type == "cuda":
             if adapter not in shape.graphs:
@@ -235,7 +250,7 @@ class GpuForward:
             self._compute(shape, adapter)
         answer = torch.empty(shape.result.shape, dtype=torch.int32, pin_memory=self._device.type == "cuda")
         answer.copy_(shape.result, non_blocking=True)
-        return answer
+        return answer, shape.hidden.clone()
 
     def _capture(self, shape: Shape, adapter: str) -> None:
         """Record the pass; it is run before, since the libraries choose their kernels at first use."""
@@ -288,6 +303,7 @@ class GpuForward:
         for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._norms, strict=True)):
             x, y = self._layer((x, y), stacks, norms, turn, (self._cache[number], cells.view(-1), banks, shape))
         hidden = functional.rms_norm((x + y)[wanted], (self.geometry.width,), self._norm, self.geometry.eps)
+        shape.hidden.copy_(hidden)
         self._choose(functional.linear(hidden, self._head).float(), states, shape.result)
 
     def _seen(

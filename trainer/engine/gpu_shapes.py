@@ -43,6 +43,7 @@ class Shape:
         width: tokens of each row.
         n_wanted: places at which the model is asked; all of them where it is n_rows * width.
         inputs: see `Parts`, one after the other.
+        hidden: what the model is asked from, (n_wanted, width of the model).
         result: best tokens and the bits of their log-probabilities, (n_wanted, 2 * N_OPTIONS).
         graphs: adapter to its graph.
     """
@@ -51,6 +52,7 @@ class Shape:
     width: int
     n_wanted: int
     inputs: torch.Tensor
+    hidden: torch.Tensor
     result: torch.Tensor
     graphs: dict[str, Any] = field(default_factory=dict)
 
@@ -72,13 +74,21 @@ class Shape:
         return Parts(tokens.view(size), positions.view(size), cells.view(size), *rest)
 
 
-def new_shape(banks: tuple[Bank, ...], width: int, device: torch.device, *, n_wanted: int | None = None) -> Shape:
-    """A shape with its buffers."""
+def new_shape(
+    banks: tuple[Bank, ...],
+    width: int,
+    device: torch.device,
+    *,
+    states: tuple[int, torch.dtype],
+    n_wanted: int | None = None,
+) -> Shape:
+    """A shape with its buffers; `states` are the width and the type of the model's hidden states."""
     n_rows = sum(bank.n_rows for bank in banks)
     n_wanted = n_rows * width if n_wanted is None else n_wanted
     inputs = torch.zeros(3 * n_rows * width + n_rows + 2 * n_wanted, dtype=torch.long, device=device)
     result = torch.zeros(n_wanted, 2 * N_OPTIONS, dtype=torch.int32, device=device)
-    return Shape(banks, width, n_wanted, inputs, result)
+    hidden = torch.zeros(n_wanted, states[0], dtype=states[1], device=device)
+    return Shape(banks, width, n_wanted, inputs, hidden, result)
 
 
 def filled(

@@ -15,6 +15,7 @@ import torch
 from data.prompt import PromptError, load_prompt
 from data.suggestion import Suggestion
 from data.task import Task
+from data.wording import words_of
 from trainer.config import SMALL_MODEL
 from trainer.engine.admission import Queue, SlotPool, Waiting
 from trainer.engine.decode import Counts, Decoder, Row, Script
@@ -60,6 +61,7 @@ class Engine:
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, `bf16` and `fp32` unpack it once and merge
             the adapter in. None takes what suits the model: see `trainer.engine.serving`.
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
+        constrained: whether fields for which the task names a lexicon are held to it and to their note.
         script: answers in place of the model's own choices, for measuring with random weights.
         beside: another engine on the same base, whose model, slots and drafts are shared.
         shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu_shapes.Slots`, on a GPU.
@@ -77,6 +79,7 @@ class Engine:
         batch_size: int | None = None,
         weights: Weights | None = None,
         alternatives: float | None = ALTERNATIVES_FLOOR,
+        constrained: bool = True,
         script: Script | None = None,
         beside: Engine | None = None,
         **shapes: int,
@@ -85,7 +88,7 @@ class Engine:
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
         self.calibration = loaded.calibration
-        self._task, self._tokenizer = task, loaded.tokenizer
+        self._task, self._tokenizer, self._constrained = task, loaded.tokenizer, constrained
         self._prompt = load_prompt(task, loaded.prompt_version)
         self._shared: _Shared = beside._shared if beside else _share(loaded, task, batch_size, weights, shapes)
         self._tables = self._shared.tables
@@ -112,7 +115,7 @@ class Engine:
         with self._shared.lock:
             self._forward.add(adapter.name, adapter.lora or {})
             self._shared.n_beside += 1
-        return Engine(adapter, self._task, alternatives=self._decoder.floor, beside=self)
+        return Engine(adapter, self._task, alternatives=self._decoder.floor, constrained=self._constrained, beside=self)
 
     @property
     def takes_others(self) -> bool:
@@ -266,8 +269,10 @@ class Engine:
                 plans = self._shared.book.plans([waiting.request.text for waiting, _ in chosen])
                 for (waiting, slot), plan in zip(chosen, plans, strict=True):
                     number = max(begun, default=0) + 1
-                    key, is_urgent = (number, waiting.request.key), waiting.request.is_urgent
-                    active.append(self._decoder.admit(key, slot, waiting.prompt, plan, is_urgent=is_urgent))
+                    asked = waiting.request
+                    words = words_of(self._task, asked.text) if self._constrained else ()
+                    active.append(self._decoder.admit((number, asked.key), slot, waiting.prompt, plan, words))
+                    active[-1].is_urgent = asked.is_urgent
                     begun[number] = waiting
             n_free -= sum(self._forward.blocks(slot).bit_count() for _, slot in chosen)
             n_free = max(0, min(n_free, self._shared.n_free))
@@ -329,9 +334,8 @@ class Engine:
         except PromptError as error:
             raise EngineError(str(error)) from error
         except (UnicodeEncodeError, TypeError) as error:  # half of a surrogate pair is no text
-            raise EngineError(
-                "Expected plain text; found a character that is none. Remove it from the note."
-            ) from error
+            said = "Expected plain text; found a character that is none. Remove it from the note."
+            raise EngineError(said) from error
         if len(tokens) > self.max_tokens:
             raise NoteTooLong(
                 f"Expected a note of at most {self.max_tokens} tokens with its prompt; found {len(tokens)}. Shorten it."
@@ -339,8 +343,7 @@ class Engine:
         return tokens
 
     def _tokens(self, text: str) -> list[int]:
-        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return tokens
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _outcome(self, row: Row, text: str) -> Outcome:
         if row.error is not None:

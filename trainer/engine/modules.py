@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from trainer.engine.forward import GrowingSlots, Option, Segment, best_options, read_options
+from trainer.engine.forward import GrowingSlots, Passed, Segment, best_options, read_options
 from trainer.engine.weights import AdapterWeights, Lora
 from trainer.model import Loaded
 from trainer.nf4 import dense_copy
@@ -163,7 +163,7 @@ class ModulesForward(GrowingSlots):
         self._held[target] = self._held[source]
 
     @torch.inference_mode()
-    def submit(self, segments: Sequence[Segment], adapter: str) -> list[list[list[Option]]]:
+    def submit(self, segments: Sequence[Segment], adapter: str) -> Passed:
         """Compute the pass."""
         for adapted in self._adapted.values():
             adapted.active = adapter
@@ -172,15 +172,12 @@ class ModulesForward(GrowingSlots):
         columns = [place for segment in segments for place in segment.wanted]
         states = [state for segment in segments for state in segment.states]
         if not rows:
-            return [[] for _ in segments]
+            return Passed([[] for _ in segments])
         logits = self._head(hidden[rows, columns]).float()
         tokens, log_probabilities = best_options(logits, self._allowed[states])
         options = iter(read_options(tokens.tolist(), log_probabilities.tolist()))
-        return [[next(options) for _ in segment.wanted] for segment in segments]
-
-    def collect(self, submitted: list[list[list[Option]]]) -> list[list[list[Option]]]:
-        """What `submit` computed."""
-        return submitted
+        named = [[next(options) for _ in segment.wanted] for segment in segments]
+        return Passed(named, logits, self._allowed)
 
     def _read(self, segments: Sequence[Segment]) -> torch.Tensor:
         """Run the model over one piece a row; hidden states of shape (rows, longest piece, width)."""

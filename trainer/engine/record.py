@@ -19,6 +19,7 @@ import torch
 
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Task
+from data.wording import START, Reading, Words, ends_plainly
 from trainer.engine.suggester import EngineError
 
 
@@ -87,6 +88,24 @@ class RecordTables:
     plain: bytes
     openers: frozenset[int]
 
+    def spelt(self, words: Words, reading: Reading, index: int, token: int, *, is_first: bool) -> Reading | None:
+        """How far a value is read with one token more of it; None where no known word goes on or ends so.
+
+        Args:
+            words: that the value may hold.
+            reading: of the tokens before.
+            index: the field's number.
+            token: that the mask allows here.
+            is_first: whether it opens the value.
+        """
+        piece = self.pieces[token] or b""
+        if is_first:
+            return START if token == self.null else words.read(START, piece[2:])
+        if token not in self.closers[index]:
+            return words.read(reading, piece)
+        last = words.read(reading, piece[: piece.index(b'"')])
+        return last if last is not None and words.is_whole(last) else None
+
     def text_of(self, tokens: list[int]) -> str:
         """The text of a sequence without special tokens."""
         return b"".join(self.pieces[token] or b"" for token in tokens).decode("utf-8", errors="replace")
@@ -102,6 +121,7 @@ class Cursor:
         log_probabilities: field key to the log-probability of what was decided in it.
         log_probability: of what was decided in the value that is being written.
         last: the tokens of the value that was finished last.
+        words: for each field the words that its value may hold, None for any; empty for any in all fields.
     """
 
     tables: RecordTables
@@ -112,6 +132,8 @@ class Cursor:
     _current: list[int] = field(default_factory=list)
     log_probability: float = 0.0
     last: list[int] = field(default_factory=list)
+    words: Sequence[Words | None] = ()
+    _reading: Reading = START
 
     def __post_init__(self) -> None:
         self.path = self.path or list(self.tables.opening)
@@ -139,9 +161,28 @@ class Cursor:
         n_fields = len(self.tables.keys)
         return 1 + self.index + (n_fields if len(self._current) > self.max_value_tokens else 0)
 
+    def permits(self, token: int) -> bool:
+        """Whether a token that the mask allows keeps to the words that the value may hold.
+
+        Where the value must be closed every closing token does: a word that is cut off by that is taken away.
+        """
+        words = self._words_of(self.index)
+        if words is None or len(self._current) > self.max_value_tokens:
+            return True
+        found = self.tables.spelt(words, self._reading, self.index, token, is_first=not self._current)
+        return found is not None
+
+    def _words_of(self, index: int) -> Words | None:
+        return self.words[index] if self.words else None
+
     def advance(self, token: int, log_probability: float = 0.0) -> list[int]:
         """Take the next token; the forced ones after it come back and are part of the path already."""
         tables, index = self.tables, self.index
+        words = self._words_of(index)
+        reading = None
+        if words is not None:
+            reading = tables.spelt(words, self._reading, index, token, is_first=not self._current)
+            self._reading = reading or self._reading
         self.log_probability += log_probability
         self._current.append(token)
         self.path.append(token)
@@ -149,7 +190,12 @@ class Cursor:
             return self._finish(None, tables.after_null[index])
         if len(self._current) > 1 and token in tables.closers[index]:
             written = tables.text_of(self._current)[2:]
-            value = written[: written.index('"')].replace("\ufffd", "")[:MAX_VALUE_CHARACTERS]
+            whole = written[: written.index('"')].replace("\ufffd", "")
+            value = whole[:MAX_VALUE_CHARACTERS]
+            if words is not None and (reading is None or value != whole):
+                value = words.cut(value)
+            elif words is not None:
+                value = ends_plainly(value)
             return self._finish(value, tables.closers[index][token])
         return []
 
@@ -157,7 +203,7 @@ class Cursor:
         key = self.tables.keys[self.index]
         self.values[key] = value
         self.log_probabilities[key] = self.log_probability
-        self.last, self._current, self.log_probability = self._current, [], 0.0
+        self.last, self._current, self.log_probability, self._reading = self._current, [], 0.0, START
         self.path.extend(forced)
         return list(forced)
 
@@ -200,7 +246,24 @@ class Cursor:
             legal.append(token)
             must_close = n_fields if n_current > self.max_value_tokens else 0
             states.append(None if forced else 0 if not n_current else 1 + index + must_close)
-        return legal, states
+        n_known = self._n_known(legal, states) if self.words else len(legal)
+        return legal[:n_known], states[: n_known + 1]
+
+    def _n_known(self, draft: Sequence[int], states: Sequence[int | None]) -> int:
+        """How many tokens of a draft keep to the words that the values may hold."""
+        tables, index, reading = self.tables, self.index, self._reading
+        for place, (token, state) in enumerate(zip(draft, states, strict=False)):
+            if state is None:
+                continue
+            words = self._words_of(index)
+            if words is not None and state <= len(tables.keys):
+                found = tables.spelt(words, reading, index, token, is_first=not state)
+                if found is None:
+                    return place
+                reading = found
+            if token in tables.closers[index] if state else token == tables.null:
+                index, reading = index + 1, START
+        return len(draft)
 
     @property
     def current(self) -> list[int]:
@@ -210,10 +273,14 @@ class Cursor:
     def until(self, n_fields: int, tokens: Sequence[int]) -> Cursor:
         """A cursor in the same answer as it stood in an earlier field, after `tokens` of its value."""
         keys = self.tables.keys[:n_fields]
-        earlier = Cursor(self.tables, self.max_value_tokens, path=[])
+        earlier = Cursor(self.tables, self.max_value_tokens, path=[], words=self.words)
         earlier.values = {key: self.values[key] for key in keys}
         earlier.log_probabilities = {key: self.log_probabilities[key] for key in keys}
         earlier._current = list(tokens)
+        words = self._words_of(n_fields)
+        for place, token in enumerate(tokens if words is not None else ()):
+            assert words is not None
+            earlier._reading = self.tables.spelt(words, earlier._reading, n_fields, token, is_first=not place) or START
         return earlier
 
     @property

@@ -14,7 +14,7 @@ from data.task import Task
 from trainer.engine.client import PROBE, Connection, Form, Server, question
 from trainer.engine.replies import read_confidence, read_record
 from trainer.engine.suggester import EngineError, EngineUnavailableError, Outcome, Request, Source
-from trainer.engine.suggesting import Answer, make_suggestion
+from trainer.engine.suggesting import Answer, held_to_words, make_suggestion
 
 __all__ = ["ServedEngine", "Server"]
 
@@ -28,7 +28,8 @@ class ServedEngine:
     """Suggests values for notes with a model behind a server; a `trainer.engine.suggester.Suggester`.
 
     A note that fails is told from a server that fails by a constant text: a server that does not answer that either
-    is unavailable, and no note is blamed.
+    is unavailable, and no note is blamed. A server cannot be told which words a value may hold: a value with another is
+    taken out of the field afterwards, see `trainer.engine.suggesting.held_to_words`.
 
     Args:
         task: what to extract.
@@ -143,7 +144,7 @@ class ServedEngine:
         return make_suggestion(
             self._task,
             text,
-            answer,
+            held_to_words(self._task, text, answer),
             adapter=self.adapter,
             prompt_version=self.prompt_version,
             calibration=self.calibration,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.calibration import Calibration
 from data.evidence import ground
@@ -11,6 +11,7 @@ from data.hints import hinted
 from data.outside import capped, place
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
+from data.wording import invented_words
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,22 @@ class Answer:
     reply: str
     alternatives: Mapping[str, tuple[str | None, ...]]
     latency_ms: int
+
+
+def held_to_words(task: Task, text: str, answer: Answer) -> Answer:
+    """What is left of an answer that was not held to the note and the lexicon while it was written.
+
+    A value with a word that stands in neither becomes null, offered as the field's first alternative. Null is not what
+    the model said, so its own probability of it counts as none.
+    """
+    invented = invented_words(task, text, answer.values)
+    offered = {key: (answer.values[key], *answer.alternatives.get(key, ())) for key in invented}
+    return replace(
+        answer,
+        values={key: None if key in invented else value for key, value in answer.values.items()},
+        raw_confidence={key: 0.0 if key in invented else sure for key, sure in answer.raw_confidence.items()},
+        alternatives={**answer.alternatives, **offered},
+    )
 
 
 def make_suggestion(
