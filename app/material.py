@@ -20,7 +20,10 @@ N_FRESH = "n_fresh"
 N_WITHOUT_VOTE = "n_without_vote"
 """Where it keeps how many notes of the hold-out do not judge, because the active adapter learned one like them."""
 
-COUNTED = (N_NEAR_DUPLICATES, N_FRESH, N_WITHOUT_VOTE)
+N_JUDGES = "n_judges"
+"""Where it keeps how many notes judge in all."""
+
+COUNTED = (N_NEAR_DUPLICATES, N_FRESH, N_WITHOUT_VOTE, N_JUDGES)
 
 
 def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True) -> Sides:
@@ -54,7 +57,13 @@ def with_new(rows: Sequence[Row], learned: Sequence[str]) -> list[Row]:
 
 def counts_of(sides: Sides) -> dict[str, int]:
     """What a run's row keeps about the division."""
-    return {N_NEAR_DUPLICATES: sides.n_near, N_FRESH: len(sides.fresh), N_WITHOUT_VOTE: sides.n_without_vote}
+    n_judges = len(sides.judges)
+    return {
+        N_NEAR_DUPLICATES: sides.n_near,
+        N_FRESH: len(sides.fresh),
+        N_WITHOUT_VOTE: sides.n_without_vote,
+        N_JUDGES: n_judges,
+    }
 
 
 def judged_by(config: Mapping[str, Any]) -> str:

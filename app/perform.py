@@ -27,6 +27,7 @@ from app.failures import DeskError, InputError, Interrupted, sentence_of
 from app.lineage import write_fresh
 from app.material import counts_of, foretold, read_sides
 from app.publish import OLD_METRICS, Job, Outcome, conclude
+from app.reach import foretold_reach
 from app.settings import Settings, environment_for, is_hub_id
 from app.too_long import read_counts
 from app.training import (
@@ -68,7 +69,7 @@ def train_now(
     Args:
         run_id: gives the run to perform, called once no other training can begin: `request_run`, or one to resume.
         on_progress: called a few times a second.
-        on_material: called before anything is learned, with a sentence about what is left out and who judges, if any.
+        on_material: called before anything is learned, with what is left out, who judges and what they can show.
 
     Raises:
         Interrupted: the run was told to stop; it can be resumed.
@@ -84,7 +85,9 @@ def train_now(
             with _listening() as is_told:
                 job = _prepare(desk, run)
                 with desk.store.reading() as session:
-                    sentence = foretold(get_run(session, run.id).config)
+                    config = get_run(session, run.id).config
+                    reach = "" if job.options.curve else foretold_reach(session, config)
+                sentence = " ".join(filter(None, (foretold(config), reach)))
                 if sentence:
                     on_material(sentence)
                 if job.options.curve:

@@ -11,6 +11,7 @@ import gradio as gr
 from app.desk import Desk
 from app.foresight import foreseen
 from app.material import foretold
+from app.reach import foretold_reach
 from app.ui.context import plural
 from db.adapters import activations
 from db.annotations import holdout_rows, reviewed, training_rows
@@ -56,5 +57,8 @@ def _told_of_samples(found: Samples) -> str:
 
 def _foreseen_html(desk: Desk) -> str:
     known = foreseen(desk)
-    said = AWAITED if known is None else foretold(known)
+    if known is None:
+        return f" {AWAITED}"
+    with desk.store.reading() as session:
+        said = " ".join(filter(None, (foretold(known), foretold_reach(session, known))))
     return f" {escape(said)}" if said else ""
