@@ -9,7 +9,7 @@ from typing import Any
 from app.desk import Desk
 from app.lineage import count_judged, learned_texts
 from app.training import N_NEAR_DUPLICATES, came_from_elsewhere, left_out
-from data.judges import Sides, divide, without_judges
+from data.judges import ENOUGH, Sides, divide, without_judges
 from data.notes import content_hash
 from data.snapshot import Row
 from db.adapters import AdapterRow
@@ -26,13 +26,14 @@ N_JUDGES = "n_judges"
 COUNTED = (N_NEAR_DUPLICATES, N_FRESH, N_WITHOUT_VOTE, N_JUDGES)
 
 
-def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True) -> Sides:
+def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True, n_enough: int = ENOUGH) -> Sides:
     """Divide the labelled notes of one moment.
 
     Args:
         desk: whose.
         active: the adapter that the new one is compared with.
         is_judged: whether a gate decides about the run; a learning curve learns from everything.
+        n_enough: see `data.judges.divide`.
     """
     with desk.store.reading() as session:  # one state of the store for all
         rows, held_out = list(training_rows(session, desk.task)), list(holdout_rows(session, desk.task))
@@ -42,7 +43,7 @@ def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True)
     if not is_judged:
         sides = without_judges(rows, held_out, unlabelled)
     else:
-        sides = divide(rows, held_out, unlabelled, learned, count_judged(desk.settings))
+        sides = divide(rows, held_out, unlabelled, learned, count_judged(desk.settings), n_enough)
     # Of an adapter from elsewhere nobody knows; its originals are, as a rule, what it was made from.
     if active is None or learned is None or came_from_elsewhere(active):
         return sides

@@ -39,7 +39,7 @@ from app.training import (
     run_name,
     training_lock,
 )
-from data.judges import Sides
+from data.judges import ENOUGH, Sides
 from data.snapshot import Snapshot, write_judges, write_snapshot
 from db.adapters import AdapterRow
 from db.audit import record
@@ -139,7 +139,9 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     its_base = base_place(desk.settings, active)
     base = place_in_store(desk.settings, options.base or its_base)
     same_base = base == place_in_store(desk.settings, its_base)
-    snapshot, holdout, sides = _write_rows(desk, directory, active, is_judged=not options.curve)
+    snapshot, holdout, sides = _write_rows(
+        desk, directory, active, is_judged=not options.curve, n_enough=0 if options.hold_out_only else ENOUGH
+    )
     hand_over(desk.settings, active, directory / PARENT_CURVES)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
     kept |= {"n_corrected": snapshot.n_corrected, **counts_of(sides)}
@@ -158,14 +160,14 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
 
 
 def _write_rows(
-    desk: Desk, directory: Path, active: AdapterRow, *, is_judged: bool
+    desk: Desk, directory: Path, active: AdapterRow, *, is_judged: bool, n_enough: int = ENOUGH
 ) -> tuple[Snapshot, Snapshot, Sides]:
     """Write what to learn from and what to judge by.
 
     Raises:
         DeskError: nothing would be left to learn from or to judge by.
     """
-    sides = read_sides(desk, active, is_judged=is_judged)
+    sides = read_sides(desk, active, is_judged=is_judged, n_enough=n_enough)
     if not sides.rows:
         raise DeskError(
             f"Expected labelled notes that are no near duplicates of hold-out notes; found none "

@@ -8,7 +8,7 @@ notes have no value in a field, it is right in most of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from data.withholding import form_values
 
 SURE = 0.9
 """The confidence from which a field is shown as sure."""
+Invented = Callable[[Task, str, Mapping[str, str | None]], Mapping[str, Sequence[str]]]
+"""Words of a note's values that stand neither in the note nor in the task's lexicon, by field."""
 LENGTHS = (200, 333, 600, 1000)
 """Where the classes of note length begin, in tokens."""
 
@@ -111,8 +113,8 @@ class FormScore:
         accepted: field key to the share of notes in which the form is right.
         empty_form: the same for an empty form.
         lengths: classes of note length, the shortest first; None where nobody counted tokens.
-        n_invented: words of names in the forms that stand neither in their note nor in a lexicon; None where nobody
-            looked.
+        n_invented: words of names among all proposed values that stand neither in their note nor in a lexicon; None
+            where nobody looked.
     """
 
     n_with_accepted: int
@@ -159,7 +161,7 @@ def score_form(
     answers: Sequence[Suggestion | None],
     *,
     n_tokens: Sequence[int] | None = None,
-    n_invented: int | None = None,
+    invented: Invented | None = None,
 ) -> FormScore:
     """Score what the forms of some notes hold, note by note in the same order.
 
@@ -170,7 +172,7 @@ def score_form(
         accepted: what is right as well.
         answers: what was proposed; a note without an answer has an empty form, which counts as wrong in every field.
         n_tokens: length of each note.
-        n_invented: see `FormScore`.
+        invented: finds the words of a note's values that stand in neither note nor lexicon, by field.
 
     Raises:
         ScoreError: there are no notes, or the sequences differ in length.
@@ -194,8 +196,13 @@ def score_form(
         edits=_edits(cells, len(notes)),
         sure=_sure(cells),
         lengths=None if n_tokens is None else _by_length(notes, n_tokens),
-        n_invented=n_invented,
+        n_invented=None if invented is None else _count_invented(task, texts, answers, invented),
     )
+
+
+def _count_invented(task: Task, texts: Sequence[str], answers: Sequence[Suggestion | None], invented: Invented) -> int:
+    found = [invented(task, text, a.extraction) for text, a in zip(texts, answers, strict=True) if a is not None]
+    return sum(len(words) for note in found for words in note.values())
 
 
 def _cells(task: Task, text: str, gold: Extraction, accepted: Accepted, answer: Suggestion | None) -> list[_Cell]:

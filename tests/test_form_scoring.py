@@ -101,6 +101,20 @@ def test_classes_of_length_hold_each_note_once() -> None:
     assert [one.least for one in few] == [600]
 
 
+def test_invented_names_are_counted_among_all_that_was_proposed() -> None:
+    given = [answer({GENE: "BRAF V600E", TREATMENT: "xyzumab and abcinib"}, left_out=(TREATMENT,)), None]
+
+    def invented(task, text, values):  # type: ignore[no-untyped-def]
+        assert (task, text) == (TASK, TEXT)
+        return {TREATMENT: tuple(values[TREATMENT].split(" and "))}
+
+    form = score_form(TASK, [TEXT] * 2, [label()] * 2, [{}] * 2, given, invented=invented)
+    figures = score(TASK, [label()], [label()]).to_json()
+    form.add_to(figures)
+    assert (form.n_invented, figures["invented_names"]) == (2, 2)
+    assert sentences(figures)[-1] == "Invented names (in neither note nor lexicon): 2."
+
+
 def test_what_does_not_fit_together_is_refused() -> None:
     for given in ([], [None, None]):
         with pytest.raises(ScoreError):
