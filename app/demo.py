@@ -21,11 +21,11 @@ from app.perform import train_now
 from app.prefill import Prefill
 from app.publish import Outcome
 from app.training import Progress, TrainOptions, request_run
+from data.demo_notes import Demo, demo_notes
 from data.files import whole_directory
 from data.notes import Note, make_note
 from data.scoring import is_right
 from data.snapshot import Row
-from data.synthetic.demo import Demo, demo_notes
 from data.task import Task
 from data.withholding import withheld
 from db.annotations import submit

@@ -16,7 +16,7 @@ from rapidfuzz.distance import Levenshtein
 
 from data.accepted import Accepted, is_accepted, right_values
 from data.scoring import ScoreError, items
-from data.suggestion import Suggestion, capped
+from data.suggestion import Suggestion
 from data.task import Extraction, Field, Task
 from data.withholding import form_values
 
@@ -209,7 +209,7 @@ def _cells(task: Task, text: str, gold: Extraction, accepted: Accepted, answer: 
     form: Mapping[str, str | None] = {} if answer is None else form_values(task, lambda: text, answer)
     sure: Mapping[str, float] = {}
     if answer is not None and not answer.is_raw:
-        sure = capped(answer.confidence, answer.times_longest)
+        sure = answer.confidence  # lowered already on a note that the adapter's curves tell nothing of
     return [
         _cell(field, right_values(field, gold, accepted), form.get(field.key), answer, sure.get(field.key, 0.0))
         for field in task.fields

@@ -11,9 +11,9 @@ import pytest
 from app import demo
 from app.failures import InputError, Interrupted
 from app.training import Progress
+from data.demo_notes import LONGEST, N_NEXT, demo_notes
 from data.near_duplicates import near_pairs
 from data.notes import split_of
-from data.synthetic.demo import LONGEST, N_NEXT, demo_notes
 from tests.homes import TASK, Home, one_sentence
 
 
