@@ -37,7 +37,7 @@ FEWEST = 12
 """Fewer held-out notes show no gain."""
 EPOCHS = 4.0
 LEARNING_RATE = 1e-3
-"""Twice the usual of a warm run: for one style and few steps it taught twice as much, of one desk that is thrown away."""
+"""Twice the usual of a warm run: in so few steps it teaches a style twice as well, to a desk that is thrown away."""
 SETTINGS = {"batch_size": 4, "accumulation": 1, "correction_copies": 1}
 """Small steps: sixty notes make as many of them as a style needs in a few passes, each of which costs minutes."""
 TASK_NAME = "oncology"
