@@ -9,11 +9,11 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
+from app.demo_told import Answer, FieldShown, Shown, Told
 from app.desk import Desk, open_desk
 from app.failures import InputError, Interrupted
 from app.guard import LOCAL_REVIEWER
@@ -25,6 +25,7 @@ from data.demo_notes import Demo, demo_notes
 from data.files import whole_directory
 from data.notes import Note, make_note
 from data.scoring import is_right
+from data.shipped import TASK_NAME
 from data.snapshot import Row
 from data.task import Task
 from data.withholding import withheld
@@ -32,15 +33,11 @@ from db.annotations import submit
 from db.notes import add_notes, find_note
 from db.suggestions import suggestion_of
 
-N_NOTES = 60
-FEWEST = 12
-"""Fewer held-out notes show no gain."""
 EPOCHS = 4.0
 LEARNING_RATE = 1e-3
 """Twice the usual of a warm run: in so few steps it teaches a style twice as well, to a desk that is thrown away."""
 SETTINGS = {"batch_size": 4, "accumulation": 1, "correction_copies": 1}
 """Small steps: sixty notes make as many of them as a style needs in a few passes, each of which costs minutes."""
-TASK_NAME = "oncology"
 STOPPED = "The demonstration was stopped; nothing of it is left. Start it again with: caseloop demo"
 _ELSEWHERE = ("CASELOOP_DB_URL", "CASELOOP_ENGINE", "CASELOOP_BASE_URL", "CASELOOP_MODEL", "CASELOOP_ADAPTER_NAME")
 """What would lead to another store, or to a model that cannot be trained here."""
@@ -48,72 +45,6 @@ _ELSEWHERE = ("CASELOOP_DB_URL", "CASELOOP_ENGINE", "CASELOOP_BASE_URL", "CASELO
 Say = Callable[[str], None]
 Advance = Callable[[int, int | None, str], None]
 """Told: how many are done, of how many, and what to say beside it."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the model says of one field: the value, and whether it stays beside the field."""
-
-    value: str | None
-    is_beside: bool
-
-
-@dataclass(frozen=True)
-class FieldShown:
-    """One field of a note that nobody has reviewed: what the house writes, and what the model said and says."""
-
-    title: str
-    house: str | None
-    before: Answer
-    after: Answer
-    was_right: bool
-    is_right: bool
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A note whose pre-fill was looked at before and after."""
-
-    name: str
-    text: str
-    fields: list[FieldShown]
-
-
-@dataclass
-class Told:
-    """What came of a demonstration.
-
-    Attributes:
-        n_rows: notes learned from.
-        n_changed: fields that the corrections changed, of `n_fields`.
-        n_steps: optimiser steps.
-        samples_per_s: notes learned from in a second of training, shown again or not; None where it was too short.
-        training_s: seconds that the steps took.
-        seconds: of the whole demonstration.
-        right_before: share of the held-out notes' fields that were right.
-        right_after: the same with the new adapter.
-        passed: whether the gate let it take over.
-        sentence: the verdict.
-        notes: what was looked at before and after; empty where nothing took over.
-    """
-
-    n_rows: int = 0
-    n_changed: int = 0
-    n_fields: int = 0
-    n_steps: int = 0
-    samples_per_s: float | None = None
-    training_s: float = 0.0
-    seconds: float = 0.0
-    right_before: float = 0.0
-    right_after: float = 0.0
-    n_held_out: int = 0
-    passed: bool = False
-    sentence: str = ""
-    notes: list[Shown] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it as plain JSON values."""
-        return asdict(self)
 
 
 class _Pace:
@@ -359,35 +290,3 @@ def _stoppable() -> Iterator[None]:
         raise Interrupted(STOPPED) from error
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def told_fields(shown: Shown) -> list[tuple[str, ...]]:
-    """A note's fields as the rows of a table: field, before, now, what the house writes."""
-    return [
-        (one.title, _said(one.before, was=one.was_right), _said(one.after, was=one.is_right), one.house or "–")
-        for one in shown.fields
-    ]
-
-
-def _said(answer: Answer, *, was: bool) -> str:
-    beside = " (beside the field)" if answer.is_beside else ""
-    return f"{'✓' if was else '✗'} {answer.value or '–'}{beside}"
-
-
-def closing_lines(told: Told, keep: Path | None) -> list[str]:
-    """What to say at the end."""
-    n_fields = sum(len(note.fields) for note in told.notes)
-    said = []
-    if told.notes:
-        right = [
-            sum(getattr(one, name) for note in told.notes for one in note.fields) for name in ("was_right", "is_right")
-        ]
-        said.append(f"On these notes {right[0]} of {n_fields} fields were right before, {right[1]} are now.")
-    else:
-        said.append("The new adapter did not pass the gate, so the pre-fill stays as it was.")
-    said.append(f"It took {told.seconds / 60:.1f} minutes.")
-    if keep is not None:
-        said.append(f"Look at it with: CASELOOP_HOME={keep} caseloop serve")
-    else:
-        said.append("Nothing of it is left. To keep such a desk and look around: caseloop demo --keep HOME")
-    return said

@@ -35,7 +35,8 @@ def demo(
       caseloop demo
       caseloop demo --keep learned
     """
-    from app.demo import EPOCHS, closing_lines, run_demo, told_fields
+    from app.demo import EPOCHS, run_demo
+    from app.demo_told import closing_lines, told_fields
 
     place = None if keep is None else keep.expanduser().absolute()
     with progress_bar("Demonstration") as advance:
