@@ -66,8 +66,7 @@ def judge(  # noqa: PLR0913 - all but the answers by keyword
         gold: what is true.
         old: what the old adapter answered, None where the reply could not be read; None where there is no old adapter.
         new: what the new one answered.
-        old_name: for the sentence.
-        new_name: for the sentence.
+        old_name, new_name: for the sentence.
         n_fresh: how many of the notes are not of the hold-out, for the sentence.
         n_resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -77,9 +76,8 @@ def judge(  # noqa: PLR0913 - all but the answers by keyword
     """
     _check_lengths(gold, old, new)
     after, nulls = _answers(task, gold, new), _nulls(task, gold)
-    kind = "" if n_fresh else "hold-out "
     if old is None:
-        return _first(task, after, nulls, new_name, kind)
+        return _first(task, after, nulls, new_name, _kind(n_fresh))
     before = _answers(task, gold, old)
     by_note = after.right.sum(0) - before.right.sum(0)
     rows = np.vstack([by_note, after.right.astype(int) - before.right.astype(int), after.invented - before.invented])
@@ -99,7 +97,7 @@ def judge(  # noqa: PLR0913 - all but the answers by keyword
     figures = _figures(before, after, by_note)
     return Verdict(
         outcome=outcome,
-        sentence=_sentence(outcome, figures, macro, reasons, (old_name, new_name, kind)),
+        sentence=_sentence(outcome, figures, macro, reasons, (old_name, new_name, _kind(n_fresh))),
         reasons=tuple(reasons),
         change=macro,
         fields=fields,
@@ -108,6 +106,11 @@ def judge(  # noqa: PLR0913 - all but the answers by keyword
         json_valid=json_valid,
         **figures,
     )
+
+
+def _kind(n_fresh: int) -> str:
+    """What the notes are called: not all of the hold-out where others judge beside it."""
+    return "" if n_fresh else "hold-out "
 
 
 def _check_lengths(
