@@ -16,7 +16,7 @@ from contextlib import suppress
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.commands import adapters, bench, desk, evidence, exporting, learning, notes, people, samples, upkeep
+from app.commands import adapters, bench, demo, desk, evidence, exporting, learning, notes, people, samples, upkeep
 from app.failures import BAD_INPUT, INTERRUPTED, exit_code_of, sentence_of
 from app.settings import quiet_environment
 from app.terminal import say
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 for register in (
     desk.register,
+    demo.register,
     notes.register,
     samples.register,
     exporting.register,

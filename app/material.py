@@ -9,7 +9,7 @@ from typing import Any
 from app.desk import Desk
 from app.lineage import count_judged, learned_texts
 from app.training import N_NEAR_DUPLICATES, came_from_elsewhere, left_out
-from data.judges import Sides, divide, without_judges
+from data.judges import ENOUGH, Sides, divide, without_judges
 from data.notes import content_hash
 from data.snapshot import Row
 from db.adapters import AdapterRow
@@ -20,16 +20,20 @@ N_FRESH = "n_fresh"
 N_WITHOUT_VOTE = "n_without_vote"
 """Where it keeps how many notes of the hold-out do not judge, because the active adapter learned one like them."""
 
-COUNTED = (N_NEAR_DUPLICATES, N_FRESH, N_WITHOUT_VOTE)
+N_JUDGES = "n_judges"
+"""Where it keeps how many notes judge in all."""
+
+COUNTED = (N_NEAR_DUPLICATES, N_FRESH, N_WITHOUT_VOTE, N_JUDGES)
 
 
-def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True) -> Sides:
+def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True, n_enough: int = ENOUGH) -> Sides:
     """Divide the labelled notes of one moment.
 
     Args:
         desk: whose.
         active: the adapter that the new one is compared with.
         is_judged: whether a gate decides about the run; a learning curve learns from everything.
+        n_enough: see `data.judges.divide`.
     """
     with desk.store.reading() as session:  # one state of the store for all
         rows, held_out = list(training_rows(session, desk.task)), list(holdout_rows(session, desk.task))
@@ -39,7 +43,7 @@ def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True)
     if not is_judged:
         sides = without_judges(rows, held_out, unlabelled)
     else:
-        sides = divide(rows, held_out, unlabelled, learned, count_judged(desk.settings))
+        sides = divide(rows, held_out, unlabelled, learned, count_judged(desk.settings), n_enough)
     # Of an adapter from elsewhere nobody knows; its originals are, as a rule, what it was made from.
     if active is None or learned is None or came_from_elsewhere(active):
         return sides
@@ -54,7 +58,13 @@ def with_new(rows: Sequence[Row], learned: Sequence[str]) -> list[Row]:
 
 def counts_of(sides: Sides) -> dict[str, int]:
     """What a run's row keeps about the division."""
-    return {N_NEAR_DUPLICATES: sides.n_near, N_FRESH: len(sides.fresh), N_WITHOUT_VOTE: sides.n_without_vote}
+    n_judges = len(sides.judges)
+    return {
+        N_NEAR_DUPLICATES: sides.n_near,
+        N_FRESH: len(sides.fresh),
+        N_WITHOUT_VOTE: sides.n_without_vote,
+        N_JUDGES: n_judges,
+    }
 
 
 def judged_by(config: Mapping[str, Any]) -> str:

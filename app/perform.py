@@ -27,6 +27,7 @@ from app.failures import DeskError, InputError, Interrupted, sentence_of
 from app.lineage import write_fresh
 from app.material import counts_of, foretold, read_sides
 from app.publish import OLD_METRICS, Job, Outcome, conclude
+from app.reach import foretold_reach
 from app.settings import Settings, environment_for, is_hub_id
 from app.too_long import read_counts
 from app.training import (
@@ -38,7 +39,7 @@ from app.training import (
     run_name,
     training_lock,
 )
-from data.judges import Sides
+from data.judges import ENOUGH, Sides
 from data.snapshot import Snapshot, write_judges, write_snapshot
 from db.adapters import AdapterRow
 from db.audit import record
@@ -68,7 +69,7 @@ def train_now(
     Args:
         run_id: gives the run to perform, called once no other training can begin: `request_run`, or one to resume.
         on_progress: called a few times a second.
-        on_material: called before anything is learned, with a sentence about what is left out and who judges, if any.
+        on_material: called before anything is learned, with what is left out, who judges and what they can show.
 
     Raises:
         Interrupted: the run was told to stop; it can be resumed.
@@ -84,7 +85,9 @@ def train_now(
             with _listening() as is_told:
                 job = _prepare(desk, run)
                 with desk.store.reading() as session:
-                    sentence = foretold(get_run(session, run.id).config)
+                    config = get_run(session, run.id).config
+                    reach = "" if job.options.curve else foretold_reach(session, config)
+                sentence = " ".join(filter(None, (foretold(config), reach)))
                 if sentence:
                     on_material(sentence)
                 if job.options.curve:
@@ -136,7 +139,9 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     its_base = base_place(desk.settings, active)
     base = place_in_store(desk.settings, options.base or its_base)
     same_base = base == place_in_store(desk.settings, its_base)
-    snapshot, holdout, sides = _write_rows(desk, directory, active, is_judged=not options.curve)
+    snapshot, holdout, sides = _write_rows(
+        desk, directory, active, is_judged=not options.curve, n_enough=0 if options.hold_out_only else ENOUGH
+    )
     hand_over(desk.settings, active, directory / PARENT_CURVES)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
     kept |= {"n_corrected": snapshot.n_corrected, **counts_of(sides)}
@@ -155,14 +160,14 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
 
 
 def _write_rows(
-    desk: Desk, directory: Path, active: AdapterRow, *, is_judged: bool
+    desk: Desk, directory: Path, active: AdapterRow, *, is_judged: bool, n_enough: int = ENOUGH
 ) -> tuple[Snapshot, Snapshot, Sides]:
     """Write what to learn from and what to judge by.
 
     Raises:
         DeskError: nothing would be left to learn from or to judge by.
     """
-    sides = read_sides(desk, active, is_judged=is_judged)
+    sides = read_sides(desk, active, is_judged=is_judged, n_enough=n_enough)
     if not sides.rows:
         raise DeskError(
             f"Expected labelled notes that are no near duplicates of hold-out notes; found none "

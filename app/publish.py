@@ -15,7 +15,7 @@ from app.curves import OLD_CURVES, keep_measured
 from app.deciding import DecisionKind, decided
 from app.desk import Desk
 from app.failures import DeskError
-from app.material import COUNTED, judged_by
+from app.material import COUNTED, N_FRESH, judged_by
 from app.too_long import n_too_long, too_long
 from app.training import TrainOptions, left_out, run_name
 from data.files import remove_whole, whole_directory
@@ -171,6 +171,8 @@ def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:
         DeskError: they cannot be read, or are not those that the figures are of.
     """
     answered = read_answers(desk.task, job.directory)
+    with desk.store.reading() as session:
+        n_fresh = int(get_run(session, job.run_id).config.get(N_FRESH) or 0)
     verdict = judge(
         desk.task,
         [one.gold for one in answered],
@@ -178,6 +180,7 @@ def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:
         [one.new for one in answered],
         old_name=job.parent.name,
         new_name=job.name,
+        n_fresh=n_fresh,
     )
     for name, figure in (("old", verdict.old), ("new", verdict.new)):
         scored = metrics[name] and float(metrics[name]["macro"]["normalised"])

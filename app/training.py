@@ -46,6 +46,7 @@ class TrainOptions:
         activate: whether the new adapter takes over when it passes the gate.
         activate_anyway: why it takes over even when it does not pass; None: it does not.
         curve: whether a learning curve is drawn instead: several runs, none of which takes over.
+        hold_out_only: whether reviewed notes never judge beside the hold-out, however few it has.
     """
 
     mode: Mode | None = None
@@ -59,6 +60,7 @@ class TrainOptions:
     activate: bool = True
     activate_anyway: str | None = None
     curve: bool = False
+    hold_out_only: bool = False
 
     def __post_init__(self) -> None:
         for name, limit in (("epochs", 1000), ("learning_rate", 1), ("max_steps", 1_000_000)):

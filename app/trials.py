@@ -123,11 +123,11 @@ def _wrong_value(task: Task, shown: Shown, choice: int) -> tuple[str, str] | Non
     assert suggestion is not None
     evidence = Evidence(task, shown.review.note.text)
     found = [
-        (field, other)
-        for field, others in suggestion.alternatives.items()
-        for other in others
-        if other is not None and suggestion.extraction.get(field) not in (None, other) and field not in shown.offers
-        if field not in shown.withheld and evidence.supports(other)
+        (field.key, other)
+        for field in task.fields
+        for other in suggestion.alternatives.get(field.key, ())
+        if other is not None and suggestion.extraction.get(field.key) not in (None, other)
+        if field.key not in shown.offers and field.key not in shown.withheld and evidence.supports(other, field)
     ]
     return found[choice % len(found)] if found else None
 

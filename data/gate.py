@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.interval import LEVEL, N_RESAMPLES, N_UNSEEN, changes
+from data.interval import N_RESAMPLES, N_UNSEEN, changes
+from data.reach import N_LEAST, USUAL_SPREAD, detectable, more_would_show, spread_seen
 from data.scoring import ScoreError, is_right, items
 from data.task import Extraction, Task
 from data.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes, percent, points
@@ -29,9 +30,6 @@ that is: a reviewer has learnt how far to trust each field. A smaller fall does 
 since a few notes that change by chance are many points where there are few notes."""
 VALID_FLOOR = 0.995
 MCNEMAR_LEVEL = 0.05
-N_LEAST = 6
-"""Fewer notes can show nothing: with five that all gain, two-sided p is 2/2^5 > 0.05; with six it is 2/2^6."""
-POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class _Answers:
     valid: NDArray[np.bool_]
 
 
-def judge(
+def judge(  # noqa: PLR0913 - all but the answers by keyword
     task: Task,
     gold: Sequence[Extraction],
     old: Sequence[Extraction | None] | None,
@@ -57,6 +55,7 @@ def judge(
     *,
     old_name: str = "the active adapter",
     new_name: str = "the new adapter",
+    n_fresh: int = 0,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
 ) -> Verdict:
@@ -67,8 +66,8 @@ def judge(
         gold: what is true.
         old: what the old adapter answered, None where the reply could not be read; None where there is no old adapter.
         new: what the new one answered.
-        old_name: for the sentence.
-        new_name: for the sentence.
+        old_name, new_name: for the sentence.
+        n_fresh: how many of the notes are not of the hold-out, for the sentence.
         n_resamples: of the bootstrap.
         seed: of the bootstrap.
 
@@ -78,7 +77,7 @@ def judge(
     _check_lengths(gold, old, new)
     after, nulls = _answers(task, gold, new), _nulls(task, gold)
     if old is None:
-        return _first(task, after, nulls, new_name)
+        return _first(task, after, nulls, new_name, _kind(n_fresh))
     before = _answers(task, gold, old)
     by_note = after.right.sum(0) - before.right.sum(0)
     rows = np.vstack([by_note, after.right.astype(int) - before.right.astype(int), after.invented - before.invented])
@@ -98,7 +97,7 @@ def judge(
     figures = _figures(before, after, by_note)
     return Verdict(
         outcome=outcome,
-        sentence=_sentence(outcome, figures, macro, reasons, old_name, new_name),
+        sentence=_sentence(outcome, figures, macro, reasons, (old_name, new_name, _kind(n_fresh))),
         reasons=tuple(reasons),
         change=macro,
         fields=fields,
@@ -107,6 +106,11 @@ def judge(
         json_valid=json_valid,
         **figures,
     )
+
+
+def _kind(n_fresh: int) -> str:
+    """What the notes are called: not all of the hold-out where others judge beside it."""
+    return "" if n_fresh else "hold-out "
 
 
 def _check_lengths(
@@ -133,11 +137,11 @@ def _figures(before: _Answers, after: _Answers, by_note: NDArray[np.int64]) -> d
     }
 
 
-def _first(task: Task, after: _Answers, nulls: NDArray[np.int64], new_name: str) -> Verdict:
+def _first(task: Task, after: _Answers, nulls: NDArray[np.int64], new_name: str, kind: str) -> Verdict:
     n_notes, new = after.valid.size, float(after.right.mean())
     return Verdict(
         outcome="first",
-        sentence=f"{_capital(new_name)} is right in {percent(new)} of the fields on {notes(n_notes)}; "
+        sentence=f"{_capital(new_name)} is right in {percent(new)} of the fields on {notes(n_notes, kind)}; "
         "there is no adapter to compare with.",
         reasons=(),
         n_notes=n_notes,
@@ -192,14 +196,10 @@ def _detectable(differences: NDArray[np.float64], least: float) -> float:
         differences: change of each note's share of right fields.
         least: the smallest change of a note, of which `N_UNSEEN` may go unseen.
     """
-    from scipy import stats
-
     n_notes = differences.size
     if n_notes < N_LEAST:
         return 1.0
-    variance = max(float(differences.var(ddof=1)), N_UNSEEN / n_notes * least**2)
-    reach = stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER)
-    return min(float(reach) * math.sqrt(variance / n_notes), 1.0)
+    return detectable(math.sqrt(max(float(differences.var(ddof=1)), N_UNSEEN / n_notes * least**2)), n_notes)
 
 
 def _fallen(task: Task, fields: Mapping[str, FieldChange], gain: float) -> list[str]:
@@ -262,11 +262,16 @@ def _outcome(macro: Change, *, is_blocked: bool) -> VerdictOutcome:
 
 
 def _sentence(
-    outcome: VerdictOutcome, figures: Mapping[str, Any], macro: Change, reasons: Sequence[str], old: str, new: str
+    outcome: VerdictOutcome,
+    figures: Mapping[str, Any],
+    macro: Change,
+    reasons: Sequence[str],
+    names: tuple[str, str, str],
 ) -> str:
-    """The verdict for a person: how sure it is, the figures, and what blocked it."""
+    """The verdict for a person: how sure it is, the figures, what blocked it, and how many notes would tell more."""
+    old, new, kind = names
     compared = (
-        f"on {notes(figures['n_notes'])} it is right in {percent(figures['new'])} of the fields, "
+        f"on {notes(figures['n_notes'], kind)} it is right in {percent(figures['new'])} of the fields, "
         f"{old} in {percent(figures['old'])} (change {points(macro.change)} points, 95 % interval "
         f"{points(macro.low)} to {points(macro.high)}; better in {notes(figures['n_better_notes'], '')}, "
         f"worse in {figures['n_worse_notes']:,})"
@@ -277,12 +282,19 @@ def _sentence(
         return f"{_capital(new)} is right more often, and yet it does not take over: {compared}. {' '.join(reasons)}"
     if outcome == "worse":
         return f"{_capital(new)} is worse and does not take over: {compared}."
-    shown = (
-        f"So few cannot show any difference; at least {N_LEAST} are needed."
-        if figures["n_notes"] < N_LEAST
-        else f"So many notes show a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases."
+    return (
+        f"Too few notes to tell whether {new} is better, so it does not take over: {compared}. {_reach(figures, kind)}"
     )
-    return f"Too few notes to tell whether {new} is better, so it does not take over: {compared}. {shown}"
+
+
+def _reach(figures: Mapping[str, Any], kind: str) -> str:
+    """What so many notes can show, and what more could."""
+    n_notes = figures["n_notes"]
+    if n_notes < N_LEAST:
+        more = more_would_show(USUAL_SPREAD, n_notes, kind)
+        return f"So few cannot show any difference; at least {N_LEAST} are needed, and {more}."
+    more = more_would_show(spread_seen(figures["detectable"], n_notes), n_notes, kind)
+    return f"So many notes show a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases; {more}."
 
 
 def _capital(name: str) -> str:

@@ -14,7 +14,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.95
+from data.reach import LEVEL
+
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 N_RESAMPLES = 4000
 """Enough to place the ends of the interval to a twentieth of its width from seed to seed."""

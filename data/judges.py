@@ -63,6 +63,7 @@ def divide(
     unlabelled: Sequence[str],
     learned: Sequence[str] | None,
     n_judged: Mapping[str, int],
+    n_enough: int = ENOUGH,
 ) -> Sides:
     """Divide a store's labelled notes into those to learn from and those that judge.
 
@@ -73,11 +74,12 @@ def divide(
         learned: texts that the active adapter was trained on, None where nobody knows any more: then every note of the
             training side counts as learned.
         n_judged: by content hash, how often a note of the training side has judged.
+        n_enough: notes of the hold-out from which it judges alone; 0: it always does.
     """
     kept, pairs = without_near(rows, [*(row.text for row in held_out), *unlabelled])
     known = [row.text for row in rows] if learned is None else list(dict.fromkeys(learned))
     voting = without_known(held_out, known)
-    n_wanted = max(0, ENOUGH - len(voting))
+    n_wanted = max(0, n_enough - len(voting))
     return _settled(kept, voting, _choose(kept, known, n_judged, n_wanted), len(pairs), len(held_out) - len(voting))
 
 

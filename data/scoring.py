@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rapidfuzz.distance import Levenshtein
 
@@ -19,6 +19,9 @@ from data.reliability import Reliability, reliability
 from data.suggestion import Suggestion
 from data.task import Extraction, Field, Task
 from data.values import fold, normalise, split
+
+if TYPE_CHECKING:
+    from data.form_scoring import FormScore
 
 __all__ = [
     "Confidence",
@@ -104,6 +107,7 @@ class Score:
         fields_changed: fields that a reviewer would have to change, per note.
         edit_distance: characters between the proposed and the gold values, per note (Levenshtein; null is empty).
         confidence: of what was proposed, None where nothing said how sure it was.
+        form: of what stands in the form, None where nobody looked; the gate goes by what was proposed.
     """
 
     n_notes: int
@@ -114,11 +118,12 @@ class Score:
     fields_changed: float
     edit_distance: float
     confidence: Confidence | None = None
+    form: FormScore | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The figures as plain JSON values."""
         measured = {} if self.confidence is None else {"confidence": self.confidence.to_json()}
-        return {
+        figures = {
             "n_notes": self.n_notes,
             "json_valid": self.json_valid,
             "all_fields": self.all_fields,
@@ -128,6 +133,9 @@ class Score:
             "edit_distance": self.edit_distance,
             **measured,
         }
+        if self.form is not None:
+            self.form.add_to(figures)
+        return figures
 
 
 def items(value: str | None, field: Field) -> frozenset[str]:

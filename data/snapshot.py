@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from data.accepted import Accepted, AcceptedError, read_accepted
 from data.files import flush_to_disk
 from data.identity import text_hash
 from data.json_records import read_jsonl
@@ -38,6 +39,7 @@ class Row:
             `data.corrections.is_corrected`; a reviewer's label that does not is an accepted one.
         line: where the row stands in the file that it was read from, from 1; None where it comes from no file.
         is_new: whether it is known that the adapter that a run may go on from has not learned it.
+        accepted: other values that count as right where the form is scored; see `data.accepted`.
     """
 
     text: str = field(repr=False)
@@ -47,6 +49,7 @@ class Row:
     corrected: bool = False
     line: int | None = field(default=None, compare=False)
     is_new: bool = field(default=False, compare=False)
+    accepted: Accepted = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ def read_rows(task: Task, path: Path) -> list[Row]:
     """Read the rows of a snapshot, or of any file of labelled notes with one JSON object a line.
 
     A line needs the note under "input" (or "text") and the label under "output"; its hash is computed anew. "source"
-    and "corrected" say where the label comes from; without them it came with the note.
+    and "corrected" say where the label comes from; without them it came with the note. "accept" may hold other values
+    that count as right, a list for each field.
 
     Raises:
         SnapshotError: the file cannot be read, holds no rows, or a line is not a labelled note.
@@ -162,7 +166,12 @@ def _row(task: Task, record: Record) -> Row:
             Refusal(record.file, record.line, None, expected, plain_type(corrected), "correct it").sentence
         )
     is_new = record.values.get("new") is True
-    return Row(note.text, note.gold, source, note.content_hash, corrected, record.line, is_new)
+    try:
+        accepted = read_accepted(task, record.values.get("accept"))
+    except AcceptedError as error:
+        refusal = Refusal(record.file, record.line, None, error.expected, error.found, "correct it or leave it out")
+        raise SnapshotError(refusal.sentence) from error
+    return Row(note.text, note.gold, source, note.content_hash, corrected, record.line, is_new, accepted)
 
 
 def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> Snapshot:

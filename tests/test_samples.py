@@ -253,6 +253,7 @@ def test_the_train_screen_says_what_they_count_for(desk: Desk) -> None:
     load_samples(desk)
     assert "until the first real note is labelled" in material_html(desk)
     assert "300 originals" in material_html(desk)
+    assert "caseloop demo" in material_html(desk)
     with desk.store.transaction() as session:
         decide(session, add_notes(session, [note(1)]).note_ids[0], 0)
     said = material_html(desk)

@@ -52,11 +52,13 @@ def test_evaluate_prints_the_figures(rows, capsys):
     figures = json.loads(capsys.readouterr().out)
     assert figures["n_notes"] == 10
     assert figures["json_valid"] == 1.0
-    assert {"exact", "normalised", "f1", "ungrounded"} <= figures["macro"].keys()
+    assert {"exact", "normalised", "f1", "ungrounded", "accepted", "empty_form"} <= figures["macro"].keys()
+    assert {"precision", "share"} <= figures["shown"].keys()
+    assert sum(one["n_notes"] for one in figures["lengths"]) == 10
     assert list(figures["fields"]) == list(TASK.keys)
     assert figures["adapter"] == "tiny-adapter"
     assert main(["evaluate", "--data", str(rows), *model_options()]) == 0
-    assert "macro" in capsys.readouterr().out
+    assert "an empty one would be in" in capsys.readouterr().out
 
 
 def test_trained_base_scores_better_than_with_a_random_adapter(capsys):

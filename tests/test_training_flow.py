@@ -13,6 +13,7 @@ from app.answers import read_answers
 from app.importing import import_files
 from app.training import read_progress, run_directory
 from data.notes import content_hash, split_of
+from data.reach import foretell
 from db.adapters import active_adapter
 from db.annotations import submit
 from db.notes import find_note
@@ -22,7 +23,8 @@ from tests.tiny import tiny_rows, tiny_sides, write_labelled
 
 N_NOTES = 240
 TOO_LONG = "1 note is left out of training: with prompt and answer it has more than 2,048 tokens (max_tokens)."
-FORETOLD = "10 notes are left out of training: near duplicates of hold-out notes.\n"  # before anything is learned
+NEAR = "10 notes are left out of training: near duplicates of hold-out notes."
+FORETOLD = f"{NEAR} {foretell(len(tiny_sides(N_NOTES)[1]))}\n"  # before anything is learned
 LONG = ("--epochs", "1000", "--mode", "warm")
 
 
@@ -100,7 +102,13 @@ def check_what_was_left_out(home, run, outcome, errors):
     card = (home.path / "adapters" / "run-0001" / "README.md").read_text()
     assert "| of these left out, for more than 2,048 tokens with prompt and answer | 1 |" in card
     assert near in errors, "said before it learns"
-    assert outcome["material"] == {"n_near_duplicates": n_left_out, "n_fresh": 0, "n_without_vote": 0}
+    assert outcome["material"] == {
+        "n_near_duplicates": n_left_out,
+        "n_fresh": 0,
+        "n_without_vote": 0,
+        "n_judges": run.n_holdout,
+    }
+    assert f"{run.n_holdout} notes judge the new adapter: a gain of" in errors
 
 
 def bring_a_long_note(home):

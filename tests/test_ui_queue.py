@@ -89,7 +89,7 @@ def test_the_queue_says_what_to_do_where_there_is_nothing_and_where_it_cannot_be
     settings = Settings(home=tmp_path, base="embedded", adapter="embedded")
     with make_store(tmp_path, []) as opened:
         empty = Desk(settings, TASK, opened)
-        assert "No notes yet." in shown(empty, queue.FIRST)[1]
+        assert all(said in shown(empty, queue.FIRST)[1] for said in ("No notes yet.", "caseloop demo"))
 
         def broken(*_: object) -> None:
             raise StoreError("Expected a disk; found <none>.")

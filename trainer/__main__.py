@@ -176,7 +176,9 @@ def _calibrate(options: argparse.Namespace) -> int:
     rows = read_rows(task, options.data)[: options.limit]
     engine = _engine(options, options.batch_size)
     answers = answer_rows(engine, rows, _bar if sys.stderr.isatty() else None)
-    fitted, measured = calibrate(task, [row.extraction for row in rows], answers, engine.adapter)
+    fitted, measured = calibrate(
+        task, [row.extraction for row in rows], answers, engine.adapter, accepted=[row.accepted for row in rows]
+    )
     write_calibration(options.adapter, fitted)
     if options.json:
         print(json.dumps({"adapter": engine.adapter, "n_notes": fitted.n_notes, "confidence": measured.to_json()}))
@@ -201,19 +203,35 @@ def _say_score(options: argparse.Namespace, result: dict[str, Any]) -> int:
         print(json.dumps(result))
         return 0
     print(f"{result['n_notes']} notes, valid JSON {result['json_valid']:.3f}, all fields {result['all_fields']:.3f}")
-    for key, figures in [*result["fields"].items(), ("macro", result["macro"])]:
-        print(f"{key:24} exact {figures['exact']:.3f}  normalised {figures['normalised']:.3f}  F1 {figures['f1']:.3f}")
+    if "shown" in result:
+        _say_form(_task(options), result)
+    else:
+        rows = [*result["fields"].items(), ("macro", result["macro"])]
+        names = ("exact", "normalised", "f1")
+        _say_table(("field", *names), [(key, *(f"{of[name]:.3f}" for name in names)) for key, of in rows])
     if "confidence" in result:
         _say_confidence(result["confidence"])
     return 0
+
+
+def _say_form(task: Task, result: dict[str, Any]) -> None:
+    from data.form_report import COLUMNS, LENGTH_COLUMNS, field_table, length_table, sentences, warnings
+
+    _say_table(COLUMNS, field_table(result))
+    print("\n".join(["", *sentences(result), *warnings(task, result), ""]))
+    _say_table(LENGTH_COLUMNS, length_table(result))
 
 
 def _say_confidence(figures: dict[str, Any]) -> None:
     from data.reliability import COLUMNS, table
 
     print(f"\nConfidence: {figures['source']}")
-    for name, *cells in [COLUMNS, *table(figures)]:
-        print(f"{name:24}" + "".join(f"{cell:>15}" for cell in cells))
+    _say_table(COLUMNS, table(figures))
+
+
+def _say_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    for name, *cells in [columns, *rows]:
+        print(f"{name:24}" + "".join(f"{cell:>19}" for cell in cells))
 
 
 def _bar(n_done: int, n_notes: int) -> None:

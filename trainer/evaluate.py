@@ -8,15 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from data.form_scoring import score_form
 from data.identity import text_hash
 from data.scoring import Score, score, score_confidence
 from data.snapshot import Row
 from data.suggestion import Suggestion
 from data.task import Task
+from data.wording import invented_words
 from trainer.engine.suggester import EngineError, Suggester
 
 UNCALIBRATED = "the model's own probabilities"
 CALIBRATED = "the adapter's calibration"
+CHARACTERS_PER_TOKEN = 4
 
 
 class EvaluationError(ValueError):
@@ -44,7 +47,7 @@ def evaluate(
     progress: Report | None = None,
     predictions: Path | None = None,
 ) -> Score:
-    """Score the engine on labelled rows.
+    """Score the engine on labelled rows, and the forms that its answers make beside empty ones.
 
     Args:
         engine: what answers.
@@ -61,7 +64,24 @@ def evaluate(
     answers = answer_rows(engine, rows, progress)
     if predictions is not None:
         write_predictions(predictions, rows, {"answer": answers})
-    return score_answers(rows, answers, task)
+    form = score_form(
+        task,
+        [row.text for row in rows],
+        [row.extraction for row in rows],
+        [row.accepted for row in rows],
+        answers,
+        n_tokens=count_tokens(engine, rows),
+        invented=invented_words,
+    )
+    return replace(score_answers(rows, answers, task), form=form)
+
+
+def count_tokens(engine: Suggester, rows: Sequence[Row]) -> list[int]:
+    """The length of each note in the model's tokens; in fours of characters where a server has the model."""
+    tokenizer = getattr(getattr(engine, "loaded", None), "tokenizer", None)
+    if tokenizer is None:
+        return [len(row.text) // CHARACTERS_PER_TOKEN for row in rows]
+    return [len(tokenizer(row.text, add_special_tokens=False)["input_ids"]) for row in rows]
 
 
 def score_answers(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.curve import Drawn
     from app.publish import Outcome
     from app.training import Mode, Progress, TrainOptions
+    from data.task import Task
 
 NOT_BETTER = 1
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -170,7 +171,10 @@ def evaluate(
     adapter_name: AdapterName = None,
     as_json: Json = False,
 ) -> None:
-    """Measure an adapter on labelled notes, field by field. Nothing is stored.
+    """Measure an adapter on labelled notes, field by field, and its form beside an empty one. Nothing is stored.
+
+    "exact", "normalised" and "f1" are of what it proposes, "right in the form" is of what it puts into the fields. A
+    line of the file may name other right values: "accept": {"stage": ["IV", null]}.
 
     \b
     Example:
@@ -197,9 +201,16 @@ def evaluate(
         write_json(figures)
         return
     say(f"{figures['n_notes']} notes, adapter {suggester.adapter}")
-    fields = [*figures["fields"].items(), ("mean over fields", figures["macro"])]
-    names = ("exact", "normalised", "f1")
-    write_table(("field", *names), [(key, *(f"{of[name]:.3f}" for name in names)) for key, of in fields])
-    write(f"all fields right: {figures['all_fields']:.3f}   valid JSON: {figures['json_valid']:.3f}")
+    _write_form(task, figures)
     say(f"confidence: {figures['confidence']['source']}")
     write_table(COLUMNS, table(figures["confidence"]))
+
+
+def _write_form(task: Task, figures: dict[str, Any]) -> None:
+    from data.form_report import COLUMNS, LENGTH_COLUMNS, field_table, length_table, sentences, warnings
+
+    write_table(COLUMNS, field_table(figures))
+    write(f"all fields right: {figures['all_fields']:.3f}   valid JSON: {figures['json_valid']:.3f}")
+    for sentence in [*sentences(figures), *warnings(task, figures)]:
+        write(sentence)
+    write_table(LENGTH_COLUMNS, length_table(figures))

@@ -93,6 +93,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Col
     return f'<table class="list">{f"<thead><tr>{head}</tr></thead>" if columns else ""}<tbody>{body}</tbody></table>'
 
 
+SEE_IT_LEARN = "To see the desk learn first, on made-up notes and within ten minutes, run caseloop demo."
+"""For whoever has nothing to show yet."""
+
+
 def empty(sentence: str, advice: str = "") -> str:
     """What a screen says when it has nothing to show."""
     more = f"<p>{escape(advice)}</p>" if advice else ""

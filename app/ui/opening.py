@@ -25,7 +25,7 @@ from app.ui.answering import answered
 from app.ui.awaited import ask_for
 from app.ui.cautions import caution, caution_line
 from app.ui.claiming import claim_next, claim_opened, holder, open_elsewhere
-from app.ui.context import plural, state
+from app.ui.context import SEE_IT_LEARN, plural, state
 from app.ui.grounds import grounded, left_out, proposed_grounds, proposed_values, told
 from app.ui.marks import marked
 from app.ui.samples import CHIP_IN_FULL
@@ -374,7 +374,7 @@ def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others
     if elsewhere:
         return "Nothing left for you just now.", elsewhere.strip()
     if not figures.n_incoming:
-        return "No notes yet.", "Import some: drop a file on the queue, or run caseloop import FILE."
+        return "No notes yet.", f"Import some: drop a file on the queue, or run caseloop import FILE. {SEE_IT_LEARN}"
     n_aside = figures.n_skipped + figures.n_flagged
     aside = f" {n_aside} skipped or flagged are in the queue." if n_aside else ""
     more = (

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from app.desk import Desk
 from app.failures import sentence_of
-from app.ui.context import QUICK, empty, moment, percent, state
+from app.ui.context import QUICK, SEE_IT_LEARN, empty, moment, percent, state
 from app.ui.many import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.ui.review import MAX_COMMENT_CHARACTERS
 from app.ui.samples import CHIP, samples_line
@@ -214,7 +214,9 @@ def _row(row: QueueRow, query: str) -> str:
 
 def _no_rows(figures: Counts) -> str:
     if not figures.n_notes:
-        return empty("No notes yet.", "Drop a file on this page, choose one above, or run caseloop import FILE.")
+        return empty(
+            "No notes yet.", f"Drop a file on this page, choose one above, or run caseloop import FILE. {SEE_IT_LEARN}"
+        )
     way_out = '<p><button type="button" class="plain" data-queue-do="clear">Clear the filter</button></p>'
     said = empty("No note fits.", "Take a filter away, or search for fewer words; every word must be in the note.")
     return said.removesuffix("</div>") + way_out + "</div>"

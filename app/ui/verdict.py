@@ -227,7 +227,7 @@ def _fields_table(rows: Sequence[FieldRow]) -> str:
     effects = [effect for *_, effect in rows if effect is not None]
     if not effects:
         shares = ((escape(title), percent(new)) for title, _, new, _ in rows)
-        return table(("Right on the hold-out", "New"), shares, numbers=[1])
+        return table(("Right in", "New"), shares, numbers=[1])
     floor = OUTWEIGHED * max(effects[0].change, 0.0)
     plot = EffectPlot(effects, floor)
     lines = [
@@ -235,7 +235,7 @@ def _fields_table(rows: Sequence[FieldRow]) -> str:
         for number, (title, old, new, effect) in enumerate(rows)
     ]
     lines.append(("", "", "", "", '<span class="quiet">points</span>', plot.axis(), ""))
-    columns = ("Right on the hold-out", "Active then", "New", "Change", "95 % interval", "", "")
+    columns = ("Right in", "Active then", "New", "Change", "95 % interval", "", "")
     has_intervals = any(effect.low is not None for effect in effects)
     legend = (
         '<p class="quiet under">The line is the 95 % interval of the change: where it leaves 0 out, the change is more'
@@ -328,7 +328,7 @@ def confidence_html(measured: Mapping[str, Any] | None) -> str:
     )
     return (
         "<h4>What its confidence means</h4>"
-        f"<p>On {figures['n']:,} values of the hold-out the new adapter's confidence is off by"
+        f"<p>On {figures['n']:,} values of these notes the new adapter's confidence is off by"
         f" {percent(figures['ece'])} on average, where chance alone makes {percent(figures['ece_noise'])}; {kept}.</p>"
         + reliability_chart(figures["bins"])
         + f'<p class="quiet">Confidence from: {escape(str(measured["source"]))}.</p>'

@@ -56,10 +56,9 @@ class Engine:
     Args:
         loaded: from `trainer.model.load_model`.
         task: what to extract.
-        batch_size: notes answered at the same time; None for 8 to 32 on a CPU, as its memory allows, and 80 on a GPU,
-            where a long note takes the place of several.
-        weights: `nf4` keeps a base in 4 bits with the adapter beside it, `bf16` and `fp32` unpack it once and merge
-            the adapter in. None takes what suits the model: see `trainer.engine.serving`.
+        batch_size: notes answered together, a long one for several; None for 8 to 32 on a CPU and 80 on a GPU.
+        weights: `nf4` keeps a base in 4 bits with the adapter beside it, the others unpack it once and merge the
+            adapter in. None takes what suits the model: see `trainer.engine.serving`.
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
         constrained: whether fields for which the task names a lexicon are held to it and to their note.
         script: answers in place of the model's own choices, for measuring with random weights.
