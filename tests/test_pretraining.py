@@ -84,6 +84,7 @@ def test_the_whole_way_ends_in_a_model_that_answers_with_its_own_curves(tmp_path
     score.write_text(json.dumps({"n_notes": 7, "macro": {"accepted": 0.7, "empty_form": 0.5}}))
     given = [f"--dense={shared_tiny().dense}", f"--real={real}", f"--unlabelled={texts}", *OPTIONS, "--folds=2"]
     given += [f"--score=seven notes={score}", "--passes=1", "--n-adapter-notes=4", "--sure=0", "--real-batch-notes=8"]
+    given += ["--unlabelled-passes=1", "--runs=2", f"--labelled={real}"]
     assert main([f"--work={tmp_path / 'work'}", f"--out={tmp_path / 'out'}", *given]) == 0
     out = tmp_path / "out"
     engine = Engine(load_for_serving(out / "base", out / "adapter", device="cpu"), load_task())

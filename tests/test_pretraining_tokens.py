@@ -22,6 +22,7 @@ from trainer.pretraining.start import RENAMED, as_pretrained, respelt
 from trainer.pretraining.tokens import (
     ANSWER,
     NOTE,
+    TEXT,
     Encoder,
     Labelled,
     TokenSet,
@@ -87,7 +88,7 @@ def test_a_text_alone_is_its_note_and_a_text_with_a_special_token_is_left_out(to
     notes = Encoder(tokenizer_file).encode(given)
     assert notes.n_notes == 1
     assert not (notes.kinds == ANSWER).any()
-    assert told(tokenizer_file, notes, NOTE).strip() == NOTE_TEXT
+    assert told(tokenizer_file, notes, TEXT).strip() == NOTE_TEXT
 
 
 def test_batches_hold_every_note_once_and_keep_to_their_limits() -> None:

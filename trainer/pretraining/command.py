@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dense", type=Path, help="a dense Llama with Llama 3's special tokens in their place")
     parser.add_argument("--real", type=Path, help="labelled notes: input, output and perhaps accept, as JSON lines")
     parser.add_argument("--unlabelled", type=Path, help="texts without labels under input or text, as JSON lines")
+    parser.add_argument("--labelled", type=Path, help="other labelled notes, as JSON lines: shown once")
     parser.add_argument(
         "--score",
         action="append",
@@ -88,7 +89,7 @@ def _job(options: dict[str, object]) -> Job:
     device = options["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise PretrainError("Expected a GPU for the device cuda; found none. Leave --device out to use the CPU.")
-    for name in ("gguf", "real", "unlabelled"):
+    for name in ("gguf", "real", "unlabelled", "labelled"):
         path = options[name]
         if isinstance(path, Path) and not path.is_file():
             raise PretrainError(f"Expected a file for --{name} at {path}; there is none. Check the path.")
@@ -96,7 +97,7 @@ def _job(options: dict[str, object]) -> Job:
     if isinstance(dense, Path) and not (dense / "config.json").is_file():
         raise PretrainError(f"Expected a dense model for --dense in {dense}; it has no config.json. Check the path.")
     minutes = options["minutes"]
-    given = {name: options[name] for name in ("work", "out", "gguf", "dense", "real", "unlabelled")}
+    given = {name: options[name] for name in ("work", "out", "gguf", "dense", "real", "unlabelled", "labelled")}
     return Job(
         **given,  # type: ignore[arg-type]
         settings=settings_of(options),

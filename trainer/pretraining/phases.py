@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +14,24 @@ from data.notes import content_hash
 from data.prompt import load_prompt
 from data.snapshot import Row, write_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.config import TrainConfig
+from trainer.config import LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
+from trainer.pretraining.averaging import average
+from trainer.pretraining.padding import NO_PADDING, Padding, neutral_passages
 from trainer.pretraining.real import RealNote, read_real, read_texts
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
-from trainer.pretraining.tokens import Encoder, TokenSet, generate_tokens, joined, written
+from trainer.pretraining.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
 from trainer.pretraining.tune import Phase, tune
 from trainer.rundir import write_json
 
 GENERATED, MIXED = "generated.npz", "mixed.npz"
 _SEED_MIXED, _SEED_ADAPTER = 100, 200  # added to the seed: other notes than the first phase's
 _LEARNING = ("seed", "batch_tokens", "max_tokens", "note_weight", "train_embedding", "warmup", "weight_decay")
-_REAL = (*_LEARNING, "passes", "real_rate", "real_batch_notes")
+_REAL = (*_LEARNING, "passes", "runs", "padded", "real_rate", "real_batch_notes")
+_LORA = ("seed", "max_tokens", "reports", "rank", "adapter_name", "adapter_passes", "adapter_rate", "n_adapter_notes")
 _UNLABELLED = ("unlabelled_passes", "unlabelled_rate", "text_weight", "sure")
 
 
@@ -36,10 +41,13 @@ def all_steps(job: Job) -> list[Step]:
     generator = sorted(path for path in (root / "synthetic").rglob("*") if path.suffix in (".py", ".toml"))
     source = sorted(path for path in job.dense.iterdir() if path.is_file()) if job.dense else []
     source += [job.gguf] if job.gguf else []
+    read = [path for path in (job.unlabelled, job.labelled) if path is not None]
+    of_corpus = ("seed", "n_notes", "n_mixed", "reports", "padded", "text_passes")
+    of_tuning = (*_LEARNING, "text_weight", "learning_rate", "batch_notes")
     steps = [
         Step("start", (), (), tuple(source), start),
-        Step("corpus", ("seed", "n_notes", "n_mixed", "reports"), ("start",), (*generator, DEFAULT_TASK), _corpus),
-        Step("tune", (*_LEARNING, "n_notes", "learning_rate", "batch_notes"), ("start", "corpus"), (), _tune),
+        Step("corpus", of_corpus, ("start",), (*generator, *read, DEFAULT_TASK), _corpus),
+        Step("tune", of_tuning, ("start", "corpus"), (), _tune),
     ]
     last = "tune"
     settings: tuple[str, ...] = ()
@@ -47,17 +55,16 @@ def all_steps(job: Job) -> list[Step]:
     if job.real is not None:
         settings, files, last = _REAL, (job.real,), "real"
         steps.append(Step("real", settings, ("tune", "corpus"), files, _real))
-    if job.real is not None and job.unlabelled is not None:
-        settings, files, last = (*_REAL, *_UNLABELLED), (job.real, job.unlabelled), "unlabelled"
+    if job.real is not None and _is_self_trained(job):
+        settings, files, last = (*_REAL, *_UNLABELLED), (job.real, *read), "unlabelled"
         steps.append(Step("unlabelled", settings, ("real", "corpus"), files, _unlabelled))
     steps.append(Step("quantise", ("name",), (last,), (), _quantiser(last)))
-    of_adapter = ("seed", "max_tokens", "adapter_name", "adapter_passes", "adapter_rate", "n_adapter_notes", "reports")
-    steps.append(Step("adapt", of_adapter, ("quantise",), files[:1], _adapt))
+    steps.append(Step("adapt", _LORA, ("quantise",), files[:1], _adapt))
     if job.real is None:
         return steps
     folds = [f"fold-{number + 1}" for number in range(job.settings.folds)]
     for number, name in enumerate(folds):
-        depends = dict.fromkeys((*settings, *of_adapter, "folds", "fold_adapters", "name"))
+        depends = dict.fromkeys((*settings, *_LORA, "folds", "fold_adapters", "name"))
         steps.append(Step(name, tuple(depends), ("tune", "corpus"), files, _folder(number)))
     steps.append(Step("calibrate", ("adapter_name",), tuple(folds), (job.real,), calibrating.calibrate))
     return steps
@@ -65,9 +72,16 @@ def all_steps(job: Job) -> list[Step]:
 
 def _corpus(job: Job, draft: Path) -> Mapping[str, Any]:
     tokenizer, settings = place(job, "start") / "tokenizer.json", job.settings
-    how: dict[str, Any] = {"reports": settings.reports, "n_processes": job.n_processes}
+    padding = _padding(job)
+    how: dict[str, Any] = {"reports": settings.reports, "padding": padding, "n_processes": job.n_processes}
     generated = generate_tokens(tokenizer, settings.seed, settings.n_notes, **how)
-    generated.save(draft / GENERATED)
+    encoder, sets = Encoder(tokenizer), [generated]
+    if job.labelled is not None:
+        labelled = [note.labelled for note in read_real(load_task(DEFAULT_TASK), job.labelled)]
+        sets.append(encoder.encode(padded(labelled, padding, settings.seed)))
+    texts = [Labelled(text, {}, only_text=True) for text in read_texts(job.unlabelled, ())] if job.unlabelled else []
+    sets += [encoder.encode(texts)] * settings.text_passes if texts else []
+    joined(sets).save(draft / GENERATED)
     mixed = generate_tokens(tokenizer, settings.seed + _SEED_MIXED, settings.n_mixed, **how)
     mixed.save(draft / MIXED)
     lengths = generated.lengths
@@ -75,13 +89,17 @@ def _corpus(job: Job, draft: Path) -> Mapping[str, Any]:
         "n_notes": generated.n_notes,
         "mean_tokens": round(float(lengths.mean()), 1),
         "longest": int(lengths.max()),
+        "n_labelled": sets[1].n_notes if job.labelled is not None else 0,
+        "n_texts": len(texts),
+        "n_passages": len(padding.passages),
         "n_mixed": mixed.n_notes,
     }
 
 
 def _tune(job: Job, draft: Path) -> Mapping[str, Any]:
     settings = job.settings
-    phase = Phase("tune", settings.learning_rate, 1, settings.batch_notes, settings.note_weight)
+    weights = settings.note_weight, settings.text_weight
+    phase = Phase("tune", settings.learning_rate, 1, settings.batch_notes, *weights)
     return tune(job, phase, TokenSet.load(place(job, "corpus") / GENERATED), place(job, "start"), draft)
 
 
@@ -122,6 +140,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         learning_rate=settings.adapter_rate,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
+        lora=LoraSettings(r=settings.rank, alpha=2 * settings.rank),
     )
     result = train(
         run,
@@ -150,7 +169,7 @@ def _folder(number: int) -> Callable[[Job, Path], Mapping[str, Any]]:
         own, others = _divided(job, number)
         weights, base = draft / "real", draft / "base"
         figures = _once(weights, lambda: _tune_real(job, name, others, weights))
-        if job.unlabelled is not None:
+        if _is_self_trained(job):
             before, weights = weights, draft / "unlabelled"
             figures = _once(weights, lambda: _tune_unlabelled(job, name, others, before, weights))
         if not base.exists():
@@ -188,14 +207,42 @@ def _notes(job: Job) -> list[RealNote]:
 
 
 def _tune_real(job: Job, name: str, notes: Sequence[RealNote], out: Path) -> Mapping[str, Any]:
-    """The second phase: real notes, shown several times, among generated ones that are shown once."""
+    """The second phase: real notes, shown several times, among generated ones that are shown once.
+
+    Several runs in different orders, whose weights are averaged (M. Wortsman and others, "Model soups", 2022), answer
+    better than one and cost no more to ask.
+    """
     settings = job.settings
-    encoder = Encoder(place(job, "start") / "tokenizer.json")
-    real = encoder.encode([note.labelled for note in notes])
-    mixed = TokenSet.load(place(job, "corpus") / MIXED)
+    encoder, labelled, padding = Encoder(place(job, "start") / "tokenizer.json"), _labelled(notes), _padding(job)
     phase = Phase(name, settings.real_rate, 1, settings.real_batch_notes, settings.note_weight)
-    figures = tune(job, phase, joined([*[real] * settings.passes, mixed]), place(job, "tune"), out)
-    return {**figures, "n_real": real.n_notes}
+    mixed = TokenSet.load(place(job, "corpus") / MIXED)
+    made = []
+    for number in range(settings.runs):
+        seed = settings.seed + number
+        passes = [encoder.encode(padded(labelled, padding, seed, len(notes) * i)) for i in range(settings.passes)]
+        shown, of_run = joined([*passes, mixed]), replace(job, settings=replace(settings, seed=seed))
+        if settings.runs == 1:
+            return {**tune(of_run, phase, shown, place(job, "tune"), out), "n_real": len(notes)}
+        target = out / f"run-{number + 1}"
+        made.append((target, _once(target, partial(tune, of_run, phase, shown, place(job, "tune"), target))))
+    average([directory for directory, _ in made], out)
+    for directory, _ in made:
+        shutil.rmtree(directory)
+    return {**made[0][1], "n_real": len(notes)}
+
+
+def _labelled(notes: Sequence[RealNote]) -> list[Labelled]:
+    return [note.labelled for note in notes]
+
+
+def _is_self_trained(job: Job) -> bool:
+    return job.unlabelled is not None and job.settings.unlabelled_passes > 0
+
+
+def _padding(job: Job) -> Padding:
+    if job.unlabelled is None or not job.settings.padded:
+        return NO_PADDING
+    return Padding(neutral_passages(load_task(DEFAULT_TASK), read_texts(job.unlabelled, ())), job.settings.padded)
 
 
 def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Path, out: Path) -> Mapping[str, Any]:
@@ -216,7 +263,7 @@ def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Pat
     pairs = zip(texts, given, strict=True)
     labelled = [one for text, answer in pairs if answer and (one := learnable(text, answer, settings.sure))]
     encoder = Encoder(place(job, "start") / "tokenizer.json")
-    real = encoder.encode([note.labelled for note in notes])
+    real = encoder.encode(_labelled(notes))
     own = encoder.encode(labelled)
     n_fields = sum(len(note.output) - len(note.unsure) for note in labelled)
     phase = Phase(name, settings.unlabelled_rate, 1, settings.real_batch_notes, settings.text_weight)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from tokenizers import Tokenizer
 from data.prompt import Prompt, PromptError, load_prompt
 from data.synthetic import Example, generate_one
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from trainer.pretraining.padding import NO_PADDING, Padding
 
-UNLEARNED, NOTE, ANSWER = 0, 1, 2
-"""Of a token: not learned, the note's own, the answer's."""
+UNLEARNED, NOTE, ANSWER, TEXT = 0, 1, 2, 3
+"""Of a token: not learned, the note's own, the answer's, of a text without an answer."""
 _SLICE = 1_000  # notes that a process tokenises at a time
 
 
@@ -48,7 +50,7 @@ class TokenSet:
 
     Attributes:
         tokens: all tokens, shape (n_tokens,), uint32.
-        kinds: what each is, `UNLEARNED`, `NOTE` or `ANSWER`, shape (n_tokens,), uint8.
+        kinds: what each is, `UNLEARNED`, `NOTE`, `ANSWER` or `TEXT`, shape (n_tokens,), uint8.
         starts: where each note begins, shape (n_notes + 1,), int64.
     """
 
@@ -126,7 +128,8 @@ class Encoder:
         except PromptError:
             return None
         kinds = [UNLEARNED] * self._constant
-        kinds += [NOTE] * (len(before) - self._constant - self._suffix) + [UNLEARNED] * self._suffix
+        of_note = TEXT if note.only_text else NOTE
+        kinds += [of_note] * (len(before) - self._constant - self._suffix) + [UNLEARNED] * self._suffix
         if note.only_text:
             return before, kinds
         answer, of_answer = self._answer(note)
@@ -159,19 +162,30 @@ def written(seed: int, index: int, reports: float) -> Example:
     return generate_one(seed, index, mix={"abstract": 1 - reports, "report": reports})
 
 
-def _generated(tokenizer_file: str, seed: int, bounds: tuple[int, int], reports: float) -> TokenSet:
+def padded(notes: Sequence[Labelled], padding: Padding, seed: int, first: int = 0) -> list[Labelled]:
+    """The notes, some of them among other text; the same for the same seed and number of the first note."""
+    return [
+        replace(note, text=padding.around(note.text, random.Random(f"{seed}/{number}")))
+        for number, note in enumerate(notes, start=first)
+    ]
+
+
+def _generated(tokenizer_file: str, seed: int, bounds: tuple[int, int], reports: float, padding: Padding) -> TokenSet:
     examples = (written(seed, index, reports) for index in range(*bounds))
-    return Encoder(Path(tokenizer_file)).encode([Labelled(one.text, one.output) for one in examples])
+    notes = padded([Labelled(one.text, one.output) for one in examples], padding, seed, bounds[0])
+    return Encoder(Path(tokenizer_file)).encode(notes)
 
 
-def generate_tokens(tokenizer_file: Path, seed: int, n_notes: int, *, reports: float, n_processes: int) -> TokenSet:
+def generate_tokens(
+    tokenizer_file: Path, seed: int, n_notes: int, *, reports: float, n_processes: int, padding: Padding = NO_PADDING
+) -> TokenSet:
     """Generate and tokenise `n_notes` notes of `seed`; the same for any number of processes."""
     bounds = [(start, min(start + _SLICE, n_notes)) for start in range(0, n_notes, _SLICE)]
     if n_processes == 1 or len(bounds) == 1:
-        return joined([_generated(str(tokenizer_file), seed, one, reports) for one in bounds])
+        return joined([_generated(str(tokenizer_file), seed, one, reports, padding) for one in bounds])
     # A fork of a process that has used a GPU cannot use it, and torch's threads do not survive one.
     with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_generated, str(tokenizer_file), seed, one, reports) for one in bounds]
+        futures = [pool.submit(_generated, str(tokenizer_file), seed, one, reports, padding) for one in bounds]
         return joined([future.result() for future in futures])
 
 

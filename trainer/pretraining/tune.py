@@ -24,7 +24,7 @@ from data.files import flush_to_disk
 from trainer.model import quiet_libraries
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.steps import check_time, say
-from trainer.pretraining.tokens import ANSWER, NOTE, TokenSet, batches
+from trainer.pretraining.tokens import ANSWER, NOTE, TEXT, TokenSet, batches
 
 CHECKPOINT = "checkpoint.pt"
 IGNORED = -100
@@ -42,6 +42,7 @@ class Phase:
         passes: over the set.
         batch_notes: notes in a step, at most.
         note_weight: weight of the notes' own tokens, beside 1 for the answers'.
+        text_weight: of the tokens of texts without an answer.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Phase:
     passes: int
     batch_notes: int
     note_weight: float
+    text_weight: float = 0.0
 
 
 def rate_at(step: int, n_steps: int, peak: float, warmup: float) -> float:
@@ -61,7 +63,7 @@ def rate_at(step: int, n_steps: int, peak: float, warmup: float) -> float:
 
 
 def collate(
-    notes: TokenSet, indices: NDArray[np.int64], note_weight: float, pad: int
+    notes: TokenSet, indices: NDArray[np.int64], note_weight: float, pad: int, text_weight: float = 0.0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Right-padded inputs, labels and weights of the loss, each of shape (notes, longest note)."""
     lengths = notes.lengths[indices]
@@ -72,7 +74,8 @@ def collate(
         where = slice(notes.starts[index], notes.starts[index + 1])
         kinds = notes.kinds[where]
         inputs[row, :length] = notes.tokens[where]
-        weights[row, :length] = np.where(kinds == ANSWER, 1.0, np.where(kinds == NOTE, note_weight, 0.0))
+        for kind, weight in ((ANSWER, 1.0), (NOTE, note_weight), (TEXT, text_weight)):
+            weights[row, :length][kinds == kind] = weight
     labels = np.where(weights > 0, inputs, IGNORED)
     return torch.from_numpy(inputs), torch.from_numpy(labels), torch.from_numpy(weights)
 
@@ -192,7 +195,7 @@ class _Loop:
         """Batches that are left, on their device."""
         pad = self._model.config.pad_token_id or 0
         for indices in self._plan[self._step :]:
-            parts = collate(self._notes, indices, self._phase.note_weight, pad)
+            parts = collate(self._notes, indices, self._phase.note_weight, pad, self._phase.text_weight)
             if self._job.device == "cuda":
                 parts = tuple(part.pin_memory() for part in parts)  # type: ignore[assignment]
             yield indices, tuple(part.to(self._job.device, non_blocking=True) for part in parts)
