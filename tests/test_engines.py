@@ -104,11 +104,11 @@ def test_an_engine_is_taught_anew_only_when_something_was_decided(store):
     assert N_DRAFTS > 100
 
 
-@pytest.mark.parametrize("chosen", ["nf4", "bf16", "fp32"])
+@pytest.mark.parametrize("chosen", ["nf4", "bf16", "fp32", "int8"])
 def test_weights_are_chosen_by_name(chosen):
     assert load_settings({"CASELOOP_WEIGHTS": chosen}).weights == chosen
 
 
 def test_other_weights_are_refused():
-    with pytest.raises(SettingsError, match="Expected nf4, bf16 or fp32"):
-        load_settings({"CASELOOP_WEIGHTS": "int8"})
+    with pytest.raises(SettingsError, match="Expected nf4, bf16, fp32 or int8"):
+        load_settings({"CASELOOP_WEIGHTS": "int4"})
