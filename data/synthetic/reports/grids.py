@@ -47,18 +47,19 @@ def some_day(rng: random.Random) -> date:
     return date(rng.randint(1998, 2023), rng.randint(1, 12), rng.randint(1, 28))
 
 
-def laboratory(rng: random.Random, n: int) -> str:
-    """A table of `n` values that are no tumour markers, of one day or of several."""
+def laboratory(rng: random.Random, n: int, first: date) -> str:
+    """A table of `n` values that are no tumour markers, of one day or of several from `first` on."""
     chosen = sorted(rng.sample(range(len(LONG_LISTS["analytes"])), n))
     days = weighted(((4, 1), (3, 2), (3, 3)), rng)
-    way, first, step = rng.randint(0, 3), some_day(rng), rng.randint(2, 9)
+    way, step = rng.randint(0, 3), rng.randint(2, 9)
     dates = [written_date(first + timedelta(days=at * step), way) for at in range(days)]
     with_range = chance(0.6, rng)
     rows = [["Test", *(dates if days > 1 else ["Result"]), "Unit", *(["Reference"] if with_range else [])]]
     for at in chosen:
         name, low, high, unit, limits = LONG_LISTS["analytes"][at].split(" | ")
         decimals = len(low.partition(".")[2])
-        values = [f"{rng.uniform(float(low), float(high)):.{decimals}f}" for _ in range(days)]
+        value = rng.uniform(float(low), float(high))
+        values = [f"{value * rng.uniform(0.97, 1.03):.{decimals}f}" for _ in range(days)]
         rows.append([name, *values, unit, *([limits] if with_range else [])])
     return draw(rows, rng)
 
@@ -77,7 +78,7 @@ def add_table(story: Story) -> None:
         _add_cycles(story)
     else:
         caption = story.rng.choice(CAPTIONS)
-        table = laboratory(story.rng, story.rng.randint(4, 9))
+        table = laboratory(story.rng, story.rng.randint(4, 9), some_day(story.rng))
         story.blocks.setdefault("labs", []).append(f"{caption}\n{table}" if chance(0.6, story.rng) else table + "\n")
 
 

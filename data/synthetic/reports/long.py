@@ -10,10 +10,12 @@ from itertools import accumulate
 from data.synthetic.grammar import chance, weighted
 from data.synthetic.reports import sections
 from data.synthetic.reports.story import Story
+from data.synthetic.reports.tables import LONG_LISTS
 
-SHORTEST, LONGEST = 6_300, 11_300
+SHORTEST, LONGEST = 6_300, 11_800
 """Characters that a long note is to have about, at least and at most."""
-LETTERS = {"clinic": "c", "published": "p", "pathology": "cl"}
+LETTERS = {"clinic": "c", "published": "p", "pathology": "lc"}  # of the sections, the main ones first
+LAST = ("statements", "references")
 Piece = tuple[str, str]  # a heading, and what stands below it
 
 
@@ -40,10 +42,18 @@ def write_long(story: Story, style: str, facts: Sequence[Piece]) -> str:
     how = _Style(weighted(HEADED, rng), rng.choice(("- ", "1", "", "* ")), rng.choice(("\n\n", "\n\n", "\n")))
     told = [how.section(piece) for piece in facts]
     length = rng.randint(SHORTEST, LONGEST) - sum(map(len, told))
-    parts = [how.section(piece) for piece in _filling(story, LETTERS[style], how, length)]
+    filling = _filling(story, LETTERS[style], how, length)
+    # What stands at the end of a paper has nothing behind it, in most of them.
+    at = len(filling)
+    while style == "published" and at > 1 and filling[at - 1][0] in LAST:
+        at -= 1
+    at = len(filling) if chance(0.3, rng) else at
+    parts = [how.section(piece) for _, piece in filling]
+    tail = parts[at:]
     if style == "clinic" and chance(0.6, rng):
         parts.insert(0, sections.header(story))
-    return how.between.join(_placed(parts, told, rng))
+        at += 1
+    return how.between.join([*_placed(parts[:at], told, rng), *tail])
 
 
 def _placed(parts: Sequence[str], facts: Sequence[str], rng: random.Random) -> list[str]:
@@ -64,7 +74,7 @@ def _placed(parts: Sequence[str], facts: Sequence[str], rng: random.Random) -> l
     return placed
 
 
-def _filling(story: Story, letters: str, how: _Style, length: int) -> list[Piece]:
+def _filling(story: Story, letters: str, how: _Style, length: int) -> list[tuple[str, Piece]]:
     """Sections up to a length, in a usual order or mixed."""
     rng = story.rng
     left = {name: most for name, (fits, _, most, _, _) in sections.WRITTEN.items() if set(fits) & set(letters)}
@@ -72,7 +82,7 @@ def _filling(story: Story, letters: str, how: _Style, length: int) -> list[Piece
     found: list[tuple[str, Piece]] = []
     total = 0
     while total < length and any(left.values()):
-        name = weighted([(_weight(name), name) for name, most in left.items() if most], rng)
+        name = weighted([(_weight(name, letters[0]), name) for name, most in left.items() if most], rng)
         left[name] -= 1
         piece = _section(story, name, how)
         if piece[1]:
@@ -80,12 +90,16 @@ def _filling(story: Story, letters: str, how: _Style, length: int) -> list[Piece
             total += len(piece[0]) + len(piece[1]) + 4
     rng.shuffle(found)
     if chance(0.75, rng):
-        found.sort(key=lambda one: sections.ORDER.index(one[0]))
-    return [piece for _, piece in found]
+        found.sort(key=lambda one: LONG_LISTS["order"].index(one[0]))
+    return found
 
 
-def _weight(name: str) -> float:
-    return sections.WRITTEN[name][1] if name in sections.WRITTEN else sections.SECTIONS[name].w
+def _weight(name: str, letter: str) -> float:
+    if name in sections.WRITTEN:
+        fits, weight = sections.WRITTEN[name][:2]
+    else:
+        fits, weight = sections.SECTIONS[name].fits, sections.SECTIONS[name].w
+    return weight if letter in fits else weight / 6
 
 
 def _section(story: Story, name: str, how: _Style) -> Piece:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -39,13 +40,28 @@ ORGANS = (
     ("eye", "orbit", "uvea", "choroid"),
     ("nasal", "sinus", "nose"),
 )
-RELATIVES = ("Mother", "Father", "Older brother", "Younger sister", "Maternal aunt", "Paternal uncle", "Grandmother")
-FATES = (
-    "[{other}, diagnosed at {age2}|died of {other} at {age2}|{other}, treated with {otherrx}]",
-    "[{other} at {age2}, {otherrx}|survivor of {other}]",
-    "[myocardial infarction at {age2}|stroke at {age2}|type 2 diabetes|hypertension|dementia]",
-    "[alive and well|healthy at {age2}|died at {age2} of pneumonia|asthma]",
+# Relatives: their cancers, and how old they are or were against the patient, in years.
+RELATIVES = (
+    ("Mother", "f", 17, 38),
+    ("Father", "m", 17, 38),
+    ("Brother", "m", -9, 8),
+    ("Sister", "f", -9, 8),
+    ("Maternal aunt", "f", 8, 30),
+    ("Paternal uncle", "m", 8, 30),
+    ("Cousin", "", -9, 8),
 )
+FATES = (
+    "[{kin}, diagnosed at {then}|died of {kin} at {then}|{kin}, treated with [surgery|chemotherapy|radiotherapy]]",
+    "[{kin} at {then}, [surgery|chemotherapy]|survivor of {kin}]",
+    "[myocardial infarction at {then}|stroke at {then}|type 2 diabetes|hypertension|osteoporosis]",
+    "[alive and well|in good health|died at {then} of pneumonia|asthma]",
+)
+OF_ONE_SEX = {"f": ("prostate cancer",), "m": ("breast cancer",), "": ("prostate cancer", "breast cancer")}
+PUBLISHED_TREATMENT = "[surgery|surgery|radiotherapy|chemotherapy|none|surgery, chemotherapy|{drug}|surgery, {drug}]"
+PUBLISHED_OUTCOME = (
+    "[alive at {d2} months|died after {months} months|lost to follow-up|recurrence at {d2} months|alive with disease]"
+)
+SERIES = ("Table 2. Cases published before", "Previously reported patients", "Table. Other cases in the literature")
 SERVICES = ("General Medicine", "Surgery", "Oncology", "Hematology and Oncology", "Internal Medicine B", "Ward 7 East")
 TITLES = ("DISCHARGE SUMMARY", "CONSULTATION", "Progress note", "CLINIC NOTE", "Discharge letter", "TRANSFER SUMMARY")
 
@@ -71,6 +87,9 @@ def touched_organs(story: Story) -> frozenset[int]:
 def say(story: Story, template: str) -> str:
     """One text of a template, with fresh numbers."""
     draw_numbers(story)
+    rng, slots = story.rng, story.slots
+    slots["year"] = str(story.day.year - rng.randint(0, 14))
+    slots["kg"] = f"{story.weight + rng.uniform(-1.4, 1.4):.1f}"
     return expand(template, story.slots, story.rng)
 
 
@@ -84,13 +103,7 @@ def sentences_of(story: Story, section: LongSection) -> list[str]:
     if section.as_ != "lines":
         rng.shuffle(chosen)
     said = (say(story, one.removeprefix(sex)) for one in chosen)
-    return [capital(one) for one in said if section.name in UNCHECKED or fits(story, one)]
-
-
-UNCHECKED = frozenset(
-    ("social", "consults", "plan", "nursing", "boiler", "gross", "cassettes", "methods", "requisition")
-    + ("background", "argument", "statements")
-)
+    return [capital(one) for one in said if section.name in LONG_LISTS["unchecked"] or fits(story, one)]
 
 
 def listed(story: Story, items: Iterable[str], mark: str) -> str:
@@ -113,8 +126,12 @@ def _medicines(story: Story) -> str:
 
 
 def _family(story: Story) -> str:
-    rng = story.rng
-    rows = [[who, say(story, rng.choice(FATES))] for who in rng.sample(RELATIVES, rng.randint(3, 6))]
+    rng, rows = story.rng, []
+    for who, sex, younger, older in sorted(rng.sample(RELATIVES, rng.randint(3, 6)), key=RELATIVES.index):
+        age = int(str(story.slots["age"])) + rng.randint(younger, older)
+        story.slots["then"] = str(min(91, max(24, age if age < 92 else rng.randint(66, 91))))
+        story.slots["kin"] = tuple(word for word in WORDS["other"] if word not in OF_ONE_SEX[sex])
+        rows.append([who, say(story, rng.choice(FATES))])
     if chance(0.25, rng):
         return draw([["Relative", "Illness"], *rows], rng)
     if chance(0.4, rng):
@@ -123,54 +140,60 @@ def _family(story: Story) -> str:
 
 
 def _labs(story: Story) -> str:
-    return laboratory(story.rng, story.rng.randint(8, 20))
+    return laboratory(story.rng, story.rng.randint(7, 18), story.day)
 
 
 def _days(story: Story) -> str:
+    """What happened on the ward; each thing goes through its steps in order."""
     rng = story.rng
-    first, way, by_date = some_day(rng), rng.randint(0, 3), chance(0.5, rng)
+    way, by_date = rng.randint(0, 3), chance(0.5, rng)
+    tracks = [track.split(" > ") for track in LONG_LISTS["days"]]
     lines = []
-    for at in range(rng.randint(4, 11)):
-        name = written_date(first + timedelta(days=at), way) if by_date else f"Day {at + 1}"
-        said = [say(story, one) for one in rng.sample(LONG_LISTS["days"], rng.randint(2, 4))]
-        lines.append(f"{name}: {'. '.join(said)}.")
+    for at in range(rng.randint(4, 13)):
+        name = written_date(story.day + timedelta(days=at), way) if by_date else f"Day {at + 1}"
+        chosen = rng.sample(tracks, min(len(tracks), rng.randint(2, 4)))
+        if not chosen:
+            break
+        lines.append(f"{name}: {'. '.join(say(story, track.pop(0)) for track in chosen)}.")
+        tracks = [track for track in tracks if track]
     return "\n".join(lines)
 
 
 def _visits(story: Story) -> str:
     rng = story.rng
-    day, way = some_day(rng), rng.randint(0, 3)
+    way, steps = rng.randint(0, 3), [timedelta(days=rng.randint(20, 120)) for _ in range(rng.randint(3, 8))]
+    day = story.day - sum(steps, timedelta(days=14))
+    seen: set[str] = set()
     lines = []
-    for _ in range(rng.randint(3, 8)):
+    for step in steps:
         chosen = sorted(rng.sample(range(len(LONG_LISTS["visits"])), rng.randint(3, 6)))
-        said = [say(story, LONG_LISTS["visits"][at]) for at in chosen]
-        lines.append(f"{written_date(day, way)}: {'. '.join(said)}.")
-        day += timedelta(days=rng.randint(20, 120))
+        said = [one for at in chosen if (one := say(story, LONG_LISTS["visits"][at])) not in seen]
+        seen.update(said)
+        lines.append(f"{written_date(day, way)}: {'. '.join(said or ['Seen briefly'])}.")
+        day += step
     return "\n".join(lines)
 
 
 def _series(story: Story) -> str:
     """Other patients, published before: whatever was given to them, and how they fared, is not the patient's."""
     rng = story.rng
-    rows = [["Author", "Year", "Age/sex", "Tumor", "Treatment", "Outcome"]]
+    sex = story.tumour.sex.upper() or "[M|F]"
+    rows = [["Author", "Year", "Age/sex", "Size (cm)", "Treatment", "Outcome"]]
     for name in sorted(rng.sample(LONG_LISTS["surnames"], rng.randint(4, 9))):
-        tumour, treatment = say(story, "{other}"), say(story, "[surgery|radiotherapy|{drug}|none|surgery, {drug}]")
-        outcome = say(
-            story,
-            "[alive at {d2} months|died after {months} months|lost to follow-up|recurrence at {d2} months|alive with disease]",
-        )
-        rows.append([f"{name} et al.", say(story, "{year}"), say(story, "{age2}/[M|F]"), tumour, treatment, outcome])
-    return f"{rng.choice(('Table 2. Cases published before', 'Previously reported patients', 'Table. Other cases in the literature'))}\n{draw(rows, rng)}"
+        cells = ("{year}", f"{{age2}}/{sex}", "{cm}", PUBLISHED_TREATMENT, PUBLISHED_OUTCOME)
+        rows.append([f"{name} et al.", *(say(story, cell) for cell in cells)])
+    return f"{rng.choice(SERIES)}\n{draw(rows, rng)}"
 
 
 def _references(story: Story) -> str:
     rng, names = story.rng, LONG_LISTS["surnames"]
     lines = []
-    for at in range(1, rng.randint(5, 14) + 1):
+    for at in range(1, rng.randint(5, 20) + 1):
         authors = ", ".join(f"{name} {rng.choice('ABEGHJKLMPRST')}" for name in rng.sample(names, rng.randint(1, 3)))
         title = capital(say(story, rng.choice(LONG_LISTS["titles"])))
         page = rng.randint(1, 980)
-        where = f"{rng.choice(LONG_LISTS['journals'])} {rng.randint(1995, 2022)};{rng.randint(3, 88)}:{page}-{page + rng.randint(2, 9)}"
+        year = rng.randint(story.day.year - 20, story.day.year)
+        where = f"{rng.choice(LONG_LISTS['journals'])} {year};{rng.randint(3, 88)}:{page}-{page + rng.randint(2, 9)}"
         lines.append(f"{at}. {authors}{', et al' if chance(0.5, rng) else ''}. {title}. {where}.")
     return "\n".join(lines)
 
@@ -185,23 +208,18 @@ WRITTEN: dict[str, tuple[str, float, int, tuple[str, ...], Callable[[Story], str
         _medicines,
     ),
     "family": ("cp", 9, 1, ("FAMILY HISTORY", "Family history", "FH"), _family),
-    "labs": ("cpl", 16, 3, ("LABORATORY DATA", "Laboratory results", "Labs", "LABORATORY"), _labs),
-    "days": ("cpl", 10, 2, ("HOSPITAL COURSE", "Course by day", "Ward course", "Daily notes"), _days),
-    "visits": ("cl", 10, 2, ("OUTPATIENT VISITS", "Previous visits", "Primary care notes", "Visit log"), _visits),
+    "labs": ("cpl", 16, 2, ("LABORATORY DATA", "Laboratory results", "Labs", "LABORATORY"), _labs),
+    "days": ("cpl", 10, 1, ("HOSPITAL COURSE", "Course by day", "Ward course", "Daily notes"), _days),
+    "visits": ("cl", 10, 1, ("OUTPATIENT VISITS", "Previous visits", "Primary care notes", "Visit log"), _visits),
     "series": ("p", 8, 1, ("PREVIOUS CASES", "Published cases", "Literature"), _series),
     "references": ("p", 14, 1, ("REFERENCES", "References", "Literature cited"), _references),
 }
-ORDER = (
-    ("requisition", "background", "past", "surgical", "medicines", "family", "social", "screening", "visits", "ros")
-    + ("exam", "labs", "radiology", "tests", "gross", "cassettes", "methods", "days", "consults", "nursing", "plan")
-    + ("argument", "series", "statements", "references", "boiler")
-)
 
 
 def header(story: Story) -> str:
     """The lines above a hospital's note."""
     rng = story.rng
-    day, way = some_day(rng), rng.randint(0, 3)
+    day, way = story.day, rng.randint(0, 3)
     lines = [
         rng.choice(TITLES),
         f"Admitted: {written_date(day, way)}",
@@ -223,6 +241,13 @@ def prepare(story: Story) -> None:
     story.slots["other_c"] = tuple(capital(word) for word in WORDS["other"])
     story.slots["drug"], story.slots["drug_c"] = drugs, tuple(capital(drug) for drug in drugs)
     story.touched = touched_organs(story)
+    # Everything else happened in the last year that the facts name, or before it.
+    told = " ".join(sentence for block in story.blocks.values() for sentence in block)
+    day, years = some_day(story.rng), [int(year) for year in re.findall(r"\b(?:19|20)\d\d\b", told)]
+    story.day = day.replace(year=max(years)) if years else day
+    is_man = story.slots["s"] == "he"
+    story.slots["height"] = str(story.rng.randint(163, 191) if is_man else story.rng.randint(152, 178))
+    story.weight = story.rng.uniform(61, 96) if is_man else story.rng.uniform(48, 84)
 
 
 SECTIONS = {section.name: section for section in LONG_SECTIONS}

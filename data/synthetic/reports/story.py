@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from datetime import date
 
 from data.synthetic.case import joined
 from data.synthetic.grammar import chance, expand, weighted
@@ -41,6 +42,8 @@ class Story:
         stain_sentence: that sentence.
         regimens: sentences that tell of drugs given, and how they write them.
         touched: organs that no section of a long note may call normal.
+        day: when the patient of a long note was admitted or seen.
+        weight: kilograms.
     """
 
     rng: random.Random
@@ -52,6 +55,8 @@ class Story:
     stain_sentence: str = ""
     regimens: list[tuple[str, str]] = field(default_factory=list)
     touched: frozenset[int] = frozenset()
+    day: date = date(2015, 1, 1)
+    weight: float = 70
 
     def tell(self, block: str, key: str) -> None:
         """Add one sentence of the phrases `key` to a block."""
