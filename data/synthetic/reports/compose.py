@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from data.synthetic.example import FIELDS, Example
 from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.reports.grids import add_table, is_table, run_on
+from data.synthetic.reports.long import write_long
 from data.synthetic.reports.pathology import write_pathology
 from data.synthetic.reports.scan import break_lines, scan
 from data.synthetic.reports.story import Story, new_story, write_story
@@ -61,31 +63,75 @@ HEADINGS = {
     "general": ("DISCUSSION", "Comment", "Discussion"),
 }
 
+CASE_HEADINGS = {
+    "open": ("Case presentation", "Case report", "Case"),
+    "tx": ("Treatment", "Clinical course", "Management"),
+    "end": ("Outcome", "Follow-up"),
+}
+LONG = 0.08  # of the reports are long
+TABLE = 0.17  # of the reports hold a table of their own
+ADULT = 18  # years
+LONG_PAGE = 5000  # characters
+
 
 def write_report(rng: random.Random) -> Example:
     """One note in the style of real ones; its record holds what the note says and no more."""
     style = weighted(STYLES, rng)
+    is_long = chance(LONG, rng)
     if chance(0.07, rng):
         story = _benign_story(rng)
         style = "published" if style == "pathology" else style
     elif style == "pathology":
-        story, text = write_pathology(rng)
-        scanned = scan(text, rng)
-        # A page whose values cannot be read any more would ask for names that it does not hold.
-        scanned = scanned if _readable(text, scanned, [*story.record.values(), str(story.slots["name"])]) else text
-        return Example(_tidy(scanned), {key: story.record.get(key) for key in FIELDS})
+        return _pathologist(rng, is_long=is_long)
     else:
         story = write_story(rng)
-    _fill(story, style, _length(rng))
-    text = _clinic(story) if style == "clinic" else _published(story)
+        while is_long and int(str(story.slots["age"])) < ADULT:  # the sections of long notes are of adults
+            story = write_story(rng)
+    if chance(TABLE, rng):
+        add_table(story)
+    if is_long:
+        text = write_long(story, style, _pieces(story, style))
+    else:
+        _fill(story, style, _length(rng))
+        text = _clinic(story) if style == "clinic" else _published(story)
     return Example(_tidy(text), {key: story.record.get(key) for key in FIELDS})
+
+
+def _pathologist(rng: random.Random, *, is_long: bool) -> Example:
+    story, text = write_pathology(rng)
+    if is_long:
+        # Each part as it stands, with its own heading.
+        text = write_long(story, "pathology", [("", part) for part in re.split(r"\n(?=[A-Z ]+:\n)", text)])
+    scanned = scan(text, rng)
+    # A page whose values cannot be read any more would ask for names that it does not hold.
+    scanned = scanned if _readable(text, scanned, [*story.record.values(), str(story.slots["name"])]) else text
+    return Example(_tidy(scanned), {key: story.record.get(key) for key in FIELDS})
+
+
+def _pieces(story: Story, style: str) -> list[tuple[str, str]]:
+    """The facts of a long note in one to five pieces, with headings."""
+    rng = story.rng
+    parts = [(block, run_on(sentences)) for block, sentences in _sentences(story, ORDER)]
+    cuts = sorted(rng.sample(range(1, len(parts)), min(len(parts) - 1, rng.randint(0, 4))))
+    headings = CASE_HEADINGS if style == "published" else HEADINGS
+    pieces = []
+    for start, end in zip([0, *cuts], [*cuts, len(parts)], strict=True):
+        heading = rng.choice(headings.get(parts[start][0], HEADINGS[parts[start][0]]))
+        pieces.append((heading, run_on([text for _, text in parts[start:end]])))
+    return pieces
 
 
 def _readable(text: str, scanned: str, values: Iterable[str | None]) -> bool:
     """Whether every word of the values that stood in the text stands in the scanned one too."""
     words = {word for value in values if value for word in re.findall(r"[\w.-]+", value.lower())}
     before, after = text.lower(), scanned.lower()
-    return all(word in after for word in words if word in before)
+    # In a long page the same word may stand elsewhere: each of its stands counts.
+    is_long = len(text) > LONG_PAGE
+    return all(
+        after.count(word) >= before.count(word) if is_long and len(word) > 3 else word in after
+        for word in words
+        if word in before
+    )
 
 
 def _length(rng: random.Random) -> int:
@@ -155,7 +201,7 @@ def _published(story: Story) -> str:
     parts = _sentences(story, ORDER)
     if chance(0.2, rng) and parts[-1][0] == "general":
         parts.insert(0, parts.pop())
-    paragraphs = [" ".join(sentences) for _, sentences in parts]
+    paragraphs = [run_on(sentences) for _, sentences in parts]
     if sum(map(len, paragraphs)) < 1400 or chance(0.4, rng):
         text = " ".join(paragraphs)
     else:
@@ -164,7 +210,8 @@ def _published(story: Story) -> str:
             text += rng.choice((" ", " ", "\n", "\n\n")) + paragraph
         if chance(0.3, rng):
             text = f"{rng.choice(('Case presentation', 'Case report', 'CASE', 'Case 1'))}\n{text}"
-    return break_lines(text, rng) if chance(0.08, rng) else text
+    has_table = any(is_table(sentence) for _, sentences in parts for sentence in sentences)
+    return break_lines(text, rng) if chance(0.08, rng) and not has_table else text
 
 
 def _clinic(story: Story) -> str:
@@ -179,11 +226,11 @@ def _clinic(story: Story) -> str:
     for block, sentences in parts:
         heading = rng.choice(HEADINGS[block])
         if layout == "bullets":
-            lines.append(f"{heading}:\n" + "\n".join(f"- {sentence}" for sentence in sentences))
+            lines.append(f"{heading}:\n" + "\n".join(one.strip() if is_table(one) else f"- {one}" for one in sentences))
         elif layout == "letter":
-            lines.append(" ".join(sentences))
+            lines.append(run_on(sentences))
         else:
-            lines.append(f"{heading}: {' '.join(sentences)}")
+            lines.append(f"{heading}: {run_on(sentences)}")
     if layout == "commas":
         return ",".join(line.replace(": ", ":,  ", 1) for line in lines)
     if layout == "letter":

@@ -80,6 +80,8 @@ def _tell_stains(story: Story) -> list[str]:
     slots["pos_list"] = ", ".join(marker + signs[0] for marker in pos)
     slots["neg_list"] = ", ".join(marker + signs[1] for marker in neg)
     story.tell("ihc", "ihc")
+    story.stains = [(marker, "positive") for marker in pos] + [(marker, "negative") for marker in neg]
+    story.stain_sentence = story.blocks["ihc"][-1]
     return [f"{marker} positive" for marker in pos] + [f"{marker} negative" for marker in neg]
 
 

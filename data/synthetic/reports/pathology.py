@@ -6,6 +6,7 @@ import random
 
 from data.synthetic.grammar import chance, expand, weighted
 from data.synthetic.reports import findings
+from data.synthetic.reports.grids import tabulate_stains
 from data.synthetic.reports.story import Story, new_story
 
 GROSS = (
@@ -73,6 +74,8 @@ def write_pathology(rng: random.Random) -> tuple[Story, str]:
         lines.append(rng.choice((f"AJCC stage: {written}.", f"Pathologic stage: {written}", f"TNM: {written}")))
         story.record["stage"] = label
     findings.tell_markers(story)
+    if story.stains and chance(0.4, rng):
+        tabulate_stains(story)
     findings.tell_genes(story)
     lines += [sentence for block in ("ihc", "gene", "labs") for sentence in story.blocks.get(block, [])]
     blocks = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from datetime import date
 
 from data.synthetic.case import joined
 from data.synthetic.grammar import chance, expand, weighted
@@ -37,6 +38,12 @@ class Story:
         slots: words for templates.
         record: field key to value.
         blocks: block name to its sentences, in the order of telling.
+        stains: markers and whether they are positive or negative, where a sentence tells them.
+        stain_sentence: that sentence.
+        regimens: sentences that tell of drugs given, and how they write them.
+        touched: organs that no section of a long note may call normal.
+        day: when the patient of a long note was admitted or seen.
+        weight: kilograms.
     """
 
     rng: random.Random
@@ -44,6 +51,12 @@ class Story:
     slots: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     record: dict[str, str | None] = field(default_factory=dict)
     blocks: dict[str, list[str]] = field(default_factory=dict)
+    stains: list[tuple[str, str]] = field(default_factory=list)
+    stain_sentence: str = ""
+    regimens: list[tuple[str, str]] = field(default_factory=list)
+    touched: frozenset[int] = frozenset()
+    day: date = date(2015, 1, 1)
+    weight: float = 70
 
     def tell(self, block: str, key: str) -> None:
         """Add one sentence of the phrases `key` to a block."""
@@ -287,6 +300,9 @@ def _treat(story: Story, kind: str, done: list[str]) -> None:
                 label = f"{'neo' if 'eoadjuvant' in sentence else ''}{kind_word} {label}"
     else:
         story.tell("tx", "rx")
+        sentence = story.blocks["tx"][-1]
+        if not sentence.startswith("We "):
+            story.regimens.append((sentence, words))
     done.append(label)
 
 

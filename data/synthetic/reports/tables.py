@@ -72,3 +72,27 @@ SERUM: dict[str, tuple[str, str, float]] = {
 }
 PHRASES: dict[str, tuple[str, ...]] = {key: tuple(value) for key, value in _read("phrases").items()}
 WORDS: dict[str, tuple[str, ...]] = {key: _split(value) for key, value in _read("words").items()}
+
+
+@dataclass(frozen=True)
+class LongSection:
+    """A section of long notes; see long.toml."""
+
+    name: str
+    w: float
+    fits: str
+    n: tuple[int, int]
+    as_: str
+    headings: tuple[str, ...]
+    of: tuple[str, ...]
+
+
+def _section(name: str, row: dict[str, Any]) -> LongSection:
+    return LongSection(
+        name, row["w"], row["fits"], _split(row["n"]), row["as"], _split(row["headings"]), _split(row["of"])
+    )
+
+
+_LONG = _read("long")
+LONG_LISTS: dict[str, tuple[str, ...]] = {key: _split(value) for key, value in _LONG.pop("lists").items()}
+LONG_SECTIONS: tuple[LongSection, ...] = tuple(_section(name, row) for name, row in _LONG.items())
