@@ -43,11 +43,11 @@ def write_long(story: Story, style: str, facts: Sequence[Piece]) -> str:
     told = [how.section(piece) for piece in facts]
     length = rng.randint(SHORTEST, LONGEST) - sum(map(len, told))
     filling = _filling(story, LETTERS[style], how, length)
-    # What stands at the end of a paper has nothing behind it, in most of them.
+    # What stands at the end of a paper has nothing behind it, in many of them.
     at = len(filling)
     while style == "published" and at > 1 and filling[at - 1][0] in LAST:
         at -= 1
-    at = len(filling) if chance(0.3, rng) else at
+    at = len(filling) if chance(0.6, rng) else at
     parts = [how.section(piece) for _, piece in filling]
     tail = parts[at:]
     if style == "clinic" and chance(0.6, rng):
