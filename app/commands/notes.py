@@ -168,12 +168,15 @@ def extract(
     from app.engines import chosen_engine
     from data.notes import make_note
     from data.task import load_task
+    from trainer.engine.reading import line_on_terminal, suggest_telling
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
     logging.getLogger("trainer.adapters").addHandler(logging.StreamHandler())  # a base of another name is worth a word
     task = load_task()
     note = make_note(task, _read_text(file))
-    suggestion = chosen_engine(task).suggest_one(note.text)
+    engine = chosen_engine(task)
+    with line_on_terminal() as tell:
+        suggestion = suggest_telling(engine, note.text, tell)
     if as_json and suggestion.is_raw:
         told = (
             "none was given" if not suggestion.confidence else "it is the model's own probability, as a rule too high"

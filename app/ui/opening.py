@@ -29,7 +29,7 @@ from app.ui.context import SEE_IT_LEARN, plural, state
 from app.ui.grounds import grounded, left_out, proposed_grounds, proposed_values, told
 from app.ui.marks import marked
 from app.ui.samples import CHIP_IN_FULL
-from app.ui.status import why_none
+from app.ui.status import LINE_OF_READING, why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
 from data.cutoffs import DEFAULT, SURE
 from data.evidence import Grounded
@@ -347,6 +347,7 @@ def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> 
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
         f'{place.told(note)}{chip}<span class="by">{by}</span>{_held(held_by)}'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
+        f"{LINE_OF_READING}"
         f"{caution_line(suggestion)}"
     )
 
