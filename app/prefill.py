@@ -244,6 +244,7 @@ class Prefill:
         with self._desk.store.transaction() as session:
             n_failures = record_failure(session, note_id, self._name, reason)
         self.n_failed += 1
+        self._said = ("", 0.0)  # how far the note was read is not told any more
         _log.warning("no suggestion for note %d, try %d of %d", note_id, n_failures, MAX_FAILURES)
 
     def _say(self, state: str) -> None:
@@ -260,6 +261,7 @@ class Prefill:
             read = {str(number): round(share, 2) for number, share in shares.items()}
             with contextlib.suppress(StoreError), self._desk.store.transaction() as session:
                 set_heartbeat(session, WORKER, self._words("busy", self.n_done) | {"read": read})
+            self._said = ("busy", time.monotonic())
 
     def _report_trouble(self, error: BaseException) -> None:
         sentence = sentence_of(error)

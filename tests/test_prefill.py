@@ -178,11 +178,11 @@ def test_the_store_knows_how_far_a_note_is_read_that_somebody_waits_for(desk, tm
 
 def test_suggestions_bear_the_name_that_the_store_knows(desk, tmp_path):
     (note_id,) = bring(desk, tmp_path, texts(1))
-    second_adapter(desk, "second")
+    digest = sha256_of(second_adapter(desk, "second") / "adapter_model.safetensors")
     with desk.store.transaction() as session:
         register_adapter(
             session,
-            AdapterRow("renamed", "./adapters/second", desk.settings.base, None, 1, "f" * 64),
+            AdapterRow("renamed", "./adapters/second", desk.settings.base, None, 1, digest),
         )
         activate(session, "renamed", reason="test", by="test")
     Prefill(desk).run()

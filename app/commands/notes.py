@@ -174,9 +174,9 @@ def extract(
     logging.getLogger("trainer.adapters").addHandler(logging.StreamHandler())  # a base of another name is worth a word
     task = load_task()
     note = make_note(task, _read_text(file))
-    engine = chosen_engine(task)
+    loaded = chosen_engine(task)
     with line_on_terminal() as tell:
-        suggestion = suggest_telling(engine, note.text, tell)
+        suggestion = suggest_telling(loaded, note.text, tell)
     if as_json and suggestion.is_raw:
         told = (
             "none was given" if not suggestion.confidence else "it is the model's own probability, as a rule too high"
