@@ -7,7 +7,9 @@ a hub id, or else an absolute path.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
 
     That one is registered when it is seen for the first time or when its files were replaced by others, and activated
     where that is what a person asked for by naming it. Seen before, it changes nothing: what a person activated since
-    stays active.
+    stays active, but for what cannot be used any more since caseloop came with another model.
 
     Raises:
         DeskError: none is active and the one that the settings name is not there.
@@ -50,13 +52,19 @@ def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
             raise
         return active
     before = [row for row in known if row.path == named.path]
-    if active is not None and any(row.weights_sha256 == named.weights_sha256 for row in before):
+    same = [row for row in before if row.weights_sha256 == named.weights_sha256]
+    was_replaced = active is not None and active in before and active not in same
+    is_stranded = active is not None and settings.is_embedded and _is_stranded(settings, active)
+    if active is not None and same and not was_replaced and not is_stranded:
         return active
-    if any(row.name == named.name and row.weights_sha256 != named.weights_sha256 for row in known):
+    if same:
+        named = replace(named, name=same[0].name)
+    elif any(row.name == named.name and row.weights_sha256 != named.weights_sha256 for row in known):
         named = replace(named, name=f"{named.name}-{named.weights_sha256[:8]}")  # a new release, under the old name
-    was_replaced = active is not None and active.name in {row.name for row in before}
-    takes_over = active is None or was_replaced or not (before or settings.is_embedded)
+    takes_over = active is None or was_replaced or is_stranded or not (before or settings.is_embedded)
     reason = "its files were replaced" if was_replaced else "the adapter that the desk starts with"
+    if is_stranded and active is not None:
+        reason = f"{active.name} was trained on a model that came with another version of caseloop"
     with store.transaction() as session:
         row = register_adapter(session, named)
         return activate(session, row.name, reason=reason, by=BY) if takes_over or active is None else active
@@ -105,6 +113,52 @@ def named_adapter(session: Session, name: str) -> AdapterRow:
         raise DeskError(f"Expected the name of an adapter ({known}); found {name!r}. Choose one of these.") from error
 
 
+def check_current(settings: Settings, adapter: AdapterRow) -> None:
+    """Refuse an adapter whose name would be given to other weights, or that would be loaded onto another base.
+
+    Where its files are gone, or a server or the hub has them, nothing is said here.
+
+    Raises:
+        DeskError: other files have taken the place of its own, or of its base's.
+    """
+    if is_of_another_version(settings, adapter):
+        raise DeskError(
+            f"Expected the model of {adapter.name}, which came with another version of caseloop; found this version's. "
+            "Activate the adapter that comes with this one (caseloop adapters list) and train it: what was reviewed is "
+            "all there."
+        )
+    if not are_own(settings, adapter):
+        raise DeskError(
+            f"Expected the weights of {adapter.name} in {weights_place(settings, adapter)}; found others. Put its own "
+            "back, or choose another adapter."
+        )
+
+
+def is_of_another_version(settings: Settings, adapter: AdapterRow) -> bool:
+    """Whether an adapter came with caseloop, or its base did, and this version comes with another model."""
+    return _is_stranded(settings, adapter) or (adapter.path == EMBEDDED_NAME and not are_own(settings, adapter))
+
+
+def _is_stranded(settings: Settings, adapter: AdapterRow) -> bool:
+    """Whether it was trained on a base that came with caseloop, but not on the one that is there now.
+
+    What that is stands in the manifest of the adapter that is there with it. Loading compares the base itself. A server
+    has its own base.
+    """
+    if adapter.base != EMBEDDED_NAME or adapter.base_revision is None or settings.served is not None:
+        return False
+    with suppress(DeskError):
+        shipped = _read_manifest(EMBEDDED / "adapter").get("base_revision")
+        return shipped is not None and shipped != adapter.base_revision
+    return False
+
+
+def are_own(settings: Settings, adapter: AdapterRow) -> bool:
+    """Whether the files in an adapter's place are its own, by their manifest; also where there is none."""
+    found = _digest_there(Path(weights_place(settings, adapter))) if adapter.path else ""
+    return "" in (found, adapter.weights_sha256) or found == adapter.weights_sha256
+
+
 def activate_present(settings: Settings, session: Session, name: str, *, reason: str, by: str) -> AdapterRow:
     """Activate an adapter whose files are there; one without would leave the desk without suggestions.
 
@@ -115,6 +169,7 @@ def activate_present(settings: Settings, session: Session, name: str, *, reason:
     place = weights_place(settings, row)
     if not is_hub_id(place) and not (Path(place) / WEIGHTS).is_file():
         raise DeskError(f"Expected the files of {name} in {place}; they are gone. Put them back or choose another.")
+    check_current(settings, row)
     return activate(session, name, reason=reason, by=by)
 
 
@@ -154,6 +209,21 @@ def _place(settings: Settings, kept: str, embedded: Path) -> str:
     if kept == EMBEDDED_NAME:
         return str(embedded)
     return str(settings.home / kept) if kept.startswith("./") else kept
+
+
+def _digest_there(directory: Path) -> str:
+    """Of the weights in a directory, as its manifest gives it; a damaged one is for who loads it to tell."""
+    try:
+        found = (directory / MANIFEST).stat()
+        return _digest_once(directory, found.st_mtime_ns, found.st_size)
+    except (OSError, DeskError):
+        return ""
+
+
+@lru_cache(maxsize=64)
+def _digest_once(directory: Path, mtime_ns: int, size: int) -> str:
+    """The same once for each time that the manifest was written: a page asks of each suggestion."""
+    return str(_read_manifest(directory).get("weights_sha256") or "")
 
 
 def _read_manifest(directory: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from app.adapters import weights_place
+from app.adapters import are_own, weights_place
 from app.settings import Settings
 from data.calibration import CALIBRATION, MIN_NOTES, Calibration, CalibrationError, read_curves
 from data.outside import capped, place
@@ -81,6 +81,8 @@ def own_curves(settings: Settings, adapter: AdapterRow) -> Calibration | None:
     One that the hub has in its cache tells through `name_weights`.
     """
     folder = Path(weights_place(settings, adapter)) if adapter.path else None
+    if folder is not None and not are_own(settings, adapter):
+        return None  # what lies there by now says nothing of what this one suggested
     if folder is None or not folder.is_dir():
         own = _names(settings).get(adapter.name, {}).get("own")
         return None if own is None else _from_json(own)

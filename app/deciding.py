@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from app.adapters import activate_present, named_adapter
+from app.adapters import activate_present, check_current, named_adapter
 from app.failures import DeskError, InputError
 from app.settings import Settings
 from db.adapters import AdapterRow, active_adapter, rollback
@@ -99,14 +99,16 @@ def reject_adapter(session: Session, name: str, *, reason: str, by: str) -> Adap
     return row
 
 
-def roll_back(session: Session, *, by: str, reason: str = "") -> AdapterRow:
+def roll_back(settings: Settings, session: Session, *, by: str, reason: str = "") -> AdapterRow:
     """Return to the adapter that was active before, and keep that with the verdict on the one that goes.
 
     Raises:
+        DeskError: its model came with another version of caseloop, or its files are others'.
         StoreError: none was active before.
     """
     leaving, why = active_adapter(session), reason.strip() or "rolled back"
     row = rollback(session, by=by, reason=why)
+    check_current(settings, row)
     run = run_that_made(session, leaving.name) if leaving else None
     if run is not None and run.gate:
         _keep(session, run, "rolled back", by=by, reason=why)

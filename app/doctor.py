@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.adapters import WEIGHTS, weights_place
+from app.adapters import WEIGHTS, is_of_another_version, weights_place
 from app.settings import Settings, is_hub_id
 from app.supervisor import has_gpu
 from app.task_fit import adapter_fit, store_fit
@@ -142,16 +142,23 @@ def _adapters(settings: Settings, store: Store, task: Task) -> Iterator[Finding]
         active, rows = active_adapter(session), list_adapters(session)
     if active is None:
         yield Finding("adapter", "warn", "none is active: no note is pre-filled. See: caseloop adapters list")
-    others = []
+    others, past = [], []
     for row in rows:
+        is_active = active is not None and row.name == active.name
+        if not is_active and is_of_another_version(settings, row):
+            past.append(row.name)
+            continue
         wrong = _wrong(settings, row)
-        if active is not None and row.name == active.name:
+        if is_active:
             said = f"{row.name} is active, its weights are what they were" if not wrong else _advised(row.name, wrong)
             yield Finding("adapter", "bad" if wrong else "ok", said)
             if other_fields := adapter_fit(row, task):
                 yield Finding("adapter", "warn", other_fields)
         elif wrong:
             others.append(f"{row.name} {wrong}")
+    if past:
+        said = f"{', '.join(past)}: of another version of caseloop, kept for what was suggested; cannot be activated"
+        yield Finding("adapters", "ok", said)
     if others:
         said = f"{'; '.join(others[:SHOWN])}: cannot be activated. Put the files back from a backup"
         yield Finding("adapters", "warn", said)

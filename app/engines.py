@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.adapters import base_place, described_adapter, ensure_adapter, named_adapter, weights_place
+from app.adapters import base_place, check_current, described_adapter, ensure_adapter, named_adapter, weights_place
 from app.curves import kept_curves
 from app.desk import open_desk
 from app.failures import DeskError
@@ -36,10 +36,12 @@ def load_engine(settings: Settings, adapter: AdapterRow, task: Task, previous: S
             before this: two large models at once may not fit.
 
     Raises:
+        DeskError: other files have taken the adapter's place.
         ModelError: base or adapter is missing, damaged, or not made for the other.
     """
     if settings.served is not None:
         return _served_engine(settings, settings.served, adapter, task)
+    check_current(settings, adapter)
     from trainer.engine.local import Engine
     from trainer.model import load_adapter, load_for_serving
 

@@ -17,7 +17,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from app.adapters import base_place, ensure_adapter, find_base, named_adapter, place_in_store, weights_place
+from app.adapters import (
+    base_place,
+    check_current,
+    ensure_adapter,
+    find_base,
+    named_adapter,
+    place_in_store,
+    weights_place,
+)
 from app.answers import OLD_ANSWERS, add_old_answers
 from app.children import start_child, stop_child
 from app.curve import Drawn, conclude_curve
@@ -133,6 +141,7 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     if "parent" in run.config and run.snapshot_fingerprint and (directory / "holdout.jsonl").is_file():
         with desk.store.reading() as session:
             parent = named_adapter(session, run.config["parent"])
+        check_current(desk.settings, parent)
         kept = run.config
         return Job(run.id, directory, options, parent, kept["base_place"], kept["same_base"], kept["holdout"])
     active = ensure_adapter(desk.settings, desk.store)

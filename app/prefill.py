@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from db.adapters import AdapterRow, active_adapter
 from db.health import set_heartbeat
 from db.session import StoreError, UnknownNote
 from db.suggestions import MAX_FAILURES, add_suggestion, record_failure
+from trainer.engine.reading import Reading
 from trainer.engine.suggester import EngineUnavailableError, Request, Suggester
 
 WORKER = "worker"
@@ -194,13 +195,14 @@ class Prefill:
             DeskError: the model answers none of several notes: it is broken, not they.
             EngineUnavailableError: the engine says so itself.
         """
-        engine = self._loaded_engine()
+        engine, reading = self._loaded_engine(), Reading()
 
         def source(n_free: int) -> list[Request]:
             if stop is not None and _is_to_end(stop):
                 raise _Left
             if waiting.busy:
                 self._say("busy")
+            self._say_read(reading.look(engine, waiting.urgent))
             return [Request(number, text, is_urgent) for (number, text), is_urgent in waiting.take(n_free)]
 
         try:
@@ -242,6 +244,7 @@ class Prefill:
         with self._desk.store.transaction() as session:
             n_failures = record_failure(session, note_id, self._name, reason)
         self.n_failed += 1
+        self._said = ("", 0.0)  # how far the note was read is not told any more
         _log.warning("no suggestion for note %d, try %d of %d", note_id, n_failures, MAX_FAILURES)
 
     def _say(self, state: str) -> None:
@@ -251,6 +254,14 @@ class Prefill:
             with self._desk.store.transaction() as session:
                 set_heartbeat(session, WORKER, self._words(state, self.n_done))
             self._said = (state, time.monotonic())
+
+    def _say_read(self, shares: dict[Hashable, float]) -> None:
+        """Tell the store how far the notes are read that reviewers wait for; no fault in that ends the reading."""
+        if shares:
+            read = {str(number): round(share, 2) for number, share in shares.items()}
+            with contextlib.suppress(StoreError), self._desk.store.transaction() as session:
+                set_heartbeat(session, WORKER, self._words("busy", self.n_done) | {"read": read})
+            self._said = ("busy", time.monotonic())
 
     def _report_trouble(self, error: BaseException) -> None:
         sentence = sentence_of(error)

@@ -17,6 +17,7 @@ from app.adapters import (
     MANIFEST,
     WEIGHTS,
     base_place,
+    check_current,
     named_adapter,
     place_in_store,
     weights_place,
@@ -83,6 +84,7 @@ def publish(desk: Desk, name: str, place: Place, *, replace: bool, advance: Adva
     """
     with desk.store.reading() as session:
         row = named_adapter(session, name)
+    check_current(desk.settings, row)
     where = weights_place(desk.settings, row)
     if is_hub_id(where):
         raise InputError(f"Expected an adapter of this machine; {name} is on the hub already, as {where}.")

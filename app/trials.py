@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     if trial is None or trial.kind == "prefilled":
         return shown
     if trial.kind == "blind":
-        return replace(shown, review=replace(review, suggestion=None), proposed={}, withheld=frozenset(), is_blind=True)
+        return replace(shown, review=replace(review, suggestion=None), proposed={}, withheld={}, is_blind=True)
     assert trial.field is not None
     seeded = {**review.suggestion.extraction, trial.field: trial.value}
     own = replace(review.suggestion, extraction=seeded, evidence=_without(review.suggestion.evidence, trial.field))
@@ -49,7 +49,7 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     others = tuple(value for value in own.alternatives.get(trial.field, ()) if value != trial.value)
     was = review.suggestion.extraction[trial.field]
     own = replace(own, alternatives={**own.alternatives, trial.field: (was, *others)[:2]})
-    proposed, left_out = {**shown.proposed, trial.field: trial.value}, shown.withheld - {trial.field}
+    proposed, left_out = {**shown.proposed, trial.field: trial.value}, _without(shown.withheld, trial.field)
     offers = _without(dict(shown.offers), trial.field)  # one made since names the model's own value
     return replace(shown, review=replace(review, suggestion=own), proposed=proposed, offers=offers, withheld=left_out)
 
@@ -87,7 +87,7 @@ def kept_back(session: Session, reviewer: str, rules: Rules) -> Callable[[int, s
     return is_otherwise
 
 
-def _without(of: dict[str, Any], key: str) -> dict[str, Any]:
+def _without(of: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {other: value for other, value in of.items() if other != key}
 
 

@@ -91,6 +91,18 @@ def find_evidence(task: Task, text: str, extraction: Extraction) -> dict[str, Sp
     return {key: found[key].spans if key in found else () for key in extraction}
 
 
+def inferred_by(
+    task: Task, text: str, values: Mapping[str, str | None], kinds: Mapping[str, Grounding]
+) -> dict[str, str]:
+    """Field key to the rule by which its value follows from the note, of those that are known to be inferred.
+
+    None of a value that today's rules do not infer.
+    """
+    inferred = {key: values.get(key) if kinds.get(key) is Grounding.INFERRED else None for key in task.keys}
+    found = ground(task, text, Extraction(task, inferred)) if any(inferred.values()) else {}
+    return {key: one.rule for key, one in found.items() if one.rule is not None}
+
+
 def is_grounded(task: Task, text: str, value: str) -> bool:
     """Whether `text` supports every part of `value`."""
     return Evidence(task, text).supports(value)

@@ -9,6 +9,7 @@ is; a field that is then left empty counts as cleared, because the adapter was w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Protocol
 
 from data.cutoffs import DEFAULT, SURE, Cutoffs
@@ -17,6 +18,17 @@ from data.outside import UNKNOWN, Placed, outside
 from data.suggestion import Grounding
 from data.task import Extraction, Task
 from data.values import normalise
+
+
+class Reason(StrEnum):
+    """Why a value stays out of the form: of several reasons the first."""
+
+    NOT_FOUND = "not_found"
+    """The note does not hold it, or only denies it."""
+    UNSURE = "unsure"
+    """Its confidence is below what the field takes."""
+    INFERRED = "inferred"
+    """It only follows from the note, and nobody knows how sure the adapter is."""
 
 
 class Suggested(Placed, Protocol):
@@ -31,8 +43,8 @@ class Suggested(Placed, Protocol):
         """Field key to how the value rests on the note; empty in suggestions from before it was kept."""
 
 
-def is_withheld(grounding: Grounding | None, confidence: float | None, takes: float) -> bool:
-    """Whether a value stays out of the form.
+def why_withheld(grounding: Grounding | None, confidence: float | None, takes: float) -> Reason | None:
+    """Why a value stays out of the form; None where it is put in.
 
     Args:
         grounding: how it rests on the note; None for a field without a value.
@@ -40,8 +52,10 @@ def is_withheld(grounding: Grounding | None, confidence: float | None, takes: fl
         takes: the confidence from which the field takes a value.
     """
     if grounding is Grounding.NOT_FOUND or grounding is None:
-        return grounding is not None
-    return grounding is Grounding.INFERRED if confidence is None else confidence < takes
+        return Reason.NOT_FOUND if grounding is not None else None
+    if confidence is None:
+        return Reason.INFERRED if grounding is Grounding.INFERRED else None
+    return Reason.UNSURE if confidence < takes else None
 
 
 def takes(suggestion: Suggested, key: str, grounding: Grounding | None) -> float:
@@ -56,8 +70,8 @@ def takes(suggestion: Suggested, key: str, grounding: Grounding | None) -> float
     return cutoffs.takes(key) if outside(suggestion) is None else min(cutoffs.takes(key), UNKNOWN)
 
 
-def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> frozenset[str]:
-    """The fields whose suggested value stays out of the form.
+def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, Reason]:
+    """The fields whose suggested value stays out of the form, and why.
 
     Args:
         task: whose fields.
@@ -70,11 +84,11 @@ def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> froz
         found = ground(task, read(), Extraction(task, {key: values.get(key) for key in task.keys}))
         grounding = {**{key: one.grounding for key, one in found.items()}, **grounding}
     confidence: Mapping[str, float] = {} if suggestion.is_raw else suggestion.confidence
-    return frozenset(
-        key
+    whys = {
+        key: why_withheld(grounding.get(key), confidence.get(key), takes(suggestion, key, grounding.get(key)))
         for key in valued
-        if is_withheld(grounding.get(key), confidence.get(key), takes(suggestion, key, grounding.get(key)))
-    )
+    }
+    return {key: why for key, why in whys.items() if why is not None}
 
 
 def form_values(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, str | None]:

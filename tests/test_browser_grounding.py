@@ -14,13 +14,14 @@ from tests.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes, su
 
 __all__ = ["browser", "shared"]
 
-TEXT = f"{BREAST} Hepatic metastases were seen."
+TEXT = f"{BREAST} Hepatic metastases were seen. A CT shows no new lesions."
+RULE = "A tumour that is unchanged is stable disease."
 VALUES = {
     **BREAST_VALUES,
     "cancer_type": "ductal invasive carcinoma",
     "gene_mutation": "PIK3CA H1047R",
     "treatment": "letrozole; palbociclib; cisplatin",
-    "response": "mixed response",
+    "response": "stable disease",
     "metastasis_site": "liver",
 }
 KINDS = {
@@ -94,17 +95,23 @@ def test_a_value_that_the_note_does_not_hold_is_offered_beside_an_empty_field(br
     with tab(browser, desk, desk.path(1)) as here:
         here.shows(desk.case(1))
         for key in (*WITHHELD, "response"):
-            why = "not in the note" if key in WITHHELD else "not said in the note"
+            why, tag = ("not found in the note", "not found") if key in WITHHELD else ("too unsure to put in", "unsure")
             expect(here.box(key)).to_have_value("")
             expect(side(here, key, ".confidence .word")).to_have_text("left empty")
             expect(side(here, key, ".grounding .word")).to_have_text(f"the model’s value is {why}")
             expect(here.page.locator(f"#field-{key}")).not_to_have_class(re.compile(r"\bunfounded\b"))
             expect(others(here, key).first).to_contain_text(VALUES[key] or "")
-            expect(others(here, key).first).to_contain_text(why)
+            expect(others(here, key).first.locator("small")).to_have_text(f" {tag}")
+        rule = side(here, "response", ".rule")
+        expect(rule).to_have_text(f"∴ The model’s value is inferred: {RULE}")
+        expect(side(here, "treatment", ".rule")).to_be_hidden()
         # What begins empty does not ask: what else does is confirmed by one press.
         here.page.keyboard.press("Alt+6")
         here.page.keyboard.press("Alt+q")
-        expect(here.box("response")).to_have_value("mixed response")
+        expect(here.box("response")).to_have_value("stable disease")
+        expect(side(here, "response", ".grounding .word")).to_have_text("inferred")
+        expect(rule).to_have_text(f"∴ {RULE}")
+        expect(here.box("response")).to_have_attribute("aria-describedby", "grounding-response rule-response")
         here.page.keyboard.press("Control+Enter")
         expect(here.said()).to_contain_text("revision 1")
         (kept,) = desk.decisions(1)

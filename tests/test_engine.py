@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from data.locations import EMBEDDED
+from data.outside import UNKNOWN
 from data.prompt import load_prompt
 from data.shipped import sample_notes
-from data.suggestion import UNKNOWN_LENGTH
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong
+from trainer.engine.reading import Reading, line_on_terminal, suggest_telling
 from trainer.engine.record import Cursor, build_tables, follow
 from trainer.engine.suggester import Request
 from trainer.model import load_model
@@ -101,7 +102,7 @@ def test_embedded_model_equals_unconstrained_greedy():
     longer = engine.suggest_one(texts[0] + rest)
     assert longer.times_longest is not None
     assert longer.times_longest > 1
-    assert max(longer.confidence.values()) <= UNKNOWN_LENGTH
+    assert max(longer.confidence.values()) <= UNKNOWN
 
 
 def test_random_model_still_writes_valid_records():
@@ -224,6 +225,46 @@ def test_long_prompt_in_pieces_gives_the_same_answer(loaded, engine, monkeypatch
 @pytest.mark.parametrize("text", ["", " ", "\n\nindented", "  two spaces", "naïve 中文 🙂"])
 def test_odd_beginnings(engine, text):
     assert list(engine.suggest_one(text).extraction) == list(TASK.keys)
+
+
+def test_it_says_how_far_a_long_note_is_read(loaded, monkeypatch, capsys):
+    engine = Engine(loaded, TASK)
+    engine._forward.prefill = 64
+    text, told = tiny_rows(1)[0].text * 6, []
+    monkeypatch.setattr("trainer.engine.reading.LONG_S", 0)
+    monkeypatch.setattr("trainer.engine.reading.EVERY_S", 0)
+    suggestion = suggest_telling(engine, text, told.append)
+    assert suggestion.extraction == engine.suggest_one(text).extraction
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.5
+    assert told[-1] == 1
+    n_pieces = len([share for share in set(told) if share < 1])
+    assert n_pieces >= len(loaded.tokenizer(text)["input_ids"]) // 64
+    assert engine.share_read(0) is None  # it is answered
+    # On a terminal it is one line, which is gone at the end; elsewhere nothing is said.
+    with line_on_terminal() as tell:
+        tell(0.5)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with line_on_terminal() as tell:
+        tell(0.5)
+        tell(1.0)
+    said = capsys.readouterr().err.split("\r")
+    assert [part.strip() for part in said] == [
+        "", "Reading the note: 50 %", "The note is read; the model writes its answer.", "", ""
+    ]  # fmt: skip
+    assert len(said[3]) == len(said[2])
+
+
+def test_of_a_note_that_is_read_at_once_nothing_is_told_and_of_others_seldom(engine):
+    class Reads:
+        def share_read(self, key):
+            return {1: 0.25, 2: None}[key]
+
+    at = iter([0.0, 1.9, 2.0, 2.9, 3.0, 3.1, 9.0])
+    reading = Reading(lambda: next(at))
+    looks = [reading.look(Reads(), waited) for waited in ([1, 2], [1, 2], [1, 2], [1], [1, 2], [], [1, 2])]
+    assert looks == [{}, {}, {1: 0.25}, {}, {1: 0.25}, {}, {}]
 
 
 def test_suggestions_come_lazily_and_in_order(engine):

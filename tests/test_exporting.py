@@ -37,6 +37,10 @@ KEYS = TASK.keys
 FORMULA = "=HYPERLINK(1)"
 
 
+METASTATIC = "Décision – première: metastatic melanoma."
+RULE = "Distant metastases of a solid tumour are stage IV."
+
+
 def values(**changes):
     return Extraction(TASK, {**dict.fromkeys(KEYS), **changes})
 
@@ -46,7 +50,7 @@ def store(tmp_path):
     """Three notes: submitted after a suggestion, skipped, and only drafted."""
     with open_store(tmp_path / "store" / "caseloop.db") as store:
         with store.transaction() as session:
-            texts = ["Décision – première.", "Second report.", "Third report."]
+            texts = [METASTATIC, "Second report.", "Third report."]
             notes = [make_note(TASK, text, external_id=f"case-{n}") for n, text in enumerate(texts)]
             first, second, third = add_notes(session, notes).note_ids
             register_adapter(session, AdapterRow("first", "/x", "/y", None, 1, "0" * 64))
@@ -74,7 +78,7 @@ def exported(store, form, **settings):
 def test_only_submitted_annotations_are_exported(store):
     lines = [json.loads(line) for line in exported(store, "jsonl").splitlines()]
     assert [line["id"] for line in lines] == ["case-0"]
-    assert lines[0]["input"] == "Décision – première."
+    assert lines[0]["input"] == METASTATIC
     assert lines[0]["instruction"] == TASK.instruction
     assert lines[0]["output"] == {**dict.fromkeys(KEYS), KEYS[0]: "melanoma", KEYS[1]: "III", KEYS[2]: FORMULA}
     assert set(lines[0]) == {"instruction", "input", "output", "id"}
@@ -91,6 +95,7 @@ def test_provenance_says_who_decided_and_what_was_suggested(store):
     assert provenance["suggestion"][KEYS[1]] == "IV"
     assert provenance["confidence"] == {KEYS[0]: 0.75}
     assert provenance["grounding"] == {KEYS[0]: "fuzzy", KEYS[1]: "inferred"}
+    assert provenance["rules"] == {KEYS[1]: RULE}
     kinds = [provenance["corrections"][key] for key in KEYS[:4]]
     assert kinds == ["accepted", "edited", "added", "accepted"]
 
@@ -123,6 +128,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(store):
     assert record[KEYS[3]] == ""
     assert record[f"suggested_{KEYS[1]}"] == "IV"
     assert [record[f"grounding_{key}"] for key in KEYS[:3]] == ["fuzzy", "inferred", ""]
+    assert (record[f"rule_{KEYS[0]}"], record[f"rule_{KEYS[1]}"]) == ("", RULE)
     assert record[f"correction_{KEYS[1]}"] == "edited"
 
 
@@ -144,7 +150,7 @@ def test_json_lines_come_back_as_training_input(store, tmp_path):
         with other.reading() as session:
             note = find_note(session, "case-0")
     assert note is not None
-    assert note.text == "Décision – première."
+    assert note.text == METASTATIC
     assert note.gold[KEYS[2]] == FORMULA
 
 
@@ -283,7 +289,7 @@ def test_columns_hold_what_the_lines_hold(decided, tmp_path, settings):
         if "provenance" in record:
             told, at = record["provenance"], row["provenance"].pop("submitted_at")
             assert at.isoformat() == told.pop("submitted_at")
-            for key in ("suggestion", "confidence", "grounding"):
+            for key in ("suggestion", "confidence", "grounding", "rules"):
                 told[key] = None if told[key] is None else {**dict.fromkeys(KEYS), **told[key]}
         assert row == record
 

@@ -220,7 +220,7 @@ def test_only_an_inactive_adapter_of_a_run_is_rejected(desk):
 def test_a_rollback_is_kept_with_the_verdict(desk):
     conclude(desk, finished_run(desk, GAINED))
     with desk.store.transaction() as session:
-        assert roll_back(session, by="bob", reason="slow").name == "old"
+        assert roll_back(desk.settings, session, by="bob", reason="slow").name == "old"
     kept = gate_of(desk, 1)
     assert (kept["decision"]["kind"], kept["decision"]["reason"]) == ("rolled back", "slow")
     with desk.store.reading() as session:

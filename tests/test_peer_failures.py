@@ -25,6 +25,7 @@ from pyarrow import parquet
 
 from app.exporting import FORMATS
 from app.guard import LOCAL_REVIEWER
+from db.health import set_heartbeat
 from db.notes import counts
 from tests.desk_browser import THREE, Desk, Tab, browser, desk, shared, tab
 from tests.desk_store import ADAPTER, BREAST, BREAST_VALUES, MELANOMA, empty_values, put_notes
@@ -159,7 +160,15 @@ def test_a_slow_model_does_not_cost_what_is_typed(browser: Browser, shared: Desk
     with faulty(lambda handler, body: not answers.wait(60)) as server, tab(browser, desk, desk.path(1)) as here:
         server.record = json.dumps({**empty_values(), "stage": "II", "gene_mutation": "NRAS Q61R"})
         here.shows(desk.case(1))
-        expect(here.page.locator("#note-head")).to_contain_text("no suggestion yet")
+        expect(here.page.locator("#note-head .by")).to_contain_text("no suggestion yet")
+        # A note that takes long says how far it is read, in place of that it is next.
+        with desk.store.transaction() as session:
+            set_heartbeat(session, "worker", {"state": "busy", "read": {str(desk.first): 0.4}})
+        here.page.evaluate("window.shell.look()")
+        expect(here.page.locator("#read")).to_have_text(
+            " the model has read 40 % of this note; you can fill it in by hand"
+        )
+        expect(here.page.locator("#note-head .by")).to_be_hidden()
         with settle(Home(desk.home), server.url).desk() as worker, watching(worker):
             wait_for(lambda: server.n_at_once, "the model to be asked")
             here.type_into("stage", "IIIC")
@@ -171,6 +180,7 @@ def test_a_slow_model_does_not_cost_what_is_typed(browser: Browser, shared: Desk
             here.box("treatment").press_sequentially(" one year")
             offer = here.page.get_by_role("button", name="A suggestion has arrived")
             expect(offer).to_be_visible()
+            expect(here.page.locator("#read")).to_be_hidden()
         typed = {"stage": "IIIC", "treatment": "nivolumab for one year", "gene_mutation": ""}
         for key, value in typed.items():
             expect(here.box(key)).to_have_value(value)

@@ -19,7 +19,7 @@ from data.files import sha256_of
 from data.task import Extraction
 from db.adapters import AdapterRow, activate, register_adapter
 from db.annotations import submit
-from db.health import heartbeat
+from db.health import heartbeat, set_heartbeat
 from db.notes import counts
 from db.novelty import count_compared
 from db.suggestions import count_without, failure_of, notes_without, suggestion_of, suggestions_of
@@ -148,13 +148,41 @@ def test_a_note_too_long_for_the_model_says_so(desk, tmp_path):
     assert reason.startswith("Expected a note of at most")
 
 
+def test_the_store_knows_how_far_a_note_is_read_that_somebody_waits_for(desk, tmp_path, monkeypatch):
+    said = []
+
+    def heard(session, what, payload):
+        said.append(payload.get("read"))
+        set_heartbeat(session, what, payload)
+
+    monkeypatch.setattr("app.prefill.set_heartbeat", heard)
+    first, long, other = bring(desk, tmp_path, [text * 8 for text in texts(3)])
+    with desk.store.transaction() as session:
+        open_note(session, "ada", first)
+    monkeypatch.setattr("trainer.engine.reading.EVERY_S", 0)
+    worker = Prefill(desk)
+    worker.run(limit=1)
+    assert not any(said), "a note that is answered in two seconds is not worth a word"
+    with desk.store.transaction() as session:
+        open_note(session, "ada", long)
+    monkeypatch.setattr("trainer.engine.reading.LONG_S", 0)
+    worker._engine._forward.prefill = 64
+    worker.run()
+    shares = [share[str(long)] for share in said if share]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 1
+    assert {key for share in said if share for key in share} == {str(long)}, "nobody waits for the other"
+    assert said[-1] is None
+    assert suggested_by(desk, other)
+
+
 def test_suggestions_bear_the_name_that_the_store_knows(desk, tmp_path):
     (note_id,) = bring(desk, tmp_path, texts(1))
-    second_adapter(desk, "second")
+    digest = sha256_of(second_adapter(desk, "second") / "adapter_model.safetensors")
     with desk.store.transaction() as session:
         register_adapter(
             session,
-            AdapterRow("renamed", "./adapters/second", desk.settings.base, None, 1, "f" * 64),
+            AdapterRow("renamed", "./adapters/second", desk.settings.base, None, 1, digest),
         )
         activate(session, "renamed", reason="test", by="test")
     Prefill(desk).run()

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from fastapi.testclient import TestClient
 from pyarrow import parquet as pq
 
 from app.guard import LOCAL_REVIEWER
+from app.ui.status import share_read
 from data.corrections import compare
 from data.task import Extraction
 from db.annotations import history, open_review
+from db.health import heartbeat, set_heartbeat
 from db.session import Store
-from tests.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK
+from tests.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes
 from tests.desk_web import NOTE, app, form, quiet, quiet_store, store, web
 
 __all__ = ["app", "quiet", "quiet_store", "store", "web"]
@@ -33,7 +36,16 @@ def test_health_and_status(web: TestClient, store: Store) -> None:
     status = web.get("/status", params={"note": NOTE}).json()
     assert status["adapter"] == "first"
     assert status["has_suggestion"] is True
-    assert status["worker"]["state"] == "absent"
+    assert (status["worker"]["state"], status["share_read"]) == ("absent", None)
+    (waiting,) = put_notes(store, [(f"{BREAST} Long.", None)])
+    with store.transaction() as session:
+        set_heartbeat(session, "worker", {"state": "busy", "read": {str(waiting): 0.4, str(NOTE): 0.9}})
+    shares = [web.get("/status", params={"note": note}).json()["share_read"] for note in (waiting, NOTE, waiting + 1)]
+    assert shares == [0.4, None, None], "the second has its suggestion, the third is none"
+    with store.reading() as session:
+        beat = heartbeat(session, "worker")
+    assert beat is not None
+    assert share_read(beat, waiting, beat.at + timedelta(seconds=16)) is None, "that was long ago"
     store.close()
     answer = web.get("/healthz")
     assert answer.status_code == 503

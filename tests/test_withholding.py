@@ -20,7 +20,7 @@ from data.cutoffs import Cutoffs
 from data.evidence import ground
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction
-from data.withholding import form_values, is_withheld
+from data.withholding import Reason, form_values, why_withheld, withheld
 from db.annotations import Review, history, open_review
 from db.bulk import Many, act
 from db.figures import outcomes
@@ -61,19 +61,22 @@ def values(shown: dict[str, Any]) -> dict[str, str | None]:
 @pytest.mark.parametrize(
     ("grounding", "confidence", "expected"),
     [
-        (Grounding.NOT_FOUND, 1.0, True),
-        (Grounding.INFERRED, 0.59, True),
-        (Grounding.INFERRED, 0.6, False),
-        (Grounding.INFERRED, None, True),
-        (Grounding.SYNONYM, 0.59, True),
-        (Grounding.FUZZY, 0.6, False),
-        (Grounding.EXACT, 0.59, True),
-        (Grounding.EXACT, None, False),
-        (None, 0.0, False),
+        (Grounding.NOT_FOUND, 1.0, Reason.NOT_FOUND),
+        (Grounding.NOT_FOUND, 0.1, Reason.NOT_FOUND),
+        (Grounding.INFERRED, 0.59, Reason.UNSURE),
+        (Grounding.INFERRED, 0.6, None),
+        (Grounding.INFERRED, None, Reason.INFERRED),
+        (Grounding.SYNONYM, 0.59, Reason.UNSURE),
+        (Grounding.FUZZY, 0.6, None),
+        (Grounding.EXACT, 0.59, Reason.UNSURE),
+        (Grounding.EXACT, None, None),
+        (None, 0.0, None),
     ],
 )
-def test_what_is_put_into_a_form(grounding: Grounding | None, confidence: float | None, expected: bool) -> None:
-    assert is_withheld(grounding, confidence, takes=0.6) == expected
+def test_what_is_put_into_a_form(
+    grounding: Grounding | None, confidence: float | None, expected: Reason | None
+) -> None:
+    assert why_withheld(grounding, confidence, takes=0.6) == expected
 
 
 def test_each_field_takes_its_values_from_its_own_confidence_on() -> None:
@@ -101,7 +104,8 @@ def test_the_form_begins_without_what_the_note_does_not_hold(store: Store, web: 
     number = put(store)
     shown = page(web, number)
     assert values(shown) == IN_FORM
-    assert {key for key, field in shown["fields"].items() if field["withheld"]} == {"gene_mutation", "response"}
+    left_out = {key: field["withheld"] for key, field in shown["fields"].items() if field["withheld"]}
+    assert left_out == {"gene_mutation": "not_found", "response": "not_found"}
     gene = shown["fields"]["gene_mutation"]
     assert gene["suggested"] == "POLQ R12H"
     assert gene["grounding"]["POLQ R12H"]["kind"] == "not_found"
@@ -109,6 +113,30 @@ def test_the_form_begins_without_what_the_note_does_not_hold(store: Store, web: 
         stored = suggestion_of(session, number)
         assert stored is not None
         assert stored.extraction == INVENTED
+
+
+def test_a_value_that_is_too_unsure_is_not_called_missing(store: Store, web: TestClient) -> None:
+    text = "A 61-year-old man with metastatic melanoma of the left arm, BRAF V600E. He began dabrafenib."
+    said = {**dict.fromkeys(TASK.keys), "cancer_type": "melanoma", "stage": "IV", "gene_mutation": "KRAS G12C"}
+    (number,) = put_notes(store, [(text, None)])
+    with store.transaction() as session:
+        found = ground(TASK, text, Extraction(TASK, said))
+        made = suggestion(text, said, confidence=0.4)
+        made = replace(made, grounding={key: one.grounding for key, one in found.items()})
+        raw = dict.fromkeys(TASK.keys, 0.5)
+        add_suggestion(session, number, replace(made, raw_confidence=raw))
+    fields = page(web, number)["fields"]
+    assert {key: fields[key]["withheld"] for key in TASK.keys if said[key]} == {
+        "cancer_type": "unsure",
+        "stage": "unsure",
+        "gene_mutation": "not_found",
+    }
+    rule = "Distant metastases of a solid tumour are stage IV."
+    assert fields["stage"]["grounding"]["IV"] == {"kind": "inferred", "missing": ["IV"], "denied": [], "rule": rule}
+    assert "rule" not in fields["cancer_type"]["grounding"]["melanoma"]
+    # Where nobody knows how sure the adapter is, what only follows stays out, and what stands in the note is put in.
+    rated = replace(made, confidence=raw, raw_confidence=raw)
+    assert withheld(TASK, lambda: text, rated) == {"stage": Reason.INFERRED, "gene_mutation": Reason.NOT_FOUND}
 
 
 def test_a_save_takes_the_empty_fields_as_they_stand(store: Store, web: TestClient) -> None:
@@ -161,7 +189,7 @@ def test_only_what_stands_in_the_note_is_seeded(store: Store) -> None:
     desk = Desk(Settings(home=store.path.parent, base="embedded", adapter="embedded"), TASK, store)
     with store.reading() as session:
         review: Review = open_review(session, number, LOCAL_REVIEWER)
-    shown = Shown(review, dict(IN_FORM), {}, frozenset({"gene_mutation", "response"}))
+    shown = Shown(review, dict(IN_FORM), {}, dict.fromkeys(("gene_mutation", "response"), Reason.NOT_FOUND))
     seeded = presented(desk, LOCAL_REVIEWER, shown, Rules(seeded_share=0.5, blind_share=0.0))
     again = presented(desk, "somebody else", shown, Rules(seeded_share=0.5, blind_share=0.0))
     drawn = {

@@ -240,8 +240,12 @@ def _bar(n_done: int, n_notes: int) -> None:
 
 
 def _extract(options: argparse.Namespace) -> int:
+    from trainer.engine.reading import line_on_terminal, suggest_telling
+
     text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
-    suggestion = _engine(options).suggest_one(text.strip())
+    engine = _engine(options)
+    with line_on_terminal() as tell:
+        suggestion = suggest_telling(engine, text.strip(), tell)
     answer: dict[str, Any] = dict(suggestion.extraction.as_dict())
     if options.json:
         answer = {"extraction": answer, "confidence": dict(suggestion.confidence), "adapter": suggestion.adapter}

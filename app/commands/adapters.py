@@ -167,7 +167,7 @@ def rollback(
     from db.roles import OPERATOR
 
     with open_desk() as desk, desk.store.transaction() as session:
-        row = roll_back(session, by=OPERATOR, reason=reason)
+        row = roll_back(desk.settings, session, by=OPERATOR, reason=reason)
     _say_active(row, as_json)
 
 

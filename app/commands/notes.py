@@ -168,18 +168,21 @@ def extract(
     from app.engines import chosen_engine
     from data.notes import make_note
     from data.task import load_task
+    from trainer.engine.reading import line_on_terminal, suggest_telling
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
     logging.getLogger("trainer.adapters").addHandler(logging.StreamHandler())  # a base of another name is worth a word
     task = load_task()
     note = make_note(task, _read_text(file))
-    suggestion = chosen_engine(task).suggest_one(note.text)
+    loaded = chosen_engine(task)
+    with line_on_terminal() as tell:
+        suggestion = suggest_telling(loaded, note.text, tell)
     if as_json and suggestion.is_raw:
         told = (
             "none was given" if not suggestion.confidence else "it is the model's own probability, as a rule too high"
         )
         say(f"Confidence is not calibrated: {told}.")
-    write(json.dumps(_answer(task, suggestion, as_json), ensure_ascii=False))
+    write(json.dumps(_answer(task, note.text, suggestion, as_json), ensure_ascii=False))
 
 
 def _read_text(file: str) -> str:
@@ -202,15 +205,18 @@ def _read_text(file: str) -> str:
         ) from error
 
 
-def _answer(task: Task, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
+def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
     if not as_json:
         return dict(suggestion.extraction.as_dict())
+    from data.evidence import inferred_by
+
     return {
         "extraction": suggestion.extraction.as_dict(),
         "confidence": {key: round(suggestion.confidence[key], 4) for key in task.keys if key in suggestion.confidence},
         "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
+        "rules": inferred_by(task, text, suggestion.extraction, suggestion.grounding),
         "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,

@@ -53,6 +53,7 @@ def schema_of(task: Task, choice: Choice) -> Any:
             ("suggestion", per_field(text)),
             ("confidence", per_field(pa.float64())),
             ("grounding", per_field(text)),
+            ("rules", per_field(text)),
             ("corrections", per_field(text)),
             ("states", per_field(text)),
             ("shown", pa.struct(shown)),

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from data.corrections import compare, states_of
+from data.evidence import inferred_by
 from data.identity import made_id
 from data.task import Extraction, Task
 from db.annotations import ReviewedRow
@@ -88,6 +89,8 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
     suggested = Extraction.stored(task, suggestion.extraction) if suggestion else None
     corrections = compare(task, suggested, extraction)
 
+    rules = inferred_by(task, row.note.text, suggested, suggestion.grounding) if suggestion and suggested else None
+
     def chosen(values: Mapping[str, Any]) -> Record:
         return {key: values[key] for key in keys if key in values}
 
@@ -100,6 +103,7 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
         "suggestion": chosen(suggested) if suggested is not None else None,
         "confidence": chosen(suggestion.confidence) if suggestion else None,
         "grounding": chosen({key: str(kind) for key, kind in suggestion.grounding.items()}) if suggestion else None,
+        "rules": chosen(rules) if rules is not None else None,
         "corrections": chosen(corrections),
         "states": chosen(states_of(corrections, decided.settled)) | _not_asked(decided.extraction, keys),
         "shown": _shown(trial, decided.extraction, keys),

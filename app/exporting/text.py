@@ -27,6 +27,7 @@ _PER_FIELD = {
     "suggested": "suggestion",
     "confidence": "confidence",
     "grounding": "grounding",
+    "rule": "rules",
     "correction": "corrections",
     "state": "states",
 }

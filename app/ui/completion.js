@@ -71,7 +71,7 @@
   // At most five, the likeliest first: {other, why} and, where the whole would be hard to read, a label.
   function choices(field, { value, used = [], typed, note, separator, isSure, whyWithheld = null }) {
     const others = field.alternatives.filter((other) => other !== null || value !== null).map((other) => ({ other, why: other ?? 'no value' }));
-    if (whyWithheld) others.unshift({ other: field.suggested, why: `the model’s value, ${whyWithheld}`, tag: whyWithheld });
+    if (whyWithheld) others.unshift({ other: field.suggested, why: `the model’s value, ${whyWithheld[0]}`, tag: whyWithheld[1] });
     if (field.offered) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
     const words = typed && value ? inNote(note, value) : [];
     const before = typed && value ? usedBefore(used, value) : [];

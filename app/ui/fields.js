@@ -12,8 +12,8 @@
     not_found: ['✕', 'NOT FOUND IN THE NOTE'],
     denied: ['✕', 'ONLY DENIED IN THE NOTE'],
   };
-  // Of a suggested value that is not put into the field.
-  const WITHHELD = { unsure: 'too unsure to put in', not_found: 'not in the note', denied: 'denied in the note', inferred: 'not said in the note' };
+  // Of a suggested value that is not put into the field: why, and the same on its chip.
+  const WITHHELD = { unsure: ['too unsure to put in', 'unsure'], not_found: ['not found in the note', 'not found'], denied: ['only denied in the note', 'denied'], inferred: ['only inferred from the note', 'inferred'] };
 
   const { write } = window.typing;
 
@@ -26,10 +26,18 @@
   function restOf(field, value) {
     const found = value !== null && Object.hasOwn(field.grounding, value) ? field.grounding[value] : null;
     const isDenied = found?.missing.length > 0 && found.missing.length === found.denied.length;
-    return { kind: found?.kind ?? 'none', missing: found?.missing ?? [], isDenied };
+    return { kind: found?.kind ?? 'none', missing: found?.missing ?? [], isDenied, rule: found?.rule ?? null };
   }
 
-  const whyWithheld = (field) => { const { kind, isDenied } = restOf(field, field.suggested); return WITHHELD[isDenied ? 'denied' : kind] ?? WITHHELD.unsure; };
+  const whyWithheld = (field) => WITHHELD[field.withheld === 'not_found' && restOf(field, field.suggested).isDenied ? 'denied' : field.withheld];
+
+  // By which rule an inferred value follows, under its box; of a value that stays out of the form, beside which it stands.
+  function paintRule(side, box, field, { value }, isLeftEmpty) {
+    const { rule } = restOf(field, isLeftEmpty ? field.suggested : value), part = side.querySelector('.rule');
+    write(part.querySelector('.word'), rule ? `${isLeftEmpty ? 'The model’s value is inferred: ' : ''}${rule}` : '');
+    if (part.hidden === Boolean(rule)) part.hidden = !rule;
+    box?.setAttribute('aria-describedby', [side.querySelector('.grounding').id, ...(rule ? [part.id] : [])].join(' '));
+  }
 
   // Nothing while the server has not looked for what is being typed, and no alarm while it may become a value of the note.
   function paintGrounding(side, box, field, { value, isTyping, note }) {
@@ -42,7 +50,6 @@
     side.dataset.grounding = kind;
     told(part, [shape, alarm && parts ? `${word}: ${parts}` : word]);
     part.title = kind === 'inferred' && parts ? `not said in so many words: ${parts}` : '';
-    box?.setAttribute('aria-describedby', part.id);
     box?.closest('[id^="field-"]')?.classList.toggle('unfounded', alarm);
   }
 
@@ -148,7 +155,9 @@
     part?.classList.toggle('edited', differs);
     part?.closest('.field')?.classList.toggle('asks', asks(field, state));
     paintGrounding(side, box, field, state);
-    if (['withheld', 'empty'].includes(word)) told(side.querySelector('.grounding'), ['', `the model’s value is ${whyWithheld(field)}`]);
+    const isLeftEmpty = ['withheld', 'empty'].includes(word);
+    paintRule(side, box, field, state, isLeftEmpty);
+    if (isLeftEmpty) told(side.querySelector('.grounding'), ['', `the model’s value is ${whyWithheld(field)[0]}`]);
     paintOthers(side, window.completion.choices(field, { ...state, isSure: ['sure', 'agree', 'confirmed'].includes(word), whyWithheld: field.withheld ? whyWithheld(field) : null }), state.isTyping);
   }
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from app.desk import Desk
 from data.evidence import Grounded, ground
+from data.suggestion import Grounding
 from data.task import Extraction
-from data.withholding import withheld
+from data.withholding import Reason, withheld
 from db.annotations import Review
 from db.offers import OfferRow
 from db.suggestions import SuggestionRow
@@ -32,7 +33,9 @@ def told(found: Grounded | None) -> dict[str, Any] | None:
     """How a value rests on the note, for the page."""
     if found is None:
         return None
-    return {"kind": str(found.grounding), "missing": list(found.missing), "denied": list(found.denied)}
+    told = {"kind": str(found.grounding), "missing": list(found.missing), "denied": list(found.denied)}
+    # What was inferred by the rules of its day may not be by today's: then none is told.
+    return told | ({"rule": found.rule} if found.rule and found.grounding is Grounding.INFERRED else {})
 
 
 def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
@@ -43,14 +46,14 @@ def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
     return grounded(desk, review.note.text, extraction, review.suggestion)
 
 
-def left_out(desk: Desk, review: Review) -> frozenset[str]:
-    """The fields whose suggested value is not put into the form but offered beside it.
+def left_out(desk: Desk, review: Review) -> dict[str, Reason]:
+    """The fields whose suggested value is not put into the form but offered beside it, and why.
 
     None where the form holds the labels that the note came with.
     """
     text, suggestion = review.note.text, review.suggestion
     if suggestion is None or review.note.gold is not None:
-        return frozenset()
+        return {}
     return withheld(desk.task, lambda: text, suggestion)
 
 

@@ -29,7 +29,7 @@ from app.ui.context import SEE_IT_LEARN, plural, state
 from app.ui.grounds import grounded, left_out, proposed_grounds, proposed_values, told
 from app.ui.marks import marked
 from app.ui.samples import CHIP_IN_FULL
-from app.ui.status import why_none
+from app.ui.status import LINE_OF_READING, why_none
 from app.ui.walking import Asked, Chosen, Place, end_of
 from data.cutoffs import DEFAULT, SURE
 from data.evidence import Grounded
@@ -88,7 +88,7 @@ class Shown:
         proposed: the values that the form starts with where no person has decided: the suggestion's, or else what is
             offered instead.
         offers: field key to the offer that stands there.
-        withheld: the fields whose suggested value is offered beside them only.
+        withheld: the fields whose suggested value is offered beside them only, and why.
         is_blind: the suggestion is kept from the reviewer.
         adjudication: the opinions that the reviewer decides between, where there are any.
     """
@@ -96,7 +96,7 @@ class Shown:
     review: Review
     proposed: dict[str, str | None]
     offers: Mapping[str, OfferRow]
-    withheld: frozenset[str] = frozenset()
+    withheld: Mapping[str, str]
     is_blind: bool = False
     adjudication: Adjudication | None = None
 
@@ -239,7 +239,7 @@ def as_asked(task: Task, review: Review) -> Review:
 
 def _shown(desk: Desk, session: Session, review: Review) -> Shown:
     if review.suggestion is None:
-        return Shown(review, {}, {})
+        return Shown(review, {}, {}, {})
     # What one person says elsewhere is not to reach a note about which several are asked for their own opinion.
     offers = {} if is_compared(review.note) else offers_for(session, review.suggestion.extraction)
     return Shown(review, proposed_values(desk, review, offers), offers, left_out(desk, review))
@@ -277,7 +277,7 @@ def _record(
             "suggested": said,
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
             "confidence": suggestion.confidence.get(key) if suggestion else None,
-            "withheld": key in shown.withheld,
+            "withheld": shown.withheld.get(key),
             "raw": suggestion is not None and suggestion.is_raw,
             "word": _word(shown, key, on_note.get(key), rules),
             "grounding": {
@@ -347,6 +347,7 @@ def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> 
         f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
         f'{place.told(note)}{chip}<span class="by">{by}</span>{_held(held_by)}'
         '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
+        f"{LINE_OF_READING}"
         f"{caution_line(suggestion)}"
     )
 

@@ -88,6 +88,8 @@ def _row(desk: Desk, position: int) -> None:
             ' <span class="percent"></span><span class="bar" aria-hidden="true"></span></p>'
             f'<p class="grounding" id="grounding-{escape(field.key)}">'
             '<i class="shape" aria-hidden="true"></i> <span class="word"></span></p>'
+            f'<p class="rule" id="rule-{escape(field.key)}" hidden><i class="shape" aria-hidden="true">∴</i> '
+            '<span class="word"></span></p>'
             '<p class="model" hidden>model: <span class="said"></span>'
             ' <button type="button" class="use"'
             f' aria-label="Use the model\'s {escape(field.title)}">use it</button></p>'

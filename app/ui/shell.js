@@ -2,7 +2,7 @@
 (() => {
   'use strict';
 
-  const LOOK_MS = 5000;
+  const LOOK_MS = 5000, LOOK_AGAIN_MS = 1000;
   const $ = (id) => document.getElementById(id);
 
   // Every page is in English. Gradio would speak the browser's language where it has words of its own, and tell screen
@@ -117,6 +117,7 @@
       worker(status.worker);
       name(status.adapter ?? 'no adapter');
       offer(note !== null && note === window.desk.note() && window.desk.lacksSuggestion() && status.has_suggestion);
+      read(note === window.desk.note() && window.desk.lacksSuggestion() ? status.share_read : null);
       window.claims.told(note, status, askedAt);
     } catch {
       failures += 1;
@@ -134,6 +135,18 @@
     line.title = status.sentence;
   }
   function offer(there) { const line = $('offer'); if (line) line.hidden = !there; }
+  // How far the model has read a long note for which the reviewer waits; meanwhile it is asked for more often.
+  let again = null;
+  function read(share) {
+    const line = $('read');
+    clearTimeout(again);
+    if (!line) return;
+    line.hidden = share === null;
+    if (share === null) return;
+    line.querySelector('progress').value = share;
+    window.typing.write(line.querySelector('.word'), share < 1 ? `the model has read ${Math.floor(100 * share)} % of this note` : 'the model has read this note and is writing its answer');
+    again = setTimeout(look, LOOK_AGAIN_MS);
+  }
   setInterval(look, LOOK_MS);
   document.addEventListener('visibilitychange', look);
 

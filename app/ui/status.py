@@ -25,7 +25,14 @@ from db.suggestions import suggestion_of
 from db.waiting import given_up_because
 
 WORKER = "worker"
+READ_LATELY = timedelta(seconds=15)  # a pass over a part of a note takes seconds at most
 SILENT_AFTER = timedelta(seconds=45)  # the worker speaks at least every ten seconds
+
+LINE_OF_READING = (
+    '<span id="read" hidden><progress max="1" aria-label="How far the model has read this note"></progress> '
+    '<span class="word"></span>; you can fill it in by hand</span>'
+)
+"""How far a long note is read, while a reviewer waits for its suggestion; `shell.js` fills it in."""
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -56,7 +63,7 @@ def routes(desk: Desk) -> APIRouter:
             seen = look(desk, note) | beat(desk, by, note, is_active=active is not None)
         except StoreError as error:
             return JSONResponse({"detail": str(error)}, 503)
-        if note is not None and not seen["has_suggestion"]:
+        if note is not None and not seen["has_suggestion"] and seen["share_read"] is None:
             ask_for(desk, by, note)  # the page is still open
         return JSONResponse(seen)
 
@@ -79,6 +86,7 @@ def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
         "adapter": adapter.name if adapter else None,
         "worker": {"state": state, "sentence": sentence},
         "has_suggestion": arrived,
+        "share_read": None if note is None or arrived else share_read(beat, note, datetime.now(UTC)),
         "is_full": is_full,
     }
 
@@ -107,6 +115,14 @@ def worker(beat: HeartbeatRow | None, now: datetime) -> tuple[str, str]:
     if state.startswith("failed"):
         return "failed", state.removeprefix("failed").lstrip(": ") or "the model failed"
     return "absent", "no model running"
+
+
+def share_read(beat: HeartbeatRow | None, note_id: int, now: datetime) -> float | None:
+    """How far the model has read a note, 0 to 1, as it said lately; None where it does not read it, or not for long."""
+    if beat is None or now - beat.at > READ_LATELY:
+        return None
+    share = (beat.payload.get("read") or {}).get(str(note_id))
+    return float(share) if share is not None else None
 
 
 def why_none(session: Session, note_id: int) -> str:

@@ -196,7 +196,7 @@ def reject_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> st
 def roll_back(desk: Desk, reviewer: str, reason: str) -> str:
     """Return to the adapter that was active before."""
     with desk.store.transaction() as session:
-        row = deciding.roll_back(session, by=reviewer, reason=reason)
+        row = deciding.roll_back(desk.settings, session, by=reviewer, reason=reason)
     return f"{row.name} is active again."
 
 

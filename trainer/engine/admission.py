@@ -9,6 +9,7 @@ are all free.
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,9 @@ from operator import or_
 from typing import Any
 
 from trainer.engine.decode import Decoder, Row
-from trainer.engine.suggester import Request
+from trainer.engine.suggester import EngineError, Request
 
+POLL_S = 0.002
 SPARE_TOKENS = 32
 """Room that a note needs beyond what is settled, for a draft."""
 N_AHEAD = 2
@@ -142,6 +144,17 @@ class SlotPool:
     def size_for(self, n_positions: int) -> int:
         """The capacity of the smallest slots that hold so many positions."""
         return int(min(size for size in map(self.forward.capacity, self.forward.slots) if size >= n_positions))
+
+
+def wait_for_a_slot(until: float) -> None:
+    """Wait a little for what another engine on this base, in another thread, gives back.
+
+    Raises:
+        EngineError: none came; both may be driven by one thread, and then none ever would.
+    """
+    if time.monotonic() > until:
+        raise EngineError("Expected a free slot of the model; the other engine on it holds them all. Wait for it.")
+    time.sleep(POLL_S)
 
 
 class Queue:

@@ -104,6 +104,12 @@ class Row:
     error: EngineError | None = None
 
     @property
+    def share_read(self) -> float:
+        """How far the prompt is read, 0 to 1; what is being read now counts as unread."""
+        is_read = self.answer is not None or len(self.cursor.path) > len(self.cursor.tables.opening)
+        return 1.0 if is_read else self.position / (self.position + len(self.pending))
+
+    @property
     def is_done(self) -> bool:
         """Whether record and runners-up are written, by this row and by those that help it."""
         if self.error is not None:

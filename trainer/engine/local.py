@@ -17,7 +17,7 @@ from data.suggestion import Suggestion
 from data.task import Task
 from data.wording import words_of
 from trainer.config import SMALL_MODEL
-from trainer.engine.admission import Queue, SlotPool, Waiting
+from trainer.engine.admission import POLL_S, Queue, SlotPool, Waiting, wait_for_a_slot
 from trainer.engine.decode import Counts, Decoder, Row, Script
 from trainer.engine.drafts import DraftBook, Record
 from trainer.engine.record import RecordTables, build_tables
@@ -33,7 +33,7 @@ ALTERNATIVES_FLOOR = 0.01
 
 FEW_ROWS = 40
 """So many notes are read in one pass, and more in two parts: a pass costs little less for half as many."""
-SLOT_PATIENCE_S, POLL_S = 60.0, 0.002
+SLOT_PATIENCE_S = 60.0
 ANSWER_TOKENS = 128
 """Room that a note is given for its answer: most take less, and one that takes more moves to a larger slot."""
 
@@ -94,6 +94,7 @@ class Engine:
         self._forward = self._shared.forward
         self.n_slots = self._forward.n_slots
         self._queue = Queue(self._shared)
+        self._active: list[Row] = []
         self._decoder = Decoder(
             self._forward,
             loaded.name,
@@ -141,6 +142,10 @@ class Engine:
     def counts(self) -> Counts:
         """What was read and drafted so far."""
         return self._decoder.counts
+
+    def share_read(self, key: Hashable) -> float | None:
+        """How far a request's note is read, 0 to 1; None where it is not being answered. For the source to ask."""
+        return next((row.share_read for row in self._active if row.key[1] == key and row.parent is None), None)
 
     def suggest(self, texts: Iterable[str]) -> Iterator[Suggestion]:
         """Suggestions in the order of the texts, as they are asked for.
@@ -194,7 +199,7 @@ class Engine:
 
     def answer(self, source: Source) -> Iterator[tuple[Hashable, str, Row | EngineError]]:
         """What `serve` does, with the decoder's rows in place of suggestions."""
-        active: list[Row] = []
+        active = self._active = []
         begun: dict[int, Waiting] = {}
         started: deque[Any] = deque()
         until = math.inf
@@ -205,7 +210,7 @@ class Engine:
                     if not self._queue and (n_asked or not self._shared.n_beside):
                         return
                     until = min(until, time.monotonic() + SLOT_PATIENCE_S)
-                    _wait_for_a_slot(until)
+                    wait_for_a_slot(until)
                     continue
                 until = math.inf
                 with self._shared.lock, few_threads(len(active), is_small=self._shared.is_small):
@@ -367,17 +372,6 @@ class Engine:
             times_longest=times_longest(self.loaded.manifest, n_tokens=len(self._tokens(self._prompt.render(text)))),
             legibility=legibility(self.loaded.manifest, text, len(self._tokens(text))),
         )
-
-
-def _wait_for_a_slot(until: float) -> None:
-    """Wait a little for what another engine on this base, in another thread, gives back.
-
-    Raises:
-        EngineError: none came; both may be driven by one thread, and then none ever would.
-    """
-    if time.monotonic() > until:
-        raise EngineError("Expected a free slot of the model; the other engine on it holds them all. Wait for it.")
-    time.sleep(POLL_S)
 
 
 def _share(
