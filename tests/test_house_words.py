@@ -116,7 +116,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
         '{"format": 1, "words": {"stage": ["12"]}}',
         '{"format": 1, "words": {"stage": ["%s"]}}' % ("x" * 10_000),
         "[" * 100_000,
-        " " * (MAX_BYTES + 1),
+        '{"format": 1, "words": {}}' + " " * MAX_BYTES,
         b"\xff\xfe",
     ],
 )
