@@ -13,6 +13,7 @@ from app.desk import open_desk
 from app.failures import DeskError
 from app.settings import Served, Settings, is_hub_id, load_settings
 from data.calibration import read_calibration
+from data.house_words import NONE, read_house_words
 from data.prompt import PROMPT_VERSION
 from data.task import Task
 from db.adapters import AdapterRow, list_adapters
@@ -86,9 +87,15 @@ def _served_engine(settings: Settings, served: Served, adapter: AdapterRow, task
         is_exact=bool(adapter.path),
     )
     weights = Path(weights_place(settings, adapter)) if adapter.path else None
-    calibration = read_calibration(weights) if weights is not None and weights.is_dir() else None
-    version = adapter.prompt_version
-    return ServedEngine(task, server, adapter=adapter.name, prompt_version=version, calibration=calibration)
+    own = weights if weights is not None and weights.is_dir() else None
+    return ServedEngine(
+        task,
+        server,
+        adapter=adapter.name,
+        prompt_version=adapter.prompt_version,
+        calibration=read_calibration(own) if own else None,
+        house_words=read_house_words(own) if own else NONE,
+    )
 
 
 def served_adapter(session: Session, settings: Settings) -> AdapterRow | None:

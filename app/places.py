@@ -18,7 +18,7 @@ from app.adapters import MANIFEST, WEIGHTS
 from app.failures import DeskError, InputError
 from app.settings import is_hub_id
 
-FILES = ("adapter_config.json", "calibration.json", CARD := "README.md", WEIGHTS, MANIFEST)
+FILES = ("adapter_config.json", "calibration.json", "words.json", CARD := "README.md", WEIGHTS, MANIFEST)
 """What an adapter consists of, and all that ever travels; the manifest is last, since it speaks for the others."""
 CHUNK = 4 << 20
 MARK = "publishing.txt"

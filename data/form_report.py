@@ -55,6 +55,9 @@ def sentences(figures: Mapping[str, Any]) -> list[str]:
     if "invented_names" in figures:
         n = figures["invented_names"]
         said.append(f"Invented names (in neither note nor lexicon): {n:,}.")
+    if "house_words" in figures:
+        n = figures["house_words"]
+        said.append(f"Words of the house (known from its reviewers alone, not counted as invented): {n:,}.")
     return said
 
 

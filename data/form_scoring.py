@@ -22,7 +22,7 @@ from data.task import Extraction, Field, Task
 from data.withholding import form_values
 
 Invented = Callable[[Task, str, Mapping[str, str | None]], Mapping[str, Sequence[str]]]
-"""Words of a note's values that stand neither in the note nor in the task's lexicon, by field."""
+"""Words of a note's values that were not written down anywhere, by field."""
 LENGTHS = (200, 333, 600, 1000)
 """Where the classes of note length begin, in tokens."""
 
@@ -112,8 +112,9 @@ class FormScore:
         accepted: field key to the share of notes in which the form is right.
         empty_form: the same for an empty form.
         lengths: classes of note length, the shortest first; None where nobody counted tokens.
-        n_invented: words of names among all proposed values that stand neither in their note nor in a lexicon; None
-            where nobody looked.
+        n_invented: words of names among all proposed values that stand in neither note nor lexicon, nor among the
+            adapter's house words; None where nobody looked.
+        n_house_words: words that only stand among the house words; None where the adapter has none.
     """
 
     n_with_accepted: int
@@ -124,6 +125,7 @@ class FormScore:
     sure: Sure
     lengths: tuple[OfLength, ...] | None
     n_invented: int | None = None
+    n_house_words: int | None = None
 
     def add_to(self, figures: dict[str, Any]) -> None:
         """Put the figures into those of `data.scoring.Score.to_json`."""
@@ -136,6 +138,8 @@ class FormScore:
             figures["lengths"] = [asdict(one) for one in self.lengths]
         if self.n_invented is not None:
             figures["invented_names"] = self.n_invented
+        if self.n_house_words is not None:
+            figures["house_words"] = self.n_house_words
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,7 @@ def score_form(
         accepted: what is right as well.
         answers: what was proposed; a note without an answer has an empty form, which counts as wrong in every field.
         n_tokens: length of each note.
-        invented: finds the words of a note's values that stand in neither note nor lexicon, by field.
+        invented: finds the words of a note's values that were not written down anywhere, by field.
 
     Raises:
         ScoreError: there are no notes, or the sequences differ in length.
@@ -195,11 +199,12 @@ def score_form(
         edits=_edits(cells, len(notes)),
         sure=_sure(cells),
         lengths=None if n_tokens is None else _by_length(notes, n_tokens),
-        n_invented=None if invented is None else _count_invented(task, texts, answers, invented),
+        n_invented=None if invented is None else count_words(task, texts, answers, invented),
     )
 
 
-def _count_invented(task: Task, texts: Sequence[str], answers: Sequence[Suggestion | None], invented: Invented) -> int:
+def count_words(task: Task, texts: Sequence[str], answers: Sequence[Suggestion | None], invented: Invented) -> int:
+    """How many words `invented` finds in what was proposed for some notes."""
     found = [invented(task, text, a.extraction) for text, a in zip(texts, answers, strict=True) if a is not None]
     return sum(len(words) for note in found for words in note.values())
 

@@ -1,4 +1,5 @@
-"""Wording: of which words the values of a note may be made. A word stands in the note or in the task's lexicon.
+"""Wording: of which words the values of a note may be made. A word stands in the note or in the task's lexicon, or is
+one of the house's, which an adapter has learned from its reviewers (`data.house_words`).
 
 Words are letters and digits in a row, compared without case and accents. What joins them inside a name (the hyphen of
 "Ki-67", the point of "p.G12C", the slash of "1/160") makes them one word, which has to be known as a whole: no number
@@ -93,6 +94,10 @@ class Known(NamedTuple):
         return place < len(self.words) and self.words[place].startswith(begun)
 
 
+House = Mapping[str, Known]
+"""Field key to words that an adapter has learned from its reviewers; see `data.house_words`."""
+
+
 class Reading(NamedTuple):
     """How far a value was read: what its last word may be so far, the bytes of a character that is not whole, and how
     many signs stand behind the last letter or digit.
@@ -110,11 +115,11 @@ class Words:
     """The words that values of one field may hold in one note.
 
     Args:
-        sources: the note's words, the lexicon's.
+        sources: the note's words, the lexicon's, the house's; None for none.
     """
 
-    def __init__(self, *sources: Known) -> None:
-        self._sources = sources
+    def __init__(self, *sources: Known | None) -> None:
+        self._sources = [source for source in sources if source is not None]
         self._characters: list[tuple[bytes, str]] | None = None
 
     def has(self, word: str) -> bool:
@@ -231,29 +236,57 @@ def _size(lead: int) -> int:
     return next((size for below, size in ((0x80, 1), (0xC2, 0), (0xE0, 2), (0xF0, 3), (0xF5, 4)) if lead < below), 0)
 
 
-def words_of(task: Task, text: str) -> tuple[Words | None, ...]:
-    """For each field of the task the words that its values may hold in this note; None where they may hold any."""
+def words_of(task: Task, text: str, house: House | None = None) -> tuple[Words | None, ...]:
+    """For each field of the task the words that its values may hold in this note; None where they may hold any.
+
+    Args:
+        task: whose fields, and whose lexicon.
+        text: the note.
+        house: words that the field may hold in every note; those of a field that is held to no lexicon do not matter.
+    """
     if task.lexicon is None and all(field.lexicon is None for field in task.fields):
         return (None,) * len(task.fields)
-    note = known_in(text)
+    note, taught = known_in(text), house or {}
     return tuple(
-        None if field.lexicon is None else Words(note, _lexicon(task.lexicon, field.lexicon)) for field in task.fields
+        None if one.lexicon is None else Words(note, _lexicon(task.lexicon, one.lexicon), taught.get(one.key))
+        for one in task.fields
     )
 
 
-def invented_words(task: Task, text: str, extraction: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:
-    """Words of the values that stand neither in the note `text` nor in the task's lexicon.
+def invented_words(
+    task: Task, text: str, extraction: Mapping[str, str | None], house: House | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Words of the values that stand neither in the note `text` nor in the task's lexicon, nor among the house's.
 
     Returns:
         Field key to these words, in the order of the value; fields without one are left out, as are those that the
         task does not hold to a lexicon.
     """
     found = {}
-    for key, words in zip(task.keys, words_of(task, text), strict=True):
+    for key, words in zip(task.keys, words_of(task, text, house), strict=True):
         value = extraction[key]
         if words is not None and value is not None and (unknown := tuple(words.unknown(value))):
             found[key] = unknown
     return found
+
+
+def is_word(text: str) -> bool:
+    """Whether a text is one word with a letter in it, alone or joined as in "non-small-cell"."""
+    folded = fold_words(text)
+    return bool(_WORD.fullmatch(folded)) and any(map(str.isalpha, folded))
+
+
+def has_known_figures(word: str, words: Words) -> bool:
+    """Whether each figure in a word is part of a known one with which the word, or a part of it, begins.
+
+    So it is in "HER2-neg" where HER2 is known, and not in "L861Q" where no more than genes are.
+    """
+    folded = fold_words(word)
+    covered: set[int] = set()
+    for part in re.finditer(_ATOM, folded):
+        ends = (end for end in range(len(folded), part.start(), -1) if words.has(folded[part.start() : end]))
+        covered.update(range(part.start(), next(ends, part.start())))
+    return all(place in covered for place, character in enumerate(folded) if character.isdigit())
 
 
 def known_in(text: str) -> Known:

@@ -20,6 +20,7 @@ from app.settings import load_settings
 from app.sharing import pull
 from data.calibration import CALIBRATION
 from data.files import sha256_of
+from data.house_words import HOUSE_WORDS
 from data.locations import EMBEDDED
 from db.adapters import AdapterRow, list_adapters
 from tests.homes import TASK, Home
@@ -104,6 +105,15 @@ def lost_configuration(adapter: Path) -> None:
     (adapter / ADAPTER_CONFIG).unlink()
 
 
+def mangled_house_words(adapter: Path) -> None:
+    (adapter / HOUSE_WORDS).write_text('{"format": 1, "words": {"stage": [["qx"]]}}')
+
+
+def changed_house_words(adapter: Path) -> None:
+    change_manifest(adapter, files={HOUSE_WORDS: "0" * 64})
+    (adapter / HOUSE_WORDS).write_text('{"format": 1, "words": {"stage": ["qx"]}}')
+
+
 DAMAGES = [
     (truncated, WEIGHTS),
     (truncated_before_the_manifest, WEIGHTS),
@@ -116,6 +126,8 @@ DAMAGES = [
     (foreign_revision, "revision"),
     (changed_scale, ADAPTER_CONFIG),
     (lost_configuration, ADAPTER_CONFIG),
+    (mangled_house_words, HOUSE_WORDS),
+    (changed_house_words, HOUSE_WORDS),
 ]
 
 

@@ -1,20 +1,28 @@
-"""Answers held to the note and the lexicon: those of decoding token by token with the whole mask, however they came."""
+"""Answers held to note, lexicon and house words: those of decoding token by token with the whole mask, however they
+came."""
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 import torch
 
-from data.task import DEFAULT_TASK, load_task
-from data.wording import START, Words, invented_words, words_of
+from data.house_words import HOUSE_WORDS, NONE, HouseWords
+from data.notes import content_hash
+from data.snapshot import Row
+from data.task import DEFAULT_TASK, Extraction, load_task
+from data.wording import START, Words, invented_words, is_word, words_of
 from tests.test_engine_forwards import gpu_forward, modules_forward
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.engine import Engine
 from trainer.engine.record import Cursor
 from trainer.engine.suggester import MAX_VALUE_TOKENS, Request
-from trainer.model import load_for_serving
+from trainer.evaluate import evaluate
+from trainer.model import load_adapter, load_for_serving
+from trainer.rundir import write_json
 
 TASK = load_task(DEFAULT_TASK)
 NOTES = [
@@ -38,7 +46,14 @@ def spoilt(scale: float = 0.1):
 
 @pytest.fixture(scope="module")
 def loaded():
-    return spoilt()
+    """A model that writes anything, with every other word of what it would write for the words of the house."""
+    plain = spoilt()
+    free = Engine(plain, TASK, constrained=False, alternatives=None)
+    written: dict[str, list[str]] = {key: [] for key in TASK.keys}
+    for text, one in zip(NOTES, free.suggest(NOTES), strict=True):
+        for key, words in invented_words(TASK, text, one.extraction).items():
+            written[key] += filter(is_word, words)
+    return replace(plain, house_words=HouseWords({key: tuple(words[::2]) for key, words in written.items()}))
 
 
 def fitting(engine: Engine, cursor: Cursor, words: Words) -> list[bool]:
@@ -61,7 +76,7 @@ def fitting(engine: Engine, cursor: Cursor, words: Words) -> list[bool]:
 
 def token_by_token(engine: Engine, loaded, text: str) -> tuple[list[int], dict[str, float]]:
     """The answer and its log-probabilities, one pass over everything and a look at every token for each step."""
-    cursor, words = Cursor(engine._tables, MAX_VALUE_TOKENS), words_of(TASK, text)
+    cursor, words = Cursor(engine._tables, MAX_VALUE_TOKENS), words_of(TASK, text, loaded.house_words.known)
     prompt = engine._tokenised(text)
     while not cursor.is_done:
         with torch.inference_mode():
@@ -112,19 +127,32 @@ def test_drafts_that_foresee_every_detour_change_nothing(loaded, expected, forwa
 
 
 def test_the_constraint_is_what_keeps_words_out(loaded, expected):
+    house = loaded.house_words.known
     free = Engine(loaded, TASK, constrained=False)
     held = Engine(loaded, TASK, alternatives=1e-6)
     written = [
         (text, one, other) for text, one, other in zip(NOTES, free.suggest(NOTES), held.suggest(NOTES), strict=True)
     ]
-    assert any(invented_words(TASK, text, one.extraction) for text, one, _ in written)
+    assert any(invented_words(TASK, text, one.extraction, house) for text, one, _ in written)
+    assert any(invented_words(TASK, text, one.extraction) for text, _, one in written), "the house's own words are used"
     for text, one, other in written:
-        assert invented_words(TASK, text, other.extraction) == {}
+        assert invented_words(TASK, text, other.extraction, house) == {}
         for key, values in other.alternatives.items():
             for value in values:
-                assert not invented_words(TASK, text, {**dict.fromkeys(TASK.keys), key: value})
+                assert not invented_words(TASK, text, {**dict.fromkeys(TASK.keys), key: value}, house)
         if one.raw_reply == other.raw_reply:
             assert one.raw_confidence == pytest.approx(other.raw_confidence)
+
+
+def test_the_words_of_the_house_are_counted_apart_from_invented_ones(loaded, expected):
+    nothing = Extraction.empty(TASK)
+    rows = [Row(text, nothing, "original", content_hash(text)) for text in NOTES]
+    held = evaluate(Engine(loaded, TASK, alternatives=None), rows, TASK).to_json()
+    assert held["invented_names"] == 0
+    assert held["house_words"] > 0
+    plain = evaluate(Engine(replace(loaded, house_words=NONE), TASK, alternatives=None), rows, TASK).to_json()
+    assert plain["invented_names"] == 0
+    assert "house_words" not in plain
 
 
 def test_a_value_that_is_taken_up_again_is_read_as_far_as_it_was(loaded):
@@ -145,11 +173,22 @@ def test_an_endless_value_is_cut_at_a_whole_word(loaded, monkeypatch):
         engine._tables.allowed[1:8, list(closers)] = False
     engine._tables.allowed[0, engine._tables.null] = False
     for text, one in zip(NOTES, engine.suggest(NOTES), strict=True):
-        assert invented_words(TASK, text, one.extraction) == {}
+        assert invented_words(TASK, text, one.extraction, loaded.house_words.known) == {}
 
 
-def test_an_engine_beside_another_is_held_to_the_words_as_well(loaded):
-    serving = load_for_serving(shared_tiny().base, shared_tiny().adapter, device="cpu")
-    engine = Engine(serving, TASK, constrained=False)
-    assert not engine.beside(serving)._constrained
-    assert Engine(serving, TASK).beside(serving)._constrained
+def test_an_engine_beside_another_is_held_to_its_own_words(tmp_path):
+    house = HouseWords({"cancer_type": ("mamma-qx",)})
+    taught = shutil.copytree(shared_tiny().adapter, tmp_path / "taught")
+    write_json(taught / HOUSE_WORDS, house.to_json())
+
+    def may_write(engine: Engine) -> bool:
+        return engine._dialogue.words("x")[0].accepts("mamma-qx")
+
+    plain = load_for_serving(shared_tiny().base, shared_tiny().adapter, device="cpu")
+    engine = Engine(plain, TASK)
+    other = engine.beside(load_adapter(plain, taught))
+    third = other.beside(load_adapter(other.loaded, shared_tiny().adapter))
+    assert (engine.house_words, other.house_words, third.house_words) == (NONE, house, NONE)
+    assert [may_write(one) for one in (engine, other, third)] == [False, True, False]
+    free = Engine(plain, TASK, constrained=False)
+    assert list(free.beside(load_adapter(plain, taught))._dialogue.words("x")) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,9 @@ def test_invented_names_are_counted_among_all_that_was_proposed() -> None:
     form.add_to(figures)
     assert (form.n_invented, figures["invented_names"]) == (2, 2)
     assert sentences(figures)[-1] == "Invented names (in neither note nor lexicon): 2."
+    replace(form, n_house_words=3).add_to(figures)
+    assert figures["house_words"] == 3
+    assert sentences(figures)[-1].endswith("its reviewers alone, not counted as invented): 3.")
 
 
 def test_what_does_not_fit_together_is_refused() -> None:

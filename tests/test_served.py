@@ -10,6 +10,7 @@ import pytest
 
 from app.engines import load_engine
 from app.settings import load_settings
+from data.house_words import HOUSE_WORDS, HouseWords
 from data.prompt import BEGIN_OF_TEXT, END_OF_TURN, load_prompt
 from data.suggestion import Suggestion
 from data.task import Extraction
@@ -21,6 +22,7 @@ from trainer.engine.replies import Reply, read_chat, read_completion, read_confi
 from trainer.engine.served import ServedEngine, Server
 from trainer.engine.suggester import EngineError, EngineUnavailableError, Request
 from trainer.engine.suggesting import Answer, held_to_words
+from trainer.rundir import write_json
 
 PROMPT = load_prompt(TASK)
 SECRET = "a-key-that-nobody-sees"
@@ -78,6 +80,17 @@ def test_an_invented_value_takes_its_probability_with_it():
     assert (held.raw_confidence["treatment"], held.raw_confidence["stage"]) == (0.0, 0.97)
     assert held.alternatives == {"treatment": ("yaritovociclib", "surgery")}
     assert held_to_words(TASK, NOTE + " Given yaritovociclib.", answer) == answer
+    house = HouseWords({"treatment": ("yaritovociclib",)})
+    assert held_to_words(TASK, NOTE, answer, house.known) == answer
+
+
+def test_an_adapter_on_a_server_may_write_the_words_of_its_house(server, tmp_path):
+    settings = load_settings({"CASELOOP_ENGINE": "openai", "CASELOOP_BASE_URL": server.url, "CASELOOP_MODEL": "served"})
+    write_json(tmp_path / HOUSE_WORDS, HouseWords({"cancer_type": ("mamma-qx",)}).to_json())
+    server.fault = says(json.dumps({**dict.fromkeys(TASK.keys), "cancer_type": "mamma-qx", "stage": "mamma-qx"}))
+    engine = load_engine(settings, AdapterRow("mine", str(tmp_path), "", None, 1, ""), TASK)
+    found = engine.suggest_one(NOTE)
+    assert (found.extraction["cancer_type"], found.extraction["stage"]) == ("mamma-qx", None)
 
 
 def test_requests_that_try_a_server_out_hold_no_note(server):
@@ -320,7 +333,7 @@ def tokens_with_probabilities(engine, model, text, reply):
     """What the model gives for each token of its own reply: the text of the token, and the logarithm."""
     import torch
 
-    tokenizer = engine._tokenizer
+    tokenizer = engine.loaded.tokenizer
     prompt = tokenizer(PROMPT.render(text), add_special_tokens=False)["input_ids"]
     answer = tokenizer(reply, add_special_tokens=False)["input_ids"]
     with torch.no_grad():

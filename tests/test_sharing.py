@@ -19,6 +19,7 @@ from app.failures import DeskError, InputError, sentence_of
 from app.places import CARD, FILES, MARK, Directory, HubRepository, Place, open_place
 from app.sharing import Published, publish, pull
 from data.files import sha256_of
+from data.house_words import HOUSE_WORDS, HouseWords
 from db.adapters import AdapterRow, active_adapter, list_adapters, register_adapter
 from tests.homes import Home, one_sentence
 from tests.hub_server import TOKEN, hub_server
@@ -26,7 +27,7 @@ from tests.s3_server import BUCKET, free_port, s3_server, variables
 from tests.test_offline import seen, started, watched
 from tests.tiny import shared_tiny, tiny_adapter
 from trainer.model import load_for_serving
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, read_manifest
+from trainer.rundir import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing, write_json
 
 __all__ = ["watched"]
 
@@ -183,12 +184,18 @@ def test_an_upload_that_was_cut_off_shows_nobody_half_and_is_finished_by_the_nex
     assert n_cuts >= len(FILES)
 
 
-def test_only_the_files_of_an_adapter_travel(tiny_home: Home, second: str, tmp_path: Path) -> None:
-    directory = tiny_home.path / "adapters" / second
+def test_only_the_files_of_an_adapter_travel(tiny_home: Home, other_home: Home, second: str, tmp_path: Path) -> None:
+    assert set(FILES) == {WEIGHTS, MANIFEST, CARD, *LISTED}
+    directory, words = tiny_home.path / "adapters" / second, HouseWords({"stage": ("qx", "Étape")})
+    with replacing(directory, HOUSE_WORDS):
+        write_json(directory / HOUSE_WORDS, words.to_json())
     (directory / "notes.jsonl").write_text("a patient's note")
     (directory / ".env").write_text("secret")
     put(tiny_home, (tmp_path / "share").as_uri(), second)
-    assert {path.name for path in (tmp_path / "share").iterdir()} == TRAVELS
+    assert {path.name for path in (tmp_path / "share").iterdir()} == TRAVELS | {HOUSE_WORDS}
+    bring(other_home, (tmp_path / "share").as_uri())
+    pulled = load_for_serving(shared_tiny().base, other_home.path / "adapters" / second, device="cpu")
+    assert pulled.house_words == words
 
 
 def test_what_is_not_ours_is_left_alone(tiny_home: Home, tmp_path: Path) -> None:

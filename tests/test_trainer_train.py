@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from data.files import sha256_of
-from data.snapshot import Row, write_holdout, write_snapshot
+from data.house_words import HOUSE_WORDS, HouseWords
+from data.snapshot import Row, read_rows, write_holdout, write_snapshot
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.commands import Forked
 from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
@@ -24,7 +27,7 @@ from trainer.checkpoints import (
     latest_complete,
 )
 from trainer.config import ConfigError, TrainConfig, make_config, read_config
-from trainer.model import load_model
+from trainer.model import load_for_serving, load_model
 from trainer.progress import Diverged, Interrupted, TrainError
 from trainer.rundir import (
     WEIGHTS,
@@ -35,6 +38,7 @@ from trainer.rundir import (
     publish_adapter,
     read_manifest,
     trainer_lock,
+    write_json,
 )
 from trainer.train import train
 
@@ -80,13 +84,15 @@ def wait_until(condition, process: Forked, seconds: float = 120) -> None:
 
 
 def test_run_leaves_everything(files, tmp_path: Path):
-    result = run(files, tmp_path / "runs" / "first", name="first")
+    parent = taught(tmp_path / "parent")  # a fresh adapter takes over none of its words
+    result = run(files, tmp_path / "runs" / "first", name="first", parent_adapter=parent)
     there = RunDir(tmp_path / "runs" / "first")
     manifest = read_manifest(there.adapter)
     assert result.manifest == manifest
     assert (manifest.name, manifest.parent, manifest.base) == ("first", "tiny-adapter", "tiny")
     assert manifest.snapshot_fingerprint == sha256_of(files[0])
     assert manifest.metrics == result.new
+    assert not (there.adapter / HOUSE_WORDS).exists(), "no reviewer has taught it any"
     from transformers import AutoTokenizer
 
     from data.prompt import load_prompt
@@ -123,9 +129,25 @@ def test_training_lowers_the_loss_and_keeps_the_base(files, tmp_path: Path):
     assert sha256_of(shared_tiny().base / "model.safetensors") == before
 
 
+def taught(directory: Path) -> Path:
+    """The tiny adapter with a word that its reviewers taught it."""
+    shutil.copytree(shared_tiny().adapter, directory)
+    write_json(directory / HOUSE_WORDS, HouseWords({"cancer_type": ("oldqx",)}).to_json())
+    return directory
+
+
 def test_warm_run_goes_on_from_its_parent(files, tmp_path: Path):
     warm = QUICK.model_copy(update={"mode": "warm", "learning_rate": 1e-6, "max_steps": 1})
-    result = run(files, tmp_path / "warm", warm)
+    rows = read_rows(TASK, files[0])
+    for number, said in enumerate(("melanoma qx", "qx", "mqxma")):
+        label = Extraction(TASK, {**rows[number].extraction, "cancer_type": said})
+        rows[number] = replace(rows[number], extraction=label, source="annotation", corrected=True)
+    snapshot = write_snapshot(TASK, rows, tmp_path / "reviewed.jsonl")
+    result = run((snapshot.path, files[1]), tmp_path / "warm", warm, parent_adapter=taught(tmp_path / "parent"))
+    assert load_for_serving(shared_tiny().base, result.adapter, device="cpu").house_words == HouseWords(
+        {"cancer_type": ("oldqx", "qx")}
+    )
+    assert HOUSE_WORDS in result.manifest.files
     from safetensors.torch import load_file
 
     parent, child = load_file(shared_tiny().adapter / WEIGHTS), load_file(result.adapter / WEIGHTS)

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from data.calibration import Calibration, CalibrationError, read_calibration
 from data.files import sha256_of
+from data.house_words import HouseWords, HouseWordsError, read_house_words
 from data.weight_files import no_safetensors
 from trainer.config import LoraSettings
 from trainer.identity import BaseIdentity, compared, is_same_name
@@ -172,6 +173,18 @@ def checked_calibration(directory: Path) -> Calibration | None:
         return read_calibration(directory)
     except CalibrationError as error:
         raise ModelError(f"Expected a calibration that can be used in {directory}. {error}") from error
+
+
+def checked_house_words(directory: Path) -> HouseWords:
+    """The words that the adapter has learned from its reviewers; none where it has no file of them.
+
+    Raises:
+        ModelError: they are in a file that cannot be used.
+    """
+    try:
+        return read_house_words(directory)
+    except HouseWordsError as error:
+        raise ModelError(str(error)) from error
 
 
 def check_tensors(directory: Path, expected: Mapping[str, tuple[int, ...]] | None) -> None:

@@ -13,6 +13,7 @@ from trainer.adapters import (
     check_files,
     check_tensors,
     checked_calibration,
+    checked_house_words,
     checked_manifest,
     read_lora,
     tell_other_name,
@@ -79,6 +80,7 @@ def check_before_use(directory: Path, base: str | Path) -> Manifest:
             model = skeleton(base)
     manifest, _ = checked_adapter(directory, identity_of(base), model)
     checked_calibration(directory)
+    checked_house_words(directory)
     return manifest
 
 

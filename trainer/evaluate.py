@@ -6,9 +6,10 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from data.form_scoring import score_form
+from data.form_scoring import count_words, score_form
 from data.identity import text_hash
 from data.scoring import Score, score, score_confidence
 from data.snapshot import Row
@@ -64,15 +65,18 @@ def evaluate(
     answers = answer_rows(engine, rows, progress)
     if predictions is not None:
         write_predictions(predictions, rows, {"answer": answers})
+    texts, house = [row.text for row in rows], engine.house_words.known
     form = score_form(
         task,
-        [row.text for row in rows],
+        texts,
         [row.extraction for row in rows],
         [row.accepted for row in rows],
         answers,
         n_tokens=count_tokens(engine, rows),
-        invented=invented_words,
+        invented=partial(invented_words, house=house),
     )
+    if house and form.n_invented is not None:
+        form = replace(form, n_house_words=count_words(task, texts, answers, invented_words) - form.n_invented)
     return replace(score_answers(rows, answers, task), form=form)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from data.house_words import HOUSE_WORDS, NONE, collect_house_words
 from data.prompt import load_prompt
 from data.snapshot import Row
 from trainer.checkpoints import latest_complete
@@ -201,6 +202,7 @@ def _check_learned(loaded: Loaded, before: dict[str, torch.Tensor]) -> None:
 def _publish(job: Job, loaded: Loaded, learned: Sequence[Example], config: TrainConfig) -> None:
     parent = read_manifest(job.parent) if job.parent else None
     went_on_from = loaded.manifest if config.mode == "warm" else None
+    house_words = collect_house_words(job.task, job.rows, loaded.house_words if config.mode == "warm" else NONE)
     manifest = Manifest(
         name=job.name,
         base=loaded.base_name,
@@ -220,4 +222,6 @@ def _publish(job: Job, loaded: Loaded, learned: Sequence[Example], config: Train
     source = job.run.unpublished
     shutil.rmtree(source, ignore_errors=True)
     save_lora(loaded.model, source, loaded.base_name)
+    if house_words.n_words:
+        write_json(source / HOUSE_WORDS, house_words.to_json())
     publish_adapter(source, job.run.adapter, manifest)

@@ -20,10 +20,11 @@ from typing import Any, Literal
 
 import torch
 
-from data.calibration import CALIBRATION, Calibration
+from data.calibration import Calibration
+from data.house_words import NONE, HouseWords
 from data.prompt import PROMPT_VERSION
 from data.weight_files import READ, embedding_file, no_safetensors, pickled_weights
-from trainer.adapters import ModelError, checked_calibration
+from trainer.adapters import ModelError, checked_calibration, checked_house_words
 from trainer.checks import checked_adapter
 from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.embedding import fill_embedding, write_embedding
@@ -31,7 +32,7 @@ from trainer.engine.weights import AdapterWeights, lora_of
 from trainer.identity import NAME_KEY, BaseIdentity, base_identity, cached_directory, hub_identity
 from trainer.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
 from trainer.nf4 import count_parameters, dense_copy, prepare_quantised, unpacked
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
+from trainer.rundir import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, Manifest
 
 __all__ = [
     "Loaded",
@@ -64,6 +65,7 @@ class Loaded:
         device: where the model is.
         n_parameters: of the base.
         calibration: of the adapter, None where it has none.
+        house_words: of the adapter.
         lora: the adapter's weights where they are not part of the model.
         place: where the base was loaded from, for a caller that keeps it.
     """
@@ -81,6 +83,7 @@ class Loaded:
     lora: AdapterWeights | None = None
     place: str = ""
     base_digest: str | None = None
+    house_words: HouseWords = NONE
 
     @property
     def identity(self) -> BaseIdentity:
@@ -189,6 +192,7 @@ def load_adapter(beside: Loaded, adapter: str | Path, *, allow_hub: bool = False
         name=manifest.name,
         prompt_version=manifest.prompt_version,
         calibration=checked_calibration(directory),
+        house_words=checked_house_words(directory),
         lora=lora_of(load_file(directory / WEIGHTS), lora.alpha / lora.r),
     )
 
@@ -234,7 +238,7 @@ def _adapter_directory(adapter: str | Path, *, allow_hub: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     try:  # only these: a pickle is not even downloaded
-        return Path(snapshot_download(str(adapter), allow_patterns=[ADAPTER_CONFIG, WEIGHTS, MANIFEST, CALIBRATION]))
+        return Path(snapshot_download(str(adapter), allow_patterns=[WEIGHTS, MANIFEST, *LISTED]))
     except (OSError, ValueError) as error:
         raise ModelError(f"Expected the adapter {adapter} on the hub; {_first_line(error)}") from error
 
@@ -325,7 +329,7 @@ def _attach(loaded: Loaded, directory: Path, *, for_training: bool) -> None:
         use_safetensors=True,
     )
     loaded.manifest, loaded.name, loaded.prompt_version = manifest, manifest.name, manifest.prompt_version
-    loaded.calibration = checked_calibration(directory)
+    loaded.calibration, loaded.house_words = checked_calibration(directory), checked_house_words(directory)
 
 
 def quantise_and_save(

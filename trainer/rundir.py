@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.calibration import CALIBRATION
 from data.files import sha256_of, whole_directory
+from data.house_words import HOUSE_WORDS
 from trainer.config import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 MANIFEST = "manifest.json"
 CARD = "README.md"
-LISTED = (ADAPTER_CONFIG, CALIBRATION)
+LISTED = (ADAPTER_CONFIG, CALIBRATION, HOUSE_WORDS)
 """Files whose digests the manifest lists beside that of the weights. The card is not one: its reader may add to it."""
 
 
@@ -228,9 +229,10 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
     """Move the adapter files of `source` to `target`, with a manifest, all at once.
 
     Args:
-        source: a directory with the weights and the adapter configuration; it is gone afterwards.
+        source: a directory with the weights, the adapter configuration and perhaps other listed files; it is gone
+            afterwards.
         target: the directory to appear; it must not exist.
-        manifest: what to say about the adapter; the digest of the weights is filled in here.
+        manifest: what to say about the adapter; the digests of its files are filled in here.
 
     Returns:
         The manifest as written.
@@ -243,15 +245,11 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
     for name in (WEIGHTS, ADAPTER_CONFIG):
         if not (source / name).is_file():
             raise RunError(f"Expected {name} in {source}; it is missing. Train again.")
-    written = manifest.model_copy(
-        update={
-            "weights_sha256": sha256_of(source / WEIGHTS),
-            "files": {ADAPTER_CONFIG: sha256_of(source / ADAPTER_CONFIG)},
-        }
-    )
+    files = digests_of(source)
+    written = manifest.model_copy(update={"weights_sha256": sha256_of(source / WEIGHTS), "files": files})
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole_directory(target) as draft:
-        for name in (WEIGHTS, ADAPTER_CONFIG):
+        for name in (WEIGHTS, *files):
             shutil.copyfile(source / name, draft / name)
         write_atomic(draft / MANIFEST, written.model_dump_json(indent=1) + "\n")
     shutil.rmtree(source, ignore_errors=True)

@@ -30,7 +30,7 @@ def publish(
     replace: Annotated[bool, typer.Option("--replace", help="Replace another adapter that is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put an adapter where others can pull it from: weights, configuration, manifest, calibration and model card.
+    """Put an adapter where others can pull it from: weights, configuration, calibration, words, model card, manifest.
 
     Publishing it again changes nothing. Keys come from the environment: HF_TOKEN, AWS_ACCESS_KEY_ID and the like.
 

@@ -12,20 +12,17 @@ from typing import Any, Literal
 
 import torch
 
-from data.prompt import PromptError, load_prompt
 from data.suggestion import Suggestion
 from data.task import Task
-from data.wording import words_of
 from trainer.config import SMALL_MODEL
 from trainer.engine.admission import POLL_S, Queue, SlotPool, Waiting, wait_for_a_slot
 from trainer.engine.decode import Counts, Decoder, Row, Script
+from trainer.engine.dialogue import Dialogue
 from trainer.engine.drafts import DraftBook, Record
 from trainer.engine.record import RecordTables, build_tables
 from trainer.engine.serving import few_threads, make_forward, usual_slots
 from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
-from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.engine.suited import unsuited_attention
-from trainer.lengths import legibility, times_longest
 from trainer.model import Loaded
 
 ALTERNATIVES_FLOOR = 0.01
@@ -60,7 +57,8 @@ class Engine:
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, the others unpack it once and merge the
             adapter in. None takes what suits the model: see `trainer.engine.serving`.
         alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
-        constrained: whether fields for which the task names a lexicon are held to it and to their note.
+        constrained: whether fields for which the task names a lexicon are held to it, to their note and to the words
+            that the adapter has learned from its reviewers.
         script: answers in place of the model's own choices, for measuring with random weights.
         beside: another engine on the same base, whose model, slots and drafts are shared.
         shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu_shapes.Slots`, on a GPU.
@@ -87,8 +85,8 @@ class Engine:
         self.adapter = loaded.name
         self.prompt_version = loaded.prompt_version
         self.calibration = loaded.calibration
-        self._task, self._tokenizer, self._constrained = task, loaded.tokenizer, constrained
-        self._prompt = load_prompt(task, loaded.prompt_version)
+        self.house_words = loaded.house_words
+        self._task, self._dialogue = task, Dialogue(loaded, task, constrained=constrained)
         self._shared: _Shared = beside._shared if beside else _share(loaded, task, batch_size, weights, shapes)
         self._tables = self._shared.tables
         self._forward = self._shared.forward
@@ -99,7 +97,7 @@ class Engine:
             self._forward,
             loaded.name,
             self._tables,
-            self._tokens(self._prompt.prefix.rstrip()),
+            self._dialogue.prefix,
             MAX_VALUE_TOKENS,
             alternatives=alternatives,
             script=script,
@@ -115,7 +113,8 @@ class Engine:
         with self._shared.lock:
             self._forward.add(adapter.name, adapter.lora or {})
             self._shared.n_beside += 1
-        return Engine(adapter, self._task, alternatives=self._decoder.floor, constrained=self._constrained, beside=self)
+        constrained = self._dialogue.constrained
+        return Engine(adapter, self._task, alternatives=self._decoder.floor, constrained=constrained, beside=self)
 
     @property
     def takes_others(self) -> bool:
@@ -274,7 +273,7 @@ class Engine:
                 for (waiting, slot), plan in zip(chosen, plans, strict=True):
                     number = max(begun, default=0) + 1
                     asked = waiting.request
-                    words = words_of(self._task, asked.text) if self._constrained else ()
+                    words = self._dialogue.words(asked.text)
                     active.append(self._decoder.admit((number, asked.key), slot, waiting.prompt, plan, words))
                     active[-1].is_urgent = asked.is_urgent
                     begun[number] = waiting
@@ -333,45 +332,17 @@ class Engine:
         return True
 
     def _tokenised(self, text: str) -> list[int]:
-        try:
-            tokens = self._tokens(self._prompt.render(text))
-        except PromptError as error:
-            raise EngineError(str(error)) from error
-        except (UnicodeEncodeError, TypeError) as error:  # half of a surrogate pair is no text
-            said = "Expected plain text; found a character that is none. Remove it from the note."
-            raise EngineError(said) from error
+        tokens = self._dialogue.prompt(text)
         if len(tokens) > self.max_tokens:
             raise NoteTooLong(
                 f"Expected a note of at most {self.max_tokens} tokens with its prompt; found {len(tokens)}. Shorten it."
             )
         return tokens
 
-    def _tokens(self, text: str) -> list[int]:
-        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
-
     def _outcome(self, row: Row, text: str) -> Outcome:
         if row.error is not None:
             return row.error
-        assert row.answer is not None
-        found = row.answer.log_probabilities
-        alternatives = self._decoder.alternatives(row)
-        answer = Answer(
-            values=row.answer.values,
-            raw_confidence={key: math.exp(min(0.0, value)) for key, value in found.items()},
-            reply=row.answer.reply,
-            alternatives={key: tuple(one.value for one in some) for key, some in alternatives.items() if some},
-            latency_ms=round((time.perf_counter() - row.began) * 1000),
-        )
-        return make_suggestion(
-            self._task,
-            text,
-            answer,
-            adapter=self.adapter,
-            prompt_version=self.prompt_version,
-            calibration=self.calibration,
-            times_longest=times_longest(self.loaded.manifest, n_tokens=len(self._tokens(self._prompt.render(text)))),
-            legibility=legibility(self.loaded.manifest, text, len(self._tokens(text))),
-        )
+        return self._dialogue.outcome(row, text, self._decoder.alternatives(row), self.calibration)
 
 
 def _share(

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Hashable, Iterable, Iterator
 from typing import Any
 
 from data.calibration import Calibration
+from data.house_words import NONE, HouseWords
 from data.prompt import load_prompt
 from data.suggestion import Suggestion
 from data.task import Task
@@ -37,16 +38,24 @@ class ServedEngine:
         adapter: the name that suggestions bear.
         prompt_version: of the prompt that the model was trained with.
         calibration: of its probabilities, None to take them as they are.
+        house_words: that its values may hold in every note.
 
     Raises:
         PromptError: the prompt version is not known.
     """
 
     def __init__(
-        self, task: Task, server: Server, *, adapter: str, prompt_version: int, calibration: Calibration | None = None
+        self,
+        task: Task,
+        server: Server,
+        *,
+        adapter: str,
+        prompt_version: int,
+        calibration: Calibration | None = None,
+        house_words: HouseWords = NONE,
     ) -> None:
         self.adapter, self.prompt_version, self.n_slots = adapter, prompt_version, server.n_slots
-        self._task, self.calibration = task, calibration
+        self._task, self.calibration, self.house_words = task, calibration, house_words
         self._prompt = load_prompt(task, prompt_version)
         self._connection = Connection(server, task, self._prompt)
         self._runner = asyncio.Runner()
@@ -144,7 +153,7 @@ class ServedEngine:
         return make_suggestion(
             self._task,
             text,
-            held_to_words(self._task, text, answer),
+            held_to_words(self._task, text, answer, self.house_words.known),
             adapter=self.adapter,
             prompt_version=self.prompt_version,
             calibration=self.calibration,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from data.calibration import Calibration
+from data.house_words import HouseWords
 from data.suggestion import Suggestion
 
 MAX_VALUE_TOKENS = 80
@@ -57,12 +58,14 @@ class Suggester(Protocol):
         prompt_version: of the prompt that the adapter was trained with.
         n_slots: notes that are answered at the same time.
         calibration: the curves that make its probabilities confidence; others may be put in their place.
+        house_words: those that the adapter has learned from its reviewers.
     """
 
     adapter: str
     prompt_version: int
     n_slots: int
     calibration: Calibration | None
+    house_words: HouseWords
 
     def serve(self, source: Source) -> Iterator[tuple[Hashable, Outcome]]:
         """Outcomes as they come, not in the order of the requests.

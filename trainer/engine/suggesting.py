@@ -11,7 +11,7 @@ from data.hints import hinted
 from data.outside import capped, place
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
-from data.wording import invented_words
+from data.wording import House, invented_words
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Answer:
     latency_ms: int
 
 
-def held_to_words(task: Task, text: str, answer: Answer) -> Answer:
+def held_to_words(task: Task, text: str, answer: Answer, house: House | None = None) -> Answer:
     """What is left of an answer that was not held to the note and the lexicon while it was written.
 
-    A value with a word that stands in neither becomes null, offered as the field's first alternative. Null is not what
-    the model said, so its own probability of it counts as none.
+    A value with a word that stands in neither, nor among the adapter's house words, becomes null, offered as the
+    field's first alternative. Null is not what the model said, so its own probability of it counts as none.
     """
-    invented = invented_words(task, text, answer.values)
+    invented = invented_words(task, text, answer.values, house)
     offered = {key: (answer.values[key], *answer.alternatives.get(key, ())) for key in invented}
     return replace(
         answer,
