@@ -43,6 +43,13 @@ def refused(home, *arguments, code=2, given=None, told=(), **settings):
     return one_sentence(done.stderr)
 
 
+def after_foretelling(errors: str) -> str:
+    """The only line beside what a run says of its judges before it begins."""
+    told, _, failed = errors.strip().partition("\n")
+    assert "would show" in told, errors
+    return one_sentence(failed)
+
+
 def file_of(tmp_path, content: bytes, name="bad.jsonl"):
     (tmp_path / name).write_bytes(content)
     return str(tmp_path / name)
@@ -157,13 +164,14 @@ def test_a_missing_base_fails_a_run_with_a_sentence(stocked, tmp_path):
     before = stocked.dump()
     done = stocked.run("train", "--base", str(tmp_path / "lost"), "--max-steps", "1")
     assert done.returncode == 2
-    assert str(tmp_path / "lost") in one_sentence(done.stderr)
+    failed = after_foretelling(done.stderr)
+    assert str(tmp_path / "lost") in failed
     after = stocked.dump()
     assert {table for table in after if after[table] != before[table]} == {"training_run", "audit"}
     assert [entry["name"] for entry in stocked.json("adapters", "list")] == ["tiny-adapter"]
     with stocked.desk() as desk, desk.store.reading() as session:
         assert get_run(session, 1).status == "failed"
-        assert get_run(session, 1).message == done.stderr.strip()
+        assert get_run(session, 1).message == failed
 
 
 @contextmanager
@@ -194,7 +202,7 @@ def test_a_disk_that_is_full_before_a_run_refuses_it(stocked):
     with small_disk(stocked.path / "runs", "1m") as place:
         done = stocked.run("train", "--max-steps", "1")
         assert done.returncode == 2
-        assert "free" in one_sentence(done.stderr).casefold()
+        assert "free" in after_foretelling(done.stderr).casefold()
         fill(place)
         again = stocked.run("train", "--max-steps", "1")
         assert again.returncode == 2
@@ -217,11 +225,12 @@ def test_a_disk_that_fills_during_a_run_fails_it_and_touches_nothing(stocked):
         out, errors = process.communicate(timeout=240)
         assert process.returncode == 2
         assert out == ""
-        assert "full" in one_sentence(errors)
+        failed = after_foretelling(errors)
+        assert "full" in failed
         assert {name: stocked.dump()[name] for name in tables} == before
         with stocked.desk() as desk, desk.store.reading() as session:
             run = get_run(session, 1)
-        assert (run.status, run.message) == ("failed", errors.strip())
+        assert (run.status, run.message) == ("failed", failed)
         assert list((stocked.path / "adapters").iterdir()) == []
 
 

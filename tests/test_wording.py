@@ -193,6 +193,7 @@ def test_names_that_the_generator_writes_are_known():
 
 def test_a_task_that_names_no_lexicon_holds_no_field_to_it(tmp_path):
     settings = DEFAULT_TASK.read_text(encoding="utf-8").replace('synonyms = "oncology_synonyms.toml"\n', "")
+    settings = settings.replace('rules = "oncology_rules.toml"\n', "")
     free = tmp_path / "free.toml"
     free.write_text(re.sub(r"(?m)^lexicon.*\n", "", settings), encoding="utf-8")
     task = load_task(free)
@@ -209,6 +210,7 @@ def test_a_task_that_names_no_lexicon_holds_no_field_to_it(tmp_path):
 @pytest.mark.parametrize("broken", ["no folder", "no list", "no table"])
 def test_a_lexicon_that_is_not_there_is_named(tmp_path, broken):
     settings = DEFAULT_TASK.read_text(encoding="utf-8").replace('synonyms = "oncology_synonyms.toml"\n', "")
+    settings = settings.replace('rules = "oncology_rules.toml"\n', "")
     path, folder = tmp_path / "mine.toml", tmp_path / "oncology_lexicon"
     path.write_text(settings, encoding="utf-8")
     if broken != "no folder":

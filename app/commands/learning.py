@@ -174,7 +174,7 @@ def evaluate(
     """Measure an adapter on labelled notes, field by field, and its form beside an empty one. Nothing is stored.
 
     "exact", "normalised" and "f1" are of what it proposes, "right in the form" is of what it puts into the fields. A
-    line of the file may name other right values: "accept": {"stage": ["IV", null]}.
+    line of the file may name other right values: "accept": {"FIELD": ["another value", null]}.
 
     \b
     Example:
