@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from data.locations import EMBEDDED
+from data.outside import UNKNOWN
 from data.prompt import load_prompt
 from data.shipped import sample_notes
-from data.suggestion import UNKNOWN_LENGTH
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong
@@ -101,7 +101,7 @@ def test_embedded_model_equals_unconstrained_greedy():
     longer = engine.suggest_one(texts[0] + rest)
     assert longer.times_longest is not None
     assert longer.times_longest > 1
-    assert max(longer.confidence.values()) <= UNKNOWN_LENGTH
+    assert max(longer.confidence.values()) <= UNKNOWN
 
 
 def test_random_model_still_writes_valid_records():

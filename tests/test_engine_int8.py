@@ -108,6 +108,6 @@ def test_a_long_prompt_gives_the_same_whether_its_keys_are_far_or_near(loaded, k
         monkeypatch.setattr(cpu, "_FAR", far)
         forward = CpuForward(weights, {"a": loaded.lora}, allowed, 1, kind)
         forward.submit([Segment(0, 0, tokens[:400], (), ())], "a")
-        found.append(forward.submit([Segment(0, 400, tokens[400:], [299], [0])], "a")[0][0][0])
+        found.append(forward.submit([Segment(0, 400, tokens[400:], [299], [0])], "a").options[0][0][0])
     assert found[0][0] == found[1][0]
     assert found[0][1] == pytest.approx(found[1][1], abs=1e-4 if kind == "fp32" else 0.05)
