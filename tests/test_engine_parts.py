@@ -1,4 +1,4 @@
-"""A pass in parts: the answers of a whole one, whichever thread computed what; runners-up end where they get unlikely."""
+"""A pass in parts gives what a whole one does, whichever thread computed it; runners-up end where they get unlikely."""
 
 from __future__ import annotations
 
