@@ -99,3 +99,19 @@ def test_a_runner_up_has_a_share_of_its_values_probability(loaded):
             for one in written:
                 assert one.log_probability >= math.log(0.01) + min(0.0, chosen)
     assert n_written > 0
+
+
+def test_a_long_note_writes_its_runners_up_in_its_own_slot(loaded, monkeypatch):
+    text = tiny_rows(1, start=500)[0].text
+    found = []
+    for most in (1500, 10):
+        engine = Engine(loaded, TASK, batch_size=4, alternatives=0.0001)
+        forks: list[int] = []
+        fork = engine._forward.fork
+        monkeypatch.setattr(engine._forward, "most_forked", most)
+        monkeypatch.setattr(
+            engine._forward, "fork", lambda a, b, n, fork=fork, forks=forks: (forks.append(n), fork(a, b, n))
+        )
+        found.append((engine.suggest_one(text).alternatives, bool(forks)))
+    assert found[0][0] == found[1][0]
+    assert [forked for _, forked in found] == [True, False]
