@@ -131,7 +131,8 @@ class SlotPool:
 
     def share_out(self, active: list[Row], decoder: Decoder) -> None:
         """Let free slots help with the runners-up, but for those that the next notes need."""
-        for row in [row for row in active if row.branches and not row.in_flight]:
+        most = self.forward.most_forked
+        for row in [row for row in active if row.branches and not row.in_flight and row.position <= most]:
             capacity = self.forward.capacity(row.slot)
             usable = self.usable(None, self.all_kept)
             spare = [slot for slot in usable if self.forward.capacity(slot) == capacity]

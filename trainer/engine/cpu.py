@@ -7,6 +7,7 @@ two of its answer share the products of every layer, and attention, which is lit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 
 from trainer.engine.forward import GrowingSlots, Passed, Segment, best_options, read_options
 from trainer.engine.int8 import ByteWeights
+from trainer.engine.parts import Workers, divided, joined
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
@@ -84,6 +86,7 @@ class CpuForward(GrowingSlots):
         self._head = self._store.head()
         self._cosine, self._sine = (part.to(self._dtype)[:, None] for part in weights.rotation(self.max_positions))
         self._slots = [self._room(_ROOM) for _ in range(n_slots)]
+        self._workers = Workers(self._n_threads)
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
         self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
         for name, adapter in adapters.items():
@@ -136,14 +139,21 @@ class CpuForward(GrowingSlots):
     @torch.inference_mode()
     def submit(self, segments: Sequence[Segment], adapter: str) -> Passed:
         """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
-        n_tokens = sum(len(segment.tokens) for segment in segments)
         few = torch.get_num_threads()
-        torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
+        n_tokens = sum(len(segment.tokens) for segment in segments)
+        parts = divided([len(segment.tokens) for segment in segments], self._n_threads)
         try:
-            return self._computed(segments, adapter)
+            if len(parts) == 1:
+                torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
+                return self._computed(segments, adapter)
+            torch.set_num_threads(1)
+            jobs = [partial(self._computed, [segments[number] for number in part], adapter) for part in parts]
+            done = self._workers.run(jobs)
         finally:
             torch.set_num_threads(few)
+        return joined(parts, done, self._allowed)
 
+    @torch.inference_mode()
     def _computed(self, segments: Sequence[Segment], adapter: str) -> Passed:
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         places = [self._place(segment) for segment in segments]

@@ -10,7 +10,7 @@ is made of such words (see `data.wording`). Its probability stays the one among 
 kept from writing otherwise has a low one.
 
 When a record is whole, its runners-up are written: where the model hesitated, the other token is taken and that value
-alone is written to its end.
+alone is written to its end, or until it has become much less probable than the value that it would stand beside.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ class Decoder:
         tables: of the model's tokenizer and the task.
         prefix: tokens that every prompt begins with.
         max_value_tokens: a value is closed after so many.
-        alternatives: a runner-up is written if it has at least this probability; None for no runners-up.
+        alternatives: a runner-up is written if it has at least this probability where it parts from the value, and at
+            its end this share of the value's; None for no runners-up.
     """
 
     def __init__(
@@ -303,7 +304,10 @@ class Decoder:
                 permitted = self._permitted(row, more)[:1] or (_closing(row, more) if len(more) < n_more else [])
                 n_more *= 16
             decided = self._decide(row, row.position + at + 1, permitted)
-            if row.cursor.is_done or (row.answer is not None and row.cursor.is_opening):
+            if row.answer is not None and (row.cursor.is_opening or row.cursor.log_probability < self._least(row)):
+                self._finished(row)
+                return
+            if row.cursor.is_done:
                 self._finished(row)
                 return
             n_same = 0
@@ -339,17 +343,24 @@ class Decoder:
                 row.branches = self._branches(row)
                 row.decisions = []
         else:
-            index = row.cursor.index - 1
-            key = self._tables.keys[index]
             cursor = row.cursor
-            found = Written(cursor.values[key], cursor.log_probabilities[key], cursor.last)
-            (row.parent or row).found.setdefault(index, []).append(found)
+            index = cursor.index - 1
+            key = self._tables.keys[index]
+            if cursor.is_opening and cursor.log_probabilities[key] >= self._least(row, index):
+                found = Written(cursor.values[key], cursor.log_probabilities[key], cursor.last)
+                (row.parent or row).found.setdefault(index, []).append(found)
             if row.parent is not None:
                 row.parent.n_helpers -= 1
         if row.branches:
             self._take(row, row.branches.pop())
         else:
             row.cursor, row.pending = row.answer, []
+
+    def _least(self, row: Row, index: int | None = None) -> float:
+        """The log-probability below which a runner-up of a field is given up: it grows less with every token."""
+        assert row.answer is not None
+        key = self._tables.keys[row.cursor.index if index is None else index]
+        return math.log(self.floor or 1.0) + min(0.0, row.answer.log_probabilities[key])
 
     def _take(self, row: Row, branch: Branch) -> None:
         """Go on from another token at an earlier decision; what was read after it is written over."""

@@ -80,6 +80,7 @@ class Forward(Protocol):
         depth: steps that are best under way at a time; 2 where one half of the notes is settled while a GPU reads
             the other.
         takes_others: whether several adapters can be held.
+        most_forked: positions up to which a slot is copied for the sake of runners-up.
     """
 
     n_slots: int
@@ -87,6 +88,7 @@ class Forward(Protocol):
     prefill: int
     depth: int
     takes_others: bool
+    most_forked: int
 
     def width(self, n_rows: int) -> int:
         """How many tokens of a row are best read in one pass over `n_rows` rows, drafts included."""
@@ -151,6 +153,8 @@ class GrowingSlots:
     n_slots: int
     max_positions: int
     depth = 1
+    most_forked = 1500
+    """Eight copies of a note of 20,000 characters would take 2 GB, and as long as the passes that they spare."""
 
     def capacity(self, slot: int) -> int:
         """Positions that a slot can hold."""

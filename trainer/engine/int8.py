@@ -95,7 +95,9 @@ class ByteWeights:
 
     @cached_property
     def _table(self) -> tuple[torch.Tensor, torch.Tensor]:
-        return pack_rows(self._weights.embedding)
+        packed = [pack_rows(some) for some in torch.split(self._weights.embedding, _ROWS)]  # whole, it takes thrice
+        numbers, scales = zip(*packed, strict=True)
+        return torch.cat(numbers), torch.cat(scales)
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state with which tokens begin, (tokens, width)."""

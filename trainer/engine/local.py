@@ -56,7 +56,7 @@ class Engine:
         batch_size: notes answered together, a long one for several; None for 8 to 32 on a CPU and 80 on a GPU.
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, the others unpack it once and merge the
             adapter in. None takes what suits the model: see `trainer.engine.serving`.
-        alternatives: runners-up with at least this probability are written for every field; None for no runners-up.
+        alternatives: runners-up are written that have this probability and this share of the value's; None for none.
         constrained: whether fields for which the task names a lexicon are held to it, to their note and to the words
             that the adapter has learned from its reviewers.
         script: answers in place of the model's own choices, for measuring with random weights.
