@@ -343,8 +343,7 @@ class Decoder:
                 row.branches = self._branches(row)
                 row.decisions = []
         else:
-            cursor = row.cursor
-            index = cursor.index - 1
+            cursor, index = row.cursor, row.cursor.index - 1
             key = self._tables.keys[index]
             if cursor.is_opening and cursor.log_probabilities[key] >= self._least(row, index):
                 found = Written(cursor.values[key], cursor.log_probabilities[key], cursor.last)
