@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from data.accepted import Accepted, AcceptedError, read_accepted
-from data.files import flush_to_disk
+from data.evaluation.accepted import Accepted, AcceptedError, read_accepted
 from data.identity import text_hash
-from data.json_records import read_jsonl
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
-from data.records import Record, Refusal, plain_type
+from data.reading.json_records import read_jsonl
+from data.reading.records import Record, Refusal, plain_type
+from data.storage.files import flush_to_disk
 from data.task import Extraction, Task
 
 Source = Literal["original", "annotation"]
@@ -39,7 +39,7 @@ class Row:
             `data.corrections.is_corrected`; a reviewer's label that does not is an accepted one.
         line: where the row stands in the file that it was read from, from 1; None where it comes from no file.
         is_new: whether it is known that the adapter that a run may go on from has not learned it.
-        accepted: other values that count as right where the form is scored; see `data.accepted`.
+        accepted: other values that count as right where the form is scored; see `data.evaluation.accepted`.
     """
 
     text: str = field(repr=False)

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from pydantic import Field as Setting
 
-from data.lexicon import LexiconError, load_names
 from data.limits import MAX_VALUE_CHARACTERS
-from data.rules import RulesError, load_rules
-from data.synonyms import SynonymsError, load_lexicon
+from data.text.lexicon import LexiconError, load_names
+from data.text.rules import RulesError, load_rules
+from data.text.synonyms import SynonymsError, load_lexicon
 
 TASKS = Path(__file__).parent / "tasks"
 DEFAULT_TASK = TASKS / "oncology.toml"

@@ -33,8 +33,20 @@ from tests.forks import ONE_THREAD, n_threads
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 240
 _MESSAGE = 1 << 18
-_IMPORTED = ("app.cli", "app.engines", "app.training", "datasets", "db.migrations.applying", "pandas")
-_IMPORTED += ("trainer.engine.local", "trainer.loop", "trainer.model", "transformers.models.llama.modeling_llama")
+_IMPORTED = (
+    "app.cli.main",
+    "app.worker.engines",
+    "app.training.requests",
+    "datasets",
+    "db.migrations.applying",
+    "pandas",
+)
+_IMPORTED += (
+    "trainer.engine.local",
+    "trainer.run.loop",
+    "trainer.model.loading",
+    "transformers.models.llama.modeling_llama",
+)
 _THEIRS = ("HF_", "LC_", "LANG", "PYTHON", STAND_IN)
 """Variables that are read as Python starts or as a package is imported; a command with one of these starts anew."""
 
@@ -48,7 +60,7 @@ class Forked:
     """A command in a fork, as `subprocess.Popen` would show it; what it says is to be had once it has ended.
 
     Args:
-        module: with a `main()`, such as `app.cli`.
+        module: with a `main()`, such as `app.cli.main`.
         arguments: what follows on its command line.
         environ: its environment.
         given: what it reads from its standard input.
@@ -132,7 +144,7 @@ def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 def _import_everything() -> None:
-    from app.settings import quiet_environment
+    from app.core.settings import quiet_environment
 
     quiet_environment()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # as `quiet_libraries` does before it is imported
@@ -141,7 +153,8 @@ def _import_everything() -> None:
 
 
 class _Trainer:
-    """What `subprocess.Popen` gives `app.children.start_child`; `python -m trainer` runs in a fork of this process."""
+    """What `subprocess.Popen` gives `app.processes.child.start_child`; `python -m trainer` runs in a fork of this
+    process."""
 
     def __new__(cls, line: Sequence[str], **settings: Any) -> Any:
         if list(line[1:3]) != ["-m", "trainer"] or n_threads() > 1:
@@ -180,7 +193,7 @@ class _Trainer:
 
 
 class _Subprocess:
-    """What `app.children` finds as `subprocess` in a command that runs in a fork."""
+    """What `app.processes.child` finds as `subprocess` in a command that runs in a fork."""
 
     DEVNULL, Popen = subprocess.DEVNULL, _Trainer
 
@@ -224,13 +237,13 @@ def _fork(connection: socket.socket) -> int:
     """Start the command that a connection asks for; its number as a process."""
     message, files, _, _ = socket.recv_fds(connection, _MESSAGE, 3)
     assert n_threads() == 1, "expected one thread before a fork"
-    import app.children
+    import app.processes.child
 
     pid = os.fork()
     if not pid:
         order = json.loads(message)
         os.chdir(order["directory"])
-        app.children.subprocess = _Subprocess  # type: ignore[assignment]
+        app.processes.child.subprocess = _Subprocess  # type: ignore[assignment]
         _become(order["module"], order["arguments"], order["environ"], files)
     for file in files:
         os.close(file)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from data.gate import judge
+from data.gate.gate import judge
+from data.gate.verdict import Verdict
 from data.task import Extraction
-from data.verdict import Verdict
 from tests.homes import TASK
 
 TRUE, WRONG = "true", "wrong"

@@ -18,9 +18,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from app.guard import LOCAL_REVIEWER
-from db.annotations import AnnotationRow, Review, history, open_review
-from db.session import Store
+from app.access.guard import LOCAL_REVIEWER
+from db.review.decisions import AnnotationRow, Review, history, open_review
+from db.store.store import Store
 from tests import chromium
 from tests.desk_store import (
     BREAST,

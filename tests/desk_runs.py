@@ -8,15 +8,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from app.adapters import WEIGHTS
-from app.training import run_name
-from data.gate import judge
+from app.core.adapters import WEIGHTS
+from app.training.requests import run_name
+from data.gate.gate import judge
 from data.notes import Note, make_note
 from data.task import Extraction
-from db.adapters import register_adapter
-from db.notes import add_notes
-from db.runs import create_run, update_run
-from db.session import Store
+from db.notes.notes import add_notes
+from db.store.store import Store
+from db.training.adapters import register_adapter
+from db.training.runs import create_run, update_run
 from tests.desk_store import ADAPTER, COLON, COLON_VALUES, TASK
 from tests.stores import adapter
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from data.notes import content_hash, make_note
 from data.suggestion import Span, Suggestion
 from data.task import Extraction, load_task
-from db.adapters import AdapterRow, activate, register_adapter
-from db.notes import add_notes, counts, find_note
-from db.session import Store, open_store
-from db.suggestions import add_suggestion
+from db.notes.notes import add_notes, counts, find_note
+from db.notes.suggestions import add_suggestion
+from db.store.store import Store, open_store
+from db.training.adapters import AdapterRow, activate, register_adapter
 
 TASK = load_task()
 ADAPTER = "first"

@@ -10,11 +10,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.guard import LOCAL_REVIEWER
-from app.settings import Settings, prepare_home
-from app.web import create_app
-from db.annotations import open_review
-from db.session import Store
+from app.access.guard import LOCAL_REVIEWER
+from app.core.settings import Settings, prepare_home
+from app.web.application import create_app
+from db.review.decisions import open_review
+from db.store.store import Store
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, MELANOMA, empty_values, make_store
 
 HERE = "http://127.0.0.1"

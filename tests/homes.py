@@ -15,11 +15,11 @@ from typing import Any
 
 import psutil
 
-from app.desk import Desk
-from app.settings import load_settings, prepare_home
+from app.core.desk import Desk
+from app.core.settings import load_settings, prepare_home
 from data.task import load_task
-from db.files import sqlite
-from db.session import open_store
+from db.schema.files import sqlite
+from db.store.store import open_store
 from tests.commands import PATIENCE_S, Forked, can_be_forked
 
 TASK = load_task()
@@ -38,14 +38,14 @@ class Home:
         return {**os.environ, "CASELOOP_HOME": str(self.path), **self.variables, "PYTHONPATH": search}
 
     def start(self, *arguments: str, **settings: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-P", "-m", "app.cli", *arguments]  # like the script, which adds no folder
+        command = [sys.executable, "-P", "-m", "app.cli.main", *arguments]  # like the script, which adds no folder
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, env=self.environ, text=True, encoding="utf-8", **{**pipes, **settings})
 
     def fork(self, *arguments: str, given: str | None = None) -> Forked:
         """The same in a fork of a process that has imported everything; nothing can be read from it while it runs."""
         assert can_be_forked(self.variables)
-        return Forked("app.cli", arguments, self.environ, given)
+        return Forked("app.cli.main", arguments, self.environ, given)
 
     def run(self, *arguments: str, given: str | None = None, **settings: Any) -> subprocess.CompletedProcess[str]:
         is_forked = not settings and can_be_forked(self.variables)

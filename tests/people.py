@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from app.passwords import hash_password
-from db.reviewers import Role, add_reviewer
-from db.session import Store
+from app.access.passwords import hash_password
+from db.people.reviewers import Role, add_reviewer
+from db.store.store import Store
 
 PASSWORD = "correct horse battery"
 

@@ -50,7 +50,7 @@ class Server:
 
     def database(self) -> str:
         """The URL of a new, empty store."""
-        from db.session import open_store
+        from db.store.store import open_store
 
         if not self._template:
             self._template = self.empty_database()

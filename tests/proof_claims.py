@@ -28,13 +28,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from db import tables as t
-from db.claims import LEASE, Find, give, hold
-from db.dialects import insert_into
-from db.errors import Conflict, StoreBusy
-from db.notes import next_notes
-from db.reviewers import ensure_reviewer
-from db.session import Store, open_store
+from db.notes.claims import LEASE, Find, give, hold
+from db.notes.notes import next_notes
+from db.people.reviewers import ensure_reviewer
+from db.schema import tables as t
+from db.schema.dialects import insert_into
+from db.schema.errors import Conflict, StoreBusy
+from db.store.store import Store, open_store
 from tests.forks import fork
 from tests.postgres import a_place
 from tests.stores import decide

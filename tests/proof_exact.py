@@ -49,9 +49,9 @@ def compare(model: Path, path: Path, numbers: list[int], batches: tuple[int, ...
     torch.set_num_threads(1)
     from data.snapshot import read_rows
     from data.task import DEFAULT_TASK, load_task
+    from trainer.engine.api import EngineError, Request
     from trainer.engine.local import Engine
-    from trainer.engine.suggester import EngineError, Request
-    from trainer.model import load_for_serving, load_model
+    from trainer.model.loading import load_for_serving, load_model
 
     task = load_task(DEFAULT_TASK)
     rows = read_rows(task, path)

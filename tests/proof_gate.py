@@ -23,7 +23,7 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
-from data.gate import judge
+from data.gate.gate import judge
 from data.task import Extraction
 from tests.compared import N_FIELDS, TRUE, WRONG, extraction
 from tests.homes import TASK

@@ -29,12 +29,12 @@ from typing import Any
 import pyarrow
 from pyarrow import parquet
 
-from app.importing import import_files
-from app.previewing import preview
+from app.importing.load import import_files
+from app.importing.preview import preview
 from data.notes import Note, read_notes
-from data.records import USUAL, Refusal
+from data.reading.records import USUAL, Refusal
 from data.task import load_task
-from db.session import Store, open_store
+from db.store.store import Store, open_store
 from tests.forks import ONE_THREAD
 
 ROOT = Path(__file__).parents[1]

@@ -27,9 +27,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.limits import MAX_VALUE_CHARACTERS
-from db.annotations import Saved, Status, open_review, save_draft, submit
-from db.session import Conflict, Store, open_store
-from db.suggestions import add_suggestion
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import Saved, Status, open_review, save_draft, submit
+from db.store.store import Conflict, Store, open_store
 from tests.stores import FIRST, TASK, add, extraction, suggestion
 
 N_NOTES = 40

@@ -19,10 +19,10 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
-from db import tables as t
-from db.errors import Conflict, StoreError
-from db.session import Store, open_store
-from db.swap import revision_of
+from db.review.revisions import revision_of
+from db.schema import tables as t
+from db.schema.errors import Conflict, StoreError
+from db.store.store import Store, open_store
 from tests.postgres import MISSING, OwnServer, own_folder, programs, serving
 from tests.stores import add, decide, extraction
 

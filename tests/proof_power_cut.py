@@ -22,8 +22,8 @@ from pathlib import Path
 
 from sqlalchemy import event
 
-from db import audit
-from db.session import StoreError, open_store
+from db.people import audit
+from db.store.store import StoreError, open_store
 from tests import proof_kill9, shims
 from tests.power_cut import WRITE, Entry, cuts, read_log
 from tests.proof_kill9 import Line

@@ -20,11 +20,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.publish import copy_adapter
+from app.training.conclusion import copy_adapter
 from tests.forks import Ended, fork
-from trainer.adapters import ModelError, checked_manifest, read_lora
-from trainer.identity import BaseIdentity
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, publish_adapter
+from trainer.adapter.base_identity import BaseIdentity
+from trainer.adapter.files import ModelError, checked_manifest, read_lora
+from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, publish_adapter
 
 N_WEIGHTS = 500_000
 N_WHOLE_RUNS = 7

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from db import tables as t
-from db.errors import Conflict
-from db.session import Store, open_store
-from db.swap import revision_of
+from db.review.revisions import revision_of
+from db.schema import tables as t
+from db.schema.errors import Conflict
+from db.store.store import Store, open_store
 from tests.postgres import a_place
 from tests.stores import add, decide, extraction
 

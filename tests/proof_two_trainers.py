@@ -21,16 +21,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import app.perform
-import trainer.train
-from app.desk import Desk
-from app.failures import DeskError
-from app.settings import Settings, load_settings, prepare_home
-from data.shipped import LABELLED
+import app.training.runner
+import trainer.run.train
+from app.core.desk import Desk
+from app.core.errors import DeskError
+from app.core.settings import Settings, load_settings, prepare_home
+from data.synthetic.shipped import LABELLED
 from data.task import load_task
-from db.session import open_store
+from db.store.store import open_store
 from tests.forks import Child, fork
-from trainer.rundir import RunError
+from trainer.run.directory import RunError
 
 WAKE_S = 0.004
 """From the word that all are ready to the moment at which they begin."""
@@ -154,10 +154,10 @@ class Gate:
 
 def start_trainer(place: Place, name: str, inside: Inside, ready: Callable[[], None], pipe: int) -> None:
     """What `python -m trainer train` does, up to the work itself."""
-    trainer.train._perform = inside
+    trainer.run.train._perform = inside
     ready()
     try:
-        trainer.train.train(
+        trainer.run.train.train(
             place.settings.runs / name, base="", parent_adapter=None, snapshot=place.snapshot, holdout=None
         )
     except RunError:
@@ -178,7 +178,7 @@ def start_desk(place: Place, _: str, inside: Inside, ready: Callable[[], None], 
         desk = Desk(place.settings, load_task(), store)
         ready()
         try:
-            app.perform.train_now(desk, run_id)
+            app.training.runner.train_now(desk, run_id)
         except LookedAround:
             return
         except (DeskError, RunError):
@@ -292,8 +292,8 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(words)
     if chosen.broken:
         lock = BROKEN[chosen.broken]
-        trainer.train.trainer_lock = lock
-        app.perform.training_lock = lambda settings: lock(settings.home)
+        trainer.run.train.trainer_lock = lock
+        app.training.runner.training_lock = lambda settings: lock(settings.home)
     with tempfile.TemporaryDirectory() as folder:
         outcome = prove(Path(folder), chosen.tries, chosen.seed)
     print(json.dumps(asdict(outcome)))

@@ -24,13 +24,13 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from app.passwords import hash_password
-from app.settings import Settings, prepare_home
-from app.supervisor import answers
-from db import audit
-from db.reviewers import add_reviewer
-from db.session import Store, open_store
-from db.sign_ins import sign_in
+from app.access.passwords import hash_password
+from app.core.settings import Settings, prepare_home
+from app.processes.supervisor import answers
+from db.people import audit
+from db.people.reviewers import add_reviewer
+from db.people.sign_ins import sign_in
+from db.store.store import Store, open_store
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, MELANOMA, make_store
 from tests.proof_kill9 import HALF_DONE
 from tests.servers import free_port
@@ -57,7 +57,7 @@ class Outcome:
     Attributes:
         n_kills: servers killed.
         n_with_screens: of these, with Gradio's screens mounted.
-        n_programs: of these, started as a program of its own, `python -m app.web`.
+        n_programs: of these, started as a program of its own, `python -m app.web.application`.
         n_while_starting: of these, before they had answered anybody anything.
         n_acknowledged: decisions and drafts that were answered with 200.
         n_sent_again: decisions acknowledged only when they were sent again.

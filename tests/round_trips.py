@@ -16,9 +16,9 @@ from app.exporting import Choice, export_pieces
 from data.limits import MAX_ID_CHARACTERS
 from data.notes import Note, NoteError, make_note, read_notes
 from data.task import SPECIAL_TOKEN, Extraction, load_task
-from db.annotations import submit
-from db.notes import add_notes
-from db.session import Session, Store, open_store
+from db.notes.notes import add_notes
+from db.review.decisions import submit
+from db.store.store import Session, Store, open_store
 
 TASK = load_task()
 FORMS: tuple[Literal["jsonl", "csv"], ...] = ("jsonl", "csv")

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from app.desk import Desk
+from app.core.desk import Desk
 from data.task import Extraction, load_task
 from tests.homes import Home, wait_for
 
@@ -36,8 +36,8 @@ def merged_checkpoint(out: Path) -> Path:
     """The embedded base and adapter as one plain checkpoint, such as every server loads."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from data.locations import EMBEDDED
-    from trainer.model import load_model
+    from data.storage.locations import EMBEDDED
+    from trainer.model.loading import load_model
 
     loaded = load_model(EMBEDDED / "base", EMBEDDED / "adapter", device="cpu")
     settings = {key: value for key, value in loaded.model.config.to_dict().items() if key != "quantization_config"}
@@ -259,7 +259,7 @@ def settle(home: Home, url: str, **more: str) -> Home:
 @contextmanager
 def watching(desk: Desk) -> Iterator[None]:
     """The worker at work on a desk, in a thread of the test's own process, while the block runs."""
-    from app.prefill import Prefill
+    from app.worker.prefill import Prefill
 
     stop = threading.Event()
     thread = threading.Thread(target=Prefill(desk).watch, args=(stop,))

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from data.notes import Note, make_note
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
-from db.adapters import AdapterRow, register_adapter
-from db.annotations import Saved, Status, submit
-from db.notes import add_notes
-from db.session import Store, open_store
+from db.notes.notes import add_notes
+from db.review.decisions import Saved, Status, submit
+from db.store.store import Store, open_store
+from db.training.adapters import AdapterRow, register_adapter
 
 TASK = load_task()
 FIRST, SECOND, *_ = TASK.keys

@@ -14,20 +14,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from app.engines import load_engine
-from app.places import FILES, open_place
-from app.settings import load_settings
-from app.sharing import pull
-from data.calibration import CALIBRATION
-from data.files import sha256_of
-from data.house_words import HOUSE_WORDS
-from data.locations import EMBEDDED
-from db.adapters import AdapterRow, list_adapters
+from app.core.settings import load_settings
+from app.sharing.publishing import pull
+from app.sharing.remotes import FILES, open_place
+from app.worker.engines import load_engine
+from data.evaluation.calibration import CALIBRATION
+from data.storage.files import sha256_of
+from data.storage.locations import EMBEDDED
+from data.vocabulary.house_words import HOUSE_WORDS
+from db.training.adapters import AdapterRow, list_adapters
 from tests.homes import TASK, Home
 from tests.tiny import shared_tiny, tiny_base
-from trainer.adapters import ModelError
-from trainer.model import load_for_serving, load_model
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replacing
+from trainer.adapter.files import ModelError
+from trainer.model.loading import load_for_serving, load_model
+from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replacing
 
 TRACE = Path(tempfile.gettempdir()) / f"caseloop-unpickled-{os.getpid()}"
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.agreement import agreement, differing, same_record
-from data.alpha import nominal_alpha
+from data.evaluation.agreement import agreement, differing, same_record
+from data.evaluation.alpha import nominal_alpha
 from tests.stores import FIRST, SECOND, TASK
 
 NULL = dict.fromkeys(TASK.keys)

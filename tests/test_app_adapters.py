@@ -7,12 +7,12 @@ import shutil
 
 import pytest
 
-from app.adapters import activate_present, base_place, ensure_adapter, named_adapter, place_in_store, weights_place
-from app.failures import DeskError
-from app.settings import EMBEDDED_NAME, load_settings
-from data.locations import EMBEDDED
-from db.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
-from db.session import open_store
+from app.core.adapters import activate_present, base_place, ensure_adapter, named_adapter, place_in_store, weights_place
+from app.core.errors import DeskError
+from app.core.settings import EMBEDDED_NAME, load_settings
+from data.storage.locations import EMBEDDED
+from db.store.store import open_store
+from db.training.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
 
 DIGITS = "0123456789abcdef"
 

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from app.curve import newest_curve
-from app.desk import Desk
-from app.failures import DeskError, InputError
-from app.importing import import_files
-from app.settings import Settings, prepare_home
-from app.training import TrainOptions, read_progress, request_run, run_directory
-from app.ui import curve as screen
-from app.ui import train
-from data.curve import Share
+from app.core.desk import Desk
+from app.core.errors import DeskError, InputError
+from app.core.settings import Settings, prepare_home
+from app.importing.load import import_files
+from app.screens.training import curve as screen
+from app.screens.training import training as train
+from app.training.curves import newest_curve
+from app.training.requests import TrainOptions, read_progress, request_run, run_directory
+from data.evaluation.learning_curve import Share
 from data.notes import split_of
-from db.adapters import active_adapter
-from db.annotations import submit
-from db.notes import find_note
-from db.runs import get_run
+from db.notes.notes import find_note
+from db.review.decisions import submit
+from db.training.adapters import active_adapter
+from db.training.runs import get_run
 from tests.curves import made_curve
 from tests.desk_store import COLON, COLON_VALUES, HOSTILE, TASK, make_store
 from tests.homes import Home

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from db.adapters import activate, register_adapter
-from db.annotations import reopen
-from db.audit import START, entries, record, verify
-from db.dialects import is_postgres
-from db.roles import require
-from db.session import Session, Store, StoreError
-from db.settings import put_setting
+from db.people.audit import START, entries, record, verify
+from db.people.roles import require
+from db.people.settings import put_setting
+from db.review.decisions import reopen
+from db.schema.dialects import is_postgres
+from db.store.store import Session, Store, StoreError
+from db.training.adapters import activate, register_adapter
 from tests.stores import adapter, add, decide, empty_session, store
 
 __all__ = ["empty_session", "store"]

@@ -10,24 +10,25 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app import deciding, training
-from app.cli import app as cli
-from app.desk import Desk
-from app.guard import COOKIE
-from app.importing import import_files
-from app.settings import load_settings, prepare_home
-from app.ui.uploads import bring_in
-from app.web import create_app
-from db.adapters import register_adapter
-from db.audit import AuditRow, entries, verify
-from db.errors import NotAllowed
-from db.filters import Filters, drop_filter, save_filter
-from db.notes import counts
-from db.offers import make_offer, withdraw_offer
-from db.reviewers import find_reviewer
-from db.roles import LOCAL
-from db.runs import create_run, get_run, update_run
-from db.sign_ins import sign_in
+from app.access.guard import COOKIE
+from app.cli.main import app as cli
+from app.core.desk import Desk
+from app.core.settings import load_settings, prepare_home
+from app.importing.load import import_files
+from app.screens.queue.uploads import bring_in
+from app.training.requests import decisions as deciding
+from app.training.requests import requests as training
+from app.web.application import create_app
+from db.notes.notes import counts
+from db.notes.offers import make_offer, withdraw_offer
+from db.notes.saved_filters import Filters, drop_filter, save_filter
+from db.people.audit import AuditRow, entries, verify
+from db.people.reviewers import find_reviewer
+from db.people.roles import LOCAL
+from db.people.sign_ins import sign_in
+from db.schema.errors import NotAllowed
+from db.training.adapters import register_adapter
+from db.training.runs import create_run, get_run, update_run
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
 from tests.people import add_people
 from tests.stores import adapter
@@ -70,7 +71,7 @@ def notes_file(folder: Path, n: int = 5) -> Path:
 def test_each_batch_of_an_import_is_told_with_what_it_stored(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 2)
+    monkeypatch.setattr("app.importing.load.MAX_BATCH_NOTES", 2)
     import_files(desk.store, TASK, [notes_file(tmp_path)], by="lea")
     found = newest(desk, 3)
     assert [(row.who, row.action, row.detail["n_added"]) for row in found] == [
@@ -90,8 +91,8 @@ def test_a_file_with_a_name_that_is_no_text_is_imported_and_told(desk: Desk, tmp
 def test_an_import_that_breaks_off_is_told_as_far_as_it_came(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 2)
-    monkeypatch.setattr("app.importing.N_TOLD", 5)
+    monkeypatch.setattr("app.importing.load.MAX_BATCH_NOTES", 2)
+    monkeypatch.setattr("app.importing.load.N_TOLD", 5)
 
     def broken(n_read: int) -> None:
         raise OSError("the disk was pulled out")

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from db.files import rows_of, sqlite
-from db.session import StoreError, open_store
+from db.schema.files import rows_of, sqlite
+from db.store.store import StoreError, open_store
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, make_store
 from tests.homes import ROOT, Home, one_sentence, wait_for
 from tests.proof_kill9 import N_NOTES, N_THREADS, Line, Outcome, check_store
@@ -150,7 +150,7 @@ def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(home: Home, 
 
 def test_a_copy_with_other_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([{"note": 1}, {"note": 2}])
-    monkeypatch.setattr("db.files.rows_of", lambda _: next(answers))
+    monkeypatch.setattr("db.schema.files.rows_of", lambda _: next(answers))
     with make_store(tmp_path, []) as store, pytest.raises(StoreError, match="to have its rows"):
         store.backup(tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.importing import import_files
-from app.training import read_progress
+from app.importing.load import import_files
+from app.training.requests import read_progress
 from data.task import Extraction
-from db.annotations import submit
-from db.notes import next_note
-from db.runs import get_run
+from db.notes.notes import next_note
+from db.review.decisions import submit
+from db.training.runs import get_run
 from tests.homes import TASK, one_sentence, wait_for, write_notes
 from tests.tiny import tiny_rows, write_labelled
 

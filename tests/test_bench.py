@@ -11,7 +11,7 @@ from trainer.bench.curve import draft_curve
 from trainer.bench.prefill import Settings, bench_prefill, lengthened
 from trainer.bench.run import BenchError, Options, run_prefill
 from trainer.engine.local import Engine
-from trainer.model import load_for_serving, load_model
+from trainer.model.loading import load_for_serving, load_model
 
 TASK = load_task(DEFAULT_TASK)
 

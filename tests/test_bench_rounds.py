@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from data.scoring import ScoreError
+from data.evaluation.scoring import ScoreError
 from data.snapshot import read_rows
 from data.task import load_task
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.bench.rounds import Plan, run_rounds
 from trainer.bench.run import BenchError
-from trainer.config import make_config
+from trainer.run.config import make_config
 
 TASK = load_task()
 

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from app.bench import store as bench
+from app.core.errors import DeskError
 from app.exporting import Choice, count_records, export_pieces
-from app.failures import DeskError
-from app.importing import import_files
+from app.importing.load import import_files
 from data.task import load_task
-from db.session import open_store
+from db.store.store import open_store
 
 TASK = load_task()
 

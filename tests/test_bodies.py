@@ -13,9 +13,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app import bodies
-from app.bodies import MAX_FORM_BYTES, MAX_JSON_BYTES
-from db.session import Store
+from app.web.application import bodies
+from app.web.bodies import MAX_FORM_BYTES, MAX_JSON_BYTES
+from db.store.store import Store
 from tests.desk_web import NOTE, app, form, quiet, quiet_store
 from tests.test_guard import WRITES
 

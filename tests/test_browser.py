@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Route, expect
 
-from app.guard import LOCAL_REVIEWER
+from app.access.guard import LOCAL_REVIEWER
 from data.task import Extraction
-from db.annotations import submit
+from db.review.decisions import submit
 from tests.desk_browser import Desk, browser, desk, own_desk, shared, tab
 from tests.desk_store import BREAST, BREAST_VALUES, COLON_VALUES, TASK
 

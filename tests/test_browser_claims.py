@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from data.task import Extraction
-from db.annotations import submit
+from db.review.decisions import submit
 from tests.desk_browser import Desk, Tab, browser, serving
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK
 from tests.people import add_people

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from playwright.sync_api import Browser, Locator, expect
 
-from data.evidence import ground
-from db.suggestions import add_suggestion
+from data.grounding.evidence import ground
+from db.notes.suggestions import add_suggestion
 from tests.desk_browser import Desk, Tab, browser, shared, tab
 from tests.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes, suggestion
 

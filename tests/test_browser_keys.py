@@ -7,8 +7,8 @@ from dataclasses import replace
 from playwright.sync_api import Browser, expect
 
 from data.notes import make_note
-from db.notes import add_notes, counts
-from db.suggestions import add_suggestion
+from db.notes.notes import add_notes, counts
+from db.notes.suggestions import add_suggestion
 from tests.desk_browser import Desk, Tab, browser, desk, own_desk, shared, tab
 from tests.desk_store import BREAST, BREAST_VALUES, TASK, suggestion
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from db.runs import create_run, update_run
+from db.training.runs import create_run, update_run
 from tests.desk_browser import THREE, browser, serving, tab
 
 __all__ = ["browser"]

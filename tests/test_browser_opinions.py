@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from db.notes import get_note
-from db.overlap import Overlap
-from db.routing import set_overlap
+from db.notes.notes import get_note
+from db.notes.overlap import Overlap
+from db.review.overlap_changes import set_overlap
 from tests.desk_browser import Desk, Tab, browser, serving
 from tests.desk_store import BREAST, BREAST_VALUES
 from tests.people import add_people

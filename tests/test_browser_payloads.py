@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from data.evidence import ground
+from data.grounding.evidence import ground
 from data.notes import make_note
 from data.task import MAX_VALUE_CHARACTERS, Extraction
-from db.annotations import submit
-from db.filters import save_filter
-from db.notes import add_notes
-from db.search import ALL
-from db.suggestions import add_suggestion
+from db.notes.notes import add_notes
+from db.notes.saved_filters import save_filter
+from db.notes.search import ALL
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import submit
 from tests.desk_browser import Desk, browser, serving
 from tests.desk_store import TASK, suggestion
 from tests.payloads import PAYLOADS

@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, expect
 
-from app.guard import LOCAL_REVIEWER
-from data.shipped import sample_notes
+from app.access.guard import LOCAL_REVIEWER
+from data.synthetic.shipped import sample_notes
 from data.task import Extraction
-from db import tables
-from db.annotations import history, save_draft
-from db.filters import saved_filters
-from db.notes import add_notes, counts, search_notes
+from db.notes.notes import add_notes, counts, search_notes
+from db.notes.saved_filters import saved_filters
+from db.review.decisions import history, save_draft
+from db.schema import tables
 from tests.desk_browser import Desk, Tab, browser, serving, tab
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values
 

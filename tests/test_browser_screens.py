@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from data.notes import make_note
 from data.task import Extraction
-from db.notes import add_notes
+from db.notes.notes import add_notes
 from tests.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
 from tests.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
 

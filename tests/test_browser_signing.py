@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from db import tables as t
-from db.annotations import draft_of
-from db.audit import entries
+from db.people.audit import entries
+from db.review.decisions import draft_of
+from db.schema import tables as t
 from tests.desk_browser import THREE, Desk, Tab, browser, serving
 from tests.people import PASSWORD, add_people
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.guard import LOCAL_REVIEWER
-from app.rules import read_tour, write_keys
-from db.settings import drop_setting
+from app.access.guard import LOCAL_REVIEWER
+from app.core.rules import read_tour, write_keys
+from db.people.settings import drop_setting
 from tests.desk_browser import THREE, Desk, Tab, browser, serving, shared, tab
 from tests.desk_store import put_notes
 from tests.test_browser_access import found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from db.preferences import preferences
+from db.training.preferences import preferences
 from tests.desk_browser import browser, serving, tab
 from tests.desk_runs import ALIKE, GOT_BETTER, GOT_WORSE, put_finished_run
 from tests.desk_store import BREAST, BREAST_VALUES

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from db.files import sqlite
-from db.session import Store
+from db.schema.files import sqlite
+from db.store.store import Store
 from tests.desk_browser import Desk, Tab, browser, desk, shared, tab
 
 __all__ = ["browser", "desk", "shared"]

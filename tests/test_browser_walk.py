@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, expect
 
-from db import tables
+from db.schema import tables
 from tests.desk_browser import Desk, Tab, browser, serving, tab
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, MELANOMA, empty_values
 

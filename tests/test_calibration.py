@@ -15,18 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.calibration import CALIBRATION, Calibration, CalibrationError, Curve, log_odds, read_calibration
-from data.files import sha256_of
-from data.locations import EMBEDDED
+from data.evaluation.calibration import CALIBRATION, Calibration, CalibrationError, Curve, log_odds, read_calibration
+from data.evaluation.reliability import reliability
 from data.near_duplicates import without_near
-from data.reliability import reliability
 from data.snapshot import write_holdout, write_snapshot
+from data.storage.files import sha256_of
+from data.storage.locations import EMBEDDED
 from data.suggestion import Grounding, Suggestion
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
 from trainer.__main__ import main
-from trainer.adapters import ModelError
-from trainer.calibrate import (
+from trainer.adapter.files import ModelError
+from trainer.engine import Engine
+from trainer.evaluation.calibrate import (
     CROSS_FITTED,
     MIN_NOTES,
     PRIOR_NOTES,
@@ -35,10 +36,9 @@ from trainer.calibrate import (
     fit,
     write_calibration,
 )
-from trainer.config import TrainConfig
-from trainer.engine import Engine
-from trainer.model import load_model
-from trainer.train import train
+from trainer.model.loading import load_model
+from trainer.run.config import TrainConfig
+from trainer.run.train import train
 
 TASK = load_task(DEFAULT_TASK)
 RAW = [0.0, 1e-9, 0.01, 0.3, 0.5, 0.9, 0.99, 0.99999, 1.0]

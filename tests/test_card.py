@@ -10,15 +10,15 @@ import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from data.files import sha256_of
 from data.notes import split_of
 from data.snapshot import Row, write_holdout, write_snapshot
+from data.storage.files import sha256_of
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
-from trainer.card import count_origins, render_card
-from trainer.config import TrainConfig
-from trainer.rundir import CARD, Manifest, RunDir, read_manifest
-from trainer.train import train
+from trainer.run.config import TrainConfig
+from trainer.run.directory import CARD, Manifest, RunDir, read_manifest
+from trainer.run.model_card import count_origins, render_card
+from trainer.run.train import train
 
 TASK = load_task(DEFAULT_TASK)
 CONFIG = TrainConfig(epochs=1, batch_size=8, learning_rate=0.00123, log_steps=1, threads=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
-from trainer.checkpoints import (
+from trainer.run.checkpoints import (
     CHECKPOINT_MANIFEST,
     WRITING,
     best_complete,
@@ -19,10 +19,10 @@ from trainer.checkpoints import (
     latest_complete,
     writing_place,
 )
-from trainer.config import TrainConfig
-from trainer.learning import set_aside
-from trainer.rundir import WEIGHTS, RunDir
-from trainer.train import train
+from trainer.run.config import TrainConfig
+from trainer.run.directory import WEIGHTS, RunDir
+from trainer.run.learning import set_aside
+from trainer.run.train import train
 
 
 def written(checkpoints: Path, step: int) -> None:
@@ -110,8 +110,8 @@ def eval_loss(adapter: Path, rows) -> float:
 
     from data.prompt import load_prompt
     from data.task import load_task
-    from trainer.examples import Collator, answer_loss, as_dataset, encode_rows
-    from trainer.model import load_model
+    from trainer.model.loading import load_model
+    from trainer.run.examples import Collator, answer_loss, as_dataset, encode_rows
 
     loaded = load_model(shared_tiny().base, adapter, device="cpu")
     batch = Collator(0)(

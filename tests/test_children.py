@@ -9,8 +9,8 @@ import sys
 
 import psutil
 
-from app.children import own_modules, start_child, stop_child
-from app.supervisor import Child
+from app.processes.child import own_modules, start_child, stop_child
+from app.processes.supervisor import Child
 from tests.homes import ROOT, is_gone, wait_for
 
 # A module to run: it starts a grandchild, says both ids, and sleeps; SIGTERM is ignored where it is told to.
@@ -75,7 +75,7 @@ def test_a_child_imports_nothing_from_the_folder_that_it_is_started_in(tmp_path,
         (tmp_path / name).write_text("raise SystemExit(9)\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     environ = {**os.environ, "PYTHONPATH": f"{os.pathsep}/nowhere{os.pathsep}"}  # empty parts mean: where we are
-    child = start_child("app.children", [], log=tmp_path / "log", environ=environ)
+    child = start_child("app.processes.child", [], log=tmp_path / "log", environ=environ)
     assert child.wait() == 0, (tmp_path / "log").read_text(encoding="utf-8")
     search = own_modules(environ)["PYTHONPATH"].split(os.pathsep)
     assert search == [str(ROOT), "/nowhere"]
@@ -84,7 +84,7 @@ def test_a_child_imports_nothing_from_the_folder_that_it_is_started_in(tmp_path,
 def test_a_child_dies_with_a_parent_that_is_killed(tmp_path):
     (tmp_path / "sleeper.py").write_text(SLEEPER, encoding="utf-8")
     program = (
-        "import sys, time; from pathlib import Path; from app.children import start_child\n"
+        "import sys, time; from pathlib import Path; from app.processes.child import start_child\n"
         "child = start_child('sleeper', [], log=Path(sys.argv[1])); print(child.pid, flush=True); time.sleep(600)"
     )
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from app.settings import SettingsError, environment_for, is_hub_id, load_settings
-from data.locations import embedded_directory
-from data.shipped import LABELLED
+from app.core.settings import SettingsError, environment_for, is_hub_id, load_settings
+from data.storage.locations import embedded_directory
 from data.suggestion import Grounding
-from data.values import normalise
+from data.synthetic.shipped import LABELLED
+from data.text.values import normalise
 from tests import SHIPPED, STAND_IN, TINY_MODEL
 from tests.homes import TASK, Home, one_sentence, write_notes
 from tests.tiny import tiny_rows
@@ -61,7 +61,7 @@ REFUSED = {
 # Many command lines in one process: starting Python for each would be most of the time.
 MANY = """
 import contextlib, io, json, sys
-from app.cli import main
+from app.cli.main import main
 for line in json.load(sys.stdin):
     out, errors = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
@@ -100,7 +100,7 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_two(home):
 
 
 def test_help_names_every_command_and_loads_nothing_heavy(home):
-    program = "import sys; from app.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    program = "import sys; from app.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", program], env=home.environ, capture_output=True, text=True, check=True)
     for command in COMMANDS:
         assert command[0] in done.stdout
@@ -270,7 +270,7 @@ def test_another_directory_stands_in_for_what_comes_with_caseloop(tmp_path, monk
     assert (settings.base, settings.adapter) == (str(TINY_MODEL / "base"), str(TINY_MODEL / "adapter"))
     assert LABELLED.is_relative_to(TINY_MODEL)
     (tmp_path / "base").mkdir()
-    monkeypatch.setattr("app.settings.EMBEDDED", tmp_path)
+    monkeypatch.setattr("app.core.settings.EMBEDDED", tmp_path)
     with pytest.raises(SettingsError, match="CASELOOP_EMBEDDED names; found no adapter and no samples"):
         load_settings()
     assert load_settings({}).base  # refused only where a person named it

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from db import audit
-from db.annotations import history, open_review
-from db.session import open_store
+from db.people import audit
+from db.review.decisions import history, open_review
+from db.store.store import open_store
 from tests import shims
 from tests.homes import ROOT, Home
 from tests.stores import FIRST, add
@@ -22,8 +22,8 @@ STEPS = (0, -5 * HOUR, +9 * HOUR, -30 * HOUR)
 SAVE = """
 import sys
 from pathlib import Path
-from db.annotations import open_review, save_draft
-from db.session import open_store
+from db.review.decisions import open_review, save_draft
+from db.store.store import open_store
 from tests.stores import decide, extraction
 path, clock = Path(sys.argv[1]), Path(sys.argv[2])
 with open_store(path) as store:  # one process, whose clock is set while it runs

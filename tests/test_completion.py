@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from app.web import FILES
+from app.web.application import FILES
 from tests.desk_browser import browser
 
 __all__ = ["browser"]

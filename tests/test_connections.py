@@ -13,8 +13,8 @@ import httpx
 import pytest
 import uvicorn
 
-from app import connections
-from app.connections import Connection, allow_files
+from app.web.application import connections
+from app.web.connections import Connection, allow_files
 from tests.homes import wait_for
 from tests.servers import free_port
 

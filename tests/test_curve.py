@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.curve import MIN_NOTES, Curve, CurveError, Point, Share, findings, gain, read_curve, shares
+from data.evaluation.learning_curve import (
+    MIN_NOTES,
+    Curve,
+    CurveError,
+    Point,
+    Share,
+    findings,
+    gain,
+    read_curve,
+    shares,
+)
 from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.commands import Forked
@@ -19,10 +29,10 @@ from tests.curves import made_curve
 from tests.homes import wait_for
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.__main__ import main
-from trainer.config import TrainConfig
-from trainer.curve import CURVE, Plan, draw_curve
-from trainer.progress import Interrupted, Stop, TrainError
-from trainer.rundir import RunDir, RunError, trainer_lock
+from trainer.run.config import TrainConfig
+from trainer.run.directory import RunDir, RunError, trainer_lock
+from trainer.run.learning_curve import CURVE, Plan, draw_curve
+from trainer.run.progress import Interrupted, Stop, TrainError
 
 TASK = load_task(DEFAULT_TASK)
 FIRST = TASK.keys[0]

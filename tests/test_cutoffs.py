@@ -8,18 +8,18 @@ from dataclasses import replace
 import pytest
 
 from app.bench.form import measure_forms
-from app.rules import Rules
-from app.ui.cautions import caution, caution_line
-from app.ui.opening import confidence_word
-from data.calibration import HINTED_MOST, NO_VALUE, VALUE, Calibration, CalibrationError, Curve, kind_of
-from data.cutoffs import AIM, DEFAULT, EVEN, SURE, Cutoffs, Proposed, fit_cutoffs, share_below, shown_share
-from data.hints import hinted
-from data.outside import Outside, outside, place
+from app.core.rules import Rules
+from app.screens.review.cautions import caution, caution_line
+from app.screens.review.note import confidence_word
+from data.evaluation.calibration import HINTED_MOST, NO_VALUE, VALUE, Calibration, CalibrationError, Curve, kind_of
+from data.prefill.cutoffs import AIM, DEFAULT, EVEN, SURE, Cutoffs, Proposed, fit_cutoffs, share_below, shown_share
+from data.prefill.hints import hinted
+from data.prefill.outside import Outside, outside, place
 from data.snapshot import Row
 from data.suggestion import Grounding
 from data.task import Extraction
 from tests.desk_store import BREAST, TASK, empty_values, suggestion
-from trainer.engine.suggesting import Answer, make_suggestion
+from trainer.engine.suggestion import Answer, make_suggestion
 
 TEXTS_WITH_HINTS = [
     ("Adenokarzinom der Lunge mit Leber- und Lungenmetastasen.", "metastasis_site"),

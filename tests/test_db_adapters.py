@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.adapters import (
+from db.store.store import StoreError, UnknownAdapter
+from db.training.adapters import (
     activate,
     activations,
     active_adapter,
@@ -18,7 +19,6 @@ from db.adapters import (
     rollback,
     set_metrics,
 )
-from db.session import StoreError, UnknownAdapter
 from tests.stores import adapter, empty_session, register, store
 
 __all__ = ["empty_session", "store"]

@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.annotations import (
+from db.notes.notes import add_notes, counts, get_note
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import (
     acceptance,
     discard_draft,
     history,
@@ -21,9 +23,7 @@ from db.annotations import (
     submit,
     training_rows,
 )
-from db.notes import add_notes, counts, get_note
-from db.session import Conflict, Store, StoreError, StoreRefused, UnknownNote, open_store
-from db.suggestions import add_suggestion
+from db.store.store import Conflict, Store, StoreError, StoreRefused, UnknownNote, open_store
 from tests.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, note, store, suggestion
 
 __all__ = ["empty_session", "store"]

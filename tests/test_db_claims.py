@@ -16,15 +16,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from db import tables as t
-from db.annotations import latest_annotation, submit
-from db.claims import LEASE, LONGEST, N_REAPED, Held, give, give_back, held, hold, n_held_by_others, reap, renew
-from db.notes import add_notes, next_notes
-from db.reviewers import ensure_reviewer
-from db.search import Filters
-from db.session import Conflict, Store, open_store
-from db.sign_ins import sign_in, sign_out
-from db.walk import Walk, count_on, next_on
+from db.notes.claims import LEASE, LONGEST, N_REAPED, Held, give, give_back, held, hold, n_held_by_others, reap, renew
+from db.notes.notes import add_notes, next_notes
+from db.notes.queue_view import Walk, count_on, next_on
+from db.notes.search import Filters
+from db.people.reviewers import ensure_reviewer
+from db.people.sign_ins import sign_in, sign_out
+from db.review.decisions import latest_annotation, submit
+from db.schema import tables as t
+from db.store.store import Conflict, Store, open_store
 from tests.stores import add, decide, extraction, file_store, note, store
 from tests.test_db_notes import plans
 

@@ -6,14 +6,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.annotations import open_review, reopen
-from db.notes import add_notes
-from db.offers import make_offer, offers_for, same_value, standing_offers, withdraw_offer
-from db.session import StoreError
-from db.settings import drop_setting, get_settings, put_setting
-from db.suggestions import add_suggestion
-from db.trials import begin_trial, trial_of, trial_outcomes
-from db.values import used_values
+from db.notes.notes import add_notes
+from db.notes.offers import make_offer, offers_for, same_value, standing_offers, withdraw_offer
+from db.notes.suggestions import add_suggestion
+from db.notes.used_values import used_values
+from db.people.settings import drop_setting, get_settings, put_setting
+from db.review.decisions import open_review, reopen
+from db.review.trials import begin_trial, trial_of, trial_outcomes
+from db.store.store import StoreError
 from tests.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, store, suggestion
 
 __all__ = ["empty_session", "store"]

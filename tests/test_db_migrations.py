@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from data.identity import text_hash
 from data.notes import make_note
 from data.suggestion import Span
-from db import migrations, tables
-from db.notes import add_notes, counts, get_note
-from db.session import Store, StoreError, open_store
-from db.suggestions import add_suggestion, get_suggestion, suggestion_of
+from db import migrations
+from db.notes.notes import add_notes, counts, get_note
+from db.notes.suggestions import add_suggestion, get_suggestion, suggestion_of
+from db.schema import tables
+from db.store.store import Store, StoreError, open_store
 from tests.homes import ROOT
 from tests.stores import DATABASES, TASK, add, mode, suggestion
 from tests.stores import file_store as store
@@ -73,7 +74,7 @@ def test_files_are_named_as_their_versions_and_follow_each_other() -> None:
 def test_a_store_that_is_up_to_date_is_opened_without_alembic(store: Store) -> None:
     store.close()
     program = (
-        "import sys; from pathlib import Path; from db.session import open_store\n"
+        "import sys; from pathlib import Path; from db.store.store import open_store\n"
         "open_store(Path(sys.argv[1])).close(); print('alembic' in sys.modules)"
     )
     for path, expected in ((store.path, "False"), (store.path.with_name("new.db"), "True")):

@@ -13,21 +13,12 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from db import tables
-from db.adapters import activate
-from db.annotations import history, open_review, save_draft
-from db.notes import (
-    AddReport,
-    add_notes,
-    count_notes,
-    counts,
-    find_note,
-    get_note,
-    next_note,
-    search_notes,
-)
-from db.session import Store, StoreError, StoreRefused, UnknownNote, open_store
-from db.suggestions import add_suggestion, count_without, notes_without
+from db.notes.notes import AddReport, add_notes, count_notes, counts, find_note, get_note, next_note, search_notes
+from db.notes.suggestions import add_suggestion, count_without, notes_without
+from db.review.decisions import history, open_review, save_draft
+from db.schema import tables
+from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
+from db.training.adapters import activate
 from tests.stores import add, decide, extraction, note, register, store, suggestion
 from tests.stores import empty_session as session
 

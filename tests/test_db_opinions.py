@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from db.annotations import history, open_review, reopen, reviewed, save_draft, training_rows
-from db.audit import entries
-from db.bulk import Many, act, undo
-from db.notes import get_note, next_note, next_notes
-from db.opinions import opinions_of, shared_opinions
-from db.overlap import MAX_OPINIONS, Overlap, read_overlap
-from db.reviewers import add_reviewer
-from db.routing import set_overlap
-from db.search import Filters, count_notes
-from db.session import Conflict, Session, Store, StoreError
-from db.walk import Walk, next_on
+from db.notes.notes import get_note, next_note, next_notes
+from db.notes.overlap import MAX_OPINIONS, Overlap, read_overlap
+from db.notes.queue_view import Walk, next_on
+from db.notes.search import Filters, count_notes
+from db.people.audit import entries
+from db.people.reviewers import add_reviewer
+from db.review.bulk import Many, act, undo
+from db.review.decisions import history, open_review, reopen, reviewed, save_draft, training_rows
+from db.review.opinions import opinions_of, shared_opinions
+from db.review.overlap_changes import set_overlap
+from db.store.store import Conflict, Session, Store, StoreError
 from tests.stores import TASK, add, decide, extraction, note, store
 
 __all__ = ["store"]

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db import migrations
-from db import tables as t
-from db.annotations import save_draft
-from db.claims import give, hold
-from db.filters import save_filter
-from db.notes import Filters, add_notes, next_notes, search_notes
-from db.offers import make_offer
-from db.session import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
-from db.settings import get_settings, put_setting
+from db.notes.claims import give, hold
+from db.notes.notes import Filters, add_notes, next_notes, search_notes
+from db.notes.offers import make_offer
+from db.notes.saved_filters import save_filter
+from db.people.settings import get_settings, put_setting
+from db.review.decisions import save_draft
+from db.schema import tables as t
+from db.store.store import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
 from tests.postgres import Server, name_in
 from tests.stores import add, decide, extraction, note, store
 

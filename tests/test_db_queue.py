@@ -8,17 +8,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.novelty import N_MORE, Novelty
+from app.worker.novelty import N_MORE, Novelty
 from data.notes import make_note
-from db import tables
-from db.annotations import history, open_review, reopen, save_draft
-from db.bulk import Many, act, plan, undo
-from db.filters import drop_filter, save_filter, saved_filters
-from db.notes import add_notes, count_notes, get_note, search_notes
-from db.novelty import compared, count_compared
-from db.search import Filters, Found, count_found
-from db.session import Store, StoreError
-from db.suggestions import add_suggestion
+from db.notes.notes import add_notes, count_notes, get_note, search_notes
+from db.notes.novelty import compared, count_compared
+from db.notes.saved_filters import drop_filter, save_filter, saved_filters
+from db.notes.search import Filters, Found, count_found
+from db.notes.suggestions import add_suggestion
+from db.review.bulk import Many, act, plan, undo
+from db.review.decisions import history, open_review, reopen, save_draft
+from db.schema import tables
+from db.store.store import Store, StoreError
 from tests.stores import TASK, add, decide, empty_session, extraction, register, store, suggestion
 
 __all__ = ["empty_session", "store"]
@@ -182,7 +182,7 @@ def test_a_decision_with_a_newer_draft_is_not_taken_back(session: Session) -> No
 
 
 def test_long_work_goes_on_behind_its_last_note(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("db.bulk.N_BATCH", 2)
+    monkeypatch.setattr("db.review.bulk.N_BATCH", 2)
     many = Many(upto=plan(session, "skip", Many()).upto)
     add_notes(session, [make_note(TASK, "It came later.")])
     turns, after = [], 0
@@ -197,7 +197,7 @@ def test_long_work_goes_on_behind_its_last_note(session: Session, monkeypatch: p
 
 
 def test_notes_unlike_the_reviewed_ones_are_more_novel(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.novelty.N_TURN", 2)
+    monkeypatch.setattr("app.worker.novelty.N_TURN", 2)
     texts = ["Lung adenocarcinoma, osimertinib.", "Lung adenocarcinoma, gefitinib.", "Ewing sarcoma of the rib.", "x"]
     with store.transaction() as session:
         add_notes(session, [make_note(TASK, text) for text in texts])

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from data.corrections import field_states
 from db import migrations
-from db.annotations import history, open_review, reopen, reviewed, training_rows
-from db.notes import counts, next_note
-from db.session import Conflict, Store, StoreError, open_store
-from db.suggestions import add_suggestion
+from db.notes.notes import counts, next_note
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import history, open_review, reopen, reviewed, training_rows
+from db.store.store import Conflict, Store, StoreError, open_store
 from tests.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, file_store, store, suggestion
 
 __all__ = ["empty_session", "file_store", "store"]

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.health import heartbeat, heartbeats, set_heartbeat
-from db.reviewers import LOCAL, ensure_reviewer, find_reviewer, list_reviewers
-from db.runs import add_evaluation, create_run, evaluations, get_run, list_runs, next_requested, update_run
-from db.session import StoreError, UnknownRun
+from db.people.reviewers import LOCAL, ensure_reviewer, find_reviewer, list_reviewers
+from db.store.heartbeats import heartbeat, heartbeats, set_heartbeat
+from db.store.store import StoreError, UnknownRun
+from db.training.runs import add_evaluation, create_run, evaluations, get_run, list_runs, next_requested, update_run
 from tests.stores import empty_session as session
 from tests.stores import store
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from db import migrations, tables
-from db.files import copy_database, sqlite
-from db.notes import add_notes, counts
-from db.reviewers import ensure_reviewer, find_reviewer, list_reviewers
-from db.session import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from db import migrations
+from db.notes.notes import add_notes, counts
+from db.people.reviewers import ensure_reviewer, find_reviewer, list_reviewers
+from db.schema import tables
+from db.schema.files import copy_database, sqlite
+from db.store.store import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
 from tests.stores import add, mode, note
 from tests.stores import file_store as store
 
@@ -295,8 +296,8 @@ SYSTEM_SQLITE = """
 import json, sys
 sys.modules["pysqlite3"] = None
 from pathlib import Path
-from db.notes import counts
-from db.session import open_store
+from db.notes.notes import counts
+from db.store.store import open_store
 from tests.stores import add
 for path in sys.argv[1:]:
     with open_store(Path(path)) as store:

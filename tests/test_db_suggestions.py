@@ -7,11 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.suggestion import Grounding, Span
-from db.adapters import activate
-from db.annotations import open_review, save_draft
-from db.notes import add_notes, counts, get_note
-from db.session import UnknownNote
-from db.suggestions import (
+from db.notes.notes import add_notes, counts, get_note
+from db.notes.suggestions import (
     MAX_FAILURES,
     add_suggestion,
     count_without,
@@ -22,6 +19,9 @@ from db.suggestions import (
     suggestion_of,
     suggestions_of,
 )
+from db.review.decisions import open_review, save_draft
+from db.store.store import UnknownNote
+from db.training.adapters import activate
 from tests.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, register, store, suggestion
 
 __all__ = ["empty_session", "store"]

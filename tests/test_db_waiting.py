@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db import tables as t
-from db.suggestions import MAX_FAILURES, add_suggestion, record_failure
-from db.waiting import OPEN_FOR, given_up_because, open_note, opened_notes
+from db.notes.suggestions import MAX_FAILURES, add_suggestion, record_failure
+from db.notes.waiting import OPEN_FOR, given_up_because, open_note, opened_notes
+from db.schema import tables as t
 from tests.stores import add, decide, empty_session, extraction, register, store, suggestion
 
 __all__ = ["empty_session", "store"]

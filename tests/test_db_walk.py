@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from db import tables
-from db.annotations import discard_draft, reopen, save_draft
-from db.notes import add_notes, search_notes
-from db.search import Filters
-from db.session import Store, StoreError, open_store
-from db.suggestions import add_suggestion
-from db.walk import Walk, count_on, next_on
+from db.notes.notes import add_notes, search_notes
+from db.notes.queue_view import Walk, count_on, next_on
+from db.notes.search import Filters
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import discard_draft, reopen, save_draft
+from db.schema import tables
+from db.store.store import Store, StoreError, open_store
 from tests.stores import add, decide, empty_session, extraction, file_store, note, register, store, suggestion
 from tests.test_db_notes import plans
 

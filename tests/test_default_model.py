@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from data.calibration import CALIBRATION, read_calibration
+from data.evaluation.calibration import CALIBRATION, read_calibration
 from data.task import load_task
 from tests import SHIPPED, STAND_IN
 from tests.homes import Home
-from trainer.adapters import check_files, check_tensors, checked_manifest, read_lora
-from trainer.identity import base_identity, compared
-from trainer.rundir import read_manifest
+from trainer.adapter.base_identity import base_identity, compared
+from trainer.adapter.files import check_files, check_tensors, checked_manifest, read_lora
+from trainer.run.directory import read_manifest
 
 TASK = load_task()
 BASE, ADAPTER, CARD = SHIPPED / "base", SHIPPED / "adapter", SHIPPED / "MODEL_CARD.md"

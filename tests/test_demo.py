@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from app import demo
-from app.failures import InputError, Interrupted
-from app.training import Progress
-from data.demo_notes import LONGEST, N_NEXT, demo_notes
+from app.core.errors import InputError, Interrupted
+from app.operations import demo
+from app.training.requests import Progress
 from data.near_duplicates import near_pairs
 from data.notes import split_of
+from data.synthetic.demo_notes import LONGEST, N_NEXT, demo_notes
 from tests.homes import TASK, Home, one_sentence
 
 
@@ -68,7 +68,7 @@ def test_the_pace_counts_from_the_first_step(monkeypatch) -> None:  # type: igno
     told: list[tuple[int, int | None, str]] = []
     pace = demo._Pace(60, 4.0, lambda *of: told.append(of))
     at = iter([100.0, 110.0, 160.0])
-    monkeypatch.setattr("app.demo.time.monotonic", lambda: next(at))
+    monkeypatch.setattr("app.operations.demo.time.monotonic", lambda: next(at))
     pace.follow(Progress("loading", 0, 0, None, None, "loading the base"))
     assert told == [(0, None, "loading the base")]
     for step in (0, 15, 45):

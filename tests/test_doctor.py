@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.adapters import WEIGHTS
-from app.doctor import Finding, examine
-from app.settings import load_settings
-from data.locations import EMBEDDED
-from db.files import sqlite
+from app.core.adapters import WEIGHTS
+from app.core.settings import load_settings
+from app.operations.doctor import Finding, examine
+from data.storage.locations import EMBEDDED
+from db.schema.files import sqlite
 from tests.desk_store import COLON, put_notes
 from tests.homes import Home
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from data.storage.weight_files import EMBEDDING, EMBEDDING_KEY
 from data.task import load_task
-from data.weight_files import EMBEDDING, EMBEDDING_KEY
 from tests.tiny import shared_tiny
-from trainer.embedding import pack_rows
+from trainer.adapter.base_identity import base_identity
 from trainer.engine.local import Engine
-from trainer.identity import base_identity
-from trainer.model import ModelError, load_for_serving, load_model, quantise_and_save
+from trainer.model.embedding import pack_rows
+from trainer.model.loading import ModelError, load_for_serving, load_model, quantise_and_save
 
 NOTES = [
     "A 61-year-old man with stage III colon cancer and a KRAS mutation received FOLFOX.",

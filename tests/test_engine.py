@@ -9,17 +9,17 @@ from itertools import islice
 import pytest
 import torch
 
-from data.locations import EMBEDDED
-from data.outside import UNKNOWN
+from data.prefill.outside import UNKNOWN
 from data.prompt import load_prompt
-from data.shipped import sample_notes
+from data.storage.locations import EMBEDDED
+from data.synthetic.shipped import sample_notes
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong
+from trainer.engine.api import Request
+from trainer.engine.decoding.record import Cursor, build_tables, follow
 from trainer.engine.reading import Reading, line_on_terminal, suggest_telling
-from trainer.engine.record import Cursor, build_tables, follow
-from trainer.engine.suggester import Request
-from trainer.model import load_model
+from trainer.model.loading import load_model
 
 TASK = load_task(DEFAULT_TASK)
 END = "<|eot_id|>"

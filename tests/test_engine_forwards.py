@@ -11,16 +11,16 @@ import torch
 
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
-from trainer.engine.cpu import CpuForward
-from trainer.engine.decode import N_ALTERNATIVES, Script
-from trainer.engine.gpu import GpuForward
-from trainer.engine.gpu_shapes import Slots
+from trainer.engine.api import MAX_VALUE_TOKENS, EngineError, Request
+from trainer.engine.decoding.decoder import N_ALTERNATIVES, Script
+from trainer.engine.decoding.record import Cursor, build_tables
+from trainer.engine.forward.cpu import CpuForward
+from trainer.engine.forward.gpu import GpuForward
+from trainer.engine.forward.gpu_shapes import Slots
+from trainer.engine.forward.modules import ModulesForward
 from trainer.engine.local import Engine
-from trainer.engine.modules import ModulesForward
-from trainer.engine.record import Cursor, build_tables
-from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, Request
-from trainer.engine.weights import LlamaWeights
-from trainer.model import load_adapter, load_for_serving, load_model
+from trainer.model.llama_weights import LlamaWeights
+from trainer.model.loading import load_adapter, load_for_serving, load_model
 
 TASK = load_task(DEFAULT_TASK)
 

@@ -7,13 +7,14 @@ import torch
 
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
-from trainer.engine import int8, serving
-from trainer.engine.cpu import CpuForward
-from trainer.engine.int8 import ByteWeights, Turn, runs_in_int8
+from trainer.engine import choose_forward as serving
+from trainer.engine.api import EngineError
+from trainer.engine.forward.base import int8
+from trainer.engine.forward.cpu import CpuForward
+from trainer.engine.forward.int8 import ByteWeights, Turn, runs_in_int8
 from trainer.engine.local import Engine
-from trainer.engine.suggester import EngineError
-from trainer.engine.weights import GROUPS, LlamaWeights
-from trainer.model import load_for_serving
+from trainer.model.llama_weights import GROUPS, LlamaWeights
+from trainer.model.loading import load_for_serving
 
 TASK = load_task(DEFAULT_TASK)
 needs_bytes = pytest.mark.skipif(not runs_in_int8(), reason="this CPU has neither AVX512-VNNI nor AMX")
@@ -97,8 +98,7 @@ def test_a_cpu_or_a_torch_without_products_of_bytes_is_seen(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16"])
 def test_a_long_prompt_gives_the_same_whether_its_keys_are_far_or_near(loaded, kind: str, monkeypatch):
-    from trainer.engine import cpu
-    from trainer.engine.forward import Segment
+    from trainer.engine.forward.base import Segment, cpu
 
     weights = LlamaWeights(loaded.model)
     allowed = torch.ones(1, weights.geometry.n_logits, dtype=torch.bool)

@@ -8,14 +8,14 @@ import pytest
 
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
-from trainer.engine.decode import Script
-from trainer.engine.gpu import GpuForward
-from trainer.engine.gpu_shapes import Slots
-from trainer.engine.gpu_slots import Bank, Layout
+from trainer.engine.api import Request
+from trainer.engine.decoding.decoder import Script
+from trainer.engine.forward.gpu import GpuForward
+from trainer.engine.forward.gpu_shapes import Slots
+from trainer.engine.forward.gpu_slots import Bank, Layout
 from trainer.engine.local import Engine
-from trainer.engine.suggester import Request
-from trainer.engine.weights import LlamaWeights
-from trainer.model import load_for_serving
+from trainer.model.llama_weights import LlamaWeights
+from trainer.model.loading import load_for_serving
 
 TASK = load_task(DEFAULT_TASK)
 SHORT = [row.text for row in tiny_rows(80, start=400)]

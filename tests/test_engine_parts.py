@@ -10,14 +10,13 @@ import torch
 
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
-from trainer.engine import parts
-from trainer.engine.cpu import CpuForward
-from trainer.engine.forward import Asked, Segment
+from trainer.engine.api import Request
+from trainer.engine.forward.base import Asked, Segment, parts
+from trainer.engine.forward.cpu import CpuForward
+from trainer.engine.forward.parts import MOST_TOKENS, Workers, divided
 from trainer.engine.local import Engine
-from trainer.engine.parts import MOST_TOKENS, Workers, divided
-from trainer.engine.suggester import Request
-from trainer.engine.weights import LlamaWeights
-from trainer.model import load_for_serving
+from trainer.model.llama_weights import LlamaWeights
+from trainer.model.loading import load_for_serving
 
 TASK = load_task(DEFAULT_TASK)
 

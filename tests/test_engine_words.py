@@ -10,19 +10,19 @@ from itertools import islice
 import pytest
 import torch
 
-from data.house_words import HOUSE_WORDS, NONE, HouseWords
 from data.notes import content_hash
 from data.snapshot import Row
 from data.task import DEFAULT_TASK, Extraction, load_task
-from data.wording import START, Words, invented_words, is_word, words_of
+from data.vocabulary.house_words import HOUSE_WORDS, NONE, HouseWords
+from data.vocabulary.wording import START, Words, invented_words, is_word, words_of
 from tests.test_engine_forwards import gpu_forward, modules_forward
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.engine import Engine
-from trainer.engine.record import Cursor
-from trainer.engine.suggester import MAX_VALUE_TOKENS, Request
-from trainer.evaluate import evaluate
-from trainer.model import load_adapter, load_for_serving
-from trainer.rundir import write_json
+from trainer.engine.api import MAX_VALUE_TOKENS, Request
+from trainer.engine.decoding.record import Cursor
+from trainer.evaluation.evaluate import evaluate
+from trainer.model.loading import load_adapter, load_for_serving
+from trainer.run.directory import write_json
 
 TASK = load_task(DEFAULT_TASK)
 NOTES = [

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from app.adapters import described_adapter, ensure_adapter
-from app.engines import N_DRAFTS, Drafts, load_engine
-from app.settings import SettingsError, load_settings
-from data.files import sha256_of
-from db.adapters import AdapterRow, register_adapter
-from db.reviewed import count_labelled, draft_rows
+from app.core.adapters import described_adapter, ensure_adapter
+from app.core.settings import SettingsError, load_settings
+from app.worker.engines import N_DRAFTS, Drafts, load_engine
+from data.storage.files import sha256_of
+from db.review.reviewed import count_labelled, draft_rows
+from db.training.adapters import AdapterRow, register_adapter
 from tests.stores import TASK as TWO_FIELDS
 from tests.stores import add, decide, empty_session, extraction
 from tests.stores import file_store as store
 from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
-from trainer.adapters import ModelError
+from trainer.adapter.files import ModelError
 
 __all__ = ["empty_session", "store"]
 

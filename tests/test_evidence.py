@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.evidence import find_evidence, ground, is_grounded
+from data.grounding.evidence import find_evidence, ground, is_grounded
 from data.suggestion import Span
-from data.synonyms import SynonymsError, load_lexicon
 from data.task import Extraction, load_task
-from data.words import stem
+from data.text.synonyms import SynonymsError, load_lexicon
+from data.text.words import stem
 
 TASK = load_task()
 FIRST = TASK.keys[0]

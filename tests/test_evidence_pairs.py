@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from data.evidence import Evidence, ground
-from data.rules import RulesError, load_rules
+from data.grounding.evidence import Evidence, ground
 from data.suggestion import Grounding
 from data.task import Extraction, load_task
+from data.text.rules import RulesError, load_rules
 
 TASK = load_task()
 HERE = Path(__file__).parent

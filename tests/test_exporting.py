@@ -15,22 +15,22 @@ import datasets
 import pytest
 from pyarrow import parquet
 
+from app.core.errors import InputError
 from app.exporting import Choice, count_records, export_pieces, format_of, label_config, read_choice, write_export
 from app.exporting.text import csv_line
-from app.failures import InputError
-from app.importing import import_files
-from data.formulas import unescaped
+from app.importing.load import import_files
 from data.notes import make_note
+from data.reading.formulas import unescaped
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
-from db.adapters import AdapterRow, activate, register_adapter
-from db.annotations import save_draft, submit
-from db.notes import add_notes
-from db.overlap import Overlap
-from db.routing import set_overlap
-from db.session import open_store
-from db.suggestions import add_suggestion
-from db.trials import begin_trial
+from db.notes.notes import add_notes
+from db.notes.overlap import Overlap
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import save_draft, submit
+from db.review.overlap_changes import set_overlap
+from db.review.trials import begin_trial
+from db.store.store import open_store
+from db.training.adapters import AdapterRow, activate, register_adapter
 
 TASK = load_task()
 KEYS = TASK.keys
@@ -145,7 +145,7 @@ def test_json_lines_come_back_as_training_input(store, tmp_path):
     with open_store(tmp_path / "other" / "caseloop.db") as other:
         report = import_files(other, TASK, [out], original=True)
         assert (report.n_added, report.n_originals, report.n_refused) == (1, 1, 0)
-        from db.notes import find_note
+        from db.notes.notes import find_note
 
         with other.reading() as session:
             note = find_note(session, "case-0")
@@ -357,7 +357,7 @@ def test_a_dataset_never_replaces_something(store, tmp_path):
 
 def test_exporting_imports_neither_torch_nor_datasets(store, tmp_path):
     code = (
-        "import sys, app.ui.downloads, app.exporting.columns as c\n"
+        "import sys, app.screens.export.downloads, app.exporting.columns as c\n"
         "from app.exporting import Choice; from data.task import load_task\n"
         "list(c.parquet(load_task(), Choice(), [])); list(c.dataset_archive(load_task(), Choice(), []))\n"
         "print(sorted({'torch', 'datasets', 'transformers'} & set(sys.modules)))"

@@ -12,15 +12,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.ui import figures
-from app.ui.plots import days_chart, small_reliability
-from data.interval import median_change, wilson
+from app.screens.charts.bars import days_chart, small_reliability
+from app.screens.progress import cards as figures
+from data.evaluation.intervals import median_change, wilson
 from data.suggestion import Suggestion
-from db import tables as t
-from db.annotations import DayCount, acceptance
-from db.figures import lead_times, note_names, outcomes
-from db.suggestions import add_suggestion
-from db.trials import TrialOutcome, begin_trial, trial_outcomes
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import DayCount, acceptance
+from db.review.statistics import lead_times, note_names, outcomes
+from db.review.trials import TrialOutcome, begin_trial, trial_outcomes
+from db.schema import tables as t
 from tests.desk_store import HOSTILE
 from tests.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, store
 from tests.test_ui_marks import Reader

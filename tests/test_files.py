@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.files import flush_to_disk, remove_whole, sweep_drafts, whole_directory
+from data.storage.files import flush_to_disk, remove_whole, sweep_drafts, whole_directory
 
 Flushed = list[tuple[int, int]]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from data.accepted import AcceptedError, read_accepted
-from data.form_report import COLUMNS, field_table, length_table, sentences, warnings
-from data.form_scoring import FormScore, score_form
-from data.scoring import ScoreError, score
+from data.evaluation.accepted import AcceptedError, read_accepted
+from data.evaluation.form_report import COLUMNS, field_table, length_table, sentences, warnings
+from data.evaluation.form_scoring import FormScore, score_form
+from data.evaluation.scoring import ScoreError, score
 from data.snapshot import SnapshotError, read_rows
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, load_task

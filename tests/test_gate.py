@@ -6,17 +6,17 @@ import json
 
 import pytest
 
-from app.adapters import WEIGHTS
-from app.answers import ANSWERS, OLD_ANSWERS, add_old_answers
-from app.deciding import activate_adapter, reject_adapter, rejection, roll_back, run_that_made
-from app.failures import DeskError, InputError
-from app.importing import import_files
-from app.publish import OLD_METRICS, Job, conclude
-from app.training import TrainOptions, request_run, run_directory, run_name
-from data.scoring import score
-from data.verdict import N_USES_WORN
-from db.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
-from db.runs import get_run, update_run
+from app.core.adapters import WEIGHTS
+from app.core.errors import DeskError, InputError
+from app.importing.load import import_files
+from app.training.answers import ANSWERS, OLD_ANSWERS, add_old_answers
+from app.training.conclusion import OLD_METRICS, Job, conclude
+from app.training.decisions import activate_adapter, reject_adapter, rejection, roll_back, run_that_made
+from app.training.requests import TrainOptions, request_run, run_directory, run_name
+from data.evaluation.scoring import score
+from data.gate.verdict import N_USES_WORN
+from db.training.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
+from db.training.runs import get_run, update_run
 from tests.compared import ALL, LAST_WRONG, NONE, answers, labels
 from tests.homes import TASK, Home
 from tests.tiny import tiny_rows, write_labelled

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.gate import N_LEAST, judge
-from data.scoring import ScoreError, score
-from data.verdict import N_USES_WORN
+from data.evaluation.scoring import ScoreError, score
+from data.gate.gate import N_LEAST, judge
+from data.gate.verdict import N_USES_WORN
 from tests.compared import ALL, LAST_WRONG, N_FIELDS, NONE, answer, answers, judged, labels
 from tests.homes import TASK
 

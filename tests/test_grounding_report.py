@@ -6,8 +6,8 @@ import json
 import random
 from pathlib import Path
 
-from app.cli import main
-from data.grounding_report import grounding_report, planted_values, stands_in
+from app.cli.main import main
+from data.evaluation.grounding_report import grounding_report, planted_values, stands_in
 from data.snapshot import Row
 from data.task import Extraction, load_task
 

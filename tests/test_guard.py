@@ -15,9 +15,9 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.testclient import TestClient
 
-from app.guard import MOUNT
-from db.notes import get_note
-from db.session import Store
+from app.access.guard import MOUNT
+from db.notes.notes import get_note
+from db.store.store import Store
 from tests.desk_store import BREAST
 from tests.desk_web import NOTE, app, form, quiet, quiet_store
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from data.house_words import (
+from data.notes import content_hash
+from data.snapshot import Row
+from data.task import DEFAULT_TASK, Extraction, load_task
+from data.vocabulary.house_words import (
     HOUSE_WORDS,
     MAX_BYTES,
     NONE,
@@ -16,10 +19,7 @@ from data.house_words import (
     collect_house_words,
     read_house_words,
 )
-from data.notes import content_hash
-from data.snapshot import Row
-from data.task import DEFAULT_TASK, Extraction, load_task
-from data.wording import START, invented_words, words_of
+from data.vocabulary.wording import START, invented_words, words_of
 
 TASK = load_task(DEFAULT_TASK)
 NOTES = ("Mrs A. has breast cancer.", "Breast cancer was found in Mrs B.", "Mrs C., breast cancer since May.")

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.exporting import Choice, export_lines
-from app.importing import ImportReport, import_files
-from app.previewing import preview
+from app.importing.load import ImportReport, import_files
+from app.importing.preview import preview
 from data.identity import made_id, own_id, text_hash
 from data.notes import content_hash, make_note
-from data.records import USUAL
+from data.reading.records import USUAL
 from data.snapshot import read_rows, write_holdout, write_snapshot
-from db.notes import add_notes, find_note, get_note, notes_by_hash
-from db.reviewed import holdout_rows, training_rows
-from db.session import Store
+from db.notes.notes import add_notes, find_note, get_note, notes_by_hash
+from db.review.reviewed import holdout_rows, training_rows
+from db.store.store import Store
 from tests.stores import TASK, decide, extraction, note, store
 from tests.stores import empty_session as session
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from app.failures import InputError
-from app.importing import batches, import_files
+from app.core.errors import InputError
+from app.importing.load import batches, import_files
 from data.limits import MAX_REFUSALS
 from data.notes import make_note
-from data.records import Columns
+from data.reading.records import Columns
 from data.task import load_task
-from db.notes import counts, find_note
-from db.session import open_store
+from db.notes.notes import counts, find_note
+from db.store.store import open_store
 from tests.homes import write_notes
 
 TASK = load_task()
@@ -24,7 +24,7 @@ BAD = '{"id": "x", "text": \n'
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     """Several batches out of a small file."""
-    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 1000)
+    monkeypatch.setattr("app.importing.load.MAX_BATCH_NOTES", 1000)
 
 
 @pytest.fixture
@@ -153,9 +153,9 @@ def test_a_record_without_the_named_column_is_refused_alone(store, tmp_path):
 
 def test_a_batch_is_neither_too_many_nor_too_long(monkeypatch):
     notes = [make_note(TASK, "word " * number) for number in (1, 2, 3, 400, 400, 1)]
-    monkeypatch.setattr("app.importing.MAX_BATCH_CHARACTERS", 1500)
+    monkeypatch.setattr("app.importing.load.MAX_BATCH_CHARACTERS", 1500)
     assert [len(batch) for batch in batches(iter(notes))] == [4, 1, 1]
-    monkeypatch.setattr("app.importing.MAX_BATCH_NOTES", 3)
+    monkeypatch.setattr("app.importing.load.MAX_BATCH_NOTES", 3)
     assert [len(batch) for batch in batches(iter(notes))] == [3, 1, 1, 1]
 
 

@@ -7,25 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from app.importing import import_files
-from app.lineage import FRESH, count_judged, learned_texts
-from app.material import foretold, read_sides
-from app.perform import _write_rows
-from app.training import run_directory, run_name
-from data.judges import ENOUGH, ONE_IN, divide
+from app.importing.load import import_files
+from app.training.lineage import FRESH, count_judged, learned_texts
+from app.training.material import foretold, read_sides
+from app.training.requests import run_directory, run_name
+from app.training.runner import _write_rows
+from data.gate.judges import ENOUGH, ONE_IN, divide
 from data.near_duplicates import near_pairs
 from data.notes import content_hash, split_of
 from data.snapshot import Row, SnapshotError, read_rows, write_judges, write_rows
 from data.synthetic import generate_one
 from data.task import Extraction
-from db.adapters import activate, register_adapter
-from db.annotations import submit
-from db.notes import find_note
-from db.runs import create_run, update_run
+from db.notes.notes import find_note
+from db.review.decisions import submit
+from db.training.adapters import activate, register_adapter
+from db.training.runs import create_run, update_run
 from tests.homes import TASK, Home, write_notes
 from tests.stores import adapter
 from tests.tiny import write_labelled
-from trainer.leakage import check_no_leak
+from trainer.run.leakage import check_no_leak
 
 LABEL = Extraction(TASK, dict.fromkeys(TASK.keys))
 

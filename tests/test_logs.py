@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app.logs import _Sparing
+from app.core.logs import _Sparing
 
 
 def test_the_same_thing_is_written_only_so_often_a_minute() -> None:

@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from db import audit, migrations
-from db.annotations import history
-from db.notes import counts
-from db.session import Store, open_store
+from db import migrations
+from db.notes.notes import counts
+from db.people import audit
+from db.review.decisions import history
+from db.store.store import Store, open_store
 from tests.homes import ROOT
 from tests.stores import FIRST, add, decide, extraction
 from tests.stores import file_store as store
 
 __all__ = ["store"]
 
-OPEN = "import sys; from pathlib import Path; from db.session import open_store\n"
+OPEN = "import sys; from pathlib import Path; from db.store.store import open_store\n"
 OPEN += "open_store(Path(sys.argv[1]), migrations_folder=Path(sys.argv[2])).close()\n"
 NOW = migrations.head()
 LATER = f"{int(NOW) + 1:04}"

@@ -14,22 +14,22 @@ from pathlib import Path
 
 import pytest
 
-from app.failures import DeskError
-from app.importing import import_files
-from app.perform import _write_rows
+from app.core.errors import DeskError
+from app.importing.load import import_files
+from app.training.runner import _write_rows
 from data import near_duplicates
 from data.near_duplicates import GRAM, LEAST_OWN, N_STOCK, NEAR_DUPLICATE, near_pairs, without_near
 from data.notes import content_hash, folded, read_notes, split_of
-from data.shipped import LABELLED
 from data.snapshot import Row, read_rows, write_rows
 from data.synthetic import generate_one
-from db.annotations import training_rows
+from data.synthetic.shipped import LABELLED
+from db.review.decisions import training_rows
 from tests.homes import TASK, Home, write_notes
 from tests.tiny import tiny_rows, tiny_sides, write_labelled
 from trainer.__main__ import main
-from trainer.curve import Plan, draw_curve, simulate_reviews
-from trainer.leakage import N_NAMED, check_no_leak
-from trainer.progress import TrainError
+from trainer.run.leakage import N_NAMED, check_no_leak
+from trainer.run.learning_curve import Plan, draw_curve, simulate_reviews
+from trainer.run.progress import TrainError
 
 TEXTS = [generate_one(5, number).text for number in range(30)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data.evidence import ground
+from data.grounding.evidence import ground
 from data.suggestion import Grounding
 from data.task import Extraction, load_task
 

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from db.annotations import Status, open_review, reopen, submit
-from db.notes import next_notes
-from db.opinions import opinions_of
-from db.overlap import Overlap
-from db.reviewers import add_reviewer
-from db.routing import set_overlap
-from db.session import Conflict, Store, open_store
+from db.notes.notes import next_notes
+from db.notes.overlap import Overlap
+from db.people.reviewers import add_reviewer
+from db.review.decisions import Status, open_review, reopen, submit
+from db.review.opinions import opinions_of
+from db.review.overlap_changes import set_overlap
+from db.store.store import Conflict, Store, open_store
 from tests.stores import FIRST, add, extraction
 from tests.test_store_stateful import run
 

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters import activate_present, ensure_adapter, is_of_another_version
-from app.curves import current, curves_of, keep_curves, key_of
-from app.deciding import roll_back
-from app.desk import Desk
-from app.doctor import examine
-from app.engines import chosen_engine, load_engine
-from app.failures import DeskError
-from app.places import Directory
-from app.prefill import Prefill
-from app.settings import EMBEDDED_NAME, load_settings
-from app.sharing import publish
-from data.calibration import CALIBRATION, KINDS, Calibration, Curve
-from data.cutoffs import Cutoffs
-from data.files import sha256_of
-from db.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
-from db.session import open_store
-from db.suggestions import suggestion_of, suggestions_of
+from app.core.adapters import activate_present, ensure_adapter, is_of_another_version
+from app.core.desk import Desk
+from app.core.errors import DeskError
+from app.core.settings import EMBEDDED_NAME, load_settings
+from app.operations.doctor import examine
+from app.sharing.publishing import publish
+from app.sharing.remotes import Directory
+from app.training.decisions import roll_back
+from app.worker.calibration import current, curves_of, keep_curves, key_of
+from app.worker.engines import chosen_engine, load_engine
+from app.worker.prefill import Prefill
+from data.evaluation.calibration import CALIBRATION, KINDS, Calibration, Curve
+from data.prefill.cutoffs import Cutoffs
+from data.storage.files import sha256_of
+from db.notes.suggestions import suggestion_of, suggestions_of
+from db.store.store import open_store
+from db.training.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
 from tests.desk_store import put_notes
 from tests.homes import TASK
 from tests.tiny import shared_tiny, tiny_adapter, tiny_base, tiny_rows
@@ -69,7 +69,7 @@ class Installed:
 
 @pytest.fixture
 def installed(tmp_path: Path, releases: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
-    for module in ("app.adapters", "app.settings"):
+    for module in ("app.core.adapters", "app.core.settings"):
         monkeypatch.setattr(f"{module}.EMBEDDED", tmp_path / "embedded")
     monkeypatch.setenv("CASELOOP_HOME", str(tmp_path / "home"))
     return Installed(tmp_path / "embedded", releases)

@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.guard import MOUNT
-from db.audit import entries
-from db.session import Store
+from app.access.guard import MOUNT
+from db.people.audit import entries
+from db.store.store import Store
 from tests.desk_web import HERE, store, web
 from tests.people import PASSWORD
 from tests.test_signing import desk, people, sign_in, signed_in, stranger

@@ -23,10 +23,10 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 from pyarrow import parquet
 
+from app.access.guard import LOCAL_REVIEWER
 from app.exporting import FORMATS
-from app.guard import LOCAL_REVIEWER
-from db.health import set_heartbeat
-from db.notes import counts
+from db.notes.notes import counts
+from db.store.heartbeats import set_heartbeat
 from tests.desk_browser import THREE, Desk, Tab, browser, desk, shared, tab
 from tests.desk_store import ADAPTER, BREAST, BREAST_VALUES, MELANOMA, empty_values, put_notes
 from tests.desk_web import form

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.passwords import check_password
-from db.reviewers import password_of
-from db.session import open_store
+from app.access.passwords import check_password
+from db.people.reviewers import password_of
+from db.store.store import open_store
 from tests.people import PASSWORD
 
 
 def caseloop(home: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "CASELOOP_HOME": str(home)}
-    command = [sys.executable, "-m", "app.cli", *arguments]
+    command = [sys.executable, "-m", "app.cli.main", *arguments]
     return subprocess.run(command, env=environ, input=typed, capture_output=True, text=True, check=False, timeout=120)
 
 

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from app.importing import import_files
-from app.settings import SettingsError, load_settings
-from app.training import TrainOptions, request_run
-from db.runs import get_run
+from app.core.settings import SettingsError, load_settings
+from app.importing.load import import_files
+from app.training.requests import TrainOptions, request_run
+from db.training.runs import get_run
 from tests.homes import TASK, one_sentence, wait_for, write_notes
 from tests.test_supervisor import Served
 from tests.tiny import tiny_rows, write_labelled

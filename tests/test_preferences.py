@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db import tables as t
-from db.preferences import Choice, PreferenceRow, Tally, add_preference, preferences, tallies
-from db.runs import create_run
-from db.session import StoreRefused, open_store
+from db.schema import tables as t
+from db.store.store import StoreRefused, open_store
+from db.training.preferences import Choice, PreferenceRow, Tally, add_preference, preferences, tallies
+from db.training.runs import create_run
 from tests.stores import add, store
 from tests.stores import empty_session as session
 

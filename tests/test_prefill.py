@@ -8,26 +8,26 @@ import threading
 
 import pytest
 
-from app.adapters import ensure_adapter
-from app.engines import load_engine
-from app.failures import DeskError
-from app.importing import import_files
-from app.prefill import WORKER, Prefill
-from app.settings import load_settings
-from app.waiting import N_AHEAD, Waiting
-from data.files import sha256_of
+from app.core.adapters import ensure_adapter
+from app.core.errors import DeskError
+from app.core.settings import load_settings
+from app.importing.load import import_files
+from app.worker.engines import load_engine
+from app.worker.pending import N_AHEAD, Waiting
+from app.worker.prefill import WORKER, Prefill
+from data.storage.files import sha256_of
 from data.task import Extraction
-from db.adapters import AdapterRow, activate, register_adapter
-from db.annotations import submit
-from db.health import heartbeat, set_heartbeat
-from db.notes import counts
-from db.novelty import count_compared
-from db.suggestions import count_without, failure_of, notes_without, suggestion_of, suggestions_of
-from db.waiting import open_note
+from db.notes.notes import counts
+from db.notes.novelty import count_compared
+from db.notes.suggestions import count_without, failure_of, notes_without, suggestion_of, suggestions_of
+from db.notes.waiting import open_note
+from db.review.decisions import submit
+from db.store.heartbeats import heartbeat, set_heartbeat
+from db.training.adapters import AdapterRow, activate, register_adapter
 from tests.homes import is_gone, wait_for, write_notes
 from tests.tiny import shared_tiny, tiny_adapter, tiny_rows
-from trainer.adapters import ModelError
-from trainer.engine.suggester import EngineUnavailableError, Suggester
+from trainer.adapter.files import ModelError
+from trainer.engine.api import EngineUnavailableError, Suggester
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_the_store_knows_how_far_a_note_is_read_that_somebody_waits_for(desk, tm
         said.append(payload.get("read"))
         set_heartbeat(session, what, payload)
 
-    monkeypatch.setattr("app.prefill.set_heartbeat", heard)
+    monkeypatch.setattr("app.worker.prefill.set_heartbeat", heard)
     first, long, other = bring(desk, tmp_path, [text * 8 for text in texts(3)])
     with desk.store.transaction() as session:
         open_note(session, "ada", first)
@@ -227,7 +227,7 @@ def test_the_watch_compares_notes_with_reviewed_ones_once_it_is_idle(desk, tmp_p
     try:
         wait_for(lambda: n_compared(desk) == 2, "two notes compared with the reviewed one")
         assert suggested_by(desk, ids[-1]) == "tiny-adapter"  # which came first
-        monkeypatch.setattr("app.novelty.waiting_texts", lambda *_: 1 / 0)
+        monkeypatch.setattr("app.worker.novelty.waiting_texts", lambda *_: 1 / 0)
         wait_for(lambda: "notes are not compared any more" in caplog.text, "word of the fault")
         more = bring(desk, tmp_path, [row.text for row in tiny_rows(1, start=500)])
         wait_for(lambda: suggested_by(desk, more[-1]) == "tiny-adapter", "a note that came later")
@@ -279,7 +279,7 @@ def taken(waiting, n_free):
 
 
 def test_a_note_that_a_reviewer_has_open_goes_before_the_bulk(desk, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.waiting.LOOK_S", 0.0)
+    monkeypatch.setattr("app.worker.pending.LOOK_S", 0.0)
     ids = bring(desk, tmp_path, [f"Report {number}." for number in range(N_AHEAD + 5)])
     waiting = Waiting(desk.store, "tiny-adapter")
     assert taken(waiting, 3) == [(number, False) for number in ids[:3]]
@@ -317,7 +317,7 @@ def test_a_note_that_a_reviewer_opens_meanwhile_is_answered_next(desk, tmp_path)
 
 
 def test_the_bulk_stops_for_an_adapter_that_takes_over(desk, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.waiting.LOOK_S", 0.0)
+    monkeypatch.setattr("app.worker.pending.LOOK_S", 0.0)
     ids = bring(desk, tmp_path, texts(5))
     second_adapter(desk)
     waiting = Waiting(desk.store, "tiny-adapter")
@@ -354,7 +354,7 @@ def away(desk, n_answers, n_failures):
 
 
 def test_a_server_that_goes_away_is_waited_for_and_no_note_is_blamed(desk, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.prefill.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("app.worker.prefill.FIRST_PAUSE_S", 0.01)
     ids = bring(desk, tmp_path, texts(6))
     assert away(desk, 2, 3).run().n_done == 6
     with desk.store.reading() as session:
@@ -369,8 +369,8 @@ def test_a_server_that_was_never_there_ends_a_prefill_at_once(desk, tmp_path):
 
 
 def test_a_server_that_stays_away_ends_a_prefill_in_the_end(desk, tmp_path, monkeypatch):
-    monkeypatch.setattr("app.prefill.FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr("app.prefill.PATIENCE_S", 0.2)
+    monkeypatch.setattr("app.worker.prefill.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("app.worker.prefill.PATIENCE_S", 0.2)
     bring(desk, tmp_path, texts(4))
     worker = away(desk, 1, 10**6)
     with pytest.raises(EngineUnavailableError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from db.session import WAL_SAFE, Store, StoreGone, open_store
+from db.store.store import WAL_SAFE, Store, StoreGone, open_store
 from tests.stores import add, file_store, store
 
 __all__ = ["file_store", "store"]

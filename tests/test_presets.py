@@ -6,17 +6,9 @@ import argparse
 
 import pytest
 
-from trainer.config import (
-    PRESETS,
-    ConfigError,
-    LoraSettings,
-    TrainConfig,
-    make_config,
-    preset_names,
-    read_preset,
-)
-from trainer.job import check_settings, check_steps
-from trainer.options import add_options, all_settings, config_of
+from trainer.cli.options import add_options, all_settings, config_of
+from trainer.run.config import PRESETS, ConfigError, LoraSettings, TrainConfig, make_config, preset_names, read_preset
+from trainer.run.job import check_settings, check_steps
 
 CARD = {
     "lora": {"r": 16, "alpha": 32, "dropout": 0.1, "targets": ["q_proj", "k_proj", "v_proj", "o_proj"]},

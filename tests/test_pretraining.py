@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from data.calibration import read_calibration
-from data.files import sha256_of
+from data.evaluation.calibration import read_calibration
+from data.storage.files import sha256_of
 from data.task import load_task
 from tests.homes import ROOT
 from tests.tiny import shared_tiny, tiny_rows
 from trainer.engine import Engine
-from trainer.model import load_for_serving
+from trainer.model.loading import load_for_serving
 from trainer.pretraining.command import main
 from trainer.pretraining.phases import all_steps
 from trainer.pretraining.settings import Job, OutOfTime, Settings

@@ -14,7 +14,6 @@ from tokenizers import Tokenizer
 from data.prompt import PAD, SPECIAL_TOKENS, load_prompt
 from data.task import Extraction, load_task
 from tests.tiny import shared_tiny
-from trainer.examples import Example, as_dataset
 from trainer.pretraining.answering import learnable
 from trainer.pretraining.real import read_real, read_texts
 from trainer.pretraining.settings import PretrainError
@@ -32,6 +31,7 @@ from trainer.pretraining.tokens import (
     written,
 )
 from trainer.pretraining.tune import IGNORED, collate, weighted_loss
+from trainer.run.examples import Example, as_dataset
 
 OUTPUT = {"cancer_type": "melanoma", "stage": "IV", "gene_mutation": None, "biomarker": 'S100 "strong"'}
 OUTPUT |= {"treatment": None, "response": None, "metastasis_site": "brain, naïve"}

@@ -10,11 +10,11 @@ import logging
 
 import pytest
 
-from app.failures import sentence_of
-from app.importing import import_files
-from app.logs import log_to, place
-from db.annotations import submit
-from db.notes import next_note
+from app.core.errors import sentence_of
+from app.core.logs import log_to, place
+from app.importing.load import import_files
+from db.notes.notes import next_note
+from db.review.decisions import submit
 from tests.homes import TASK, Home, write_notes
 from tests.tiny import shared_tiny, tiny_rows
 from tests.witness import seen, started, watch

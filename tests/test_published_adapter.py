@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters import base_place, described_adapter
-from app.failures import DeskError
-from app.places import open_place
-from app.settings import load_settings
-from app.sharing import pull
-from db.adapters import AdapterRow
+from app.core.adapters import base_place, described_adapter
+from app.core.errors import DeskError
+from app.core.settings import load_settings
+from app.sharing.publishing import pull
+from app.sharing.remotes import open_place
+from db.training.adapters import AdapterRow
 from tests.homes import Home
 from tests.test_adapter_damage import TRACE, Planted
 from tests.tiny import shared_tiny
-from trainer.adapters import ModelError
-from trainer.identity import BaseIdentity, base_identity, compared, hub_identity, is_same_name
-from trainer.model import load_for_serving
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
+from trainer.adapter.base_identity import BaseIdentity, base_identity, compared, hub_identity, is_same_name
+from trainer.adapter.files import ModelError
+from trainer.model.loading import load_for_serving
+from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 
 BASE, ADAPTER = "meta-llama/Llama-3.1-8B", "owner/llama-3.1-8b-adapter"
 COMMITS = {BASE: "a" * 40, ADAPTER: "b" * 40}
@@ -96,7 +96,7 @@ def test_a_recorded_revision_of_a_hub_base_is_compared(cache: Path) -> None:
 
 
 def _digest(path: Path) -> str:
-    from data.files import sha256_of
+    from data.storage.files import sha256_of
 
     return sha256_of(path)
 

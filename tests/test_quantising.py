@@ -8,7 +8,7 @@ import sys
 
 def test_the_compiler_is_left_out_and_stays_what_it_is() -> None:
     program = (
-        "import sys, torch; before = torch.compile; import trainer.nf4 as nf4;"
+        "import sys, torch; before = torch.compile; import trainer.model.nf4 as nf4;"
         "print(torch.compile is before, 'torch._dynamo' in sys.modules, nf4.bitsandbytes.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

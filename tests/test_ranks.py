@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import shared_tiny, tiny_sides, write_labelled
-from trainer.rundir import RunDir
+from trainer.run.directory import RunDir
 
 ROOT = Path(__file__).parent.parent
 

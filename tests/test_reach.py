@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.material import N_JUDGES
-from app.reach import foretold_reach
-from data.gate import judge
-from data.reach import (
+from app.training.material import N_JUDGES
+from app.training.reach import foretold_reach
+from data.gate.gate import judge
+from data.gate.reach import (
     N_LEAST,
     STEPS,
     USUAL_SPREAD,
@@ -20,7 +20,7 @@ from data.reach import (
     spread_seen,
 )
 from data.task import Extraction, load_task
-from db.runs import create_run, update_run
+from db.training.runs import create_run, update_run
 from tests.homes import Home
 
 TASK = load_task()

@@ -11,9 +11,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from data import parquet_records
 from data.limits import MIB
-from data.parquet_pages import groups, pages
+from data.reading import parquet as parquet_records
+from data.reading.parquet_pages import groups, pages
 from tests.note_files import CANARY, file, only, read
 
 

@@ -21,7 +21,7 @@ def name_of(requirement: str) -> str:
 
 def help_of(*words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words, "--help"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "app.cli.main", *words, "--help"], capture_output=True, text=True, check=True, timeout=60
     )
     return done.stdout
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ui.verdict import confidence_html
-from data.reliability import COLUMNS, COVERAGES, reliability, table
+from app.screens.training.verdict import confidence_html
+from data.evaluation.reliability import COLUMNS, COVERAGES, reliability, table
 
 ANSWERS = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 

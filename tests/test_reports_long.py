@@ -3,7 +3,7 @@
 from collections import Counter
 from functools import cache
 
-from data.evidence import ground
+from data.grounding.evidence import ground
 from data.suggestion import Grounding
 from data.synthetic import FIELDS, Example, generate
 from data.task import DEFAULT_TASK, Extraction, load_task

@@ -7,18 +7,18 @@ from typing import Any, get_args
 
 import pytest
 
-from db.adapters import activate, register_adapter, rollback
-from db.annotations import save_draft
-from db.bulk import Many, act, undo
-from db.errors import NotAllowed
-from db.filters import save_filter
-from db.offers import make_offer
-from db.reviewers import LOCAL, Role, add_reviewer, change_reviewer, list_reviewers
-from db.roles import OPERATORS, Action, may
-from db.runs import create_run
-from db.search import ALL
-from db.session import Session, Store, StoreError
-from db.settings import put_setting
+from db.notes.offers import make_offer
+from db.notes.saved_filters import save_filter
+from db.notes.search import ALL
+from db.people.reviewers import LOCAL, Role, add_reviewer, change_reviewer, list_reviewers
+from db.people.roles import OPERATORS, Action, may
+from db.people.settings import put_setting
+from db.review.bulk import Many, act, undo
+from db.review.decisions import save_draft
+from db.schema.errors import NotAllowed
+from db.store.store import Session, Store, StoreError
+from db.training.adapters import activate, register_adapter, rollback
+from db.training.runs import create_run
 from tests.stores import TASK, adapter, add, decide, extraction
 from tests.stores import file_store as store
 

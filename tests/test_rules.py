@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.desk import Desk
-from app.failures import DeskError
-from app.guard import LOCAL_REVIEWER
-from app.rules import Rules, read_guidelines, read_keys, read_rules, read_tour, write_guideline, write_keys
-from app.settings import Settings
-from app.ui import settings
-from db.annotations import history
-from db.overlap import Overlap, read_overlap
-from db.session import Store
-from db.settings import put_setting
+from app.access.guard import LOCAL_REVIEWER
+from app.core.desk import Desk
+from app.core.errors import DeskError
+from app.core.rules import Rules, read_guidelines, read_keys, read_rules, read_tour, write_guideline, write_keys
+from app.core.settings import Settings
+from app.screens import settings
+from db.notes.overlap import Overlap, read_overlap
+from db.people.settings import put_setting
+from db.review.decisions import history
+from db.store.store import Store
 from tests.desk_store import BREAST, BREAST_VALUES, TASK, make_store
 from tests.desk_web import form, store, web
 

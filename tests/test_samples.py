@@ -12,27 +12,27 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from app.desk import Desk, load_samples
+from app.core.desk import Desk, load_samples
+from app.core.errors import DeskError
+from app.core.settings import load_settings, prepare_home
 from app.exporting import Choice, count_records, told_of_samples
-from app.failures import DeskError
-from app.settings import load_settings, prepare_home
-from app.training import TrainOptions, request_run
-from app.ui.material import material_html
+from app.screens.training.material import material_html
+from app.training.requests import TrainOptions, request_run
 from data.notes import Note, read_notes
-from data.shipped import LABELLED, UNLABELLED, sample_notes
+from data.synthetic.shipped import LABELLED, UNLABELLED, sample_notes
 from data.task import Field
 from db import migrations
-from db.annotations import holdout_rows, save_draft, training_rows
-from db.audit import entries, verify
-from db.figures import outcomes
-from db.notes import Filters, add_notes, counts, find_note, get_note, next_notes, search_notes
-from db.reviewed import acceptance, holdout_texts
-from db.roles import NotAllowed
-from db.samples import remove_samples, removed_up_to, samples_of
-from db.search import count_found
-from db.session import Session, Store, StoreError, UnknownNote, open_store
-from db.suggestions import add_suggestion, count_without
-from db.values import used_values
+from db.notes.notes import Filters, add_notes, counts, find_note, get_note, next_notes, search_notes
+from db.notes.samples import remove_samples, removed_up_to, samples_of
+from db.notes.search import count_found
+from db.notes.suggestions import add_suggestion, count_without
+from db.notes.used_values import used_values
+from db.people.audit import entries, verify
+from db.people.roles import NotAllowed
+from db.review.decisions import holdout_rows, save_draft, training_rows
+from db.review.reviewed import acceptance, holdout_texts
+from db.review.statistics import outcomes
+from db.store.store import Session, Store, StoreError, UnknownNote, open_store
 from tests.homes import Home
 from tests.stores import FIRST, TASK, decide, extraction, note, store, suggestion
 
@@ -171,7 +171,7 @@ def test_only_rows_about_samples_can_be_deleted(store: Store, statement: str) ->
 
 
 def test_a_reviewer_may_not_remove_them(store: Store) -> None:
-    from db.reviewers import add_reviewer
+    from db.people.reviewers import add_reviewer
 
     with store.transaction() as session:
         add_notes(session, sample_notes(TASK))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.scoring import FieldScore, ScoreError, is_exact, is_right, items, normalise, score
+from data.evaluation.scoring import FieldScore, ScoreError, is_exact, is_right, items, normalise, score
 from data.task import Extraction, load_task
 
 TASK = load_task()

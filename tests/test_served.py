@@ -8,21 +8,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.engines import load_engine
-from app.settings import load_settings
-from data.house_words import HOUSE_WORDS, HouseWords
+from app.core.settings import load_settings
+from app.worker.engines import load_engine
 from data.prompt import BEGIN_OF_TEXT, END_OF_TURN, load_prompt
 from data.suggestion import Suggestion
 from data.task import Extraction
-from db.adapters import AdapterRow
+from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
+from db.training.adapters import AdapterRow
 from tests.servers import TASK, cut, fails, faulty, says, send, sends, slow
 from tests.tiny import shared_tiny, tiny_rows
-from trainer.engine.client import MAX_VALUE_CHARACTERS
-from trainer.engine.replies import Reply, read_chat, read_completion, read_confidence, read_record
-from trainer.engine.served import ServedEngine, Server
-from trainer.engine.suggester import EngineError, EngineUnavailableError, Request
-from trainer.engine.suggesting import Answer, held_to_words
-from trainer.rundir import write_json
+from trainer.engine.api import EngineError, EngineUnavailableError, Request
+from trainer.engine.remote.client import MAX_VALUE_CHARACTERS
+from trainer.engine.remote.engine import ServedEngine, Server
+from trainer.engine.remote.replies import Reply, read_chat, read_completion, read_confidence, read_record
+from trainer.engine.suggestion import Answer, held_to_words
+from trainer.run.directory import write_json
 
 PROMPT = load_prompt(TASK)
 SECRET = "a-key-that-nobody-sees"
@@ -344,7 +344,7 @@ def tokens_with_probabilities(engine, model, text, reply):
 
 def test_confidence_is_the_one_that_the_model_has_in_this_process():
     from trainer.engine import Engine
-    from trainer.model import load_model
+    from trainer.model.loading import load_model
 
     loaded = load_model(shared_tiny().base, None, device="cpu")
     engine = Engine(loaded, TASK)

@@ -10,21 +10,21 @@ import sys
 import psutil
 import pytest
 
-from app.adapters import described_adapter
-from app.engines import load_engine
-from app.importing import import_files
-from app.prefill import Prefill
-from app.settings import SettingsError, load_settings
-from app.supervisor import answers
-from app.ui.opening import opened as open_note
-from app.ui.status import why_none
+from app.core.adapters import described_adapter
+from app.core.settings import SettingsError, load_settings
+from app.importing.load import import_files
+from app.processes.supervisor import answers
+from app.screens.review.note import opened as open_note
+from app.screens.status import why_none
+from app.worker.engines import load_engine
+from app.worker.prefill import Prefill
 from data.notes import make_note
 from data.task import Extraction
-from db.annotations import submit
-from db.health import heartbeat
-from db.notes import counts
-from db.suggestions import failure_of, notes_without, suggestion_of
-from db.waiting import opened_notes
+from db.notes.notes import counts
+from db.notes.suggestions import failure_of, notes_without, suggestion_of
+from db.notes.waiting import opened_notes
+from db.review.decisions import submit
+from db.store.heartbeats import heartbeat
 from tests.homes import one_sentence, wait_for, write_notes
 from tests.servers import (
     SECRET,
@@ -226,7 +226,7 @@ def test_without_a_name_the_active_adapter_is_asked_for(home, server, tmp_path):
 WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = None  # as on a machine where it is not installed
-from app.cli import main
+from app.cli.main import main
 code = main(["prefill"]) or main(["extract", sys.argv[1]])
 heavy = {"transformers", "peft", "bitsandbytes", "gradio"} & set(sys.modules)
 sys.exit(", ".join(heavy) or code)

@@ -14,20 +14,20 @@ import fsspec
 import pytest
 from huggingface_hub import HfApi
 
-from app.adapters import ensure_adapter
-from app.failures import DeskError, InputError, sentence_of
-from app.places import CARD, FILES, MARK, Directory, HubRepository, Place, open_place
-from app.sharing import Published, publish, pull
-from data.files import sha256_of
-from data.house_words import HOUSE_WORDS, HouseWords
-from db.adapters import AdapterRow, active_adapter, list_adapters, register_adapter
+from app.core.adapters import ensure_adapter
+from app.core.errors import DeskError, InputError, sentence_of
+from app.sharing.publishing import Published, publish, pull
+from app.sharing.remotes import CARD, FILES, MARK, Directory, HubRepository, Place, open_place
+from data.storage.files import sha256_of
+from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
+from db.training.adapters import AdapterRow, active_adapter, list_adapters, register_adapter
 from tests.homes import Home, one_sentence
 from tests.hub_server import TOKEN, hub_server
 from tests.s3_server import BUCKET, free_port, s3_server, variables
 from tests.test_offline import seen, started, watched
 from tests.tiny import shared_tiny, tiny_adapter
-from trainer.model import load_for_serving
-from trainer.rundir import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing, write_json
+from trainer.model.loading import load_for_serving
+from trainer.run.directory import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing, write_json
 
 __all__ = ["watched"]
 

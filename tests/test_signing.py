@@ -13,18 +13,18 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.guard import COOKIE, MOUNT, OPEN, SECURE_COOKIE
-from app.settings import Settings, prepare_home
-from app.signing import NobodyCanSignIn, People, own_place
-from app.supervisor import is_private
-from app.throttle import Throttle
-from app.web import create_app
-from db import tables as t
-from db.audit import entries
-from db.notes import get_note
-from db.reviewers import Role, change_reviewer
-from db.session import Store
-from db.sign_ins import IDLE, LONGEST
+from app.access.guard import COOKIE, MOUNT, OPEN, SECURE_COOKIE
+from app.access.login import NobodyCanSignIn, People, own_place
+from app.access.throttle import Throttle
+from app.core.settings import Settings, prepare_home
+from app.processes.supervisor import is_private
+from app.web.application import create_app
+from db.notes.notes import get_note
+from db.people.audit import entries
+from db.people.reviewers import Role, change_reviewer
+from db.people.sign_ins import IDLE, LONGEST
+from db.schema import tables as t
+from db.store.store import Store
 from tests.desk_web import HERE, NOTE, form, store
 from tests.people import PASSWORD, add_people, kept
 from tests.test_guard import addresses

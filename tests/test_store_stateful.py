@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from db.annotations import Saved, Status, discard_draft, open_review, reopen, save_draft, submit
-from db.notes import add_notes, counts, get_note, next_note
-from db.session import Conflict, Store, open_store
-from db.suggestions import add_suggestion
+from db.notes.notes import add_notes, counts, get_note, next_note
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import Saved, Status, discard_draft, open_review, reopen, save_draft, submit
+from db.store.store import Conflict, Store, open_store
 from tests.postgres import Server
 from tests.stores import FIRST, add, extraction, note, suggestion
 

@@ -13,13 +13,13 @@ from transformers import PreTrainedTokenizerFast
 from data.snapshot import write_snapshot
 from data.task import load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
-from trainer.config import ConfigError, TrainConfig
 from trainer.engine import Engine
-from trainer.engine.suggester import EngineError
+from trainer.engine.api import EngineError
 from trainer.engine.suited import unsuited_attention, unsuited_base
-from trainer.model import load_for_serving
-from trainer.rundir import RunDir
-from trainer.train import train
+from trainer.model.loading import load_for_serving
+from trainer.run.config import ConfigError, TrainConfig
+from trainer.run.directory import RunDir
+from trainer.run.train import train
 
 TASK = load_task()
 SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 4096}

@@ -11,17 +11,17 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from app.commands.desk import _note_hang
-from app.failures import DeskError, InputError
-from app.importing import import_files
-from app.pulse import Silence
-from app.supervisor import MAX_STARTS, Child, Supervisor, answers, check_host, check_port
-from app.training import TrainOptions, request_run
-from app.vanished import EXPECTED, LOCK, note_served
-from db.health import heartbeat
-from db.notes import counts
-from db.runs import get_run
-from db.session import StoreGone
+from app.cli.serve import _note_hang
+from app.core.errors import DeskError, InputError
+from app.importing.load import import_files
+from app.processes.pulse import Silence
+from app.processes.supervisor import MAX_STARTS, Child, Supervisor, answers, check_host, check_port
+from app.training.requests import TrainOptions, request_run
+from app.web.vanished import EXPECTED, LOCK, note_served
+from db.notes.notes import counts
+from db.store.heartbeats import heartbeat
+from db.store.store import StoreGone
+from db.training.runs import get_run
 from tests.homes import child_of, is_gone, one_sentence, wait_for, write_notes
 from tests.servers import free_port
 from tests.tiny import tiny_rows, write_labelled
@@ -87,13 +87,13 @@ def worker_pid(home):
 
 def test_a_dead_process_is_started_again(served):
     assert served.said[0].strip() == f"The desk is at http://127.0.0.1:{served.port} (Ctrl-C stops it)"
-    web, worker = served.child("app.web"), served.child("prefill --watch")
+    web, worker = served.child("app.web.application"), served.child("prefill --watch")
     wait_for(lambda: worker_pid(served.home) == worker.pid, "the worker")
     web.kill()
     worker.kill()
     wait_for(lambda: is_gone(web.pid) and is_gone(worker.pid), "their end")
     wait_for(lambda: answers("127.0.0.1", served.port), "the web process")
-    assert served.child("app.web").pid != web.pid
+    assert served.child("app.web.application").pid != web.pid
     wait_for(lambda: worker_pid(served.home) not in (None, worker.pid), "another worker")
     with served.home.desk() as desk, desk.store.reading() as session:
         assert counts(session).n_prefilled == 2

@@ -10,23 +10,27 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.desk import Desk
-from app.doctor import examine
-from app.engines import Drafts
+from app.core.desk import Desk
+from app.core.rules import Rules, change_rules, read_rules
+from app.core.settings import load_settings, prepare_home
 from app.exporting import FORMATS, Choice, export_pieces
-from app.rules import Rules, change_rules, read_rules
-from app.settings import load_settings, prepare_home
-from app.status import read_status
-from app.task_fit import adapter_fit, store_fit
-from app.ui import opening, past, progress, saving, status
+from app.operations.doctor import examine
+from app.operations.status import read_status
+from app.operations.task_fit import adapter_fit, store_fit
+from app.screens import status
+from app.screens.progress import progress
+from app.screens.review import history as past
+from app.screens.review import note as opening
+from app.screens.review import saves as saving
+from app.worker.engines import Drafts
 from data.task import Extraction, Field, Task, TaskError
-from db.adapters import active_adapter, set_metrics
-from db.annotations import latest_annotation, reopen, save_draft
-from db.bulk import Many, act, undo
-from db.offers import make_offer
-from db.overlap import Overlap
-from db.reviewed import acceptance, draft_rows, holdout_rows, training_rows
-from db.routing import set_overlap
+from db.notes.offers import make_offer
+from db.notes.overlap import Overlap
+from db.review.bulk import Many, act, undo
+from db.review.decisions import latest_annotation, reopen, save_draft
+from db.review.overlap_changes import set_overlap
+from db.review.reviewed import acceptance, draft_rows, holdout_rows, training_rows
+from db.training.adapters import active_adapter, set_metrics
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, MELANOMA, TASK, make_store
 from tests.stores import decide
 

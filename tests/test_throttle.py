@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.passwords import N_AT_ONCE, N_WAITING, Door, TooBusyError, TooManyError
-from app.proxies import OWN, Proxies, read_networks
-from app.settings import Settings, SettingsError, load_settings, prepare_home
-from app.throttle import N_TRIES, N_TRIES_OF_ADDRESS, N_TRIES_OF_NAME, WINDOW_S, Attempts
-from app.web import create_app
+from app.access.passwords import N_AT_ONCE, N_WAITING, Door, TooBusyError, TooManyError
+from app.access.throttle import N_TRIES, N_TRIES_OF_ADDRESS, N_TRIES_OF_NAME, WINDOW_S, Attempts
+from app.core.settings import Settings, SettingsError, load_settings, prepare_home
+from app.web.application import create_app
+from app.web.proxies import OWN, Proxies, read_networks
 from tests.desk_store import make_store
 from tests.people import PASSWORD, add_people, kept
 
@@ -59,7 +59,7 @@ def test_of_sixty_guesses_at_once_five_are_tried_wherever_they_claim_to_come_fro
 
 
 def test_right_passwords_do_not_count(monkeypatch: Any) -> None:
-    monkeypatch.setattr("app.passwords.check_password", lambda known, password: password == PASSWORD)
+    monkeypatch.setattr("app.access.passwords.check_password", lambda known, password: password == PASSWORD)
 
     async def often() -> None:
         door = Door()
@@ -105,7 +105,7 @@ def test_made_up_names_from_one_address_keep_nobody_out_and_cost_nothing(monkeyp
         looked.append(known)
         return known is not None and password == PASSWORD
 
-    monkeypatch.setattr("app.passwords.check_password", look)
+    monkeypatch.setattr("app.access.passwords.check_password", look)
     monkeypatch.setattr(Door, "usual_s", 0.0)
 
     async def through_one_tunnel() -> list[bool]:

@@ -13,8 +13,8 @@ from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.__main__ import main
 from trainer.engine import Engine
-from trainer.evaluate import EvaluationError, answer_rows, evaluate, write_predictions
-from trainer.model import load_model
+from trainer.evaluation.evaluate import EvaluationError, answer_rows, evaluate, write_predictions
+from trainer.model.loading import load_model
 
 TASK = load_task(DEFAULT_TASK)
 

@@ -11,13 +11,13 @@ from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import DEFAULT_TASK, load_task
 from tests.tiny import shared_tiny, tiny_rows
-from trainer.config import TrainConfig
-from trainer.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
-from trainer.lengths import SHORT, least_legible_of, legibility, longest_of, times_longest
-from trainer.loop import count_steps, ordered
-from trainer.mixture import rows_to_show, with_copies
-from trainer.model import load_model
-from trainer.rundir import Manifest
+from trainer.adapter.lengths import SHORT, least_legible_of, legibility, longest_of, times_longest
+from trainer.model.loading import load_model
+from trainer.run.config import TrainConfig
+from trainer.run.directory import Manifest
+from trainer.run.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
+from trainer.run.loop import count_steps, ordered
+from trainer.run.mixture import rows_to_show, with_copies
 
 TASK = load_task(DEFAULT_TASK)
 PROMPT = load_prompt(TASK)

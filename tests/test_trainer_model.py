@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from tests.tiny import shared_tiny, tiny_adapter, tiny_base
-from trainer.adapters import read_lora
-from trainer.config import LoraSettings
-from trainer.model import ModelError, base_identity, choose_device, load_model
-from trainer.nf4 import count_parameters, dense_copy, linear4bit
-from trainer.rundir import ADAPTER_CONFIG, MANIFEST, WEIGHTS
+from trainer.adapter.files import read_lora
+from trainer.model.loading import ModelError, base_identity, choose_device, load_model
+from trainer.model.nf4 import count_parameters, dense_copy, linear4bit
+from trainer.run.config import LoraSettings
+from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS
 
 TOKENS = torch.arange(6, 46).reshape(2, 20)
 
@@ -194,7 +194,7 @@ def rewrite(adapter: Path, change) -> None:
     """Change the tensors of an adapter, with a manifest that fits them again."""
     from safetensors.torch import load_file, save_file
 
-    from data.files import sha256_of
+    from data.storage.files import sha256_of
 
     tensors = load_file(adapter / WEIGHTS)
     change(tensors)

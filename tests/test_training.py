@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from app.failures import DeskError, InputError
-from app.importing import import_files
-from app.training import (
+from app.core.errors import DeskError, InputError
+from app.importing.load import import_files
+from app.training.requests import (
     TrainOptions,
     mark_interrupted,
     next_run,
@@ -22,10 +22,10 @@ from app.training import (
     training_lock,
     usual_mode,
 )
-from db.adapters import activate, register_adapter
-from db.annotations import submit
-from db.notes import find_note
-from db.runs import get_run, update_run
+from db.notes.notes import find_note
+from db.review.decisions import submit
+from db.training.adapters import activate, register_adapter
+from db.training.runs import get_run, update_run
 from tests.homes import ROOT, Home
 from tests.stores import adapter
 from tests.tiny import tiny_rows, write_labelled
@@ -132,7 +132,7 @@ def test_a_run_whose_process_holds_the_lock_is_left_alone(desk):
     with desk.store.transaction() as session:
         update_run(session, run_id, status="running", pid=1)
     program = (
-        "import sys; from app.settings import load_settings; from app.training import training_lock\n"
+        "import sys; from app.core.settings import load_settings; from app.training.requests import training_lock\n"
         "with training_lock(load_settings()) as lock: print(lock is not None, flush=True); sys.stdin.read()"
     )
     environ = {"CASELOOP_HOME": str(desk.settings.home), "PYTHONPATH": str(ROOT)}

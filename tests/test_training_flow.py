@@ -9,15 +9,15 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from app.answers import read_answers
-from app.importing import import_files
-from app.training import read_progress, run_directory
+from app.importing.load import import_files
+from app.training.answers import read_answers
+from app.training.requests import read_progress, run_directory
+from data.gate.reach import foretell
 from data.notes import content_hash, split_of
-from data.reach import foretell
-from db.adapters import active_adapter
-from db.annotations import submit
-from db.notes import find_note
-from db.runs import evaluations, get_run
+from db.notes.notes import find_note
+from db.review.decisions import submit
+from db.training.adapters import active_adapter
+from db.training.runs import evaluations, get_run
 from tests.homes import TASK, is_gone, one_sentence, wait_for
 from tests.tiny import tiny_rows, tiny_sides, write_labelled
 

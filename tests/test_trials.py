@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from app.guard import LOCAL_REVIEWER
-from app.rules import change_rules
+from app.access.guard import LOCAL_REVIEWER
+from app.core.rules import change_rules
 from data.suggestion import Grounding
-from db.annotations import history
-from db.session import Store
-from db.suggestions import add_suggestion
-from db.trials import trial_of, trial_outcomes
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import history
+from db.review.trials import trial_of, trial_outcomes
+from db.store.store import Store
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, TASK, put_notes, suggestion
 from tests.desk_web import HERE, _app, form, make_store
 
@@ -130,7 +130,7 @@ def test_of_many_notes_the_asked_share_is_blind(store: Store, web: TestClient) -
 
 def seeded(store: Store, web: TestClient) -> Mapping[str, Any]:
     """The note with a wrong stage, drawn or, where chance says otherwise, put there."""
-    from db.trials import begin_trial
+    from db.review.trials import begin_trial
 
     suggest(store, stage="IIIA")
     with store.transaction() as session:

@@ -9,26 +9,36 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters import ensure_adapter, weights_place
-from app.curves import current, hand_over, keep_curves, keep_measured, kept_curves, key_of, name_weights, trust_in
-from app.desk import Desk
-from app.guard import LOCAL_REVIEWER
-from app.importing import import_files
-from app.prefill import Prefill
-from app.refitting import Refitting, refit
-from app.status import read_status
-from app.ui import opening, queue
-from app.ui.progress import show
-from app.ui.saving import Decision, decide
-from data.calibration import MIN_NOTES, Calibration, Curve
+from app.access.guard import LOCAL_REVIEWER
+from app.core.adapters import ensure_adapter, weights_place
+from app.core.desk import Desk
+from app.importing.load import import_files
+from app.operations.status import read_status
+from app.screens.progress.progress import show
+from app.screens.queue import queue
+from app.screens.review import note as opening
+from app.screens.review.saves import Decision, decide
+from app.worker.calibration import (
+    current,
+    hand_over,
+    keep_curves,
+    keep_measured,
+    kept_curves,
+    key_of,
+    name_weights,
+    trust_in,
+)
+from app.worker.prefill import Prefill
+from app.worker.refitting import Refitting, refit
+from data.evaluation.calibration import MIN_NOTES, Calibration, Curve
 from data.task import TaskError
-from db.adapters import AdapterRow
-from db.annotations import submit
-from db.judged import count_judged, judged
-from db.notes import Filters, add_notes, count_notes, search_notes
-from db.samples import remove_samples
-from db.session import Session
-from db.suggestions import add_suggestion, suggestion_of
+from db.notes.notes import Filters, add_notes, count_notes, search_notes
+from db.notes.samples import remove_samples
+from db.notes.suggestions import add_suggestion, suggestion_of
+from db.review.decisions import submit
+from db.review.judged import count_judged, judged
+from db.store.store import Session
+from db.training.adapters import AdapterRow
 from tests import stores
 from tests.homes import Home, write_notes
 from tests.stores import FIRST, empty_session, extraction, note, store, suggestion

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from app.answers import sign_test
-from app.desk import Desk
-from app.settings import Settings, prepare_home
-from app.ui import blind
-from app.ui.context import tried
-from db.preferences import Tally, preferences
+from app.core.desk import Desk
+from app.core.settings import Settings, prepare_home
+from app.screens.markup import tried
+from app.screens.training import blind
+from app.training.answers import sign_test
+from db.training.preferences import Tally, preferences
 from tests.desk_runs import ALIKE, BOTH_WRONG, GOT_BETTER, GOT_WORSE, PARENT, put_finished_run
 from tests.desk_store import BREAST, HOSTILE, TASK, make_store
 from tests.test_ui_marks import Reader

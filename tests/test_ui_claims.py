@@ -13,13 +13,13 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from app.settings import Settings, prepare_home
-from app.ui import claiming
-from app.web import create_app
-from db import tables as t
-from db.claims import LEASE
-from db.reviewers import Role
-from db.session import Store, StoreFull
+from app.core.settings import Settings, prepare_home
+from app.screens.review import claims as claiming
+from app.web.application import create_app
+from db.notes.claims import LEASE
+from db.people.reviewers import Role
+from db.schema import tables as t
+from db.store.store import Store, StoreFull
 from tests.desk_store import COLON, COLON_VALUES, MELANOMA, TASK, empty_values, put_notes
 from tests.desk_web import HERE, form, store, web
 from tests.people import PASSWORD, add_people

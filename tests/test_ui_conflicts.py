@@ -7,8 +7,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from data.task import Extraction
-from db.annotations import submit
-from db.session import Store
+from db.review.decisions import submit
+from db.store.store import Store
 from tests.desk_store import BREAST_VALUES, TASK, empty_values
 from tests.desk_web import NOTE, form, store, web
 

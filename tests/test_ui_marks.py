@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.ui.marks import marked, segments
+from app.screens.review.highlights import marked, segments
 from data.suggestion import Span
 from tests.desk_store import HOSTILE, TASK
 

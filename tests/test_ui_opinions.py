@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from app.desk import Desk
-from app.settings import Settings
-from app.ui import opening
-from app.ui.agreeing import agreeing
-from app.ui.past import past_of
-from app.ui.saving import Same, elsewhere, offer
+from app.core.desk import Desk
+from app.core.settings import Settings
+from app.screens.progress.agreement import agreeing
+from app.screens.review import note as opening
+from app.screens.review.history import past_of
+from app.screens.review.saves import Same, elsewhere, offer
 from data.task import Extraction
-from db import tables
-from db.annotations import submit
-from db.overlap import Overlap
-from db.routing import set_overlap
-from db.session import StoreError
+from db.notes.overlap import Overlap
+from db.review.decisions import submit
+from db.review.overlap_changes import set_overlap
+from db.schema import tables
+from db.store.store import StoreError
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
 from tests.people import add_people
 from tests.test_ui_screens import text

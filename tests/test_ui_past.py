@@ -7,9 +7,9 @@ from typing import Any
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, expect
 
-from app.guard import LOCAL_REVIEWER
-from db.session import Store
-from db.trials import begin_trial
+from app.access.guard import LOCAL_REVIEWER
+from db.review.trials import begin_trial
+from db.store.store import Store
 from tests.desk_browser import Desk, browser, desk, shared, tab
 from tests.desk_web import NOTE, form, store, web
 

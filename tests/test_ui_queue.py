@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.desk import Desk
-from app.guard import LOCAL_REVIEWER
-from app.settings import Settings, prepare_home
-from app.ui import queue
-from app.ui.samples import samples_line
-from data.shipped import sample_notes
-from db.filters import saved_filters
-from db.notes import add_notes, counts, find_note, get_note, search_notes
-from db.session import Store, StoreError
+from app.access.guard import LOCAL_REVIEWER
+from app.core.desk import Desk
+from app.core.settings import Settings, prepare_home
+from app.screens.queue import queue
+from app.screens.queue.samples import samples_line
+from data.synthetic.shipped import sample_notes
+from db.notes.notes import add_notes, counts, find_note, get_note, search_notes
+from db.notes.saved_filters import saved_filters
+from db.store.store import Store, StoreError
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, make_store
 from tests.desk_web import store, web
 from tests.test_ui_marks import Reader
@@ -94,7 +94,7 @@ def test_the_queue_says_what_to_do_where_there_is_nothing_and_where_it_cannot_be
         def broken(*_: object) -> None:
             raise StoreError("Expected a disk; found <none>.")
 
-        monkeypatch.setattr("app.ui.queue.counts", broken)
+        monkeypatch.setattr("app.screens.queue.queue.counts", broken)
         said = queue.show(empty, LOCAL_REVIEWER, queue.FIRST)[2]
         assert "Expected a disk; found &lt;none&gt;." in said
         assert "Try again" in said

@@ -10,27 +10,32 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters import WEIGHTS
-from app.desk import Desk
-from app.foresight import foreseen
-from app.guard import LOCAL_REVIEWER
-from app.rules import Rules, change_rules
-from app.settings import Settings, prepare_home
-from app.training import N_NEAR_DUPLICATES, run_directory
-from app.ui import export, material, opening, progress, status, train, verdict
-from app.ui.charts import column_chart, line_chart, stacked_bar
-from app.ui.context import tried
-from data.evidence import Grounded
+from app.access.guard import LOCAL_REVIEWER
+from app.core.adapters import WEIGHTS
+from app.core.desk import Desk
+from app.core.rules import Rules, change_rules
+from app.core.settings import Settings, prepare_home
+from app.screens import status
+from app.screens.charts.lines import column_chart, line_chart, stacked_bar
+from app.screens.export import export
+from app.screens.markup import tried
+from app.screens.progress import progress
+from app.screens.review import note as opening
+from app.screens.training import material, verdict
+from app.screens.training import training as train
+from app.training.foresight import foreseen
+from app.training.requests import N_NEAR_DUPLICATES, run_directory
+from data.grounding.evidence import Grounded
 from data.notes import make_note
 from data.suggestion import Grounding, Span
 from data.task import Extraction
-from db.adapters import AdapterRow, active_adapter, register_adapter
-from db.annotations import open_review, save_draft, submit
-from db.figures import outcomes
-from db.health import HeartbeatRow
-from db.notes import add_notes, get_note
-from db.runs import add_evaluation, create_run, list_runs, update_run
-from db.suggestions import add_suggestion, suggestion_of
+from db.notes.notes import add_notes, get_note
+from db.notes.suggestions import add_suggestion, suggestion_of
+from db.review.decisions import open_review, save_draft, submit
+from db.review.statistics import outcomes
+from db.store.heartbeats import HeartbeatRow
+from db.training.adapters import AdapterRow, active_adapter, register_adapter
+from db.training.runs import add_evaluation, create_run, list_runs, update_run
 from tests.compared import ALL, NONE, judged
 from tests.desk_store import (
     BREAST,

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
-from app.desk import Desk
-from app.guard import LOCAL_REVIEWER
-from app.settings import Settings, prepare_home
-from app.too_long import TOO_LONG
-from app.ui import train, verdict
-from app.ui.charts import Effect, EffectPlot
-from app.ui.context import chance, tried
-from db.adapters import active_adapter
-from db.runs import get_run, update_run
+from app.access.guard import LOCAL_REVIEWER
+from app.core.desk import Desk
+from app.core.settings import Settings, prepare_home
+from app.screens.charts.lines import Effect, EffectPlot
+from app.screens.markup import chance, tried
+from app.screens.training import training as train
+from app.screens.training import verdict
+from app.training.too_long import TOO_LONG
+from db.training.adapters import active_adapter
+from db.training.runs import get_run, update_run
 from tests.desk_runs import ALIKE, BOTH_WRONG, GOT_BETTER, GOT_WORSE, put_finished_run
 from tests.desk_store import BREAST, HOSTILE, TASK, make_store
 from tests.test_ui_marks import Reader

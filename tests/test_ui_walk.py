@@ -12,16 +12,17 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from app.desk import Desk
-from app.guard import LOCAL_REVIEWER
-from app.settings import Settings
-from app.ui import grounds, queue
-from app.ui.walking import chosen
-from data.evidence import ground
+from app.access.guard import LOCAL_REVIEWER
+from app.core.desk import Desk
+from app.core.settings import Settings
+from app.screens.queue import queue
+from app.screens.review import grounding as grounds
+from app.screens.review.queue_position import chosen
+from data.grounding.evidence import ground
 from data.task import Extraction
-from db import tables
-from db.annotations import open_review, save_draft
-from db.session import Store
+from db.review.decisions import open_review, save_draft
+from db.schema import tables
+from db.store.store import Store
 from tests.desk_store import COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values, put_notes
 from tests.desk_web import form, store, web
 from tests.test_ui_marks import Reader

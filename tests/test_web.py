@@ -16,13 +16,13 @@ import pytest
 from fastapi.testclient import TestClient
 from pyarrow import parquet as pq
 
-from app.guard import LOCAL_REVIEWER
-from app.ui.status import share_read
+from app.access.guard import LOCAL_REVIEWER
+from app.screens.status import share_read
 from data.corrections import compare
 from data.task import Extraction
-from db.annotations import history, open_review
-from db.health import heartbeat, set_heartbeat
-from db.session import Store
+from db.review.decisions import history, open_review
+from db.store.heartbeats import heartbeat, set_heartbeat
+from db.store.store import Store
 from tests.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes
 from tests.desk_web import NOTE, app, form, quiet, quiet_store, store, web
 
@@ -188,7 +188,7 @@ def test_a_file_is_imported_once_and_leaves_nothing_behind(web: TestClient, stor
 
 
 def test_an_oversized_import_is_refused(web: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.ui.uploads.MAX_UPLOAD_BYTES", 1000)
+    monkeypatch.setattr("app.screens.queue.uploads.MAX_UPLOAD_BYTES", 1000)
     answer = web.post("/import", content="x" * 2000, headers={"x-file-name": "notes.txt"})
     assert answer.status_code == 422
     assert "at most" in answer.json()["detail"]
@@ -198,16 +198,15 @@ def test_an_oversized_import_is_refused(web: TestClient, monkeypatch: pytest.Mon
 
 
 def test_the_web_process_never_imports_torch() -> None:
-    program = (
-        "import sys, app.web, app.ui.desk, app.ui.downloads; print('torch' in sys.modules, 'gradio' in sys.modules)"
-    )
+    program = "import sys, app.web.application, app.screens.page, app.screens.export.downloads; "
+    program += "print('torch' in sys.modules, 'gradio' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"]
 
 
 def test_a_home_that_cannot_be_used_gets_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    arguments = [sys.executable, "-m", "app.web", "--home", str(tmp_path / "file"), "--port", "0"]
+    arguments = [sys.executable, "-m", "app.web.application", "--home", str(tmp_path / "file"), "--port", "0"]
     done = subprocess.run(arguments, check=False, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("Expected")
@@ -216,7 +215,7 @@ def test_a_home_that_cannot_be_used_gets_one_sentence(tmp_path: Path) -> None:
 
 def test_importing_gradio_writes_nothing_beside_it() -> None:
     program = (
-        "import sys; from app.stubs import _WithoutStubs, without_stubs; without_stubs(); without_stubs();"
+        "import sys; from app.web.gradio_stubs import _WithoutStubs, without_stubs; without_stubs(); without_stubs();"
         "import gradio, gradio.component_meta as m; print(m.create_or_modify_pyi(object, 'object', []),"
         "any(isinstance(one, _WithoutStubs) for one in sys.meta_path), gradio.Textbox.EVENTS != [])"
     )

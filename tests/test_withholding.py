@@ -8,27 +8,27 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.desk import Desk
-from app.guard import LOCAL_REVIEWER
-from app.rules import Rules
-from app.settings import Settings
-from app.trials import presented
-from app.ui.opening import Shown
-from data.calibration import VALUE, Calibration, Curve
+from app.access.guard import LOCAL_REVIEWER
+from app.core.desk import Desk
+from app.core.rules import Rules
+from app.core.settings import Settings
+from app.screens.review.note import Shown
+from app.screens.review.trials import presented
 from data.corrections import compare
-from data.cutoffs import Cutoffs
-from data.evidence import ground
+from data.evaluation.calibration import VALUE, Calibration, Curve
+from data.grounding.evidence import ground
+from data.prefill.cutoffs import Cutoffs
+from data.prefill.withholding import Reason, form_values, why_withheld, withheld
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction
-from data.withholding import Reason, form_values, why_withheld, withheld
-from db.annotations import Review, history, open_review
-from db.bulk import Many, act
-from db.figures import outcomes
-from db.session import Store
-from db.suggestions import add_suggestion, suggestion_of
+from db.notes.suggestions import add_suggestion, suggestion_of
+from db.review.bulk import Many, act
+from db.review.decisions import Review, history, open_review
+from db.review.statistics import outcomes
+from db.store.store import Store
 from tests.desk_store import BREAST, BREAST_VALUES, TASK, put_notes, suggestion
 from tests.desk_web import form, store, web
-from trainer.engine.suggesting import Answer, make_suggestion
+from trainer.engine.suggestion import Answer, make_suggestion
 
 __all__ = ["store", "web"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from data.lexicon import load_names
 from data.synthetic import generate_one
 from data.synthetic.invented import invented_drug, invented_gene, invented_marker
 from data.synthetic.lexicon.drugs import BRANDS, REGIMEN_CODES
 from data.task import DEFAULT_TASK, Extraction, TaskError, load_task
-from data.wording import START, Reading, Words, invented_words, known_in, words_of
+from data.text.lexicon import load_names
+from data.vocabulary.wording import START, Reading, Words, invented_words, known_in, words_of
 
 TASK = load_task(DEFAULT_TASK)
 NOTE = (

@@ -81,7 +81,7 @@ def tiny_dense(out: Path, *, layers: int = 2, width: int = 64, seed: int = 0, ta
 
 def tiny_base(folder: Path, *, layers: int = 2, width: int = 64, seed: int = 0, task: Task | None = None) -> Path:
     """A random base in NF4, saved in `folder/base`."""
-    from trainer.model import quantise_and_save
+    from trainer.model.loading import quantise_and_save
 
     dense = tiny_dense(folder / "dense", layers=layers, width=width, seed=seed, task=task)
     quantise_and_save(dense, folder / "base", name="tiny")
@@ -92,8 +92,8 @@ def tiny_adapter(base: Path, out: Path, *, name: str = "tiny-adapter", seed: int
     """A random adapter for `base`, published in `out`."""
     import torch
 
-    from trainer.model import load_model, save_lora
-    from trainer.rundir import Manifest, publish_adapter
+    from trainer.model.loading import load_model, save_lora
+    from trainer.run.directory import Manifest, publish_adapter
 
     torch.manual_seed(seed)
     loaded = load_model(base, None, device="cpu", for_training=True)
@@ -118,7 +118,7 @@ def train_dense(dense: Path, *, steps: int = 160, seed: int = 0) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from trainer.examples import Collator, answer_loss, encode
+    from trainer.run.examples import Collator, answer_loss, encode
 
     model, tokenizer = AutoModelForCausalLM.from_pretrained(dense), AutoTokenizer.from_pretrained(dense)
     prompt = load_prompt(load_task(DEFAULT_TASK))
@@ -157,7 +157,7 @@ def shared_tiny() -> Tiny:
     """The tiny model that tests read and never change; made once, whichever process of a test run asks first."""
     import torch
 
-    from trainer.model import quantise_and_save, quiet_libraries
+    from trainer.model.loading import quantise_and_save, quiet_libraries
 
     torch.set_num_threads(1)
     quiet_libraries()

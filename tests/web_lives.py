@@ -2,8 +2,8 @@
 
 `python -m tests.web_lives` reads orders from stdin, one a line, and answers each on stdout:
 
-    program HOME PORT  starts `python -m app.web`, as the supervisor does, and gives its number
-    fork HOME PORT     runs `app.web.main` in a fork, all of it; what it saves is importing everything anew
+    program HOME PORT  starts `python -m app.web.application`, as the supervisor does, and gives its number
+    fork HOME PORT     runs `app.web.application.main` in a fork, all of it; what it saves is importing everything anew
     bare HOME PORT     the same without Gradio's screens: the same `create_app`, but for the one call that mounts them
     kill NUMBER        sends SIGKILL and gives the code with which the server ended
     ended NUMBER       gives that code if it has ended by itself, or "no"
@@ -21,8 +21,8 @@ from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
-from app import web
-from app.settings import quiet_environment
+from app.core.settings import quiet_environment
+from app.web.application import application as web
 from tests.forks import ONE_THREAD, Child, fork
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +78,7 @@ def _import_everything() -> None:
     """Make a desk once, which imports what is imported late; forks that import nothing start in a fifth of the time."""
     import uvicorn
 
-    from app.desk import open_desk
+    from app.core.desk import open_desk
 
     kept = os.environ.get("CASELOOP_HOME")
     with tempfile.TemporaryDirectory() as folder:
@@ -100,10 +100,10 @@ def _be_server(arguments: list[str], _: int, *, is_bare: bool) -> None:
     if is_bare:
         import gradio
 
-        import app.ui.desk
+        import app.screens.page
 
         gradio.mount_gradio_app = lambda *_, **__: None  # type: ignore[assignment]
-        app.ui.desk.build_desk = lambda *_: SimpleNamespace()  # type: ignore[assignment,return-value]
+        app.screens.page.build_desk = lambda *_: SimpleNamespace()  # type: ignore[assignment,return-value]
     code = web.main(arguments)
     assert code == 0, f"the server ended with {code}"
 
@@ -129,7 +129,7 @@ def main() -> int:
 
 def _start(how: str, arguments: list[str]) -> Server:
     if how == "program":
-        return subprocess.Popen([sys.executable, "-m", "app.web", *arguments], stdout=subprocess.DEVNULL)
+        return subprocess.Popen([sys.executable, "-m", "app.web.application", *arguments], stdout=subprocess.DEVNULL)
     return fork(partial(_be_server, arguments, is_bare=how == "bare"))
 
 

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data.locations import EMBEDDED
+from data.storage.locations import EMBEDDED
 from data.task import DEFAULT_TASK, Task, load_task
-from trainer.options import add_options, config_of
+from trainer.cli.options import add_options, config_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -75,7 +75,7 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _curve_options(parser: argparse.ArgumentParser) -> None:
-    from trainer.curve_command import curve_options
+    from trainer.cli.curve import curve_options
 
     curve_options(parser, task_of=_task, is_hub_allowed=_hub_allowed)
     _model_options(parser)
@@ -117,9 +117,9 @@ def _baseline_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from trainer.ranks import is_first
-    from trainer.rundir import RunDir
-    from trainer.train import train
+    from trainer.run.directory import RunDir
+    from trainer.run.ranks import is_first
+    from trainer.run.train import train
 
     run = RunDir(options.run_dir)
     config = config_of(options, options.config or (run.config if run.config.exists() else None))
@@ -149,7 +149,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _engine(options: argparse.Namespace, batch_size: int | None = None) -> Any:
     from trainer.engine import Engine
-    from trainer.model import load_for_serving
+    from trainer.model.loading import load_for_serving
 
     allow_hub = _hub_allowed(options)
     loaded = load_for_serving(options.base, options.adapter, device=options.device, allow_hub=allow_hub)
@@ -158,7 +158,7 @@ def _engine(options: argparse.Namespace, batch_size: int | None = None) -> Any:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from data.snapshot import read_rows
-    from trainer.evaluate import evaluate
+    from trainer.evaluation.evaluate import evaluate
 
     task = _task(options)
     rows = read_rows(task, options.data)[: options.limit]
@@ -169,8 +169,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _calibrate(options: argparse.Namespace) -> int:
     from data.snapshot import read_rows
-    from trainer.calibrate import calibrate, write_calibration
-    from trainer.evaluate import answer_rows
+    from trainer.evaluation.calibrate import calibrate, write_calibration
+    from trainer.evaluation.evaluate import answer_rows
 
     task = _task(options)
     rows = read_rows(task, options.data)[: options.limit]
@@ -190,7 +190,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 def _baseline(options: argparse.Namespace) -> int:
     from data.snapshot import read_rows
-    from trainer.baseline import score_nearest
+    from trainer.evaluation.baseline import score_nearest
 
     task = _task(options)
     rows = read_rows(task, options.data)
@@ -215,7 +215,7 @@ def _say_score(options: argparse.Namespace, result: dict[str, Any]) -> int:
 
 
 def _say_form(task: Task, result: dict[str, Any]) -> None:
-    from data.form_report import COLUMNS, LENGTH_COLUMNS, field_table, length_table, sentences, warnings
+    from data.evaluation.form_report import COLUMNS, LENGTH_COLUMNS, field_table, length_table, sentences, warnings
 
     _say_table(COLUMNS, field_table(result))
     print("\n".join(["", *sentences(result), *warnings(task, result), ""]))
@@ -223,7 +223,7 @@ def _say_form(task: Task, result: dict[str, Any]) -> None:
 
 
 def _say_confidence(figures: dict[str, Any]) -> None:
-    from data.reliability import COLUMNS, table
+    from data.evaluation.reliability import COLUMNS, table
 
     print(f"\nConfidence: {figures['source']}")
     _say_table(COLUMNS, table(figures))

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.rules import Rules
-from app.ui.opening import confidence_word
-from data.cutoffs import SURE
-from data.evidence import Grounded
-from data.outside import outside
-from data.proposing import Accepted, is_accepted
-from data.scoring import items
+from app.core.rules import Rules
+from app.screens.review.note import confidence_word
+from data.evaluation.scoring import items
+from data.grounding.evidence import Grounded
+from data.prefill.cutoffs import SURE
+from data.prefill.outside import outside
+from data.prefill.proposed import Accepted, is_accepted
+from data.prefill.withholding import form_values, withheld
 from data.snapshot import Row
 from data.suggestion import Grounding, Suggestion
 from data.task import Field, Task
-from data.withholding import form_values, withheld
 
 
 def readings(field: Field, gold: str | None, accepted: Accepted) -> list[str | None]:

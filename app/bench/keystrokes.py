@@ -1,7 +1,8 @@
 """How many keys a reviewer presses for notes whose right values are known, against typing those values from scratch.
 
-The embedded or the configured model fills the notes in; every value that is not right (see `data/scoring.py`) is put
-right by the cheapest way that the desk has, in a real browser, and what was saved is compared with the labels.
+The embedded or the configured model fills the notes in; every value that is not right (see
+`data/evaluation/scoring.py`) is put right by the cheapest way that the desk has, in a real browser, and what was saved
+is compared with the labels.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Any
 
 from app.bench.form import readings
 from app.bench.stage import browsing, carry_out, machine, serving
-from app.failures import DeskError
-from data.scoring import is_right
+from app.core.errors import DeskError
+from data.evaluation.scoring import is_right
 from data.task import Field, load_task
 
 READY = "body[data-desk=ready]"

@@ -23,17 +23,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from app.access.guard import COOKIE
+from app.access.passwords import hash_password
 from app.bench.desk import MIB, spread
 from app.bench.stage import carry_out, fill, machine, serving
-from app.children import own_modules
-from app.failures import DeskError
-from app.guard import COOKIE
-from app.passwords import hash_password
-from app.supervisor import WORKER_NICENESS
-from db.notes import count_notes, counts
-from db.reviewers import add_reviewer
-from db.roles import OPERATOR
-from db.session import open_store
+from app.core.errors import DeskError
+from app.processes.child import own_modules
+from app.processes.supervisor import WORKER_NICENESS
+from db.notes.notes import count_notes, counts
+from db.people.reviewers import add_reviewer
+from db.people.roles import OPERATOR
+from db.store.store import open_store
 
 CYCLE = ("open", "save", "open", "draft", "save")  # what a reviewer does, over and over
 PASSWORD = "measured with many"  # noqa: S105 - of a store that is thrown away
@@ -207,7 +207,7 @@ def _working(home: Path) -> Iterator[None]:
     """The worker with the embedded model, below the server as the supervisor has it."""
     environ = own_modules({**os.environ, "CASELOOP_HOME": str(home)})
     carry_out(home, "adapters", "activate", "embedded", "--reason", "measured")
-    command = ["nice", "-n", str(WORKER_NICENESS), sys.executable, "-P", "-m", "app.cli", "prefill", "--watch"]
+    command = ["nice", "-n", str(WORKER_NICENESS), sys.executable, "-P", "-m", "app.cli.main", "prefill", "--watch"]
     worker = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield

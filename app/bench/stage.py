@@ -16,18 +16,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.children import own_modules
 from app.chromium import ARGUMENTS, find
-from app.failures import DeskError
-from data.evidence import ground
+from app.core.errors import DeskError
+from app.processes.child import own_modules
+from data.grounding.evidence import ground
 from data.notes import make_note
 from data.suggestion import Suggestion
 from data.synthetic import generate_one
 from data.task import Extraction, load_task
-from db.adapters import AdapterRow, activate, register_adapter
-from db.notes import add_notes
-from db.session import open_store
-from db.suggestions import add_suggestion
+from db.notes.notes import add_notes
+from db.notes.suggestions import add_suggestion
+from db.store.store import open_store
+from db.training.adapters import AdapterRow, activate, register_adapter
 
 SEED = 424_242
 ADAPTER = "bench"
@@ -73,7 +73,7 @@ def carry_out(home: Path, *command: str) -> None:
         DeskError: it fails; with its own sentence.
     """
     environ = own_modules({**os.environ, "CASELOOP_HOME": str(home)})
-    line = [sys.executable, "-P", "-m", "app.cli", *command]
+    line = [sys.executable, "-P", "-m", "app.cli.main", *command]
     done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DeskError(done.stderr.strip().splitlines()[-1])
@@ -120,7 +120,7 @@ def serving(home: Path) -> Iterator[tuple[str, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-P", "-m", "app.web", "--home", str(home), "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "app.web.application", "--home", str(home), "--port", str(port)]
     environ = own_modules(os.environ)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
     address = f"http://127.0.0.1:{port}"

@@ -15,16 +15,16 @@ from typing import Any
 
 from app.bench import stage
 from app.bench.stage import ADAPTER, SEED
-from app.children import own_modules
-from app.failures import DeskError
-from data.evidence import ground
+from app.core.errors import DeskError
+from app.processes.child import own_modules
+from data.grounding.evidence import ground
 from data.suggestion import Suggestion
 from data.synthetic import Example, generate_one
 from data.task import Extraction, Task, load_task
-from db.adapters import AdapterRow, register_adapter
-from db.annotations import submit
-from db.session import Session, open_store
-from db.suggestions import add_suggestion
+from db.notes.suggestions import add_suggestion
+from db.review.decisions import submit
+from db.store.store import Session, open_store
+from db.training.adapters import AdapterRow, register_adapter
 
 N_TEXTS = 600
 """Synthetic texts to choose from."""
@@ -84,7 +84,7 @@ def run_store(n_notes: int, *, say: Callable[[str], None] = lambda line: None) -
 
 def machine() -> str:
     """This machine in words; with the load, since others may be at work on it."""
-    from db.files import sqlite
+    from db.schema.files import sqlite
 
     versions = f"Python {platform.python_version()}, SQLite {sqlite.sqlite_version}"
     load = f"load {os.getloadavg()[0]:.1f} when it began"
@@ -107,7 +107,7 @@ def write_notes(file: Path, n_notes: int, *, n_texts: int = TEXTS_A_NOTE) -> int
 _STOPWATCH = """
 import json, os, sys, time
 started = time.perf_counter()
-pid = os.posix_spawn(sys.executable, [sys.executable, "-P", "-m", "app.cli", *sys.argv[1:]], os.environ)
+pid = os.posix_spawn(sys.executable, [sys.executable, "-P", "-m", "app.cli.main", *sys.argv[1:]], os.environ)
 _, status, used = os.wait4(pid, 0)
 seconds = time.perf_counter() - started
 print(json.dumps([os.waitstatus_to_exitcode(status), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss]))

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlencode
 
-from app.failures import InputError
+from app.core.errors import InputError
 from data.task import Task
-from db.annotations import Status
-from db.audit import record
-from db.reviewed import Filters, count_reviewed
-from db.roles import require
-from db.session import Session
+from db.people.audit import record
+from db.people.roles import require
+from db.review.decisions import Status
+from db.review.reviewed import Filters, count_reviewed
+from db.store.store import Session
 
 Format = Literal["jsonl", "json", "csv", "parquet", "dataset", "label-studio"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -15,8 +15,8 @@ from app.exporting.choice import Choice
 from data.identity import made_id
 from data.suggestion import Span
 from data.task import Field, Task
-from db.annotations import ReviewedRow
-from db.suggestions import SuggestionRow
+from db.notes.suggestions import SuggestionRow
+from db.review.decisions import ReviewedRow
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 TEXT, LABELS = "text", "evidence"

@@ -7,14 +7,14 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from data.corrections import compare, states_of
-from data.evidence import inferred_by
+from data.grounding.evidence import inferred_by
 from data.identity import made_id
 from data.task import Extraction, Task
-from db.annotations import ReviewedRow
-from db.opinions import OpinionRow, opinions_of
-from db.reviewed import DecidedRow, decided, reviewed
-from db.session import Session
-from db.trials import TrialRow, marked_trials
+from db.review.decisions import ReviewedRow
+from db.review.opinions import OpinionRow, opinions_of
+from db.review.reviewed import DecidedRow, decided, reviewed
+from db.review.trials import TrialRow, marked_trials
+from db.store.store import Session
 
 Record = dict[str, Any]
 OnRecord = Callable[[int], None]

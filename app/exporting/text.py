@@ -10,7 +10,7 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from app.exporting.records import Record
-from data.formulas import escaped
+from data.reading.formulas import escaped
 from data.task import Task
 
 _PROVENANCE_COLUMNS = (

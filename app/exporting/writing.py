@@ -11,14 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from app.core.errors import InputError
 from app.exporting.choice import Choice
 from app.exporting.columns import dataset_archive, dataset_folder, parquet
 from app.exporting.labelstudio import TEXT, label_config, label_studio
 from app.exporting.records import OnRecord, chosen_rows, export_records, nobody
 from app.exporting.text import csv_lines, json_lines, json_list
-from app.failures import InputError
 from data.task import Task
-from db.session import Session, Store
+from db.store.store import Session, Store
 
 N_SHOWN = 400
 """Characters of a note in the preview."""

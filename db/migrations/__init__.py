@@ -30,8 +30,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from db.dialects import POSTGRES
-from db.errors import StoreError
+from db.schema.dialects import POSTGRES
+from db.schema.errors import StoreError
 
 FOLDER = Path(__file__).parent
 _TABLES = {

@@ -10,9 +10,9 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
 
-from db.errors import StoreError
-from db.files import copy_database
 from db.migrations import FOLDER, head, postgres, version
+from db.schema.errors import StoreError
+from db.schema.files import copy_database
 
 
 def upgrade(connection: sa.Connection, path: Path, folder: Path = FOLDER) -> None:

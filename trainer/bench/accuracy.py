@@ -8,8 +8,8 @@ from typing import Any
 from data.snapshot import Row
 from data.task import Task
 from trainer.engine.local import Engine, Weights
-from trainer.evaluate import answer_rows, score_answers
-from trainer.model import Loaded
+from trainer.evaluation.evaluate import answer_rows, score_answers
+from trainer.model.loading import Loaded
 
 KINDS: tuple[Weights, ...] = ("nf4", "fp32", "bf16")
 

@@ -12,7 +12,7 @@ from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import Task
 from trainer.bench.timing import Timer, reset_peak
-from trainer.model import Loaded
+from trainer.model.loading import Loaded
 
 
 class Answers:

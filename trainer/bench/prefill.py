@@ -22,11 +22,11 @@ from data.snapshot import Row
 from data.task import Task
 from trainer.bench.generating import Answers, generated
 from trainer.bench.timing import GIB, Timer, floors, free_memory, machine, reset_peak
-from trainer.engine.decode import Script
+from trainer.engine.api import EngineError, Request
+from trainer.engine.decoding.decoder import Script
+from trainer.engine.decoding.record import build_tables, follow
 from trainer.engine.local import Engine
-from trainer.engine.record import build_tables, follow
-from trainer.engine.suggester import EngineError, Request
-from trainer.model import Loaded
+from trainer.model.loading import Loaded
 
 Say = Callable[[str], None]
 

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from data.gate import judge
-from data.interval import intervals
-from data.locations import EMBEDDED
+from data.evaluation.intervals import intervals
+from data.evaluation.scoring import is_right
+from data.gate.gate import judge
 from data.near_duplicates import without_near
-from data.scoring import is_right
 from data.snapshot import Row, read_rows, write_rows
+from data.storage.locations import EMBEDDED
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.bench.run import BenchError
 from trainer.bench.train import CPU_CHANGES
-from trainer.config import make_config
-from trainer.rundir import RunDir
-from trainer.train import train
+from trainer.run.config import make_config
+from trainer.run.directory import RunDir
+from trainer.run.train import train
 
 N_EVALUATED = 500
 

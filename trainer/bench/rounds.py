@@ -1,8 +1,8 @@
 """Warm rounds: what becomes of an adapter that goes on learning from a team's corrections, week after week.
 
 Each round brings further corrected notes. As on the desk, those of the hold-out and up to a third of the new ones judge
-(`data.judges`), the rest and all earlier ones are learned from, and the new adapter takes over where the gate
-(`data.gate`) lets it. After each round it is measured on notes that nobody learns from, with the curves of its
+(`data.gate.judges`), the rest and all earlier ones are learned from, and the new adapter takes over where the gate
+(`data.gate.gate`) lets it. After each round it is measured on notes that nobody learns from, with the curves of its
 confidence fitted anew on its judges and with those of the adapter before, so that the better way can be chosen.
 """
 
@@ -17,25 +17,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from data.calibration import Calibration, read_calibration
-from data.form_scoring import FormScore, score_form
-from data.gate import judge
-from data.judges import Sides, divide
+from data.evaluation.calibration import Calibration, read_calibration
+from data.evaluation.form_scoring import FormScore, score_form
+from data.evaluation.scoring import score
+from data.gate.gate import judge
+from data.gate.judges import Sides, divide
+from data.gate.verdict import Verdict
 from data.notes import split_of
-from data.scoring import score
 from data.snapshot import Row, read_rows, write_judges, write_snapshot
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
-from data.verdict import Verdict
 from trainer.bench.run import BenchError
-from trainer.calibrate import with_confidence
-from trainer.config import TrainConfig
 from trainer.engine import Engine
-from trainer.evaluate import answer_rows
-from trainer.fit import free_memory
-from trainer.model import load_for_serving
-from trainer.rundir import RunDir
-from trainer.train import train
+from trainer.evaluation.calibrate import with_confidence
+from trainer.evaluation.evaluate import answer_rows
+from trainer.model.loading import load_for_serving
+from trainer.run.config import TrainConfig
+from trainer.run.directory import RunDir
+from trainer.run.memory_fit import free_memory
+from trainer.run.train import train
 
 Say = Callable[[str], None]
 
@@ -175,7 +175,7 @@ def _round(
 
 
 def _sides(state: _State, rows: Sequence[Row]) -> Sides:
-    """As `app.material` divides a store's notes."""
+    """As `app.training.material` divides a store's notes."""
     held_out = [row for row in rows if split_of(row.content_hash) == "holdout" and row.source == "annotation"]
     train_side = [row for row in rows if split_of(row.content_hash) == "train"]
     known = set(state.learned)
@@ -211,7 +211,8 @@ def _figures(task: Task, rows: Sequence[Row], answers: Sequence[Suggestion | Non
 
     Returns:
         `macro`: share of fields right as proposed; `fields`: the same by field; `accepted` and `empty_form`: of the
-        form and of an empty one, accept lists honoured; `shown`, `edits` and `sure` as in `data.form_scoring`.
+        form and of an empty one, accept lists honoured; `shown`, `edits` and `sure` as in
+        `data.evaluation.form_scoring`.
     """
     gold = [row.extraction for row in rows]
     proposed = score(task, gold, [None if one is None else one.extraction for one in answers])

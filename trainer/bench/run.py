@@ -9,19 +9,19 @@ from typing import Any
 
 import torch
 
-from data.locations import EMBEDDED
-from data.shipped import LABELLED
 from data.snapshot import Row, read_rows
+from data.storage.locations import EMBEDDED
+from data.synthetic.shipped import LABELLED
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.bench.accuracy import KINDS, compare_weights
 from trainer.bench.curve import draft_curve
 from trainer.bench.geometry import GEOMETRIES, random_model
 from trainer.bench.prefill import Settings, bench_prefill
-from trainer.checks import skeleton
-from trainer.engine.int8 import runs_in_int8
+from trainer.engine.choose_forward import usual_weights
+from trainer.engine.forward.int8 import runs_in_int8
 from trainer.engine.local import Engine
-from trainer.engine.serving import usual_weights
-from trainer.model import Loaded, choose_device, load_for_serving, load_model
+from trainer.model.adapter_checks import skeleton
+from trainer.model.loading import Loaded, choose_device, load_for_serving, load_model
 
 __all__ = ["GEOMETRIES", "BenchError", "Options", "run_prefill"]
 

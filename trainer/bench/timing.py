@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from trainer.engine.weights import LlamaWeights
-from trainer.model import Loaded
+from trainer.model.llama_weights import LlamaWeights
+from trainer.model.loading import Loaded
 
 GIB = 1 << 30
 

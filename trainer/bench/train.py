@@ -24,25 +24,25 @@ from typing import Any
 
 import torch
 
-from data.locations import EMBEDDED
 from data.prompt import load_prompt
-from data.shipped import LABELLED
 from data.snapshot import read_rows
+from data.storage.locations import EMBEDDED
+from data.synthetic.shipped import LABELLED
 from data.task import DEFAULT_TASK, load_task
 from trainer.bench.geometry import random_base
 from trainer.bench.run import BenchError
-from trainer.config import TrainConfig, make_config
-from trainer.examples import Example, encode_rows
-from trainer.fit import LONG_RUN, apply_fit, find_fit, free_memory, limit_memory
-from trainer.job import Job, check_settings
-from trainer.learning import DTYPES, load_for_learning
-from trainer.loop import run_loop
-from trainer.lora import fresh_and_ready
-from trainer.model import Loaded, choose_device
-from trainer.nf4 import count_parameters, unpack_scales
-from trainer.progress import Progress, State, Stop
-from trainer.ranks import is_first, join
-from trainer.rundir import RunDir
+from trainer.model.loading import Loaded, choose_device
+from trainer.model.lora import fresh_and_ready
+from trainer.model.nf4 import count_parameters, unpack_scales
+from trainer.run.config import TrainConfig, make_config
+from trainer.run.directory import RunDir
+from trainer.run.examples import Example, encode_rows
+from trainer.run.job import Job, check_settings
+from trainer.run.learning import DTYPES, load_for_learning
+from trainer.run.loop import run_loop
+from trainer.run.memory_fit import LONG_RUN, apply_fit, find_fit, free_memory, limit_memory
+from trainer.run.progress import Progress, State, Stop
+from trainer.run.ranks import is_first, join
 
 ROOT = Path(__file__).parents[2]
 L4_GIB = 22.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.engine.suggester import EngineError, NoteTooLong, Request
+from trainer.engine.api import EngineError, NoteTooLong, Request
 
 if TYPE_CHECKING:
     from trainer.engine.local import Engine

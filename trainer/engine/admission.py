@@ -17,8 +17,8 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from trainer.engine.decode import Decoder, Row
-from trainer.engine.suggester import EngineError, Request
+from trainer.engine.api import EngineError, Request
+from trainer.engine.decoding.decoder import Decoder, Row
 
 POLL_S = 0.002
 SPARE_TOKENS = 32

@@ -6,15 +6,15 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 
-from data.calibration import Calibration
+from data.evaluation.calibration import Calibration
 from data.prompt import PromptError, load_prompt
 from data.task import Task
-from data.wording import Words, words_of
-from trainer.engine.decode import Row, Written
-from trainer.engine.suggester import EngineError, Outcome
-from trainer.engine.suggesting import Answer, make_suggestion
-from trainer.lengths import legibility, times_longest
-from trainer.model import Loaded
+from data.vocabulary.wording import Words, words_of
+from trainer.adapter.lengths import legibility, times_longest
+from trainer.engine.api import EngineError, Outcome
+from trainer.engine.decoding.decoder import Row, Written
+from trainer.engine.suggestion import Answer, make_suggestion
+from trainer.model.loading import Loaded
 
 
 class Dialogue:

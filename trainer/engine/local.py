@@ -14,16 +14,16 @@ import torch
 
 from data.suggestion import Suggestion
 from data.task import Task
-from trainer.config import SMALL_MODEL
 from trainer.engine.admission import POLL_S, Queue, SlotPool, Waiting, wait_for_a_slot
-from trainer.engine.decode import Counts, Decoder, Row, Script
+from trainer.engine.api import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
+from trainer.engine.choose_forward import few_threads, make_forward, usual_slots
+from trainer.engine.decoding.decoder import Counts, Decoder, Row, Script
+from trainer.engine.decoding.drafts import DraftBook, Record
+from trainer.engine.decoding.record import RecordTables, build_tables
 from trainer.engine.dialogue import Dialogue
-from trainer.engine.drafts import DraftBook, Record
-from trainer.engine.record import RecordTables, build_tables
-from trainer.engine.serving import few_threads, make_forward, usual_slots
-from trainer.engine.suggester import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
 from trainer.engine.suited import unsuited_attention
-from trainer.model import Loaded
+from trainer.model.loading import Loaded
+from trainer.run.config import SMALL_MODEL
 
 ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""
@@ -51,17 +51,17 @@ class Engine:
     """Suggests values for notes with one model.
 
     Args:
-        loaded: from `trainer.model.load_model`.
+        loaded: from `trainer.model.loading.load_model`.
         task: what to extract.
         batch_size: notes answered together, a long one for several; None for 8 to 32 on a CPU and 80 on a GPU.
         weights: `nf4` keeps a base in 4 bits with the adapter beside it, the others unpack it once and merge the
-            adapter in. None takes what suits the model: see `trainer.engine.serving`.
+            adapter in. None takes what suits the model: see `trainer.engine.choose_forward`.
         alternatives: runners-up are written that have this probability and this share of the value's; None for none.
         constrained: whether fields for which the task names a lexicon are held to it, to their note and to the words
             that the adapter has learned from its reviewers.
         script: answers in place of the model's own choices, for measuring with random weights.
         beside: another engine on the same base, whose model, slots and drafts are shared.
-        shapes: `room`, `row_width` and `depth` of `trainer.engine.gpu_shapes.Slots`, on a GPU.
+        shapes: `room`, `row_width` and `depth` of `trainer.engine.forward.gpu_shapes.Slots`, on a GPU.
 
     Raises:
         EngineError: the tokenizer does not suit record decoding.
@@ -108,7 +108,7 @@ class Engine:
         """An engine with another adapter on the same base; both answer, in turn or from two threads.
 
         Args:
-            adapter: from `trainer.model.load_adapter`.
+            adapter: from `trainer.model.loading.load_adapter`.
         """
         with self._shared.lock:
             self._forward.add(adapter.name, adapter.lora or {})
@@ -189,7 +189,7 @@ class Engine:
                 yield waiting.pop(n_given - 1)
 
     def serve(self, source: Source) -> Iterator[tuple[Hashable, Outcome]]:
-        """Outcomes as they come; see `trainer.engine.suggester.Source`.
+        """Outcomes as they come; see `trainer.engine.api.Source`.
 
         Notes that end are replaced at once. While an urgent one is being answered, the others rest.
         """

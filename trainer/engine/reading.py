@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 from data.suggestion import Suggestion
-from trainer.engine.suggester import Request, Suggester
+from trainer.engine.api import Request, Suggester
 
 LONG_S = 2.0
 """Nothing is told of a note that takes no longer."""

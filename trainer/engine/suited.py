@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from data.task import Task
-from trainer.engine.record import build_tables
-from trainer.engine.suggester import EngineError
+from trainer.engine.api import EngineError
+from trainer.engine.decoding.record import build_tables
 
 _WHOLE, _SLIDING = "full_attention", "sliding_attention"
 

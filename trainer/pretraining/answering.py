@@ -9,12 +9,12 @@ from typing import Any
 from data.suggestion import Grounding, Suggestion
 from data.task import Task
 from trainer.engine import Engine
-from trainer.engine.suggester import EngineError
-from trainer.fit import free_memory
-from trainer.model import load_model, quantise_and_save
+from trainer.engine.api import EngineError
+from trainer.model.loading import load_model, quantise_and_save
 from trainer.pretraining.settings import Job
 from trainer.pretraining.steps import say
 from trainer.pretraining.tokens import Labelled
+from trainer.run.memory_fit import free_memory
 
 
 def quantise(job: Job, dense: Path, base: Path) -> None:

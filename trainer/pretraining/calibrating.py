@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.calibration import CALIBRATION
+from data.evaluation.calibration import CALIBRATION
 from data.suggestion import Grounding, Suggestion
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer import calibrate as curves
+from trainer.evaluation import calibrate as curves
 from trainer.pretraining.answering import to_json
 from trainer.pretraining.real import RealNote, read_real
 from trainer.pretraining.settings import Job
 from trainer.pretraining.steps import place
-from trainer.rundir import write_atomic, write_json
+from trainer.run.directory import write_atomic, write_json
 
 SUGGESTIONS = "suggestions.jsonl"
 

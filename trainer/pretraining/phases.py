@@ -14,7 +14,6 @@ from data.notes import content_hash
 from data.prompt import load_prompt
 from data.snapshot import Row, write_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.config import LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
 from trainer.pretraining.averaging import average
@@ -25,7 +24,8 @@ from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
 from trainer.pretraining.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
 from trainer.pretraining.tune import Phase, tune
-from trainer.rundir import write_json
+from trainer.run.config import LoraSettings, TrainConfig
+from trainer.run.directory import write_json
 
 GENERATED, MIXED = "generated.npz", "mixed.npz"
 _SEED_MIXED, _SEED_ADAPTER = 100, 200  # added to the seed: other notes than the first phase's
@@ -126,7 +126,7 @@ def _adapt(job: Job, draft: Path) -> Mapping[str, Any]:
 
 def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -> Mapping[str, Any]:
     """An adapter by the project's own trainer: at a low rate, so that it begins where the base is."""
-    from trainer.train import train
+    from trainer.run.train import train
 
     task, settings = load_task(DEFAULT_TASK), job.settings
     rows = [note.row for note in notes]

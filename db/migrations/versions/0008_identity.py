@@ -13,7 +13,7 @@ import sys
 import sqlalchemy as sa
 from alembic import op
 
-from db.dialects import POSTGRES
+from db.schema.dialects import POSTGRES
 
 revision = "0008"
 down_revision = "0007"

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-from db.dialects import POSTGRES
+from db.schema.dialects import POSTGRES
 
 revision = "0009"
 down_revision = "0008"

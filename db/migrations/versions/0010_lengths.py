@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from db.dialects import POSTGRES
+from db.schema.dialects import POSTGRES
 
 revision = "0010"
 down_revision = "0009"

@@ -1,0 +1,86 @@
+"""Changing one's own password: a page of its own, reached from the name in the top bar."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, Response
+
+from app.access.guard import MOUNT, current_reviewer
+from app.access.login import bare_page, give_cookie, kept_password, later
+from app.access.passwords import MIN_CHARACTERS, Door, TooBusyError, TooManyError, hash_password
+from app.core.desk import Desk
+from app.core.errors import InputError
+from db.people.reviewers import change_reviewer
+from db.people.roles import LOCAL
+from db.people.sign_ins import sign_in
+from db.store.store import Store, StoreError
+
+_FORM = (
+    '<form method="post" action="/password">'
+    '<label>Password now <input name="now" type="password" autocomplete="current-password" required maxlength="1024"'
+    " autofocus></label>"
+    f'<label>New password, at least {MIN_CHARACTERS} characters <input name="new" type="password"'
+    f' autocomplete="new-password" required minlength="{MIN_CHARACTERS}" maxlength="1024"></label>'
+    '<label>New password again <input name="again" type="password" autocomplete="new-password" required'
+    ' maxlength="1024"></label>'
+    "<button>Change the password</button></form>"
+    '<p class="quiet">You stay signed in here, and are signed out everywhere else.</p>'
+    f'<p class="quiet"><a href="{MOUNT}/">Back to the desk</a></p>'
+)
+
+Reviewer = Annotated[str, Depends(current_reviewer)]
+
+
+def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
+    """`GET /password`, `POST /password`.
+
+    Args:
+        desk: the desk.
+        door: counts wrong passwords, wherever they are asked for.
+        is_secure: whether browsers reach the desk by HTTPS.
+    """
+    router = APIRouter()
+
+    @router.get("/password")
+    def page(by: Reviewer) -> Response:
+        return RedirectResponse(f"{MOUNT}/", 303) if by == LOCAL else bare_page("Password", _FORM)
+
+    @router.post("/password")
+    async def change(
+        request: Request,
+        by: Reviewer,
+        now: Annotated[str, Form(max_length=4096)] = "",
+        new: Annotated[str, Form(max_length=4096)] = "",
+        again: Annotated[str, Form(max_length=4096)] = "",
+    ) -> Response:
+        address = request.scope.get("state", {}).get("address", "")
+        if new != again:
+            return bare_page("Password", _FORM, "The new password was not typed twice alike.", 422)
+        try:
+            is_right = await door.opens(by, address, now, await run_in_threadpool(kept_password, desk.store, by))
+        except (TooManyError, TooBusyError) as error:
+            return later(bare_page("Password", _FORM, str(error)), error)
+        if not is_right:
+            return bare_page("Password", _FORM, "The password now is another.", 401)
+        try:
+            token = await run_in_threadpool(_change, desk.store, by, new)
+        except InputError as error:
+            return bare_page("Password", _FORM, str(error), 422)
+        except StoreError as error:
+            return bare_page("Password", _FORM, str(error), 503)
+        answer = RedirectResponse(f"{MOUNT}/", 303)
+        give_cookie(answer, token, is_secure=is_secure)
+        return answer
+
+    return router
+
+
+def _change(store: Store, name: str, password: str) -> str:
+    """Keep the new password; every sign-in ends, and the token of a new one is given."""
+    hashed = hash_password(password, name)
+    with store.transaction() as session:
+        change_reviewer(session, name, by=name, password_hash=hashed)
+        return sign_in(session, name)

@@ -1,0 +1,214 @@
+"""adapters list, show, activate, reject, rollback: which adapter suggests; publish and pull are in `publishing`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli import publishing
+from app.cli.terminal import write, write_json, write_table
+
+if TYPE_CHECKING:
+    from db.training.adapters import ActivationRow, AdapterRow
+
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+Name = Annotated[str, typer.Argument(help="An adapter's name; caseloop adapters list shows them.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    summary = "The adapters: list, show, activate, reject, roll back, publish, pull."
+    group = typer.Typer(help=summary, no_args_is_help=True)
+    group.command("list")(list_all)
+    group.command()(show)
+    group.command()(activate)
+    group.command()(reject)
+    group.command()(rollback)
+    publishing.register(group)
+    app.add_typer(group, name="adapters")
+
+
+def list_all(as_json: Json = False) -> None:
+    """List the adapters, oldest first; the active one is marked.
+
+    \b
+    Example:
+      caseloop adapters list
+    """
+    from app.core.desk import open_desk
+    from db.training.adapters import active_adapter, list_adapters
+    from db.training.runs import list_runs
+
+    with open_desk() as desk, desk.store.reading() as session:
+        rows, active = list_adapters(session), active_adapter(session)
+        gates = {run.adapter: run.gate for run in list_runs(session, limit=None) if run.adapter and run.gate}
+    name = active.name if active else None
+    if as_json:
+        write_json([_as_json(row, name, gates.get(row.name)) for row in rows])
+        return
+    lines = [
+        (
+            "*" if row.name == name else "",
+            row.name,
+            row.base,
+            row.parent or "",
+            _figure(row),
+            _word(gates.get(row.name)),
+            f"{row.added_at:%Y-%m-%d %H:%M}",
+        )
+        for row in rows
+    ]
+    write_table(("", "name", "base", "parent", "right on hold-out", "verdict", "added (UTC)"), lines)
+
+
+def show(name: Name, as_json: Json = False) -> None:
+    """Show what is known of one adapter: origin, figures, its verdict, when it was active.
+
+    \b
+    Example:
+      caseloop adapters show embedded
+    """
+    from app.cli.verdict_table import decision_line, write_verdict
+    from app.core.adapters import named_adapter, weights_place
+    from app.core.desk import open_desk
+    from app.training.decisions import run_that_made
+    from app.training.requests import left_out
+    from db.training.adapters import activations, active_adapter
+
+    with open_desk() as desk, desk.store.reading() as session:
+        row, active = named_adapter(session, name), active_adapter(session)
+        history = [change for change in activations(session) if change.adapter == name]
+        run = run_that_made(session, name)
+        gate = (run and run.gate) or {}
+        said = left_out(run.config) if run else ""
+        values = _as_json(row, active.name if active else None, gate)
+        values |= {"path": weights_place(desk.settings, row), "activations": [_change(change) for change in history]}
+        values |= {"left_out": said} if said else {}
+    if as_json:
+        write_json(values)
+        return
+    for key, value in values.items():
+        if key not in ("metrics", "activations", "gate"):
+            write(f"{key:16} {'' if value is None else value}")
+    if gate:
+        write("")
+        write_verdict(desk.task, gate)
+        for earlier in gate.get("earlier_decisions", ()):
+            write(f"before that: {decision_line(earlier)}")
+        write("")
+    else:
+        for field, figures in (row.metrics.get("fields") or {}).items():
+            write(f"  {field:20} {figures['normalised']:.3f}")
+    for change in history:
+        write(f"activated        {change.at:%Y-%m-%d %H:%M} by {change.by}: {change.reason}")
+
+
+def activate(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Let an adapter take over. The worker switches to it by itself.
+
+    One that did not pass its gate, or that somebody rejected, needs a reason.
+
+    \b
+    Example:
+      caseloop adapters activate run-0002 --reason "better on rare tumours"
+    """
+    from app.core.desk import open_desk
+    from app.training.decisions import activate_adapter
+    from db.people.roles import OPERATOR
+
+    with open_desk() as desk, desk.store.transaction() as session:
+        row = activate_adapter(desk.settings, session, name, reason=reason, by=OPERATOR)
+    _say_active(row, as_json)
+
+
+def reject(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Mark an adapter as rejected. It stays listed and takes over later only with a reason.
+
+    \b
+    Example:
+      caseloop adapters reject run-0002 --reason "invents stages"
+    """
+    from app.core.desk import open_desk
+    from app.training.decisions import reject_adapter, run_that_made
+    from db.people.roles import OPERATOR
+    from db.training.adapters import active_adapter
+
+    with open_desk() as desk, desk.store.transaction() as session:
+        row, active = reject_adapter(session, name, reason=reason, by=OPERATOR), active_adapter(session)
+        run = run_that_made(session, name)
+    if as_json:
+        write_json(_as_json(row, active.name if active else None, run.gate if run else None))
+    else:
+        write(f"{name} is rejected.")
+
+
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Go back to the adapter that was active before; again, to the one before that.
+
+    \b
+    Example:
+      caseloop adapters rollback
+    """
+    from app.core.desk import open_desk
+    from app.training.decisions import roll_back
+    from db.people.roles import OPERATOR
+
+    with open_desk() as desk, desk.store.transaction() as session:
+        row = roll_back(desk.settings, session, by=OPERATOR, reason=reason)
+    _say_active(row, as_json)
+
+
+def _say_active(row: AdapterRow, as_json: bool) -> None:
+    if as_json:
+        write_json(_as_json(row, row.name, None))
+    else:
+        write(f"{row.name} is active.")
+
+
+def _as_json(row: AdapterRow, active: str | None, gate: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "active": row.name == active,
+        "base": row.base,
+        "base_revision": row.base_revision,
+        "prompt_version": row.prompt_version,
+        "weights_sha256": row.weights_sha256,
+        "parent": row.parent,
+        "run": row.run_id,
+        "added_at": row.added_at.isoformat(),
+        "metrics": dict(row.metrics),
+        "gate": dict(gate or {}) or None,
+    }
+
+
+def _change(change: ActivationRow) -> dict[str, Any]:
+    return {"at": change.at.isoformat(), "by": change.by, "reason": change.reason}
+
+
+def _word(gate: Mapping[str, Any] | None) -> str:
+    """An adapter's verdict in a word, or that a person rejected it; empty where no run of this desk made it."""
+    from app.training.decisions import rejection
+
+    if not gate:
+        return ""
+    if rejection(gate) is not None:
+        return "rejected"
+    return str(gate.get("outcome") or ("better" if gate.get("passed") else "not better"))
+
+
+def _figure(row: AdapterRow) -> str:
+    value = (row.metrics.get("macro") or {}).get("normalised")
+    return "" if value is None else f"{value:.3f}"

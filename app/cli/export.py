@@ -1,0 +1,125 @@
+"""export: reviewed records out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.terminal import progress_bar, say, write, write_json
+
+if TYPE_CHECKING:
+    from app.core.desk import Desk
+    from app.exporting import Choice
+
+
+WithProvenance = Annotated[
+    bool, typer.Option("--with-provenance", help="Add who decided when, and what had been suggested.")
+]
+WithoutText = Annotated[bool, typer.Option("--without-text", help="Leave the notes' text and the comments out.")]
+Corrected = Annotated[bool, typer.Option("--corrected", help="Only notes in which a suggested value was changed.")]
+Status = Annotated[
+    str, typer.Option(help="submitted, flagged, skipped, between commas; all but the first have no output.")
+]
+WithSamples = Annotated[
+    bool, typer.Option("--with-samples", help="Take the synthetic sample notes along, beside real ones.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(export)
+
+
+def export(  # noqa: PLR0913, PLR0917 - one for each option
+    out: Annotated[str, typer.Argument(help="The file or folder to write; - writes to standard output.")],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="jsonl, json, csv, parquet, dataset or label-studio; default: by the ending."),
+    ] = None,
+    with_provenance: WithProvenance = False,
+    without_text: WithoutText = False,
+    fields: Annotated[str, typer.Option(help="Only these fields, between commas.")] = "",
+    reviewer: Annotated[str, typer.Option(help="Only notes that this reviewer decided.")] = "",
+    adapter: Annotated[str, typer.Option(help="Only notes that started from a suggestion of this adapter.")] = "",
+    since: Annotated[str, typer.Option(help="Only notes decided on this day (UTC, 2026-01-31) or later.")] = "",
+    until: Annotated[str, typer.Option(help="Only notes decided on this day (UTC) or earlier.")] = "",
+    corrected: Corrected = False,
+    status: Status = "submitted",
+    with_samples: WithSamples = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
+) -> None:
+    """Write the reviewed records: submitted annotations only, never a mere suggestion.
+
+    The synthetic sample notes are left out as soon as a real note is reviewed.
+
+    JSON lines are training input: caseloop import OUT --original. In CSV a cell that begins with =, +, -, @, a tab
+    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula. "dataset" writes the
+    folder that datasets.load_from_disk opens, or an archive of it where OUT ends in .zip; "label-studio" writes
+    tasks, and beside them OUT.xml, the labelling configuration that they fit.
+
+    \b
+    Example:
+      caseloop export reviewed.jsonl
+      caseloop export reviewed.csv --with-provenance
+      caseloop export reviewed --format dataset --since 2026-01-01
+    """
+    from app.core.desk import open_desk
+    from app.exporting import format_of, read_choice, told_of_samples
+
+    with open_desk() as desk:
+        choice = read_choice(
+            desk.task,
+            format_of(out, form),
+            fields=_listed(fields),
+            statuses=_listed(status),
+            since=since,
+            until=until,
+            reviewer=reviewer,
+            adapter=adapter,
+            is_corrected=corrected,
+            with_text=not without_text,
+            with_provenance=with_provenance,
+            with_samples=with_samples,
+        )
+        with desk.store.reading() as session:
+            of_samples = told_of_samples(session, choice)
+        n_records = _write(desk, out, choice)
+    if of_samples:
+        say(of_samples)
+    if out != "-":
+        _say(n_records, choice, out, as_json)
+
+
+def _write(desk: Desk, out: str, choice: Choice) -> int:
+    from app.exporting import check_place, export_pieces, note_export, write_export
+    from db.people.roles import OPERATOR
+
+    if out != "-":
+        check_place(Path(out), choice)
+    with desk.store.transaction() as session:  # kept before anything leaves
+        n_expected = note_export(session, choice, OPERATOR)
+    if out == "-":
+        with desk.store.reading() as session:
+            for piece in export_pieces(session, desk.task, choice):
+                typer.echo(piece, nl=False)
+        return n_expected
+    with progress_bar("Exporting") as advance:
+        return write_export(desk.store, desk.task, Path(out), choice, on_record=lambda n: advance(n, n_expected, ""))
+
+
+def _say(n_records: int, choice: Choice, out: str, as_json: bool) -> None:
+    if as_json:
+        write_json({"n_records": n_records, "format": choice.form, "out": out})
+    else:
+        from app.exporting import config_path
+
+        beside = (
+            f" Its labelling configuration is in {config_path(Path(out))}." if choice.form == "label-studio" else ""
+        )
+        write(f"{n_records} {'' if choice.is_marked else 'reviewed '}records written to {out}.{beside}")
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]

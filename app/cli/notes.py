@@ -1,0 +1,227 @@
+"""import, prefill, extract: notes in, and suggestions for them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
+from app.cli.terminal import progress_bar, say, write, write_json
+from app.core.errors import BAD_INPUT, InputError
+from data.limits import MAX_NOTE_CHARACTERS, MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from app.importing.load import ImportReport
+    from data.suggestion import Suggestion
+    from data.task import Task
+
+REFUSED = 1
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("import")(import_notes)
+    app.command()(prefill)
+    app.command()(extract)
+
+
+def import_notes(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
+    ],
+    original: Annotated[bool, typer.Option("--original", help="The notes come with labels to train on.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Keep all of it or, if one record is bad, nothing.")] = False,
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with the notes, if not text or input.")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
+
+    A note is its id and its exact text: with another sign, or under another id, it is another note, and the report says
+    where. A record that cannot be read is refused with its file, line and column; the others are kept. A named column
+    that is not there stops the import before anything is kept.
+    The exit code is 1 when a file, or the rest of one, could not be read or --strict kept nothing, and 2 when nothing
+    could be read.
+
+    \b
+    Example:
+      caseloop import reports.jsonl
+      caseloop import labelled.jsonl --original --strict
+      caseloop import registry.csv --text-column report --id-column case_no
+    """
+    from app.core.desk import open_desk
+    from app.importing.load import import_files
+    from data.reading.records import Columns
+
+    with open_desk() as desk, progress_bar("Importing") as advance:
+        report = import_files(
+            desk.store,
+            desk.task,
+            files,
+            original=original,
+            strict=strict,
+            columns=Columns(text_column, id_column),
+            on_read=lambda n_read: advance(n_read, None, ""),
+        )
+    if as_json:
+        write_json(report.to_json())
+    return _report_import(report, as_json)
+
+
+def _report_import(report: ImportReport, as_json: bool) -> int:
+    for sentence in report.sentences():
+        say(sentence)
+    n_read = report.n_added + report.n_known
+    if not report.is_kept:
+        say(f"Nothing was kept, because of --strict and {report.n_refused} refused.")
+        return REFUSED
+    if report.n_refused and not n_read:
+        return BAD_INPUT
+    if not as_json:
+        write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
+        for sentence in report.likeness_sentences():
+            write(sentence)
+    return REFUSED if report.n_files_refused else 0
+
+
+def prefill(
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and take notes and adapters as they come.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many notes.")] = None,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    adapter_name: AdapterName = None,
+    weights: Weights = None,
+    as_json: Json = False,
+) -> int:
+    """Let the active adapter suggest values for every note that lacks a suggestion of it, in the order of review.
+
+    \b
+    Example:
+      caseloop prefill
+      caseloop prefill --limit 100
+      caseloop prefill --weights bf16
+      caseloop prefill --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
+    """
+    choose_engine(engine, base_url, model, adapter_name, weights)
+    from app.core.desk import open_desk
+    from app.operations.task_fit import adapter_fit
+    from app.worker.engines import served_adapter
+    from app.worker.prefill import Prefill
+    from db.notes.suggestions import count_without
+    from db.training.adapters import active_adapter
+
+    with open_desk("worker") as desk:
+        worker = Prefill(desk)
+        if watch:
+            stop = threading.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stop.set())
+            worker.watch(stop)
+            return 0
+        with desk.store.reading() as session:
+            adapter = served_adapter(session, desk.settings) or active_adapter(session)
+            n_waiting = count_without(session, adapter.name) if adapter else 0
+        if adapter is not None and (other_fields := adapter_fit(adapter, desk.task)):
+            say(f"{other_fields}.")
+        with progress_bar("Pre-filling") as advance:
+            report = worker.run(limit, lambda n_done: advance(n_done, min(n_waiting, limit or n_waiting), ""))
+    figures = {"n_done": report.n_done, "n_failed": report.n_failed, "adapter": report.adapter}
+    if as_json:
+        write_json(figures)
+    else:
+        write(f"{report.n_done} notes pre-filled by {report.adapter}, {report.n_failed} tries failed.")
+    return 0
+
+
+def extract(
+    file: Annotated[str, typer.Argument(help="A text file; - reads standard input.")] = "-",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Add confidence, evidence, how values rest on it, the adapter and the time.")
+    ] = False,
+    engine: Engine = None,
+    base_url: BaseUrl = None,
+    model: Model = None,
+    adapter_name: AdapterName = None,
+) -> None:
+    """Read one note and print its values as one JSON object. Nothing is stored.
+
+    \b
+    Example:
+      caseloop extract report.txt
+      cat report.txt | caseloop extract --json
+      caseloop extract report.txt --engine openai --base-url http://127.0.0.1:8000/v1 --model my-model
+    """
+    choose_engine(engine, base_url, model, adapter_name)
+    from app.worker.engines import chosen_engine
+    from data.notes import make_note
+    from data.task import load_task
+    from trainer.engine.reading import line_on_terminal, suggest_telling
+
+    logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
+    logging.getLogger("trainer.adapter.files").addHandler(
+        logging.StreamHandler()
+    )  # a base of another name is worth a word
+    task = load_task()
+    note = make_note(task, _read_text(file))
+    loaded = chosen_engine(task)
+    with line_on_terminal() as tell:
+        suggestion = suggest_telling(loaded, note.text, tell)
+    if as_json and suggestion.is_raw:
+        told = (
+            "none was given" if not suggestion.confidence else "it is the model's own probability, as a rule too high"
+        )
+        say(f"Confidence is not calibrated: {told}.")
+    write(json.dumps(_answer(task, note.text, suggestion, as_json), ensure_ascii=False))
+
+
+def _read_text(file: str) -> str:
+    name = "standard input" if file == "-" else file
+    with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
+        raw = stream.read(MAX_RECORD_BYTES + 1)
+    if len(raw) > MAX_RECORD_BYTES:
+        raise InputError(
+            f"Expected a note of at most {MAX_NOTE_CHARACTERS:,} characters in {name}; found more than "
+            f"{MAX_RECORD_BYTES:,} bytes. Give one note."
+        )
+    try:
+        return raw.decode("utf-8-sig").rstrip()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        raise InputError(
+            f"Expected UTF-8 text in {name}; found the byte 0x{raw[error.start]:02x} at line {line}, column {column}. "
+            "Save the file as UTF-8."
+        ) from error
+
+
+def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
+    if not as_json:
+        return dict(suggestion.extraction.as_dict())
+    from data.grounding.evidence import inferred_by
+
+    return {
+        "extraction": suggestion.extraction.as_dict(),
+        "confidence": {key: round(suggestion.confidence[key], 4) for key in task.keys if key in suggestion.confidence},
+        "calibrated": not suggestion.is_raw,
+        "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
+        "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
+        "rules": inferred_by(task, text, suggestion.extraction, suggestion.grounding),
+        "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
+        "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
+        "adapter": suggestion.adapter,
+        "prompt_version": suggestion.prompt_version,
+        "latency_ms": suggestion.latency_ms,
+    }

@@ -1,0 +1,74 @@
+"""samples: the notes that come with caseloop, and taking them out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from app.cli.terminal import write, write_json
+from app.core.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    samples = typer.Typer(no_args_is_help=True, help="The synthetic notes that a first start loads, to try the desk.")
+    samples.command()(show)
+    samples.command()(remove)
+    app.add_typer(samples, name="samples")
+
+
+def show(as_json: Json = False) -> None:
+    """Show how many sample notes there are, what was done with them, and whether they are learned from.
+
+    \b
+    Example:
+      caseloop samples show
+    """
+    from app.core.desk import open_desk
+    from db.notes.samples import samples_of
+
+    with open_desk() as desk, desk.store.reading() as session:
+        found = samples_of(session)
+    if as_json:
+        write_json(asdict(found))
+        return
+    write(f"{found.told}." if found.n_notes else "No sample notes.")
+    if found.n_notes:
+        write(found.sentence)
+
+
+def remove(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take every sample note out, with whatever people decided about them. Your own notes are not touched.
+
+    It cannot be undone: a backup has them.
+
+    \b
+    Example:
+      caseloop samples remove
+      caseloop samples remove --yes --json
+    """
+    from app.core.desk import open_desk
+    from db.notes.samples import remove_samples, samples_of
+    from db.people.roles import OPERATOR
+
+    with open_desk() as desk:
+        with desk.store.reading() as session:
+            found = samples_of(session)
+        if found.n_notes and not yes:
+            if not sys.stdin.isatty():
+                raise InputError(f"Expected --yes to remove {found.told} for good; found nobody to ask.")
+            typer.confirm(f"This removes {found.told} for good. Go on?", abort=True, err=True)
+        with desk.store.transaction() as session:
+            gone = remove_samples(session, OPERATOR, seen=None if yes else found)
+    if as_json:
+        write_json({"removed": gone.n_notes, "reviews": gone.n_decided, "drafts": gone.n_drafts})
+    else:
+        write(f"{gone.told} removed." if gone.n_notes else "No sample notes to remove.")

@@ -1,0 +1,304 @@
+"""Import: files into the store, in batches that are kept, or as a whole or not at all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from app.core.errors import InputError
+from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
+from data.notes import Note, Refusal, read_notes
+from data.reading.readers import Tell, read_records
+from data.reading.records import USUAL, Columns, Record, plain_name
+from data.task import Task
+from db.notes.identity import Likenesses
+from db.notes.notes import AddReport, add_notes
+from db.people import audit
+from db.people.roles import OPERATOR
+from db.store.store import Session, Store
+
+N_TOLD = 100
+N_LOOKED_AT = 50
+"""Records at the beginning of a file that tell which columns it has."""
+N_NAMED_PLACES = 5
+"""Places that a sentence lists."""
+MAX_NAMED = 20
+"""Columns that a sentence lists."""
+_SOON_S, _USUAL_S = 5e-5, sys.getswitchinterval()
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        n_added: notes that are new in the store.
+        n_known: notes that were there already: the same id and exactly the same text, see `db.notes.identity`.
+        n_labelled: of the known ones, those that had no labels before.
+        likenesses: of the new ones, those that have another note's text, or another note's id.
+        n_originals: notes that came with labels, new or known.
+        n_refused: records that could not be read.
+        n_files_refused: of these, how many stand for a whole file, or for all of one from some place on.
+        refusals: the first of them, with file, line, column and advice.
+        remarks: a sentence about each of the first files that were not read in the usual way.
+        is_kept: whether anything was stored; False after a strict import that met a refusal.
+    """
+
+    n_added: int = 0
+    n_known: int = 0
+    n_originals: int = 0
+    n_labelled: int = 0
+    likenesses: Likenesses = field(default_factory=Likenesses)
+    n_refused: int = 0
+    n_files_refused: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    is_kept: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        names = ("file", "line", "column", "expected", "found", "advice")
+        return {
+            "n_added": self.n_added,
+            "n_known": self.n_known,
+            "n_originals": self.n_originals,
+            "n_labelled": self.n_labelled,
+            "n_copies": self.likenesses.n_copies,
+            "n_namesakes": self.likenesses.n_namesakes,
+            "copies": self.likenesses.copies,
+            "namesakes": self.likenesses.namesakes,
+            "n_refused": self.n_refused,
+            "n_files_refused": self.n_files_refused,
+            "kept": self.is_kept,
+            "refusals": [{name: getattr(refusal, name) for name in names} for refusal in self.refusals],
+            "remarks": self.remarks,
+        }
+
+    def sentences(self) -> list[str]:
+        """For a person: how files were read, the first refusals in full, then how many more there are."""
+        said = [refusal.sentence for refusal in self.refusals]
+        more = self.n_refused - len(said)
+        return [*self.remarks, *said, *([f"{more} more were refused."] if more else [])]
+
+    def likeness_sentences(self) -> list[str]:
+        """What a person should know of the notes that were added: which are like another one, and where they stood."""
+        return describe_likenesses(self.likenesses)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.n_refused += 1
+        self.n_files_refused += refusal.is_file
+        if len(self.refusals) < MAX_REFUSALS:
+            self.refusals.append(refusal)
+
+    def _remark(self, sentence: str) -> None:
+        if len(self.remarks) < MAX_REFUSALS:
+            self.remarks.append(sentence)
+
+    def _count(self, added: AddReport) -> None:
+        self.n_added += added.n_added
+        self.n_known += added.n_known
+        self.n_originals += added.n_originals
+        self.n_labelled += added.n_labelled
+        self.likenesses.add(added.likenesses)
+
+    def _count_nothing(self) -> None:
+        self.n_added = self.n_known = self.n_originals = self.n_labelled = 0
+        self.likenesses = Likenesses()
+        self.is_kept = False
+
+
+def describe_likenesses(likenesses: Likenesses) -> list[str]:
+    """The sentences about notes that are like another one; none where there are none."""
+    said = []
+    if n := likenesses.n_copies:
+        have, ids = ("note has", "another id") if n == 1 else ("notes have", "other ids")
+        said.append(f"{n:,} new {have} the text of another note, under {ids}: {_places(likenesses.copies, n)}.")
+    if n := likenesses.n_namesakes:
+        have = "note has an id" if n == 1 else "notes have ids"
+        said.append(f"{n:,} new {have} that another text has: {_places(likenesses.namesakes, n)}.")
+    return said
+
+
+def _printable(name: str) -> str:
+    """A file's name as a line of text holds it, and the store too: it may be of bytes that are no UTF-8."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
+def _places(places: Sequence[str], n: int) -> str:
+    named = [_printable(place) for place in places[:N_NAMED_PLACES]]
+    more = [f"and {n - len(named):,} more"] if n > len(named) else []
+    return ", ".join([*named, *more])
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module: it rolls a transaction back
+    """A strict import met a record that it cannot read."""
+
+
+def import_files(
+    store: Store,
+    task: Task,
+    paths: Sequence[Path],
+    *,
+    original: bool = False,
+    strict: bool = False,
+    columns: Columns = USUAL,
+    on_read: Callable[[int], None] = lambda n_read: None,
+    by: str = OPERATOR,
+) -> ImportReport:
+    """Import files and folders; importing the same again changes nothing.
+
+    The audit trail gets an entry with every batch, in its transaction: whatever ends an import, what is stored is told.
+
+    Args:
+        store: where the notes go.
+        task: what their labels are checked against.
+        paths: files, see `data.reading.endings`, and folders of them.
+        original: the records carry labels.
+        strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
+        columns: where the text and the id are, if not under their usual names.
+        on_read: called with the number of records read so far, every hundredth time and at the end, in any thread.
+        by: who imports.
+
+    Raises:
+        InputError: a path is not there, or lacks a column that was named; nothing was stored.
+        StoreError: the store refused; with `strict` nothing was stored, otherwise the batches before were.
+    """
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"Expected a file or folder at {path}; there is none. Check the path.")
+    _require(columns, paths)
+    report = ImportReport()
+    records = _counted(_records(task, paths, original, columns, report._remark), on_read)
+    ahead = _read_ahead(batches(records))
+    told = {
+        "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
+        "n_files": len(paths),
+        "with_labels": original,
+    }
+    if not strict:
+        for batch in ahead:
+            notes = _sift(batch, report)
+            if notes:
+                with store.transaction() as session:
+                    report._count(_add(session, notes, by, **told))
+        return report
+    try:
+        with store.transaction() as session:
+            for batch in ahead:
+                report._count(_add(session, _all_of(batch, report), by, **told))
+    except _Refused:
+        # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
+        for batch in ahead:
+            _sift(batch, report)
+        report._count_nothing()
+    return report
+
+
+def beginning(path: Path) -> list[Record]:
+    """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
+    return [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
+
+
+def names_of(rows: Sequence[Record]) -> list[str]:
+    """The names of the columns that some records have, in their order."""
+    return list(dict.fromkeys(name for row in rows for name in row.values))
+
+
+def _require(columns: Columns, paths: Sequence[Path]) -> None:
+    """Refuse columns that the files do not have: a name mistyped would else be an import without texts or ids.
+
+    Raises:
+        InputError: one of the files lacks a named column, or one column is to be both.
+    """
+    if columns.text is not None and columns.text == columns.id:
+        raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
+    wanted = [name for name in (columns.text, columns.id) if name is not None]
+    for path in paths if wanted else ():
+        found = names_of(beginning(path))
+        missing = [name for name in wanted if name not in found]
+        if found and missing:
+            listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
+            more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+            raise InputError(
+                f"Expected a column {missing[0]!r} in {path.name}; found the columns {listed}{more}. Name one of these."
+            )
+
+
+def _records(
+    task: Task, paths: Sequence[Path], original: bool, columns: Columns, tell: Tell
+) -> Iterator[Note | Refusal]:
+    for path in paths:
+        yield from read_notes(path, task, original=original, columns=columns, tell=tell)
+
+
+def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
+    n_read = 0
+    for n_read, record in enumerate(records, start=1):
+        yield record
+        if n_read % N_TOLD == 0:
+            on_read(n_read)
+    on_read(n_read)
+
+
+def batches(records: Iterable[Note | Refusal]) -> Iterator[list[Note | Refusal]]:
+    """Records in lists that are held at once: neither too many nor too long together."""
+    batch: list[Note | Refusal] = []
+    n_characters = 0
+    for record in records:
+        batch.append(record)
+        n_characters += len(record.text) if isinstance(record, Note) else 0
+        if len(batch) >= MAX_BATCH_NOTES or n_characters >= MAX_BATCH_CHARACTERS:
+            yield batch
+            batch, n_characters = [], 0
+    if batch:
+        yield batch
+
+
+def _read_ahead(stream: Iterator[list[Note | Refusal]]) -> Iterator[list[Note | Refusal]]:
+    """The same lists; the next one is read in a thread while SQLite, which needs no Python for it, stores this one.
+
+    SQLite lets go of Python's lock ten times a batch and would get it back after 5 ms each time, which made an import
+    a third slower; meanwhile whoever holds the lock is asked for it a hundred times sooner.
+    """
+    with ThreadPoolExecutor(1, "read-ahead") as pool:
+        sys.setswitchinterval(_SOON_S)
+        try:
+            following = pool.submit(next, stream, None)
+            while (batch := following.result()) is not None:
+                following = pool.submit(next, stream, None)
+                yield batch
+        finally:
+            sys.setswitchinterval(_USUAL_S)
+
+
+def _add(session: Session, notes: Sequence[Note], by: str, **told: Any) -> AddReport:
+    """Add the notes of a batch, and say so in the audit trail."""
+    added = add_notes(session, notes)
+    told |= {"n_added": added.n_added, "n_known": added.n_known, "n_labelled": added.n_labelled}
+    audit.record(session, by, "imported", **told)
+    return added
+
+
+def _all_of(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:
+    """The notes of a batch in which nothing may be refused.
+
+    Raises:
+        _Refused: something is, here or before.
+    """
+    notes = _sift(batch, report)
+    if report.n_refused:
+        raise _Refused
+    return notes
+
+
+def _sift(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:
+    """The notes of a batch; its refusals go into the report."""
+    for record in batch:
+        if isinstance(record, Refusal):
+            report._refuse(record)
+    return [record for record in batch if isinstance(record, Note)]

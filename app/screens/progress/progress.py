@@ -1,0 +1,156 @@
+"""The progress screen: how far the review is, what becomes of the suggestions, what they save, how adapters compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from app.core.desk import Desk
+from app.core.rules import read_rules
+from app.screens.charts.lines import line_chart
+from app.screens.markup import QUICK, empty, moment, percent, table
+from app.screens.progress import cards as figures
+from app.screens.progress.agreement import agreeing
+from app.screens.queue.queue import progress_bar
+from app.screens.trouble import listen
+from app.worker.calibration import trust_in
+from data.task import Task
+from db.notes.notes import Counts, counts
+from db.review.decisions import reviewed_per_day
+from db.review.statistics import Outcome, lead_times, note_names, outcomes
+from db.review.trials import trial_outcomes
+from db.store.store import Session
+from db.training.adapters import active_adapter
+from db.training.runs import EvaluationRow, evaluations
+
+
+def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
+    """Lay out the screen.
+
+    Returns:
+        The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened.
+    """
+    with gr.Column(elem_id="progress"):
+        with gr.Row(elem_classes="columns-2"):
+            with gr.Column():
+                left = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(4)]
+            with gr.Column():
+                right = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(3)]
+        with gr.Row(elem_classes="line", elem_id="progress-by"):
+            adapter = gr.Dropdown(
+                [("all adapters", "")],
+                value="",
+                label="Suggestions of",
+                visible=False,
+                allow_custom_value=True,
+                elem_id="progress-adapter",
+            )
+        wide = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
+
+    def opened(chosen: str) -> list[Any]:
+        with desk.store.reading() as session:
+            found = figures.of_task(desk.task, outcomes(session))
+            parts = [*show(desk, session, found), *judged(desk.task, session, found, chosen or "")]
+        names = sorted({one.adapter for one in found})
+        choices = [("all adapters", ""), *((name, name) for name in names)]
+        return [gr.Dropdown(choices=choices, visible=len(names) > 1), *parts]
+
+    def changed(chosen: str) -> list[str]:
+        with desk.store.reading() as session:
+            return judged(desk.task, session, figures.of_task(desk.task, outcomes(session)), chosen or "")
+
+    listen(adapter.change, changed, ([adapter], wide), "progress", **QUICK)
+    return opened, [adapter], [adapter, *left, *right, *wide]
+
+
+def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
+    """The cards that hold for everything: counts, days, minutes, evaluations; suggestions, seeded values, agreement.
+
+    Args:
+        found: what became of the suggested values.
+    """
+    counted, scored = counts(session), _evaluations(evaluations(session)) + _trusted(desk, session)
+    if not counted.n_submitted:
+        return [
+            _counts(counted),
+            figures.nothing(has_notes=counted.n_notes > 0),
+            "",
+            scored,
+            "",
+            "",
+            agreeing(desk, session),
+        ]
+    active, trials, rules = active_adapter(session), trial_outcomes(session), read_rules(session)
+    name = active.name if active else None
+    return [
+        _counts(counted),
+        figures.over_time(reviewed_per_day(session)),
+        figures.time_taken(lead_times(session), name, trials, blind_share=rules.blind_share),
+        scored,
+        figures.acceptance(desk.task, found, name),
+        figures.seeded(desk.task, trials, rules.seeded_share),
+        agreeing(desk, session),
+    ]
+
+
+def judged(task: Task, session: Session, found: Sequence[Outcome], adapter: str) -> list[str]:
+    """The cards about the suggestions of one adapter, or of all: its confidence, and what it mistakes.
+
+    Args:
+        adapter: its name; empty for all of them.
+    """
+    if not found:
+        return ["", ""]
+    chosen = [one for one in found if not adapter or one.adapter == adapter]
+    confused = figures.confusions(task, chosen)
+    names = note_names(session, {note for *_, notes in confused for note in notes})
+    return [figures.calibration(task, chosen), figures.confusions_html(task, confused, names)]
+
+
+def _counts(found: Counts) -> str:
+    numbers = (
+        (found.n_submitted, "reviewed"),
+        (found.n_todo + found.n_draft, "to review"),
+        (found.n_flagged, "flagged"),
+        (found.n_skipped, "skipped"),
+        (found.n_originals, "originals"),
+        (found.n_holdout, "held out"),
+    )
+    listed = "".join(f"<li><b>{n:,}</b>{words}</li>" for n, words in numbers)
+    return f'<h3>Notes</h3><ul class="figures">{listed}</ul><p>&nbsp;</p>{progress_bar(found)}'
+
+
+def _trusted(desk: Desk, session: Session) -> str:
+    """What the confidence of the active adapter rests on."""
+    trust = trust_in(desk.settings, session)
+    return "" if trust is None else f'<p class="quiet">{escape(trust.adapter)}: {escape(trust.sentence)}</p>'
+
+
+def _evaluations(scored: Sequence[EvaluationRow]) -> str:
+    title = "<h3>Adapters on the hold-out</h3>"
+    if not scored:
+        return title + empty("Nothing evaluated yet.", "A training run scores the new adapter and the active one.")
+    scored = sorted(scored, key=lambda row: row.evaluated_at)
+    chart = ""
+    if len(scored) > 1:
+        points = [(float(number), _macro(row, "normalised") or 0.0) for number, row in enumerate(scored, 1)]
+        chart = line_chart({"fields right, mean": points}, x="evaluation", y="share of fields right")
+    rows = (
+        (
+            escape(row.adapter),
+            moment(row.evaluated_at),
+            str(row.n_notes),
+            *(percent(_macro(row, name)) for name in ("normalised", "exact", "f1")),
+        )
+        for row in reversed(scored)
+    )
+    columns = ("Adapter", "Evaluated", "Notes", "Right", "Exact", "F1")
+    return title + chart + table(columns, rows, numbers=range(2, 6))
+
+
+def _macro(row: EvaluationRow, name: str) -> float | None:
+    value = row.metrics.get("macro", {}).get(name)
+    return None if value is None else float(value)

@@ -1,0 +1,189 @@
+"""What the queue sends: saved filters, and what is done to many notes at once.
+
+Long work goes in turns: the page asks for the next one until nothing is left, so it can show how far it is and stop.
+Values are never decided on here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.access.guard import current_reviewer
+from app.core.desk import Desk
+from app.screens.replies import answered
+from app.screens.review.frame import MAX_COMMENT_CHARACTERS
+from app.worker.calibration import current
+from data.notes import Origin
+from data.prefill.cutoffs import SURE
+from db.notes.saved_filters import MAX_NAME_CHARACTERS, drop_filter, save_filter
+from db.notes.search import Filters, Order, State
+from db.review.bulk import Action, Many, act, plan, undo
+
+MAX_SEARCH_CHARACTERS = 400
+MAX_TICKED = 1000
+
+Reviewer = Annotated[str, Depends(current_reviewer)]
+Number = Annotated[int, Field(ge=0, lt=1 << 62)]
+Word = Annotated[str, Field(max_length=200)]
+
+
+class Shown(BaseModel):
+    """The filter as the page has it; empty strings stand for any."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(max_length=MAX_SEARCH_CHARACTERS)] = ""
+    state: State | Literal[""] = ""
+    origin: Origin | Literal[""] = ""
+    reviewer: Word = ""
+    adapter: Word = ""
+    is_unsure: bool = False
+    is_not_found: bool = False
+    is_corrected: bool = False
+    is_disputed: bool = False
+
+    @property
+    def filters(self) -> Filters:
+        """What the store is asked for."""
+        return Filters(
+            text=self.text.strip(),
+            state=self.state or None,
+            origin=self.origin or None,
+            reviewer=self.reviewer or None,
+            adapter=self.adapter or None,
+            sure_below=SURE if self.is_unsure else None,
+            is_not_found=self.is_not_found,
+            is_corrected=self.is_corrected,
+            is_disputed=self.is_disputed,
+        )
+
+
+def shown_of(filters: Filters) -> dict[str, Any]:
+    """A saved filter as the page has it."""
+    values = filters.to_json()
+    values["is_unsure"] = values.pop("sure_below", None) is not None
+    return Shown.model_validate(values).model_dump()
+
+
+class Meant(BaseModel):
+    """Notes that something is to be done to: those that are ticked, or else all that the filter shows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Action
+    filters: Shown = Shown()
+    ids: Annotated[list[Number], Field(max_length=MAX_TICKED)] | None = None
+    upto: Number | None = None
+
+    @property
+    def many(self) -> Many:
+        """What the store is asked for."""
+        return Many(self.filters.filters, None if self.ids is None else tuple(self.ids), self.upto)
+
+
+class Turn(BaseModel):
+    """One turn of a longer work, under a name that the page made up for the whole of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bulk: Annotated[str, Field(pattern=r"^[0-9a-z]{12,40}$")]
+    after: Number = 0
+
+
+class Acting(Meant, Turn):
+    """The next notes of an action."""
+
+    comment: Annotated[str, Field(max_length=MAX_COMMENT_CHARACTERS)] = ""
+
+
+class Kept(BaseModel):
+    """A filter to be saved."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=4 * MAX_NAME_CHARACTERS)]
+    filters: Shown
+    order: Order = "imported"
+
+
+class Unwanted(BaseModel):
+    """A saved filter to be deleted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Number
+
+
+def routes(desk: Desk) -> APIRouter:
+    """`POST /queue/plan`, `/queue/act`, `/queue/undo`, `/queue/filters` and `/queue/filters/drop`."""
+    router = APIRouter(prefix="/queue")
+
+    @router.post("/plan")
+    def planned(meant: Meant, by: Reviewer) -> JSONResponse:
+        return answered(lambda: intend(desk, meant))
+
+    @router.post("/act")
+    def acted(acting: Acting, by: Reviewer) -> JSONResponse:
+        return answered(lambda: carry_out(desk, by, acting))
+
+    @router.post("/undo")
+    def undone(turn: Turn, by: Reviewer) -> JSONResponse:
+        return answered(lambda: take_back(desk, by, turn))
+
+    @router.post("/filters")
+    def kept(filters: Kept, by: Reviewer) -> JSONResponse:
+        return answered(lambda: keep(desk, by, filters))
+
+    @router.post("/filters/drop")
+    def dropped(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
+        return answered(lambda: drop(desk, by, unwanted))
+
+    return router
+
+
+def intend(desk: Desk, meant: Meant) -> dict[str, Any]:
+    """How many notes an action would touch; nothing is written."""
+    with desk.store.reading() as session:
+        found = plan(session, meant.action, meant.many)
+    return {"n_notes": found.n_notes, "n_touched": found.n_touched, "upto": found.upto}
+
+
+def carry_out(desk: Desk, reviewer: str, acting: Acting) -> dict[str, Any]:
+    """Do an action to the next notes, in one transaction."""
+    with desk.store.transaction() as session:
+        done = act(
+            session,
+            desk.task,
+            action=acting.action,
+            many=acting.many,
+            reviewer=reviewer,
+            bulk=acting.bulk,
+            comment=acting.comment,
+            after=acting.after,
+            current=lambda session, suggestion: current(desk.settings, session, suggestion),
+        )
+    return {"n_done": done.n_done, "last": done.last}
+
+
+def take_back(desk: Desk, reviewer: str, turn: Turn) -> dict[str, Any]:
+    """Undo an action on the next notes, in one transaction."""
+    with desk.store.transaction() as session:
+        done = undo(session, desk.task, bulk=turn.bulk, reviewer=reviewer, after=turn.after)
+    return {"n_done": done.n_done, "n_left_alone": done.n_left_alone, "last": done.last}
+
+
+def keep(desk: Desk, reviewer: str, kept: Kept) -> dict[str, Any]:
+    """Save a filter under its name."""
+    with desk.store.transaction() as session:
+        number = save_filter(session, reviewer=reviewer, name=kept.name, filters=kept.filters.filters, order=kept.order)
+    return {"id": number}
+
+
+def drop(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
+    """Delete a saved filter."""
+    with desk.store.transaction() as session:
+        return {"dropped": drop_filter(session, reviewer=reviewer, filter_id=unwanted.id)}

@@ -1,0 +1,76 @@
+"""The samples on the desk: what the queue says of them, the chip on each, and taking all of them out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from html import escape
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.access.guard import current_reviewer
+from app.core.desk import Desk
+from app.screens.markup import plural
+from app.screens.replies import answered
+from db.notes.samples import Samples, remove_samples, samples_of
+from db.store.store import Session
+
+Reviewer = Annotated[str, Depends(current_reviewer)]
+Number = Annotated[int, Field(ge=0, lt=1 << 62)]
+CHIP = '<span class="sample" title="Synthetic, with invented patients; it came with caseloop">sample</span>'
+"""Beside the name of a sample in a list."""
+CHIP_IN_FULL = '<span class="sample">sample note: synthetic, invented patients</span>'
+
+
+class Seen(BaseModel):
+    """What a person was told would go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    n_notes: Number
+    n_decided: Number
+    n_drafts: Number
+    n_opinions: Number
+
+
+def routes(desk: Desk) -> APIRouter:
+    """`POST /queue/samples` and `POST /queue/samples/remove`."""
+    router = APIRouter(prefix="/queue/samples")
+
+    @router.post("")
+    def looked(by: Reviewer) -> JSONResponse:
+        return answered(lambda: look(desk))
+
+    @router.post("/remove")
+    def removed(seen: Seen, by: Reviewer) -> JSONResponse:
+        return answered(lambda: remove(desk, by, seen))
+
+    return router
+
+
+def look(desk: Desk) -> dict[str, Any]:
+    """What would go, in numbers and in words."""
+    with desk.store.reading() as session:
+        found = samples_of(session)
+    return {"seen": {name: asdict(found)[name] for name in Seen.model_fields}, "told": found.told}
+
+
+def remove(desk: Desk, reviewer: str, seen: Seen) -> dict[str, Any]:
+    """Take the samples out, if they are still what the person was told."""
+    with desk.store.transaction() as session:
+        gone = remove_samples(session, reviewer, seen=Samples(**seen.model_dump()))
+    return {"told": f"{gone.told} removed."}
+
+
+def samples_line(session: Session) -> str:
+    """What the queue says of the samples, with the button for a lead; empty where there are none."""
+    found = samples_of(session)
+    if not found.n_notes:
+        return '<p id="samples" role="status" hidden></p>'
+    return (
+        f'<p id="samples" role="status"><span>{plural(found.n_notes, "sample note")} here: synthetic, '
+        f"invented patients. {escape(found.sentence)}</span> "
+        '<button type="button" class="plain" data-samples="remove">Remove the samples…</button></p>'
+    )

@@ -1,0 +1,157 @@
+"""Files in: an import is capped, checked, and goes to the import service; what was sent leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+
+from app.access.guard import current_reviewer
+from app.core.desk import Desk
+from app.core.errors import DeskError, InputError, sentence_of
+from app.importing.load import import_files
+from app.importing.preview import preview
+from app.screens.markup import plural
+from app.screens.replies import refusal
+from data.limits import MAX_UPLOAD_BYTES
+from data.reading.endings import ENDINGS, other_ending
+from data.reading.records import USUAL, Columns
+from db.people.roles import LOCAL, require
+from db.schema.errors import NotAllowed
+from db.store.store import StoreError
+
+MAX_CHOICE_CHARACTERS = 4000
+Reviewer = Annotated[str, Depends(current_reviewer)]
+
+
+def routes(desk: Desk) -> APIRouter:
+    """`POST /import/preview` and `POST /import`."""
+    router = APIRouter()
+
+    async def received(
+        request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str], dict[str, Any]]
+    ) -> Response:
+        name = file_name(request.headers.get("x-file-name", ""))
+        try:
+            await run_in_threadpool(may_import, desk, by)
+            columns, original = choice(request.headers.get("x-columns", ""))
+            with _place(desk, name) as path:
+                _check_ending(path)
+                await _receive(request, path)
+                return JSONResponse(await run_in_threadpool(use, desk, path, columns, original, by))
+        except (InputError, DeskError) as error:
+            return JSONResponse({"detail": str(error)}, 422)
+        except NotAllowed as error:
+            return refusal(error)
+        except (StoreError, OSError) as error:
+            return JSONResponse({"detail": sentence_of(error)}, 503)
+
+    @router.post("/import/preview")
+    async def look(request: Request, by: Reviewer) -> Response:
+        return await received(request, by, foresee)
+
+    @router.post("/import")
+    async def bring(request: Request, by: Reviewer) -> Response:
+        return await received(request, by, bring_in)
+
+    return router
+
+
+def may_import(desk: Desk, reviewer: str) -> None:
+    """Refuse an import by somebody who may not.
+
+    Raises:
+        NotAllowed: see `db.people.roles`.
+    """
+    with desk.store.reading() as session:
+        require(session, reviewer, "import notes")
+
+
+def file_name(sent: str) -> str:
+    """A plain name for a file that a browser named: no directory, nothing unusual, with its ending."""
+    return re.sub(r"[^\w.-]+", "-", Path(unquote(sent)).name)[-80:].lstrip(".-") or "notes"
+
+
+def choice(sent: str) -> tuple[Columns, bool]:
+    """What a person chose in the preview: where the text and the id are, and whether the labels come along.
+
+    Args:
+        sent: JSON with `text`, `id` and `original`, percent-encoded; empty for no choice.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not sent:
+        return USUAL, False
+    try:
+        chosen = json.loads(unquote(sent[: 3 * MAX_CHOICE_CHARACTERS]))
+        columns = Columns(
+            *(str(chosen[name])[:MAX_CHOICE_CHARACTERS] if chosen.get(name) else None for name in ["text", "id"])
+        )
+        return columns, chosen.get("original") is True
+    except (ValueError, AttributeError, RecursionError):
+        raise InputError("Expected the chosen columns as JSON; found something else. Reload the page.") from None
+
+
+def foresee(
+    desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False, by: str = LOCAL
+) -> dict[str, Any]:
+    """What importing a file would do; nothing is written.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return preview(desk.store, desk.task, path, chosen=columns, original=original)
+
+
+def bring_in(
+    desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False, by: str = LOCAL
+) -> dict[str, Any]:
+    """Import one file; the answer is what became of it, in sentences.
+
+    Raises:
+        StoreError: the store refused.
+    """
+    report = import_files(desk.store, desk.task, [path], columns=columns, original=original, by=by)
+    first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
+    refused = f", {report.n_refused:,} refused." if report.n_refused else "."
+    labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []
+    # The file stands in a directory that is gone by the time this is read.
+    refusals = [sentence.replace(f"{path.parent}/", "") for sentence in report.sentences()]
+    figures = {"n_added": report.n_added, "n_known": report.n_known, "n_refused": report.n_refused}
+    return {"sentences": [first + refused, *labelled, *report.likeness_sentences(), *refusals], **figures}
+
+
+def _check_ending(path: Path) -> None:
+    if path.suffix.lower() not in ENDINGS:
+        refused = other_ending(path)
+        advice = refused.advice[0].upper() + refused.advice[1:]
+        raise InputError(f"Expected {refused.expected}; found {path.name}. {advice}.")
+
+
+@contextmanager
+def _place(desk: Desk, name: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=desk.settings.home / "tmp", prefix="import-") as directory:
+        yield Path(directory) / name
+
+
+async def _receive(request: Request, path: Path) -> None:
+    n_bytes = 0
+    with path.open("wb") as file:
+        async for chunk in request.stream():
+            n_bytes += len(chunk)
+            if n_bytes > MAX_UPLOAD_BYTES:
+                limit = MAX_UPLOAD_BYTES >> 20
+                raise InputError(
+                    f"Expected a file of at most {limit} MiB; found a larger one. Use caseloop import FILE for it."
+                )
+            file.write(chunk)

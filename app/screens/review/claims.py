@@ -1,0 +1,110 @@
+"""Claims of notes on a desk where several people sign in: what comes next for whom, and who has a note open.
+
+A desk without sign-in has one reviewer, who never waits for a claim. Where the store cannot be written, reviewers go
+on without claims: the revision that each page sends keeps their saves apart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.access.guard import current_reviewer
+from app.core.desk import Desk
+from app.core.logs import place
+from app.screens.replies import answered
+from db.notes.claims import Find, give, give_back, held, hold, n_held_by_others, renew
+from db.people.roles import LOCAL
+from db.store.store import Session, StoreError
+
+_log = logging.getLogger(__name__)
+
+Number = Annotated[int, Field(ge=1, lt=1 << 62)]
+
+
+class Left(BaseModel):
+    """Notes that a page had and has no more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    notes: Annotated[list[Number], Field(max_length=200)]
+
+
+def routes(desk: Desk) -> APIRouter:
+    """`POST /claims/give-back`."""
+    router = APIRouter()
+
+    @router.post("/claims/give-back")
+    def left(left: Left, by: Annotated[str, Depends(current_reviewer)]) -> JSONResponse:
+        return answered(lambda: leave(desk, by, left.notes))
+
+    return router
+
+
+def claim_next(desk: Desk, reviewer: str, find: Find, *, limit: int, keep: Collection[int] = ()) -> list[int]:
+    """The next notes for a reviewer, claimed; see `db.notes.claims.give`."""
+    if reviewer != LOCAL:
+        try:
+            return give(desk.store, reviewer, find, limit=limit, keep=keep)
+        except StoreError as error:
+            _log.warning("notes could not be claimed: %s", place(error))
+    with desk.store.reading() as session:
+        return list(find(session, limit))
+
+
+def claim_opened(desk: Desk, reviewer: str, note_id: int, *, keep: Collection[int] = ()) -> None:
+    """Claim a note that was opened by hand, if nobody else has it."""
+    if reviewer == LOCAL:
+        return
+    try:
+        with desk.store.transaction() as session:
+            hold(session, reviewer, note_id, keep=keep)
+    except StoreError as error:
+        _log.warning("a note could not be claimed: %s", place(error))
+
+
+def holder(session: Session, reviewer: str, note_id: int) -> str | None:
+    """Who else has a note open."""
+    return None if reviewer == LOCAL else held(session, reviewer, note_id).by
+
+
+def open_elsewhere(session: Session, reviewer: str) -> int:
+    """How many notes that wait others have open."""
+    return 0 if reviewer == LOCAL else n_held_by_others(session, reviewer)
+
+
+def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool) -> dict[str, Any]:
+    """What a page that is open learns every few seconds: who else has its note, and which notes are still its own.
+
+    Args:
+        desk: the desk.
+        reviewer: whose page it is.
+        note_id: the note on screen.
+        is_active: whether the reviewer did something since the last time; then the claims last longer.
+    """
+    if reviewer == LOCAL:
+        return {}
+    with desk.store.reading() as session:
+        found = held(session, reviewer, note_id)
+    if found.is_due and is_active:
+        try:
+            with desk.store.transaction() as session:
+                renew(session, reviewer, note_id)
+                found = held(session, reviewer, note_id)
+        except StoreError as error:
+            _log.warning("claims could not be renewed: %s", place(error))
+    return {"held_by": found.by, "claims": list(found.own)}
+
+
+def leave(desk: Desk, reviewer: str, notes: Collection[int]) -> dict[str, Any]:
+    """Give back what a page had that is closed now."""
+    if reviewer != LOCAL:
+        with desk.store.transaction() as session:
+            for note_id in notes:
+                give_back(session, reviewer, note_id)
+    return {"given_back": len(notes)}

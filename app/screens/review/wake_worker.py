@@ -1,0 +1,26 @@
+"""A note that a reviewer has open and that lacks a suggestion: the worker is told."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from app.core.desk import Desk
+from app.core.logs import place
+from db.notes.waiting import open_note
+from db.store.store import StoreError
+
+_log = logging.getLogger(__name__)
+
+
+def ask_for(desk: Desk, reviewer: str, note_id: int) -> None:
+    """Tell the worker that a reviewer waits for this note, without making them wait for the store's other writers."""
+    threading.Thread(target=_tell, args=(desk, reviewer, note_id), daemon=True).start()
+
+
+def _tell(desk: Desk, reviewer: str, note_id: int) -> None:
+    try:
+        with desk.store.transaction() as session:
+            open_note(session, reviewer, note_id)
+    except StoreError as error:  # the note is read in its turn
+        _log.warning("an open note could not be kept: %s", place(error))

@@ -1,0 +1,130 @@
+"""The settings screen: what asks to be looked at, what a save needs, guidelines, and what is measured on the side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from app.core.desk import Desk
+from app.core.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read_guidelines, read_rules, write_guideline
+from app.screens.markup import QUICK, tried
+from app.screens.trouble import listen
+from db.notes.overlap import MAX_OPINIONS, Overlap, read_overlap
+from db.review.overlap_changes import set_overlap
+
+CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
+    ("The fields that ask to be looked at", "asked"),
+    ("Every field", "all"),
+    ("None: a note can be saved as it stands", "none"),
+]
+
+
+def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
+    """Lay out the screen.
+
+    Returns:
+        The handler that fills it, its inputs and its outputs: the desk calls it when the tab is opened.
+    """
+    with gr.Row(elem_classes="columns-2", elem_id="settings"):
+        with gr.Column(elem_classes="card"):
+            gr.HTML("<h3>Before a note is saved</h3>", js_on_load=None)
+            confirm = gr.Radio(CONFIRM_CHOICES, label="A person has confirmed or changed", elem_id="settings-confirm")
+            gr.HTML(_BELOW, js_on_load=None)
+            with gr.Row(elem_id="settings-below"):
+                look = gr.Number(
+                    label="The least sure, % of the fields", minimum=0, maximum=100, elem_id="settings-look"
+                )
+                below = [
+                    gr.Number(label=f"{field.title}, below %", minimum=0, maximum=100, precision=0, min_width=140)
+                    for field in desk.task.fields
+                ]
+        with gr.Column(elem_classes="card"):
+            gr.HTML("<h3>Guidelines, shown where the field is edited</h3>", js_on_load=None)
+            texts = [
+                gr.Textbox(label=field.title, max_lines=4, max_length=MAX_GUIDELINE_CHARACTERS)
+                for field in desk.task.fields
+            ]
+        with gr.Column(elem_classes="card"):
+            gr.HTML(_TRIALS, js_on_load=None)
+            blind = gr.Number(label="Shown without the suggested values, % of notes", minimum=0, maximum=50)
+            seeded = gr.Number(label="Shown with one wrong value, % of notes", minimum=0, maximum=50)
+            gr.HTML(_OVERLAP, js_on_load=None)
+            with gr.Row():
+                share = gr.Number(label="Given to several reviewers, % of notes", minimum=0, maximum=100)
+                asked = gr.Number(
+                    label="Reviewers for each of these", minimum=2, maximum=MAX_OPINIONS, precision=0, step=1
+                )
+            save = gr.Button("Save settings", variant="primary", elem_id="settings-save")
+            said = gr.HTML(elem_id="settings-said", js_on_load=None)
+    parts = [confirm, look, *below, *texts, blind, seeded, share, asked]
+
+    def saved(request: gr.Request, *values: Any) -> str:
+        return tried(lambda: keep(desk, request.username or "", list(values)))
+
+    listen(save.click, saved, (parts, [said]), "settings", "The settings are not kept", **QUICK)
+    return (lambda: show(desk)), [], parts
+
+
+_BELOW = (
+    '<h3>What asks to be looked at</h3><p class="quiet">So many of the fields, those of which the model is least sure.'
+    " A field with a percentage of its own asks below that instead. What was offered asks, too. A value that"
+    " stands beside its field does not. Where confidence is not calibrated, or a note is unlike those the model learned"
+    " from, every field asks, and one key confirms them together.</p>"
+)
+_TRIALS = (
+    '<h3>What suggestions do to a reviewer</h3><p class="quiet">A few notes can be shown otherwise than usual: without'
+    " the suggested values, to measure the time that they save; or with one value replaced by the model's second"
+    " best, to measure how often a wrong value passes. A wrong value that passes is told at once and the note is"
+    " opened again, so that none is kept. Progress shows what was found. Tell your reviewers before you begin.</p>"
+)
+
+
+_OVERLAP = (
+    '<h3>More than one reviewer</h3><p class="quiet">A share of the notes can be given to several reviewers, each'
+    " without seeing what the others say. Where they agree the note is decided; where they differ a lead decides: see"
+    " “to adjudicate” in the queue. Progress shows how far they agree. What is set here holds for every note that"
+    " nobody has decided yet.</p>"
+)
+
+
+def show(desk: Desk) -> list[Any]:
+    """The values of the screen's parts."""
+    with desk.store.reading() as session:
+        rules, written = read_rules(session), read_guidelines(session, desk.task)
+        overlap = read_overlap(session)
+    return [
+        rules.confirm,
+        round(100 * rules.look_share, 1),
+        *(round(100 * below) if (below := rules.look_below.get(key)) is not None else None for key in desk.task.keys),
+        *(written[key] for key in desk.task.keys),
+        round(100 * rules.blind_share, 1),
+        round(100 * rules.seeded_share, 1),
+        round(100 * overlap.share, 1),
+        overlap.n_opinions,
+    ]
+
+
+def keep(desk: Desk, by: str, values: list[Any]) -> str:
+    """Keep what stands on the screen, all of it or nothing.
+
+    Raises:
+        DeskError: a value is none that the setting can have.
+    """
+    keys = desk.task.keys
+    (confirm, look), below = values[:2], values[2 : 2 + len(keys)]
+    texts, (blind, seeded, share, asked) = values[2 + len(keys) : 2 + 2 * len(keys)], values[-4:]
+    overlap = Overlap(round((share or 0) / 100, 6), int(asked or 2))
+    changes = {
+        "confirm": confirm,
+        "look_share": (look or 0) / 100,
+        "look_below": {key: value / 100 for key, value in zip(keys, below, strict=True) if value is not None},
+        "blind_share": (blind or 0) / 100,
+        "seeded_share": (seeded or 0) / 100,
+    }
+    with desk.store.transaction() as session:
+        change_rules(session, desk.task, changes, by)
+        set_overlap(session, overlap, by)
+        for key, text in zip(keys, texts, strict=True):
+            write_guideline(session, desk.task, key, str(text or ""), by)
+    return "Kept. Notes that are open follow with the next one."

@@ -1,0 +1,251 @@
+"""The web process: FastAPI owns the address, the headers, saving, exports and health; Gradio shows the screens.
+
+Run with `python -m app.web.application --home HOME --host HOST --port PORT`. It never imports torch, and it meets the
+other processes in the store only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.core.errors import BAD_INPUT, sentence_of
+from app.core.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
+from app.web.gradio_stubs import without_stubs
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from app.core.desk import Desk
+    from db.store.store import Store
+
+FILES = Path(__file__).parents[1] / "screens"
+STYLES = ("desk.css", "desk_screens.css", "queue/queue.css", "charts/figures.css", "review/tour.css", "phone.css")
+SCRIPTS = (
+    "shell.js",
+    "trouble.js",
+    "review/keys.js",
+    "review/typing.js",
+    "review/completion.js",
+    "review/fields.js",
+    "outbox.js",
+    "review/evidence.js",
+    "review/tour.js",
+    "review/queue_position.js",
+    "review/claims.js",
+    "review/adjudication.js",
+    "review/conflicts.js",
+    "review/offers.js",
+    "review/review.js",
+    "review/history.js",
+    "review/actions.js",
+    "queue/dialogs.js",
+    "queue/samples.js",
+    "queue/queue.js",
+    "queue/uploads.js",
+    "export/export.js",
+)
+_TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+
+_TAGS = {
+    ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
+    ".css": '<link rel="stylesheet" href="{address}">',
+    ".js": '<script src="{address}"></script>',
+}
+
+
+def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) -> FastAPI:
+    """The desk as an ASGI application.
+
+    Args:
+        store: an open store; whoever opened it closes it.
+        settings: where things are.
+        host: the address that it listens on, a name by which browsers may reach it.
+    """
+    quiet_environment()  # both before Gradio is imported, which happens here
+    without_stubs()
+    from fastapi import FastAPI, Request
+    from fastapi.exceptions import RequestValidationError
+    from fastapi.responses import JSONResponse, RedirectResponse
+
+    from app.access import change_password as own_password
+    from app.access.guard import MOUNT, Guard
+    from app.access.login import People
+    from app.access.login import routes as signing_routes
+    from app.access.passwords import Door
+    from app.core.desk import Desk
+    from app.processes.supervisor import is_private
+    from app.screens import status
+    from app.screens.export import downloads
+    from app.screens.queue import bulk as many
+    from app.screens.queue import samples, uploads
+    from app.screens.review import claims as claiming
+    from app.screens.review import history as past
+    from app.screens.review import note as opening
+    from app.screens.review import saves as saving
+    from app.screens.theme import ICON, field_colours
+    from app.web.proxies import Proxies
+    from data.task import load_task
+    from db.people.reviewers import ensure_reviewer
+
+    desk = Desk(settings, load_task(), store)
+    with store.transaction() as session:
+        ensure_reviewer(session)
+    app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
+    screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
+    for router in [screen.routes(desk) for screen in screens]:
+        app.include_router(router)
+    door = Door()
+    app.include_router(signing_routes(desk, door, is_secure=settings.is_secure))
+    app.include_router(own_password.routes(desk, door, is_secure=settings.is_secure))
+    files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
+    _serve_files(app, files)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        # FastAPI's own answer would repeat what was sent, which may be note text.
+        places = sorted({".".join(str(part) for part in problem["loc"]) for problem in error.errors()})
+        return JSONResponse({"detail": f"Expected another request; found a problem in {', '.join(places)}."}, 422)
+
+    @app.get("/")
+    def to_the_desk() -> RedirectResponse:
+        return RedirectResponse(f"{MOUNT}/", 307)
+
+    _mount(app, desk)
+    app.add_middleware(
+        Guard,
+        people=People(store, is_private=is_private(host, settings.public_url)),
+        hosts=_hosts(settings, host),
+        head=_head(files),
+        is_secure=settings.is_secure,
+        proxies=Proxies(settings.believed),
+    )
+    return app
+
+
+def _mount(app: FastAPI, desk: Desk) -> None:
+    """Put the screens into the application, with everything of Gradio's switched off that the desk does not use."""
+    import gradio as gr
+
+    from app.access.guard import MOUNT, current_reviewer
+    from app.screens.page import build_desk
+    from app.screens.theme import build_theme
+
+    page = build_desk(desk)
+    gr.mount_gradio_app(
+        app,
+        page,
+        path=MOUNT,
+        auth_dependency=current_reviewer,
+        theme=build_theme(),
+        show_error=False,  # an exception's text may quote a note
+        max_file_size="1kb",
+        enable_monitoring=False,
+        mcp_server=False,
+        run_history=False,
+        footer_links=[],
+        ssr_mode=False,
+        pwa=False,
+        allowed_paths=[],
+        root_path=None,
+    )
+    # A page that was not launched takes any file that is named to it. The guard lets no name through; this is a second
+    # wall.
+    page.has_launched = True
+
+
+def _hosts(settings: Settings, host: str) -> list[str]:
+    """The names by which browsers may reach the desk."""
+    from app.access.guard import LOOPBACK
+
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not listened on
+        own = [socket.gethostname(), socket.getfqdn()]
+    else:
+        own = [f"[{host}]" if ":" in host else host]
+    return [*LOOPBACK, *own, *([settings.public_host] if settings.public_host else [])]
+
+
+def _files(made: dict[str, str]) -> dict[str, bytes]:
+    """The desk's own style and script, by name, as they are served."""
+    files = {Path(name).name: (FILES / name).read_bytes() for name in (*STYLES, *SCRIPTS)}
+    return {**{name: text.encode() for name, text in made.items()}, **files}
+
+
+def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
+    from fastapi.responses import Response
+
+    @app.get("/desk/{name}")
+    def file(name: str) -> Response:
+        if name not in files:
+            return Response(status_code=404)
+        # The address holds a fingerprint of the content, so that the guard lets browsers keep it.
+        return Response(files[name], media_type=_TYPES[Path(name).suffix])
+
+
+def _head(files: dict[str, bytes]) -> str:
+    """Markup that loads them. It stands in the page itself: Gradio would add it only after its own first paint."""
+    lines = []
+    for name, content in files.items():
+        address = f"/desk/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
+        lines.append(_TAGS[Path(name).suffix].format(address=address))
+    return "".join(lines)
+
+
+def serve(host: str, port: int) -> None:
+    """Serve the desk of `$CASELOOP_HOME` until the process is told to stop.
+
+    Raises:
+        SettingsError: the home cannot be used.
+        StoreError: the store cannot be opened.
+        InputError: others could reach the desk and nobody can sign in.
+    """
+    import uvicorn
+
+    from app.core.desk import open_desk
+    from app.processes.supervisor import check_host
+    from app.web.connections import Connection, allow_files
+    from db.people.roles import needs_sign_in
+
+    Connection.most = allow_files()
+    with open_desk("web") as desk:
+        with desk.store.reading() as session:
+            check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
+        uvicorn.run(
+            create_app(desk.store, desk.settings, host=host),
+            host=host,
+            port=port,
+            log_config=None,  # into the desk's own log
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            http=Connection,
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The entry point; the exit code is 2 where what was asked for cannot be done."""
+    parser = argparse.ArgumentParser(prog="python -m app.web.application", description="Serve the review desk.")
+    parser.add_argument("--home", help="the directory with the store; default: $CASELOOP_HOME or ./var")
+    parser.add_argument("--host", default=DEFAULT_HOST)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    chosen = parser.parse_args(arguments)
+    if chosen.home:
+        os.environ["CASELOOP_HOME"] = chosen.home
+    quiet_environment()
+    try:
+        serve(chosen.host, chosen.port)
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.stderr.write(f"{sentence_of(error)}\n")
+        return BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,62 @@
+"""Files of JSON: what is in them decides how they are read, whatever they are called.
+
+Many programs write JSON lines into a file named .json, and some an array into one named .jsonl.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.reading.json_records import LooseJson, Window, read_json, read_jsonl
+from data.reading.records import Record, Refusal
+from data.text.encodings import Encoding, open_as_utf8
+
+
+def read_json_file(path: Path, encoding: Encoding, *, is_lines: bool) -> Iterator[Record | Refusal]:
+    """The records of a file of JSON lines, or of one JSON array, or of objects one after another.
+
+    Args:
+        path: the file.
+        encoding: how its bytes are read.
+        is_lines: what it is taken for where its beginning does not tell.
+    """
+    with open_as_utf8(path, encoding) as stream:
+        told = _are_lines(Window(stream))
+    if is_lines if told is None else told:
+        yield from read_jsonl(path, encoding)
+    else:
+        yield from read_json(path, encoding)
+
+
+def _are_lines(window: Window) -> bool | None:
+    """Whether each record has a line of its own; None where it may be so or not."""
+    sign = window.skip_space()
+    if sign != "{":
+        return False if sign == "[" else None
+    try:
+        _, end = window.decode(LooseJson())
+    except (json.JSONDecodeError, RecursionError):
+        return True if _has_second_line(window) else None
+    is_one_line = "\n" not in window.text[window.position : end]
+    line = window.place(end).line
+    window.position = end
+    if not window.skip_space():
+        return None
+    if not is_one_line:
+        return False
+    return True if window.place(window.position).line > line else None
+
+
+def _has_second_line(window: Window) -> bool:
+    """Whether the next line is an object by itself, so that only the first is broken."""
+    start = window.text.find("\n", window.position) + 1
+    end = window.text.find("\n", start)
+    line = window.text[start : len(window.text) if end < 0 else end].strip()
+    if not start or not line.startswith("{"):
+        return False
+    try:
+        return LooseJson().decode(line)[1] == len(line)
+    except (json.JSONDecodeError, RecursionError):
+        return False

@@ -1,0 +1,82 @@
+"""Saved filters: what a reviewer looks for often, under a name of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from db.notes.search import Filters, Order
+from db.people.audit import record
+from db.people.reviewers import ensure_reviewer
+from db.people.roles import require
+from db.schema import tables as t
+from db.schema.dialects import insert_into
+from db.schema.errors import StoreError, refuse_nul
+
+MAX_NAME_CHARACTERS = 100
+
+
+@dataclass(frozen=True)
+class SavedFilter:
+    """A filter with an order, as a reviewer saved it."""
+
+    id: int
+    name: str
+    filters: Filters
+    order: Order
+
+
+def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters, order: Order = "imported") -> int:
+    """Keep a filter under a name, in place of the one that had it before; its number.
+
+    Raises:
+        StoreError: the name is empty or too long, or there is no such order.
+    """
+    require(session, reviewer, "review")
+    refuse_nul(name)
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        raise StoreError(f"Expected a name of 1 to {MAX_NAME_CHARACTERS} characters; found {len(name)}. Choose one.")
+    if order not in get_args(Order):
+        raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
+    kept = {"query": {**filters.to_json(), "order": order}, "saved_at": t.now()}
+    added = session.execute(
+        insert_into(session, t.saved_filter)
+        .values(reviewer_id=ensure_reviewer(session, reviewer).id, name=name, **kept)
+        .on_conflict_do_update(index_elements=["reviewer_id", "name"], set_=kept)
+        .returning(t.saved_filter.c.id)
+    )
+    number = int(added.scalar_one())
+    record(session, reviewer, "saved a filter", f"filter {number}")
+    return number
+
+
+def saved_filters(session: Session, reviewer: str) -> list[SavedFilter]:
+    """What this reviewer saved, by name."""
+    query = (
+        sa.select(t.saved_filter.c.id, t.saved_filter.c.name, t.saved_filter.c.query)
+        .join(t.reviewer, t.reviewer.c.id == t.saved_filter.c.reviewer_id)
+        .where(t.reviewer.c.name == reviewer)
+        .order_by(sa.func.lower(t.saved_filter.c.name), t.saved_filter.c.id)
+    )
+    return [
+        SavedFilter(row.id, row.name, Filters.from_json(row.query), row.query.get("order", "imported"))
+        for row in session.execute(query)
+    ]
+
+
+def drop_filter(session: Session, *, reviewer: str, filter_id: int) -> bool:
+    """Delete a filter of this reviewer's; whether there was one."""
+    who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == reviewer).scalar_subquery()
+    gone = session.execute(
+        sa.delete(t.saved_filter)
+        .where(t.saved_filter.c.id == filter_id, t.saved_filter.c.reviewer_id == who)
+        .returning(t.saved_filter.c.id)
+    )
+    if gone.one_or_none() is None:
+        return False
+    record(session, reviewer, "deleted a filter", f"filter {filter_id}")
+    return True

@@ -1,0 +1,178 @@
+"""Reviewers: the people whose decisions are kept, what they may do, and their password as a hash."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from db.people.audit import record
+from db.people.roles import LOCAL, OPERATORS, Role, needs_sign_in, require
+from db.schema import tables as t
+from db.schema.dialects import insert_into
+from db.schema.errors import StoreError
+
+__all__ = [
+    "LOCAL",
+    "ReviewerRow",
+    "Role",
+    "add_reviewer",
+    "change_reviewer",
+    "ensure_reviewer",
+    "find_reviewer",
+    "list_reviewers",
+    "password_of",
+]
+
+MAX_NAME_CHARACTERS = 100
+
+
+@dataclass(frozen=True)
+class ReviewerRow:
+    """A reviewer. Names are unique; `local` is the one of a desk without sign-in.
+
+    Attributes:
+        has_password: whether this person can sign in.
+        disabled_at: since when this person may do nothing (UTC); None for everybody else.
+    """
+
+    id: int
+    name: str
+    role: Role
+    has_password: bool
+    disabled_at: datetime | None
+    added_at: datetime
+
+
+def ensure_reviewer(session: Session, name: str = LOCAL) -> ReviewerRow:
+    """The reviewer of this name, added if new: as a reviewer, or `local` as an admin."""
+    found = find_reviewer(session, name)
+    if found is not None:
+        return found
+    role = "admin" if name == LOCAL else "reviewer"
+    session.execute(
+        insert_into(session, t.reviewer).values(name=name, role=role, added_at=t.now()).on_conflict_do_nothing()
+    )
+    added = find_reviewer(session, name)
+    assert added is not None
+    return added
+
+
+def find_reviewer(session: Session, name: str) -> ReviewerRow | None:
+    """The reviewer of this name, or None."""
+    row = session.execute(_select().where(t.reviewer.c.name == name)).one_or_none()
+    return _row(row) if row else None
+
+
+def list_reviewers(session: Session) -> list[ReviewerRow]:
+    """All reviewers by name."""
+    return [_row(row) for row in session.execute(_select().order_by(t.reviewer.c.name))]
+
+
+def add_reviewer(session: Session, name: str, *, role: Role, password_hash: str, by: str) -> ReviewerRow:
+    """Add a person who can sign in.
+
+    Args:
+        name: as it will stand beside decisions; spaces around it are dropped.
+        role: what the person may do.
+        password_hash: made by `app.access.passwords`.
+        by: who adds.
+
+    Raises:
+        NotAllowed: `by` may not.
+        StoreError: the name is taken, empty, too long or has characters that nobody sees.
+    """
+    require(session, by, "decide about people")
+    name = _checked(name)
+    if find_reviewer(session, name) is not None:
+        raise StoreError(f"Expected a new name; {name} is a reviewer already. Choose another, or change that one.")
+    if role != "admin" and not _has_admin(session):
+        raise StoreError(f"Expected an admin as the first who can sign in; found a {role}. Add one with --role admin.")
+    session.execute(sa.insert(t.reviewer).values(name=name, role=role, password_hash=password_hash, added_at=t.now()))
+    record(session, by, "added a reviewer", name, role=role)
+    return _known(session, name)
+
+
+def change_reviewer(
+    session: Session,
+    name: str,
+    *,
+    by: str,
+    role: Role | None = None,
+    password_hash: str | None = None,
+    is_disabled: bool | None = None,
+) -> ReviewerRow:
+    """Change what a person may do, how the person signs in, or whether at all. Every sign-in of the person ends.
+
+    Raises:
+        NotAllowed: `by` may not; people may change their own password only.
+        StoreError: there is no such reviewer, it is the local one, or no admin who can sign in would be left.
+    """
+    is_own_password = by == name and role is None and is_disabled is None
+    require(session, by, "review" if is_own_password else "decide about people")
+    before = _known(session, name)
+    if name == LOCAL:
+        raise StoreError("Expected a person; local is whoever sits at a desk without sign-in. Add a reviewer instead.")
+    changes: dict[str, Any] = {}
+    said: dict[str, Any] = {}
+    if role is not None:
+        changes["role"] = said["role"] = role
+    if password_hash is not None:
+        changes["password_hash"], said["password"] = password_hash, "changed"
+    if is_disabled is not None:
+        changes["disabled_at"], said["disabled"] = (t.now() if is_disabled else None), is_disabled
+    session.execute(sa.update(t.reviewer).where(t.reviewer.c.name == name).values(**changes))
+    session.execute(sa.delete(t.sign_in).where(t.sign_in.c.reviewer_id == before.id))
+    if needs_sign_in(session) and not _has_admin(session):
+        raise StoreError(
+            f"Expected an admin to be left; {name} is the only one who can sign in. Make another one first."
+        )
+    record(session, by, "changed a reviewer", name, **said)
+    return _known(session, name)
+
+
+def password_of(session: Session, name: str) -> str | None:
+    """The hash of a person's password; None for one who is unknown, disabled or has none."""
+    query = sa.select(t.reviewer.c.password_hash).where(t.reviewer.c.name == name, t.reviewer.c.disabled_at.is_(None))
+    found: str | None = session.execute(query).scalar_one_or_none()
+    return found
+
+
+def _has_admin(session: Session) -> bool:
+    c = t.reviewer.c
+    some = sa.select(c.id).where(c.role == "admin", c.password_hash.is_not(None), c.disabled_at.is_(None)).limit(1)
+    return session.execute(some).one_or_none() is not None
+
+
+def _checked(name: str) -> str:
+    name = unicodedata.normalize("NFC", name.strip())
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+        raise StoreError(
+            f"Expected a name of 1 to {MAX_NAME_CHARACTERS} characters that can be seen; found another. Choose one."
+        )
+    if name in OPERATORS or name == LOCAL:
+        raise StoreError(f"Expected the name of a person; {name} is caseloop's own. Choose another.")
+    return name
+
+
+def _known(session: Session, name: str) -> ReviewerRow:
+    found = find_reviewer(session, name)
+    if found is None:
+        raise StoreError(f"Expected the name of a reviewer; nobody is called {name}. See: caseloop reviewers list.")
+    return found
+
+
+def _select() -> sa.Select[Any]:
+    c = t.reviewer.c
+    return sa.select(
+        c.id, c.name, c.role, c.password_hash.is_not(None).label("has_password"), c.disabled_at, c.added_at
+    )
+
+
+def _row(row: sa.Row[Any]) -> ReviewerRow:
+    values = dict(row._mapping)
+    return ReviewerRow(**{**values, "has_password": bool(values["has_password"])})

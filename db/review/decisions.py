@@ -1,0 +1,324 @@
+"""Annotations and drafts: what people decided. A note's state and revision change here and nowhere else.
+
+Every save says which revision of the note its page showed. The database compares and swaps: of two people who start
+from the same revision one is kept and the other is told, with nothing written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from data.task import Extraction
+from db.notes.claims import give_back
+from db.notes.notes import NoteRow, get_note
+from db.notes.suggestions import SuggestionRow, get_suggestion, suggestion_of
+from db.people.audit import record
+from db.people.reviewers import ensure_reviewer
+from db.people.roles import require
+from db.review.aside import stands_before, with_aside
+from db.review.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
+from db.review.opinions import (
+    OpinionRow,
+    as_annotation,
+    give_opinion,
+    opinion_by_token,
+    opinions_settle,
+    own_opinion,
+    wants_opinion,
+    withdraw_opinion,
+)
+from db.review.reviewed import (
+    AnnotationRow,
+    DayCount,
+    ReviewedRow,
+    Status,
+    acceptance,
+    history,
+    holdout_rows,
+    holdout_texts,
+    latest_annotation,
+    read_annotation,
+    reviewed,
+    reviewed_per_day,
+    select_annotations,
+    training_rows,
+)
+from db.review.revisions import Saved, compare_and_swap, revision_of, settled_in_order
+from db.schema import tables as t
+from db.schema.errors import Conflict, StoreError, refuse_nul
+
+__all__ = [
+    "AnnotationRow",
+    "DayCount",
+    "DraftRow",
+    "Review",
+    "ReviewedRow",
+    "Saved",
+    "Status",
+    "acceptance",
+    "discard_draft",
+    "history",
+    "holdout_rows",
+    "holdout_texts",
+    "latest_annotation",
+    "open_review",
+    "reopen",
+    "reviewed",
+    "reviewed_per_day",
+    "save_draft",
+    "submit",
+    "training_rows",
+]
+
+
+@dataclass(frozen=True)
+class Review:
+    """Everything the review page of a note shows, of one moment.
+
+    Attributes:
+        note: the note.
+        suggestion: the one that the draft or else the annotation started from; where that is none, the active
+            adapter's or else the newest; None without any.
+        annotation: the decision that stands, if any.
+        draft: what this reviewer typed and has not submitted, if anything.
+        opinion: what this reviewer said about the note, where several are asked; None where nothing stands.
+        revision: what a save from this page must send back.
+    """
+
+    note: NoteRow
+    suggestion: SuggestionRow | None
+    annotation: AnnotationRow | None
+    draft: DraftRow | None
+    revision: int
+    opinion: OpinionRow | None = None
+
+    @property
+    def values(self) -> dict[str, str | None] | None:
+        """The values of a note: a person's before a machine's. Draft, annotation, opinion, labels, suggestion.
+
+        Of a suggestion all that it says; what of it is put into a form is for `data.prefill.withholding` to say.
+        """
+        for decided in (self.draft, self.standing):
+            if decided is not None:
+                return dict(decided.extraction)
+        if self.note.gold is not None:
+            return dict(self.note.gold)
+        return dict(self.suggestion.extraction) if self.suggestion is not None else None
+
+    @property
+    def standing(self) -> AnnotationRow | None:
+        """What stands for this reviewer: the decision, or before there is one the reviewer's own opinion."""
+        if not self.note.is_decided and self.opinion is not None:
+            return as_annotation(self.opinion)
+        return self.annotation
+
+
+def open_review(session: Session, note_id: int, reviewer: str) -> Review:
+    """Read what the review page of a note shows to a reviewer.
+
+    Raises:
+        UnknownNote: there is no such note.
+    """
+    note = get_note(session, note_id)
+    annotation = latest_annotation(session, note_id)
+    draft = draft_of(session, note_id, reviewer)
+    opinion = own_opinion(session, note_id, reviewer) if note.n_opinions else None
+    started_from = draft or annotation or opinion
+    suggestion = None
+    if started_from is not None and started_from.suggestion_id is not None:
+        suggestion = get_suggestion(session, started_from.suggestion_id)
+    return Review(
+        note=note,
+        suggestion=suggestion or suggestion_of(session, note_id),
+        annotation=annotation,
+        draft=draft,
+        revision=note.revision,
+        opinion=opinion,
+    )
+
+
+def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
+    session: Session,
+    *,
+    note_id: int,
+    reviewer: str,
+    status: Status,
+    extraction: Extraction,
+    seen_revision: int,
+    token: str,
+    settled: Collection[str] = (),
+    suggestion_id: int | None = None,
+    comment: str = "",
+    lead_time_ms: int = 0,
+    seen_opinion: int = 0,
+    is_final: bool = False,
+) -> Saved:
+    """Keep a decision as the note's next revision; the earlier ones stay. The reviewer's draft and claim are done with.
+
+    Where several reviewers are asked about the note it is kept as this one's opinion, and becomes the decision once
+    enough of them say the same; see `opinions.py`.
+
+    Args:
+        status: "submitted", "skipped" or "flagged": the note's new state.
+        extraction: the values decided on.
+        seen_revision: the note's revision that the page shows.
+        token: a name made up for this save, the same when it is sent again.
+        settled: the fields that the reviewer confirmed or changed.
+        suggestion_id: the suggestion that the page started from.
+        lead_time_ms: how long the reviewer worked on it.
+        seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
+        is_final: it decides, whoever else was to be asked.
+
+    Raises:
+        Conflict: somebody else submitted meanwhile; nothing was written.
+        UnknownNote: there is no such note.
+        NotAllowed: the reviewer may not review.
+        StoreRefused: the suggestion is not this note's, or another rule is broken.
+        StoreError: there is no such status, or the token was used for another note.
+    """
+    _check_words(status, comment, token)
+    repeated = _saved_before(session, note_id, token)
+    if repeated is not None:
+        return repeated
+    require(session, reviewer, "review")
+    at, reviewer_id = t.now(), ensure_reviewer(session, reviewer).id
+    kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
+    kept |= {"extraction": with_aside(extraction, stands_before(session, note_id, reviewer))}
+    kept |= {"settled": settled_in_order(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
+    opinion_id = 0
+    if not is_final and wants_opinion(session, note_id, reviewer):
+        opinion_id = give_opinion(session, reviewer, seen_revision, seen_opinion, given_at=at, **kept).id
+        if not opinions_settle(session, note_id):
+            give_back(session, reviewer, note_id)
+            record(session, reviewer, "gave an opinion", f"note {note_id}", status=status)
+            return Saved(revision=seen_revision, at=at, opinion_id=opinion_id)
+    n_changed = _n_changed(session, extraction, suggestion_id)
+    saved = _decide(session, seen_revision, n_changed, reviewer_id=reviewer_id, submitted_at=at, **kept)
+    give_back(session, reviewer, note_id)
+    record(session, reviewer, status, f"note {note_id}", revision=saved.revision)
+    return replace(saved, opinion_id=opinion_id)
+
+
+def _check_words(status: str, comment: str, token: str) -> None:
+    if status not in get_args(Status):
+        raise StoreError(f"Expected one of {', '.join(get_args(Status))}; found {status!r}. Nothing was saved.")
+    refuse_nul(comment, token)
+
+
+def _decide(session: Session, seen_revision: int, n_changed: int | None, **kept: Any) -> Saved:
+    """Make a decision the note's next revision, in place of its reviewer's draft.
+
+    Raises:
+        Conflict: somebody else submitted meanwhile; nothing was written.
+    """
+    note_id, by, at, revision = kept["note_id"], kept["reviewer_id"], kept["submitted_at"], seen_revision + 1
+    changes = {"state": kept["status"], "revision": revision, "updated_at": at, "n_changed": n_changed}
+    compare_and_swap(session, note_id, seen_revision, reviewer_id=by, **changes)
+    annotation_id = _insert(session, revision=revision, **kept)
+    session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == by))
+    return Saved(revision=revision, at=at, annotation_id=annotation_id)
+
+
+def reopen(
+    session: Session, *, note_id: int, reviewer: str, seen_revision: int, token: str, seen_opinion: int = 0
+) -> Saved:
+    """Take a decision back: the note waits again, with what was decided as this reviewer's draft.
+
+    The decision stays in the note's history; that it was taken back is the next revision. Before there is a decision
+    the reviewer's own opinion is taken back, and with a decision the opinion that it may have come from.
+
+    Args:
+        reviewer: who takes it back.
+        seen_revision: the note's revision that the page shows.
+        token: a name made up for this, the same when it is sent again.
+        seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
+
+    Raises:
+        Conflict: somebody decided meanwhile, or nobody has decided at all; nothing was written.
+        UnknownNote: there is no such note.
+        StoreError: the token was used for another note.
+    """
+    repeated = _saved_before(session, note_id, token)
+    if repeated is not None:
+        return repeated
+    standing, opinion = latest_annotation(session, note_id), own_opinion(session, note_id, reviewer)
+    if (standing is None or standing.status == "reopened") and opinion is not None and opinion.id == seen_opinion:
+        return _take_opinion_back(session, opinion, seen_revision, token)
+    if standing is None or standing.status == "reopened":
+        raise Conflict(note_id, revision=revision_of(session, note_id), theirs=standing)
+    require(session, reviewer, "review")
+    at, revision = t.now(), seen_revision + 1
+    reviewer_id = ensure_reviewer(session, reviewer).id
+    compare_and_swap(
+        session,
+        note_id,
+        seen_revision,
+        state="draft",
+        reviewer_id=reviewer_id,
+        updated_at=at,
+        revision=revision,
+        n_changed=None,
+    )
+    kept = {
+        "note_id": note_id,
+        "reviewer_id": reviewer_id,
+        "extraction": standing.extraction,
+        "settled": standing.settled,
+        "comment": standing.comment,
+        "suggestion_id": standing.suggestion_id,
+        "lead_time_ms": standing.lead_time_ms,
+    }
+    annotation_id = _insert(session, revision=revision, status="reopened", token=token, submitted_at=at, **kept)
+    put_draft(session, {**kept, "revision": revision, "saved_at": at})
+    if opinion is not None:
+        withdraw_opinion(session, opinion, token=token, at=at)
+    record(session, reviewer, "reopened", f"note {note_id}", revision=revision)
+    return Saved(revision=revision, at=at, annotation_id=annotation_id)
+
+
+def _take_opinion_back(session: Session, opinion: OpinionRow, seen_revision: int, token: str) -> Saved:
+    """Withdraw an opinion; it is its reviewer's draft from now on."""
+    require(session, opinion.reviewer, "review")
+    at, note_id = t.now(), opinion.note_id
+    reviewer_id = ensure_reviewer(session, opinion.reviewer).id
+    compare_and_swap(session, note_id, seen_revision, state="draft", reviewer_id=reviewer_id, updated_at=at)
+    withdraw_opinion(session, opinion, token=token, at=at)
+    kept = {key: getattr(opinion, key) for key in ("extraction", "settled", "comment", "suggestion_id", "lead_time_ms")}
+    draft = {"note_id": note_id, "reviewer_id": reviewer_id, "revision": seen_revision, "saved_at": at}
+    put_draft(session, {**kept, **draft})
+    record(session, opinion.reviewer, "took an opinion back", f"note {note_id}")
+    return Saved(revision=seen_revision, at=at)
+
+
+def _insert(session: Session, **values: Any) -> int:
+    added = session.execute(sa.insert(t.annotation).values(**values).returning(t.annotation.c.id))
+    return int(added.scalar_one())
+
+
+def _n_changed(session: Session, extraction: Extraction, suggestion_id: int | None) -> int | None:
+    """In how many fields a decision differs from the suggestion that it started from; None without one."""
+    suggestion = get_suggestion(session, suggestion_id) if suggestion_id is not None else None
+    if suggestion is None:
+        return None
+    return sum(suggestion.extraction.get(key) != value for key, value in extraction.items())
+
+
+def _saved_before(session: Session, note_id: int, token: str) -> Saved | None:
+    row = session.execute(select_annotations().where(t.annotation.c.token == token)).one_or_none()
+    opinion = opinion_by_token(session, token)
+    if row is None and opinion is None:
+        return None
+    known = read_annotation(row) if row else None
+    saved = known.note_id if known else opinion.note_id if opinion else note_id
+    if saved != note_id:
+        raise StoreError(f"Expected a token of its own for each save; this one saved note {saved}. Reload the page.")
+    opinion_id = opinion.id if opinion and opinion.status != "withdrawn" else 0
+    if known:
+        return Saved(known.revision, known.submitted_at, annotation_id=known.id, opinion_id=opinion_id, repeated=True)
+    assert opinion is not None
+    return Saved(revision_of(session, note_id), opinion.given_at, opinion_id=opinion_id, repeated=True)

@@ -1,0 +1,76 @@
+"""How every save of a note is guarded: the database compares the revision that the page saw and swaps, or refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from data.task import Extraction
+from db.review.reviewed import latest_annotation
+from db.schema import tables as t
+from db.schema.errors import Conflict, UnknownNote
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An answer to a save; whoever gets it after the transaction may rely on it.
+
+    A save is a decision, a draft, or an opinion that is kept until others have given theirs.
+
+    Attributes:
+        revision: the note's revision now: what the next save from this page must send.
+        at: when it was saved, UTC.
+        annotation_id: the annotation written; None for a draft, and for an opinion that does not decide yet.
+        draft_version: the draft's version; None for an annotation.
+        opinion_id: the reviewer's opinion that stands; 0 for none.
+        repeated: the save had been done before, by the same token; nothing was written again.
+    """
+
+    revision: int
+    at: datetime
+    annotation_id: int | None = None
+    draft_version: int | None = None
+    opinion_id: int = 0
+    repeated: bool = False
+
+
+def compare_and_swap(session: Session, note_id: int, seen_revision: int, **changes: Any) -> None:
+    """Change the note if it is still at the revision that was seen.
+
+    Raises:
+        Conflict: it is not.
+        UnknownNote: there is no such note.
+    """
+    swapped = session.execute(
+        sa.update(t.note)
+        .where(t.note.c.id == note_id, t.note.c.revision == seen_revision)
+        .values(**changes)
+        .returning(t.note.c.id)
+    ).one_or_none()
+    if swapped is None:
+        revision = revision_of(session, note_id)
+        raise Conflict(note_id, revision=revision, theirs=latest_annotation(session, note_id))
+
+
+def revision_of(session: Session, note_id: int) -> int:
+    """The note's revision now.
+
+    Raises:
+        UnknownNote: there is no such note.
+    """
+    revision: int | None = session.execute(
+        sa.select(t.note.c.revision).where(t.note.c.id == note_id)
+    ).scalar_one_or_none()
+    if revision is None:
+        raise UnknownNote(note_id)
+    return revision
+
+
+def settled_in_order(extraction: Extraction, settled: Collection[str]) -> list[str]:
+    """The fields that a person confirmed or changed, in the task's order, as they are stored."""
+    return [key for key in extraction if key in settled]

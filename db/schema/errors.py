@@ -1,0 +1,139 @@
+"""What can go wrong with the store, each in one sentence: what was expected, what was found, what to do next."""
+
+# ruff: noqa: N818 - a full disk or a conflict is a situation that the desk shows, and is named as one
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError, DontWrapMixin, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+if TYPE_CHECKING:
+    from db.review.decisions import AnnotationRow, DraftRow
+
+
+class StoreError(RuntimeError):
+    """The store cannot do what was asked; the message says why and what to do. It never holds a note's text."""
+
+
+class StoreFull(StoreError):
+    """The disk is full; nothing of the transaction was written."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the store for longer than the time allowed; nothing was written."""
+
+
+class StoreGone(StoreError):
+    """The store that was opened is no longer where it was; what is written is not kept."""
+
+
+class StoreRefused(StoreError):
+    """A rule of the schema refused the change; nothing was written."""
+
+
+class NulRefused(StoreRefused, DontWrapMixin):
+    """A text holds a NUL character, which PostgreSQL cannot keep and no person types; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Expected text without NUL characters; found one. Nothing was written; take it out and try again."
+        )
+
+
+class NotAllowed(StoreError):
+    """The person who acts may not do this; nothing was written."""
+
+
+class UnknownNote(StoreError):
+    """No note has this number."""
+
+    def __init__(self, note_id: int) -> None:
+        super().__init__(f"Expected the number of a note; found {note_id}, which no note has. Go back to the queue.")
+        self.note_id = note_id
+
+
+class UnknownAdapter(StoreError):
+    """No adapter has this name."""
+
+
+class UnknownRun(StoreError):
+    """No training run has this number."""
+
+
+class Conflict(StoreError):
+    """Somebody else saved in the meantime; nothing was written.
+
+    Attributes:
+        note_id: the note.
+        theirs: the annotation that stands now, when somebody submitted; else None.
+        draft: the reviewer's own draft that stands now, when that moved on, on another page; else None.
+        revision: the note's revision now: the one to send after comparing.
+    """
+
+    def __init__(
+        self, note_id: int, *, revision: int, theirs: AnnotationRow | None = None, draft: DraftRow | None = None
+    ) -> None:
+        other = theirs or draft
+        who = f"{other.reviewer} saved it meanwhile" if other else "it was not saved before"
+        super().__init__(
+            f"Expected note {note_id} to be as this page shows it; found that {who} (revision {revision}), "
+            "so nothing was written. Compare the two and save again."
+        )
+        self.note_id = note_id
+        self.theirs = theirs
+        self.draft = draft
+        self.revision = revision
+
+
+# What SQLite says, and what a person is told; the first that fits.
+_SENTENCES: tuple[tuple[str, type[StoreError], str], ...] = (
+    (
+        "disk is full",
+        StoreFull,
+        "The disk is full: nothing was saved. Expected free space for the store; free some and save again.",
+    ),
+    (
+        "locked",
+        StoreBusy,
+        "Expected the store to be free; another process has held it too long, so nothing was saved. Try again.",
+    ),
+    (
+        "readonly",
+        StoreError,
+        "Expected to be able to write to the store; it is open for reading only. Check its permissions.",
+    ),
+    (
+        "not a database",
+        StoreError,
+        "Expected a store; the file is something else or damaged. Put the latest backup in its place.",
+    ),
+    ("malformed", StoreError, "Expected a sound store; its file is damaged. Put the latest backup in its place."),
+    ("I/O error", StoreError, "Expected the disk to answer; it failed and nothing was saved. Check the disk."),
+    ("unable to open", StoreError, "Expected to open the store; its file or directory cannot be opened. Check them."),
+)
+
+
+def refuse_nul(*texts: str | None) -> None:
+    """Refuse texts with a NUL character, so that a store can move from one database to the other.
+
+    Raises:
+        NulRefused: one holds one.
+    """
+    if any(text is not None and "\0" in text for text in texts):
+        raise NulRefused
+
+
+def translate(error: Exception) -> StoreError:
+    """The store's own error for one of the database's."""
+    if isinstance(error, PoolTimeout):
+        return StoreBusy("Expected a free connection to the store; all of them are in use. Try again.")
+    reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    if isinstance(error, IntegrityError):
+        # SQLite's message names the rule, or table and column; never a value.
+        return StoreRefused(f"The store refused the change: {reason}. Nothing was written; reload and try again.")
+    for said, kind, sentence in _SENTENCES:
+        if said in reason:
+            return kind(sentence)
+    return StoreError(f"The store could not carry this out ({reason}). Nothing was written.")

@@ -1,0 +1,279 @@
+"""A Llama's forward pass on a CPU: tokens of all notes packed in one matrix, weights laid out once for oneDNN.
+
+Packing beats padding where arithmetic is the limit: a note that reads eighty tokens of its prompt and one that reads
+two of its answer share the products of every layer, and attention, which is little, is computed note by note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch.nn import functional
+
+from trainer.engine.forward.base import GrowingSlots, Passed, Segment, best_options, read_options
+from trainer.engine.forward.int8 import ByteWeights
+from trainer.engine.forward.parts import Workers, divided, joined
+from trainer.model.llama_weights import GROUPS, AdapterWeights, LlamaWeights
+
+Product = Callable[[torch.Tensor], torch.Tensor]
+DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+_FEW_TOKENS = 8
+MANY_TOKENS = 64
+_ROOM = 320
+_FAR = 512
+"""Keys from which on the fused attention is faster."""
+
+
+class Store(Protocol):
+    """Weights as a forward pass multiplies with them.
+
+    Attributes:
+        dtype: of the state.
+        norms: weights of each layer's two norms; None where the products that follow hold them.
+        norm: of the last norm, likewise.
+    """
+
+    dtype: torch.dtype
+    norms: Any
+    norm: Any
+
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The state with which tokens begin, (tokens, width)."""
+        ...
+
+    def head(self) -> Product:
+        """The product that gives the logits."""
+        ...
+
+    def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+        """The product of one of `GROUPS`, with an adapter merged in."""
+        ...
+
+
+class CpuForward(GrowingSlots):
+    """See `trainer.engine.forward.base.Forward`.
+
+    Args:
+        weights: of the base.
+        adapters: name to adapter; each gets merged copies of the projections that it changes.
+        allowed: mask of the tables, (states, n_logits), bool.
+        n_slots: notes held at a time.
+        kind: of weights and arithmetic: `fp32` gives the tokens that transformers gives, `bf16` rounds both, `int8` the
+            weights and what they are multiplied with; see `trainer.engine.forward.int8`.
+    """
+
+    prefill = 512
+    takes_others = True
+
+    def __init__(
+        self,
+        weights: LlamaWeights,
+        adapters: dict[str, AdapterWeights],
+        allowed: torch.Tensor,
+        n_slots: int,
+        kind: str = "fp32",
+    ) -> None:
+        self._store: Store = ByteWeights(weights) if kind == "int8" else DenseWeights(weights, DTYPES[kind])
+        self._dtype, self.n_slots = self._store.dtype, n_slots
+        self.geometry = weights.geometry
+        self.max_positions = self.geometry.max_positions
+        self._allowed, self._n_threads = allowed, torch.get_num_threads()
+        self._shared: dict[tuple[int, tuple[str, ...]], Product] = {}
+        self._layers: dict[str, list[list[Product]]] = {}
+        self._head = self._store.head()
+        self._cosine, self._sine = (part.to(self._dtype)[:, None] for part in weights.rotation(self.max_positions))
+        self._slots = [self._room(_ROOM) for _ in range(n_slots)]
+        self._workers = Workers(self._n_threads)
+        self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
+        self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
+        for name, adapter in adapters.items():
+            self.add(name, adapter)
+
+    def add(self, name: str, adapter: AdapterWeights) -> None:
+        """Take one more adapter beside the others; projections that it leaves alone are shared."""
+        self._layers[name] = [
+            [self._stacked(layer, names, adapter) for names in GROUPS] for layer in range(self.geometry.n_layers)
+        ]
+
+    def remove(self, name: str) -> None:
+        """Let go of an adapter."""
+        self._layers.pop(name, None)
+        self._prefixes = {key: kept for key, kept in self._prefixes.items() if key[0] != name}
+        self._held = [None if held is None or held[0] == name else held for held in self._held]
+
+    def width(self, n_rows: int) -> int:
+        """Long drafts for one note, where reading weights is the cost; short ones for many, where each token costs."""
+        return 20 if n_rows == 1 else 12 if n_rows <= 4 else _FEW_TOKENS
+
+    def worth_admitting(self, n_active: int, capacity: int = 0) -> int:
+        """One: prompts and answers share a pass."""
+        return 1
+
+    @torch.inference_mode()
+    def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:
+        """Put the keys and values of the prompt's constant beginning into a slot."""
+        wanted = adapter, tuple(prefix)
+        if self._slots[slot].shape[3] > 4 * _ROOM:  # a long note was here
+            self._slots[slot], self._held[slot] = self._room(_ROOM), None
+        if self._held[slot] != wanted:
+            if wanted not in self._prefixes:
+                self._held[slot] = None
+                self.submit([Segment(slot, 0, prefix, (), ())], adapter)
+                self._prefixes[wanted] = self._slots[slot][:, :, :, : len(prefix)].clone()
+            stored = self._prefixes[wanted]
+            self._reserve(slot, len(prefix))
+            self._slots[slot][:, :, :, : len(prefix)] = stored
+            self._held[slot] = wanted
+        return len(prefix)
+
+    @torch.inference_mode()
+    def fork(self, source: int, target: int, length: int) -> None:
+        """Copy the beginning of a slot to another."""
+        self._reserve(target, length)
+        self._slots[target][:, :, :, :length] = self._slots[source][:, :, :, :length]
+        self._held[target] = self._held[source]
+
+    @torch.inference_mode()
+    def submit(self, segments: Sequence[Segment], adapter: str) -> Passed:
+        """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
+        few = torch.get_num_threads()
+        n_tokens = sum(len(segment.tokens) for segment in segments)
+        parts = divided([len(segment.tokens) for segment in segments], self._n_threads)
+        try:
+            if len(parts) == 1:
+                torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
+                return self._computed(segments, adapter)
+            torch.set_num_threads(1)
+            jobs = [partial(self._computed, [segments[number] for number in part], adapter) for part in parts]
+            done = self._workers.run(jobs)
+        finally:
+            torch.set_num_threads(few)
+        return joined(parts, done, self._allowed)
+
+    @torch.inference_mode()
+    def _computed(self, segments: Sequence[Segment], adapter: str) -> Passed:
+        tokens = torch.tensor([token for segment in segments for token in segment.tokens])
+        places = [self._place(segment) for segment in segments]
+        positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
+        turn = self._cosine[positions], self._sine[positions]
+        x = self._store.embed(tokens)
+        for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._store.norms, strict=True)):
+            x = self._layer(number, x, stacks, norms, turn, places)
+        wanted: list[int] = []
+        states: list[int] = []
+        first = 0
+        for segment in segments:
+            wanted += [first + place for place in segment.wanted]
+            states += segment.states
+            first += len(segment.tokens)
+        if not wanted:
+            return Passed([[] for _ in segments])
+        hidden = functional.rms_norm(x[wanted], (x.shape[1],), self._store.norm, self.geometry.eps)
+        logits = self._head(hidden).float()
+        found, log_probabilities = best_options(logits, self._allowed[states])
+        options = iter(read_options(found.tolist(), log_probabilities.tolist()))
+        named = [[next(options) for _ in segment.wanted] for segment in segments]
+        return Passed(named, logits, self._allowed)
+
+    def _layer(
+        self, number: int, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, places: list[Any]
+    ) -> torch.Tensor:
+        """One layer over packed tokens, (tokens, width)."""
+        shape = self.geometry
+        first, last = shape.n_heads + shape.n_kv_heads, shape.n_heads
+        qkv = stacks[0](functional.rms_norm(x, (shape.width,), norms[0], shape.eps))
+        qkv = qkv.view(len(x), first + shape.n_kv_heads, shape.head_width)
+        turned = qkv[:, :first]
+        half = shape.head_width // 2
+        turned = turned * turn[0] + torch.cat([turned[..., half:], turned[..., :half]], -1) * turn[1]
+        fresh = torch.stack([turned[:, last:].transpose(0, 1), qkv[:, first:].transpose(0, 1)])
+        # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
+        queries = turned[:, :last].reshape(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
+        seen = torch.empty_like(queries)
+        begin, scale = 0, shape.head_width**-0.5
+        for cache, start, count, mask in places:
+            stop = start + count
+            own = slice(begin, begin + count)
+            kept = cache[number]
+            kept[:, :, start:stop] = fresh[:, :, own]
+            asked = queries[:, own].reshape(shape.n_kv_heads, count * shape.group, shape.head_width)
+            if stop > _FAR:
+                answer = functional.scaled_dot_product_attention(
+                    asked[None], kept[:1, :, :stop], kept[1:, :, :stop], attn_mask=mask, scale=scale
+                )[0]
+            else:  # three plain steps: for so few keys the fused one takes twice as long
+                weights = torch.baddbmm(mask, asked, kept[0, :, :stop].transpose(1, 2), alpha=scale).softmax(-1)
+                answer = torch.bmm(weights, kept[1, :, :stop])
+            seen[:, own] = answer.view(shape.n_kv_heads, count, shape.group, shape.head_width)
+            begin += count
+        x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
+        gate, up = stacks[2](functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
+        return x + stacks[3](functional.silu(gate) * up)
+
+    def _place(self, segment: Segment) -> tuple[torch.Tensor, int, int, torch.Tensor]:
+        """Where a segment's keys go, and which of them each of its tokens sees: 0 there, minus infinity elsewhere."""
+        count, start = len(segment.tokens), segment.start
+        self._reserve(segment.slot, start + count)
+        mask = torch.full((count, start + count), -torch.inf, dtype=self._dtype).triu(start + 1)
+        return self._slots[segment.slot], start, count, mask.repeat_interleave(self.geometry.group, 0)
+
+    def _room(self, n_positions: int) -> torch.Tensor:
+        shape = self.geometry
+        return torch.zeros(shape.n_layers, 2, shape.n_kv_heads, n_positions, shape.head_width, dtype=self._dtype)
+
+    def _reserve(self, slot: int, length: int) -> None:
+        held = self._slots[slot]
+        if length > held.shape[3]:
+            self._slots[slot] = self._room(min(length + _ROOM // 2, self.max_positions + 1))
+            self._slots[slot][:, :, :, : held.shape[3]] = held
+
+    def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+        if any((layer, name) in adapter for name in names):
+            return self._store.stacked(layer, names, adapter)
+        if (layer, names) not in self._shared:
+            self._shared[layer, names] = self._store.stacked(layer, names, {})
+        return self._shared[layer, names]
+
+
+class DenseWeights:
+    """Lays out weights in fp32 or bf16; see `Store`."""
+
+    def __init__(self, weights: LlamaWeights, dtype: torch.dtype) -> None:
+        self._weights, self.dtype = weights, dtype
+        self._embedding = weights.embedding.to(dtype)
+        self.norm: Any = weights.norm.to(dtype)
+        pairs = [weights.norms(layer) for layer in range(weights.geometry.n_layers)]
+        self.norms: Any = [(before.to(dtype), after.to(dtype)) for before, after in pairs]
+
+    def embed(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The state with which tokens begin, (tokens, width)."""
+        return self._embedding[tokens]
+
+    def head(self) -> Product:
+        """The product that gives the logits."""
+        return _product(self._weights.head.to(self.dtype))
+
+    def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+        """The product of one of `GROUPS`, with an adapter merged in."""
+        return _product(self._weights.dense(layer, names, adapter, self.dtype))
+
+
+def _product(weight: torch.Tensor) -> Product:
+    """`x @ weight.T` with the weight laid out once for oneDNN, which is two to four times as fast for few rows.
+
+    The operations are those that torch's own compiler uses; where a build of torch lacks them, the plain product does.
+    """
+    weight = weight.contiguous()
+    operations = torch.ops.mkldnn
+    if not hasattr(operations, "_linear_pointwise"):
+        return lambda x: functional.linear(x, weight)
+    try:
+        with torch.no_grad():
+            laid_out = operations._reorder_linear_weight(weight, _FEW_TOKENS)
+            operations._linear_pointwise(weight.new_zeros(1, weight.shape[1]), laid_out, None, "none", [], "")
+    except (RuntimeError, AttributeError):
+        return lambda x: functional.linear(x, weight)
+    return lambda x: operations._linear_pointwise(x, laid_out, None, "none", [], "")
