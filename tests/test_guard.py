@@ -29,12 +29,12 @@ def test_the_root_leads_to_the_desk_and_the_desk_is_a_page(quiet: TestClient) ->
     assert (answer.status_code, answer.headers["location"]) == (307, "/app/")
     page = quiet.get("/app/")
     assert page.status_code == 200
-    assert "/desk/desk.js" in page.text
+    assert "/desk/review.js" in page.text
     assert "/desk/desk.css" in page.text
 
 
 def test_every_answer_carries_the_security_headers(quiet: TestClient) -> None:
-    for path in ("/", "/app/", "/healthz", "/status", "/nothing", "/app/gradio_api/upload", "/desk/desk.js"):
+    for path in ("/", "/app/", "/healthz", "/status", "/nothing", "/app/gradio_api/upload", "/desk/review.js"):
         headers = quiet.get(path, follow_redirects=False).headers
         assert headers["x-content-type-options"] == "nosniff", path
         assert headers["x-frame-options"] == "DENY", path

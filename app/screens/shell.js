@@ -153,7 +153,7 @@
   // ---------------------------------------------------------------- navigation
 
   const tab = (name) => document.querySelector(`[role="tab"][data-tab-id="${name}"]`);
-  // A note, or the next one for none; what follows it is as it was, or as `walk` says (see walk.js).
+  // A note, or the next one for none; what follows it is as it was, or as `walk` says (see queue_position.js).
   function openNote(note, walk) { tab('review')?.click(); window.desk.open(note, { walk }); }
 
   document.addEventListener('click', (event) => {

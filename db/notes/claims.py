@@ -1,7 +1,7 @@
 """Claims: who has which note open. Two people are not given the same note while one of them has it.
 
 A claim is a hint with an end, its lease; what keeps one person's save from going over another's is the revision alone
-(`swap.py`). A clock that is set forth or back can therefore cost somebody a message that a note was decided meanwhile,
+(`revisions.py`). A clock that is set forth or back can therefore cost somebody a message that a note was decided meanwhile,
 and never a decision. Whoever opens a note by hand gets it all the same.
 """
 

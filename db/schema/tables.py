@@ -117,7 +117,7 @@ audit = _table(
     sa.Column("hash", sa.Text, nullable=False),
 )
 
-# State, revision and reviewer are written by `annotations.py` only, in the transaction of the annotation or draft.
+# State, revision and reviewer are written by `decisions.py` only, in the transaction of the annotation or draft.
 # `suggested_by` names the adapter of the newest suggestion, `min_confidence` is that suggestion's; `is_suggested` says
 # whether there is one, as a column of its own because SQLite reads no generated column from an index alone. `doubt` and
 # `n_not_found` are that suggestion's too, `n_changed` the standing annotation's: the queue sorts and filters by them.

@@ -1,4 +1,4 @@
-"""What a store needs of the database that it lives in; `on_sqlite.py` and `on_postgres.py` are the two there are."""
+"""What a store needs of the database that it lives in; `sqlite.py` and `postgres.py` are the two there are."""
 
 from __future__ import annotations
 

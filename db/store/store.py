@@ -1,7 +1,7 @@
 """Opening the store, and the two ways to use it: `Store.transaction()` writes, `Store.reading()` reads.
 
 Only `transaction()` commits; the functions of the other modules take its session. The store is a file of SQLite or a
-database of PostgreSQL; what differs is in `on_sqlite.py` and `on_postgres.py`.
+database of PostgreSQL; what differs is in `sqlite.py` and `postgres.py`.
 """
 
 from __future__ import annotations

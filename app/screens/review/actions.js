@@ -1,4 +1,4 @@
-// What a key press, a click or typing on the review screen does; `desk.js` does it.
+// What a key press, a click or typing on the review screen does; `review.js` does it.
 (() => {
   'use strict';
 
