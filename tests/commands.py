@@ -43,7 +43,7 @@ _IMPORTED = (
 )
 _IMPORTED += (
     "trainer.engine.local",
-    "trainer.run.loop",
+    "trainer.run.learning.loop",
     "trainer.model.loading",
     "transformers.models.llama.modeling_llama",
 )

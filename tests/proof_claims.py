@@ -28,8 +28,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from db.notes.claims import LEASE, Find, give, hold
 from db.notes.notes import next_notes
+from db.notes.queue.claims import LEASE, Find, give, hold
 from db.people.reviewers import ensure_reviewer
 from db.schema import tables as t
 from db.schema.dialects import insert_into

@@ -25,8 +25,8 @@ from data.snapshot import write_holdout, write_snapshot
 from data.storage.files import sha256_of
 from data.task import DEFAULT_TASK, load_task
 from tests.forks import Child, fork
-from trainer.run.checkpoints import WRITING
 from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, RunDir, RunError, read_manifest
+from trainer.run.learning.checkpoints import WRITING
 
 N_ROWS, N_HELD_OUT, BATCH_SIZE, EPOCHS = 40, 6, 4, 3
 SETTINGS = {"batch_size": BATCH_SIZE, "seed": 4, "threads": 1, "log_steps": 1, "save_steps": 4}
@@ -87,7 +87,7 @@ def import_everything() -> None:
     import torch.utils.tensorboard
     import transformers
 
-    import trainer.run.loop
+    import trainer.run.learning.loop
     import trainer.run.train
 
     torch.set_num_threads(1)
@@ -116,11 +116,11 @@ def make_model(folder: Path) -> None:
 
 def perform(run: RunDir, material: Material, pipe: int) -> None:
     """What `python -m trainer train` does, after a look at what the start finds."""
-    import trainer.run.learning
+    import trainer.run.learning.learn
     from trainer.run.config import make_config
     from trainer.run.train import train
 
-    found = trainer.run.learning.latest_complete(run.checkpoints) if run.checkpoints.exists() else None
+    found = trainer.run.learning.learn.latest_complete(run.checkpoints) if run.checkpoints.exists() else None
     say(pipe, is_bad=found is not None and not is_readable(found))
     result = train(
         run.path,
@@ -139,13 +139,13 @@ def trust_the_library() -> None:
     """A broken way: transformers' own checkpoints, the newest directory being the one to go on from."""
     import transformers.trainer_utils
 
-    import trainer.run.learning
-    import trainer.run.loop
+    import trainer.run.learning.learn
+    import trainer.run.learning.loop
 
-    trainer.run.loop.WRITING = "."
-    trainer.run.loop.writing_place = lambda checkpoints: checkpoints
-    trainer.run.loop.complete = trainer.run.loop.keep_newest = lambda *_: None
-    trainer.run.learning.latest_complete = lambda checkpoints: (
+    trainer.run.learning.loop.WRITING = "."
+    trainer.run.learning.loop.writing_place = lambda checkpoints: checkpoints
+    trainer.run.learning.loop.complete = trainer.run.learning.loop.keep_newest = lambda *_: None
+    trainer.run.learning.learn.latest_complete = lambda checkpoints: (
         Path(found) if (found := transformers.trainer_utils.get_last_checkpoint(checkpoints)) else None
     )
 

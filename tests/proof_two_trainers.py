@@ -26,7 +26,7 @@ import trainer.run.train
 from app.core.desk import Desk
 from app.core.errors import DeskError
 from app.core.settings import Settings, load_settings, prepare_home
-from data.synthetic.shipped import LABELLED
+from data.synthetic.sets.shipped import LABELLED
 from data.task import load_task
 from db.store.store import open_store
 from tests.forks import Child, fork

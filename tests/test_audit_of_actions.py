@@ -21,7 +21,7 @@ from app.training.requests import requests as training
 from app.web.application import create_app
 from db.notes.notes import counts
 from db.notes.offers import make_offer, withdraw_offer
-from db.notes.saved_filters import Filters, drop_filter, save_filter
+from db.notes.queue.saved_filters import Filters, drop_filter, save_filter
 from db.people.audit import AuditRow, entries, verify
 from db.people.reviewers import find_reviewer
 from db.people.roles import LOCAL

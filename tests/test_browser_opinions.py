@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from db.notes.notes import get_note
-from db.notes.overlap import Overlap
+from db.notes.queue.overlap import Overlap
 from db.review.overlap_changes import set_overlap
 from tests.desk_browser import Desk, Tab, browser, serving
 from tests.desk_store import BREAST, BREAST_VALUES

@@ -17,8 +17,8 @@ from data.grounding.evidence import ground
 from data.notes import make_note
 from data.task import MAX_VALUE_CHARACTERS, Extraction
 from db.notes.notes import add_notes
-from db.notes.saved_filters import save_filter
-from db.notes.search import ALL
+from db.notes.queue.saved_filters import save_filter
+from db.notes.queue.search import ALL
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import submit
 from tests.desk_browser import Desk, browser, serving

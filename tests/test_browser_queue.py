@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, expect
 
 from app.access.guard import LOCAL_REVIEWER
-from data.synthetic.shipped import sample_notes
+from data.synthetic.sets.shipped import sample_notes
 from data.task import Extraction
 from db.notes.notes import add_notes, counts, search_notes
-from db.notes.saved_filters import saved_filters
+from db.notes.queue.saved_filters import saved_filters
 from db.review.decisions import history, save_draft
 from db.schema import tables
 from tests.desk_browser import Desk, Tab, browser, serving, tab

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
-from trainer.run.checkpoints import (
+from trainer.run.config import TrainConfig
+from trainer.run.directory import WEIGHTS, RunDir
+from trainer.run.learning.checkpoints import (
     CHECKPOINT_MANIFEST,
     WRITING,
     best_complete,
@@ -19,9 +21,7 @@ from trainer.run.checkpoints import (
     latest_complete,
     writing_place,
 )
-from trainer.run.config import TrainConfig
-from trainer.run.directory import WEIGHTS, RunDir
-from trainer.run.learning import set_aside
+from trainer.run.learning.learn import set_aside
 from trainer.run.train import train
 
 
@@ -111,7 +111,7 @@ def eval_loss(adapter: Path, rows) -> float:
     from data.prompt import load_prompt
     from data.task import load_task
     from trainer.model.loading import load_model
-    from trainer.run.examples import Collator, answer_loss, as_dataset, encode_rows
+    from trainer.run.learning.examples import Collator, answer_loss, as_dataset, encode_rows
 
     loaded = load_model(shared_tiny().base, adapter, device="cpu")
     batch = Collator(0)(

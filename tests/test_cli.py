@@ -11,7 +11,7 @@ import pytest
 from app.core.settings import SettingsError, environment_for, is_hub_id, load_settings
 from data.storage.locations import embedded_directory
 from data.suggestion import Grounding
-from data.synthetic.shipped import LABELLED
+from data.synthetic.sets.shipped import LABELLED
 from data.text.values import normalise
 from tests import SHIPPED, STAND_IN, TINY_MODEL
 from tests.homes import TASK, Home, one_sentence, write_notes

@@ -16,10 +16,22 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from db.notes.claims import LEASE, LONGEST, N_REAPED, Held, give, give_back, held, hold, n_held_by_others, reap, renew
 from db.notes.notes import add_notes, next_notes
-from db.notes.queue_view import Walk, count_on, next_on
-from db.notes.search import Filters
+from db.notes.queue.claims import (
+    LEASE,
+    LONGEST,
+    N_REAPED,
+    Held,
+    give,
+    give_back,
+    held,
+    hold,
+    n_held_by_others,
+    reap,
+    renew,
+)
+from db.notes.queue.queue_view import Walk, count_on, next_on
+from db.notes.queue.search import Filters
 from db.people.reviewers import ensure_reviewer
 from db.people.sign_ins import sign_in, sign_out
 from db.review.decisions import latest_annotation, submit

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from db.notes.notes import get_note, next_note, next_notes
-from db.notes.overlap import MAX_OPINIONS, Overlap, read_overlap
-from db.notes.queue_view import Walk, next_on
-from db.notes.search import Filters, count_notes
+from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
+from db.notes.queue.queue_view import Walk, next_on
+from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries
 from db.people.reviewers import add_reviewer
 from db.review.bulk import Many, act, undo

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db import migrations
-from db.notes.claims import give, hold
 from db.notes.notes import Filters, add_notes, next_notes, search_notes
 from db.notes.offers import make_offer
-from db.notes.saved_filters import save_filter
+from db.notes.queue.claims import give, hold
+from db.notes.queue.saved_filters import save_filter
 from db.people.settings import get_settings, put_setting
 from db.review.decisions import save_draft
 from db.schema import tables as t

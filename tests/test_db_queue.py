@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from app.worker.novelty import N_MORE, Novelty
 from data.notes import make_note
 from db.notes.notes import add_notes, count_notes, get_note, search_notes
-from db.notes.novelty import compared, count_compared
-from db.notes.saved_filters import drop_filter, save_filter, saved_filters
-from db.notes.search import Filters, Found, count_found
+from db.notes.queue.novelty import compared, count_compared
+from db.notes.queue.saved_filters import drop_filter, save_filter, saved_filters
+from db.notes.queue.search import Filters, Found, count_found
 from db.notes.suggestions import add_suggestion
 from db.review.bulk import Many, act, plan, undo
 from db.review.decisions import history, open_review, reopen, save_draft

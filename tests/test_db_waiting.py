@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from db.notes.queue.waiting import OPEN_FOR, given_up_because, open_note, opened_notes
 from db.notes.suggestions import MAX_FAILURES, add_suggestion, record_failure
-from db.notes.waiting import OPEN_FOR, given_up_because, open_note, opened_notes
 from db.schema import tables as t
 from tests.stores import add, decide, empty_session, extraction, register, store, suggestion
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from db.notes.notes import add_notes, search_notes
-from db.notes.queue_view import Walk, count_on, next_on
-from db.notes.search import Filters
+from db.notes.queue.queue_view import Walk, count_on, next_on
+from db.notes.queue.search import Filters
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import discard_draft, reopen, save_draft
 from db.schema import tables

@@ -13,7 +13,7 @@ from app.operations import demo
 from app.training.requests import Progress
 from data.near_duplicates import near_pairs
 from data.notes import split_of
-from data.synthetic.demo_notes import LONGEST, N_NEXT, demo_notes
+from data.synthetic.sets.demo_notes import LONGEST, N_NEXT, demo_notes
 from tests.homes import TASK, Home, one_sentence
 
 

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from data.synthetic import STYLES
-from data.synthetic.shipped import sample_notes
+from data.synthetic.sets.shipped import sample_notes
 from tests.desk_browser import browser
 from tests.homes import TASK, Home
 from tests.test_supervisor import Served

@@ -12,7 +12,7 @@ import torch
 from data.prefill.outside import UNKNOWN
 from data.prompt import load_prompt
 from data.storage.locations import EMBEDDED
-from data.synthetic.shipped import sample_notes
+from data.synthetic.sets.shipped import sample_notes
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong

@@ -24,7 +24,7 @@ from data.reading.formulas import unescaped
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
 from db.notes.notes import add_notes
-from db.notes.overlap import Overlap
+from db.notes.queue.overlap import Overlap
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import save_draft, submit
 from db.review.overlap_changes import set_overlap

@@ -12,11 +12,10 @@ from data.storage.files import sha256_of
 from tests.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.model.loading import load_model
 from trainer.model.nf4 import unpack_scales
-from trainer.run import loop
 from trainer.run.config import TrainConfig, make_config
 from trainer.run.directory import WEIGHTS, RunDir
-from trainer.run.learning import cpu_precision
-from trainer.run.memory_fit import Fit, candidates, fit_memory, read_fit, write_fit
+from trainer.run.learning.learn import cpu_precision, loop
+from trainer.run.learning.memory_fit import Fit, candidates, fit_memory, read_fit, write_fit
 from trainer.run.progress import OutOfMemory
 from trainer.run.train import train
 
@@ -136,6 +135,6 @@ def test_scales_are_unpacked_once():
 def test_precision_on_a_cpu_follows_from_the_size_of_the_base(monkeypatch):
     sizes = (17_000_000, 135_000_000, 8_000_000_000)
     for has_bf16, expected in ((True, ["fp32", "bf16", "fp32"]), (False, ["fp32"] * 3)):
-        monkeypatch.setattr("trainer.run.learning.multiplies_bf16", lambda answer=has_bf16: answer)
+        monkeypatch.setattr("trainer.run.learning.learn.multiplies_bf16", lambda answer=has_bf16: answer)
         assert [cpu_precision(QUICK, n) for n in sizes] == expected
         assert cpu_precision(QUICK.model_copy(update={"precision": "fp32"}), sizes[1]) == "fp32"

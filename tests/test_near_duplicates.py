@@ -22,7 +22,7 @@ from data.near_duplicates import GRAM, LEAST_OWN, N_STOCK, NEAR_DUPLICATE, near_
 from data.notes import content_hash, folded, read_notes, split_of
 from data.snapshot import Row, read_rows, write_rows
 from data.synthetic import generate_one
-from data.synthetic.shipped import LABELLED
+from data.synthetic.sets.shipped import LABELLED
 from db.review.decisions import training_rows
 from tests.homes import TASK, Home, write_notes
 from tests.tiny import tiny_rows, tiny_sides, write_labelled

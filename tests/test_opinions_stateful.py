@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from db.notes.notes import next_notes
-from db.notes.overlap import Overlap
+from db.notes.queue.overlap import Overlap
 from db.people.reviewers import add_reviewer
 from db.review.decisions import Status, open_review, reopen, submit
 from db.review.opinions import opinions_of

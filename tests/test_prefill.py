@@ -18,9 +18,9 @@ from app.worker.prefill import WORKER, Prefill
 from data.storage.files import sha256_of
 from data.task import Extraction
 from db.notes.notes import counts
-from db.notes.novelty import count_compared
+from db.notes.queue.novelty import count_compared
+from db.notes.queue.waiting import open_note
 from db.notes.suggestions import count_without, failure_of, notes_without, suggestion_of, suggestions_of
-from db.notes.waiting import open_note
 from db.review.decisions import submit
 from db.store.heartbeats import heartbeat, set_heartbeat
 from db.training.adapters import AdapterRow, activate, register_adapter

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from data.task import load_task
 from trainer.pretraining.averaging import average
-from trainer.pretraining.padding import Padding, neutral_passages
-from trainer.pretraining.tokens import Labelled, padded
+from trainer.pretraining.notes.padding import Padding, neutral_passages
+from trainer.pretraining.notes.tokens import Labelled, padded
 
 NOTE = "Stage IV melanoma with brain metastases."
 COLD = "He came with a cough. He had no fever. The chest was clear on both sides. He went home on the third day."

@@ -15,10 +15,8 @@ from data.prompt import PAD, SPECIAL_TOKENS, load_prompt
 from data.task import Extraction, load_task
 from tests.tiny import shared_tiny
 from trainer.pretraining.answering import learnable
-from trainer.pretraining.real import read_real, read_texts
-from trainer.pretraining.settings import PretrainError
-from trainer.pretraining.start import RENAMED, as_pretrained, respelt
-from trainer.pretraining.tokens import (
+from trainer.pretraining.notes.real import read_real, read_texts
+from trainer.pretraining.notes.tokens import (
     ANSWER,
     NOTE,
     TEXT,
@@ -30,8 +28,10 @@ from trainer.pretraining.tokens import (
     joined,
     written,
 )
+from trainer.pretraining.settings import PretrainError
+from trainer.pretraining.start import RENAMED, as_pretrained, respelt
 from trainer.pretraining.tune import IGNORED, collate, weighted_loss
-from trainer.run.examples import Example, as_dataset
+from trainer.run.learning.examples import Example, as_dataset
 
 OUTPUT = {"cancer_type": "melanoma", "stage": "IV", "gene_mutation": None, "biomarker": 'S100 "strong"'}
 OUTPUT |= {"treatment": None, "response": None, "metastasis_site": "brain, naïve"}
@@ -51,7 +51,7 @@ def told(tokenizer_file: Path, notes: TokenSet, kind: int, index: int = 0) -> st
 
 def test_number_of_processes_does_not_change_the_notes(tokenizer_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = generate_tokens(tokenizer_file, 2, 6, reports=0.5, n_processes=1)
-    monkeypatch.setattr("trainer.pretraining.tokens._SLICE", 3)
+    monkeypatch.setattr("trainer.pretraining.notes.tokens._SLICE", 3)
     other = generate_tokens(tokenizer_file, 2, 6, reports=0.5, n_processes=2)
     assert np.array_equal(one.tokens, other.tokens)
     assert np.array_equal(one.starts, other.starts)

@@ -6,9 +6,9 @@ from functools import cache
 import pytest
 
 from data.synthetic import FIELDS, MIX, Example, generate, generate_one
-from data.synthetic.demo import house_style_notes
-from data.synthetic.house_style import ADJECTIVES
 from data.synthetic.reports.tables import ORGANS, SYNONYMS, TUMOURS, WORDS
+from data.synthetic.sets.demo import house_style_notes
+from data.synthetic.sets.house_style import ADJECTIVES
 
 N = 2000
 # Words of a value that a note may say in another way.

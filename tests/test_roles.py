@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from db.notes.offers import make_offer
-from db.notes.saved_filters import save_filter
-from db.notes.search import ALL
+from db.notes.queue.saved_filters import save_filter
+from db.notes.queue.search import ALL
 from db.people.reviewers import LOCAL, Role, add_reviewer, change_reviewer, list_reviewers
 from db.people.roles import OPERATORS, Action, may
 from db.people.settings import put_setting

@@ -14,7 +14,7 @@ from app.core.errors import DeskError
 from app.core.rules import Rules, read_guidelines, read_keys, read_rules, read_tour, write_guideline, write_keys
 from app.core.settings import Settings
 from app.screens import settings
-from db.notes.overlap import Overlap, read_overlap
+from db.notes.queue.overlap import Overlap, read_overlap
 from db.people.settings import put_setting
 from db.review.decisions import history
 from db.store.store import Store

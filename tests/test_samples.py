@@ -19,12 +19,12 @@ from app.exporting import Choice, count_records, told_of_samples
 from app.screens.training.material import material_html
 from app.training.requests import TrainOptions, request_run
 from data.notes import Note, read_notes
-from data.synthetic.shipped import LABELLED, UNLABELLED, sample_notes
+from data.synthetic.sets.shipped import LABELLED, UNLABELLED, sample_notes
 from data.task import Field
 from db import migrations
 from db.notes.notes import Filters, add_notes, counts, find_note, get_note, next_notes, search_notes
+from db.notes.queue.search import count_found
 from db.notes.samples import remove_samples, removed_up_to, samples_of
-from db.notes.search import count_found
 from db.notes.suggestions import add_suggestion, count_without
 from db.notes.used_values import used_values
 from db.people.audit import entries, verify

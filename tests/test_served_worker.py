@@ -21,8 +21,8 @@ from app.worker.prefill import Prefill
 from data.notes import make_note
 from data.task import Extraction
 from db.notes.notes import counts
+from db.notes.queue.waiting import opened_notes
 from db.notes.suggestions import failure_of, notes_without, suggestion_of
-from db.notes.waiting import opened_notes
 from db.review.decisions import submit
 from db.store.heartbeats import heartbeat
 from tests.homes import one_sentence, wait_for, write_notes

@@ -15,7 +15,7 @@ from data.notes import content_hash, split_of
 from data.synthetic import FIELDS, STYLES, Example, generate, generate_one
 from data.synthetic.grammar import GrammarError, expand
 from data.synthetic.lexicon.cancers import CANCERS
-from data.synthetic.samples import N_NOTES, sample_rows
+from data.synthetic.sets.samples import N_NOTES, sample_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests import SHIPPED
 

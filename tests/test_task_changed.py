@@ -25,7 +25,7 @@ from app.screens.review import saves as saving
 from app.worker.engines import Drafts
 from data.task import Extraction, Field, Task, TaskError
 from db.notes.offers import make_offer
-from db.notes.overlap import Overlap
+from db.notes.queue.overlap import Overlap
 from db.review.bulk import Many, act, undo
 from db.review.decisions import latest_annotation, reopen, save_draft
 from db.review.overlap_changes import set_overlap

@@ -15,9 +15,9 @@ from trainer.adapter.lengths import SHORT, least_legible_of, legibility, longest
 from trainer.model.loading import load_model
 from trainer.run.config import TrainConfig
 from trainer.run.directory import Manifest
-from trainer.run.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
-from trainer.run.loop import count_steps, ordered
-from trainer.run.mixture import rows_to_show, with_copies
+from trainer.run.learning.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
+from trainer.run.learning.loop import count_steps, ordered
+from trainer.run.learning.mixture import rows_to_show, with_copies
 
 TASK = load_task(DEFAULT_TASK)
 PROMPT = load_prompt(TASK)

@@ -23,7 +23,6 @@ from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from tests.commands import Forked
 from tests.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
 from trainer.model.loading import load_for_serving, load_model
-from trainer.run.checkpoints import CHECKPOINT_MANIFEST, latest_complete
 from trainer.run.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.run.directory import (
     WEIGHTS,
@@ -36,6 +35,7 @@ from trainer.run.directory import (
     trainer_lock,
     write_json,
 )
+from trainer.run.learning.checkpoints import CHECKPOINT_MANIFEST, latest_complete
 from trainer.run.progress import Diverged, Interrupted, TrainError
 from trainer.run.train import train
 
@@ -154,7 +154,7 @@ def test_warm_run_goes_on_from_its_parent(files, tmp_path: Path):
 
 
 def test_run_that_changes_nothing_is_an_error(files, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("trainer.run.loop.run_loop", lambda *_: (1, 1, 0.5))
+    monkeypatch.setattr("trainer.run.learning.loop.run_loop", lambda *_: (1, 1, 0.5))
     with pytest.raises(TrainError, match="its weights are as before"):
         run(files, tmp_path / "run")
     assert "weights are as before" in RunDir(tmp_path / "run").error.read_text()
@@ -200,7 +200,7 @@ def test_other_settings_or_rows_do_not_resume(files, tmp_path: Path, monkeypatch
     def interrupt(*_):
         raise Interrupted(15)
 
-    monkeypatch.setattr("trainer.run.loop.run_loop", interrupt)
+    monkeypatch.setattr("trainer.run.learning.loop.run_loop", interrupt)
     with pytest.raises(Interrupted):
         run(files, tmp_path / "run")
     with pytest.raises(TrainError, match="config changed"):
@@ -229,8 +229,8 @@ def test_run_that_diverges_stops_with_its_last_good_checkpoint(files, tmp_path: 
 
 def spoil_after(n_losses: int | None) -> None:
     """Let the loss be NaN after so many; None puts the real one back."""
-    from trainer.run import loop
-    from trainer.run.examples import answer_loss
+    from trainer.run.learning.examples import answer_loss
+    from trainer.run.learning.learn import loop
 
     count = 0
 

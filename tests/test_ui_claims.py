@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from app.core.settings import Settings, prepare_home
 from app.screens.review import claims as claiming
 from app.web.application import create_app
-from db.notes.claims import LEASE
+from db.notes.queue.claims import LEASE
 from db.people.reviewers import Role
 from db.schema import tables as t
 from db.store.store import Store, StoreFull

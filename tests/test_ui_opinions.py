@@ -14,7 +14,7 @@ from app.screens.review import note as opening
 from app.screens.review.history import past_of
 from app.screens.review.saves import Same, elsewhere, offer
 from data.task import Extraction
-from db.notes.overlap import Overlap
+from db.notes.queue.overlap import Overlap
 from db.review.decisions import submit
 from db.review.overlap_changes import set_overlap
 from db.schema import tables

@@ -16,9 +16,9 @@ from app.core.desk import Desk
 from app.core.settings import Settings, prepare_home
 from app.screens.queue import queue
 from app.screens.queue.samples import samples_line
-from data.synthetic.shipped import sample_notes
+from data.synthetic.sets.shipped import sample_notes
 from db.notes.notes import add_notes, counts, find_note, get_note, search_notes
-from db.notes.saved_filters import saved_filters
+from db.notes.queue.saved_filters import saved_filters
 from db.store.store import Store, StoreError
 from tests.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, make_store
 from tests.desk_web import store, web

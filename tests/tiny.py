@@ -118,7 +118,7 @@ def train_dense(dense: Path, *, steps: int = 160, seed: int = 0) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from trainer.run.examples import Collator, answer_loss, encode
+    from trainer.run.learning.examples import Collator, answer_loss, encode
 
     model, tokenizer = AutoModelForCausalLM.from_pretrained(dense), AutoTokenizer.from_pretrained(dense)
     prompt = load_prompt(load_task(DEFAULT_TASK))

@@ -118,7 +118,7 @@ def _baseline_options(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from trainer.run.directory import RunDir
-    from trainer.run.ranks import is_first
+    from trainer.run.learning.ranks import is_first
     from trainer.run.train import train
 
     run = RunDir(options.run_dir)

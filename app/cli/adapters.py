@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import publishing
-from app.cli.terminal import write, write_json, write_table
+from app.cli.shared.terminal import write, write_json, write_table
 
 if TYPE_CHECKING:
     from db.training.adapters import ActivationRow, AdapterRow
@@ -70,7 +70,7 @@ def show(name: Name, as_json: Json = False) -> None:
     Example:
       caseloop adapters show embedded
     """
-    from app.cli.verdict_table import decision_line, write_verdict
+    from app.cli.shared.verdict_table import decision_line, write_verdict
     from app.core.adapters import named_adapter, weights_place
     from app.core.desk import open_desk
     from app.training.decisions import run_that_made

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.terminal import progress_bar, write, write_json
+from app.cli.shared.terminal import progress_bar, write, write_json
 from app.core.settings import quiet_environment
 
 if TYPE_CHECKING:

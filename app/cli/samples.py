@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.terminal import write, write_json
+from app.cli.shared.terminal import write, write_json
 from app.core.errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.engine_options import AdapterName, BaseUrl, Engine, Model, choose_engine
-from app.cli.terminal import say, write, write_json
+from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, choose_engine
+from app.cli.shared.terminal import say, write, write_json
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:

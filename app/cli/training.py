@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from app.cli.engine_options import AdapterName, BaseUrl, Engine, Model, choose_engine
-from app.cli.terminal import Advance, progress_bar, say, write, write_json, write_table
-from app.cli.training_options import TrainCommand, checked_settings, typed_settings
+from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, choose_engine
+from app.cli.shared.terminal import Advance, progress_bar, say, write, write_json, write_table
+from app.cli.shared.training_options import TrainCommand, checked_settings, typed_settings
 from app.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _report(outcome: Outcome, as_json: bool, *, was_asked: bool) -> int:
     if as_json:
         write_json(outcome.to_json())
     else:
-        from app.cli.verdict_table import write_verdict
+        from app.cli.shared.verdict_table import write_verdict
         from data.task import load_task
 
         write_verdict(load_task(), {**outcome.verdict.to_json(), "sentence": outcome.sentence})

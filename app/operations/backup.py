@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from app.cli.terminal import Advance
+from app.cli.shared.terminal import Advance
 from app.core.adapters import WEIGHTS
 from app.core.desk import Desk
 from app.core.errors import InputError

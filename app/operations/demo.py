@@ -26,8 +26,8 @@ from data.notes import Note, make_note
 from data.prefill.withholding import withheld
 from data.snapshot import Row
 from data.storage.files import whole_directory
-from data.synthetic.demo_notes import Demo, demo_notes
-from data.synthetic.shipped import TASK_NAME
+from data.synthetic.sets.demo_notes import Demo, demo_notes
+from data.synthetic.sets.shipped import TASK_NAME
 from data.task import Task
 from db.notes.notes import add_notes, find_note
 from db.notes.suggestions import suggestion_of

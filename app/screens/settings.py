@@ -10,7 +10,7 @@ from app.core.desk import Desk
 from app.core.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read_guidelines, read_rules, write_guideline
 from app.screens.markup import QUICK, tried
 from app.screens.trouble import listen
-from db.notes.overlap import MAX_OPINIONS, Overlap, read_overlap
+from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
 from db.review.overlap_changes import set_overlap
 
 CONFIRM_CHOICES: list[tuple[str, Confirm]] = [

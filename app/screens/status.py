@@ -17,8 +17,8 @@ from app.screens.markup import plural
 from app.screens.review.claims import beat
 from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
+from db.notes.queue.waiting import given_up_because
 from db.notes.suggestions import suggestion_of
-from db.notes.waiting import given_up_because
 from db.store.heartbeats import HeartbeatRow, heartbeat, set_heartbeat
 from db.store.store import Session, StoreError
 from db.training.adapters import active_adapter

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.cli.terminal import Advance
+from app.cli.shared.terminal import Advance
 from app.core.adapters import MANIFEST, WEIGHTS, base_place, check_current, named_adapter, place_in_store, weights_place
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from db.notes.novelty import Compared, compared, count_reviewed, put_novelty, reviewed_texts, waiting_texts
+from db.notes.queue.novelty import Compared, compared, count_reviewed, put_novelty, reviewed_texts, waiting_texts
 from db.store.store import Store
 
 N_SAMPLE = 2000

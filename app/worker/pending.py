@@ -6,8 +6,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
+from db.notes.queue.waiting import opened_notes
 from db.notes.suggestions import notes_without
-from db.notes.waiting import opened_notes
 from db.store.store import Session, Store
 from db.training.adapters import active_adapter
 

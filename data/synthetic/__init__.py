@@ -8,11 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 
-from data.synthetic.compose import write_note
+from data.synthetic.abstracts.compose import write_note
 from data.synthetic.example import FIELDS, Example
 from data.synthetic.grammar import weighted
-from data.synthetic.house_style import STYLES
 from data.synthetic.reports import write_report
+from data.synthetic.sets.house_style import STYLES
 
 __all__ = ["FIELDS", "INSTRUCTION", "MIX", "STYLES", "Example", "generate", "generate_one"]
 

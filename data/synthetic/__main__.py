@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data.synthetic import INSTRUCTION, MIX, STYLES, generate
-from data.synthetic.samples import sample_rows
+from data.synthetic.sets.samples import sample_rows
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, object]]) -> int:

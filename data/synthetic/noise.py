@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from data.synthetic.grammar import chance
 
 if TYPE_CHECKING:
-    from data.synthetic.case import Case
+    from data.synthetic.abstracts.case import Case
 
 ABBREVIATIONS = (
     (" with ", " w/ "),

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.notes import Note, Origin, Split
-from db.notes.claimed import FREE, OWN, UNANSWERED
 from db.notes.identity import Entry, Known, Likenesses
-from db.notes.overlap import read_overlap
+from db.notes.queue.claimed import FREE, OWN, UNANSWERED
+from db.notes.queue.overlap import read_overlap
+from db.notes.queue.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.notes.samples import removed_up_to
-from db.notes.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.notes.suggestions import WAITING
 from db.schema import tables as t
 from db.schema.dialects import is_postgres

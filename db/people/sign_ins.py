@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.claims import give_back
+from db.notes.queue.claims import give_back
 from db.people.audit import record
 from db.people.reviewers import find_reviewer
 from db.people.roles import Role

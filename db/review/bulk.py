@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from data.prefill.withholding import form_values
 from data.task import Extraction, Task
 from db.notes.notes import get_note
-from db.notes.search import ALL, Filters, select_filtered
+from db.notes.queue.search import ALL, Filters, select_filtered
 from db.notes.suggestions import WAITING, SuggestionRow, suggestion_of
 from db.people.roles import require
 from db.review.decisions import Status, discard_draft, reopen, submit

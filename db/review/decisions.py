@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.task import Extraction
-from db.notes.claims import give_back
 from db.notes.notes import NoteRow, get_note
+from db.notes.queue.claims import give_back
 from db.notes.suggestions import SuggestionRow, get_suggestion, suggestion_of
 from db.people.audit import record
 from db.people.reviewers import ensure_reviewer

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.task import Extraction, load_task
-from db.notes.overlap import SETTING, Overlap, read_overlap, wanted
+from db.notes.queue.overlap import SETTING, Overlap, read_overlap, wanted
 from db.notes.suggestions import UNDECIDED
 from db.people.settings import put_setting
 from db.review.decisions import submit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainer.run.directory import Manifest
-from trainer.run.examples import FEW, Example
+from trainer.run.learning.examples import FEW, Example
 
 SHORT = 256
 """Tokens of a prompt that no base finds long: up to here a note is as good as learned, whatever an adapter saw."""

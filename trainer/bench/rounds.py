@@ -34,7 +34,7 @@ from trainer.evaluation.evaluate import answer_rows
 from trainer.model.loading import load_for_serving
 from trainer.run.config import TrainConfig
 from trainer.run.directory import RunDir
-from trainer.run.memory_fit import free_memory
+from trainer.run.learning.memory_fit import free_memory
 from trainer.run.train import train
 
 Say = Callable[[str], None]

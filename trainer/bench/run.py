@@ -11,7 +11,7 @@ import torch
 
 from data.snapshot import Row, read_rows
 from data.storage.locations import EMBEDDED
-from data.synthetic.shipped import LABELLED
+from data.synthetic.sets.shipped import LABELLED
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.bench.accuracy import KINDS, compare_weights
 from trainer.bench.curve import draft_curve

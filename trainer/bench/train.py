@@ -27,7 +27,7 @@ import torch
 from data.prompt import load_prompt
 from data.snapshot import read_rows
 from data.storage.locations import EMBEDDED
-from data.synthetic.shipped import LABELLED
+from data.synthetic.sets.shipped import LABELLED
 from data.task import DEFAULT_TASK, load_task
 from trainer.bench.geometry import random_base
 from trainer.bench.run import BenchError
@@ -36,13 +36,13 @@ from trainer.model.lora import fresh_and_ready
 from trainer.model.nf4 import count_parameters, unpack_scales
 from trainer.run.config import TrainConfig, make_config
 from trainer.run.directory import RunDir
-from trainer.run.examples import Example, encode_rows
 from trainer.run.job import Job, check_settings
-from trainer.run.learning import DTYPES, load_for_learning
-from trainer.run.loop import run_loop
-from trainer.run.memory_fit import LONG_RUN, apply_fit, find_fit, free_memory, limit_memory
+from trainer.run.learning.examples import Example, encode_rows
+from trainer.run.learning.learn import DTYPES, load_for_learning
+from trainer.run.learning.loop import run_loop
+from trainer.run.learning.memory_fit import LONG_RUN, apply_fit, find_fit, free_memory, limit_memory
+from trainer.run.learning.ranks import is_first, join
 from trainer.run.progress import Progress, State, Stop
-from trainer.run.ranks import is_first, join
 
 ROOT = Path(__file__).parents[2]
 L4_GIB = 22.0

@@ -11,10 +11,10 @@ from data.task import Task
 from trainer.engine import Engine
 from trainer.engine.api import EngineError
 from trainer.model.loading import load_model, quantise_and_save
+from trainer.pretraining.notes.tokens import Labelled
 from trainer.pretraining.settings import Job
 from trainer.pretraining.steps import say
-from trainer.pretraining.tokens import Labelled
-from trainer.run.memory_fit import free_memory
+from trainer.run.learning.memory_fit import free_memory
 
 
 def quantise(job: Job, dense: Path, base: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from data.task import DEFAULT_TASK, load_task
 from trainer import pretraining
-from trainer.pretraining.card import assemble, read_scores
+from trainer.pretraining.card.card import assemble, read_scores
+from trainer.pretraining.notes.real import read_real, read_texts
 from trainer.pretraining.phases import all_steps
-from trainer.pretraining.real import read_real, read_texts
 from trainer.pretraining.settings import Job, PretrainError, add_settings, settings_of
 from trainer.pretraining.steps import perform, say
 

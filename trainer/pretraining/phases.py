@@ -17,12 +17,12 @@ from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
 from trainer.pretraining.averaging import average
-from trainer.pretraining.padding import NO_PADDING, Padding, neutral_passages
-from trainer.pretraining.real import RealNote, read_real, read_texts
+from trainer.pretraining.notes.padding import NO_PADDING, Padding, neutral_passages
+from trainer.pretraining.notes.real import RealNote, read_real, read_texts
+from trainer.pretraining.notes.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
-from trainer.pretraining.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
 from trainer.pretraining.tune import Phase, tune
 from trainer.run.config import LoraSettings, TrainConfig
 from trainer.run.directory import write_json

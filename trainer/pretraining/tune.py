@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from data.storage.files import flush_to_disk
 from trainer.model.loading import quiet_libraries
+from trainer.pretraining.notes.tokens import ANSWER, NOTE, TEXT, TokenSet, batches
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.steps import check_time, say
-from trainer.pretraining.tokens import ANSWER, NOTE, TEXT, TokenSet, batches
 
 CHECKPOINT = "checkpoint.pt"
 IGNORED = -100

@@ -158,7 +158,7 @@ class TrainConfig(BaseModel):
         """The same settings with what follows from the size of the base filled in.
 
         The batch of a large base, its checkpointing and compilation stay open for the probe, see
-        `trainer.run.memory_fit`, and the epochs until the rows are counted, see `with_epochs`.
+        `trainer.run.learning.memory_fit`, and the epochs until the rows are counted, see `with_epochs`.
         """
         small, warm = n_parameters < SMALL_MODEL, self.mode == "warm"
         defaults: dict[str, float | int] = {

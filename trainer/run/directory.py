@@ -133,7 +133,8 @@ class RunDir:
 
     @property
     def fit(self) -> Path:
-        """How a step is done, see `trainer.run.memory_fit.Fit`; found once, so that a resumed run does the same."""
+        """How a step is done, see `trainer.run.learning.memory_fit.Fit`; found once, so that a resumed run does the
+        same."""
         return self.path / "fit.json"
 
     @property

@@ -10,7 +10,7 @@ from data.snapshot import Row
 from data.task import Task
 from trainer.run.config import ConfigError, TrainConfig
 from trainer.run.directory import RunDir
-from trainer.run.ranks import Ranks
+from trainer.run.learning.ranks import Ranks
 
 
 @dataclass(frozen=True)

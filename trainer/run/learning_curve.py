@@ -145,7 +145,8 @@ def simulate_reviews(
         labelled: notes with labels; the last `n_holdout` are measured on, those before are reviewed, but for near
             duplicates of the former.
         directory: where `snapshot.jsonl` and `holdout.jsonl` are written.
-        style: a convention of `data.synthetic.house_style.STYLES` by which the reviewers label, and the hold-out too.
+        style: a convention of `data.synthetic.sets.house_style.STYLES` by which the reviewers label, and the hold-out
+        too.
 
     Raises:
         TrainError: there are too few notes.
@@ -172,7 +173,7 @@ def simulate_reviews(
 def _restyled(task: Task, row: Row, style: str | None) -> Extraction:
     if style is None:
         return row.extraction
-    from data.synthetic.house_style import STYLES
+    from data.synthetic.sets.house_style import STYLES
 
     if style not in STYLES:
         raise TrainError(f"Expected a house style of {', '.join(STYLES)}; found {style!r}. Name one of these.")

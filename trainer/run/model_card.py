@@ -58,7 +58,7 @@ def write_card(run: RunDir, task: Task, config: TrainConfig, rows: Sequence[Row]
 def _settled(run: RunDir, config: TrainConfig, base: str, n_rows: int | None) -> TrainConfig:
     """The settings with what the trainer chose for this base and this machine, as far as that is known afterwards."""
     from trainer.model.adapter_checks import skeleton
-    from trainer.run.memory_fit import read_fit
+    from trainer.run.learning.memory_fit import read_fit
 
     with suppress(ModelError):
         config = config.resolved(sum(parameter.numel() for parameter in skeleton(base).parameters()))

@@ -29,10 +29,10 @@ from trainer.run.config import ConfigError, TrainConfig, read_config
 from trainer.run.directory import Manifest, RunDir, RunError, add_metrics, trainer_lock, write_atomic, write_json
 from trainer.run.job import Job, check_settings
 from trainer.run.leakage import check_no_leak
-from trainer.run.learning import learn
+from trainer.run.learning.learn import learn
+from trainer.run.learning.ranks import join
 from trainer.run.model_card import write_card
 from trainer.run.progress import DiskFull, Diverged, Interrupted, OutOfMemory, Progress, Stop, TrainError
-from trainer.run.ranks import join
 
 __all__ = ["DiskFull", "Diverged", "Interrupted", "OutOfMemory", "TrainError", "TrainResult", "train"]
 

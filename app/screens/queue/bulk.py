@@ -19,8 +19,8 @@ from app.screens.review.frame import MAX_COMMENT_CHARACTERS
 from app.worker.calibration import current
 from data.notes import Origin
 from data.prefill.cutoffs import SURE
-from db.notes.saved_filters import MAX_NAME_CHARACTERS, drop_filter, save_filter
-from db.notes.search import Filters, Order, State
+from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, drop_filter, save_filter
+from db.notes.queue.search import Filters, Order, State
 from db.review.bulk import Action, Many, act, plan, undo
 
 MAX_SEARCH_CHARACTERS = 400

@@ -23,10 +23,10 @@ from app.screens.review.frame import MAX_COMMENT_CHARACTERS
 from app.screens.review.queue_position import chosen
 from data.prefill.cutoffs import SURE
 from db.notes.notes import Counts, Order, QueueRow, counts, search_notes
-from db.notes.novelty import count_compared
-from db.notes.queue_view import Walk, count_on
-from db.notes.saved_filters import MAX_NAME_CHARACTERS, saved_filters
-from db.notes.search import Found, count_found
+from db.notes.queue.novelty import count_compared
+from db.notes.queue.queue_view import Walk, count_on
+from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, saved_filters
+from db.notes.queue.search import Found, count_found
 from db.people.reviewers import list_reviewers
 from db.store.store import Session, StoreError
 from db.training.adapters import list_adapters

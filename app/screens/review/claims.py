@@ -18,7 +18,7 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.logs import place
 from app.screens.replies import answered
-from db.notes.claims import Find, give, give_back, held, hold, n_held_by_others, renew
+from db.notes.queue.claims import Find, give, give_back, held, hold, n_held_by_others, renew
 from db.people.roles import LOCAL
 from db.store.store import Session, StoreError
 
@@ -47,7 +47,7 @@ def routes(desk: Desk) -> APIRouter:
 
 
 def claim_next(desk: Desk, reviewer: str, find: Find, *, limit: int, keep: Collection[int] = ()) -> list[int]:
-    """The next notes for a reviewer, claimed; see `db.notes.claims.give`."""
+    """The next notes for a reviewer, claimed; see `db.notes.queue.claims.give`."""
     if reviewer != LOCAL:
         try:
             return give(desk.store, reviewer, find, limit=limit, keep=keep)

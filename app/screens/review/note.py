@@ -38,7 +38,7 @@ from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from db.notes.notes import Counts, counts, next_notes
 from db.notes.offers import OfferRow, offers_for
-from db.notes.queue_view import count_on, next_on
+from db.notes.queue.queue_view import count_on, next_on
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
 from db.people.roles import LOCAL

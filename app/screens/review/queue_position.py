@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from app.screens.markup import STATES, plural
 from app.screens.queue.bulk import Shown
 from db.notes.notes import Counts, NoteRow, Order
-from db.notes.queue_view import Walk
+from db.notes.queue.queue_view import Walk
 
 ORDERS: dict[Order, str] = {
     "imported": "as imported",

@@ -7,7 +7,7 @@ import threading
 
 from app.core.desk import Desk
 from app.core.logs import place
-from db.notes.waiting import open_note
+from db.notes.queue.waiting import open_note
 from db.store.store import StoreError
 
 _log = logging.getLogger(__name__)

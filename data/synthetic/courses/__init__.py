@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from data.synthetic.case import Case
+from data.synthetic.abstracts.case import Case
+from data.synthetic.abstracts.telling import Parts
 from data.synthetic.courses.blood import leukemia, lymphoma
 from data.synthetic.courses.breast import neoadjuvant
 from data.synthetic.courses.chemoradiation import chemoradiation
@@ -15,7 +16,6 @@ from data.synthetic.courses.pancreas import locally_advanced, pancreas_metastati
 from data.synthetic.courses.prostate import crpc, prostate_metastatic, prostatectomy, radiotherapy, surveillance
 from data.synthetic.courses.resected import adjuvant, surgery, thyroid
 from data.synthetic.grammar import weighted
-from data.synthetic.telling import Parts
 
 COURSES: dict[str, Callable[[Case], Parts]] = {
     "metastatic": metastatic,

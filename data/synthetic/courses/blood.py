@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from data.synthetic.case import Case
-from data.synthetic.imaging import set_targets, tell_sites
+from data.synthetic.abstracts.case import Case
+from data.synthetic.abstracts.imaging import set_targets, tell_sites
+from data.synthetic.abstracts.telling import Parts, stage_words, tell_lines, tell_molecular
 from data.synthetic.phrases import opening
-from data.synthetic.telling import Parts, stage_words, tell_lines, tell_molecular
 
 
 def lymphoma(case: Case) -> Parts:

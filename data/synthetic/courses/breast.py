@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from data.synthetic import outcomes
-from data.synthetic.case import Case, capital
+from data.synthetic.abstracts import outcomes
+from data.synthetic.abstracts.case import Case, capital
+from data.synthetic.abstracts.imaging import set_targets
+from data.synthetic.abstracts.regimens import regimen
+from data.synthetic.abstracts.telling import Parts, glued, open_note, stage_words, tell_molecular, tell_receptors
 from data.synthetic.courses.stages import BREAST_STAGE, nodes
 from data.synthetic.grammar import weighted
-from data.synthetic.imaging import set_targets
 from data.synthetic.phrases import asides, opening
 from data.synthetic.phrases import treatment as given
-from data.synthetic.regimens import regimen
-from data.synthetic.telling import Parts, glued, open_note, stage_words, tell_molecular, tell_receptors
 
 BREAST_PLAIN = (
     "[{side} breast cancer|breast cancer|breast carcinoma|{side}-sided breast cancer|{side} breast carcinoma]"

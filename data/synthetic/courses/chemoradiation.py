@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from data.synthetic import outcomes
-from data.synthetic.case import Case
+from data.synthetic.abstracts import outcomes
+from data.synthetic.abstracts.case import Case
+from data.synthetic.abstracts.imaging import set_targets
+from data.synthetic.abstracts.telling import Parts, open_note, stage_words, tell_molecular
 from data.synthetic.grammar import weighted
-from data.synthetic.imaging import set_targets
 from data.synthetic.phrases import opening
-from data.synthetic.telling import Parts, open_note, stage_words, tell_molecular
 
 
 def chemoradiation(case: Case) -> Parts:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from data.synthetic.case import Case
+from data.synthetic.abstracts.case import Case
+from data.synthetic.abstracts.imaging import set_targets, sites_told, tell_sites
+from data.synthetic.abstracts.telling import Parts, open_note, tell_disease, tell_lines, tell_molecular, tell_receptors
 from data.synthetic.courses.breast import BREAST_BIOPSY, BREAST_PLAIN
-from data.synthetic.imaging import set_targets, sites_told, tell_sites
 from data.synthetic.phrases import asides, opening
-from data.synthetic.telling import Parts, open_note, tell_disease, tell_lines, tell_molecular, tell_receptors
 
 
 def metastatic(case: Case) -> Parts:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from data.synthetic import outcomes
-from data.synthetic.case import Case, capital
+from data.synthetic.abstracts import outcomes
+from data.synthetic.abstracts.case import Case, capital
+from data.synthetic.abstracts.imaging import set_targets, tell_sites
+from data.synthetic.abstracts.telling import (
+    Parts,
+    finish,
+    line,
+    maintenance,
+    open_note,
+    stage_words,
+    start,
+    tell_molecular,
+)
 from data.synthetic.grammar import weighted
-from data.synthetic.imaging import set_targets, tell_sites
 from data.synthetic.phrases import opening
-from data.synthetic.telling import Parts, finish, line, maintenance, open_note, stage_words, start, tell_molecular
 
 OVARY_OPEN: tuple[tuple[float, str, str], ...] = (
     (6, "{who} {has} [newly diagnosed |]{dx}, [FIGO stage|FIGO|stage|FIGO stage] {stage}", "s"),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from data.synthetic import outcomes
-from data.synthetic.case import Case
-from data.synthetic.courses.metastatic import metastatic
-from data.synthetic.grammar import weighted
-from data.synthetic.imaging import set_targets, tell_sites
-from data.synthetic.phrases import asides, opening
-from data.synthetic.telling import (
+from data.synthetic.abstracts import outcomes
+from data.synthetic.abstracts.case import Case
+from data.synthetic.abstracts.imaging import set_targets, tell_sites
+from data.synthetic.abstracts.telling import (
     Parts,
     finish,
     line,
@@ -19,6 +16,9 @@ from data.synthetic.telling import (
     tell_disease,
     tell_molecular,
 )
+from data.synthetic.courses.metastatic import metastatic
+from data.synthetic.grammar import weighted
+from data.synthetic.phrases import asides, opening
 
 
 def locally_advanced(case: Case) -> Parts:

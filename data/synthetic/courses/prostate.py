@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from data.synthetic import outcomes
-from data.synthetic.case import Case, capital
+from data.synthetic.abstracts import outcomes
+from data.synthetic.abstracts.case import Case, capital
+from data.synthetic.abstracts.imaging import set_targets, tell_sites
+from data.synthetic.abstracts.regimens import regimen
+from data.synthetic.abstracts.telling import (
+    Parts,
+    finish,
+    line,
+    open_note,
+    stage_words,
+    start,
+    tell_disease,
+    tell_molecular,
+)
 from data.synthetic.grammar import weighted
-from data.synthetic.imaging import set_targets, tell_sites
 from data.synthetic.phrases import asides, opening
 from data.synthetic.phrases import treatment as given
-from data.synthetic.regimens import regimen
-from data.synthetic.telling import Parts, finish, line, open_note, stage_words, start, tell_disease, tell_molecular
 
 GLEASON = ("Gleason {gl}", "Gleason score {gl}", "Gleason {gl} disease", "Gleason score was {gl}")
 ADT = (

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from data.synthetic import outcomes
-from data.synthetic.case import Case, capital
+from data.synthetic.abstracts import outcomes
+from data.synthetic.abstracts.case import Case, capital
+from data.synthetic.abstracts.imaging import set_targets, tell_sites
+from data.synthetic.abstracts.regimens import regimen
+from data.synthetic.abstracts.telling import Parts, finish, glued, line, open_note, stage_words, tell_molecular
 from data.synthetic.courses.breast import breast_adjuvant
 from data.synthetic.courses.stages import COLON_STAGE, GENERAL_STAGE, melanoma_stage, nodes
 from data.synthetic.grammar import weighted
-from data.synthetic.imaging import set_targets, tell_sites
 from data.synthetic.phrases import asides, opening
 from data.synthetic.phrases import treatment as given
-from data.synthetic.regimens import regimen
-from data.synthetic.telling import Parts, finish, glued, line, open_note, stage_words, tell_molecular
 
 
 def adjuvant(case: Case) -> Parts:

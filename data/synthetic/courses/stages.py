@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.synthetic.case import Case
+from data.synthetic.abstracts.case import Case
 from data.synthetic.grammar import weighted
 
 BREAST_STAGE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.synthetic.case import joined
+from data.synthetic.abstracts.case import joined
 from data.synthetic.grammar import chance, expand
 from data.synthetic.reports.tables import SERUM
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from data.synthetic.case import capital
+from data.synthetic.abstracts.case import capital
 from data.synthetic.grammar import chance, expand
 from data.synthetic.reports.grids import draw, laboratory, some_day, written_date
 from data.synthetic.reports.story import Story, draw_numbers

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import date
 
-from data.synthetic.case import joined
+from data.synthetic.abstracts.case import joined
 from data.synthetic.grammar import chance, expand, weighted
 from data.synthetic.reports import findings
 from data.synthetic.reports.tables import ORGANS, PHRASES, SYNONYMS, TUMOURS, WORDS, Tumour

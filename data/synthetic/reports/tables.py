@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "lists"
 # A name that the note writes short, and what the record calls it.
 SYNONYMS = {
     "HCC": "hepatocellular carcinoma",

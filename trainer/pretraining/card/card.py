@@ -18,7 +18,7 @@ from trainer.pretraining.steps import figures_of, place
 from trainer.run.directory import replacing
 
 TEMPLATE = Path(__file__).with_name("model_card.template.md")
-LICENCE = Path(__file__).with_name("LICENSE-SmolLM2")
+LICENCE = Path(__file__).with_name("LICENSE-SmolLM2.txt")
 _COLUMNS = (
     ("notes", ("n_notes",), "{:,}"),
     ("right in the form", ("macro", "accepted"), "{:.3f}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from data.synthetic.case import Case
+from data.synthetic.abstracts.case import Case
 from data.synthetic.findings import Fact
 from data.synthetic.findings.biomarkers import marker_fact
 from data.synthetic.findings.genes import brca_fact, gene_fact

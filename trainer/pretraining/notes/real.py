@@ -12,8 +12,8 @@ from data.notes import content_hash
 from data.snapshot import Row, read_rows
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
+from trainer.pretraining.notes.tokens import Labelled
 from trainer.pretraining.settings import PretrainError
-from trainer.pretraining.tokens import Labelled
 
 
 @dataclass(frozen=True)

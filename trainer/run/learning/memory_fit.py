@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from trainer.model.loading import Loaded
 from trainer.run.config import SMALL_MODEL, TrainConfig
 from trainer.run.directory import write_json
-from trainer.run.examples import Collator, Example, answer_loss
+from trainer.run.learning.examples import Collator, Example, answer_loss
 
 LONG_RUN = 300
 """Steps from which compiling the layers, about a minute, pays for itself."""

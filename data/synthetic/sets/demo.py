@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.synthetic import Example, generate_one
-from data.synthetic.house_style import tumour_board
+from data.synthetic.sets.house_style import tumour_board
 
 SHARES = {"abstract": 0.3, "report": 0.7}
 LONGEST = 1200  # characters: a round on such notes fits into minutes on two cores

@@ -1,8 +1,8 @@
 """Claims: who has which note open. Two people are not given the same note while one of them has it.
 
 A claim is a hint with an end, its lease; what keeps one person's save from going over another's is the revision alone
-(`revisions.py`). A clock that is set forth or back can therefore cost somebody a message that a note was decided meanwhile,
-and never a decision. Whoever opens a note by hand gets it all the same.
+(`revisions.py`). A clock that is set forth or back can therefore cost somebody a message that a note was decided
+meanwhile, and never a decision. Whoever opens a note by hand gets it all the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.claimed import OWN, claimed_by
+from db.notes.queue.claimed import OWN, claimed_by
 from db.notes.suggestions import UNDECIDED, WAITING
 from db.people.reviewers import ensure_reviewer
 from db.schema import tables as t

@@ -8,7 +8,7 @@ from typing import get_args
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.search import Filters, Order
+from db.notes.queue.search import Filters, Order
 from db.people.audit import record
 from db.people.reviewers import ensure_reviewer
 from db.people.roles import require

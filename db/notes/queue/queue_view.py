@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.claimed import UNANSWERED, claimed_by
-from db.notes.search import ALL, Filters, Order, keys_of, select_filtered
+from db.notes.queue.claimed import UNANSWERED, claimed_by
+from db.notes.queue.search import ALL, Filters, Order, keys_of, select_filtered
 from db.notes.suggestions import UNDECIDED, WAITING
 from db.schema import tables as t
 

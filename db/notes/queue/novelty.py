@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from db.notes.queue.search import shuffled
 from db.notes.samples import COUNTS
-from db.notes.search import shuffled
 from db.notes.suggestions import WAITING
 from db.schema import tables as t
 from db.store.heartbeats import heartbeat, set_heartbeat

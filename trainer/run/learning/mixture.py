@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from data.snapshot import Row
 from trainer.run.config import TrainConfig
-from trainer.run.examples import Example
+from trainer.run.learning.examples import Example
 
 
 def rows_to_show(rows: Sequence[Row], config: TrainConfig) -> list[Row]:

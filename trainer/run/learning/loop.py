@@ -12,13 +12,13 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from trainer.model.loading import Loaded
-from trainer.run.checkpoints import WRITING, best_complete, complete, keep_newest, writing_place
 from trainer.run.config import TrainConfig
 from trainer.run.directory import WEIGHTS
-from trainer.run.examples import Collator, Example, answer_loss, as_dataset
-from trainer.run.memory_fit import Fit
+from trainer.run.learning.checkpoints import WRITING, best_complete, complete, keep_newest, writing_place
+from trainer.run.learning.examples import Collator, Example, answer_loss, as_dataset
+from trainer.run.learning.memory_fit import Fit
+from trainer.run.learning.ranks import Ranks
 from trainer.run.progress import Diverged, Progress, Stop
-from trainer.run.ranks import Ranks
 
 _WINDOW = 50
 

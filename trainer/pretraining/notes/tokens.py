@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from data.prompt import Prompt, PromptError, load_prompt
 from data.synthetic import Example, generate_one
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.pretraining.padding import NO_PADDING, Padding
+from trainer.pretraining.notes.padding import NO_PADDING, Padding
 
 UNLEARNED, NOTE, ANSWER, TEXT = 0, 1, 2, 3
 """Of a token: not learned, the note's own, the answer's, of a text without an answer."""

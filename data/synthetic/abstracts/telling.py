@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from data.synthetic import outcomes
-from data.synthetic.case import Case, capital
+from data.synthetic.abstracts import outcomes
+from data.synthetic.abstracts.case import Case, capital
+from data.synthetic.abstracts.imaging import set_targets
+from data.synthetic.abstracts.regimens import regimen
 from data.synthetic.grammar import weighted
-from data.synthetic.imaging import set_targets
 from data.synthetic.phrases import molecular, opening
 from data.synthetic.phrases import response as said
 from data.synthetic.phrases import treatment as given
-from data.synthetic.regimens import regimen
 
 Parts = list[tuple[str, str]]
 

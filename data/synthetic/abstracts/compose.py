@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 
-from data.synthetic.case import Case, capital
+from data.synthetic.abstracts.case import Case, capital
+from data.synthetic.abstracts.layout import long_note, telegram
+from data.synthetic.abstracts.patient import new_case
 from data.synthetic.courses import write_course
 from data.synthetic.example import FIELDS, Example
 from data.synthetic.grammar import chance, weighted
-from data.synthetic.layout import long_note, telegram
 from data.synthetic.lexicon.cancers import CANCERS
 from data.synthetic.noise import blur
-from data.synthetic.patient import new_case
 from data.synthetic.phrases.asides import DISTRACTORS
 from data.synthetic.phrases.opening import GENRES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from data.synthetic.case import Case, capital
+from data.synthetic.abstracts.case import Case, capital
 from data.synthetic.grammar import chance
 
 SECTIONS: dict[str, tuple[str, ...]] = {

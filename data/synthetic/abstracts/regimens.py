@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from data.synthetic.case import Case
+from data.synthetic.abstracts.case import Case
 from data.synthetic.grammar import chance
 from data.synthetic.invented import invented_drug
 from data.synthetic.lexicon.drugs import BRANDS, DOSES, FRAMES, JOIN2, JOIN3, JOIN4

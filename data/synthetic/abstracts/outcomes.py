@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from data.synthetic.case import Case
+from data.synthetic.abstracts.case import Case
+from data.synthetic.abstracts.imaging import saw, set_targets
 from data.synthetic.grammar import weighted
-from data.synthetic.imaging import saw, set_targets
 from data.synthetic.phrases import remission
 from data.synthetic.phrases import response as said
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.synthetic.case import Case, capital, joined
+from data.synthetic.abstracts.case import Case, capital, joined
 from data.synthetic.grammar import chance, expand
 from data.synthetic.lexicon.organs import SITES
 from data.synthetic.phrases.response import SAW

@@ -16,13 +16,13 @@ from trainer.adapter.lengths import least_legible_of, longest_of
 from trainer.engine.forward.int8 import multiplies_bf16
 from trainer.model.loading import Loaded, choose_device, compute_dtype, load_model, save_lora
 from trainer.model.nf4 import unpack_scales
-from trainer.run.checkpoints import latest_complete
 from trainer.run.config import FEW_WEIGHTS, SMALL_MODEL, TrainConfig
 from trainer.run.directory import Manifest, check_disk_space, now, publish_adapter, read_manifest, write_json
-from trainer.run.examples import Encoded, Example, encode_rows
 from trainer.run.job import Job, check_steps
-from trainer.run.memory_fit import Fit, apply_fit, find_fit, free_memory, limit_memory, read_fit, write_fit
-from trainer.run.mixture import rows_to_show, with_copies
+from trainer.run.learning.checkpoints import latest_complete
+from trainer.run.learning.examples import Encoded, Example, encode_rows
+from trainer.run.learning.memory_fit import Fit, apply_fit, find_fit, free_memory, limit_memory, read_fit, write_fit
+from trainer.run.learning.mixture import rows_to_show, with_copies
 from trainer.run.progress import Diverged, Interrupted, OutOfMemory, Progress, Stop, TrainError
 
 MAX_SHRUNK = 2
@@ -87,7 +87,7 @@ def _smaller(job: Job, fit: Fit | None) -> Fit:
 
 
 def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tuple[int, float | None]:
-    from trainer.run.loop import planned_steps, run_loop
+    from trainer.run.learning.loop import planned_steps, run_loop
 
     loaded, config = load_for_learning(job)
     rows = _encoded(job, loaded, config)
