@@ -25,13 +25,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # The browser is looked for once, and only by those who run the tests.
 $(VENV)/.chromium: $(VENV)/.installed
-	@$(BIN)/python -m tests.chromium --install
+	@$(BIN)/python -m tests.kit.chromium --install
 	@touch $@
 
 # The S3 server that tests publish to needs an older package than pandas has here, so it gets a folder of its own.
-$(VENV)/s3-server: tests/s3_server.txt | $(VENV)/.installed
+$(VENV)/s3-server: tests/kit/s3_server.txt | $(VENV)/.installed
 	@rm -rf $@
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/s3_server.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/kit/s3_server.txt
 	@touch $@
 
 test: lint unit
@@ -48,10 +48,10 @@ unit: setup $(VENV)/.chromium $(VENV)/s3-server
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 proof: setup $(VENV)/.chromium
-	@$(BIN)/python -m tests.proof
+	@$(BIN)/python -m tests.proofs
 
 screenshots: setup $(VENV)/.chromium
-	@$(BIN)/python -m tests.screenshots
+	@$(BIN)/python -m tests.pictures.screenshots
 
 clean:
 	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

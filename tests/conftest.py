@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.homes import TINY_PLACE, Home
-from tests.postgres import database_url, postgres  # noqa: F401 - fixtures
+from tests.kit.desk.postgres import database_url, postgres  # noqa: F401 - fixtures
+from tests.kit.homes import TINY_PLACE, Home
 
 # What a person's or a build machine's environment says, and no test may depend on.
 _NOT_THEIRS = ("CASELOOP_BASE", "CASELOOP_ADAPTER", "CASELOOP_DEBUG", "CASELOOP_PUBLIC_URL", "CASELOOP_DB_URL")
@@ -52,7 +52,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def tiny_home(tmp_path: Path) -> Home:
     """An empty home with a model that loads and trains in seconds."""
-    from tests.tiny import shared_tiny
+    from tests.kit.tiny import shared_tiny
 
     tiny = shared_tiny()
     return Home(tmp_path / "home", {"CASELOOP_BASE": str(tiny.base), "CASELOOP_ADAPTER": str(tiny.adapter)})

@@ -23,7 +23,7 @@ from app.access.guard import COOKIE, MOUNT, SECURE_COOKIE
 from app.access.passwords import Door, TooBusyError, TooManyError
 from app.core.desk import Desk
 from app.core.logs import place
-from app.screens.theme import ICON
+from app.screens.theme.theme import ICON
 from db.people.audit import record
 from db.people.reviewers import find_reviewer, password_of
 from db.people.roles import LOCAL, needs_sign_in

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.core.rules import Rules
-from app.screens.review.note import confidence_word
+from app.screens.review.note.note import confidence_word
 from data.evaluation.scoring import items
 from data.grounding.evidence import Grounded
 from data.prefill.cutoffs import SURE

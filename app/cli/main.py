@@ -16,7 +16,8 @@ from contextlib import suppress
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.cli import adapters, bench, demo, evidence, notes, people, samples
+from app.bench import commands as bench
+from app.cli import adapters, demo, evidence, notes, people, samples
 from app.cli import export as exporting
 from app.cli import maintenance as upkeep
 from app.cli import serve as desk

@@ -14,7 +14,7 @@ from app.screens.export.export import build_export
 from app.screens.markup import QUICK
 from app.screens.progress.progress import build_progress
 from app.screens.queue.queue import build_queue
-from app.screens.review.frame import build_review
+from app.screens.review.note.frame import build_review
 from app.screens.settings import build_settings
 from app.screens.training.training import build_train
 from app.screens.trouble import build_trouble, listen

@@ -14,7 +14,7 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
 from app.screens.markup import plural
-from app.screens.review.claims import beat
+from app.screens.review.people.claims import beat
 from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
 from db.notes.queue.waiting import given_up_because

@@ -25,24 +25,31 @@ if TYPE_CHECKING:
     from db.store.store import Store
 
 FILES = Path(__file__).parents[1] / "screens"
-STYLES = ("desk.css", "desk_screens.css", "queue/queue.css", "charts/figures.css", "review/tour.css", "phone.css")
+STYLES = (
+    "theme/desk.css",
+    "theme/desk_screens.css",
+    "queue/queue.css",
+    "charts/figures.css",
+    "review/tour.css",
+    "theme/phone.css",
+)
 SCRIPTS = (
     "shell.js",
     "trouble.js",
     "review/keys.js",
-    "review/typing.js",
-    "review/completion.js",
-    "review/fields.js",
-    "outbox.js",
-    "review/evidence.js",
+    "review/note/typing.js",
+    "review/note/completion.js",
+    "review/note/fields.js",
+    "review/saving/outbox.js",
+    "review/note/evidence.js",
     "review/tour.js",
     "review/queue_position.js",
-    "review/claims.js",
-    "review/adjudication.js",
-    "review/conflicts.js",
-    "review/offers.js",
+    "review/people/claims.js",
+    "review/people/adjudication.js",
+    "review/saving/conflicts.js",
+    "review/saving/offers.js",
     "review/review.js",
-    "review/history.js",
+    "review/note/history.js",
     "review/actions.js",
     "queue/dialogs.js",
     "queue/samples.js",
@@ -85,11 +92,11 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.export import downloads
     from app.screens.queue import bulk as many
     from app.screens.queue import samples, uploads
-    from app.screens.review import claims as claiming
-    from app.screens.review import history as past
-    from app.screens.review import note as opening
-    from app.screens.review import saves as saving
-    from app.screens.theme import ICON, field_colours
+    from app.screens.review.note import history as past
+    from app.screens.review.note import note as opening
+    from app.screens.review.people import claims as claiming
+    from app.screens.review.saving import saves as saving
+    from app.screens.theme.theme import ICON, field_colours
     from app.web.proxies import Proxies
     from data.task import load_task
     from db.people.reviewers import ensure_reviewer
@@ -135,7 +142,7 @@ def _mount(app: FastAPI, desk: Desk) -> None:
 
     from app.access.guard import MOUNT, current_reviewer
     from app.screens.page import build_desk
-    from app.screens.theme import build_theme
+    from app.screens.theme.theme import build_theme
 
     page = build_desk(desk)
     gr.mount_gradio_app(

@@ -20,7 +20,7 @@ IDENTITY CONSTRAINT pk_x PRIMARY KEY`, other `INTEGER` a `bigint`, `REAL` a `dou
 `text COLLATE "C"`, `TEXT ... CHECK (json_valid(x))` a `json`, `a IS NOT b` of two values `a IS DISTINCT FROM b`,
 `RAISE(ABORT, ...)` in a trigger the function `refuse('...')`; there is no `STRICT`. A column is added with
 `ALTER TABLE ... ADD COLUMN` in both; what makes SQLite build a table anew is one `ALTER TABLE` there.
-A file is named `<version>_<what>.py`. `tests/test_db_postgres.py` compares the columns of both with those that the
+A file is named `<version>_<what>.py`. `tests/db/test_db_postgres.py` compares the columns of both with those that the
 queries use.
 """
 

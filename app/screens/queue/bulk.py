@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.screens.replies import answered
-from app.screens.review.frame import MAX_COMMENT_CHARACTERS
+from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
 from app.worker.calibration import current
 from data.notes import Origin
 from data.prefill.cutoffs import SURE

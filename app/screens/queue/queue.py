@@ -19,7 +19,7 @@ from app.core.errors import sentence_of
 from app.screens.markup import QUICK, SEE_IT_LEARN, empty, moment, percent, state
 from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.screens.queue.samples import CHIP, samples_line
-from app.screens.review.frame import MAX_COMMENT_CHARACTERS
+from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
 from app.screens.review.queue_position import chosen
 from data.prefill.cutoffs import SURE
 from db.notes.notes import Counts, Order, QueueRow, counts, search_notes

@@ -17,7 +17,7 @@ import gradio as gr
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
 from app.screens.markup import QUICK, chance, plural, table, tried
-from app.screens.review.highlights import marked
+from app.screens.review.note.highlights import marked
 from app.screens.training.differences import value_html
 from app.training.answers import AnsweredNote, comparable_answers, sign_test
 from app.training.requests import run_directory

@@ -1,0 +1,391 @@
+"""What the review screen sends: drafts as one types, decisions, decisions taken back, corrections offered elsewhere.
+
+Plain routes rather than Gradio events, so that the page learns of a refusal by its status and of a lost server by its
+silence. The page sends the revision that it saw; the store compares and swaps, and whoever comes second is shown both
+versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.access.guard import current_reviewer
+from app.access.visits import opened_in
+from app.core.desk import Desk
+from app.core.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
+from app.screens.replies import refusal
+from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
+from app.screens.review.note.grounding import grounded, left_out, proposed_grounds, told
+from app.screens.review.note.highlights import marked
+from app.screens.review.note.note import confidence_word, trusted
+from app.screens.review.people.adjudication import adjudication
+from app.screens.review.saving.conflicts import both_versions, merged
+from app.screens.review.saving.trials import caught, kept_back
+from data.limits import MAX_VALUE_CHARACTERS
+from data.task import Extraction, TaskError
+from db.notes.notes import get_note
+from db.notes.offers import make_offer, same_value, withdraw_offer
+from db.notes.suggestions import suggestion_of
+from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
+from db.review.opinions import is_compared
+from db.review.revisions import revision_of
+from db.store.store import Conflict, StoreError
+
+MAX_LEAD_TIME_MS = 24 * 60 * 60 * 1000
+
+Reviewer = Annotated[str, Depends(current_reviewer)]
+Number = Annotated[int, Field(ge=1, lt=1 << 62)]
+
+
+class Draft(BaseModel):
+    """What stands in the form: the note it is for, the revision that was seen, and the values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Number
+    revision: Annotated[int, Field(ge=0, lt=1 << 62)]
+    draft: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
+    opinion: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
+    suggestion: Number | None = None
+    values: dict[str, str | None]
+    settled: Annotated[list[str], Field(max_length=100)] = []
+    comment: Annotated[str, Field(max_length=MAX_COMMENT_CHARACTERS)] = ""
+    lead_time_ms: Annotated[int, Field(ge=0)] = 0
+
+
+class Unwanted(BaseModel):
+    """What is to be thrown away: a note's draft, or an offer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: Number
+
+
+class Decision(Draft):
+    """A draft that a person stands by; the token makes sending it twice harmless."""
+
+    status: Literal["submitted", "skipped", "flagged"]
+    token: Annotated[str, Field(min_length=8, max_length=80)]
+
+
+class TakenBack(BaseModel):
+    """A decision that its reviewer takes back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    note: Number
+    revision: Annotated[int, Field(ge=0, lt=1 << 62)]
+    opinion: Annotated[int, Field(ge=0, lt=1 << 62)] = 0
+    token: Annotated[str, Field(min_length=8, max_length=80)]
+
+
+class Same(BaseModel):
+    """A correction of one field that might hold for other notes: what the suggestion said, and what it is now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    note: Number
+    field: str
+    old_value: Annotated[str, Field(min_length=1, max_length=MAX_VALUE_CHARACTERS)]
+    new_value: Annotated[str, Field(max_length=MAX_VALUE_CHARACTERS)] | None = None
+
+
+class Keys(BaseModel):
+    """The keys that a reviewer gives to actions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=40)]], Field(max_length=MAX_KEYS)]
+
+
+class Toured(BaseModel):
+    """How a reviewer ended the tour."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ended: Ended
+
+
+def routes(desk: Desk) -> APIRouter:
+    """`POST` to `/drafts`, `/decisions` and what takes them back, `/conflicts`, `/offers`, `/keys`, `/tour`."""
+    router, seen = APIRouter(), opened_in(desk.store)
+
+    @router.post("/drafts")
+    def drafts(draft: Draft, by: Reviewer) -> JSONResponse:
+        def kept() -> dict[str, Any]:
+            answer = keep(desk, by, draft)
+            seen.note(by, draft.note)  # the answer holds the note's text
+            return answer
+
+        return _answer(kept, desk, draft)
+
+    @router.post("/drafts/discard")
+    def discarded(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: discard(desk, by, unwanted))
+
+    @router.post("/decisions")
+    def decisions(decision: Decision, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: decide(desk, by, decision), desk, decision)
+
+    @router.post("/conflicts")
+    def compared(typed: Draft, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: compare(desk, typed))
+
+    @router.post("/decisions/undo")
+    def undone(undo: TakenBack, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: take_back(desk, by, undo))
+
+    @router.post("/offers/look")
+    def looked(same: Same, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: elsewhere(desk, by, same))
+
+    @router.post("/offers")
+    def offered(same: Same, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: offer(desk, by, same))
+
+    @router.post("/offers/withdraw")
+    def withdrawn(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: withdraw(desk, by, unwanted))
+
+    @router.post("/keys")
+    def remapped(keys: Keys, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: remap(desk, by, keys))
+
+    @router.post("/tour")
+    def toured(tour: Toured, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: end_tour(desk, by, tour))
+
+    return router
+
+
+def keep(desk: Desk, reviewer: str, draft: Draft) -> dict[str, Any]:
+    """Store a draft; the answer holds its revision, the note with what was typed marked, and how that rests on it.
+
+    Raises:
+        TaskError: the values are not of this task.
+        Conflict: someone else changed the note meanwhile; nothing was written.
+    """
+    values = Extraction(desk.task, draft.values)
+    with desk.store.transaction() as session:
+        saved = save_draft(
+            session,
+            note_id=draft.note,
+            reviewer=reviewer,
+            extraction=values,
+            seen_revision=draft.revision,
+            comment=draft.comment,
+            suggestion_id=draft.suggestion,
+            settled=draft.settled,
+            lead_time_ms=min(draft.lead_time_ms, MAX_LEAD_TIME_MS),
+            seen_draft=draft.draft,
+        )
+    with desk.store.reading() as session:
+        text, suggestion = get_note(session, draft.note).text, suggestion_of(session, draft.note)
+    found = grounded(desk, text, values, suggestion)
+    html = marked(desk.task, text, {key: one.spans for key, one in found.items()})
+    grounding = {key: told(found.get(key)) for key in desk.task.keys}
+    return {"draft": saved.draft_version, "at": stamp(saved.at), "html": html, "grounding": grounding}
+
+
+def discard(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
+    """Throw the reviewer's draft of a note away, because they asked for it."""
+    with desk.store.transaction() as session:
+        return {"discarded": discard_draft(session, note_id=unwanted.note, reviewer=reviewer)}
+
+
+def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
+    """Store a decision.
+
+    Raises:
+        TaskError: the values are not of this task.
+        Conflict: someone else decided meanwhile; nothing was written.
+    """
+    values = Extraction(desk.task, decision.values)
+    _require_settled(desk, reviewer, decision)
+    with desk.store.transaction() as session:
+        saved = submit(
+            session,
+            note_id=decision.note,
+            reviewer=reviewer,
+            status=decision.status,
+            extraction=values,
+            seen_revision=decision.revision,
+            suggestion_id=decision.suggestion,
+            settled=decision.settled,
+            comment=decision.comment.strip(),
+            lead_time_ms=min(decision.lead_time_ms, MAX_LEAD_TIME_MS),
+            token=decision.token,
+            seen_opinion=decision.opinion,
+        )
+        seeded = None
+        if decision.status == "submitted" and saved.annotation_id is not None:
+            seeded = caught(
+                session,
+                desk.task,
+                note_id=decision.note,
+                reviewer=reviewer,
+                decided=values,
+                revision=saved.revision,
+            )
+    answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated}
+    answer |= {"opinion": saved.opinion_id, "is_decided": saved.annotation_id is not None}
+    return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
+
+
+def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
+    """Refuse a save that leaves a value which asks to be looked at as it was suggested.
+
+    Raises:
+        TaskError: there is one; the message names its field.
+    """
+    if decision.status != "submitted":
+        return
+    with desk.store.reading() as session:
+        rules, review = read_rules(session), trusted(desk, session, open_review(session, decision.note, reviewer))
+        disputes = adjudication(desk, session, review, reviewer)
+    if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
+        return
+    found, empty = proposed_grounds(desk, review), left_out(desk, review)  # what begins empty does not ask
+    for field in desk.task.fields:
+        key = field.key
+        asks = confidence_word(review.suggestion, key, found.get(key), rules) == "look"
+        asks = asks and not (key in empty and decision.values.get(key) is None)
+        if disputes is not None:
+            asks = key in disputes.differing
+        if (rules.confirm == "all" or asks) and key not in decision.settled:
+            raise TaskError(f"{field.title} asks to be looked at: confirm it or change it, then save again.")
+
+
+def take_back(desk: Desk, reviewer: str, undo: TakenBack) -> dict[str, Any]:
+    """Open a decided note again; what was decided is the reviewer's draft.
+
+    Raises:
+        Conflict: someone decided meanwhile; nothing was written.
+    """
+    with desk.store.transaction() as session:
+        saved = reopen(
+            session,
+            note_id=undo.note,
+            reviewer=reviewer,
+            seen_revision=undo.revision,
+            token=f"undo-{undo.token}",
+            seen_opinion=undo.opinion,
+        )
+    return {"revision": saved.revision, "at": stamp(saved.at)}
+
+
+def elsewhere(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
+    """How many other waiting notes have the same suggested value, and how the first of them begin.
+
+    None where others are still asked about the note: nothing can be offered from it.
+
+    Raises:
+        UnknownNote: there is no such note.
+    """
+    title = desk.task.field(same.field).title
+    with desk.store.reading() as session:
+        if is_compared(get_note(session, same.note)):
+            return {"n": 0, "title": title, "notes": []}
+        n_same, found = same_value(
+            session,
+            same.field,
+            same.old_value,
+            exclude=same.note,
+            is_kept_back=kept_back(session, reviewer, read_rules(session)),
+        )
+    notes = [
+        {
+            "note": row.note_id,
+            "name": row.external_id or f"note {row.note_id}",
+            "begins": " ".join(row.text.split())[:160],
+        }
+        for row in found
+    ]
+    return {"n": n_same, "title": title, "notes": notes}
+
+
+def offer(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
+    """Propose the correction wherever a waiting note's suggestion says the same; nothing is decided by it."""
+    desk.task.field(same.field)
+    with desk.store.transaction() as session:
+        made = make_offer(
+            session,
+            field=same.field,
+            old_value=same.old_value,
+            new_value=same.new_value or None,
+            by=reviewer,
+            note_id=same.note,
+        )
+    return {"offer": made.id}
+
+
+def withdraw(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
+    """Take an offer back."""
+    with desk.store.transaction() as session:
+        return {"withdrawn": withdraw_offer(session, unwanted.note, by=reviewer)}
+
+
+def remap(desk: Desk, reviewer: str, keys: Keys) -> dict[str, Any]:
+    """Keep a reviewer's own keys."""
+    with desk.store.transaction() as session:
+        write_keys(session, reviewer, keys.keys)
+    return {"keys": keys.keys}
+
+
+def end_tour(desk: Desk, reviewer: str, tour: Toured) -> dict[str, Any]:
+    """Keep that the reviewer has seen the tour."""
+    with desk.store.transaction() as session:
+        write_tour(session, reviewer, tour.ended)
+    return {"ended": tour.ended}
+
+
+def compare(desk: Desk, typed: Draft) -> dict[str, Any]:
+    """Compare what was typed before a reload with what stands: as a save of it would be told, but nothing is saved."""
+    with desk.store.reading() as session:
+        revision, standing = revision_of(session, typed.note), latest_annotation(session, typed.note)
+    if standing is None or revision == typed.revision:
+        return {"theirs": None}
+    return _told(desk, Conflict(typed.note, revision=revision, theirs=standing), typed)
+
+
+def _answer(action: Callable[[], dict[str, Any]], desk: Desk | None = None, sent: Draft | None = None) -> JSONResponse:
+    """Run `action`; every way in which it can fail becomes a status and a sentence.
+
+    Args:
+        action: what to do.
+        desk: the desk; only where a draft or a decision was sent.
+        sent: what was sent, to be merged with what stands if somebody else was first.
+    """
+    try:
+        return JSONResponse(action())
+    except Conflict as error:
+        return JSONResponse(_told(desk, error, sent) if desk and sent else both_versions(error), 409)
+    except (TaskError, StoreError) as error:
+        return refusal(error)
+
+
+def _told(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, Any]:
+    """Both versions, and what they merge to."""
+    told = both_versions(conflict)
+    if conflict.theirs is not None or conflict.draft is not None:
+        told["theirs"]["values"] = Extraction.stored(desk.task, told["theirs"]["values"]).as_dict()
+    told["theirs"]["merge"] = merged(
+        desk,
+        conflict,
+        revision=sent.revision,
+        suggestion_id=sent.suggestion,
+        values=sent.values,
+        settled=sent.settled,
+    )
+    return told
+
+
+def stamp(at: datetime) -> str:
+    """A time as the page reads it."""
+    return at.isoformat()

@@ -1,0 +1,155 @@
+"""Encodings and separators: what spreadsheets of any country write is read, or refused as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.notes import Note, Refusal, read_notes
+from data.reading.records import USUAL, Columns
+from tests.kit.note_files import TASK, file, lines, only, read
+
+NOTES = ["Größe 3 cm; µ – „Spieß“, ja.", "Plain ASCII, with 2; 3.", "Zeile eins.\nZeile zwei, „so“; ß."]
+MULTI = [note.replace("\n", "\r\n") for note in NOTES]
+TABLE = "id{0}text{0}Datum\r\n" + "".join(f'{n}{{0}}"{note}"{{0}}1.2.\r\n' for n, note in enumerate(MULTI))
+ONE_LINES = lines(*({"text": note} for note in NOTES))
+
+
+def told(path: Path, columns: Columns = USUAL) -> tuple[list[str], list[str], list[Refusal]]:
+    """The texts of a file, what was said about how it was read, and what was refused."""
+    said: list[str] = []
+    found = list(read_notes(path, TASK, original=False, columns=columns, tell=said.append))
+    refusals = [one for one in found if isinstance(one, Refusal)]
+    return [one.text for one in found if isinstance(one, Note)], said, refusals
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "said"),
+    [
+        ("a.csv", TABLE.format(",").encode(), []),
+        ("a.csv", TABLE.format(";").encode("utf-8-sig"), ["read with semicolons between the columns"]),
+        ("a.csv", TABLE.format(";").encode("cp1252"), ["read as Windows-1252", "read with semicolons"]),
+        ("a.csv", TABLE.format("\t").encode("utf-16"), ["read as UTF-16", "read with tabs"]),
+        ("a.csv", b"\xfe\xff" + TABLE.format("\t").encode("utf-16-be"), ["read as UTF-16", "read with tabs"]),
+        ("a.csv", TABLE.format(",").encode("utf-16-le"), ["read as UTF-16"]),  # with nothing that announces it
+        ("a.csv", TABLE.format(",").encode("utf-32"), ["read as UTF-32"]),
+        ("a.csv", ("sep=;\r\n" + TABLE.format(";")).encode(), ["read with semicolons"]),
+        ("a.csv", ('"SEP=|"\r\n' + TABLE.format("|")).encode("utf-8-sig"), ["read with bars"]),
+        ("a.csv", TABLE.format(";").replace("\r\n", "\n").replace("\n", "\r").encode(), ["read with semicolons"]),
+        ("a.tsv", TABLE.format("\t").encode(), []),
+        ("a.tsv", TABLE.format(";").encode(), ["read with semicolons"]),
+        ("a.jsonl", ONE_LINES.encode("cp1252"), ["read as Windows-1252"]),
+        ("a.json", ONE_LINES.encode("utf-16"), ["read as UTF-16"]),
+    ],
+    ids=range(14),
+)
+def test_what_spreadsheets_write_is_read_whole(tmp_path: Path, name: str, raw: bytes, said: list[str]) -> None:
+    texts, remarks, refusals = told(file(tmp_path, raw, name))
+    assert not refusals
+    assert texts == NOTES
+    assert len(remarks) == len(said)
+    assert all(part in remark and remark.startswith(name) for part, remark in zip(said, remarks, strict=True))
+
+
+def test_a_text_in_windows_1252_is_read_and_said_to_be(tmp_path: Path) -> None:
+    path = file(tmp_path, NOTES[0].encode("cp1252"), "a.txt")
+    assert told(path) == ([NOTES[0]], ["a.txt: read as Windows-1252."], [])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_does_not_depend_on_what_columns_are_asked_for(tmp_path: Path, separator: str) -> None:
+    rows = [["Fallnr", "Befund", "Datum"], *([str(n), f'"{note}"', "1,5"] for n, note in enumerate(NOTES))]
+    quoted = [[f'"{cell}"' if separator in cell and '"' not in cell else cell for cell in row] for row in rows]
+    path = file(tmp_path, "".join(separator.join(row) + "\n" for row in quoted), "a.csv")
+    assert told(path, Columns("Befund", "Fallnr"))[0] == NOTES
+    refusal = only(path)
+    assert "the columns Fallnr, Befund, Datum" in refusal.found
+    assert "--text-column" in refusal.advice
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        ("text\nOne; two; three.\nFour; five.\n", ["One; two; three.", "Four; five."]),
+        ('text\n"One, two."\n"Three; four."\n', ["One, two.", "Three; four."]),
+        ('nr,"a; b; c",text\n1,x; y; z,One.\n', ["One."]),
+        ("id,text\n1,One; two\n2,Three; four\n", ["One; two", "Three; four"]),
+        ("id;text\n1;One, two\n2;Three, four\n", ["One, two", "Three, four"]),
+        ("\n\nid;text\n1;One.\n", ["One."]),
+        ('sep="\nid;text\n1;One.\n', []),
+        ("id,text\n1,One.\n2,Two, too many\n3,Three, more, commas\n4,Four;\n", ["One.", "Four;"]),
+    ],
+    ids=range(8),
+)
+def test_separators_in_texts_are_not_taken_for_those_between_columns(
+    tmp_path: Path, text: str, texts: list[str]
+) -> None:
+    assert told(file(tmp_path, text, "a.csv"))[0] == texts
+
+
+def test_a_table_longer_than_what_is_looked_at_first(tmp_path: Path) -> None:
+    text = "id;text\n" + "".join(f'{n};"{note}\n{"x, y; " * 900}"\n' for n, note in enumerate(NOTES * 20))
+    texts, _, refusals = told(file(tmp_path, text.encode("cp1252"), "a.csv"))
+    assert (len(texts), len(refusals)) == (60, 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("1,Größe\n".encode() + "2,Größe\n".encode("cp1252"), "line 3, column 5: expected one encoding in the whole"),
+        ("1,Größe\n".encode("cp1252") + "2,Größe\n".encode(), "line 2, column 5: expected one encoding in the whole"),
+        (b"1,x\xed\xa0\xbd\n", "line 2, column 4: expected one encoding"),  # half of a surrogate pair
+        (b"1,t\xe9\n2,t\x81\n", "line 2, column 4: expected text in UTF-8, UTF-16 or Windows-1252; found another"),
+        ("1,Рак молочной железы\n".encode("cp1251"), "line 2, column 3: expected text in UTF-8"),
+        ("1,Рак молочной железы\n".encode()[:-2], "line 2, column 21: expected one encoding"),
+    ],
+    ids=["mixed", "mixed the other way", "half a pair", "another", "another alphabet", "broken off"],
+)
+def test_what_has_no_one_encoding_is_refused_whole(tmp_path: Path, raw: bytes, said: str) -> None:
+    refusal = only(file(tmp_path, b"id,text\n" + raw + b"3,Three.\n" * ("broken" not in said), "a.csv"))
+    assert said in refusal.sentence
+    assert "save the file as UTF-8" in refusal.advice
+    assert refusal.is_file
+
+
+def test_a_place_far_into_a_file_is_counted_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.text.encodings.STRETCH_BYTES", 7)
+    text = "Zeile eins.\nZweite Größe, lang.\nDritte \udce9.\n"
+    refusal = only(file(tmp_path, text.encode("utf-8", "surrogateescape"), "a.txt"))
+    assert (refusal.line, refusal.column) == (3, 8)
+    texts, _, _ = told(file(tmp_path, TABLE.format(";").encode("utf-16"), "a.csv"))
+    assert texts == NOTES  # each character is cut somewhere
+
+
+def test_utf_16_that_breaks_off_is_refused_whole(tmp_path: Path) -> None:
+    refusal = only(file(tmp_path, TABLE.format(",").encode("utf-16")[:-1], "a.csv"))
+    assert "UTF-16 text, as it begins; found" in refusal.sentence
+    assert refusal.is_file
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "said"),
+    [
+        ("a.xlsx", b"PK\x03\x04", "another ending, .xlsx; save the sheet as CSV"),
+        ("a.csv", b"PK\x03\x04", "a ZIP archive, which an Excel workbook is too; save the sheet as CSV"),
+        ("a.jsonl.gz", b"\x1f\x8b", "another ending, .gz; unpack it"),
+        ("a.jsonl", b"\x1f\x8b\x08", "a gzip archive; unpack it"),
+        ("a.txt", b"%PDF-1.7", "a PDF; save its text as .txt"),
+        ("a.docx", b"PK\x03\x04", "save its text as .txt"),
+        ("notes", b"x", "no ending"),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_text_is_refused_with_what_helps(tmp_path: Path, name: str, raw: bytes, said: str) -> None:
+    refusal = only(file(tmp_path, raw, name))
+    assert said in refusal.sentence
+    assert refusal.is_file
+    assert "rename" not in refusal.advice
+
+
+def test_notes_of_one_file_stay_together(tmp_path: Path) -> None:
+    """One row with a letter beyond ASCII among many: neither left out nor left alone."""
+    rows = "".join(f"{n},Plain report {n}.\n" for n in range(3000))
+    notes, refusals = read(file(tmp_path, f"id,text\n{rows}3000,Größe.\n".encode("cp1252"), "a.csv"))
+    assert (len(notes), notes[-1].text, refusals) == (3001, "Größe.", [])

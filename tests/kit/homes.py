@@ -1,0 +1,141 @@
+"""A desk's home as a person at a terminal sees it: commands as processes, and what they left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app.core.desk import Desk
+from app.core.settings import load_settings, prepare_home
+from data.task import load_task
+from db.schema.files import sqlite
+from db.store.store import open_store
+from tests.kit.commands import PATIENCE_S, Forked, can_be_forked
+
+TASK = load_task()
+ROOT = Path(__file__).parents[2]
+TINY_PLACE = "CASELOOP_TESTS_TINY"  # where a test process keeps its tiny model; pytest clears it away
+
+
+@dataclass
+class Home:
+    path: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        search = os.pathsep.join(filter(None, [self.variables.get("PYTHONPATH"), str(ROOT)]))
+        return {**os.environ, "CASELOOP_HOME": str(self.path), **self.variables, "PYTHONPATH": search}
+
+    def start(self, *arguments: str, **settings: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-P", "-m", "app.cli.main", *arguments]  # like the script, which adds no folder
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env=self.environ, text=True, encoding="utf-8", **{**pipes, **settings})
+
+    def fork(self, *arguments: str, given: str | None = None) -> Forked:
+        """The same in a fork of a process that has imported everything; nothing can be read from it while it runs."""
+        assert can_be_forked(self.variables)
+        return Forked("app.cli.main", arguments, self.environ, given)
+
+    def run(self, *arguments: str, given: str | None = None, **settings: Any) -> subprocess.CompletedProcess[str]:
+        is_forked = not settings and can_be_forked(self.variables)
+        process = self.fork(*arguments, given=given) if is_forked else self.start(*arguments, **settings)
+        try:
+            if isinstance(process, Forked):
+                out, errors = process.communicate(PATIENCE_S)
+            else:
+                out, errors = process.communicate(given, timeout=PATIENCE_S)
+        except BaseException:
+            process.kill()
+            raise
+        assert process.returncode is not None
+        return subprocess.CompletedProcess(arguments, process.returncode, out, errors)
+
+    def ok(self, *arguments: str, given: str | None = None) -> str:
+        done = self.run(*arguments, given=given)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.ok(*arguments, "--json"))
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """The desk of this home, opened in the test's own process."""
+        settings = load_settings(self.environ)
+        mask = os.umask(0o077)
+        prepare_home(settings)
+        os.umask(mask)
+        with open_store(settings.place) as store:
+            yield Desk(settings, TASK, store)
+
+    def dump(self) -> dict[str, list[Any]]:
+        """Every row that a person would miss: all tables but the heartbeats."""
+        with closing(sqlite.connect(f"{(self.path / 'caseloop.db').as_uri()}?mode=ro", uri=True)) as connection:
+            names = connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'note_search%'"
+            ).fetchall()
+            return {
+                name: connection.execute(f"SELECT * FROM {name} ORDER BY rowid").fetchall()
+                for (name,) in names
+                if name != "heartbeat"
+            }
+
+
+def one_sentence(errors: str) -> str:
+    """The only line of standard error; a traceback or a second line fails."""
+    lines = errors.strip().splitlines()
+    assert len(lines) == 1, errors
+    assert "Traceback" not in errors
+    assert "expected" in lines[0].casefold() or "disk is full" in lines[0], lines[0]
+    return lines[0]
+
+
+def write_notes(path: Path, texts: list[str]) -> Path:
+    lines = [json.dumps({"id": f"n-{number}", "text": text}) for number, text in enumerate(texts)]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """What `condition` gives once it is true."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {patience_s:.0f} s in vain for {what}")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def child_of(parent: int, *words: str) -> psutil.Process | None:
+    """The child process whose command line holds all the words."""
+    try:
+        children = psutil.Process(parent).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return None
+    for child in children:
+        try:
+            line = " ".join(child.cmdline())
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if all(word in line for word in words):
+            return child
+    return None

@@ -1,0 +1,116 @@
+"""A pass in parts gives what a whole one does, whichever thread computed it; runners-up end where they get unlikely."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+
+import pytest
+import torch
+
+from data.task import DEFAULT_TASK, load_task
+from tests.kit.tiny import shared_tiny, tiny_rows
+from trainer.engine.api import Request
+from trainer.engine.forward.base import Asked, Segment, parts
+from trainer.engine.forward.cpu import CpuForward
+from trainer.engine.forward.parts import MOST_TOKENS, Workers, divided
+from trainer.engine.local import Engine
+from trainer.model.llama_weights import LlamaWeights
+from trainer.model.loading import load_for_serving
+
+TASK = load_task(DEFAULT_TASK)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_for_serving(shared_tiny().base, shared_tiny().adapter, device="cpu")
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 8])
+@pytest.mark.parametrize("sizes", [[1], [5] * 8, [230] * 8, [230, 1, 2, 1, 3, 1, 1, 1], [512] * 3, [60, 60]])
+def test_each_segment_is_in_one_part(sizes: list[int], n_threads: int):
+    found = divided(sizes, n_threads)
+    assert sorted(number for part in found for number in part) == list(range(len(sizes)))
+    loads = [sum(sizes[number] for number in part) for part in found]
+    assert max(loads) <= max(*sizes, 2 * MOST_TOKENS - 1) if len(sizes) > 1 else len(found) == 1
+    assert loads == sorted(loads, reverse=True), "the longest goes first, so that no thread waits for it alone"
+
+
+def test_a_pass_in_parts_is_the_pass_as_a_whole(loaded, two_threads, monkeypatch):
+    weights = LlamaWeights(loaded.model)
+    allowed = torch.ones(3, weights.geometry.n_logits, dtype=torch.bool)
+    allowed[1, ::2] = False
+    sizes = (120, 3, 90, 1, 200, 40)
+    segments = [
+        Segment(slot, 0, [7 + (slot * 31 + place) % 90 for place in range(size)], [0, size - 1], [slot % 3, 0])
+        for slot, size in enumerate(sizes)
+    ]
+    asked = [Asked(slot, 1, 0) for slot in range(len(sizes))]
+    found = []
+    for most in (100_000, 128):
+        monkeypatch.setattr(parts, "MOST_TOKENS", most)
+        monkeypatch.setattr(parts, "LEAST_TOKENS", 48 if most == 128 else 100_000)
+        forward = CpuForward(weights, {"a": loaded.lora}, allowed, len(sizes))
+        passed = forward.submit(segments, "a")
+        found.append((forward.collect(passed), forward.more(passed, asked, 5), torch.get_num_threads()))
+    for one, other in zip(*(options for options, _, _ in found), strict=True):
+        assert [[token for token, _ in some] for some in one] == [[token for token, _ in some] for some in other]
+        assert [sure for some in one for _, sure in some] == pytest.approx(
+            [s for some in other for _, s in some], abs=1e-4
+        )
+    whole, divided_too = (more for _, more, _ in found)
+    assert [[token for token, _ in some] for some in whole] == [[token for token, _ in some] for some in divided_too]
+    assert {threads for _, _, threads in found} == {2}, "the caller keeps its threads"
+
+
+def test_a_part_that_fails_waits_for_the_others():
+    ended = []
+
+    def fail():
+        raise RuntimeError("a part went wrong")
+
+    with pytest.raises(RuntimeError, match="a part went wrong"):
+        Workers(2).run([fail, lambda: ended.append(torch.get_num_threads())])
+    assert ended in ([], [1])
+    assert Workers(2).run([lambda number=number: number for number in range(9)]) == list(range(9))
+
+
+def test_a_runner_up_has_a_share_of_its_values_probability(loaded):
+    torch.manual_seed(11)
+    for parameter in loaded.model.parameters():  # a model that hesitates everywhere
+        if parameter.is_floating_point():
+            parameter.data = parameter.data + 0.03 * torch.randn_like(parameter)
+    engine = Engine(loaded, TASK, batch_size=3, alternatives=0.01)
+    requests = iter([Request(number, row.text) for number, row in enumerate(tiny_rows(4, start=500))])
+    n_written = 0
+    for _, _, row in engine.answer(lambda n_free: list(islice(requests, n_free))):
+        for index, written in row.found.items():
+            chosen = row.answer.log_probabilities[engine._tables.keys[index]]
+            n_written += len(written)
+            for one in written:
+                assert one.log_probability >= math.log(0.01) + min(0.0, chosen)
+    assert n_written > 0
+
+
+def test_a_long_note_writes_its_runners_up_in_its_own_slot(loaded, monkeypatch):
+    text = tiny_rows(1, start=500)[0].text
+    found = []
+    for most in (1500, 10):
+        engine = Engine(loaded, TASK, batch_size=4, alternatives=0.0001)
+        forks: list[int] = []
+        fork = engine._forward.fork
+        monkeypatch.setattr(engine._forward, "most_forked", most)
+        monkeypatch.setattr(
+            engine._forward, "fork", lambda a, b, n, fork=fork, forks=forks: (forks.append(n), fork(a, b, n))
+        )
+        found.append((engine.suggest_one(text).alternatives, bool(forks)))
+    assert found[0][0] == found[1][0]
+    assert [forked for _, forked in found] == [True, False]
