@@ -16,8 +16,8 @@ from app.core.desk import Desk
 from app.core.settings import load_settings, prepare_home
 from app.importing.load import import_files
 from app.screens.queue.uploads import bring_in
-from app.training.requests import decisions as deciding
-from app.training.requests import requests as training
+from app.training import decisions as deciding
+from app.training import requests as training
 from app.web.application import create_app
 from db.notes.notes import counts
 from db.notes.offers import make_offer, withdraw_offer

@@ -14,7 +14,8 @@ from trainer.model.loading import load_model
 from trainer.model.nf4 import unpack_scales
 from trainer.run.config import TrainConfig, make_config
 from trainer.run.directory import WEIGHTS, RunDir
-from trainer.run.learning.learn import cpu_precision, loop
+from trainer.run.learning import loop
+from trainer.run.learning.learn import cpu_precision
 from trainer.run.learning.memory_fit import Fit, candidates, fit_memory, read_fit, write_fit
 from trainer.run.progress import OutOfMemory
 from trainer.run.train import train

@@ -229,8 +229,8 @@ def test_run_that_diverges_stops_with_its_last_good_checkpoint(files, tmp_path: 
 
 def spoil_after(n_losses: int | None) -> None:
     """Let the loss be NaN after so many; None puts the real one back."""
+    from trainer.run.learning import loop
     from trainer.run.learning.examples import answer_loss
-    from trainer.run.learning.learn import loop
 
     count = 0
 

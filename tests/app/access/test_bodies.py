@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.web.application import bodies
+from app.web import bodies
 from app.web.bodies import MAX_FORM_BYTES, MAX_JSON_BYTES
 from db.store.store import Store
 from tests.app.access.test_guard import WRITES

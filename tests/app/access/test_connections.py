@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from app.web.application import connections
+from app.web import connections
 from app.web.connections import Connection, allow_files
 from tests.kit.desk.servers import free_port
 from tests.kit.homes import wait_for

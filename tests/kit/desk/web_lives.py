@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from app.core.settings import quiet_environment
-from app.web.application import application as web
+from app.web import application as web
 from tests.kit.forks import ONE_THREAD, Child, fork
 
 ROOT = Path(__file__).parents[3]

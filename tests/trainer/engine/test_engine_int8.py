@@ -9,7 +9,7 @@ from data.task import DEFAULT_TASK, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows
 from trainer.engine import choose_forward as serving
 from trainer.engine.api import EngineError
-from trainer.engine.forward.base import int8
+from trainer.engine.forward import int8
 from trainer.engine.forward.cpu import CpuForward
 from trainer.engine.forward.int8 import ByteWeights, Turn, runs_in_int8
 from trainer.engine.local import Engine
@@ -98,7 +98,8 @@ def test_a_cpu_or_a_torch_without_products_of_bytes_is_seen(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16"])
 def test_a_long_prompt_gives_the_same_whether_its_keys_are_far_or_near(loaded, kind: str, monkeypatch):
-    from trainer.engine.forward.base import Segment, cpu
+    from trainer.engine.forward import cpu
+    from trainer.engine.forward.base import Segment
 
     weights = LlamaWeights(loaded.model)
     allowed = torch.ones(1, weights.geometry.n_logits, dtype=torch.bool)

@@ -11,7 +11,8 @@ import torch
 from data.task import DEFAULT_TASK, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows
 from trainer.engine.api import Request
-from trainer.engine.forward.base import Asked, Segment, parts
+from trainer.engine.forward import parts
+from trainer.engine.forward.base import Asked, Segment
 from trainer.engine.forward.cpu import CpuForward
 from trainer.engine.forward.parts import MOST_TOKENS, Workers, divided
 from trainer.engine.local import Engine
