@@ -1,1 +1,1 @@
-"""Cli."""
+"""The command line, one file for each group of commands."""

@@ -1,1 +1,1 @@
-"""Importing."""
+"""Notes in: from files into the store, with a preview first."""

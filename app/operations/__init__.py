@@ -1,1 +1,1 @@
-"""Operations."""
+"""For whoever keeps a desk running: backup, health, status, the demonstration."""

@@ -1,1 +1,1 @@
-"""Processes."""
+"""Processes of the desk: starting them, watching them, ending them."""

@@ -1,1 +1,1 @@
-"""Training."""
+"""Training runs as the desk sees them: requested, performed, concluded, decided."""

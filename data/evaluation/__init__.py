@@ -1,1 +1,1 @@
-"""Evaluation."""
+"""When a field is right, how sure a model may be, and how well people agree."""

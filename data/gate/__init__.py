@@ -1,1 +1,1 @@
-"""Gate."""
+"""Whether a new adapter may take over: comparison, judges, verdict, what a number of judges can show."""

@@ -1,1 +1,1 @@
-"""Storage."""
+"""Files on the disk: written whole, known by digest, weights that cannot run code, what ships with caseloop."""

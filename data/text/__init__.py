@@ -1,1 +1,1 @@
-"""Text."""
+"""Words, values, synonyms, rules and encodings: text before anything is known of notes."""

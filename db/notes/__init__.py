@@ -1,1 +1,1 @@
-"""Notes."""
+"""Notes and their suggestions in the store."""

@@ -1,1 +1,1 @@
-"""People."""
+"""Reviewers, roles, sign-ins, settings and the audit trail."""

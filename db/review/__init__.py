@@ -1,1 +1,1 @@
-"""Review."""
+"""Decisions, drafts, opinions and what is counted of them."""

@@ -1,1 +1,1 @@
-"""Schema."""
+"""Tables, errors and what the two databases say differently."""

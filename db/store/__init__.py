@@ -1,1 +1,1 @@
-"""Store."""
+"""Opening a store, transactions, heartbeats; SQLite and PostgreSQL behind one interface."""

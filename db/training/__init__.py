@@ -1,1 +1,1 @@
-"""Training."""
+"""Runs, adapters and preferences in the store."""

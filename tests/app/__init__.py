@@ -1,1 +1,1 @@
-"""App."""
+"""Tests of the desk below the browser."""

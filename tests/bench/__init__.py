@@ -1,1 +1,1 @@
-"""Bench."""
+"""Short runs of the benches."""

@@ -1,1 +1,1 @@
-"""Browser."""
+"""Tests in a real Chromium, for what only a browser shows."""

@@ -1,1 +1,1 @@
-"""Data."""
+"""Tests of the domain."""

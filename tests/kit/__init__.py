@@ -1,1 +1,1 @@
-"""Kit."""
+"""What tests share: homes, commands, tiny models, files."""

@@ -1,1 +1,1 @@
-"""Pictures."""
+"""Pictures of the desk and the programs that take them."""

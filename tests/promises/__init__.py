@@ -1,1 +1,1 @@
-"""Promises."""
+"""What the whole product promises, and what others got wrong."""

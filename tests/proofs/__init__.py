@@ -1,1 +1,1 @@
-"""Proofs."""
+"""Heavy forms of the tests: `make proof`."""

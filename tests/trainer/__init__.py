@@ -1,1 +1,1 @@
-"""Trainer."""
+"""Tests of training, pretraining and the trainer on its own."""

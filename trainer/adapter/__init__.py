@@ -1,1 +1,1 @@
-"""Adapter."""
+"""An adapter's directory and which base it belongs to."""

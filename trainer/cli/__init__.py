@@ -1,1 +1,1 @@
-"""Cli."""
+"""The trainer's own options and commands."""

@@ -1,1 +1,1 @@
-"""Model."""
+"""Loading a base and an adapter, quantisation, LoRA."""

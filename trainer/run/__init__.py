@@ -1,1 +1,1 @@
-"""Run."""
+"""A training run, top to bottom, and its directory."""

@@ -1,1 +1,1 @@
-"""Shared."""
+"""What several groups of commands use: options, progress on a terminal, tables."""

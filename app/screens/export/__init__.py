@@ -1,1 +1,1 @@
-"""Export."""
+"""The Export screen and the downloads."""

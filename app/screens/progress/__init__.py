@@ -1,1 +1,1 @@
-"""Progress."""
+"""The Progress screen: what is reviewed, how fast, how well people agree."""

@@ -1,1 +1,1 @@
-"""Queue."""
+"""The Queue screen: every note, filters, uploads, actions on many notes."""

@@ -1,1 +1,1 @@
-"""Theme."""
+"""Colours, fonts and the layout of every screen."""

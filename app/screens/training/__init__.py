@@ -1,1 +1,1 @@
-"""Training."""
+"""The Train screen: material of the next run, its progress, verdicts, comparisons."""

@@ -1,1 +1,1 @@
-"""Abstracts."""
+"""Short made-up abstracts of cases."""

@@ -1,1 +1,1 @@
-"""Queue."""
+"""What comes next: the order of notes, filters, search, claims."""

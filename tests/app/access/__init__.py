@@ -1,1 +1,1 @@
-"""Access."""
+"""Tests of passwords, sign-in, limits and origins."""

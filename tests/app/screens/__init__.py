@@ -1,1 +1,1 @@
-"""Screens."""
+"""Tests of the screens without a browser."""

@@ -1,1 +1,1 @@
-"""Training."""
+"""Tests of runs as the desk performs them."""

@@ -1,1 +1,1 @@
-"""Worker."""
+"""Tests of the worker and of the processes that are watched."""

@@ -1,1 +1,1 @@
-"""Training."""
+"""Browser tests of training, failures and the way through the queue."""

@@ -1,1 +1,1 @@
-"""Evaluation."""
+"""Tests of scoring, calibration, agreement and the gate."""

@@ -1,1 +1,1 @@
-"""Grounding."""
+"""Tests of evidence, negation, rules and words; pairs of notes and values."""

@@ -1,1 +1,1 @@
-"""Reading."""
+"""Tests of the readers."""

@@ -1,1 +1,1 @@
-"""Synthetic."""
+"""Tests of generated notes."""

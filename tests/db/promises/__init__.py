@@ -1,1 +1,1 @@
-"""Promises."""
+"""What the store promises, against kills, clocks, power cuts and many hands."""

@@ -1,1 +1,1 @@
-"""Desk."""
+"""Desks, browsers, stores and servers for tests."""

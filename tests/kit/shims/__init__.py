@@ -1,1 +1,1 @@
-"""Shims."""
+"""Small C libraries that stand between a process and the system."""

@@ -1,1 +1,1 @@
-"""Kills."""
+"""Proofs with SIGKILL and power cuts."""

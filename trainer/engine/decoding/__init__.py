@@ -1,1 +1,1 @@
-"""Decoding."""
+"""Which token comes next: the record, its words, drafts and runners-up."""

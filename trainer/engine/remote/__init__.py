@@ -1,1 +1,1 @@
-"""Remote."""
+"""Engines on other machines: a client for servers of a model."""

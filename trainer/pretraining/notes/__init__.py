@@ -1,1 +1,1 @@
-"""Notes."""
+"""What pretraining learns from: generated, real and padded notes as tokens."""

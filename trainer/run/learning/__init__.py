@@ -1,1 +1,1 @@
-"""Learning."""
+"""The learning part of a run: rows, memory, the loop, checkpoints, several processes."""

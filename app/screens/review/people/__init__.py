@@ -1,1 +1,1 @@
-"""People."""
+"""Several people at one desk: claims of notes and adjudication of differing opinions."""

@@ -1,1 +1,1 @@
-"""Saving."""
+"""What the Review screen sends: drafts, decisions, conflicts, offers elsewhere, trials."""
