@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from data.prefill.cutoffs import Cutoffs
+from data.cutoffs import Cutoffs
 from data.task import Extraction
 
 

@@ -23,8 +23,8 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.bodies import BodyRefused, Gone, take
-from app.web.proxies import Proxies
+from app.access.bodies import BodyRefused, Gone, take
+from app.core.proxies import Proxies
 from db.people.roles import LOCAL
 from db.people.sign_ins import SignedIn
 from db.store.store import StoreError

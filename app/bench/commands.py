@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.shared.terminal import say, write, write_json, write_table
+from app.core.terminal import say, write, write_json, write_table
 
 Data = Annotated[Path | None, typer.Option(readable=False, help="Labelled notes as JSON lines; default: the samples.")]
 Geometry = Annotated[

@@ -11,11 +11,11 @@ from typing import Any
 
 from app.core.rules import Rules
 from app.screens.review.note.note import confidence_word
+from data.cutoffs import SURE
+from data.evaluation.proposed import Accepted, is_accepted
 from data.evaluation.scoring import items
 from data.grounding.evidence import Grounded
-from data.prefill.cutoffs import SURE
 from data.prefill.outside import outside
-from data.prefill.proposed import Accepted, is_accepted
 from data.prefill.withholding import form_values, withheld
 from data.snapshot import Row
 from data.suggestion import Grounding, Suggestion

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import publishing
-from app.cli.shared.terminal import write, write_json, write_table
+from app.core.terminal import write, write_json, write_table
 
 if TYPE_CHECKING:
     from db.training.adapters import ActivationRow, AdapterRow

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.shared.terminal import progress_bar, say, write, write_json, write_table
+from app.core.terminal import progress_bar, say, write, write_json, write_table
 
 NOT_BETTER = 1
 

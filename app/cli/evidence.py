@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.shared.terminal import write, write_json, write_table
+from app.core.terminal import write, write_json, write_table
 
 
 def register(app: typer.Typer) -> None:

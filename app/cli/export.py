@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.shared.terminal import progress_bar, say, write, write_json
+from app.core.terminal import progress_bar, say, write, write_json
 
 if TYPE_CHECKING:
     from app.core.desk import Desk

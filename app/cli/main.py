@@ -22,9 +22,9 @@ from app.cli import export as exporting
 from app.cli import maintenance as upkeep
 from app.cli import serve as desk
 from app.cli import training as learning
-from app.cli.shared.terminal import say
 from app.core.errors import BAD_INPUT, INTERRUPTED, exit_code_of, sentence_of
 from app.core.settings import quiet_environment
+from app.core.terminal import say
 
 app = typer.Typer(
     name="caseloop",

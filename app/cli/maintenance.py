@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.shared.terminal import progress_bar, say, write, write_json
+from app.core.terminal import progress_bar, say, write, write_json
 
 UNWELL = 1
 Json = Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")]

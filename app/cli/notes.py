@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
-from app.cli.shared.terminal import progress_bar, say, write, write_json
 from app.core.errors import BAD_INPUT, InputError
+from app.core.terminal import progress_bar, say, write, write_json
 from data.limits import MAX_NOTE_CHARACTERS, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.shared.terminal import say, write, write_json, write_table
+from app.core.terminal import say, write, write_json, write_table
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Name = Annotated[str, typer.Argument(help="The person's name, as it stands beside decisions.")]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.shared.terminal import progress_bar, write, write_json
 from app.core.settings import quiet_environment
+from app.core.terminal import progress_bar, write, write_json
 
 if TYPE_CHECKING:
     from app.sharing.remotes import Place

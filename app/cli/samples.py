@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.shared.terminal import write, write_json
 from app.core.errors import InputError
+from app.core.terminal import write, write_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, choose_engine
-from app.cli.shared.terminal import say, write, write_json
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT
+from app.core.terminal import say, write, write_json
 
 if TYPE_CHECKING:
     from app.core.desk import Desk
@@ -67,6 +67,7 @@ def serve(
 def _serve(host: str, port: int) -> None:
     """Start everything, and wait until it ends."""
     from app.core.desk import load_samples, open_desk
+    from app.core.vanished import note_served
     from app.processes.supervisor import (
         LOOPBACK,
         Supervisor,
@@ -76,7 +77,6 @@ def _serve(host: str, port: int) -> None:
         only_one,
         stop_on_signals,
     )
-    from app.web.vanished import note_served
     from db.people.roles import needs_sign_in
 
     check_port(host, port)

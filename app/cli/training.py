@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, choose_engine
-from app.cli.shared.terminal import Advance, progress_bar, say, write, write_json, write_table
 from app.cli.shared.training_options import TrainCommand, checked_settings, typed_settings
 from app.core.errors import InputError
+from app.core.terminal import Advance, progress_bar, say, write, write_json, write_table
 
 if TYPE_CHECKING:
     from app.training.conclusion import Outcome

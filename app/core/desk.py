@@ -10,7 +10,7 @@ from app.core.adapters import BY, ensure_adapter
 from app.core.errors import DeskError
 from app.core.logs import log_to
 from app.core.settings import Settings, load_settings, prepare_home
-from app.web.vanished import expected_store, refuse_vanished
+from app.core.vanished import expected_store, refuse_vanished
 from data.synthetic.sets.shipped import sample_notes
 from data.task import Task, load_task
 from db.notes.notes import add_notes, counts

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.core.errors import DeskError
-from data.prefill.cutoffs import BUDGET, SURE
+from data.cutoffs import BUDGET, SURE
 from data.task import Task
 from db.people.settings import drop_setting, get_settings, put_setting
 from db.store.store import Session

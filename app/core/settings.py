@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from app.web.proxies import OWN, Network, read_networks
+from app.core.proxies import OWN, Network, read_networks
 from data.storage.locations import EMBEDDED
 
 EMBEDDED_NAME = "embedded"

@@ -10,8 +10,8 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from app.exporting.records import Record
-from data.reading.formulas import escaped
 from data.task import Task
+from data.text.formulas import escaped
 
 _PROVENANCE_COLUMNS = (
     "reviewer",

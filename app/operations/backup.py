@@ -13,10 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from app.cli.shared.terminal import Advance
 from app.core.adapters import WEIGHTS
 from app.core.desk import Desk
 from app.core.errors import InputError
+from app.core.terminal import Advance
 from data.storage.files import sha256_of, whole_directory
 from db.people.audit import record
 from db.people.roles import OPERATOR

@@ -23,9 +23,9 @@ from subprocess import Popen
 
 from app.core.errors import DeskError, InputError
 from app.core.settings import Settings
+from app.core.vanished import EXPECTED, LOCK
 from app.processes.child import start_child, stop_child
 from app.processes.pulse import Pulse, Silence, is_suspended, reachable
-from app.web.vanished import EXPECTED, LOCK
 from db.store.store import Store, StoreError, StoreGone
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.cli.shared.terminal import Advance
 from app.core.adapters import MANIFEST, WEIGHTS, base_place, check_current, named_adapter, place_in_store, weights_place
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError
 from app.core.settings import EMBEDDED_NAME, is_hub_id
+from app.core.terminal import Advance
 from app.sharing.remotes import CARD, FILES, MARK, Place
 from data.storage.files import whole_directory
 from data.storage.weight_files import no_safetensors

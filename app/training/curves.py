@@ -14,7 +14,7 @@ from app.core.desk import Desk
 from app.core.errors import DeskError
 from app.core.settings import Settings
 from app.training.conclusion import Job
-from data.evaluation.learning_curve import Curve, CurveError, Finding, findings, read_curve
+from data.gate.learning_curve import Curve, CurveError, Finding, findings, read_curve
 from data.task import Task
 from db.training.runs import update_run
 

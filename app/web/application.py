@@ -87,6 +87,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.access.login import routes as signing_routes
     from app.access.passwords import Door
     from app.core.desk import Desk
+    from app.core.proxies import Proxies
     from app.processes.supervisor import is_private
     from app.screens import status
     from app.screens.export import downloads
@@ -97,7 +98,6 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.review.people import claims as claiming
     from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import ICON, field_colours
-    from app.web.proxies import Proxies
     from data.task import load_task
     from db.people.reviewers import ensure_reviewer
 

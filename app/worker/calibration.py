@@ -155,7 +155,7 @@ def calibrated(suggestion: SuggestionRow, curves: Calibration | None) -> Suggest
 
 def trust_in(settings: Settings, session: Session, adapter: AdapterRow | None = None) -> Trust | None:
     """What the confidence of an adapter rests on, of the active one where none is named; None without any adapter."""
-    from db.review.judged import count_judged
+    from db.review.figures.judged import count_judged
 
     row = adapter or active_adapter(session)
     if row is None:

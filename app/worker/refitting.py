@@ -13,7 +13,7 @@ from app.worker.engines import with_kept_curves
 from data.evaluation.calibration import Calibration
 from data.suggestion import Suggestion
 from data.task import Extraction, TaskError
-from db.review.judged import Judged, count_judged, judged, placed, put_places, unplaced
+from db.review.figures.judged import Judged, count_judged, judged, placed, put_places, unplaced
 from db.store.store import StoreError
 from db.training.adapters import AdapterRow
 from trainer.engine.api import Suggester

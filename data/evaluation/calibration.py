@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from data.prefill.cutoffs import Cutoffs
+from data.cutoffs import Cutoffs
 from data.suggestion import Grounding
 
 CALIBRATION = "calibration.json"

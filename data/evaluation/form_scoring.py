@@ -14,9 +14,9 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from data.cutoffs import SURE
 from data.evaluation.accepted import Accepted, is_accepted, right_values
 from data.evaluation.scoring import ScoreError, items
-from data.prefill.cutoffs import SURE
 from data.prefill.withholding import form_values
 from data.suggestion import Suggestion
 from data.task import Extraction, Field, Task

@@ -11,7 +11,7 @@ Why not all of them: with sixty notes there would be nothing left to learn. Why 
 on the part that it did not learn (cross-fitting): that is several trainings, and none of those adapters would be the
 one that takes over. Why not learn from the judges once it has passed: then nobody has judged what serves.
 
-No note has a vote if it, a copy of it or a near duplicate (`data.near_duplicates`) is among the notes that either
+No note has a vote if it, a copy of it or a near duplicate (`data.gate.near_duplicates`) is among the notes that either
 adapter has learned from. That holds for the hold-out too: a note that was imported after the active adapter had learned
 its copy is left without a vote.
 """
@@ -22,7 +22,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from data.near_duplicates import near_pairs, without_near
+from data.gate.near_duplicates import near_pairs, without_near
 from data.notes import content_hash
 from data.snapshot import Row
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from statistics import fmean
 from typing import Protocol
 
-from data.prefill.cutoffs import DEFAULT, Cutoffs
+from data.cutoffs import DEFAULT, Cutoffs
 
 UNKNOWN = 0.5
 """The most that a confidence can be on a note that is outside: the adapter's curves tell nothing of such notes."""

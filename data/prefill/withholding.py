@@ -1,7 +1,7 @@
 """Which suggested values stay out of the form: those that the note does not hold, and those that are hardly right.
 
 On real notes an empty field is more often right than such a value. They are offered beside the field instead. From
-which confidence on a value is put in is fitted with the adapter's curves (`data.prefill.cutoffs`) and comes with the
+which confidence on a value is put in is fitted with the adapter's curves (`data.cutoffs`) and comes with the
 suggestion; where nobody knows how sure the adapter is, what the note holds is put in. The suggestion itself stays as it
 is; a field that is then left empty counts as cleared, because the adapter was wrong there.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
+from data.cutoffs import DEFAULT, SURE, Cutoffs
 from data.grounding.evidence import ground
-from data.prefill.cutoffs import DEFAULT, SURE, Cutoffs
 from data.prefill.outside import UNKNOWN, Placed, outside
 from data.suggestion import Grounding
 from data.task import Extraction, Task

@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 from data.limits import MAX_CELL_CHARACTERS, MAX_RECORD_BYTES
 from data.reading.csv_dialect import Dialect, dialect_of
-from data.reading.formulas import is_escaping, unescaped
+from data.reading.encodings import Encoding, open_as_utf8
 from data.reading.records import Lines, Record, Refusal, bad_header, refused_line
-from data.text.encodings import Encoding, open_as_utf8
+from data.text.formulas import is_escaping, unescaped
 
 csv.field_size_limit(MAX_CELL_CHARACTERS)  # of the whole process: the module has no other place for it
 # The csv module's own messages speak to programmers; the first words of each, and what a person is told instead.

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from data.reading.encodings import Encoding, open_as_utf8
 from data.reading.json_records import LooseJson, Window, read_json, read_jsonl
 from data.reading.records import Record, Refusal
-from data.text.encodings import Encoding, open_as_utf8
 
 
 def read_json_file(path: Path, encoding: Encoding, *, is_lines: bool) -> Iterator[Record | Refusal]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from data.limits import MAX_DIGITS, MAX_RECORD_BYTES
+from data.reading.encodings import UTF_8, Encoding, open_as_utf8
 from data.reading.json_faults import escape_fault, number_fault
 from data.reading.records import BOM, Lines, Record, Refusal, bad_character, plain_name, plain_type, refused_line
-from data.text.encodings import UTF_8, Encoding, open_as_utf8
 
 CHUNK_BYTES = 1 << 20
 _CUT = "the end of the file in the middle of it"

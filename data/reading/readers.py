@@ -12,11 +12,11 @@ from pathlib import Path
 
 from data.limits import MAX_FOLDER_DEPTH, MAX_RECORD_BYTES
 from data.reading.csv_records import read_csv
+from data.reading.encodings import Encoding, encoding_of, open_as_utf8
 from data.reading.endings import ENDINGS, PARQUET, SEPARATORS, other_ending
 from data.reading.json_files import read_json_file
 from data.reading.parquet import read_parquet
 from data.reading.records import BOM, Record, Refusal, bad_character, decoded, refused_file, refused_line
-from data.text.encodings import Encoding, encoding_of, open_as_utf8
 
 TEXT_KEYS = ("text", "input")
 Tell = Callable[[str], None]

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from data.prefill.cutoffs import Cutoffs
+from data.cutoffs import Cutoffs
 from data.suggestion import Grounding, Span, Suggestion, is_raw
 from db.schema import tables as t
 from db.schema.dialects import insert_into

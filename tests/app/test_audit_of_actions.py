@@ -20,12 +20,12 @@ from app.training import decisions as deciding
 from app.training import requests as training
 from app.web.application import create_app
 from db.notes.notes import counts
-from db.notes.offers import make_offer, withdraw_offer
 from db.notes.queue.saved_filters import Filters, drop_filter, save_filter
 from db.people.audit import AuditRow, entries, verify
 from db.people.reviewers import find_reviewer
 from db.people.roles import LOCAL
 from db.people.sign_ins import sign_in
+from db.review.offers import make_offer, withdraw_offer
 from db.schema.errors import NotAllowed
 from db.training.adapters import register_adapter
 from db.training.runs import create_run, get_run, update_run

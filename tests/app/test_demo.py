@@ -11,7 +11,7 @@ import pytest
 from app.core.errors import InputError, Interrupted
 from app.operations import demo
 from app.training.requests import Progress
-from data.near_duplicates import near_pairs
+from data.gate.near_duplicates import near_pairs
 from data.notes import split_of
 from data.synthetic.sets.demo_notes import LONGEST, N_NEXT, demo_notes
 from tests.kit.homes import TASK, Home, one_sentence

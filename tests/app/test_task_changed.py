@@ -24,10 +24,10 @@ from app.screens.review.note import note as opening
 from app.screens.review.saving import saves as saving
 from app.worker.engines import Drafts
 from data.task import Extraction, Field, Task, TaskError
-from db.notes.offers import make_offer
 from db.notes.queue.overlap import Overlap
 from db.review.bulk import Many, act, undo
 from db.review.decisions import latest_annotation, reopen, save_draft
+from db.review.offers import make_offer
 from db.review.overlap_changes import set_overlap
 from db.review.reviewed import acceptance, draft_rows, holdout_rows, training_rows
 from db.training.adapters import active_adapter, set_metrics

@@ -13,7 +13,7 @@ from data.task import load_task
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.bench.rounds import Plan, run_rounds
 from trainer.bench.run import BenchError
-from trainer.run.config import make_config
+from trainer.config import make_config
 
 TASK = load_task()
 

@@ -17,8 +17,8 @@ import pytest
 from app.core.errors import DeskError
 from app.importing.load import import_files
 from app.training.runner import _write_rows
-from data import near_duplicates
-from data.near_duplicates import GRAM, LEAST_OWN, N_STOCK, NEAR_DUPLICATE, near_pairs, without_near
+from data.gate import near_duplicates
+from data.gate.near_duplicates import GRAM, LEAST_OWN, N_STOCK, NEAR_DUPLICATE, near_pairs, without_near
 from data.notes import content_hash, folded, read_notes, split_of
 from data.snapshot import Row, read_rows, write_rows
 from data.synthetic import generate_one

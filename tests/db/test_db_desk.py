@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db.notes.notes import add_notes
-from db.notes.offers import make_offer, offers_for, same_value, standing_offers, withdraw_offer
 from db.notes.suggestions import add_suggestion
 from db.notes.used_values import used_values
 from db.people.settings import drop_setting, get_settings, put_setting
 from db.review.decisions import open_review, reopen
+from db.review.offers import make_offer, offers_for, same_value, standing_offers, withdraw_offer
 from db.review.trials import begin_trial, trial_of, trial_outcomes
 from db.store.store import StoreError
 from tests.kit.desk.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, store, suggestion

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from db import migrations
 from db.notes.notes import Filters, add_notes, next_notes, search_notes
-from db.notes.offers import make_offer
 from db.notes.queue.claims import give, hold
 from db.notes.queue.saved_filters import save_filter
 from db.people.settings import get_settings, put_setting
 from db.review.decisions import save_draft
+from db.review.offers import make_offer
 from db.schema import tables as t
 from db.store.store import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
 from tests.kit.desk.postgres import Server, name_in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.evaluation.learning_curve import Curve, Point, Share, Shares
+from data.gate.learning_curve import Curve, Point, Share, Shares
 from data.task import DEFAULT_TASK, load_task
 
 TASK = load_task(DEFAULT_TASK)

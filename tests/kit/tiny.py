@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from data.near_duplicates import without_near
+from data.gate.near_duplicates import without_near
 from data.notes import content_hash, split_of
 from data.prompt import load_prompt
 from data.snapshot import Row

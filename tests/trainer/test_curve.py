@@ -11,17 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.evaluation.learning_curve import (
-    MIN_NOTES,
-    Curve,
-    CurveError,
-    Point,
-    Share,
-    findings,
-    gain,
-    read_curve,
-    shares,
-)
+from data.gate.learning_curve import MIN_NOTES, Curve, CurveError, Point, Share, findings, gain, read_curve, shares
 from data.snapshot import Row, read_rows, write_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.kit.commands import Forked
@@ -29,7 +19,7 @@ from tests.kit.curves import made_curve
 from tests.kit.homes import wait_for
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.__main__ import main
-from trainer.run.config import TrainConfig
+from trainer.config import TrainConfig
 from trainer.run.directory import RunDir, RunError, trainer_lock
 from trainer.run.learning_curve import CURVE, Plan, draw_curve
 from trainer.run.progress import Interrupted, Stop, TrainError

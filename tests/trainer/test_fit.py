@@ -10,9 +10,9 @@ import torch
 
 from data.storage.files import sha256_of
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
+from trainer.config import TrainConfig, make_config
 from trainer.model.loading import load_model
 from trainer.model.nf4 import unpack_scales
-from trainer.run.config import TrainConfig, make_config
 from trainer.run.directory import WEIGHTS, RunDir
 from trainer.run.learning import loop
 from trainer.run.learning.learn import cpu_precision

@@ -7,7 +7,7 @@ import argparse
 import pytest
 
 from trainer.cli.options import add_options, all_settings, config_of
-from trainer.run.config import PRESETS, ConfigError, LoraSettings, TrainConfig, make_config, preset_names, read_preset
+from trainer.config import PRESETS, ConfigError, LoraSettings, TrainConfig, make_config, preset_names, read_preset
 from trainer.run.job import check_settings, check_steps
 
 CARD = {

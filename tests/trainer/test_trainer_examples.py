@@ -12,8 +12,8 @@ from data.snapshot import Row
 from data.task import DEFAULT_TASK, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows
 from trainer.adapter.lengths import SHORT, least_legible_of, legibility, longest_of, times_longest
+from trainer.config import TrainConfig
 from trainer.model.loading import load_model
-from trainer.run.config import TrainConfig
 from trainer.run.directory import Manifest
 from trainer.run.learning.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
 from trainer.run.learning.loop import count_steps, ordered

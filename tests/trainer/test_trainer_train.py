@@ -22,8 +22,8 @@ from data.task import DEFAULT_TASK, Extraction, load_task
 from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from tests.kit.commands import Forked
 from tests.kit.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
+from trainer.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.model.loading import load_for_serving, load_model
-from trainer.run.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.run.directory import (
     WEIGHTS,
     Manifest,

@@ -13,7 +13,7 @@ from trainer.bench.rounds import Plan, run_rounds
 from trainer.bench.run import GEOMETRIES, BenchError, Options, run_prefill
 from trainer.bench.train import L4_GIB, TrainOptions, run_train
 from trainer.cli.options import add_options, config_of
-from trainer.run.config import TrainConfig
+from trainer.config import TrainConfig
 
 
 def main() -> int:

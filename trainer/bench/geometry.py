@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from trainer.config import LoraSettings
 from trainer.model.loading import Loaded
 from trainer.model.lora import lora_config
 from trainer.model.nf4 import count_parameters
-from trainer.run.config import LoraSettings
 
 GEOMETRIES: dict[str, dict[str, Any]] = {
     "llama-3.1-8b": {

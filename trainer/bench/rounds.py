@@ -28,11 +28,11 @@ from data.snapshot import Row, read_rows, write_judges, write_snapshot
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
 from trainer.bench.run import BenchError
+from trainer.config import TrainConfig
 from trainer.engine import Engine
 from trainer.evaluation.calibrate import with_confidence
 from trainer.evaluation.evaluate import answer_rows
 from trainer.model.loading import load_for_serving
-from trainer.run.config import TrainConfig
 from trainer.run.directory import RunDir
 from trainer.run.learning.memory_fit import free_memory
 from trainer.run.train import train

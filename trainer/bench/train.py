@@ -31,10 +31,10 @@ from data.synthetic.sets.shipped import LABELLED
 from data.task import DEFAULT_TASK, load_task
 from trainer.bench.geometry import random_base
 from trainer.bench.run import BenchError
+from trainer.config import TrainConfig, make_config
 from trainer.model.loading import Loaded, choose_device
 from trainer.model.lora import fresh_and_ready
 from trainer.model.nf4 import count_parameters, unpack_scales
-from trainer.run.config import TrainConfig, make_config
 from trainer.run.directory import RunDir
 from trainer.run.job import Job, check_settings
 from trainer.run.learning.examples import Example, encode_rows

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.evaluation.learning_curve import Curve, Point, Share, findings
+from data.gate.learning_curve import Curve, Point, Share, findings
 from trainer.cli.options import add_options, config_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _numbers(kind: Callable[[str], Any]) -> Callable[[str], list[Any]]:
 
 
 def _curve(options: argparse.Namespace, task: Task, allow_hub: bool) -> int:
-    from trainer.run.config import make_config
+    from trainer.config import make_config
     from trainer.run.directory import RunDir
     from trainer.run.learning_curve import Plan, draw_curve, simulate_reviews
 

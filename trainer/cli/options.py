@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.run.config import AUTO, DEFAULT_PRESET, LoraSettings, TrainConfig, make_config, preset_names, read_config
+from trainer.config import AUTO, DEFAULT_PRESET, LoraSettings, TrainConfig, make_config, preset_names, read_config
 
 
 @dataclass(frozen=True)

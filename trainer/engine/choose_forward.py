@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
+from trainer.config import FEW_WEIGHTS, SMALL_MODEL
 from trainer.engine.api import EngineError
 from trainer.engine.decoding.record import RecordTables
 from trainer.engine.forward.cpu import CpuForward
 from trainer.engine.forward.int8 import multiplies_bf16, runs_in_int8
 from trainer.model.llama_weights import LlamaWeights, unsuited
 from trainer.model.loading import Loaded
-from trainer.run.config import FEW_WEIGHTS, SMALL_MODEL
 
 _SLOT_BYTES, _USUAL_POSITIONS = 384 << 20, 1024
 

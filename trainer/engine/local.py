@@ -14,6 +14,7 @@ import torch
 
 from data.suggestion import Suggestion
 from data.task import Task
+from trainer.config import SMALL_MODEL
 from trainer.engine.admission import POLL_S, Queue, SlotPool, Waiting, wait_for_a_slot
 from trainer.engine.api import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
 from trainer.engine.choose_forward import few_threads, make_forward, usual_slots
@@ -23,7 +24,6 @@ from trainer.engine.decoding.record import RecordTables, build_tables
 from trainer.engine.dialogue import Dialogue
 from trainer.engine.suited import unsuited_attention
 from trainer.model.loading import Loaded
-from trainer.run.config import SMALL_MODEL
 
 ALTERNATIVES_FLOOR = 0.01
 """A runner-up is written if the model gives it at least this probability."""

@@ -28,6 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from data.cutoffs import fit_cutoffs
 from data.evaluation.calibration import (
     CALIBRATION,
     MIN_NOTES,
@@ -38,9 +39,8 @@ from data.evaluation.calibration import (
     kind_of,
     log_odds,
 )
+from data.evaluation.proposed import Accepted, propose
 from data.evaluation.scoring import Confidence, is_right, score_confidence
-from data.prefill.cutoffs import fit_cutoffs
-from data.prefill.proposed import Accepted, propose
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
 from trainer.evaluation.prior import Observed, Prior

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.adapter.files import Misfit, ModelError
-from trainer.run.config import LoraSettings
+from trainer.config import LoraSettings
 from trainer.run.directory import ADAPTER_CONFIG
 
 

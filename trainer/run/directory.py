@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from data.evaluation.calibration import CALIBRATION
 from data.storage.files import sha256_of, whole_directory
 from data.vocabulary.house_words import HOUSE_WORDS
-from trainer.run.config import LoraSettings
+from trainer.config import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -78,7 +78,7 @@ class RunDir:
 
     @property
     def config(self) -> Path:
-        """Settings, see `trainer.run.config.TrainConfig`; the caller may put them here."""
+        """Settings, see `trainer.config.TrainConfig`; the caller may put them here."""
         return self.path / "config.json"
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.snapshot import Row
 from data.task import Task
-from trainer.run.config import ConfigError, TrainConfig
+from trainer.config import ConfigError, TrainConfig
 from trainer.run.directory import RunDir
 from trainer.run.learning.ranks import Ranks
 

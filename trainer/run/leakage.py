@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data.near_duplicates import NearPair, near_pairs
+from data.gate.near_duplicates import NearPair, near_pairs
 from data.snapshot import Row
 from trainer.run.progress import TrainError
 

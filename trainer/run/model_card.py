@@ -17,7 +17,7 @@ from typing import Any
 from data.snapshot import Row
 from data.task import Task
 from trainer.adapter.files import ModelError
-from trainer.run.config import AUTO, TrainConfig
+from trainer.config import AUTO, TrainConfig
 from trainer.run.directory import CARD, Manifest, RunDir, read_manifest, write_atomic
 
 TEMPLATE = Path(__file__).with_name("adapter_card.template.md")

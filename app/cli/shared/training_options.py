@@ -53,7 +53,7 @@ def checked_settings(preset: str, settings: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such preset, or a setting is out of range.
     """
-    from trainer.run.config import make_config
+    from trainer.config import make_config
 
     make_config(preset, **settings)
     return settings

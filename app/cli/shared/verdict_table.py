@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.cli.shared.terminal import write, write_table
+from app.core.terminal import write, write_table
 from data.gate.verdict import percent, points
 from data.task import Task
 

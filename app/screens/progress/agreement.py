@@ -13,8 +13,8 @@ from data.evaluation.intervals import wilson
 from data.task import Task
 from db.notes.notes import Filters, count_notes
 from db.notes.queue.overlap import read_overlap
+from db.review.figures.statistics import note_names
 from db.review.opinions import OpinionRow, decided_among, shared_opinions
-from db.review.statistics import note_names
 from db.store.store import Session
 
 N_NOTES = 1000

@@ -20,7 +20,7 @@ from app.worker.calibration import trust_in
 from data.task import Task
 from db.notes.notes import Counts, counts
 from db.review.decisions import reviewed_per_day
-from db.review.statistics import Outcome, lead_times, note_names, outcomes
+from db.review.figures.statistics import Outcome, lead_times, note_names, outcomes
 from db.review.trials import trial_outcomes
 from db.store.store import Session
 from db.training.adapters import active_adapter

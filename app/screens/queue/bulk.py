@@ -17,8 +17,8 @@ from app.core.desk import Desk
 from app.screens.replies import answered
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
 from app.worker.calibration import current
+from data.cutoffs import SURE
 from data.notes import Origin
-from data.prefill.cutoffs import SURE
 from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, drop_filter, save_filter
 from db.notes.queue.search import Filters, Order, State
 from db.review.bulk import Action, Many, act, plan, undo

@@ -21,7 +21,7 @@ from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.screens.queue.samples import CHIP, samples_line
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
 from app.screens.review.queue_position import chosen
-from data.prefill.cutoffs import SURE
+from data.cutoffs import SURE
 from db.notes.notes import Counts, Order, QueueRow, counts, search_notes
 from db.notes.queue.novelty import count_compared
 from db.notes.queue.queue_view import Walk, count_on

@@ -14,7 +14,7 @@ from app.core.errors import DeskError, sentence_of
 from app.screens.markup import QUICK, empty, percent, plural, tried
 from app.training.curves import Drawn, newest_curve
 from app.training.requests import TrainOptions, request_run, run_name
-from data.evaluation.learning_curve import Curve, Finding, Kind, Share
+from data.gate.learning_curve import Curve, Finding, Kind, Share
 
 LARGE, SMALL = (640, 330), (320, 132)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 10, 22

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from data.near_duplicates import without_near
+from data.gate.near_duplicates import without_near
 from data.notes import content_hash, split_of
 from data.snapshot import Row
 from data.synthetic import generate_one

@@ -13,8 +13,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.web import bodies
-from app.web.bodies import MAX_FORM_BYTES, MAX_JSON_BYTES
+from app.access import bodies
+from app.access.bodies import MAX_FORM_BYTES, MAX_JSON_BYTES
 from db.store.store import Store
 from tests.app.access.test_guard import WRITES
 from tests.kit.desk.desk_web import NOTE, app, form, quiet, quiet_store

@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import pytest
 
-from db.notes.offers import make_offer
 from db.notes.queue.saved_filters import save_filter
 from db.notes.queue.search import ALL
 from db.people.reviewers import LOCAL, Role, add_reviewer, change_reviewer, list_reviewers
@@ -15,6 +14,7 @@ from db.people.roles import OPERATORS, Action, may
 from db.people.settings import put_setting
 from db.review.bulk import Many, act, undo
 from db.review.decisions import save_draft
+from db.review.offers import make_offer
 from db.schema.errors import NotAllowed
 from db.store.store import Session, Store, StoreError
 from db.training.adapters import activate, register_adapter, rollback

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 
 from app.access.passwords import N_AT_ONCE, N_WAITING, Door, TooBusyError, TooManyError
 from app.access.throttle import N_TRIES, N_TRIES_OF_ADDRESS, N_TRIES_OF_NAME, WINDOW_S, Attempts
+from app.core.proxies import OWN, Proxies, read_networks
 from app.core.settings import Settings, SettingsError, load_settings, prepare_home
 from app.web.application import create_app
-from app.web.proxies import OWN, Proxies, read_networks
 from tests.kit.desk.desk_store import make_store
 from tests.kit.people import PASSWORD, add_people, kept
 

@@ -20,9 +20,9 @@ from app.exporting import Choice, count_records, export_pieces, format_of, label
 from app.exporting.text import csv_line
 from app.importing.load import import_files
 from data.notes import make_note
-from data.reading.formulas import unescaped
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
+from data.text.formulas import unescaped
 from db.notes.notes import add_notes
 from db.notes.queue.overlap import Overlap
 from db.notes.suggestions import add_suggestion

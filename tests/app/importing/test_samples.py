@@ -30,8 +30,8 @@ from db.notes.used_values import used_values
 from db.people.audit import entries, verify
 from db.people.roles import NotAllowed
 from db.review.decisions import holdout_rows, save_draft, training_rows
+from db.review.figures.statistics import outcomes
 from db.review.reviewed import acceptance, holdout_texts
-from db.review.statistics import outcomes
 from db.store.store import Session, Store, StoreError, UnknownNote, open_store
 from tests.kit.desk.stores import FIRST, TASK, decide, extraction, note, store, suggestion
 from tests.kit.homes import Home

@@ -32,7 +32,7 @@ from data.task import Extraction
 from db.notes.notes import add_notes, get_note
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.review.decisions import open_review, save_draft, submit
-from db.review.statistics import outcomes
+from db.review.figures.statistics import outcomes
 from db.store.heartbeats import HeartbeatRow
 from db.training.adapters import AdapterRow, active_adapter, register_adapter
 from db.training.runs import add_evaluation, create_run, list_runs, update_run

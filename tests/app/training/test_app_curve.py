@@ -17,7 +17,7 @@ from app.screens.training import curve as screen
 from app.screens.training import training as train
 from app.training.curves import newest_curve
 from app.training.requests import TrainOptions, read_progress, request_run, run_directory
-from data.evaluation.learning_curve import Share
+from data.gate.learning_curve import Share
 from data.notes import split_of
 from db.notes.notes import find_note
 from db.review.decisions import submit

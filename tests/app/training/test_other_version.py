@@ -20,8 +20,8 @@ from app.training.decisions import roll_back
 from app.worker.calibration import current, curves_of, keep_curves, key_of
 from app.worker.engines import chosen_engine, load_engine
 from app.worker.prefill import Prefill
+from data.cutoffs import Cutoffs
 from data.evaluation.calibration import CALIBRATION, KINDS, Calibration, Curve
-from data.prefill.cutoffs import Cutoffs
 from data.storage.files import sha256_of
 from db.notes.suggestions import suggestion_of, suggestions_of
 from db.store.store import open_store

@@ -36,7 +36,7 @@ from db.notes.notes import Filters, add_notes, count_notes, search_notes
 from db.notes.samples import remove_samples
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.review.decisions import submit
-from db.review.judged import count_judged, judged
+from db.review.figures.judged import count_judged, judged
 from db.store.store import Session
 from db.training.adapters import AdapterRow
 from tests.kit.desk import stores

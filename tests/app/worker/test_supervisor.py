@@ -13,11 +13,11 @@ import pytest
 
 from app.cli.serve import _note_hang
 from app.core.errors import DeskError, InputError
+from app.core.vanished import EXPECTED, LOCK, note_served
 from app.importing.load import import_files
 from app.processes.pulse import Silence
 from app.processes.supervisor import MAX_STARTS, Child, Supervisor, answers, check_host, check_port
 from app.training.requests import TrainOptions, request_run
-from app.web.vanished import EXPECTED, LOCK, note_served
 from db.notes.notes import counts
 from db.store.heartbeats import heartbeat
 from db.store.store import StoreGone

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data.evaluation.calibration import CALIBRATION, Calibration, CalibrationError, Curve, log_odds, read_calibration
 from data.evaluation.reliability import reliability
-from data.near_duplicates import without_near
+from data.gate.near_duplicates import without_near
 from data.snapshot import write_holdout, write_snapshot
 from data.storage.files import sha256_of
 from data.storage.locations import EMBEDDED
@@ -26,6 +26,7 @@ from data.task import DEFAULT_TASK, Extraction, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
 from trainer.__main__ import main
 from trainer.adapter.files import ModelError
+from trainer.config import TrainConfig
 from trainer.engine import Engine
 from trainer.evaluation.calibrate import (
     CROSS_FITTED,
@@ -37,7 +38,6 @@ from trainer.evaluation.calibrate import (
     write_calibration,
 )
 from trainer.model.loading import load_model
-from trainer.run.config import TrainConfig
 from trainer.run.train import train
 
 TASK = load_task(DEFAULT_TASK)

@@ -11,8 +11,8 @@ from app.bench.form import measure_forms
 from app.core.rules import Rules
 from app.screens.review.note.cautions import caution, caution_line
 from app.screens.review.note.note import confidence_word
+from data.cutoffs import AIM, DEFAULT, EVEN, SURE, Cutoffs, Proposed, fit_cutoffs, share_below, shown_share
 from data.evaluation.calibration import HINTED_MOST, NO_VALUE, VALUE, Calibration, CalibrationError, Curve, kind_of
-from data.prefill.cutoffs import AIM, DEFAULT, EVEN, SURE, Cutoffs, Proposed, fit_cutoffs, share_below, shown_share
 from data.prefill.hints import hinted
 from data.prefill.outside import Outside, outside, place
 from data.snapshot import Row

@@ -13,7 +13,7 @@ from app.training.material import foretold, read_sides
 from app.training.requests import run_directory, run_name
 from app.training.runner import _write_rows
 from data.gate.judges import ENOUGH, ONE_IN, divide
-from data.near_duplicates import near_pairs
+from data.gate.near_duplicates import near_pairs
 from data.notes import content_hash, split_of
 from data.snapshot import Row, SnapshotError, read_rows, write_judges, write_rows
 from data.synthetic import generate_one

@@ -15,16 +15,16 @@ from app.core.settings import Settings
 from app.screens.review.note.note import Shown
 from app.screens.review.saving.trials import presented
 from data.corrections import compare
+from data.cutoffs import Cutoffs
 from data.evaluation.calibration import VALUE, Calibration, Curve
 from data.grounding.evidence import ground
-from data.prefill.cutoffs import Cutoffs
 from data.prefill.withholding import Reason, form_values, why_withheld, withheld
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.review.bulk import Many, act
 from db.review.decisions import Review, history, open_review
-from db.review.statistics import outcomes
+from db.review.figures.statistics import outcomes
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, put_notes, suggestion
 from tests.kit.desk.desk_web import form, store, web

@@ -114,7 +114,7 @@ def test_what_has_no_one_encoding_is_refused_whole(tmp_path: Path, raw: bytes, s
 
 
 def test_a_place_far_into_a_file_is_counted_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.text.encodings.STRETCH_BYTES", 7)
+    monkeypatch.setattr("data.reading.encodings.STRETCH_BYTES", 7)
     text = "Zeile eins.\nZweite Größe, lang.\nDritte \udce9.\n"
     refusal = only(file(tmp_path, text.encode("utf-8", "surrogateescape"), "a.txt"))
     assert (refusal.line, refusal.column) == (3, 8)

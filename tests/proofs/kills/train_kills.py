@@ -118,7 +118,7 @@ def make_model(folder: Path) -> None:
 def perform(run: RunDir, material: Material, pipe: int) -> None:
     """What `python -m trainer train` does, after a look at what the start finds."""
     import trainer.run.learning.learn
-    from trainer.run.config import make_config
+    from trainer.config import make_config
     from trainer.run.train import train
 
     found = trainer.run.learning.learn.latest_complete(run.checkpoints) if run.checkpoints.exists() else None

@@ -13,11 +13,11 @@ from transformers import PreTrainedTokenizerFast
 from data.snapshot import write_snapshot
 from data.task import load_task
 from tests.kit.tiny import shared_tiny, tiny_rows, tiny_tokenizer
+from trainer.config import ConfigError, TrainConfig
 from trainer.engine import Engine
 from trainer.engine.api import EngineError
 from trainer.engine.suited import unsuited_attention, unsuited_base
 from trainer.model.loading import load_for_serving
-from trainer.run.config import ConfigError, TrainConfig
 from trainer.run.directory import RunDir
 from trainer.run.train import train
 

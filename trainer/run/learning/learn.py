@@ -13,10 +13,10 @@ from data.prompt import load_prompt
 from data.snapshot import Row
 from data.vocabulary.house_words import HOUSE_WORDS, NONE, collect_house_words
 from trainer.adapter.lengths import least_legible_of, longest_of
+from trainer.config import FEW_WEIGHTS, SMALL_MODEL, TrainConfig
 from trainer.engine.forward.int8 import multiplies_bf16
 from trainer.model.loading import Loaded, choose_device, compute_dtype, load_model, save_lora
 from trainer.model.nf4 import unpack_scales
-from trainer.run.config import FEW_WEIGHTS, SMALL_MODEL, TrainConfig
 from trainer.run.directory import Manifest, check_disk_space, now, publish_adapter, read_manifest, write_json
 from trainer.run.job import Job, check_steps
 from trainer.run.learning.checkpoints import latest_complete

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from trainer.config import TrainConfig
 from trainer.model.loading import Loaded
-from trainer.run.config import TrainConfig
 from trainer.run.directory import WEIGHTS
 from trainer.run.learning.checkpoints import WRITING, best_complete, complete, keep_newest, writing_place
 from trainer.run.learning.examples import Collator, Example, answer_loss, as_dataset

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from trainer.config import SMALL_MODEL, TrainConfig
 from trainer.model.loading import Loaded
-from trainer.run.config import SMALL_MODEL, TrainConfig
 from trainer.run.directory import write_json
 from trainer.run.learning.examples import Collator, Example, answer_loss
 

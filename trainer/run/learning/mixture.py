@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 
 from data.snapshot import Row
-from trainer.run.config import TrainConfig
+from trainer.config import TrainConfig
 from trainer.run.learning.examples import Example
 
 

@@ -11,9 +11,9 @@ from data.grounding.evidence import Grounded, ground
 from data.prefill.withholding import Reason, withheld
 from data.suggestion import Grounding
 from data.task import Extraction
-from db.notes.offers import OfferRow
 from db.notes.suggestions import SuggestionRow
 from db.review.decisions import Review
+from db.review.offers import OfferRow
 
 
 def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRow | None) -> dict[str, Grounded]:

@@ -31,18 +31,18 @@ from app.screens.review.saving.trials import presented
 from app.screens.review.wake_worker import ask_for
 from app.screens.status import LINE_OF_READING, why_none
 from app.worker.calibration import current
+from data.cutoffs import DEFAULT, SURE
 from data.grounding.evidence import Grounded
-from data.prefill.cutoffs import DEFAULT, SURE
 from data.prefill.outside import outside
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from db.notes.notes import Counts, counts, next_notes
-from db.notes.offers import OfferRow, offers_for
 from db.notes.queue.queue_view import count_on, next_on
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
 from db.people.roles import LOCAL
 from db.review.decisions import Review, open_review
+from db.review.offers import OfferRow, offers_for
 from db.review.opinions import Pending, is_compared, pending
 from db.store.store import Session, UnknownNote
 

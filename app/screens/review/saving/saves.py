@@ -30,9 +30,9 @@ from app.screens.review.saving.trials import caught, kept_back
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Extraction, TaskError
 from db.notes.notes import get_note
-from db.notes.offers import make_offer, same_value, withdraw_offer
 from db.notes.suggestions import suggestion_of
 from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
+from db.review.offers import make_offer, same_value, withdraw_offer
 from db.review.opinions import is_compared
 from db.review.revisions import revision_of
 from db.store.store import Conflict, StoreError

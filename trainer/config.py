@@ -28,7 +28,7 @@ LEAST_STEPS = 100
 nothing (.54 right on unseen notes, as before), shown thirty times in 102 steps as much as twice the rows (.68)."""
 MOST_EPOCHS_OF_FEW = 40.0
 """How often few rows are shown to reach those."""
-PRESETS = Path(__file__).parents[1] / "presets"
+PRESETS = Path(__file__).parent / "presets"
 DEFAULT_PRESET = "fast"
 AUTO = "auto"
 """In a preset and on a command line: leave this setting to the trainer."""

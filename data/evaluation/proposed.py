@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from data.cutoffs import Proposed
 from data.evaluation.scoring import is_right, items
-from data.prefill.cutoffs import Proposed
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Field, Task
 

@@ -1,0 +1,1 @@
+"""What is counted of decisions: statistics, and how suggestions fared with reviewers."""
