@@ -106,7 +106,8 @@ def content_hash(text: str) -> str:
     """The SHA-256 of the folded text.
 
     Copies that differ in case, white space and punctuation therefore fall on one side of the hold-out, whatever their
-    order or label. For those that differ in more see `data.gate.near_duplicates`; which note is which says `data.identity`.
+    order or label. For those that differ in more see `data.gate.near_duplicates`; which note is which says
+    `data.identity`.
     """
     return hashlib.sha256(folded(text).encode("utf-8")).hexdigest()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from data.evaluation.accepted import Accepted, AcceptedError, read_accepted
+from data.accepted import Accepted, AcceptedError, read_accepted
 from data.identity import text_hash
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
 from data.reading.json_records import read_jsonl

@@ -22,12 +22,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from app.access.guard import COOKIE, MOUNT, SECURE_COOKIE
 from app.access.passwords import Door, TooBusyError, TooManyError
 from app.core.desk import Desk
+from app.core.icon import ICON
 from app.core.logs import place
-from app.screens.theme.theme import ICON
+from db.notes.queue.claims import leave_desk
 from db.people.audit import record
 from db.people.reviewers import find_reviewer, password_of
 from db.people.roles import LOCAL, needs_sign_in
-from db.people.sign_ins import LONGEST, SignedIn, note_action, sign_in, sign_out, signed_in
+from db.people.sign_ins import LONGEST, SignedIn, note_action, sign_in, signed_in
 from db.store.store import Store, StoreError
 
 BUSY_S = 10
@@ -138,7 +139,7 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
         token = request.cookies.get(cookie)
         if token:
             with desk.store.transaction() as session:
-                sign_out(session, token)
+                leave_desk(session, token)
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(cookie, httponly=True, samesite="strict", secure=is_secure)
         return answer

@@ -27,8 +27,8 @@ from db.people.roles import OPERATOR
 from db.training.adapters import AdapterRow, list_adapters, register_adapter
 from trainer.adapter.base_identity import BaseIdentity, compared, identity_of, is_same_name
 from trainer.adapter.files import ModelError, recorded_base
+from trainer.adapter.manifest import Manifest, RunError, digests_of, parse_manifest, read_manifest, write_atomic
 from trainer.model.adapter_checks import check_before_use
-from trainer.run.directory import Manifest, RunError, digests_of, parse_manifest, read_manifest, write_atomic
 from trainer.run.model_card import render_card
 
 MAX_SMALL = 16 << 20

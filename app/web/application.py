@@ -87,6 +87,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.access.login import routes as signing_routes
     from app.access.passwords import Door
     from app.core.desk import Desk
+    from app.core.icon import ICON
     from app.core.proxies import Proxies
     from app.processes.supervisor import is_private
     from app.screens import status
@@ -97,7 +98,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.review.note import note as opening
     from app.screens.review.people import claims as claiming
     from app.screens.review.saving import saves as saving
-    from app.screens.theme.theme import ICON, field_colours
+    from app.screens.theme.theme import field_colours
     from data.task import load_task
     from db.people.reviewers import ensure_reviewer
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from data.gate.verdict import percent
 from data.task import Task
+from data.text.figures import percent
 
 COLUMNS = ("field", "right in the form", "empty form", "exact", "normalised", "f1")
 """Of `field_table`."""

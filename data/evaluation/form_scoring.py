@@ -14,8 +14,9 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from data.accepted import Accepted
 from data.cutoffs import SURE
-from data.evaluation.accepted import Accepted, is_accepted, right_values
+from data.evaluation.accepted import is_accepted, right_values
 from data.evaluation.scoring import ScoreError, items
 from data.prefill.withholding import form_values
 from data.suggestion import Suggestion

@@ -14,8 +14,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from data.gate.reach import LEVEL
-
+LEVEL = 0.95
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 N_RESAMPLES = 4000
 """Enough to place the ends of the interval to a twentieth of its width from seed to seed."""

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from data.evaluation.intervals import N_RESAMPLES, N_UNSEEN, changes
 from data.evaluation.scoring import ScoreError, is_right, items
 from data.gate.reach import N_LEAST, USUAL_SPREAD, detectable, more_would_show, spread_seen
-from data.gate.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes, percent, points
+from data.gate.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes
 from data.task import Extraction, Task
+from data.text.figures import percent, points
 
 OUTWEIGHED = 2.0
 """A field holds an adapter back where it falls by more than so many times what the mean over fields gains, however sure

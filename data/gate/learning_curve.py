@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data.evaluation.intervals import N_UNSEEN, Counts, changes, intervals
 from data.evaluation.scoring import is_right
-from data.gate.verdict import points
 from data.task import Extraction, Task
+from data.text.figures import points
 
 N_MORE = 50
 """Reviewed notes that a sentence speaks of; fewer where the last step of the curve was shorter, never more."""

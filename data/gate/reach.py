@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from statistics import NormalDist
 
-LEVEL = 0.95
+from data.evaluation.intervals import LEVEL
+
 POWER = 0.8
 N_LEAST = 6
 """Fewer notes can show nothing: with five that all gain, two-sided p is 2/2^5 > 0.05; with six it is 2/2^6."""

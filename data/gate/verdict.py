@@ -135,16 +135,6 @@ class Verdict:
         }
 
 
-def percent(share: float) -> str:
-    """A share from 0 to 1 as a percentage."""
-    return f"{100 * share:.1f} %"
-
-
-def points(change: float) -> str:
-    """A difference of two shares in percentage points, with its sign."""
-    return f"{round(100 * change, 1) + 0.0:+.1f}"  # + 0.0: no minus before a nought
-
-
 def notes(n_notes: int, kind: str = "hold-out ") -> str:
     """A count of notes with its noun."""
     return f"{n_notes:,} {kind}{'note' if n_notes == 1 else 'notes'}"

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.claims import give_back
 from db.people.audit import record
 from db.people.reviewers import find_reviewer
 from db.people.roles import Role
@@ -84,12 +83,11 @@ def note_action(session: Session, token: str) -> None:
 
 
 def sign_out(session: Session, token: str) -> str | None:
-    """End a sign-in and the person's claims of notes; whose it was, None where there was none."""
+    """End a sign-in; whose it was, None where there was none. See `db.notes.queue.claims.leave_desk`."""
     person = signed_in(session, token)
     session.execute(sa.delete(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token)))
     if person is None:
         return None
-    give_back(session, person.name)
     record(session, person.name, "signed out")
     return person.name
 

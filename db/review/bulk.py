@@ -23,8 +23,9 @@ from db.notes.suggestions import WAITING, SuggestionRow, suggestion_of
 from db.people.roles import require
 from db.review.decisions import Status, discard_draft, reopen, submit
 from db.review.reviewed import AnnotationRow, read_annotation, select_annotations
+from db.review.revisions import Conflict
 from db.schema import tables as t
-from db.schema.errors import Conflict, StoreError
+from db.schema.errors import StoreError
 
 Action = Literal["skip", "flag", "reopen"]
 N_BATCH = 500

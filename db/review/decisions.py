@@ -48,9 +48,9 @@ from db.review.reviewed import (
     select_annotations,
     training_rows,
 )
-from db.review.revisions import Saved, compare_and_swap, revision_of, settled_in_order
+from db.review.revisions import Conflict, Saved, compare_and_swap, revision_of, settled_in_order
 from db.schema import tables as t
-from db.schema.errors import Conflict, StoreError, refuse_nul
+from db.schema.errors import StoreError, refuse_nul
 
 __all__ = [
     "AnnotationRow",

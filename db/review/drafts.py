@@ -15,10 +15,10 @@ from db.people.reviewers import ensure_reviewer
 from db.people.roles import require
 from db.review.aside import with_aside
 from db.review.reviewed import latest_annotation
-from db.review.revisions import Saved, compare_and_swap, revision_of, settled_in_order
+from db.review.revisions import Conflict, Saved, compare_and_swap, revision_of, settled_in_order
 from db.schema import tables as t
 from db.schema.dialects import insert_into
-from db.schema.errors import Conflict, refuse_nul
+from db.schema.errors import refuse_nul
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,9 @@ from db.notes.notes import NoteRow
 from db.notes.suggestions import UNDECIDED
 from db.people.roles import can
 from db.review.reviewed import AnnotationRow, Status
-from db.review.revisions import compare_and_swap, revision_of
+from db.review.revisions import Conflict, compare_and_swap, revision_of
 from db.schema import tables as t
 from db.schema.dialects import insert_into
-from db.schema.errors import Conflict
 
 
 @dataclass(frozen=True)

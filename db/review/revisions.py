@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.task import Extraction
-from db.review.reviewed import latest_annotation
+from db.review.reviewed import AnnotationRow, latest_annotation
 from db.schema import tables as t
-from db.schema.errors import Conflict, UnknownNote
+from db.schema.errors import StoreError, UnknownNote
+
+if TYPE_CHECKING:
+    from db.review.drafts import DraftRow
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,28 @@ def revision_of(session: Session, note_id: int) -> int:
 def settled_in_order(extraction: Extraction, settled: Collection[str]) -> list[str]:
     """The fields that a person confirmed or changed, in the task's order, as they are stored."""
     return [key for key in extraction if key in settled]
+
+
+class Conflict(StoreError):  # noqa: N818 - a conflict is no fault
+    """Somebody else saved in the meantime; nothing was written.
+
+    Attributes:
+        note_id: the note.
+        theirs: the annotation that stands now, when somebody submitted; else None.
+        draft: the reviewer's own draft that stands now, when that moved on, on another page; else None.
+        revision: the note's revision now: the one to send after comparing.
+    """
+
+    def __init__(
+        self, note_id: int, *, revision: int, theirs: AnnotationRow | None = None, draft: DraftRow | None = None
+    ) -> None:
+        other = theirs or draft
+        who = f"{other.reviewer} saved it meanwhile" if other else "it was not saved before"
+        super().__init__(
+            f"Expected note {note_id} to be as this page shows it; found that {who} (revision {revision}), "
+            "so nothing was written. Compare the two and save again."
+        )
+        self.note_id = note_id
+        self.theirs = theirs
+        self.draft = draft
+        self.revision = revision

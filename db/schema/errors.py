@@ -4,13 +4,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy.exc import DBAPIError, DontWrapMixin, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-if TYPE_CHECKING:
-    from db.review.decisions import AnnotationRow, DraftRow
 
 
 class StoreError(RuntimeError):
@@ -60,31 +55,6 @@ class UnknownAdapter(StoreError):
 
 class UnknownRun(StoreError):
     """No training run has this number."""
-
-
-class Conflict(StoreError):
-    """Somebody else saved in the meantime; nothing was written.
-
-    Attributes:
-        note_id: the note.
-        theirs: the annotation that stands now, when somebody submitted; else None.
-        draft: the reviewer's own draft that stands now, when that moved on, on another page; else None.
-        revision: the note's revision now: the one to send after comparing.
-    """
-
-    def __init__(
-        self, note_id: int, *, revision: int, theirs: AnnotationRow | None = None, draft: DraftRow | None = None
-    ) -> None:
-        other = theirs or draft
-        who = f"{other.reviewer} saved it meanwhile" if other else "it was not saved before"
-        super().__init__(
-            f"Expected note {note_id} to be as this page shows it; found that {who} (revision {revision}), "
-            "so nothing was written. Compare the two and save again."
-        )
-        self.note_id = note_id
-        self.theirs = theirs
-        self.draft = draft
-        self.revision = revision
 
 
 # What SQLite says, and what a person is told; the first that fits.

@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from db import migrations
 from db.schema.errors import (
-    Conflict,
     StoreBusy,
     StoreError,
     StoreFull,
@@ -35,7 +34,6 @@ from db.store.sqlite import WAL_SAFE, OnSqlite
 
 __all__ = [
     "WAL_SAFE",
-    "Conflict",
     "Session",
     "Store",
     "StoreBusy",

@@ -23,7 +23,8 @@ from db.review.decisions import (
     submit,
     training_rows,
 )
-from db.store.store import Conflict, Store, StoreError, StoreRefused, UnknownNote, open_store
+from db.review.revisions import Conflict
+from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
 from tests.kit.desk.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, note, store, suggestion
 
 __all__ = ["empty_session", "store"]

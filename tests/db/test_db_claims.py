@@ -26,6 +26,7 @@ from db.notes.queue.claims import (
     give_back,
     held,
     hold,
+    leave_desk,
     n_held_by_others,
     reap,
     renew,
@@ -33,10 +34,11 @@ from db.notes.queue.claims import (
 from db.notes.queue.queue_view import Walk, count_on, next_on
 from db.notes.queue.search import Filters
 from db.people.reviewers import ensure_reviewer
-from db.people.sign_ins import sign_in, sign_out
+from db.people.sign_ins import sign_in
 from db.review.decisions import latest_annotation, submit
+from db.review.revisions import Conflict
 from db.schema import tables as t
-from db.store.store import Conflict, Store, open_store
+from db.store.store import Store, open_store
 from tests.db.test_db_notes import plans
 from tests.kit.desk.stores import add, decide, extraction, file_store, note, store
 
@@ -110,7 +112,7 @@ def test_deciding_going_elsewhere_and_signing_out_give_a_note_back(desk: Store) 
     assert claims(desk) == {3: "ann"}
     with desk.transaction() as session:
         token = sign_in(session, "ann")
-        sign_out(session, token)
+        leave_desk(session, token)
     assert claims(desk) == {}
 
 

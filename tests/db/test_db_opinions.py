@@ -17,7 +17,8 @@ from db.review.bulk import Many, act, undo
 from db.review.decisions import history, open_review, reopen, reviewed, save_draft, training_rows
 from db.review.opinions import opinions_of, shared_opinions
 from db.review.overlap_changes import set_overlap
-from db.store.store import Conflict, Session, Store, StoreError
+from db.review.revisions import Conflict
+from db.store.store import Session, Store, StoreError
 from tests.kit.desk.stores import TASK, add, decide, extraction, note, store
 
 __all__ = ["store"]

@@ -14,7 +14,8 @@ from db import migrations
 from db.notes.notes import counts, next_note
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import history, open_review, reopen, reviewed, training_rows
-from db.store.store import Conflict, Store, StoreError, open_store
+from db.review.revisions import Conflict
+from db.store.store import Store, StoreError, open_store
 from tests.kit.desk.stores import (
     FIRST,
     SECOND,

@@ -92,8 +92,8 @@ def tiny_adapter(base: Path, out: Path, *, name: str = "tiny-adapter", seed: int
     """A random adapter for `base`, published in `out`."""
     import torch
 
+    from trainer.adapter.manifest import Manifest, publish_adapter
     from trainer.model.loading import load_model, save_lora
-    from trainer.run.directory import Manifest, publish_adapter
 
     torch.manual_seed(seed)
     loaded = load_model(base, None, device="cpu", for_training=True)

@@ -31,9 +31,10 @@ import sqlalchemy as sa
 from db.notes.notes import next_notes
 from db.notes.queue.claims import LEASE, Find, give, hold
 from db.people.reviewers import ensure_reviewer
+from db.review.revisions import Conflict
 from db.schema import tables as t
 from db.schema.dialects import insert_into
-from db.schema.errors import Conflict, StoreBusy
+from db.schema.errors import StoreBusy
 from db.store.store import Store, open_store
 from tests.kit.desk.postgres import a_place
 from tests.kit.desk.stores import decide

@@ -19,9 +19,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from db.review.revisions import revision_of
+from db.review.revisions import Conflict, revision_of
 from db.schema import tables as t
-from db.schema.errors import Conflict
 from db.store.store import Store, open_store
 from tests.kit.desk.postgres import a_place
 from tests.kit.desk.stores import add, decide, extraction

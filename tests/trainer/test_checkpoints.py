@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
+from trainer.adapter.manifest import WEIGHTS
 from trainer.config import TrainConfig
-from trainer.run.directory import WEIGHTS, RunDir
+from trainer.run.directory import RunDir
 from trainer.run.learning.checkpoints import (
     CHECKPOINT_MANIFEST,
     WRITING,

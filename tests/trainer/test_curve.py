@@ -19,8 +19,9 @@ from tests.kit.curves import made_curve
 from tests.kit.homes import wait_for
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
 from trainer.__main__ import main
+from trainer.adapter.manifest import RunError
 from trainer.config import TrainConfig
-from trainer.run.directory import RunDir, RunError, trainer_lock
+from trainer.run.directory import RunDir, trainer_lock
 from trainer.run.learning_curve import CURVE, Plan, draw_curve
 from trainer.run.progress import Interrupted, Stop, TrainError
 

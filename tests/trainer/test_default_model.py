@@ -16,7 +16,7 @@ from tests import SHIPPED, STAND_IN
 from tests.kit.homes import Home
 from trainer.adapter.base_identity import base_identity, compared
 from trainer.adapter.files import check_files, check_tensors, checked_manifest, read_lora
-from trainer.run.directory import read_manifest
+from trainer.adapter.manifest import read_manifest
 
 TASK = load_task()
 BASE, ADAPTER, CARD = SHIPPED / "base", SHIPPED / "adapter", SHIPPED / "MODEL_CARD.md"

@@ -10,10 +10,11 @@ import torch
 
 from data.storage.files import sha256_of
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
+from trainer.adapter.manifest import WEIGHTS
 from trainer.config import TrainConfig, make_config
 from trainer.model.loading import load_model
 from trainer.model.nf4 import unpack_scales
-from trainer.run.directory import WEIGHTS, RunDir
+from trainer.run.directory import RunDir
 from trainer.run.learning import loop
 from trainer.run.learning.learn import cpu_precision
 from trainer.run.learning.memory_fit import Fit, candidates, fit_memory, read_fit, write_fit

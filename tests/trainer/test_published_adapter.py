@@ -20,8 +20,8 @@ from tests.kit.homes import Home
 from tests.kit.tiny import shared_tiny
 from trainer.adapter.base_identity import BaseIdentity, base_identity, compared, hub_identity, is_same_name
 from trainer.adapter.files import ModelError
+from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 from trainer.model.loading import load_for_serving
-from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 
 BASE, ADAPTER = "meta-llama/Llama-3.1-8B", "owner/llama-3.1-8b-adapter"
 COMMITS = {BASE: "a" * 40, ADAPTER: "b" * 40}

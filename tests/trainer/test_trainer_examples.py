@@ -11,11 +11,12 @@ from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import DEFAULT_TASK, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows
-from trainer.adapter.lengths import SHORT, least_legible_of, legibility, longest_of, times_longest
+from trainer.adapter.lengths import SHORT, legibility, times_longest
+from trainer.adapter.manifest import Manifest
 from trainer.config import TrainConfig
 from trainer.model.loading import load_model
-from trainer.run.directory import Manifest
 from trainer.run.learning.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
+from trainer.run.learning.learned import least_legible_of, longest_of
 from trainer.run.learning.loop import count_steps, ordered
 from trainer.run.learning.mixture import rows_to_show, with_copies
 

@@ -22,19 +22,10 @@ from data.task import DEFAULT_TASK, Extraction, load_task
 from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from tests.kit.commands import Forked
 from tests.kit.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
+from trainer.adapter.manifest import WEIGHTS, Manifest, RunError, publish_adapter, read_manifest, write_json
 from trainer.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.model.loading import load_for_serving, load_model
-from trainer.run.directory import (
-    WEIGHTS,
-    Manifest,
-    RunDir,
-    RunError,
-    check_disk_space,
-    publish_adapter,
-    read_manifest,
-    trainer_lock,
-    write_json,
-)
+from trainer.run.directory import RunDir, check_disk_space, trainer_lock
 from trainer.run.learning.checkpoints import CHECKPOINT_MANIFEST, latest_complete
 from trainer.run.progress import Diverged, Interrupted, TrainError
 from trainer.run.train import train

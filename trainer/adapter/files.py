@@ -21,8 +21,8 @@ from data.storage.files import sha256_of
 from data.storage.weight_files import no_safetensors
 from data.vocabulary.house_words import HouseWords, HouseWordsError, read_house_words
 from trainer.adapter.base_identity import BaseIdentity, compared, is_same_name
+from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, WEIGHTS, Manifest, RunError, read_manifest
 from trainer.config import LoraSettings
-from trainer.run.directory import ADAPTER_CONFIG, LISTED, WEIGHTS, Manifest, RunError, read_manifest
 
 MAX_CONFIG_BYTES = 1 << 20
 # Keys whose value is free; `_NEUTRAL` holds for every other one.

@@ -43,8 +43,8 @@ from data.evaluation.proposed import Accepted, propose
 from data.evaluation.scoring import Confidence, is_right, score_confidence
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
+from trainer.adapter.manifest import replacing, write_json
 from trainer.evaluation.prior import Observed, Prior
-from trainer.run.directory import replacing, write_json
 
 __all__ = ["CROSS_FITTED", "MIN_NOTES", "PRIOR_NOTES", "Observed", "calibrate", "cross_fitted", "fit", "observe"]
 

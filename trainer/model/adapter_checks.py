@@ -19,9 +19,9 @@ from trainer.adapter.files import (
     read_lora,
     tell_other_name,
 )
+from trainer.adapter.manifest import Manifest
 from trainer.config import LoraSettings
 from trainer.model.lora import lora_shapes
-from trainer.run.directory import Manifest
 
 KNOWN_PROMPTS = (PROMPT_VERSION,)
 

@@ -26,13 +26,13 @@ from data.storage.weight_files import READ, embedding_file, no_safetensors, pick
 from data.vocabulary.house_words import NONE, HouseWords
 from trainer.adapter.base_identity import NAME_KEY, BaseIdentity, base_identity, cached_directory, hub_identity
 from trainer.adapter.files import ModelError, checked_calibration, checked_house_words
+from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, Manifest
 from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.model.adapter_checks import checked_adapter
 from trainer.model.embedding import fill_embedding, write_embedding
 from trainer.model.llama_weights import AdapterWeights, lora_of
 from trainer.model.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
 from trainer.model.nf4 import count_parameters, dense_copy, prepare_quantised, unpacked
-from trainer.run.directory import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, Manifest
 
 __all__ = [
     "Loaded",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.adapter.files import Misfit, ModelError
+from trainer.adapter.manifest import ADAPTER_CONFIG
 from trainer.config import LoraSettings
-from trainer.run.directory import ADAPTER_CONFIG
 
 
 def lora_config(lora: LoraSettings, *, trainable: bool) -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 from data.evaluation.calibration import CALIBRATION
 from data.suggestion import Grounding, Suggestion
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from trainer.adapter.manifest import write_atomic, write_json
 from trainer.evaluation import calibrate as curves
 from trainer.pretraining.answering import to_json
 from trainer.pretraining.notes.real import RealNote, read_real
 from trainer.pretraining.settings import Job
 from trainer.pretraining.steps import place
-from trainer.run.directory import write_atomic, write_json
 
 SUGGESTIONS = "suggestions.jsonl"
 

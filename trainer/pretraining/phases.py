@@ -14,6 +14,7 @@ from data.notes import content_hash
 from data.prompt import load_prompt
 from data.snapshot import Row, write_rows
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from trainer.adapter.manifest import write_json
 from trainer.config import LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
@@ -25,7 +26,6 @@ from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
 from trainer.pretraining.tune import Phase, tune
-from trainer.run.directory import write_json
 
 GENERATED, MIXED = "generated.npz", "mixed.npz"
 _SEED_MIXED, _SEED_ADAPTER = 100, 200  # added to the seed: other notes than the first phase's

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from data.storage.files import flush_to_disk, sha256_of
+from trainer.adapter.manifest import write_json
 from trainer.pretraining.settings import Job, OutOfTime, PretrainError
-from trainer.run.directory import write_json
 
 MANIFEST = "step.json"
 _KEY = ".identity"

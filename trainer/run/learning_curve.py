@@ -23,11 +23,12 @@ from data.gate.near_duplicates import without_near
 from data.snapshot import Row, read_rows, write_rows
 from data.storage.files import flush_to_disk, sha256_of
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from trainer.adapter.manifest import now, write_atomic, write_json
 from trainer.config import TrainConfig
 from trainer.engine import Engine
 from trainer.evaluation.evaluate import answer_rows, write_predictions
 from trainer.model.loading import load_for_serving
-from trainer.run.directory import RunDir, now, trainer_lock, write_atomic, write_json
+from trainer.run.directory import RunDir, trainer_lock
 from trainer.run.leakage import check_no_leak
 from trainer.run.progress import Progress, Stop, TrainError
 from trainer.run.train import recorded, train

@@ -17,8 +17,9 @@ from typing import Any
 from data.snapshot import Row
 from data.task import Task
 from trainer.adapter.files import ModelError
+from trainer.adapter.manifest import CARD, Manifest, read_manifest, write_atomic
 from trainer.config import AUTO, TrainConfig
-from trainer.run.directory import CARD, Manifest, RunDir, read_manifest, write_atomic
+from trainer.run.directory import RunDir
 
 TEMPLATE = Path(__file__).with_name("adapter_card.template.md")
 TAGS = ("lora", "transformers", "caseloop", "information-extraction")

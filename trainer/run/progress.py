@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Literal
 
-from trainer.run.directory import RunDir, now, write_json
+from trainer.adapter.manifest import now, write_json
+from trainer.run.directory import RunDir
 
 State = Literal["loading", "training", "evaluating", "finished", "interrupted", "failed"]
 

@@ -20,13 +20,14 @@ from data.storage.files import sha256_of
 from data.suggestion import Suggestion
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.adapter.files import checked_calibration
+from trainer.adapter.manifest import Manifest, RunError, add_metrics, write_atomic, write_json
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.engine.suited import unsuited_base
 from trainer.evaluation.calibrate import fit_or_keep, is_enough, judge, keep_measured, write_calibration
 from trainer.evaluation.evaluate import answer_rows, score_answers, write_predictions
 from trainer.model.loading import ModelError, choose_device, compute_dtype, load_adapter, load_for_serving
-from trainer.run.directory import Manifest, RunDir, RunError, add_metrics, trainer_lock, write_atomic, write_json
+from trainer.run.directory import RunDir, trainer_lock
 from trainer.run.job import Job, check_settings
 from trainer.run.leakage import check_no_leak
 from trainer.run.learning.learn import learn

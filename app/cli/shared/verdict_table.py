@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.terminal import write, write_table
-from data.gate.verdict import percent, points
 from data.task import Task
+from data.text.figures import percent, points
 
 HEADINGS = ("right in", "old", "new", "change", "95 % interval")
 

@@ -21,8 +21,8 @@ from app.training.decisions import rejection
 from app.training.requests import left_out, run_directory, run_name
 from data.evaluation.reliability import WANTED_ACCURACY
 from data.gate.gate import OUTWEIGHED
-from data.gate.verdict import points
 from data.task import Task
+from data.text.figures import points
 from db.notes.notes import notes_by_hash
 from db.training.adapters import activations, active_adapter
 from db.training.preferences import preferences

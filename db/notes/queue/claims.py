@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from db.notes.queue.claimed import OWN, claimed_by
 from db.notes.suggestions import UNDECIDED, WAITING
 from db.people.reviewers import ensure_reviewer
+from db.people.sign_ins import sign_out
 from db.schema import tables as t
 from db.schema.dialects import is_postgres
 from db.store.store import Store
@@ -175,6 +176,13 @@ def give_back(session: Session, reviewer: str, note_id: int | None = None) -> No
         _lock(session, ensure_reviewer(session, reviewer).id)
     ended = _END_ALL if note_id is None else _END_ALL.where(t.claim.c.note_id == note_id)
     session.execute(ended, {"reviewer": reviewer})
+
+
+def leave_desk(session: Session, token: str) -> None:
+    """End a sign-in and its person's claims of notes."""
+    person = sign_out(session, token)
+    if person is not None:
+        give_back(session, person)
 
 
 def reap(session: Session) -> int:

@@ -26,8 +26,8 @@ from tests.kit.homes import Home, one_sentence
 from tests.kit.hub_server import TOKEN, hub_server
 from tests.kit.tiny import shared_tiny, tiny_adapter
 from tests.promises.test_offline import seen, started, watched
+from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing, write_json
 from trainer.model.loading import load_for_serving
-from trainer.run.directory import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing, write_json
 
 __all__ = ["watched"]
 

@@ -26,8 +26,8 @@ from db.training.adapters import AdapterRow, list_adapters
 from tests.kit.homes import TASK, Home
 from tests.kit.tiny import shared_tiny, tiny_base
 from trainer.adapter.files import ModelError
+from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replacing
 from trainer.model.loading import load_for_serving, load_model
-from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replacing
 
 TRACE = Path(tempfile.gettempdir()) / f"caseloop-unpickled-{os.getpid()}"
 

@@ -15,8 +15,9 @@ from data.snapshot import Row, write_holdout, write_snapshot
 from data.storage.files import sha256_of
 from data.task import DEFAULT_TASK, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows
+from trainer.adapter.manifest import CARD, Manifest, read_manifest
 from trainer.config import TrainConfig
-from trainer.run.directory import CARD, Manifest, RunDir, read_manifest
+from trainer.run.directory import RunDir
 from trainer.run.model_card import count_origins, render_card
 from trainer.run.train import train
 

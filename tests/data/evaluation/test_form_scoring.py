@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data.evaluation.accepted import AcceptedError, read_accepted
+from data.accepted import AcceptedError, read_accepted
 from data.evaluation.form_report import COLUMNS, field_table, length_table, sentences, warnings
 from data.evaluation.form_scoring import FormScore, score_form
 from data.evaluation.scoring import ScoreError, score

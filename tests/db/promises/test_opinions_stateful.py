@@ -18,7 +18,8 @@ from db.people.reviewers import add_reviewer
 from db.review.decisions import Status, open_review, reopen, submit
 from db.review.opinions import opinions_of
 from db.review.overlap_changes import set_overlap
-from db.store.store import Conflict, Store, open_store
+from db.review.revisions import Conflict
+from db.store.store import Store, open_store
 from tests.db.promises.test_store_stateful import run
 from tests.kit.desk.stores import FIRST, add, extraction
 

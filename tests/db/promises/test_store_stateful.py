@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from db.notes.notes import add_notes, counts, get_note, next_note
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import Saved, Status, discard_draft, open_review, reopen, save_draft, submit
-from db.store.store import Conflict, Store, open_store
+from db.review.revisions import Conflict
+from db.store.store import Store, open_store
 from tests.kit.desk.postgres import Server
 from tests.kit.desk.stores import FIRST, add, extraction, note, suggestion
 

@@ -29,7 +29,8 @@ from sqlalchemy.orm import Session
 from data.limits import MAX_VALUE_CHARACTERS
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import Saved, Status, open_review, save_draft, submit
-from db.store.store import Conflict, Store, open_store
+from db.review.revisions import Conflict
+from db.store.store import Store, open_store
 from tests.kit.desk.stores import FIRST, TASK, add, extraction, suggestion
 
 N_NOTES = 40

@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
-from db.review.revisions import revision_of
+from db.review.revisions import Conflict, revision_of
 from db.schema import tables as t
-from db.schema.errors import Conflict, StoreError
+from db.schema.errors import StoreError
 from db.store.store import Store, open_store
 from tests.kit.desk.postgres import MISSING, OwnServer, own_folder, programs, serving
 from tests.kit.desk.stores import add, decide, extraction

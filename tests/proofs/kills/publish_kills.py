@@ -24,7 +24,7 @@ from app.training.conclusion import copy_adapter
 from tests.kit.forks import Ended, fork
 from trainer.adapter.base_identity import BaseIdentity
 from trainer.adapter.files import ModelError, checked_manifest, read_lora
-from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, publish_adapter
+from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest, publish_adapter
 
 N_WEIGHTS = 500_000
 N_WHOLE_RUNS = 7

@@ -26,7 +26,8 @@ from data.snapshot import write_holdout, write_snapshot
 from data.storage.files import sha256_of
 from data.task import DEFAULT_TASK, load_task
 from tests.kit.forks import Child, fork
-from trainer.run.directory import ADAPTER_CONFIG, MANIFEST, WEIGHTS, RunDir, RunError, read_manifest
+from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS, RunError, read_manifest
+from trainer.run.directory import RunDir
 from trainer.run.learning.checkpoints import WRITING
 
 N_ROWS, N_HELD_OUT, BATCH_SIZE, EPOCHS = 40, 6, 4, 3

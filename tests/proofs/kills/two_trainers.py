@@ -31,7 +31,7 @@ from data.synthetic.sets.shipped import LABELLED
 from data.task import load_task
 from db.store.store import open_store
 from tests.kit.forks import Child, fork
-from trainer.run.directory import RunError
+from trainer.adapter.manifest import RunError
 
 WAKE_S = 0.004
 """From the word that all are ready to the moment at which they begin."""

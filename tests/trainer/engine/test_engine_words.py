@@ -17,12 +17,12 @@ from data.vocabulary.house_words import HOUSE_WORDS, NONE, HouseWords
 from data.vocabulary.wording import START, Words, invented_words, is_word, words_of
 from tests.kit.tiny import shared_tiny, tiny_rows
 from tests.trainer.engine.test_engine_forwards import gpu_forward, modules_forward
+from trainer.adapter.manifest import write_json
 from trainer.engine import Engine
 from trainer.engine.api import MAX_VALUE_TOKENS, Request
 from trainer.engine.decoding.record import Cursor
 from trainer.evaluation.evaluate import evaluate
 from trainer.model.loading import load_adapter, load_for_serving
-from trainer.run.directory import write_json
 
 TASK = load_task(DEFAULT_TASK)
 NOTES = [

@@ -12,10 +12,10 @@ from typing import Any
 
 from data.evaluation.calibration import CALIBRATION
 from data.storage.files import sha256_of
+from trainer.adapter.manifest import replacing
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import FILE, PACKAGE, PACKAGE_VERSION, READER, SHA256
 from trainer.pretraining.steps import figures_of, place
-from trainer.run.directory import replacing
 
 TEMPLATE = Path(__file__).with_name("model_card.template.md")
 LICENCE = Path(__file__).with_name("LICENSE-SmolLM2.txt")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.evaluation.accepted import Accepted, AcceptedError, is_accepted, read_accepted, right_values
+from data.accepted import Accepted, AcceptedError, read_accepted
+from data.evaluation.accepted import is_accepted, right_values
 from data.notes import content_hash
 from data.snapshot import Row, read_rows
 from data.suggestion import Suggestion

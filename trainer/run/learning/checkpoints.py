@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.storage.files import flush_to_disk, sha256_of
-from trainer.run.directory import WEIGHTS, write_json
+from trainer.adapter.manifest import WEIGHTS, write_json
 
 WRITING = ".writing"
 """Below the checkpoints: where an unfinished one is."""

@@ -15,10 +15,9 @@ import torch
 
 from data.prompt import Prompt, PromptError
 from data.snapshot import Row
+from trainer.adapter.lengths import FEW
 
 IGNORED = -100
-FEW = 20
-"""Tokens of a note below which its characters per token say nothing."""
 Item = Mapping[str, Any]
 
 

@@ -12,15 +12,16 @@ import torch
 from data.prompt import load_prompt
 from data.snapshot import Row
 from data.vocabulary.house_words import HOUSE_WORDS, NONE, collect_house_words
-from trainer.adapter.lengths import least_legible_of, longest_of
+from trainer.adapter.manifest import Manifest, now, publish_adapter, read_manifest, write_json
 from trainer.config import FEW_WEIGHTS, SMALL_MODEL, TrainConfig
 from trainer.engine.forward.int8 import multiplies_bf16
 from trainer.model.loading import Loaded, choose_device, compute_dtype, load_model, save_lora
 from trainer.model.nf4 import unpack_scales
-from trainer.run.directory import Manifest, check_disk_space, now, publish_adapter, read_manifest, write_json
+from trainer.run.directory import check_disk_space
 from trainer.run.job import Job, check_steps
 from trainer.run.learning.checkpoints import latest_complete
 from trainer.run.learning.examples import Encoded, Example, encode_rows
+from trainer.run.learning.learned import least_legible_of, longest_of
 from trainer.run.learning.memory_fit import Fit, apply_fit, find_fit, free_memory, limit_memory, read_fit, write_fit
 from trainer.run.learning.mixture import rows_to_show, with_copies
 from trainer.run.progress import Diverged, Interrupted, OutOfMemory, Progress, Stop, TrainError

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from trainer.adapter.manifest import WEIGHTS
 from trainer.config import TrainConfig
 from trainer.model.loading import Loaded
-from trainer.run.directory import WEIGHTS
 from trainer.run.learning.checkpoints import WRITING, best_complete, complete, keep_newest, writing_place
 from trainer.run.learning.examples import Collator, Example, answer_loss, as_dataset
 from trainer.run.learning.memory_fit import Fit

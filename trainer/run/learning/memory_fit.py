@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from trainer.adapter.manifest import write_json
 from trainer.config import SMALL_MODEL, TrainConfig
 from trainer.model.loading import Loaded
-from trainer.run.directory import write_json
 from trainer.run.learning.examples import Collator, Example, answer_loss
 
 LONG_RUN = 300

@@ -12,7 +12,8 @@ from data.prefill.withholding import form_values
 from db.notes.notes import get_note
 from db.notes.suggestions import get_suggestion
 from db.review.decisions import history
-from db.store.store import Conflict, Session
+from db.review.revisions import Conflict
+from db.store.store import Session
 
 
 def both_versions(conflict: Conflict) -> dict[str, Any]:

@@ -34,8 +34,8 @@ from db.notes.suggestions import suggestion_of
 from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
 from db.review.offers import make_offer, same_value, withdraw_offer
 from db.review.opinions import is_compared
-from db.review.revisions import revision_of
-from db.store.store import Conflict, StoreError
+from db.review.revisions import Conflict, revision_of
+from db.store.store import StoreError
 
 MAX_LEAD_TIME_MS = 24 * 60 * 60 * 1000
 
