@@ -19,7 +19,7 @@ NOTE = "Started on Dabrafenib plus trametinib, later on ipilimumab. Dose 2.5 mg.
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     opened = browser.new_page()
-    opened.add_script_tag(path=FILES / "completion.js")
+    opened.add_script_tag(path=FILES / "review" / "note" / "completion.js")
     yield opened
     opened.close()
 
