@@ -10,7 +10,7 @@ from data.synthetic.reports.grids import tabulate_stains
 from data.synthetic.reports.story import Story, new_story
 
 GROSS = (
-    'The specimen is received [fresh|in formalin] labeled with the patient\'s name and ["{at}"|designated "A"] and measures {cm} x {cm2} x {d}.0 cm.',
+    'Received [fresh|in formalin] in one container, labelled ["{at}"|"A"] with name and number; the specimen measures {cm} x {cm2} x {d}.0 cm.',
     "[Sectioning|The cut surface] reveals a [tan-white|gray|yellow|hemorrhagic|firm] [mass|lesion|nodule] measuring {cm} x {cm2} cm[, {d} mm from the closest margin|].",
     "Representative sections are submitted in {d} cassettes.",
     "The specimen is inked [blue|black|green] and serially sectioned.",

@@ -106,6 +106,7 @@ def new_story(rng: random.Random) -> Story:
     child = "boy" if sex == "m" else "girl"
     slots.update(WORDS)
     slots["person"] = WORDS["man" if sex == "m" else "woman"] if age >= 18 else child
+    slots["title"] = "Mr." if sex == "m" else rng.choice(("Mrs.", "Ms."))
     slots["s"], slots["S"] = ("he", "He") if sex == "m" else ("she", "She")
     slots["his"], slots["His"] = ("his", "His") if sex == "m" else ("her", "Her")
     slots["people"] = tuple(f"{word} " for word in WORDS["people"]) if chance(0.4, rng) else ""
