@@ -17,7 +17,8 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from trainer.engine.decode import Decoder, Row
+from trainer.engine.decode import Decoder
+from trainer.engine.rows import Row
 from trainer.engine.suggester import EngineError, Request
 
 POLL_S = 0.002

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any, Protocol
 
 import torch
 from torch.nn import functional
 
+from trainer.engine.cpu_slots import SlotMemory, Stretch, stretches
 from trainer.engine.forward import GrowingSlots, Passed, Segment, best_options, read_options
 from trainer.engine.int8 import ByteWeights
 from trainer.engine.parts import Workers, divided, joined
@@ -22,7 +24,6 @@ Product = Callable[[torch.Tensor], torch.Tensor]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 _FEW_TOKENS = 8
 MANY_TOKENS = 64
-_ROOM = 320
 _FAR = 512
 """Keys from which on the fused attention is faster."""
 
@@ -67,6 +68,7 @@ class CpuForward(GrowingSlots):
 
     prefill = 512
     takes_others = True
+    has_sides = True
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class CpuForward(GrowingSlots):
         self._layers: dict[str, list[list[Product]]] = {}
         self._head = self._store.head()
         self._cosine, self._sine = (part.to(self._dtype)[:, None] for part in weights.rotation(self.max_positions))
-        self._slots = [self._room(_ROOM) for _ in range(n_slots)]
+        self._memory = SlotMemory(self.geometry, self._dtype, n_slots)
         self._workers = Workers(self._n_threads)
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
         self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
@@ -116,24 +118,22 @@ class CpuForward(GrowingSlots):
     def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:
         """Put the keys and values of the prompt's constant beginning into a slot."""
         wanted = adapter, tuple(prefix)
-        if self._slots[slot].shape[3] > 4 * _ROOM:  # a long note was here
-            self._slots[slot], self._held[slot] = self._room(_ROOM), None
+        if self._memory.is_large(slot):
+            self._memory.shrink(slot)
+            self._held[slot] = None
         if self._held[slot] != wanted:
             if wanted not in self._prefixes:
                 self._held[slot] = None
                 self.submit([Segment(slot, 0, prefix, (), ())], adapter)
-                self._prefixes[wanted] = self._slots[slot][:, :, :, : len(prefix)].clone()
-            stored = self._prefixes[wanted]
-            self._reserve(slot, len(prefix))
-            self._slots[slot][:, :, :, : len(prefix)] = stored
+                self._prefixes[wanted] = self._memory.beginning(slot, len(prefix)).clone()
+            self._memory.beginning(slot, len(prefix)).copy_(self._prefixes[wanted])
             self._held[slot] = wanted
         return len(prefix)
 
     @torch.inference_mode()
     def fork(self, source: int, target: int, length: int) -> None:
         """Copy the beginning of a slot to another."""
-        self._reserve(target, length)
-        self._slots[target][:, :, :, :length] = self._slots[source][:, :, :, :length]
+        self._memory.beginning(target, length).copy_(self._memory.beginning(source, length))
         self._held[target] = self._held[source]
 
     @torch.inference_mode()
@@ -141,7 +141,7 @@ class CpuForward(GrowingSlots):
         """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
         few = torch.get_num_threads()
         n_tokens = sum(len(segment.tokens) for segment in segments)
-        parts = divided([len(segment.tokens) for segment in segments], self._n_threads)
+        parts = _parts(segments, self._n_threads)
         try:
             if len(parts) == 1:
                 torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
@@ -156,12 +156,12 @@ class CpuForward(GrowingSlots):
     @torch.inference_mode()
     def _computed(self, segments: Sequence[Segment], adapter: str) -> Passed:
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
-        places = [self._place(segment) for segment in segments]
+        read = stretches(segments, self._memory, self.geometry.group, self._dtype)
         positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
         turn = self._cosine[positions], self._sine[positions]
         x = self._store.embed(tokens)
         for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._store.norms, strict=True)):
-            x = self._layer(number, x, stacks, norms, turn, places)
+            x = self._layer(number, x, stacks, norms, turn, read)
         wanted: list[int] = []
         states: list[int] = []
         first = 0
@@ -179,7 +179,7 @@ class CpuForward(GrowingSlots):
         return Passed(named, logits, self._allowed)
 
     def _layer(
-        self, number: int, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, places: list[Any]
+        self, number: int, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, read: list[Stretch]
     ) -> torch.Tensor:
         """One layer over packed tokens, (tokens, width)."""
         shape = self.geometry
@@ -193,42 +193,25 @@ class CpuForward(GrowingSlots):
         # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
         queries = turned[:, :last].reshape(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
         seen = torch.empty_like(queries)
-        begin, scale = 0, shape.head_width**-0.5
-        for cache, start, count, mask in places:
-            stop = start + count
-            own = slice(begin, begin + count)
-            kept = cache[number]
-            kept[:, :, start:stop] = fresh[:, :, own]
-            asked = queries[:, own].reshape(shape.n_kv_heads, count * shape.group, shape.head_width)
-            if stop > _FAR:
+        scale = shape.head_width**-0.5
+        for stretch in read:
+            own, mask, kept = stretch.own, stretch.mask, stretch.kept[number]
+            if isinstance(stretch.into, slice):
+                kept[:, :, stretch.into] = fresh[:, :, own]
+            else:
+                kept.index_copy_(2, stretch.into, fresh[:, :, own])
+            asked = queries[:, own].reshape(shape.n_kv_heads, len(mask), shape.head_width)
+            if mask.shape[1] > _FAR:
                 answer = functional.scaled_dot_product_attention(
-                    asked[None], kept[:1, :, :stop], kept[1:, :, :stop], attn_mask=mask, scale=scale
+                    asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale
                 )[0]
             else:  # three plain steps: for so few keys the fused one takes twice as long
-                weights = torch.baddbmm(mask, asked, kept[0, :, :stop].transpose(1, 2), alpha=scale).softmax(-1)
-                answer = torch.bmm(weights, kept[1, :, :stop])
-            seen[:, own] = answer.view(shape.n_kv_heads, count, shape.group, shape.head_width)
-            begin += count
+                weights = torch.baddbmm(mask, asked, kept[0].transpose(1, 2), alpha=scale).softmax(-1)
+                answer = torch.bmm(weights, kept[1])
+            seen[:, own] = answer.view(shape.n_kv_heads, -1, shape.group, shape.head_width)
         x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
         gate, up = stacks[2](functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
         return x + stacks[3](functional.silu(gate) * up)
-
-    def _place(self, segment: Segment) -> tuple[torch.Tensor, int, int, torch.Tensor]:
-        """Where a segment's keys go, and which of them each of its tokens sees: 0 there, minus infinity elsewhere."""
-        count, start = len(segment.tokens), segment.start
-        self._reserve(segment.slot, start + count)
-        mask = torch.full((count, start + count), -torch.inf, dtype=self._dtype).triu(start + 1)
-        return self._slots[segment.slot], start, count, mask.repeat_interleave(self.geometry.group, 0)
-
-    def _room(self, n_positions: int) -> torch.Tensor:
-        shape = self.geometry
-        return torch.zeros(shape.n_layers, 2, shape.n_kv_heads, n_positions, shape.head_width, dtype=self._dtype)
-
-    def _reserve(self, slot: int, length: int) -> None:
-        held = self._slots[slot]
-        if length > held.shape[3]:
-            self._slots[slot] = self._room(min(length + _ROOM // 2, self.max_positions + 1))
-            self._slots[slot][:, :, :, : held.shape[3]] = held
 
     def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         if any((layer, name) in adapter for name in names):
@@ -236,6 +219,13 @@ class CpuForward(GrowingSlots):
         if (layer, names) not in self._shared:
             self._shared[layer, names] = self._store.stacked(layer, names, {})
         return self._shared[layer, names]
+
+
+def _parts(segments: Sequence[Segment], n_threads: int) -> list[list[int]]:
+    """Which segments are computed together; those of one slot always are."""
+    together = [list(some) for _, some in groupby(range(len(segments)), key=lambda number: segments[number].slot)]
+    sizes = [sum(len(segments[number].tokens) for number in some) for some in together]
+    return [[number for one in part for number in together[one]] for part in divided(sizes, n_threads)]
 
 
 class DenseWeights:

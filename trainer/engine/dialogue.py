@@ -10,7 +10,7 @@ from data.calibration import Calibration
 from data.prompt import PromptError, load_prompt
 from data.task import Task
 from data.wording import Words, words_of
-from trainer.engine.decode import Row, Written
+from trainer.engine.rows import Row, Written
 from trainer.engine.suggester import EngineError, Outcome
 from trainer.engine.suggesting import Answer, make_suggestion
 from trainer.lengths import legibility, times_longest
