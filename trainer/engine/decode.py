@@ -23,6 +23,7 @@ from typing import Any
 from data.wording import Words
 from trainer.engine.drafts import Plan
 from trainer.engine.forward import Asked, Forward, Option, Segment
+from trainer.engine.lookup import Lookup
 from trainer.engine.record import Cursor, RecordTables
 from trainer.engine.rows import Beside, Branch, Decision, Row, Written, branches_of
 from trainer.engine.suggester import EngineError
@@ -107,7 +108,7 @@ class Decoder:
             shared = self._forward.begin(slot, self._adapter, self._prefix)
         cursor = Cursor(self._tables, self._max_value_tokens, words=words if self._script is None else ())
         pending = prompt[shared:] + list(self._tables.opening)
-        return Row(key, slot, cursor, pending, shared, plan)
+        return Row(key, slot, cursor, pending, shared, plan, Lookup(prompt) if self._forward.has_sides else None)
 
     def start(self, rows: Sequence[Row]) -> Any:
         """Begin one step of these rows; on a GPU it goes on while other rows are settled."""
@@ -167,7 +168,9 @@ class Decoder:
             branch = row.branches.pop()
             slot = slots.pop()
             self._forward.fork(row.slot, slot, branch.decision.position)
-            helper = Row(row.key, slot, row.cursor, [], 0, row.plan, row.is_urgent, parent=row, answer=row.answer)
+            helper = Row(
+                row.key, slot, row.cursor, [], 0, row.plan, is_urgent=row.is_urgent, parent=row, answer=row.answer
+            )
             self._take(helper, branch)
             row.n_helpers += 1
             helpers.append(helper)
@@ -203,7 +206,7 @@ class Decoder:
         cursor = row.cursor
         # A prompt fills its pass by itself; for a single note the first draft is read along with it.
         n_spare = width - n_read if n_read <= width else width if n_rows == 1 else 0
-        draft = row.plan.propose(cursor.index, cursor.current, n_spare) if n_spare else []
+        draft = row.propose(n_spare) if n_spare else []
         if not draft and cursor.is_opening:
             draft = [self._tables.quote]  # most values are strings, so the quotation mark is mostly right
         # A runner-up ends with its value; the record ends with its last one.
@@ -266,7 +269,8 @@ class Decoder:
         """Begin the runners-up of the value that was closed, beside the row that goes on."""
         for branch in branches_of(row.decisions, self._floor) if row.decisions else ():
             side = Beside(row.places)
-            twig = Row(row.key, row.slot, row.cursor, [], 0, row.plan, parent=row, answer=row.cursor, beside=side)
+            twig = Row(row.key, row.slot, row.cursor, [], 0, row.plan, row.lookup, parent=row, beside=side)
+            twig.answer = row.cursor
             row.twigs.append(twig)
             self._take(twig, branch)
         row.decisions = []

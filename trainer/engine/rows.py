@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from trainer.engine.drafts import Plan
 from trainer.engine.forward import Option, Side
+from trainer.engine.lookup import Lookup
 from trainer.engine.record import Cursor
 from trainer.engine.suggester import EngineError
 
@@ -112,6 +113,7 @@ class Row:
         pending: tokens that are settled but not yet read.
         position: tokens read so far.
         plan: its drafts.
+        lookup: further ones, from the tokens before; None for none.
         decisions: of the record, for the runners-up.
         answer: the cursor of the whole record, once it is written.
         branches: runners-up that are still to be written.
@@ -131,6 +133,7 @@ class Row:
     pending: list[int]
     position: int
     plan: Plan
+    lookup: Lookup | None = None
     is_urgent: bool = False
     began: float = field(default_factory=time.perf_counter)
     decisions: list[Decision] = field(default_factory=list)
@@ -163,6 +166,15 @@ class Row:
     def is_ready(self) -> bool:
         """Whether there is something to read for it."""
         return bool(self.pending or self.twigs) and not self.in_flight and not self.is_done
+
+    def propose(self, n_tokens: int) -> list[int]:
+        """At most `n_tokens` tokens that may follow."""
+        cursor = self.cursor
+        draft = self.plan.propose(cursor.index, cursor.current, n_tokens)
+        if draft or self.lookup is None:
+            return draft
+        path = (self.parent or self).cursor.path
+        return self.lookup.propose(path, cursor.current, n_tokens)
 
     @property
     def readers(self) -> list[Row]:
