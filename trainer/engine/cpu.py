@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
+from trainer.engine.choosing import Chooser
 from trainer.engine.cpu_slots import SlotMemory, Stretch, stretches
-from trainer.engine.forward import GrowingSlots, Passed, Segment, best_options, read_options
+from trainer.engine.forward import GrowingSlots, Passed, Segment, read_options
 from trainer.engine.int8 import ByteWeights
 from trainer.engine.parts import Workers, divided, joined
 from trainer.engine.weights import GROUPS, AdapterWeights, LlamaWeights
@@ -33,24 +34,20 @@ class Store(Protocol):
 
     Attributes:
         dtype: of the state.
-        norms: weights of each layer's two norms; None where the products that follow hold them.
-        norm: of the last norm, likewise.
     """
 
     dtype: torch.dtype
-    norms: Any
-    norm: Any
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state with which tokens begin, (tokens, width)."""
         ...
 
     def head(self) -> Product:
-        """The product that gives the logits."""
+        """The product that gives the logits, with the norm before it."""
         ...
 
     def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
-        """The product of one of `GROUPS`, with an adapter merged in."""
+        """The product of one of `GROUPS`, with an adapter merged in, and with the norm that its layer has before it."""
         ...
 
 
@@ -83,6 +80,7 @@ class CpuForward(GrowingSlots):
         self.geometry = weights.geometry
         self.max_positions = self.geometry.max_positions
         self._allowed, self._n_threads = allowed, torch.get_num_threads()
+        self._chooser = Chooser(allowed)
         self._shared: dict[tuple[int, tuple[str, ...]], Product] = {}
         self._layers: dict[str, list[list[Product]]] = {}
         self._head = self._store.head()
@@ -160,8 +158,8 @@ class CpuForward(GrowingSlots):
         positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
         turn = self._cosine[positions], self._sine[positions]
         x = self._store.embed(tokens)
-        for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._store.norms, strict=True)):
-            x = self._layer(number, x, stacks, norms, turn, read)
+        for number, stacks in enumerate(self._layers[adapter]):
+            x = self._layer(number, x, stacks, turn, read)
         wanted: list[int] = []
         states: list[int] = []
         first = 0
@@ -171,20 +169,19 @@ class CpuForward(GrowingSlots):
             first += len(segment.tokens)
         if not wanted:
             return Passed([[] for _ in segments])
-        hidden = functional.rms_norm(x[wanted], (x.shape[1],), self._store.norm, self.geometry.eps)
-        logits = self._head(hidden).float()
-        found, log_probabilities = best_options(logits, self._allowed[states])
+        logits = self._head(x[wanted]).float()
+        found, log_probabilities = self._chooser.best(logits, states)
         options = iter(read_options(found.tolist(), log_probabilities.tolist()))
         named = [[next(options) for _ in segment.wanted] for segment in segments]
         return Passed(named, logits, self._allowed)
 
     def _layer(
-        self, number: int, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, read: list[Stretch]
+        self, number: int, x: torch.Tensor, stacks: list[Product], turn: Any, read: list[Stretch]
     ) -> torch.Tensor:
         """One layer over packed tokens, (tokens, width)."""
         shape = self.geometry
         first, last = shape.n_heads + shape.n_kv_heads, shape.n_heads
-        qkv = stacks[0](functional.rms_norm(x, (shape.width,), norms[0], shape.eps))
+        qkv = stacks[0](x)
         qkv = qkv.view(len(x), first + shape.n_kv_heads, shape.head_width)
         turned = qkv[:, :first]
         half = shape.head_width // 2
@@ -193,24 +190,18 @@ class CpuForward(GrowingSlots):
         # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
         queries = turned[:, :last].reshape(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
         seen = torch.empty_like(queries)
-        scale = shape.head_width**-0.5
         for stretch in read:
-            own, mask, kept = stretch.own, stretch.mask, stretch.kept[number]
+            own, kept = stretch.own, stretch.kept[number]
             if isinstance(stretch.into, slice):
                 kept[:, :, stretch.into] = fresh[:, :, own]
             else:
                 kept.index_copy_(2, stretch.into, fresh[:, :, own])
-            asked = queries[:, own].reshape(shape.n_kv_heads, len(mask), shape.head_width)
-            if mask.shape[1] > _FAR:
-                answer = functional.scaled_dot_product_attention(
-                    asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale
-                )[0]
-            else:  # three plain steps: for so few keys the fused one takes twice as long
-                weights = torch.baddbmm(mask, asked, kept[0].transpose(1, 2), alpha=scale).softmax(-1)
-                answer = torch.bmm(weights, kept[1])
-            seen[:, own] = answer.view(shape.n_kv_heads, -1, shape.group, shape.head_width)
+            for piece, mask in stretch.pieces:
+                some, n_seen = queries[:, piece].reshape(shape.n_kv_heads, -1, shape.head_width), mask.shape[1]
+                answer = _attended(some, kept[:, :, :n_seen], mask)
+                seen[:, piece] = answer.view(shape.n_kv_heads, -1, shape.group, shape.head_width)
         x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
-        gate, up = stacks[2](functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
+        gate, up = stacks[2](x).chunk(2, -1)
         return x + stacks[3](functional.silu(gate) * up)
 
     def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
@@ -219,6 +210,19 @@ class CpuForward(GrowingSlots):
         if (layer, names) not in self._shared:
             self._shared[layer, names] = self._store.stacked(layer, names, {})
         return self._shared[layer, names]
+
+
+def _attended(asked: torch.Tensor, kept: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Attention of queries, (key heads, queries, head width), to keys and values, (2, key heads, seen, head width)."""
+    scale = asked.shape[-1] ** -0.5
+    if kept.shape[2] > _FAR:
+        seen: torch.Tensor = functional.scaled_dot_product_attention(
+            asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale
+        )[0]
+        return seen
+    # Three plain steps: for so few keys the fused one takes twice as long.
+    weights = torch.baddbmm(mask, asked, kept[0].transpose(1, 2), alpha=scale).softmax(-1)
+    return torch.bmm(weights, kept[1])
 
 
 def _parts(segments: Sequence[Segment], n_threads: int) -> list[list[int]]:
@@ -234,21 +238,25 @@ class DenseWeights:
     def __init__(self, weights: LlamaWeights, dtype: torch.dtype) -> None:
         self._weights, self.dtype = weights, dtype
         self._embedding = weights.embedding.to(dtype)
-        self.norm: Any = weights.norm.to(dtype)
-        pairs = [weights.norms(layer) for layer in range(weights.geometry.n_layers)]
-        self.norms: Any = [(before.to(dtype), after.to(dtype)) for before, after in pairs]
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state with which tokens begin, (tokens, width)."""
         return self._embedding[tokens]
 
     def head(self) -> Product:
-        """The product that gives the logits."""
-        return _product(self._weights.head.to(self.dtype))
+        """The product that gives the logits, with the norm before it."""
+        return self._normed(self._weights.norm, _product(self._weights.head.to(self.dtype)))
 
     def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
-        """The product of one of `GROUPS`, with an adapter merged in."""
-        return _product(self._weights.dense(layer, names, adapter, self.dtype))
+        """The product of one of `GROUPS`, with an adapter merged in and the norm before it."""
+        product = _product(self._weights.dense(layer, names, adapter, self.dtype))
+        before, after = self._weights.norms(layer)
+        norm = {GROUPS[0]: before, GROUPS[2]: after}.get(names)
+        return product if norm is None else self._normed(norm, product)
+
+    def _normed(self, weight: torch.Tensor, product: Product) -> Product:
+        weight, eps = weight.to(self.dtype), self._weights.geometry.eps
+        return lambda x: product(functional.rms_norm(x, weight.shape, weight, eps))
 
 
 def _product(weight: torch.Tensor) -> Product:

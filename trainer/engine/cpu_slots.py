@@ -19,6 +19,7 @@ from trainer.engine.weights import Geometry
 
 _ROOM = 320
 _BESIDE = 32
+_PIECE = 64
 
 
 class SlotMemory:
@@ -79,14 +80,15 @@ class Stretch:
         own: which tokens of the pass.
         kept: keys and values of all that they see, of all layers.
         into: where their own are kept there: a slice, or numbers.
-        mask: 0 for what a token sees, minus infinity for what it does not; the query heads that share a key head
-            follow each other, (tokens * group, seen).
+        pieces: tokens of the pass that are attended together, and their mask: 0 for what a token sees, minus infinity
+            for what it does not, (tokens * group, seen); the query heads that share a key head follow each other, and
+            what none of the tokens sees is left out at the end.
     """
 
     own: slice
     kept: torch.Tensor
     into: slice | torch.Tensor
-    mask: torch.Tensor
+    pieces: list[tuple[slice, torch.Tensor]]
 
 
 def stretches(segments: Sequence[Segment], memory: SlotMemory, group: int, dtype: torch.dtype) -> list[Stretch]:
@@ -102,7 +104,14 @@ def stretches(segments: Sequence[Segment], memory: SlotMemory, group: int, dtype
         memory.reserve(slot, length, n_beside)
         into, mask = _laid(together, count, length, n_beside)
         shared = torch.from_numpy(mask).to(dtype).repeat_interleave(group, 0)
-        found.append(Stretch(slice(first, first + count), memory.seen(slot, length, n_beside), into, shared))
+        # The first tokens of a prompt see little of it: in pieces, most of what they do not see is not computed.
+        size = _PIECE if isinstance(into, slice) and count >= 2 * _PIECE else count
+        pieces = []
+        for begin in range(0, count, size):
+            end = min(begin + size, count)
+            seen = n_beside + length - count + end if isinstance(into, slice) else n_beside + length
+            pieces.append((slice(first + begin, first + end), shared[group * begin : group * end, :seen]))
+        found.append(Stretch(slice(first, first + count), memory.seen(slot, length, n_beside), into, pieces))
         first += count
     return found
 

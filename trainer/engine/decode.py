@@ -16,7 +16,7 @@ end, or until it has become much less probable than the value that it would stan
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,11 +222,12 @@ class Decoder:
         n_read, place = len(row.pending), 0
         while True:
             at = n_read - 1 + place
-            permitted = self._permitted(row, options[at])
+            permitted = list(self._permitted(row, options[at]))
             n_more = MORE_OPTIONS
             while not permitted:
                 more = yield at, n_more
-                permitted = self._permitted(row, more)[:1] or (_closing(row, more) if len(more) < n_more else [])
+                best = next(self._permitted(row, more), None)
+                permitted = [best] if best else _closing(row, more) if len(more) < n_more else []
                 n_more *= 16
             decided = self._decide(row, row.position + at + 1, permitted)
             if row.answer is not None and (row.cursor.is_opening or row.cursor.log_probability < self._least(row)):
@@ -247,11 +248,11 @@ class Decoder:
                     row.beside.keep(n_read + place)
                 return
 
-    def _permitted(self, row: Row, options: list[Option]) -> list[Option]:
+    def _permitted(self, row: Row, options: list[Option]) -> Iterator[Option]:
         """The options that keep to the words that the value may hold."""
         if self._script is not None and row.answer is None:
-            return self._script.choose(row, len(row.cursor.path), options)
-        return [option for option in options if row.cursor.permits(option[0])]
+            return iter(self._script.choose(row, len(row.cursor.path), options))
+        return (option for option in options if row.cursor.permits(option[0]))
 
     def _decide(self, row: Row, position: int, options: list[Option]) -> list[int]:
         """Take the best option at a place; it and the forced tokens after it come back."""
