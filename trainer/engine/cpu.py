@@ -88,7 +88,7 @@ class CpuForward(GrowingSlots):
         self._memory = SlotMemory(self.geometry, self._dtype, n_slots)
         self._workers = Workers(self._n_threads)
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
-        self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
+        self._prefixes: dict[tuple[str, tuple[int, ...]], list[torch.Tensor]] = {}
         for name, adapter in adapters.items():
             self.add(name, adapter)
 
@@ -123,15 +123,15 @@ class CpuForward(GrowingSlots):
             if wanted not in self._prefixes:
                 self._held[slot] = None
                 self.submit([Segment(slot, 0, prefix, (), ())], adapter)
-                self._prefixes[wanted] = self._memory.beginning(slot, len(prefix)).clone()
-            self._memory.beginning(slot, len(prefix)).copy_(self._prefixes[wanted])
+                self._prefixes[wanted] = [layer.clone() for layer in self._memory.beginning(slot, len(prefix))]
+            self._memory.begin(slot, self._prefixes[wanted])
             self._held[slot] = wanted
         return len(prefix)
 
     @torch.inference_mode()
     def fork(self, source: int, target: int, length: int) -> None:
         """Copy the beginning of a slot to another."""
-        self._memory.beginning(target, length).copy_(self._memory.beginning(source, length))
+        self._memory.begin(target, self._memory.beginning(source, length))
         self._held[target] = self._held[source]
 
     @torch.inference_mode()

@@ -23,7 +23,9 @@ _PIECE = 64
 
 
 class SlotMemory:
-    """Keys and values of all slots, (layers, 2, key heads, positions, head width) for each.
+    """Keys and values of all slots: for each a tensor a layer, (2, key heads, positions, head width).
+
+    A slot grows layer by layer, so that no long note is held twice while it does.
 
     Args:
         geometry: of the model.
@@ -39,37 +41,45 @@ class SlotMemory:
 
     def is_large(self, slot: int) -> bool:
         """Whether a long note was here, whose room is not kept for short ones."""
-        return bool(self._slots[slot].shape[3] > 4 * _ROOM)
+        return bool(self._slots[slot][0].shape[2] > 4 * _ROOM)
 
     def shrink(self, slot: int) -> None:
         """Give a slot the usual room, and forget what it holds."""
         self._slots[slot], self._fronts[slot] = self._room(_BESIDE + _ROOM), _BESIDE
 
-    def beginning(self, slot: int, length: int) -> torch.Tensor:
-        """The first `length` positions."""
+    def beginning(self, slot: int, length: int) -> list[torch.Tensor]:
+        """The first `length` positions in each layer."""
         self.reserve(slot, length, 0)
-        front = self._fronts[slot]
-        return self._slots[slot][:, :, :, front : front + length]
+        return self.seen(slot, length, 0)
+
+    def begin(self, slot: int, beginning: Sequence[torch.Tensor]) -> None:
+        """Write a beginning into a slot."""
+        for layer, stored in zip(self.beginning(slot, beginning[0].shape[2]), beginning, strict=True):
+            layer.copy_(stored)
 
     def reserve(self, slot: int, length: int, n_beside: int) -> None:
         """See to it that a slot has room for so many positions, and so many places beside them."""
-        held, front = self._slots[slot], self._fronts[slot]
-        has = held.shape[3] - front
+        layers, front = self._slots[slot], self._fronts[slot]
+        has = layers[0].shape[2] - front
         if length <= has and n_beside <= front:
             return
         more = front if n_beside <= front else n_beside + _BESIDE
         room = has if length <= has else min(length + _ROOM // 2, self._most)
-        self._slots[slot], self._fronts[slot] = self._room(more + room), more
-        self._slots[slot][:, :, :, more - front : more + has] = held
+        self._fronts[slot] = more
+        for number, held in enumerate(layers):
+            layers[number] = self._layer(more + room)
+            layers[number][:, :, more - front : more + has] = held
 
-    def seen(self, slot: int, length: int, n_beside: int) -> torch.Tensor:
-        """So many places beside a note, the furthest first, and as many of its positions."""
-        front = self._fronts[slot]
-        return self._slots[slot][:, :, :, front - n_beside : front + length]
+    def seen(self, slot: int, length: int, n_beside: int) -> list[torch.Tensor]:
+        """So many places beside a note, the furthest first, and as many of its positions, in each layer."""
+        first, last = self._fronts[slot] - n_beside, self._fronts[slot] + length
+        return [layer[:, :, first:last] for layer in self._slots[slot]]
 
-    def _room(self, n_positions: int) -> torch.Tensor:
-        shape = self._geometry
-        return torch.zeros(shape.n_layers, 2, shape.n_kv_heads, n_positions, shape.head_width, dtype=self._dtype)
+    def _room(self, n_positions: int) -> list[torch.Tensor]:
+        return [self._layer(n_positions) for _ in range(self._geometry.n_layers)]
+
+    def _layer(self, n_positions: int) -> torch.Tensor:
+        return torch.zeros(2, self._geometry.n_kv_heads, n_positions, self._geometry.head_width, dtype=self._dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class Stretch:
 
     Attributes:
         own: which tokens of the pass.
-        kept: keys and values of all that they see, of all layers.
+        kept: keys and values of all that they see, in each layer.
         into: where their own are kept there: a slice, or numbers.
         pieces: tokens of the pass that are attended together, and their mask: 0 for what a token sees, minus infinity
             for what it does not, (tokens * group, seen); the query heads that share a key head follow each other, and
@@ -86,7 +96,7 @@ class Stretch:
     """
 
     own: slice
-    kept: torch.Tensor
+    kept: list[torch.Tensor]
     into: slice | torch.Tensor
     pieces: list[tuple[slice, torch.Tensor]]
 

@@ -38,7 +38,7 @@ class Lookup:
         """
         self._add(path[len(self._tokens) - self._n_prompt :])
         found, n_same = self._longest(current)
-        return found[: max(2, n_tokens * n_same // SURE)][:n_tokens]
+        return list(found[: max(2, n_tokens * n_same // SURE)][:n_tokens])
 
     def _longest(self, current: Sequence[int]) -> tuple[Sequence[int], int]:
         """What follows the longest match of the value's last tokens, and how many these are."""
