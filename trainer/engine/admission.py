@@ -18,7 +18,8 @@ from operator import or_
 from typing import Any
 
 from trainer.engine.api import EngineError, Request
-from trainer.engine.decoding.decoder import Decoder, Row
+from trainer.engine.decoding.decoder import Decoder
+from trainer.engine.decoding.rows import Row
 
 POLL_S = 0.002
 SPARE_TOKENS = 32

@@ -12,7 +12,7 @@ from data.task import Task
 from data.vocabulary.wording import Words, words_of
 from trainer.adapter.lengths import legibility, times_longest
 from trainer.engine.api import EngineError, Outcome
-from trainer.engine.decoding.decoder import Row, Written
+from trainer.engine.decoding.rows import Row, Written
 from trainer.engine.suggestion import Answer, make_suggestion
 from trainer.model.loading import Loaded
 

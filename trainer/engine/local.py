@@ -18,9 +18,10 @@ from trainer.config import SMALL_MODEL
 from trainer.engine.admission import POLL_S, Queue, SlotPool, Waiting, wait_for_a_slot
 from trainer.engine.api import MAX_VALUE_TOKENS, EngineError, NoteTooLong, Outcome, Request, Source
 from trainer.engine.choose_forward import few_threads, make_forward, usual_slots
-from trainer.engine.decoding.decoder import Counts, Decoder, Row, Script
+from trainer.engine.decoding.decoder import Counts, Decoder, Script
 from trainer.engine.decoding.drafts import DraftBook, Record
 from trainer.engine.decoding.record import RecordTables, build_tables
+from trainer.engine.decoding.rows import Row
 from trainer.engine.dialogue import Dialogue
 from trainer.engine.suited import unsuited_attention
 from trainer.model.loading import Loaded
@@ -316,7 +317,7 @@ class Engine:
     def _advance(self, active: list[Row], started: deque[Any]) -> bool:
         """Start a step and settle the oldest, one part of the notes while a GPU reads the other; false if none can."""
         urgent = [row for row in active if row.is_urgent and not row.is_done]
-        ready = [row for row in urgent or active if row.pending and not row.in_flight and not row.is_done]
+        ready = [row for row in urgent or active if row.is_ready]
         ready = [row for row in ready if self._shared.fits(row)]
         depth = self._depth(len(active))
         if depth > 1 and ready:

@@ -10,6 +10,7 @@ import torch
 
 from data.task import DEFAULT_TASK, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows
+from tests.trainer.engine.test_engine_forwards import modules_forward
 from trainer.engine.api import Request
 from trainer.engine.forward import parts
 from trainer.engine.forward.base import Asked, Segment
@@ -104,6 +105,7 @@ def test_a_runner_up_has_a_share_of_its_values_probability(loaded):
 def test_a_long_note_writes_its_runners_up_in_its_own_slot(loaded, monkeypatch):
     text = tiny_rows(1, start=500)[0].text
     found = []
+    monkeypatch.setattr("trainer.engine.local.make_forward", modules_forward)  # which has no room beside a note
     for most in (1500, 10):
         engine = Engine(loaded, TASK, batch_size=4, alternatives=0.0001)
         forks: list[int] = []

@@ -9,112 +9,33 @@ Where the task holds a field to its note and a lexicon, the model's choice is th
 is made of such words (see `data.vocabulary.wording`). Its probability stays the one among all tokens: a value that the
 model was kept from writing otherwise has a low one.
 
-When a record is whole, its runners-up are written: where the model hesitated, the other token is taken and that value
-alone is written to its end, or until it has become much less probable than the value that it would stand beside.
+Runners-up are written too: where the model hesitated, the other token is taken and that value alone is written to its
+end, or until it has become much less probable than the value that it would stand beside; see
+`trainer.engine.decoding.rows`.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Generator, Hashable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Generator, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from data.vocabulary.wording import Words
 from trainer.engine.api import EngineError
 from trainer.engine.decoding.drafts import Plan
+from trainer.engine.decoding.lookup import Lookup
 from trainer.engine.decoding.record import Cursor, RecordTables
+from trainer.engine.decoding.rows import Beside, Branch, Decision, Row, Written, branches_of
 from trainer.engine.forward.base import Asked, Forward, Option, Segment
 
 N_ALTERNATIVES = 2
-MAX_BRANCHES = 3
-"""Runners-up that are written for a field; two that say the same leave room for a third."""
 MORE_OPTIONS = 64
 """Tokens looked at where the value may go on with none of those that a pass names; then sixteen times as many."""
 
 
-@dataclass(slots=True)
-class Decision:
-    """A token that the model decided: its field, the value's tokens before it, the position after which it stands."""
-
-    index: int
-    before: tuple[int, ...]
-    position: int
-    log_probability: float
-    options: list[Option]
-
-
 Settling = Generator[tuple[int, int], list[Option], None]
 """A row on its way through the options of a pass. It gives the place at which it wants more, and how many."""
-
-
-@dataclass(slots=True)
-class Branch:
-    """Another token at one decision, to be written to the end of its value."""
-
-    decision: Decision
-    token: int
-    log_probability: float
-
-
-class Written(NamedTuple):
-    """A runner-up: its value, log-probability and tokens."""
-
-    value: str | None
-    log_probability: float
-    tokens: list[int]
-
-
-@dataclass(slots=True)
-class Row:
-    """One note on its way through the decoder.
-
-    Attributes:
-        key: a number of its own, and whatever the caller knows the note by.
-        cursor: where its answer stands.
-        pending: tokens that are settled but not yet read.
-        position: tokens read so far.
-        plan: its drafts.
-        decisions: of the record, for the runners-up.
-        answer: the cursor of the whole record, once it is written.
-        branches: runners-up that are still to be written.
-        found: what these were, by field number.
-        parent: the row that this one helps with its runners-up.
-        n_helpers: rows that help this one.
-        in_flight: whether a step with it has begun and is not settled.
-        error: why there is no answer.
-    """
-
-    key: tuple[int, Hashable]
-    slot: int
-    cursor: Cursor
-    pending: list[int]
-    position: int
-    plan: Plan
-    is_urgent: bool = False
-    began: float = field(default_factory=time.perf_counter)
-    decisions: list[Decision] = field(default_factory=list)
-    answer: Cursor | None = None
-    branches: list[Branch] = field(default_factory=list)
-    found: dict[int, list[Written]] = field(default_factory=dict)
-    parent: Row | None = None
-    n_helpers: int = 0
-    in_flight: bool = False
-    error: EngineError | None = None
-
-    @property
-    def share_read(self) -> float:
-        """How far the prompt is read, 0 to 1; what is being read now counts as unread."""
-        is_read = self.answer is not None or len(self.cursor.path) > len(self.cursor.tables.opening)
-        return 1.0 if is_read else self.position / (self.position + len(self.pending))
-
-    @property
-    def is_done(self) -> bool:
-        """Whether record and runners-up are written, by this row and by those that help it."""
-        if self.error is not None:
-            return not self.n_helpers
-        return self.answer is not None and self.cursor.is_done and not self.branches and not self.n_helpers
 
 
 @dataclass
@@ -188,20 +109,22 @@ class Decoder:
             shared = self._forward.begin(slot, self._adapter, self._prefix)
         cursor = Cursor(self._tables, self._max_value_tokens, words=words if self._script is None else ())
         pending = prompt[shared:] + list(self._tables.opening)
-        return Row(key, slot, cursor, pending, shared, plan)
+        return Row(key, slot, cursor, pending, shared, plan, Lookup(prompt) if self._forward.has_sides else None)
 
     def start(self, rows: Sequence[Row]) -> Any:
         """Begin one step of these rows; on a GPU it goes on while other rows are settled."""
         width = self._forward.width(len(rows))
-        segments, drafts = [], []
+        readers, segments, drafts = [], [], []
         for row in rows:
-            read, draft, segment = self._segment(row, width, len(rows))
-            segments.append(segment)
-            drafts.append((read, draft))
-            self.counts.n_read += len(segment.tokens)
             row.in_flight = True
+            for reader in row.readers:
+                read, draft, segment = self._segment(reader, width, len(rows))
+                readers.append(reader)
+                segments.append(segment)
+                drafts.append((read, draft))
+                self.counts.n_read += len(segment.tokens)
         self.counts.n_passes += 1
-        return rows, drafts, segments, self._forward.submit(segments, self._adapter)
+        return readers, drafts, segments, self._forward.submit(segments, self._adapter)
 
     def finish(self, started: Any) -> None:
         """Settle a step that was begun; a row for which the model's output is no number gets an error."""
@@ -210,7 +133,7 @@ class Decoder:
         settling: list[tuple[int, Segment, Settling]] = []
         for number, row in enumerate(rows):
             (n_read, draft), segment, options = drafts[number], segments[number], answers[number]
-            row.in_flight = False
+            (row.parent if row.beside and row.parent else row).in_flight = False
             if n_read < len(row.pending):  # a long prompt, read in pieces
                 row.pending = row.pending[n_read:]
                 row.position += n_read
@@ -246,7 +169,9 @@ class Decoder:
             branch = row.branches.pop()
             slot = slots.pop()
             self._forward.fork(row.slot, slot, branch.decision.position)
-            helper = Row(row.key, slot, row.cursor, [], 0, row.plan, row.is_urgent, parent=row, answer=row.answer)
+            helper = Row(
+                row.key, slot, row.cursor, [], 0, row.plan, is_urgent=row.is_urgent, parent=row, answer=row.answer
+            )
             self._take(helper, branch)
             row.n_helpers += 1
             helpers.append(helper)
@@ -269,9 +194,9 @@ class Decoder:
     def _fail(self, row: Row) -> None:
         failed = row.parent or row
         failed.error = EngineError("Expected numbers from the model; found NaN. The adapter or the base is damaged.")
-        failed.branches = []
+        failed.branches, failed.twigs = [], []
         if row.parent is not None:
-            row.parent.n_helpers -= 1
+            row.parent.n_helpers -= not row.beside
             row.error = failed.error
 
     def _segment(self, row: Row, width: int, n_rows: int) -> tuple[int, list[int], Segment]:
@@ -282,7 +207,7 @@ class Decoder:
         cursor = row.cursor
         # A prompt fills its pass by itself; for a single note the first draft is read along with it.
         n_spare = width - n_read if n_read <= width else width if n_rows == 1 else 0
-        draft = row.plan.propose(cursor.index, cursor.current, n_spare) if n_spare else []
+        draft = row.propose(n_spare) if n_spare else []
         if not draft and cursor.is_opening:
             draft = [self._tables.quote]  # most values are strings, so the quotation mark is mostly right
         # A runner-up ends with its value; the record ends with its last one.
@@ -290,18 +215,20 @@ class Decoder:
         self.counts.n_drafted += len(legal)
         places = [(place, state) for place, state in enumerate(states) if state is not None]
         wanted = [n_read - 1 + place for place, _ in places]
-        return n_read, legal, Segment(row.slot, row.position, row.pending + legal, wanted, [s for _, s in places])
+        tokens, side = row.pending + legal, None if row.beside is None else row.beside.read(n_read + len(legal))
+        return n_read, legal, Segment(row.slot, row.position, tokens, wanted, [state for _, state in places], side)
 
     def _settle(self, row: Row, draft: list[int], options: dict[int, list[Option]]) -> Settling:
         """Take the model's choices as far as the draft foresaw them, and the first that it did not."""
         n_read, place = len(row.pending), 0
         while True:
             at = n_read - 1 + place
-            permitted = self._permitted(row, options[at])
+            permitted = list(self._permitted(row, options[at]))
             n_more = MORE_OPTIONS
             while not permitted:
                 more = yield at, n_more
-                permitted = self._permitted(row, more)[:1] or (_closing(row, more) if len(more) < n_more else [])
+                best = next(self._permitted(row, more), None)
+                permitted = [best] if best else _closing(row, more) if len(more) < n_more else []
                 n_more *= 16
             decided = self._decide(row, row.position + at + 1, permitted)
             if row.answer is not None and (row.cursor.is_opening or row.cursor.log_probability < self._least(row)):
@@ -318,37 +245,53 @@ class Decoder:
             if n_same < len(decided):
                 row.pending = decided[n_same:]
                 row.position += n_read + place
+                if row.beside is not None:
+                    row.beside.keep(n_read + place)
                 return
 
-    def _permitted(self, row: Row, options: list[Option]) -> list[Option]:
+    def _permitted(self, row: Row, options: list[Option]) -> Iterator[Option]:
         """The options that keep to the words that the value may hold."""
         if self._script is not None and row.answer is None:
-            return self._script.choose(row, len(row.cursor.path), options)
-        return [option for option in options if row.cursor.permits(option[0])]
+            return iter(self._script.choose(row, len(row.cursor.path), options))
+        return (option for option in options if row.cursor.permits(option[0]))
 
     def _decide(self, row: Row, position: int, options: list[Option]) -> list[int]:
         """Take the best option at a place; it and the forced tokens after it come back."""
-        cursor = row.cursor
+        cursor, index = row.cursor, row.cursor.index
         token, log_probability = options[0]
         if row.answer is None and self.floor is not None:
             before = cursor.log_probability
-            row.decisions.append(Decision(cursor.index, tuple(cursor.current), position, before, options))
-        return [token, *cursor.advance(token, log_probability)]
+            row.decisions.append(Decision(index, tuple(cursor.current), position, before, options))
+        decided = [token, *cursor.advance(token, log_probability)]
+        if cursor.index > index and row.answer is None and self._forward.has_sides:
+            self._grow(row)
+        return decided
+
+    def _grow(self, row: Row) -> None:
+        """Begin the runners-up of the value that was closed, beside the row that goes on."""
+        for branch in branches_of(row.decisions, self._floor) if row.decisions else ():
+            side = Beside(row.places)
+            twig = Row(row.key, row.slot, row.cursor, [], 0, row.plan, row.lookup, parent=row, beside=side)
+            twig.answer = row.cursor
+            row.twigs.append(twig)
+            self._take(twig, branch)
+        row.decisions = []
 
     def _finished(self, row: Row) -> None:
         """The record is whole, or one of its runners-up."""
         if row.answer is None:
             row.answer = row.cursor
-            if self.floor is not None:
-                row.branches = self._branches(row)
-                row.decisions = []
+            row.branches, row.decisions = self._branches(row), []
         else:
             cursor, index = row.cursor, row.cursor.index - 1
             key = self._tables.keys[index]
             if cursor.is_opening and cursor.log_probabilities[key] >= self._least(row, index):
                 found = Written(cursor.values[key], cursor.log_probabilities[key], cursor.last)
                 (row.parent or row).found.setdefault(index, []).append(found)
-            if row.parent is not None:
+            if row.parent is not None and row.beside is not None:
+                row.beside.end()
+                row.parent.twigs = [twig for twig in row.parent.twigs if twig is not row]
+            elif row.parent is not None:
                 row.parent.n_helpers -= 1
         if row.branches:
             self._take(row, row.branches.pop())
@@ -359,7 +302,11 @@ class Decoder:
         """The log-probability below which a runner-up of a field is given up: it grows less with every token."""
         assert row.answer is not None
         key = self._tables.keys[row.cursor.index if index is None else index]
-        return math.log(self.floor or 1.0) + min(0.0, row.answer.log_probabilities[key])
+        return self._floor + min(0.0, row.answer.log_probabilities[key])
+
+    @property
+    def _floor(self) -> float:
+        return math.log(self.floor or 1.0)
 
     def _take(self, row: Row, branch: Branch) -> None:
         """Go on from another token at an earlier decision; what was read after it is written over."""
@@ -375,17 +322,10 @@ class Decoder:
 
     def _branches(self, row: Row) -> list[Branch]:
         """The likeliest other tokens, by field; later fields last, so that one slot can serve them from the end."""
-        assert self.floor is not None
-        floor = math.log(self.floor)
-        by_field: dict[int, list[Branch]] = {}
+        by_field: dict[int, list[Decision]] = {}
         for decision in row.decisions:
-            for token, log_probability in decision.options[1:]:
-                if decision.log_probability + log_probability >= floor:
-                    by_field.setdefault(decision.index, []).append(Branch(decision, token, log_probability))
-        chosen = []
-        for branches in by_field.values():
-            branches.sort(key=lambda branch: -(branch.decision.log_probability + branch.log_probability))
-            chosen += branches[:MAX_BRANCHES]
+            by_field.setdefault(decision.index, []).append(decision)
+        chosen = [branch for decisions in by_field.values() for branch in branches_of(decisions, self._floor)]
         # Within a slot, a branch must not need what an earlier taken one has written over.
         return sorted(chosen, key=lambda branch: branch.decision.position)
 

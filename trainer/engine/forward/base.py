@@ -22,6 +22,20 @@ Option = tuple[int, float]
 """A token and its log-probability among all tokens, allowed or not."""
 
 
+class Side(NamedTuple):
+    """Where the tokens of a segment stand that is read beside a note and not at its end.
+
+    It sees the note up to where it parts from it, its own earlier tokens, and nothing else that is beside the note.
+
+    Attributes:
+        before: places beside the slot of the segment's earlier tokens.
+        now: places for its own.
+    """
+
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Tokens of one note that are to be read.
@@ -32,6 +46,7 @@ class Segment:
         tokens: what is read.
         wanted: positions in `tokens` after which the model is asked what comes next.
         states: for each of these, the row of the tables' mask (see `RecordTables.allowed`).
+        side: where the tokens stand beside the slot; None for the slot itself.
     """
 
     slot: int
@@ -39,6 +54,7 @@ class Segment:
     tokens: Sequence[int]
     wanted: Sequence[int]
     states: Sequence[int]
+    side: Side | None = None
 
 
 class Asked(NamedTuple):
@@ -80,6 +96,7 @@ class Forward(Protocol):
         depth: steps that are best under way at a time; 2 where one half of the notes is settled while a GPU reads
             the other.
         takes_others: whether several adapters can be held.
+        has_sides: whether runners-up can be read beside their note, in the same pass; see `Side`.
         most_forked: positions up to which a slot is copied for the sake of runners-up.
     """
 
@@ -88,6 +105,7 @@ class Forward(Protocol):
     prefill: int
     depth: int
     takes_others: bool
+    has_sides: bool
     most_forked: int
 
     def width(self, n_rows: int) -> int:
@@ -153,6 +171,7 @@ class GrowingSlots:
     n_slots: int
     max_positions: int
     depth = 1
+    has_sides = False
     most_forked = 1500
     """Eight copies of a note of 20,000 characters would take 2 GB, and as long as the passes that they spare."""
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any, Protocol
 
 import torch
 from torch.nn import functional
 
-from trainer.engine.forward.base import GrowingSlots, Passed, Segment, best_options, read_options
+from trainer.engine.forward.base import GrowingSlots, Passed, Segment, read_options
+from trainer.engine.forward.choosing import Chooser
+from trainer.engine.forward.cpu_slots import SlotMemory, Stretch, stretches
 from trainer.engine.forward.int8 import ByteWeights
 from trainer.engine.forward.parts import Workers, divided, joined
 from trainer.model.llama_weights import GROUPS, AdapterWeights, LlamaWeights
@@ -22,7 +25,6 @@ Product = Callable[[torch.Tensor], torch.Tensor]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 _FEW_TOKENS = 8
 MANY_TOKENS = 64
-_ROOM = 320
 _FAR = 512
 """Keys from which on the fused attention is faster."""
 
@@ -32,24 +34,20 @@ class Store(Protocol):
 
     Attributes:
         dtype: of the state.
-        norms: weights of each layer's two norms; None where the products that follow hold them.
-        norm: of the last norm, likewise.
     """
 
     dtype: torch.dtype
-    norms: Any
-    norm: Any
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state with which tokens begin, (tokens, width)."""
         ...
 
     def head(self) -> Product:
-        """The product that gives the logits."""
+        """The product that gives the logits, with the norm before it."""
         ...
 
     def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
-        """The product of one of `GROUPS`, with an adapter merged in."""
+        """The product of one of `GROUPS`, with an adapter merged in, and with the norm that its layer has before it."""
         ...
 
 
@@ -67,6 +65,7 @@ class CpuForward(GrowingSlots):
 
     prefill = 512
     takes_others = True
+    has_sides = True
 
     def __init__(
         self,
@@ -81,14 +80,15 @@ class CpuForward(GrowingSlots):
         self.geometry = weights.geometry
         self.max_positions = self.geometry.max_positions
         self._allowed, self._n_threads = allowed, torch.get_num_threads()
+        self._chooser = Chooser(allowed)
         self._shared: dict[tuple[int, tuple[str, ...]], Product] = {}
         self._layers: dict[str, list[list[Product]]] = {}
         self._head = self._store.head()
         self._cosine, self._sine = (part.to(self._dtype)[:, None] for part in weights.rotation(self.max_positions))
-        self._slots = [self._room(_ROOM) for _ in range(n_slots)]
+        self._memory = SlotMemory(self.geometry, self._dtype, n_slots)
         self._workers = Workers(self._n_threads)
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
-        self._prefixes: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
+        self._prefixes: dict[tuple[str, tuple[int, ...]], list[torch.Tensor]] = {}
         for name, adapter in adapters.items():
             self.add(name, adapter)
 
@@ -116,24 +116,22 @@ class CpuForward(GrowingSlots):
     def begin(self, slot: int, adapter: str, prefix: Sequence[int]) -> int:
         """Put the keys and values of the prompt's constant beginning into a slot."""
         wanted = adapter, tuple(prefix)
-        if self._slots[slot].shape[3] > 4 * _ROOM:  # a long note was here
-            self._slots[slot], self._held[slot] = self._room(_ROOM), None
+        if self._memory.is_large(slot):
+            self._memory.shrink(slot)
+            self._held[slot] = None
         if self._held[slot] != wanted:
             if wanted not in self._prefixes:
                 self._held[slot] = None
                 self.submit([Segment(slot, 0, prefix, (), ())], adapter)
-                self._prefixes[wanted] = self._slots[slot][:, :, :, : len(prefix)].clone()
-            stored = self._prefixes[wanted]
-            self._reserve(slot, len(prefix))
-            self._slots[slot][:, :, :, : len(prefix)] = stored
+                self._prefixes[wanted] = [layer.clone() for layer in self._memory.beginning(slot, len(prefix))]
+            self._memory.begin(slot, self._prefixes[wanted])
             self._held[slot] = wanted
         return len(prefix)
 
     @torch.inference_mode()
     def fork(self, source: int, target: int, length: int) -> None:
         """Copy the beginning of a slot to another."""
-        self._reserve(target, length)
-        self._slots[target][:, :, :, :length] = self._slots[source][:, :, :, :length]
+        self._memory.begin(target, self._memory.beginning(source, length))
         self._held[target] = self._held[source]
 
     @torch.inference_mode()
@@ -141,7 +139,7 @@ class CpuForward(GrowingSlots):
         """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
         few = torch.get_num_threads()
         n_tokens = sum(len(segment.tokens) for segment in segments)
-        parts = divided([len(segment.tokens) for segment in segments], self._n_threads)
+        parts = _parts(segments, self._n_threads)
         try:
             if len(parts) == 1:
                 torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
@@ -156,12 +154,12 @@ class CpuForward(GrowingSlots):
     @torch.inference_mode()
     def _computed(self, segments: Sequence[Segment], adapter: str) -> Passed:
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
-        places = [self._place(segment) for segment in segments]
+        read = stretches(segments, self._memory, self.geometry.group, self._dtype)
         positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
         turn = self._cosine[positions], self._sine[positions]
         x = self._store.embed(tokens)
-        for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._store.norms, strict=True)):
-            x = self._layer(number, x, stacks, norms, turn, places)
+        for number, stacks in enumerate(self._layers[adapter]):
+            x = self._layer(number, x, stacks, turn, read)
         wanted: list[int] = []
         states: list[int] = []
         first = 0
@@ -171,20 +169,19 @@ class CpuForward(GrowingSlots):
             first += len(segment.tokens)
         if not wanted:
             return Passed([[] for _ in segments])
-        hidden = functional.rms_norm(x[wanted], (x.shape[1],), self._store.norm, self.geometry.eps)
-        logits = self._head(hidden).float()
-        found, log_probabilities = best_options(logits, self._allowed[states])
+        logits = self._head(x[wanted]).float()
+        found, log_probabilities = self._chooser.best(logits, states)
         options = iter(read_options(found.tolist(), log_probabilities.tolist()))
         named = [[next(options) for _ in segment.wanted] for segment in segments]
         return Passed(named, logits, self._allowed)
 
     def _layer(
-        self, number: int, x: torch.Tensor, stacks: list[Product], norms: Any, turn: Any, places: list[Any]
+        self, number: int, x: torch.Tensor, stacks: list[Product], turn: Any, read: list[Stretch]
     ) -> torch.Tensor:
         """One layer over packed tokens, (tokens, width)."""
         shape = self.geometry
         first, last = shape.n_heads + shape.n_kv_heads, shape.n_heads
-        qkv = stacks[0](functional.rms_norm(x, (shape.width,), norms[0], shape.eps))
+        qkv = stacks[0](x)
         qkv = qkv.view(len(x), first + shape.n_kv_heads, shape.head_width)
         turned = qkv[:, :first]
         half = shape.head_width // 2
@@ -193,42 +190,19 @@ class CpuForward(GrowingSlots):
         # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
         queries = turned[:, :last].reshape(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
         seen = torch.empty_like(queries)
-        begin, scale = 0, shape.head_width**-0.5
-        for cache, start, count, mask in places:
-            stop = start + count
-            own = slice(begin, begin + count)
-            kept = cache[number]
-            kept[:, :, start:stop] = fresh[:, :, own]
-            asked = queries[:, own].reshape(shape.n_kv_heads, count * shape.group, shape.head_width)
-            if stop > _FAR:
-                answer = functional.scaled_dot_product_attention(
-                    asked[None], kept[:1, :, :stop], kept[1:, :, :stop], attn_mask=mask, scale=scale
-                )[0]
-            else:  # three plain steps: for so few keys the fused one takes twice as long
-                weights = torch.baddbmm(mask, asked, kept[0, :, :stop].transpose(1, 2), alpha=scale).softmax(-1)
-                answer = torch.bmm(weights, kept[1, :, :stop])
-            seen[:, own] = answer.view(shape.n_kv_heads, count, shape.group, shape.head_width)
-            begin += count
+        for stretch in read:
+            own, kept = stretch.own, stretch.kept[number]
+            if isinstance(stretch.into, slice):
+                kept[:, :, stretch.into] = fresh[:, :, own]
+            else:
+                kept.index_copy_(2, stretch.into, fresh[:, :, own])
+            for piece, mask in stretch.pieces:
+                some, n_seen = queries[:, piece].reshape(shape.n_kv_heads, -1, shape.head_width), mask.shape[1]
+                answer = _attended(some, kept[:, :, :n_seen], mask)
+                seen[:, piece] = answer.view(shape.n_kv_heads, -1, shape.group, shape.head_width)
         x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
-        gate, up = stacks[2](functional.rms_norm(x, (shape.width,), norms[1], shape.eps)).chunk(2, -1)
+        gate, up = stacks[2](x).chunk(2, -1)
         return x + stacks[3](functional.silu(gate) * up)
-
-    def _place(self, segment: Segment) -> tuple[torch.Tensor, int, int, torch.Tensor]:
-        """Where a segment's keys go, and which of them each of its tokens sees: 0 there, minus infinity elsewhere."""
-        count, start = len(segment.tokens), segment.start
-        self._reserve(segment.slot, start + count)
-        mask = torch.full((count, start + count), -torch.inf, dtype=self._dtype).triu(start + 1)
-        return self._slots[segment.slot], start, count, mask.repeat_interleave(self.geometry.group, 0)
-
-    def _room(self, n_positions: int) -> torch.Tensor:
-        shape = self.geometry
-        return torch.zeros(shape.n_layers, 2, shape.n_kv_heads, n_positions, shape.head_width, dtype=self._dtype)
-
-    def _reserve(self, slot: int, length: int) -> None:
-        held = self._slots[slot]
-        if length > held.shape[3]:
-            self._slots[slot] = self._room(min(length + _ROOM // 2, self.max_positions + 1))
-            self._slots[slot][:, :, :, : held.shape[3]] = held
 
     def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         if any((layer, name) in adapter for name in names):
@@ -238,27 +212,51 @@ class CpuForward(GrowingSlots):
         return self._shared[layer, names]
 
 
+def _attended(asked: torch.Tensor, kept: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Attention of queries, (key heads, queries, head width), to keys and values, (2, key heads, seen, head width)."""
+    scale = asked.shape[-1] ** -0.5
+    if kept.shape[2] > _FAR:
+        seen: torch.Tensor = functional.scaled_dot_product_attention(
+            asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale
+        )[0]
+        return seen
+    # Three plain steps: for so few keys the fused one takes twice as long.
+    weights = torch.baddbmm(mask, asked, kept[0].transpose(1, 2), alpha=scale).softmax(-1)
+    return torch.bmm(weights, kept[1])
+
+
+def _parts(segments: Sequence[Segment], n_threads: int) -> list[list[int]]:
+    """Which segments are computed together; those of one slot always are."""
+    together = [list(some) for _, some in groupby(range(len(segments)), key=lambda number: segments[number].slot)]
+    sizes = [sum(len(segments[number].tokens) for number in some) for some in together]
+    return [[number for one in part for number in together[one]] for part in divided(sizes, n_threads)]
+
+
 class DenseWeights:
     """Lays out weights in fp32 or bf16; see `Store`."""
 
     def __init__(self, weights: LlamaWeights, dtype: torch.dtype) -> None:
         self._weights, self.dtype = weights, dtype
         self._embedding = weights.embedding.to(dtype)
-        self.norm: Any = weights.norm.to(dtype)
-        pairs = [weights.norms(layer) for layer in range(weights.geometry.n_layers)]
-        self.norms: Any = [(before.to(dtype), after.to(dtype)) for before, after in pairs]
 
     def embed(self, tokens: torch.Tensor) -> torch.Tensor:
         """The state with which tokens begin, (tokens, width)."""
         return self._embedding[tokens]
 
     def head(self) -> Product:
-        """The product that gives the logits."""
-        return _product(self._weights.head.to(self.dtype))
+        """The product that gives the logits, with the norm before it."""
+        return self._normed(self._weights.norm, _product(self._weights.head.to(self.dtype)))
 
     def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
-        """The product of one of `GROUPS`, with an adapter merged in."""
-        return _product(self._weights.dense(layer, names, adapter, self.dtype))
+        """The product of one of `GROUPS`, with an adapter merged in and the norm before it."""
+        product = _product(self._weights.dense(layer, names, adapter, self.dtype))
+        before, after = self._weights.norms(layer)
+        norm = {GROUPS[0]: before, GROUPS[2]: after}.get(names)
+        return product if norm is None else self._normed(norm, product)
+
+    def _normed(self, weight: torch.Tensor, product: Product) -> Product:
+        weight, eps = weight.to(self.dtype), self._weights.geometry.eps
+        return lambda x: product(functional.rms_norm(x, weight.shape, weight, eps))
 
 
 def _product(weight: torch.Tensor) -> Product:

@@ -75,7 +75,7 @@ class GpuForward:
     ) -> None:
         self.geometry, self._weights, self._kind, self._device = weights.geometry, weights, kind, device
         self.most_forked = 1 << 30  # slots of one size are copied within the GPU's memory
-        self.takes_others = kind == "nf4"
+        self.takes_others, self.has_sides = kind == "nf4", False
         self._dtype = torch.float32 if kind == "fp32" else torch.bfloat16
         self.n_slots, self._row_width, self.depth = slots.n, slots.row_width, slots.depth
         self.max_positions = min(self.geometry.max_positions, MAX_POSITIONS)

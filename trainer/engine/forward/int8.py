@@ -76,7 +76,7 @@ class Turn:
 
 
 class ByteWeights:
-    """Lays out the weights of a Llama in 8 bits; see `trainer.engine.forward.cpu.Store` for the attributes.
+    """Lays out the weights of a Llama in 8 bits; see `trainer.engine.forward.cpu.Store`.
 
     Args:
         weights: of the base.
@@ -90,8 +90,6 @@ class ByteWeights:
         self._of_head = Turn(
             shape.head_width, shape.head_width & -shape.head_width
         )  # the values of a head lie together
-        self.norms: Any = [(None, None)] * shape.n_layers  # they are part of the products that follow
-        self.norm: Any = None
 
     @cached_property
     def _table(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,30 +103,37 @@ class ByteWeights:
         return self._turn(numbers[tokens] * scales[tokens])
 
     def head(self) -> Product:
-        """The product that gives the logits."""
+        """The product that gives the logits, with the norm before it."""
         rows = torch.split(self._weights.head, _ROWS)
         norm = self._weights.norm.float()
-        return _product(*(self._turn(some.float() * norm) for some in rows))
+        return _product(*(self._turn(some.float() * norm) for some in rows), eps=self._weights.geometry.eps)
 
     def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
-        """The product of one of `GROUPS`, with an adapter merged in."""
+        """The product of one of `GROUPS`, with an adapter merged in and the norm before it."""
         weight = self._weights.dense(layer, names, adapter, torch.float32)
         before, after = (norm.float() for norm in self._weights.norms(layer))
+        eps = self._weights.geometry.eps
         if names == GROUPS[0]:
             weight = self._turn(weight * before)
             n_values = self._weights.geometry.n_kv_heads * self._weights.geometry.head_width
             weight[-n_values:] = self._of_head(weight[-n_values:].t()).t()
-            return _product(weight)
+            return _product(weight, eps=eps)
         if names == GROUPS[1]:
             return _product(self._turn(self._of_head(weight).t()).t())
         if names == GROUPS[2]:
-            return _product(self._turn(weight * after))
+            return _product(self._turn(weight * after), eps=eps)
         product = _product(self._turn(self._inner(weight).t()).t())
         return lambda x: product(self._inner(x))
 
 
-def _product(*parts: torch.Tensor) -> Product:
-    """`x @ weight.T`, for the rows of a weight in parts."""
+def _product(*parts: torch.Tensor, eps: float | None = None) -> Product:
+    """`x @ weight.T`, for the rows of a weight in parts.
+
+    Args:
+        parts: of the weight.
+        eps: of the norm that `x` is brought to before, by its root mean square; None where it is taken as it is. The
+            norm is one more number for each token, so it costs nothing to speak of.
+    """
     packed = [pack_rows(part) for part in parts]
     numbers = torch.cat([numbers for numbers, _ in packed])
     scales = torch.cat([scales for _, scales in packed])[:, 0].clamp_min(_SMALLEST).double()
@@ -142,6 +147,9 @@ def _product(*parts: torch.Tensor) -> Product:
     def call(x: torch.Tensor) -> torch.Tensor:
         largest = x.abs().amax(-1, keepdim=True).clamp_min_(_SMALLEST)
         found: torch.Tensor = product(x / largest, _STEP, _ZERO, laid_out)
+        if eps is not None:
+            length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+            largest = largest * torch.rsqrt(length * length / x.shape[-1] + eps)
         return found.mul_(largest)
 
     return call

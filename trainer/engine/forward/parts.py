@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 MOST_TOKENS = 256
 """Tokens of a part, where it holds several notes."""
-LEAST_TOKENS = 48
+LEAST_TOKENS = 24
 """Fewer tokens are not worth a thread of their own: a pass over them takes its time from the number of its steps."""
 
 
