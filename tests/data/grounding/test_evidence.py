@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.grounding.evidence import find_evidence, ground, is_grounded
-from data.suggestion import Span
+from data.suggestion import Grounding, Span
 from data.task import Extraction, load_task
 from data.text.synonyms import SynonymsError, load_lexicon
 from data.text.words import stem
@@ -288,3 +288,18 @@ def test_a_bad_table_is_told(tmp_path: Path) -> None:
             load_lexicon(path)
     with pytest.raises(SynonymsError, match="cannot be read"):
         load_lexicon(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "found"),
+    [
+        ("Case 1. A woman with a fracture of the hip.", "I", False),
+        ("The values are in Table 2.", "II", False),
+        ("Cycle 4 was given as planned.", "IV", False),
+        ("She had stage 1 breast cancer.", "I", True),
+        ("Clinical stage: 4.", "IV", True),
+    ],
+)
+def test_a_number_is_a_stage_only_where_the_note_speaks_of_one(text: str, value: str, found: bool) -> None:
+    extraction = Extraction(TASK, {**dict.fromkeys(TASK.keys), "stage": value})
+    assert (ground(TASK, text, extraction)["stage"].grounding is not Grounding.NOT_FOUND) == found
