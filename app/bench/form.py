@@ -11,8 +11,9 @@ from typing import Any
 
 from app.core.rules import Rules
 from app.screens.review.note.note import confidence_word
+from data.accepted import Accepted
 from data.cutoffs import SURE
-from data.evaluation.proposed import Accepted, is_accepted
+from data.evaluation.accepted import is_accepted, right_values
 from data.evaluation.scoring import items
 from data.grounding.evidence import Grounded
 from data.prefill.outside import outside
@@ -22,9 +23,9 @@ from data.suggestion import Grounding, Suggestion
 from data.task import Field, Task
 
 
-def readings(field: Field, gold: str | None, accepted: Accepted) -> list[str | None]:
-    """All values of a field that are right, the shortest to type first."""
-    values = [one if items(one, field) else None for one in (gold, *accepted.get(field.key, ()))]
+def readings(field: Field, right: Sequence[str | None]) -> list[str | None]:
+    """The different ones among the values of a field that are right, the shortest to type first."""
+    values = [one if items(one, field) else None for one in right]
     return sorted(dict.fromkeys(values), key=lambda one: len(one or ""))
 
 
@@ -60,20 +61,19 @@ def measure_forms(
         asks, n_wrong = False, 0
         for field in task.fields:
             key, value, gold = field.key, form[field.key], row.extraction[field.key]
-            right = is_accepted(field, gold, value, others)
+            known = right_values(field, row.extraction, others)
+            right = is_accepted(field, known, value)
             word = "withheld" if key in aside else _word(answer, key, rules or Rules())
             fields[key][0] += right
-            fields[key][1] += is_accepted(field, gold, None, others)
+            fields[key][1] += is_accepted(field, known, None)
             _count(n, has_value=bool(items(value, field)), has_gold=bool(items(gold, field)), right=right)
             n["asks"] += word == "look"
-            is_sure = (
-                word != "withheld" and not answer.is_raw and outside(answer) is None and answer.confidence[key] >= SURE
-            )
+            is_sure = word != "withheld" and _is_sure(answer, key)
             n["sure"] += is_sure
             n["sure_right"] += is_sure and right
             asks = asks or (word == "look" and right)  # what is put right is confirmed by that
             n_wrong += not right
-            typed = readings(field, gold, others)
+            typed = readings(field, known)
             scratch += len(typed[0] or "") + 1
             keys += 0 if right else 1 + _keys(field, answer, key in aside, typed)
         scratch += 1

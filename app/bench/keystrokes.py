@@ -172,7 +172,8 @@ class _Box:
 
 def _right(field: Field, row: dict[str, Any]) -> list[str | None]:
     """The values of a field that are right, the shortest first."""
-    return readings(field, (row["output"].get(field.key) or "").strip() or None, row.get("accept") or {})
+    gold = (row["output"].get(field.key) or "").strip() or None
+    return readings(field, (gold, *(row.get("accept") or {}).get(field.key, ())))
 
 
 def _n_presses(place: int) -> int:

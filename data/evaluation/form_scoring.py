@@ -130,7 +130,7 @@ class FormScore:
 
     def add_to(self, figures: dict[str, Any]) -> None:
         """Put the figures into those of `data.evaluation.scoring.Score.to_json`."""
-        figures["macro"] |= {"accepted": _mean(self.accepted.values()), "empty_form": _mean(self.empty_form.values())}
+        figures["macro"] |= {"accepted": _share(self.accepted.values()), "empty_form": _share(self.empty_form.values())}
         for key, of_field in figures["fields"].items():
             of_field |= {"accepted": self.accepted[key], "empty_form": self.empty_form[key]}
         figures["n_with_accepted"] = self.n_with_accepted
@@ -285,7 +285,3 @@ def _by_length(notes: Sequence[Sequence[_Cell]], n_tokens: Sequence[int]) -> tup
 def _share(of: Any) -> float:
     listed = list(of)
     return sum(listed) / len(listed) if listed else 0.0
-
-
-def _mean(of: Any) -> float:
-    return _share(of)

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
+from data.accepted import Accepted
 from data.cutoffs import Proposed
-from data.evaluation.scoring import is_right, items
+from data.evaluation.accepted import is_accepted, right_values
+from data.evaluation.scoring import items
 from data.suggestion import Grounding, Suggestion
-from data.task import Extraction, Field, Task
-
-Accepted = Mapping[str, Sequence[str | None]]
-"""Field key to further values, none among them perhaps, that a fair second reader could have written."""
-
-
-def is_accepted(field: Field, gold: str | None, value: str | None, accepted: Accepted) -> bool:
-    """Whether a value is right, or is one of those that count as right."""
-    return any(is_right(field, one, value) for one in (gold, *accepted.get(field.key, ())))
+from data.task import Extraction, Task
 
 
 def propose(task: Task, gold: Extraction, answer: Suggestion, accepted: Accepted) -> list[Proposed]:
@@ -30,6 +22,7 @@ def propose(task: Task, gold: Extraction, answer: Suggestion, accepted: Accepted
     proposed = []
     for field in task.fields:
         key, value = field.key, answer.extraction[field.key]
+        right = right_values(field, gold, accepted)
         is_null = not items(value, field)
         proposed.append(
             Proposed(
@@ -37,8 +30,8 @@ def propose(task: Task, gold: Extraction, answer: Suggestion, accepted: Accepted
                 confidence=answer.confidence[key],
                 may_show=not is_null and answer.grounding.get(key) not in (None, Grounding.NOT_FOUND),
                 is_null=is_null,
-                right=is_accepted(field, gold[key], value, accepted),
-                empty_right=is_accepted(field, gold[key], None, accepted),
+                right=is_accepted(field, right, value),
+                empty_right=is_accepted(field, right, None),
                 is_labelled=bool(items(gold[key], field)),
             )
         )

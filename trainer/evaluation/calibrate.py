@@ -28,6 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from data.accepted import Accepted
 from data.cutoffs import fit_cutoffs
 from data.evaluation.calibration import (
     CALIBRATION,
@@ -39,7 +40,7 @@ from data.evaluation.calibration import (
     kind_of,
     log_odds,
 )
-from data.evaluation.proposed import Accepted, propose
+from data.evaluation.proposed import propose
 from data.evaluation.scoring import Confidence, is_right, score_confidence
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
