@@ -244,7 +244,7 @@ class Evidence:
             return False
         if (*note.raw_words, "")[last + 1] in company.never_before and not note.divides(last, last + 1):
             return False
-        if company.of and not own & company.of:
+        if company.of and not own <= company.of:
             return True
         if own & company.words:
             return True

@@ -298,6 +298,7 @@ def test_a_bad_table_is_told(tmp_path: Path) -> None:
         ("Cycle 4 was given as planned.", "IV", False),
         ("She had stage 1 breast cancer.", "I", True),
         ("Clinical stage: 4.", "IV", True),
+        ("Case of 14 May: T2 by ultrasound (n=3).", "T2 by ultrasound (n=3)", True),
     ],
 )
 def test_a_number_is_a_stage_only_where_the_note_speaks_of_one(text: str, value: str, found: bool) -> None:
