@@ -20,7 +20,10 @@ from tests.kit.homes import ROOT
 from tests.kit.tiny import shared_tiny, tiny_rows
 from trainer.engine import Engine
 from trainer.model.loading import load_for_serving
+from trainer.pretraining import phases
 from trainer.pretraining.command import main
+from trainer.pretraining.notes.padding import Padding
+from trainer.pretraining.notes.tokens import Labelled, padded
 from trainer.pretraining.phases import all_steps
 from trainer.pretraining.settings import Job, OutOfTime, Settings
 from trainer.pretraining.steps import MANIFEST, perform, place
@@ -145,6 +148,31 @@ def test_a_step_is_done_again_only_where_something_that_it_reads_changed(job: Jo
     other.write_text("".join(real.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8")
     done(replace(slower, real=other), *names)
     assert {name for name, at in written(given).items() if at != times[name]} == {"real"}
+
+
+def test_the_weights_to_start_from_may_be_gone_once_they_are_read(job: Job, tmp_path: Path) -> None:
+    done(job, "start", "corpus")
+    given = [f"--work={job.work}", f"--out={job.out}", f"--gguf={tmp_path / 'gone'}", *OPTIONS]
+    assert main([*given, "--step=tune", "--n-adapter-notes=4"]) == 0
+    assert place(job, "tune").is_dir()
+
+
+def test_a_run_that_is_done_is_not_tokenised_again(job: Job, real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = replace(job, real=real, settings=replace(SMALL, runs=2, padded=0.0))
+    done(given, "start", "corpus", "tune")
+    seeds: list[int] = []
+
+    def until_the_second(notes: list[Labelled], padding: Padding, seed: int, first: int = 0) -> list[Labelled]:
+        seeds.append(seed)
+        if seeds == [1, 2]:
+            raise OutOfTime("The minutes are over.")
+        return padded(notes, padding, seed, first)
+
+    monkeypatch.setattr(phases, "padded", until_the_second)
+    with pytest.raises(OutOfTime):
+        done(given, "real")
+    done(given, "real")
+    assert seeds == [1, 2, 2]
 
 
 @pytest.mark.parametrize(
