@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,7 +104,13 @@ def test_the_whole_way_ends_in_a_model_that_answers_with_its_own_curves(tmp_path
     assert "| seven notes | 7 | 0.700 | 0.500 |" in card
     assert "- 24 real notes, each 1 times" in card
     assert "Each of 24 real notes answered by a model of its own fold" in card
-    assert "- 2 texts of the same kinds without labels" in card
+    assert "- 3 texts of the same kinds without labels, read 2 times; sentences of them stand around 20%" in card
+    assert "- 24 further labelled notes, made up, once;" in card
+    assert "done 2 times in different orders, and the weights averaged" in card
+    assert re.search(r"- of \d+ of these texts the \d+ answers", card)
+    shape = json.loads((out / "base" / "config.json").read_text(encoding="utf-8"))
+    assert f"It has {shape['num_hidden_layers']} layers of width {shape['hidden_size']}" in card
+    assert "r 8 on q/k/v/o" in card
 
 
 def test_a_killed_phase_goes_on_to_the_same_weights(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
