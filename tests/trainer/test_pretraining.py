@@ -13,12 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from data.evaluation.calibration import read_calibration
 from data.storage.files import sha256_of
 from data.task import load_task
 from tests.kit.homes import ROOT
 from tests.kit.tiny import shared_tiny, tiny_rows
+from trainer.adapter.manifest import WEIGHTS
 from trainer.engine import Engine
 from trainer.model.loading import load_for_serving
 from trainer.pretraining import phases
@@ -93,6 +96,7 @@ def test_the_whole_way_ends_in_a_model_that_answers_with_its_own_curves(tmp_path
     out = tmp_path / "out"
     engine = Engine(load_for_serving(out / "base", out / "adapter", device="cpu"), load_task())
     assert engine.suggest_one("A 61-year-old woman with stage IV melanoma.").confidence
+    assert {one.dtype for one in load_file(out / "adapter" / WEIGHTS).values()} == {torch.bfloat16}
     curves = read_calibration(out / "adapter")
     assert curves is not None
     assert curves.n_notes == 24

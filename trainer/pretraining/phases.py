@@ -18,7 +18,7 @@ from trainer.adapter.manifest import write_json
 from trainer.config import ROWS_PER_STEP, LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
-from trainer.pretraining.averaging import average
+from trainer.pretraining.averaging import average, in_16_bits
 from trainer.pretraining.notes.padding import NO_PADDING, Padding, neutral_passages
 from trainer.pretraining.notes.real import RealNote, read_real, read_texts
 from trainer.pretraining.notes.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
@@ -158,7 +158,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         task=task,
     )
     shutil.rmtree(out, ignore_errors=True)
-    result.adapter.rename(out)
+    in_16_bits(result.adapter, out)
     shutil.rmtree(run)
     snapshot.unlink()
     figures = {"n_rows": len(rows), "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
