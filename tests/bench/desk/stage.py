@@ -21,7 +21,7 @@ from app.processes.child import own_modules
 from data.grounding.evidence import ground
 from data.notes import make_note
 from data.suggestion import Suggestion
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.task import Extraction, load_task
 from db.notes.notes import add_notes
 from db.notes.suggestions import add_suggestion

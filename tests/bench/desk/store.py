@@ -17,7 +17,8 @@ from app.core.errors import DeskError
 from app.processes.child import own_modules
 from data.grounding.evidence import ground
 from data.suggestion import Suggestion
-from data.synthetic import Example, generate_one
+from data.synthetic.corpus import generate_one
+from data.synthetic.example import Example
 from data.task import Extraction, Task, load_task
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import submit
