@@ -25,8 +25,6 @@ from urllib.parse import urlencode, urlsplit
 
 from app.access.guard import COOKIE
 from app.access.passwords import hash_password
-from app.bench.desk import MIB, spread
-from app.bench.stage import carry_out, fill, machine, serving
 from app.core.errors import DeskError
 from app.processes.child import own_modules
 from app.processes.supervisor import WORKER_NICENESS
@@ -34,9 +32,11 @@ from db.notes.notes import count_notes, counts
 from db.people.reviewers import add_reviewer
 from db.people.roles import OPERATOR
 from db.store.store import open_store
+from tests.bench.desk.desk import MIB, spread
+from tests.bench.desk.stage import carry_out, fill, machine, serving
 
 CYCLE = ("open", "save", "open", "draft", "save")  # what a reviewer does, over and over
-PASSWORD = "measured with many"  # noqa: S105 - of a store that is thrown away
+PASSWORD = "measured with many"
 EVERY_S = 10.0  # between looks at the server's memory
 
 

@@ -27,7 +27,7 @@ from data.notes import split_of
 from data.snapshot import Row, read_rows, write_judges, write_snapshot
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
-from trainer.bench.run import BenchError
+from tests.bench.model.run import BenchError
 from trainer.config import TrainConfig
 from trainer.engine import Engine
 from trainer.evaluation.calibrate import with_confidence

@@ -20,8 +20,8 @@ import torch
 from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import Task
-from trainer.bench.generating import Answers, generated
-from trainer.bench.timing import GIB, Timer, floors, free_memory, machine, reset_peak
+from tests.bench.model.generating import Answers, generated
+from tests.bench.model.timing import GIB, Timer, floors, free_memory, machine, reset_peak
 from trainer.engine.api import EngineError, Request
 from trainer.engine.decoding.decoder import Script
 from trainer.engine.decoding.record import build_tables, follow

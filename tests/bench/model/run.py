@@ -13,10 +13,10 @@ from data.snapshot import Row, read_rows
 from data.storage.locations import EMBEDDED
 from data.synthetic.sets.shipped import LABELLED
 from data.task import DEFAULT_TASK, Task, load_task
-from trainer.bench.accuracy import KINDS, compare_weights
-from trainer.bench.curve import draft_curve
-from trainer.bench.geometry import GEOMETRIES, random_model
-from trainer.bench.prefill import Settings, bench_prefill
+from tests.bench.model.accuracy import KINDS, compare_weights
+from tests.bench.model.curve import draft_curve
+from tests.bench.model.geometry import GEOMETRIES, random_model
+from tests.bench.model.prefill import Settings, bench_prefill
 from trainer.engine.choose_forward import usual_weights
 from trainer.engine.forward.int8 import runs_in_int8
 from trainer.engine.local import Engine
@@ -58,7 +58,7 @@ class Options:
 
 
 def run_prefill(options: Options, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """Measure pre-fill; see `trainer.bench.prefill`.
+    """Measure pre-fill; see `tests.bench.model.prefill`.
 
     Raises:
         BenchError: there are too few notes, or no GPU for a large geometry.

@@ -13,18 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.bench import stage
-from app.bench.stage import ADAPTER, SEED
 from app.core.errors import DeskError
 from app.processes.child import own_modules
 from data.grounding.evidence import ground
 from data.suggestion import Suggestion
-from data.synthetic import Example, generate_one
+from data.synthetic.corpus import generate_one
+from data.synthetic.example import Example
 from data.task import Extraction, Task, load_task
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import submit
 from db.store.store import Session, open_store
 from db.training.adapters import AdapterRow, register_adapter
+from tests.bench.desk import stage
+from tests.bench.desk.stage import ADAPTER, SEED
 
 N_TEXTS = 600
 """Synthetic texts to choose from."""

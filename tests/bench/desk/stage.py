@@ -16,18 +16,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.chromium import ARGUMENTS, find
 from app.core.errors import DeskError
 from app.processes.child import own_modules
 from data.grounding.evidence import ground
 from data.notes import make_note
 from data.suggestion import Suggestion
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.task import Extraction, load_task
 from db.notes.notes import add_notes
 from db.notes.suggestions import add_suggestion
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
+from tests.kit.chromium import ARGUMENTS, find
 
 SEED = 424_242
 ADAPTER = "bench"
@@ -128,7 +128,7 @@ def serving(home: Path) -> Iterator[tuple[str, int]]:
         deadline = time.monotonic() + START_S
         while True:
             with contextlib.suppress(urllib.error.URLError, OSError):
-                urllib.request.urlopen(f"{address}/healthz", timeout=5).close()  # noqa: S310 - this machine
+                urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
                 break
             if process.poll() is not None or time.monotonic() > deadline:
                 raise DeskError("Expected the desk to start for the measurement; it did not. See its log.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.bench.stage import STOPWATCH, browsing, fill, machine, serving
+from tests.bench.desk.stage import STOPWATCH, browsing, fill, machine, serving
 
 WORDS = ("adenocarcinoma", "trastuzumab", "progression", "stage iv melanoma", "brca2", "liver metastases")
 READY = "body[data-desk=ready]"

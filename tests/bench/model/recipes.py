@@ -18,8 +18,8 @@ from data.gate.near_duplicates import without_near
 from data.snapshot import Row, read_rows, write_rows
 from data.storage.locations import EMBEDDED
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.bench.run import BenchError
-from trainer.bench.train import CPU_CHANGES
+from tests.bench.model.run import BenchError
+from tests.bench.model.train import CPU_CHANGES
 from trainer.config import make_config
 from trainer.run.directory import RunDir
 from trainer.run.train import train

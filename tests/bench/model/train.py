@@ -29,8 +29,8 @@ from data.snapshot import read_rows
 from data.storage.locations import EMBEDDED
 from data.synthetic.sets.shipped import LABELLED
 from data.task import DEFAULT_TASK, load_task
-from trainer.bench.geometry import random_base
-from trainer.bench.run import BenchError
+from tests.bench.model.geometry import random_base
+from tests.bench.model.run import BenchError
 from trainer.config import TrainConfig, make_config
 from trainer.model.loading import Loaded, choose_device
 from trainer.model.lora import fresh_and_ready
@@ -44,7 +44,7 @@ from trainer.run.learning.memory_fit import LONG_RUN, apply_fit, find_fit, free_
 from trainer.run.learning.ranks import is_first, join
 from trainer.run.progress import Progress, State, Stop
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 L4_GIB = 22.0
 """What an L4 of 24 GB leaves a process."""
 CPU_CHANGES = {"precision": "auto", "optimizer": "adamw"}
@@ -54,7 +54,7 @@ _WARM_UP = 6
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class SpeedOptions:
     """What is measured.
 
     Attributes:
@@ -101,7 +101,7 @@ def ways(on_gpu: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     return {**found, "fast": ("fast", {})}
 
 
-def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+def run_train(options: SpeedOptions, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Measure every way in a process of its own.
 
     Raises:
@@ -141,7 +141,7 @@ def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: N
         "ways": measured,
     }
     if options.accuracy:
-        from trainer.bench.recipes import compare_recipes
+        from tests.bench.model.recipes import compare_recipes
 
         if options.data is None:
             raise BenchError("Expected a file of labelled notes for --accuracy; found none. Name one with --data.")
@@ -149,14 +149,14 @@ def run_train(options: TrainOptions, say: Callable[[str], None] = lambda line: N
     return result
 
 
-def _in_a_process(options: TrainOptions, preset: str, changes: dict[str, Any], n_gpus: int) -> dict[str, Any]:
+def _in_a_process(options: SpeedOptions, preset: str, changes: dict[str, Any], n_gpus: int) -> dict[str, Any]:
     told = {
         "preset": preset,
         "changes": changes,
         "options": {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()},
     }
     several = ["accelerate.commands.launch", "--num_processes", str(n_gpus), "--multi_gpu", "-m"] if n_gpus > 1 else []
-    words = [sys.executable, "-P", "-m", *several, "trainer.bench.train", json.dumps(told)]
+    words = [sys.executable, "-P", "-m", *several, "tests.bench.model.train", json.dumps(told)]
     search = os.pathsep.join([str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
     environ = {**os.environ, "PYTHONPATH": search, "PYTHONSAFEPATH": "1"}  # never another trainer/ that is where we are
     done = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True, env=environ)
@@ -166,7 +166,7 @@ def _in_a_process(options: TrainOptions, preset: str, changes: dict[str, Any], n
     return figures
 
 
-def measure(options: TrainOptions, preset: str, changes: dict[str, Any]) -> dict[str, Any]:
+def measure(options: SpeedOptions, preset: str, changes: dict[str, Any]) -> dict[str, Any]:
     """Measure one way in this process."""
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -213,7 +213,7 @@ class _Clock(Progress):
             self.moments.append(time.monotonic())
 
 
-def _loaded(options: TrainOptions, config: TrainConfig) -> tuple[Loaded, TrainConfig]:
+def _loaded(options: SpeedOptions, config: TrainConfig) -> tuple[Loaded, TrainConfig]:
     device = choose_device(options.device)
     if options.geometry is None:
         job = Job(
@@ -276,10 +276,10 @@ def _lengths(examples: Sequence[Example]) -> dict[str, Any]:
 
 def main() -> int:
     """Measure what the arguments, one JSON object, name; the figures are the last line of the output."""
-    parser = argparse.ArgumentParser(prog="python -m trainer.bench.train")
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.model.train")
     parser.add_argument("told", type=json.loads)
     told = parser.parse_args().told
-    options = TrainOptions(**told["options"])
+    options = SpeedOptions(**told["options"])
     data, tokenizer = (Path(place) if place else None for place in (options.data, options.tokenizer))
     options = replace(options, data=data, tokenizer=tokenizer)
     figures = measure(options, told["preset"], told["changes"])

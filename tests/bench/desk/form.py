@@ -1,7 +1,7 @@
 """What a form is worth on labelled notes, and how many keys it costs to finish it, without a browser.
 
-The keys are those of `app.bench.keystrokes`, counted by the same rules but for completion, of which nothing is known
-here: what has to be typed is typed whole, from scratch and with the desk alike.
+The keys are those of `tests.bench.desk.keystrokes`, counted by the same rules but for completion, of which nothing is
+known here: what has to be typed is typed whole, from scratch and with the desk alike.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import torch
 from data.prompt import load_prompt
 from data.snapshot import Row
 from data.task import Task
-from trainer.bench.timing import Timer, reset_peak
+from tests.bench.model.timing import Timer, reset_peak
 from trainer.model.loading import Loaded
 
 

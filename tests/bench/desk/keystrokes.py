@@ -15,11 +15,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.bench.form import readings
-from app.bench.stage import browsing, carry_out, machine, serving
 from app.core.errors import DeskError
 from data.evaluation.scoring import is_right
 from data.task import Field, load_task
+from tests.bench.desk.form import readings
+from tests.bench.desk.stage import browsing, carry_out, machine, serving
 
 READY = "body[data-desk=ready]"
 
