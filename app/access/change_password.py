@@ -13,8 +13,8 @@ from app.access.login import bare_page, give_cookie, kept_password, later
 from app.access.passwords import MIN_CHARACTERS, Door, TooBusyError, TooManyError, hash_password
 from app.core.desk import Desk
 from app.core.errors import InputError
-from db.people.reviewers import change_reviewer
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL, acting
+from db.people.reviewers import change_own_password
 from db.people.sign_ins import sign_in
 from db.store.store import Store, StoreError
 
@@ -66,7 +66,7 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
         if not is_right:
             return bare_page("Password", _FORM, "The password now is another.", 401)
         try:
-            token = await run_in_threadpool(_change, desk.store, by, new)
+            token = await run_in_threadpool(change_password, desk.store, by, new)
         except InputError as error:
             return bare_page("Password", _FORM, str(error), 422)
         except StoreError as error:
@@ -78,9 +78,9 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     return router
 
 
-def _change(store: Store, name: str, password: str) -> str:
+def change_password(store: Store, name: str, password: str) -> str:
     """Keep the new password; every sign-in ends, and the token of a new one is given."""
     hashed = hash_password(password, name)
-    with store.transaction() as session:
-        change_reviewer(session, name, by=name, password_hash=hashed)
-        return sign_in(session, name)
+    with acting(store, name, "review") as act:
+        change_own_password(act, hashed)
+        return sign_in(act)

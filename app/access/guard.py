@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.bodies import BodyRefused, Gone, take
 from app.core.proxies import Proxies
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL
 from db.people.sign_ins import SignedIn
 from db.store.store import StoreError
 

@@ -25,9 +25,8 @@ from app.core.desk import Desk
 from app.core.icon import ICON
 from app.core.logs import place
 from db.notes.queue.claims import leave_desk
-from db.people.audit import record
+from db.people.acting import LOCAL, acting, as_program, needs_sign_in
 from db.people.reviewers import find_reviewer, password_of
-from db.people.roles import LOCAL, needs_sign_in
 from db.people.sign_ins import LONGEST, SignedIn, note_action, sign_in, signed_in
 from db.store.store import Store, StoreError
 
@@ -85,8 +84,8 @@ class People:
         if person is not None and person.is_due and is_active:
             assert token is not None
             try:
-                with self._store.transaction() as session:
-                    note_action(session, token)
+                with as_program(self._store) as program:
+                    note_action(program, token)
             except StoreError as error:  # a full disk must not keep a reviewer from reading
                 _log.warning("a sign-in could not be put off: %s", place(error))
         return person
@@ -138,8 +137,8 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     def logout(request: Request) -> Response:
         token = request.cookies.get(cookie)
         if token:
-            with desk.store.transaction() as session:
-                leave_desk(session, token)
+            with as_program(desk.store) as program:
+                leave_desk(program, token)
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(cookie, httponly=True, samesite="strict", secure=is_secure)
         return answer
@@ -204,15 +203,15 @@ def kept_password(store: Store, name: str) -> str | None:
 
 
 def _begin(store: Store, name: str) -> str:
-    with store.transaction() as session:
-        return sign_in(session, name)
+    with acting(store, name, "review") as act:
+        return sign_in(act)
 
 
 def _note_failure(store: Store, name: str) -> None:
     """Kept for those who watch; never what was typed where a name belongs, which may be a password."""
     try:
-        with store.transaction() as session:
-            known = find_reviewer(session, name)
-            record(session, known.name if known else "somebody", "failed to sign in")
+        with as_program(store) as program:
+            known = find_reviewer(program.session, name)
+            program.record_for(known.name if known else "somebody", "failed to sign in")
     except StoreError as error:
         _log.warning("a failed sign-in could not be noted: %s", place(error))

@@ -11,6 +11,7 @@ from app.core.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read
 from app.screens.markup import QUICK, tried
 from app.screens.trouble import listen
 from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
+from db.people.acting import acting
 from db.review.overlap_changes import set_overlap
 
 CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
@@ -122,9 +123,9 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
         "blind_share": (blind or 0) / 100,
         "seeded_share": (seeded or 0) / 100,
     }
-    with desk.store.transaction() as session:
-        change_rules(session, desk.task, changes, by)
-        set_overlap(session, overlap, by)
+    with acting(desk.store, by, "change rules") as act:
+        change_rules(act, desk.task, changes)
+        set_overlap(act, overlap)
         for key, text in zip(keys, texts, strict=True):
-            write_guideline(session, desk.task, key, str(text or ""), by)
+            write_guideline(act, desk.task, key, str(text or ""))
     return "Kept. Notes that are open follow with the next one."

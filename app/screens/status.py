@@ -19,6 +19,7 @@ from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
 from db.notes.queue.waiting import given_up_because
 from db.notes.suggestions import suggestion_of
+from db.people.acting import as_program
 from db.store.heartbeats import HeartbeatRow, heartbeat, set_heartbeat
 from db.store.store import Session, StoreError
 from db.training.adapters import active_adapter
@@ -94,8 +95,8 @@ def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
 def _has_room(desk: Desk) -> bool:
     """Whether something can be written again: only a write tells, and perhaps nobody has anything to save."""
     try:
-        with desk.store.transaction() as session:
-            set_heartbeat(session, "web", {"state": "looked for room on the disk"})
+        with as_program(desk.store) as program:
+            set_heartbeat(program, "web", {"state": "looked for room on the disk"})
     except StoreError:
         return False
     return True

@@ -100,11 +100,8 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import field_colours
     from data.task import load_task
-    from db.people.reviewers import ensure_reviewer
 
     desk = Desk(settings, load_task(), store)
-    with store.transaction() as session:
-        ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
     screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
     for router in [screen.routes(desk) for screen in screens]:
@@ -218,7 +215,7 @@ def serve(host: str, port: int) -> None:
     from app.core.desk import open_desk
     from app.processes.supervisor import check_host
     from app.web.connections import Connection, allow_files
-    from db.people.roles import needs_sign_in
+    from db.people.acting import needs_sign_in
 
     Connection.most = allow_files()
     with open_desk("web") as desk:

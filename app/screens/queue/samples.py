@@ -15,6 +15,7 @@ from app.core.desk import Desk
 from app.screens.markup import plural
 from app.screens.replies import answered
 from db.notes.samples import Samples, remove_samples, samples_of
+from db.people.acting import acting
 from db.store.store import Session
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
@@ -59,8 +60,8 @@ def look(desk: Desk) -> dict[str, Any]:
 
 def remove(desk: Desk, reviewer: str, seen: Seen) -> dict[str, Any]:
     """Take the samples out, if they are still what the person was told."""
-    with desk.store.transaction() as session:
-        gone = remove_samples(session, reviewer, seen=Samples(**seen.model_dump()))
+    with acting(desk.store, reviewer, "import notes") as act:
+        gone = remove_samples(act, seen=Samples(**seen.model_dump()))
     return {"told": f"{gone.told} removed."}
 
 

@@ -25,7 +25,7 @@ from app.screens.replies import refusal
 from data.limits import MAX_UPLOAD_BYTES
 from data.reading.endings import ENDINGS, other_ending
 from data.reading.records import USUAL, Columns
-from db.people.roles import LOCAL, require
+from db.people.acting import LOCAL, require
 from db.schema.errors import NotAllowed
 from db.store.store import StoreError
 
@@ -70,7 +70,7 @@ def may_import(desk: Desk, reviewer: str) -> None:
     """Refuse an import by somebody who may not.
 
     Raises:
-        NotAllowed: see `db.people.roles`.
+        NotAllowed: see `db.people.acting`.
     """
     with desk.store.reading() as session:
         require(session, reviewer, "import notes")

@@ -25,6 +25,7 @@ from data.grounding.evidence import find_evidence
 from data.suggestion import Span
 from data.task import Field
 from db.notes.notes import NoteRow, notes_by_hash
+from db.people.acting import acting
 from db.store.store import StoreError
 from db.training.adapters import get_adapter
 from db.training.preferences import Choice, Tally, add_preference, preferences, tallies
@@ -146,12 +147,11 @@ def choose(desk: Desk, reviewer: str, at: str, side: str) -> None:
     found = [note for note, row in comparison.notes if row.id == note_id] if comparison else []
     if comparison is None or not found or side not in SIDES:
         raise InputError("Expected a choice for the note on this page; found none of its sides. Open it again.")
-    with desk.store.transaction() as session:
+    with acting(desk.store, reviewer, "review") as act:
         add_preference(
-            session,
+            act,
             run_id=run_id,
             note_id=note_id,
-            reviewer=reviewer,
             old_adapter=comparison.old,
             new_adapter=comparison.new,
             choice=comparison.choice_of(found[0], side),

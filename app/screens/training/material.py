@@ -11,8 +11,7 @@ import gradio as gr
 from app.core.desk import Desk
 from app.screens.markup import plural
 from app.training.foresight import foreseen
-from app.training.material import foretold
-from app.training.reach import foretold_reach
+from app.training.material import foretold, foretold_reach
 from db.notes.samples import Samples, samples_of
 from db.review.decisions import holdout_rows, reviewed, training_rows
 from db.training.adapters import activations

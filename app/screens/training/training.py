@@ -20,9 +20,9 @@ from app.screens.training.verdict import VerdictCard, build_verdict, verdict_wor
 from app.screens.training.verdict import show as show_verdict
 from app.screens.trouble import listen
 from app.training import decisions as deciding
+from app.training.material import left_out, read_counts
 from app.training.requests import (
     TrainOptions,
-    left_out,
     read_log,
     read_progress,
     request_run,
@@ -31,7 +31,7 @@ from app.training.requests import (
     stop_run,
     usual_mode,
 )
-from app.training.too_long import read_counts
+from db.people.acting import acting
 from db.training.adapters import AdapterRow, active_adapter, list_adapters
 from db.training.runs import TrainingRunRow, get_run, list_runs
 
@@ -173,8 +173,8 @@ def activate_adapter(desk: Desk, reviewer: str, name: str | None, reason: str) -
     """Let an adapter take over; one that did not pass its gate, or was rejected, needs a reason."""
     if not name:
         raise InputError("Expected an adapter to be chosen; found none. Choose one from the list.")
-    with desk.store.transaction() as session:
-        deciding.activate_adapter(desk.settings, session, name, reason=reason, by=reviewer)
+    with acting(desk.store, reviewer, "decide about an adapter") as act:
+        deciding.activate_adapter(act, desk.settings, name, reason=reason)
     return f"{name} is active. Notes that are still to review get its suggestions."
 
 
@@ -187,16 +187,16 @@ def activate_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> 
 
 def reject_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> str:
     """Mark the adapter of a run as rejected, with a reason."""
-    with desk.store.transaction() as session:
-        name = get_run(session, int(run_id or 0)).adapter or ""
-        row = deciding.reject_adapter(session, name, reason=reason, by=reviewer)
+    with acting(desk.store, reviewer, "decide about an adapter") as act:
+        name = get_run(act.session, int(run_id or 0)).adapter or ""
+        row = deciding.reject_adapter(act, name, reason=reason)
     return f"{row.name} is rejected. It takes over later only with a reason."
 
 
 def roll_back(desk: Desk, reviewer: str, reason: str) -> str:
     """Return to the adapter that was active before."""
-    with desk.store.transaction() as session:
-        row = deciding.roll_back(desk.settings, session, by=reviewer, reason=reason)
+    with acting(desk.store, reviewer, "decide about an adapter") as act:
+        row = deciding.roll_back(act, desk.settings, reason=reason)
     return f"{row.name} is active again."
 
 

@@ -18,7 +18,8 @@ from app.screens.training.blind import invitation_html
 from app.screens.training.differences import notes_html
 from app.training.answers import comparable_answers
 from app.training.decisions import rejection
-from app.training.requests import left_out, run_directory, run_name
+from app.training.material import left_out
+from app.training.requests import run_directory, run_name
 from data.evaluation.reliability import WANTED_ACCURACY
 from data.gate.gate import OUTWEIGHED
 from data.task import Task

@@ -28,6 +28,7 @@ from db.store.store import Store
 from tests.app.access.test_guard import addresses
 from tests.kit.desk.desk_web import HERE, NOTE, form, store
 from tests.kit.people import PASSWORD, add_people, kept
+from tests.kit.permits import person_in
 
 __all__ = ["store"]
 
@@ -240,7 +241,7 @@ def test_a_page_that_is_only_open_does_not_stay_signed_in_and_one_in_use_does(
 @pytest.mark.parametrize("change", [{"role": "lead"}, {"is_disabled": True}, {"password_hash": kept("bob")}])
 def test_a_change_of_the_person_ends_every_sign_in(signed_in: TestClient, store: Store, change: dict[str, Any]) -> None:
     with store.transaction() as session:
-        change_reviewer(session, "kim", by="Ann Lee", **change)
+        change_reviewer(person_in(session, "Ann Lee"), "kim", **change)
     assert signed_in.get("/status").status_code == 401
 
 

@@ -40,7 +40,7 @@ from db.notes.notes import Counts, counts, next_notes
 from db.notes.queue.queue_view import count_on, next_on
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL
 from db.review.decisions import Review, open_review
 from db.review.offers import OfferRow, offers_for
 from db.review.opinions import Pending, is_compared, pending

@@ -19,7 +19,7 @@ from app.core.desk import Desk
 from app.core.logs import place
 from app.screens.replies import answered
 from db.notes.queue.claims import Find, give, give_back, held, hold, n_held_by_others, renew
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL, acting
 from db.store.store import Session, StoreError
 
 _log = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ def claim_opened(desk: Desk, reviewer: str, note_id: int, *, keep: Collection[in
     if reviewer == LOCAL:
         return
     try:
-        with desk.store.transaction() as session:
-            hold(session, reviewer, note_id, keep=keep)
+        with acting(desk.store, reviewer, "review") as act:
+            hold(act, note_id, keep=keep)
     except StoreError as error:
         _log.warning("a note could not be claimed: %s", place(error))
 
@@ -93,9 +93,9 @@ def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool) -> 
         found = held(session, reviewer, note_id)
     if found.is_due and is_active:
         try:
-            with desk.store.transaction() as session:
-                renew(session, reviewer, note_id)
-                found = held(session, reviewer, note_id)
+            with acting(desk.store, reviewer, "review") as act:
+                renew(act, note_id)
+                found = held(act.session, reviewer, note_id)
         except StoreError as error:
             _log.warning("claims could not be renewed: %s", place(error))
     return {"held_by": found.by, "claims": list(found.own)}
@@ -104,7 +104,7 @@ def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool) -> 
 def leave(desk: Desk, reviewer: str, notes: Collection[int]) -> dict[str, Any]:
     """Give back what a page had that is closed now."""
     if reviewer != LOCAL:
-        with desk.store.transaction() as session:
+        with acting(desk.store, reviewer, "review") as act:
             for note_id in notes:
-                give_back(session, reviewer, note_id)
+                give_back(act, note_id)
     return {"given_back": len(notes)}
