@@ -11,6 +11,7 @@ from db.notes.notes import add_notes
 from db.notes.queue.overlap import Overlap
 from db.notes.queue.saved_filters import save_filter
 from db.notes.queue.search import ALL
+from db.notes.samples import remove_samples
 from db.people.acting import LOCAL, OPERATOR, OPERATORS, Action, Role, acting, may
 from db.people.reviewers import add_reviewer, change_own_password, change_reviewer, list_reviewers
 from db.people.settings import put_own_setting, put_setting
@@ -68,6 +69,7 @@ ACTIONS: dict[str, tuple[Action, Role, Do]] = {
     "undo of bulk": ("work on many notes at once", "lead", lambda act: undo(act, TASK, bulk="abc")),
     "train": ("train", "lead", lambda act: create_run(act, config={})),
     "activate": ("decide about an adapter", "lead", lambda act: activate(act, "second", reason="")),
+    "samples": ("import notes", "lead", remove_samples),
     "import": ("import notes", "lead", lambda act: add_notes(act, [note(9)])),
     "add a person": (
         "decide about people",

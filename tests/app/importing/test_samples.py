@@ -27,7 +27,6 @@ from db.notes.queue.search import count_found
 from db.notes.samples import remove_samples, removed_up_to, samples_of
 from db.notes.suggestions import add_suggestion, count_without
 from db.notes.used_values import used_values
-from db.people.acting import NotAllowed
 from db.people.audit import entries, verify
 from db.review.decisions import holdout_rows, save_draft, training_rows
 from db.review.figures.statistics import outcomes
@@ -169,18 +168,6 @@ def test_only_rows_about_samples_can_be_deleted(store: Store, statement: str) ->
         session.execute(sa.text(statement))
     with pytest.raises((StoreError, sa.exc.IntegrityError), match="become a sample"), store.transaction() as session:
         session.execute(sa.text("UPDATE note SET origin = 'sample'"))
-
-
-def test_a_reviewer_may_not_remove_them(store: Store) -> None:
-    from db.people.reviewers import add_reviewer
-
-    with store.transaction() as session:
-        add_notes(program_in(session), sample_notes(TASK))
-        add_reviewer(person_in(session, "command line"), "kim", role="admin", password_hash="x" * 40)
-        add_reviewer(person_in(session, "kim"), "ada", role="reviewer", password_hash="x" * 40)
-        with pytest.raises(NotAllowed):
-            remove_samples(person_in(session, "ada"))
-        assert remove_samples(person_in(session, "kim")).n_notes == 472
 
 
 def older(folder: Path) -> Path:
