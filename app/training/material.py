@@ -20,6 +20,7 @@ from data.gate.judges import ENOUGH, Sides, divide, without_judges
 from data.gate.reach import foretell, spread_of
 from data.notes import content_hash
 from data.snapshot import Row
+from data.storage.files import write_whole
 from db.review.decisions import holdout_rows, holdout_texts, training_rows
 from db.store.store import Session
 from db.training.adapters import AdapterRow, get_adapter
@@ -161,9 +162,7 @@ def _texts(snapshot: Path) -> list[str] | None:
 
 def write_fresh(directory: Path, fresh: Sequence[Row]) -> None:
     """Keep in a run's directory which notes of the training side judge it."""
-    draft = directory / f"{FRESH}.part"
-    draft.write_text(json.dumps([row.content_hash for row in fresh]), encoding="utf-8")
-    draft.replace(directory / FRESH)
+    write_whole(directory / FRESH, json.dumps([row.content_hash for row in fresh]))
 
 
 def count_judged(settings: Settings) -> Counter[str]:
