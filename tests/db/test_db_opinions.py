@@ -12,7 +12,7 @@ from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
 from db.notes.queue.queue_view import Walk, next_on
 from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries
-from db.people.reviewers import add_reviewer
+from db.people.reviewers import add_reviewer, change_reviewer
 from db.review.bulk import Many, carry_out, undo
 from db.review.decisions import history, open_review, reopen, reviewed, save_draft, training_rows
 from db.review.opinions import opinions_of, shared_opinions
@@ -215,9 +215,12 @@ def test_asking_fewer_settles_what_has_enough(session: Session) -> None:
     give(session, "ada")
     give(session, "ada", note_id=2)
     give(session, "bob", OTHER, note_id=2)
+    change_reviewer(person_in(session, "lea"), "ada", is_disabled=True)  # what was said counts all the same
     set_overlap(person_in(session, "lea"), Overlap())
     assert get_note(session, 1).state == "submitted"
     assert history(session, 1)[0].reviewer == "ada"
+    entry = entries(session, subject="note 1")[0]
+    assert (entry.who, entry.action, entry.detail["decided_by"]) == ("lea", "submitted", "ada")
     assert (get_note(session, 2).state, bool(get_note(session, 2).is_disputed)) == ("todo", True)
     assert give(session, "bob", note_id=3).revision == 1
     assert give(session, "lea", note_id=2).revision == 1
