@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from data.task import DEFAULT_TASK, load_task
+from tests.bench.model.accuracy import compare_weights
+from tests.bench.model.curve import draft_curve
+from tests.bench.model.geometry import GEOMETRIES, random_model
+from tests.bench.model.prefill import Settings, bench_prefill, lengthened
+from tests.bench.model.run import BenchError, Options, run_prefill
 from tests.kit.tiny import shared_tiny, tiny_rows
-from trainer.bench.accuracy import compare_weights
-from trainer.bench.curve import draft_curve
-from trainer.bench.geometry import GEOMETRIES, random_model
-from trainer.bench.prefill import Settings, bench_prefill, lengthened
-from trainer.bench.run import BenchError, Options, run_prefill
 from trainer.engine.local import Engine
 from trainer.model.loading import load_for_serving, load_model
 

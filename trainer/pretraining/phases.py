@@ -13,8 +13,8 @@ from typing import Any
 from data.notes import content_hash
 from data.prompt import load_prompt
 from data.snapshot import Row, write_rows
+from data.storage.files import save_json
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.adapter.manifest import write_json
 from trainer.config import ROWS_PER_STEP, LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
@@ -267,7 +267,7 @@ def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Pat
         shutil.rmtree(base)
         asked = iter(found)
         told = [to_json(next(asked)) if _is_plain(task, text) else None for text in texts]
-        write_json(kept, {"answers": told})
+        save_json(kept, {"answers": told})
     given = json.loads(kept.read_text(encoding="utf-8"))["answers"]
     pairs = zip(texts, given, strict=True)
     labelled = [one for text, answer in pairs if answer and (one := learnable(text, answer, settings.sure))]
@@ -300,5 +300,5 @@ def _once(directory: Path, make: Callable[[], Mapping[str, Any]]) -> Mapping[str
         return figures
     directory.mkdir(exist_ok=True)
     made = dict(make())
-    write_json(done, made)
+    save_json(done, made)
     return made
