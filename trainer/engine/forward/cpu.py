@@ -84,7 +84,8 @@ class CpuForward(GrowingSlots):
         self._shared: dict[tuple[int, tuple[str, ...]], Product] = {}
         self._layers: dict[str, list[list[Product]]] = {}
         self._head = self._store.head()
-        self._cosine, self._sine = (part.to(self._dtype)[:, None] for part in weights.rotation(self.max_positions))
+        cosine, sine = (part.chunk(2, -1)[1] for part in weights.rotation(self.max_positions))
+        self._turns = torch.complex(cosine, sine)[:, None]
         self._memory = SlotMemory(self.geometry, self._dtype, n_slots)
         self._workers = Workers(self._n_threads)
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
@@ -156,7 +157,7 @@ class CpuForward(GrowingSlots):
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         read = stretches(segments, self._memory, self.geometry.group, self._dtype)
         positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
-        turn = self._cosine[positions], self._sine[positions]
+        turn = self._turned(positions)
         x = self._store.embed(tokens)
         for number, stacks in enumerate(self._layers[adapter]):
             x = self._layer(number, x, stacks, turn, read)
@@ -175,21 +176,24 @@ class CpuForward(GrowingSlots):
         named = [[next(options) for _ in segment.wanted] for segment in segments]
         return Passed(named, logits, self._allowed)
 
+    def _turned(self, positions: torch.Tensor) -> torch.Tensor:
+        """What queries, keys and values are multiplied with, (tokens, heads, half of the head width), complex."""
+        shape, turns = self.geometry, self._turns[positions]
+        n_rotated = shape.n_heads + shape.n_kv_heads
+        left = turns.new_ones(1, 1, 1).expand(len(turns), shape.n_kv_heads, turns.shape[2])  # values stay as they are
+        return torch.cat([turns.expand(-1, n_rotated, -1), left], 1)
+
     def _layer(
-        self, number: int, x: torch.Tensor, stacks: list[Product], turn: Any, read: list[Stretch]
+        self, number: int, x: torch.Tensor, stacks: list[Product], turn: torch.Tensor, read: list[Stretch]
     ) -> torch.Tensor:
         """One layer over packed tokens, (tokens, width)."""
-        shape = self.geometry
-        first, last = shape.n_heads + shape.n_kv_heads, shape.n_heads
-        qkv = stacks[0](x)
-        qkv = qkv.view(len(x), first + shape.n_kv_heads, shape.head_width)
-        turned = qkv[:, :first]
-        half = shape.head_width // 2
-        turned = turned * turn[0] + torch.cat([turned[..., half:], turned[..., :half]], -1) * turn[1]
-        fresh = torch.stack([turned[:, last:].transpose(0, 1), qkv[:, first:].transpose(0, 1)])
+        shape, last = self.geometry, self.geometry.n_heads
+        pairs = torch.view_as_complex(stacks[0](x).float().view(*turn.shape, 2))
+        turned = torch.view_as_real(pairs * turn).view(*turn.shape[:2], shape.head_width).to(self._dtype)
+        fresh = turned[:, last:].view(len(x), 2, shape.n_kv_heads, shape.head_width).permute(1, 2, 0, 3)
         # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
-        queries = turned[:, :last].reshape(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
-        seen = torch.empty_like(queries)
+        queries = turned[:, :last].view(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
+        seen = x.new_empty(shape.n_kv_heads, len(x) * shape.group, shape.head_width)
         for stretch in read:
             own, kept = stretch.own, stretch.kept[number]
             if isinstance(stretch.into, slice):
@@ -198,9 +202,10 @@ class CpuForward(GrowingSlots):
                 kept.index_copy_(2, stretch.into, fresh[:, :, own])
             for piece, mask in stretch.pieces:
                 some, n_seen = queries[:, piece].reshape(shape.n_kv_heads, -1, shape.head_width), mask.shape[1]
-                answer = _attended(some, kept[:, :, :n_seen], mask)
-                seen[:, piece] = answer.view(shape.n_kv_heads, -1, shape.group, shape.head_width)
-        x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
+                into = seen[:, shape.group * piece.start : shape.group * piece.stop]
+                _attend(some, kept[:, :, :n_seen], mask, into)
+        seen = seen.view(shape.n_kv_heads, len(x), shape.group * shape.head_width).transpose(0, 1)
+        x = x + stacks[1](seen.reshape(len(x), last * shape.head_width))
         gate, up = stacks[2](x).chunk(2, -1)
         return x + stacks[3](functional.silu(gate) * up)
 
@@ -212,17 +217,17 @@ class CpuForward(GrowingSlots):
         return self._shared[layer, names]
 
 
-def _attended(asked: torch.Tensor, kept: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def _attend(asked: torch.Tensor, kept: torch.Tensor, mask: torch.Tensor, into: torch.Tensor) -> None:
     """Attention of queries, (key heads, queries, head width), to keys and values, (2, key heads, seen, head width)."""
     scale = asked.shape[-1] ** -0.5
     if kept.shape[2] > _FAR:
-        seen: torch.Tensor = functional.scaled_dot_product_attention(
-            asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale
-        )[0]
-        return seen
+        into.copy_(
+            functional.scaled_dot_product_attention(asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale)[0]
+        )
+        return
     # Three plain steps: for so few keys the fused one takes twice as long.
     weights = torch.baddbmm(mask, asked, kept[0].transpose(1, 2), alpha=scale).softmax(-1)
-    return torch.bmm(weights, kept[1])
+    torch.bmm(weights, kept[1], out=into)
 
 
 def _parts(segments: Sequence[Segment], n_threads: int) -> list[list[int]]:
@@ -249,7 +254,8 @@ class DenseWeights:
 
     def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         """The product of one of `GROUPS`, with an adapter merged in and the norm before it."""
-        product = _product(self._weights.dense(layer, names, adapter, self.dtype))
+        weight = self._weights.dense(layer, names, adapter, self.dtype)
+        product = _product(self._weights.paired(weight) if names == GROUPS[0] else weight)
         before, after = self._weights.norms(layer)
         norm = {GROUPS[0]: before, GROUPS[2]: after}.get(names)
         return product if norm is None else self._normed(norm, product)
