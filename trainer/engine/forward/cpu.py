@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch.nn import functional
@@ -18,13 +17,12 @@ from trainer.engine.forward.base import GrowingSlots, Passed, Segment, read_opti
 from trainer.engine.forward.choosing import Chooser
 from trainer.engine.forward.cpu_slots import SlotMemory, Stretch, stretches
 from trainer.engine.forward.int8 import ByteWeights
-from trainer.engine.forward.parts import Workers, divided, joined
+from trainer.engine.forward.parts import Piece, Workers, joined, pieces_of
 from trainer.model.llama_weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 _FEW_TOKENS = 8
-MANY_TOKENS = 64
 _FAR = 512
 """Keys from which on the fused attention is faster."""
 
@@ -137,30 +135,38 @@ class CpuForward(GrowingSlots):
 
     @torch.inference_mode()
     def submit(self, segments: Sequence[Segment], adapter: str) -> Passed:
-        """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
+        """Compute the pass, large ones in parts with a thread each: in short steps one is faster than several."""
+        parts = pieces_of(segments, self._n_threads)
+        if len(parts) == 1:
+            return self._computed(parts[0], adapter)
+        for piece in (part[0] for part in parts if part[0].before is not None):
+            end = piece.segment.start + len(piece.segment.tokens)
+            self._memory.reserve(piece.segment.slot, end, 0)  # while none of them is written
         few = torch.get_num_threads()
-        n_tokens = sum(len(segment.tokens) for segment in segments)
-        parts = _parts(segments, self._n_threads)
+        torch.set_num_threads(1)
         try:
-            if len(parts) == 1:
-                torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
-                return self._computed(segments, adapter)
-            torch.set_num_threads(1)
-            jobs = [partial(self._computed, [segments[number] for number in part], adapter) for part in parts]
-            done = self._workers.run(jobs)
+            done = self._workers.run([partial(self._computed, part, adapter) for part in parts])
         finally:
             torch.set_num_threads(few)
         return joined(parts, done, self._allowed)
 
+    def _computed(self, pieces: Sequence[Piece], adapter: str) -> Passed:
+        try:
+            return self._read(pieces, adapter)
+        except BaseException:
+            for piece in pieces:
+                piece.give_up(self.geometry.n_layers)
+            raise
+
     @torch.inference_mode()
-    def _computed(self, segments: Sequence[Segment], adapter: str) -> Passed:
+    def _read(self, pieces: Sequence[Piece], adapter: str) -> Passed:
+        segments = [piece.segment for piece in pieces]
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         read = stretches(segments, self._memory, self.geometry.group, self._dtype)
-        positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
-        turn = self._turned(positions)
+        turn = self._turned(torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments]))
         x = self._store.embed(tokens)
         for number, stacks in enumerate(self._layers[adapter]):
-            x = self._layer(number, x, stacks, turn, read)
+            x = self._layer(number, x, stacks, turn, read, pieces[0])
         wanted: list[int] = []
         states: list[int] = []
         first = 0
@@ -184,9 +190,9 @@ class CpuForward(GrowingSlots):
         return torch.cat([turns.expand(-1, n_rotated, -1), left], 1)
 
     def _layer(
-        self, number: int, x: torch.Tensor, stacks: list[Product], turn: torch.Tensor, read: list[Stretch]
+        self, number: int, x: torch.Tensor, stacks: list[Product], turn: torch.Tensor, read: list[Stretch], cut: Piece
     ) -> torch.Tensor:
-        """One layer over packed tokens, (tokens, width)."""
+        """One layer over packed tokens, (tokens, width); `cut` stands first in the part, and is cut if any is."""
         shape, last = self.geometry, self.geometry.n_heads
         pairs = torch.view_as_complex(stacks[0](x).float().view(*turn.shape, 2))
         turned = torch.view_as_real(pairs * turn).view(*turn.shape[:2], shape.head_width).to(self._dtype)
@@ -200,6 +206,8 @@ class CpuForward(GrowingSlots):
                 kept[:, :, stretch.into] = fresh[:, :, own]
             else:
                 kept.index_copy_(2, stretch.into, fresh[:, :, own])
+            if stretch is read[0]:
+                cut.written()
             for piece, mask in stretch.pieces:
                 some, n_seen = queries[:, piece].reshape(shape.n_kv_heads, -1, shape.head_width), mask.shape[1]
                 into = seen[:, shape.group * piece.start : shape.group * piece.stop]
@@ -228,13 +236,6 @@ def _attend(asked: torch.Tensor, kept: torch.Tensor, mask: torch.Tensor, into: t
     # Three plain steps: for so few keys the fused one takes twice as long.
     weights = torch.baddbmm(mask, asked, kept[0].transpose(1, 2), alpha=scale).softmax(-1)
     torch.bmm(weights, kept[1], out=into)
-
-
-def _parts(segments: Sequence[Segment], n_threads: int) -> list[list[int]]:
-    """Which segments are computed together; those of one slot always are."""
-    together = [list(some) for _, some in groupby(range(len(segments)), key=lambda number: segments[number].slot)]
-    sizes = [sum(len(segments[number].tokens) for number in some) for some in together]
-    return [[number for one in part for number in together[one]] for part in divided(sizes, n_threads)]
 
 
 class DenseWeights:
