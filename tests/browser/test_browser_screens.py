@@ -159,3 +159,30 @@ def test_on_a_phone_every_screen_is_one_column_that_fits(browser: Browser, desk:
             box = here.page.locator(f"#{name}").bounding_box()
             assert box is not None
             assert box["x"] + box["width"] <= 390
+
+
+PAINTS = """
+localStorage.setItem('caseloop:theme', 'dark');
+window.darkAt = null;
+new MutationObserver(() => {
+  if (document.documentElement.classList.contains('dark')) window.darkAt ??= performance.now();
+}).observe(document, {attributes: true, subtree: true, attributeFilter: ['class']});
+"""
+
+
+def test_the_page_is_first_painted_in_the_colours_that_were_chosen_and_speaks_english(
+    browser: Browser, desk: Desk
+) -> None:
+    context = browser.new_context(locale="de-DE", color_scheme="light")
+    page = context.new_page()
+    page.add_init_script(PAINTS)
+    page.goto(f"{desk.url}/app/")
+    expect(page.locator("#note-head h2")).to_have_text(desk.case(1))
+    painted = page.evaluate("performance.getEntriesByName('first-paint')[0].startTime")
+    assert page.evaluate("window.darkAt") <= painted
+    assert page.evaluate("[document.documentElement.lang, navigator.language, document.body.className]") == [
+        "en",
+        "en",
+        "dark",
+    ]
+    context.close()

@@ -9,6 +9,9 @@ const SAVES = new Set(['/drafts', '/decisions', '/decisions/undo']);
 
 export const named = () => ({ 'x-reviewer': encodeURIComponent(reviewer.name) });
 
+/** @param {number} ms */
+export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
 /**
  * What the desk answers; of status 0 where no answer came.
  * @param {string} path
