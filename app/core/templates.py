@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from data.text.figures import percent, plural
+from data.text.figures import percent, plural, points
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parents[1]),
@@ -26,6 +26,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters.update(
     percent=percent,
     plural=plural,
+    points=points,
     number="{:,}".format,
     iso=datetime.isoformat,
     minute="{:%Y-%m-%d %H:%M}".format,
