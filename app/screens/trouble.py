@@ -6,6 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from app.core.templates import Pieces
+
 
 def build_trouble(screen: str) -> gr.Button:
     """Lay out the place of the sentence at the top of a screen.
@@ -13,11 +15,7 @@ def build_trouble(screen: str) -> gr.Button:
     Returns:
         The button, not seen, whose click is to fill the screen again.
     """
-    gr.HTML(
-        f'<div id="trouble-{screen}" class="trouble-bar" role="alert" hidden></div>',
-        elem_classes="trouble-place",
-        js_on_load=None,
-    )
+    gr.HTML(Pieces("screens/page.html").trouble(screen), elem_classes="trouble-place", js_on_load=None)
     return gr.Button(visible="hidden", elem_id=f"fill-{screen}")
 
 

@@ -16,3 +16,8 @@ def points(change: float) -> str:
 def plural(n: int, one: str, many: str = "") -> str:
     """A count with its noun."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def minutes(at: float) -> str:
+    """A time in minutes; below one in seconds."""
+    return f"{60 * at:.0f} s" if abs(at) < 1 else f"{at:.1f} min"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -9,11 +10,42 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
+from app.core import templates
 from app.core.templates import Pieces
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 TEMPLATES = sorted(APP.rglob("*.html"))
+IN_GRADIOS_PAGE = {
+    APP / "access" / "guard.py",  # finds scripts and links by their tags
+    APP / "web" / "application.py",  # loads the desk's own files
+}
+TAG = re.compile(r"</?[a-z][a-z0-9]*(?=[\s/>])|<!doctype")
+
+
+def by_hand(source: str) -> list[str]:
+    """Where Python makes markup: strings with a tag in them, an escape of its own, and strings that are trusted."""
+    tree, found = ast.parse(source), []
+    sentences = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in sentences:
+            found += TAG.findall(node.value)
+        elif isinstance(node, ast.ImportFrom) and node.module == "html":
+            found += [name.name for name in node.names]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Markup" and node.args:
+            found.append(node.func.id)
+    return found
+
+
+def test_no_python_but_the_templates_module_makes_markup() -> None:
+    assert by_hand('"""A <b>docstring</b>."""\nx = "a < b, <NAME>, <3"\ny: "Markup" = f"{x}"') == []
+    assert by_hand('def show(x):\n    return f"<p>{x}</p>"') == ["<p", "</p"]
+    assert by_hand("from html import escape\nMarkup(x)\nMarkup()") == ["escape", "Markup"]
+    files = set(APP.rglob("*.py")) - IN_GRADIOS_PAGE - {Path(templates.__file__)}
+    found = {str(file.relative_to(ROOT)): by_hand(file.read_text(encoding="utf-8")) for file in files}
+    assert {name: tags for name, tags in found.items() if tags} == {}
 
 
 def test_text_is_escaped_and_a_piece_is_not() -> None:

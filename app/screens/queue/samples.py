@@ -14,7 +14,6 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.templates import Pieces
 from app.screens.replies import answered
-from data.text.figures import plural
 from db.notes.samples import Samples, remove_samples, samples_of
 from db.store.store import Session
 
@@ -66,5 +65,4 @@ def remove(desk: Desk, reviewer: str, seen: Seen) -> dict[str, Any]:
 
 def samples_line(session: Session) -> Markup:
     """What the queue says of the samples, with the button for a lead; hidden where there are none."""
-    found = samples_of(session)
-    return _HTML.samples(plural(found.n_notes, "sample note") if found.n_notes else "", found.sentence)
+    return _HTML.samples(samples_of(session))

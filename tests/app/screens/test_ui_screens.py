@@ -16,7 +16,7 @@ from app.core.desk import Desk
 from app.core.rules import Rules, change_rules
 from app.core.settings import Settings, prepare_home
 from app.screens import status
-from app.screens.charts.lines import column_chart, line_chart, stacked_bar
+from app.screens.charts.plots import line_chart
 from app.screens.export import export
 from app.screens.markup import tried
 from app.screens.progress import progress
@@ -328,6 +328,4 @@ def test_charts_take_nothing_one_point_and_equal_values() -> None:
     assert line_chart({"loss": []}, x="step", y="loss") == ""
     assert "<circle" in line_chart({"loss": [(3, 1.0)]}, x="step", y="loss")
     assert "nan" not in line_chart({"loss": [(1, 0.0), (2, 0.0)]}, x="step", y="loss").lower()
-    assert column_chart([], y="notes") == ""
-    assert "<i" not in stacked_bar([("accepted", 0)])
     assert "<script" not in line_chart({"<script>": [(1, 1)]}, x="<script>", y="<script>")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from data.prefill.outside import Outside, outside
 from data.suggestion import Suggestion
 from db.notes.suggestions import SuggestionRow
@@ -19,16 +17,8 @@ def caution(suggestion: SuggestionRow | Suggestion | None) -> str | None:
     return "The adapter's confidence is not calibrated yet; check every field." if suggestion.is_raw else None
 
 
-@dataclass(frozen=True)
-class Outsider:
-    """Why a note is outside what the adapter knows: a sentence, and what was measured."""
-
-    sentence: str
-    measured: str
-
-
-def outsider(suggestion: SuggestionRow | Suggestion | None) -> Outsider | None:
-    """What the head of a note says where it is outside what the adapter knows; None where it is not."""
+def outside_line(suggestion: SuggestionRow | Suggestion | None) -> tuple[str, str] | None:
+    """Why a note is outside what the adapter knows, and what was measured, for its head; None where it is not."""
     why = outside(suggestion) if suggestion is not None else None
     if suggestion is None or why is None:
         return None
@@ -37,7 +27,7 @@ def outsider(suggestion: SuggestionRow | Suggestion | None) -> Outsider | None:
         Outside.WRITING: f"{suggestion.legibility or 0:.2f} of the characters per token that 99 in 100 of those have",
         Outside.CONFIDENCE: "its mean confidence is as low as on 1 in 100 of the notes that it was measured on",
     }
-    return Outsider(_OUTSIDE[why], by[why])
+    return _OUTSIDE[why], by[why]
 
 
 _OUTSIDE = {

@@ -20,7 +20,7 @@ from app.core.rules import Rules, read_guidelines, read_keys, read_rules, read_t
 from app.core.templates import Pieces
 from app.screens.markup import SEE_IT_LEARN, STATES
 from app.screens.replies import answered
-from app.screens.review.note.cautions import caution, outsider
+from app.screens.review.note.cautions import caution, outside_line
 from app.screens.review.note.grounding import grounded, left_out, proposed_grounds, proposed_values, told
 from app.screens.review.note.highlights import marked
 from app.screens.review.people.adjudication import Adjudication, adjudication, waiting_for
@@ -339,18 +339,9 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
 
 
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> Markup:
-    note, suggestion, walk = shown.review.note, shown.review.suggestion, place.chosen
-    return _HTML.heading(
-        note=note,
-        state=STATES[note.state],
-        place=_HTML.place(walk.words if walk else "", place.n_left, place.words(note)),
-        opinions=line_of_opinions(shown.review, shown.adjudication),
-        is_blind=shown.is_blind,
-        suggestion=suggestion,
-        why_none=why_none,
-        held_by=held_by,
-        caution=outsider(suggestion),
-    )
+    review = shown.review
+    opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
+    return _HTML.heading(review, STATES[review.note.state], place, opinions, shown.is_blind, why_none, held_by, caution)
 
 
 def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
