@@ -51,7 +51,7 @@ def test_no_python_but_the_templates_module_makes_markup() -> None:
 def test_text_is_escaped_and_a_piece_is_not() -> None:
     pieces = Pieces("screens/markup.html")
     inner = pieces.empty("<script>", '"&')
-    assert inner == '<div class="empty"><strong>&lt;script&gt;</strong>\n<p>&#34;&amp;</p></div>\n'
+    assert inner == '<div class="empty"><strong>&lt;script&gt;</strong><p>&#34;&amp;</p></div>\n'
     assert f"<td>{inner}</td><td>&lt;b&gt;</td>" in pieces.table((), [(inner, "<b>")])
     with pytest.raises(UndefinedError):
         pieces.table(())

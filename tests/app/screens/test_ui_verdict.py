@@ -152,7 +152,7 @@ def test_the_notes_that_got_worse_come_first_side_by_side(desk: Desk) -> None:
     first, second = notes.split("<article>")[1:]
     assert f'data-note="{worse}"' in first
     assert f'data-note="{better}"' in second
-    assert "FieldTruefirst (active then)run-0001 (new)StageIIIIII ✓ rightIV ✕ wrong" in text(first).replace(" …", "")
+    assert "FieldTruefirst (active then)run-0001 (new) StageIIIIII ✓ rightIV ✕ wrong" in text(first).replace(" …", "")
     assert "StageIIIII ✕ wrongIII ✓ right" in text(second)
     assert "CAPOX" not in text(first)  # the fields that are alike are left out
     assert "<img" not in notes
