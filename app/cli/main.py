@@ -16,7 +16,6 @@ from contextlib import suppress
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.bench import commands as bench
 from app.cli import adapters, demo, evidence, notes, people, samples
 from app.cli import export as exporting
 from app.cli import maintenance as upkeep
@@ -44,7 +43,6 @@ for register in (
     evidence.register,
     adapters.register,
     people.register,
-    bench.register,
     upkeep.register,
 ):
     register(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,14 @@ STATES = {
 
 _HTML = Pieces("screens/markup.html")
 heading = _HTML.heading
+
+
+def calling(script: str, function: str, *arguments: object) -> str:
+    """JavaScript for Gradio that calls a function of one of the desk's scripts, named by its path from here.
+
+    The page has that script already: importing it again gives the same one.
+    """
+    return f"async () => (await import('/desk/{script}')).{function}({', '.join(map(json.dumps, arguments))})"
 
 
 def chance(p: float) -> str:

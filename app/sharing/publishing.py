@@ -19,7 +19,7 @@ from app.core.errors import DeskError, InputError
 from app.core.settings import EMBEDDED_NAME, is_hub_id
 from app.core.terminal import Advance
 from app.sharing.remotes import CARD, FILES, MARK, Place
-from data.storage.files import whole_directory
+from data.storage.files import whole_directory, write_whole
 from data.storage.weight_files import no_safetensors
 from data.task import load_task
 from db.people.audit import record
@@ -27,7 +27,7 @@ from db.people.roles import OPERATOR
 from db.training.adapters import AdapterRow, list_adapters, register_adapter
 from trainer.adapter.base_identity import BaseIdentity, compared, identity_of, is_same_name
 from trainer.adapter.files import ModelError, recorded_base
-from trainer.adapter.manifest import Manifest, RunError, digests_of, parse_manifest, read_manifest, write_atomic
+from trainer.adapter.manifest import Manifest, RunError, digests_of, parse_manifest, read_manifest
 from trainer.model.adapter_checks import check_before_use
 from trainer.run.model_card import render_card
 
@@ -161,7 +161,7 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
             _check(draft, fitting, shown=place.shown)
             if chosen != manifest.name:
                 renamed = manifest.model_copy(update={"name": chosen})
-                write_atomic(draft / MANIFEST, renamed.model_dump_json(indent=1) + "\n")
+                write_whole(draft / MANIFEST, renamed.model_dump_json(indent=1) + "\n")
     manifest = _check(target, fitting, shown=str(target))
     row = AdapterRow(
         name=chosen,

@@ -14,6 +14,7 @@ from pathlib import Path
 from app.core.settings import Settings
 from app.training.requests import run_directory
 from data.snapshot import Row
+from data.storage.files import write_whole
 from db.store.store import Session
 from db.training.adapters import AdapterRow, get_adapter
 from db.training.runs import get_run
@@ -51,9 +52,7 @@ def _texts(snapshot: Path) -> list[str] | None:
 
 def write_fresh(directory: Path, fresh: Sequence[Row]) -> None:
     """Keep in a run's directory which notes of the training side judge it."""
-    draft = directory / f"{FRESH}.part"
-    draft.write_text(json.dumps([row.content_hash for row in fresh]), encoding="utf-8")
-    draft.replace(directory / FRESH)
+    write_whole(directory / FRESH, json.dumps([row.content_hash for row in fresh]))
 
 
 def count_judged(settings: Settings) -> Counter[str]:

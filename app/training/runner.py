@@ -49,6 +49,7 @@ from app.training.too_long import read_counts
 from app.worker.calibration import PARENT_CURVES, hand_over
 from data.gate.judges import ENOUGH, Sides
 from data.snapshot import Snapshot, write_judges, write_snapshot
+from data.storage.files import write_whole
 from db.people.audit import record
 from db.people.roles import OPERATOR
 from db.store.store import StoreError
@@ -231,9 +232,7 @@ def _arguments(settings: Settings, job: Job) -> list[str]:
         raise InputError("Expected the active adapter's own base in warm mode; found another. Use --mode full.")
     config = job.directory / "settings.json"
     if not config.exists():  # a resumed run goes on with the settings that it began with
-        draft = config.with_suffix(".part")
-        draft.write_text(json.dumps(job.options.trainer_settings()), encoding="utf-8")
-        draft.replace(config)
+        write_whole(config, json.dumps(job.options.trainer_settings()))
     base = find_base(settings, job.base)
     wanted = ["curve", str(job.directory)] if job.options.curve else ["train", str(job.directory), "--name", job.name]
     arguments = [*wanted, "--base", base, "--config", str(config), "--preset", job.options.preset]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.core.errors import BAD_INPUT, sentence_of
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
+from app.core.templates import Pieces
 from app.web.gradio_stubs import without_stubs
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from db.store.store import Store
 
 FILES = Path(__file__).parents[1] / "screens"
+ICON = Path(__file__).parents[1] / "core" / "icon.svg"
 STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",
@@ -33,38 +35,10 @@ STYLES = (
     "review/tour.css",
     "theme/phone.css",
 )
-SCRIPTS = (
-    "shell.js",
-    "trouble.js",
-    "review/keys.js",
-    "review/note/typing.js",
-    "review/note/completion.js",
-    "review/note/fields.js",
-    "review/saving/outbox.js",
-    "review/note/evidence.js",
-    "review/tour.js",
-    "review/queue_position.js",
-    "review/people/claims.js",
-    "review/people/adjudication.js",
-    "review/saving/conflicts.js",
-    "review/saving/offers.js",
-    "review/review.js",
-    "review/note/history.js",
-    "review/actions.js",
-    "queue/dialogs.js",
-    "queue/samples.js",
-    "queue/queue.js",
-    "queue/uploads.js",
-    "export/export.js",
-)
+# In the order in which they run; what they import comes before them.
+SCRIPTS = ("theme/appearance.js", "page.js")
+_HTML = Pieces("web/head.html")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-
-
-_TAGS = {
-    ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
-    ".css": '<link rel="stylesheet" href="{address}">',
-    ".js": '<script src="{address}"></script>',
-}
 
 
 def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) -> FastAPI:
@@ -87,7 +61,6 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.access.login import routes as signing_routes
     from app.access.passwords import Door
     from app.core.desk import Desk
-    from app.core.icon import ICON
     from app.core.proxies import Proxies
     from app.processes.supervisor import is_private
     from app.screens import status
@@ -112,7 +85,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     door = Door()
     app.include_router(signing_routes(desk, door, is_secure=settings.is_secure))
     app.include_router(own_password.routes(desk, door, is_secure=settings.is_secure))
-    files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
+    files = _files({"icon.svg": ICON.read_text(encoding="utf-8"), "fields.css": field_colours(desk.task)})
     _serve_files(app, files)
 
     @app.exception_handler(RequestValidationError)
@@ -131,6 +104,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         people=People(store, is_private=is_private(host, settings.public_url)),
         hosts=_hosts(settings, host),
         head=_head(files),
+        scripts=_scripts(files),
         is_secure=settings.is_secure,
         proxies=Proxies(settings.believed),
     )
@@ -180,15 +154,16 @@ def _hosts(settings: Settings, host: str) -> list[str]:
 
 
 def _files(made: dict[str, str]) -> dict[str, bytes]:
-    """The desk's own style and script, by name, as they are served."""
-    files = {Path(name).name: (FILES / name).read_bytes() for name in (*STYLES, *SCRIPTS)}
+    """The desk's own styles and scripts, by name, as they are served."""
+    scripts = sorted(path.relative_to(FILES).as_posix() for path in FILES.rglob("*.js"))
+    files = {name: (FILES / name).read_bytes() for name in (*STYLES, *scripts)}
     return {**{name: text.encode() for name, text in made.items()}, **files}
 
 
 def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
     from fastapi.responses import Response
 
-    @app.get("/desk/{name}")
+    @app.get("/desk/{name:path}")
     def file(name: str) -> Response:
         if name not in files:
             return Response(status_code=404)
@@ -196,13 +171,21 @@ def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
         return Response(files[name], media_type=_TYPES[Path(name).suffix])
 
 
+def _address(name: str, files: dict[str, bytes]) -> str:
+    return f"/desk/{name}?{hashlib.sha256(files[name]).hexdigest()[:12]}"
+
+
 def _head(files: dict[str, bytes]) -> str:
-    """Markup that loads them. It stands in the page itself: Gradio would add it only after its own first paint."""
-    lines = []
-    for name, content in files.items():
-        address = f"/desk/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
-        lines.append(_TAGS[Path(name).suffix].format(address=address))
-    return "".join(lines)
+    """Markup for the icon and the styles. It stands in the page: Gradio would add it only after its own first paint."""
+    styles = [_address(name, files) for name in files if name.endswith(".css")]
+    return str(_HTML.styles(_address("icon.svg", files), styles))
+
+
+def _scripts(files: dict[str, bytes]) -> str:
+    """Markup that loads the scripts; the first one says whether the page is light or dark."""
+    modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
+    first, *others = (modules[f"/desk/{name}"] for name in SCRIPTS)
+    return str(_HTML.scripts(modules, first, others))
 
 
 def serve(host: str, port: int) -> None:

@@ -27,7 +27,6 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
     ("evidence",),
-    ("bench", "prefill"),
     ("adapters", "list"),
     ("adapters", "show"),
     ("adapters", "activate"),

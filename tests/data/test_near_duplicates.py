@@ -21,7 +21,7 @@ from data.gate import near_duplicates
 from data.gate.near_duplicates import GRAM, LEAST_OWN, N_STOCK, NEAR_DUPLICATE, near_pairs, without_near
 from data.notes import content_hash, folded, read_notes, split_of
 from data.snapshot import Row, read_rows, write_rows
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.synthetic.sets.shipped import LABELLED
 from db.review.decisions import training_rows
 from tests.kit.homes import TASK, Home, write_notes

@@ -16,11 +16,11 @@ import torch
 from data.evaluation.calibration import read_curves
 from data.evaluation.scoring import Score
 from data.snapshot import SnapshotError, read_rows
-from data.storage.files import sha256_of
+from data.storage.files import save_json, sha256_of, write_whole
 from data.suggestion import Suggestion
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.adapter.files import checked_calibration
-from trainer.adapter.manifest import Manifest, RunError, add_metrics, write_atomic, write_json
+from trainer.adapter.manifest import Manifest, RunError, add_metrics
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.engine.suited import unsuited_base
@@ -179,7 +179,7 @@ def _named(run: RunDir, error: Exception) -> TrainError | None:
 def _leave_word(run: RunDir, progress: Progress, state: Any, message: str) -> None:
     with suppress(OSError):  # a full disk may refuse even this; the exit code still tells
         if state == "failed":
-            write_atomic(run.error, message + "\n")
+            write_whole(run.error, message + "\n")
     with suppress(OSError):
         progress.tell(state, message=message)
 
@@ -221,9 +221,9 @@ def _check_job(job: Job) -> None:
     if not job.ranks.is_main:
         return
     if not job.run.config.exists():
-        write_atomic(job.run.config, job.config.model_dump_json(indent=1) + "\n")
+        write_whole(job.run.config, job.config.model_dump_json(indent=1) + "\n")
     if not job.run.identity.exists():
-        write_json(job.run.identity, told)
+        save_json(job.run.identity, told)
         return
     before = json.loads(job.run.identity.read_text(encoding="utf-8"))
     changed = [key for key, value in told.items() if before.get(key) != value]
@@ -273,7 +273,7 @@ def _compare(job: Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] |
         scores[key] = score_answers(job.held_out, answers[key] or [], job.task, source=source)
     write_predictions(job.run.predictions, job.held_out, answers)
     metrics = {key: scores[key].to_json() if key in scores else None for key in ("old", "new")}
-    write_json(job.run.metrics, {**metrics, "n_notes": len(job.held_out)})
+    save_json(job.run.metrics, {**metrics, "n_notes": len(job.held_out)})
     return metrics["old"], metrics["new"]
 
 

@@ -9,7 +9,7 @@ from data.synthetic.abstracts.regimens import regimen
 from data.synthetic.abstracts.telling import Parts, glued, open_note, stage_words, tell_molecular, tell_receptors
 from data.synthetic.courses.stages import BREAST_STAGE, nodes
 from data.synthetic.grammar import weighted
-from data.synthetic.phrases import asides, opening
+from data.synthetic.phrases import asides, opening, openings
 from data.synthetic.phrases import treatment as given
 
 BREAST_PLAIN = (
@@ -32,13 +32,13 @@ def neoadjuvant(case: Case) -> Parts:
     biopsy = ductal and case.chance(0.42)
     if biopsy:
         case.slots["dx"] = case.say(BREAST_PLAIN)
-    parts: Parts = [("open", open_note(case, opening.NEO_OPEN))]
+    parts: Parts = [("open", open_note(case, openings("neoadjuvant")))]
     case.record["stage"] = stage
-    if not case.told & {"s", "t"}:
+    if not case.told & {"stage", "tnm"}:
         if "locally advanced" in parts[0][1].lower() and case.chance(0.2):
             case.record["stage"] = "IIIB"
         else:
-            parts.append(("stage", case.pick(opening.STAGED)))
+            parts.append(("stage", case.pick(opening["staged"])))
     receptors = tell_receptors(case)
     if biopsy:
         receptors[0] = case.say(BREAST_BIOPSY)
@@ -53,7 +53,7 @@ def neoadjuvant(case: Case) -> Parts:
                     ),
                 )
             ]
-            parts.append(("stage", case.pick(opening.STAGED)))
+            parts.append(("stage", case.pick(opening["staged"])))
             case.record["stage"] = stage
     elif ductal and case.chance(0.12):
         # The histology first, as on a pathology report.
@@ -66,14 +66,14 @@ def neoadjuvant(case: Case) -> Parts:
             ),
         )
         receptors = receptors[1:]
-        if "s" in case.told or "t" in case.told:
+        if "stage" in case.told or "tnm" in case.told:
             case.record["stage"] = stage
-            parts.append(("stage", case.pick(opening.STAGED)))
+            parts.append(("stage", case.pick(opening["staged"])))
     parts += [("mol", text) for text in receptors]
     parts += [("mol", text) for text in tell_molecular(case)]
     parts += _neo_treatment(case)
     if case.chance(0.3):
-        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides["negative_sites"])))
     case.record["metastasis_site"] = None
     return parts
 
@@ -130,7 +130,7 @@ def _neo_regimen(case: Case) -> tuple[list[str], str]:
 def _neo_treatment(case: Case) -> Parts:
     labels, text = _neo_regimen(case)
     case.slots["rx"], case.slots["rx_c"], case.slots["line"] = text, capital(text), ""
-    sentence = case.pick(given.NEO)
+    sentence = case.pick(given["neo"])
     outcome = weighted(((76, "pcr"), (14, "residual"), (6, "ned"), (2, "pending"), (1, "stable")), case.rng)
     surgical = case.chance(0.8 if outcome in ("pcr", "ned") else 0.35)
     parts: Parts = []
@@ -138,11 +138,11 @@ def _neo_treatment(case: Case) -> Parts:
     if surgical:
         named = _neo_operation(case)
         if case.chance(0.68):
-            ending = case.pick(given.NEO_SURGERY)
+            ending = case.pick(given["neo_surgery"])
             sentence = glued(sentence, ending)
             parts.append(("tx", sentence))
         else:
-            parts += [("tx", sentence), ("tx", case.pick(given.NEO_SURGERY_OWN))]
+            parts += [("tx", sentence), ("tx", case.pick(given["neo_surgery_own"]))]
     else:
         parts.append(("tx", sentence))
         if outcome == "pcr" and case.chance(0.25):
@@ -210,14 +210,14 @@ def breast_adjuvant(case: Case) -> Parts:
         case.say(" [with|and] sentinel [lymph node|node] biopsy") if case.chance(0.5) else ""
     )
     case.slots["op_c"] = capital(str(case.slots["op"]))
-    parts: Parts = [("open", open_note(case, opening.EARLY_OPEN))]
+    parts: Parts = [("open", open_note(case, openings("early")))]
     case.record["stage"] = stage
-    if not case.told & {"s", "t"}:
-        parts.append(("stage", case.pick(opening.PATH_STAGED if case.chance(0.5) else opening.STAGED)))
-    if "t" in case.told:
+    if not case.told & {"stage", "tnm"}:
+        parts.append(("stage", case.pick(opening["path_staged"] if case.chance(0.5) else opening["staged"])))
+    if "tnm" in case.told:
         case.record["stage"] = BREAST_STAGE.get(tn.replace(" ", "").replace("M0", "").removeprefix("p"), stage)
     parts += [("mol", text) for text in tell_receptors(case)] + [("mol", text) for text in tell_molecular(case)]
-    sentence = case.pick(given.SURGERY) if "o" not in case.told else ""
+    sentence = case.pick(given["surgery"]) if "operation" not in case.told else ""
     steps, labels = _breast_steps(case)
     after = case.say("[followed by|then|and|followed by] ") + steps
     if sentence and case.chance(0.7):
@@ -235,7 +235,7 @@ def breast_adjuvant(case: Case) -> Parts:
     case.treatments += [named, *labels]
     parts.append(("resp", outcomes.tell(case, weighted(((84, "ned"), (6, "complete"), (7, "pending")), rng))))
     if case.chance(0.15):
-        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides["negative_sites"])))
     case.record["metastasis_site"] = None
     return parts
 

@@ -7,7 +7,7 @@ from data.synthetic.abstracts.case import Case
 from data.synthetic.abstracts.imaging import set_targets
 from data.synthetic.abstracts.telling import Parts, open_note, stage_words, tell_molecular
 from data.synthetic.grammar import weighted
-from data.synthetic.phrases import opening
+from data.synthetic.phrases import opening, openings
 
 
 def chemoradiation(case: Case) -> Parts:
@@ -16,11 +16,11 @@ def chemoradiation(case: Case) -> Parts:
     set_targets(case)
     stage = weighted(((20, "IVA"), (14, "III"), (12, "II"), (5, "IIB"), (5, "IIIB"), (3, "IVB"), (4, "I")), case.rng)
     stage_words(case, stage, case.rng.choice(("T3N2", "T2N1", "T3N1", "T4N2")))
-    parts: Parts = [("open", open_note(case, opening.LOCAL_OPEN))]
+    parts: Parts = [("open", open_note(case, openings("local")))]
     case.record["stage"] = stage
-    if "s" not in case.told:
+    if "stage" not in case.told:
         if case.chance(0.7):
-            parts.append(("stage", case.pick(opening.STAGED[:8])))
+            parts.append(("stage", case.pick(opening["staged"][:8])))
         else:
             case.rng.random()  # for nothing, but without it every later choice of the note would be another
             case.record["stage"] = None

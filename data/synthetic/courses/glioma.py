@@ -48,7 +48,7 @@ def glioma(case: Case) -> Parts:
     parts += finish(case, sentence, outcome)
     if outcome.endswith("progression") and case.chance(0.25):
         line(case, weighted(case.cancer.second, rng))
-        parts.append(("tail", case.pick(given.SWITCH)))
+        parts.append(("tail", case.pick(given["switch"])))
     case.record["metastasis_site"] = None
     return parts
 

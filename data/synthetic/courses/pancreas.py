@@ -18,7 +18,7 @@ from data.synthetic.abstracts.telling import (
 )
 from data.synthetic.courses.metastatic import metastatic
 from data.synthetic.grammar import weighted
-from data.synthetic.phrases import asides, opening
+from data.synthetic.phrases import asides, opening, openings
 
 
 def locally_advanced(case: Case) -> Parts:
@@ -27,7 +27,7 @@ def locally_advanced(case: Case) -> Parts:
     set_targets(case)
     stage = "III"
     stage_words(case, stage, "T4N1")
-    parts: Parts = [("open", open_note(case, opening.LOCAL_OPEN))]
+    parts: Parts = [("open", open_note(case, openings("local")))]
     case.record["stage"] = stage
     if case.chance(0.3):
         parts.append(
@@ -38,8 +38,8 @@ def locally_advanced(case: Case) -> Parts:
                 ),
             )
         )
-    if "s" not in case.told and case.chance(0.3):
-        parts.append(("stage", case.pick(opening.STAGED[:8])))
+    if "stage" not in case.told and case.chance(0.3):
+        parts.append(("stage", case.pick(opening["staged"][:8])))
     parts += [("mol", text) for text in tell_molecular(case)]
     line(case, weighted(case.cancer.first, case.rng))
     begun = start(case)
@@ -54,7 +54,7 @@ def locally_advanced(case: Case) -> Parts:
     else:
         parts += finish(case, begun, outcome)
     if case.chance(0.25):
-        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides["negative_sites"])))
     case.record["metastasis_site"] = None
     return parts
 
@@ -74,7 +74,7 @@ def pancreas_metastatic(case: Case) -> Parts:
 def _metastatic_front(case: Case) -> Parts:
     case.record["stage"] = "IV"
     tell_sites(case)
-    parts: Parts = [("open", open_note(case, opening.METASTATIC))]
+    parts: Parts = [("open", open_note(case, openings("metastatic")))]
     tell_disease(case, parts)
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from app.bench.form import measure_forms
 from app.core.rules import Rules
 from app.screens.review.note.cautions import caution, outside_line
 from app.screens.review.note.note import confidence_word
@@ -18,6 +17,7 @@ from data.prefill.outside import Outside, outside, place
 from data.snapshot import Row
 from data.suggestion import Grounding
 from data.task import Extraction
+from tests.bench.desk.form import measure_forms
 from tests.kit.desk.desk_store import BREAST, TASK, empty_values, suggestion
 from trainer.engine.suggestion import Answer, make_suggestion
 

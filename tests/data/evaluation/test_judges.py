@@ -16,7 +16,7 @@ from data.gate.judges import ENOUGH, ONE_IN, divide
 from data.gate.near_duplicates import near_pairs
 from data.notes import content_hash, split_of
 from data.snapshot import Row, SnapshotError, read_rows, write_judges, write_rows
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.task import Extraction
 from db.notes.notes import find_note
 from db.review.decisions import submit

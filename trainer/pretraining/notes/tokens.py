@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from data.prompt import Prompt, PromptError, load_prompt
-from data.synthetic import Example, generate_one
+from data.synthetic.corpus import generate_one
+from data.synthetic.example import Example
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.pretraining.notes.padding import NO_PADDING, Padding
 
