@@ -31,7 +31,7 @@ STATES = {
 }
 
 _HTML = Pieces("screens/markup.html")
-heading = _HTML.heading
+heading, refused = _HTML.heading, _HTML.refused
 
 
 def calling(script: str, function: str, *arguments: object) -> str:
@@ -62,7 +62,7 @@ def tried(action: Callable[[], str | None]) -> str:
     try:
         said = action()
     except (DeskError, InputError, StoreError) as error:
-        return _HTML.refused(sentence_of(error))
+        return refused(sentence_of(error))
     return _HTML.said(said) if said else ""
 
 

@@ -22,7 +22,7 @@ from app.exporting import (
     read_choice,
     told_of_samples,
 )
-from app.screens.markup import FOLLOWING, heading
+from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
 from data.task import Task
 from data.text.figures import plural
@@ -122,7 +122,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
     """The count, the link, and how the file begins; or why there is nothing to take."""
     told, ticked = [WITH_TEXT] if tell is None else tell, only or []
     if fields is not None and not fields:
-        return _HTML.refused("Choose at least one field.")
+        return refused("Choose at least one field.")
     try:
         choice = read_choice(
             desk.task,
@@ -139,7 +139,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
             with_samples=SAMPLES in ticked,
         )
     except InputError as error:
-        return _HTML.refused(str(error))
+        return refused(str(error))
     with desk.store.reading() as session:
         n_records, figures = count_records(session, choice), counts(session)
         beginning = preview(session, desk.task, choice) if n_records else ""

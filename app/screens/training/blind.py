@@ -17,7 +17,7 @@ from markupsafe import Markup
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
 from app.core.templates import Pieces
-from app.screens.markup import QUICK, chance, tried
+from app.screens.markup import QUICK, chance, refused, tried
 from app.screens.review.note.highlights import marked
 from app.training.answers import AnsweredNote, comparable_answers, sign_test
 from app.training.requests import run_directory
@@ -176,7 +176,7 @@ def show(desk: Desk, reviewer: str, at: str) -> list[Any]:
     try:
         comparison = compare(desk, run_id, reviewer)
     except (DeskError, StoreError) as error:
-        return _values("", _HTML.refused(sentence_of(error)))
+        return _values("", refused(sentence_of(error)))
     if comparison is None:
         return _values("", _HTML.blind_head())
     with desk.store.reading() as session:

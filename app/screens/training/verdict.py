@@ -15,7 +15,7 @@ from app.core.errors import DeskError
 from app.core.templates import Pieces
 from app.screens.charts.plots import reliability
 from app.screens.charts.rows import Effect, EffectPlot
-from app.screens.markup import chance, heading
+from app.screens.markup import chance, heading, refused
 from app.screens.training.blind import invitation_html
 from app.screens.training.differences import notes_html
 from app.training.answers import comparable_answers
@@ -242,7 +242,7 @@ def _notes(desk: Desk, run: TrainingRunRow) -> Markup:
     try:
         answered = comparable_answers(desk.task, run_directory(desk.settings, run.id))
     except DeskError as error:
-        return _HTML.refused(str(error))
+        return refused(str(error))
     if not answered:
         return _HTML.no_differences()
     with desk.store.reading() as session:
