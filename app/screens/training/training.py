@@ -290,7 +290,8 @@ def _log_line(entry: Mapping[str, Any]) -> str:
 def runs_html(runs: list[TrainingRunRow]) -> Markup:
     """The last runs as a table, newest first."""
     newest = sorted(runs, key=lambda run: -run.id)[:N_RUNS]
-    return _HTML.runs(
+    rows = [
         (run, run_name(run.id), RUN_STATES.get(run.status, ("○", run.status)), verdict_word(run) if run.gate else "")
         for run in newest
-    )
+    ]
+    return _HTML.runs(rows)

@@ -204,6 +204,8 @@ def test_progress_says_what_to_do_before_the_first_note(desk: Desk) -> None:
 
 
 def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
+    run, runs = map(text, train.show(desk, None)[-2:])
+    assert ("No run yet" in run, "None yet." in runs) == (True, True)
     with desk.store.transaction() as session:
         run = create_run(session, config={}, requested_by=HARM)
         directory = run_directory(desk.settings, run.id)
