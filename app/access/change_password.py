@@ -13,23 +13,13 @@ from app.access.login import bare_page, give_cookie, kept_password, later
 from app.access.passwords import MIN_CHARACTERS, Door, TooBusyError, TooManyError, hash_password
 from app.core.desk import Desk
 from app.core.errors import InputError
+from app.core.templates import Pieces
 from db.people.acting import LOCAL, acting
 from db.people.reviewers import change_own_password
 from db.people.sign_ins import sign_in
 from db.store.store import Store, StoreError
 
-_FORM = (
-    '<form method="post" action="/password">'
-    '<label>Password now <input name="now" type="password" autocomplete="current-password" required maxlength="1024"'
-    " autofocus></label>"
-    f'<label>New password, at least {MIN_CHARACTERS} characters <input name="new" type="password"'
-    f' autocomplete="new-password" required minlength="{MIN_CHARACTERS}" maxlength="1024"></label>'
-    '<label>New password again <input name="again" type="password" autocomplete="new-password" required'
-    ' maxlength="1024"></label>'
-    "<button>Change the password</button></form>"
-    '<p class="quiet">You stay signed in here, and are signed out everywhere else.</p>'
-    f'<p class="quiet"><a href="{MOUNT}/">Back to the desk</a></p>'
-)
+_FORM = Pieces("access/pages.html").password(MIN_CHARACTERS, MOUNT)
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 

@@ -9,21 +9,19 @@ from __future__ import annotations
 import logging
 import math
 import unicodedata
-from html import escape
-from pathlib import Path
-from string import Template
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 
 from app.access.guard import COOKIE, MOUNT, SECURE_COOKIE
 from app.access.passwords import Door, TooBusyError, TooManyError
 from app.core.desk import Desk
-from app.core.icon import ICON
 from app.core.logs import place
+from app.core.templates import Pieces
 from db.notes.queue.claims import leave_desk
 from db.people.acting import LOCAL, acting, as_program, needs_sign_in
 from db.people.reviewers import find_reviewer, password_of
@@ -35,13 +33,7 @@ BUSY_S = 10
 
 _log = logging.getLogger(__name__)
 
-_PAGE = Template(Path(__file__).with_name("login.html").read_text(encoding="utf-8"))
-_SIGN_IN = Template(
-    '<form method="post" action="/login"><input type="hidden" name="to" value="$to">'
-    '<label>Name <input name="name" value="$name" autocomplete="username" required maxlength="100" $name_focus></label>'
-    '<label>Password <input name="password" type="password" autocomplete="current-password" required maxlength="1024"'
-    " $password_focus></label><button>Sign in</button></form>"
-)
+_HTML = Pieces("access/pages.html")
 
 
 class NobodyCanSignIn(StoreError):  # noqa: N818 - a situation, which is told
@@ -148,31 +140,19 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
 
 def login_page(trouble: str = "", *, name: str = "", to: str = "", status: int = 200) -> HTMLResponse:
     """The page to sign in with; what was typed before stands in it, but for the password."""
-    form = _SIGN_IN.substitute(
-        to=escape(own_place(to)),
-        name=escape(name),
-        name_focus="" if name else "autofocus",
-        password_focus="autofocus" if name else "",
-    )
-    return bare_page("Sign in", form, trouble, status)
+    return bare_page("Sign in", _HTML.sign_in(own_place(to), name), trouble, status)
 
 
-def bare_page(title: str, form: str, trouble: str = "", status: int = 200) -> HTMLResponse:
+def bare_page(title: str, form: Markup, trouble: str = "", status: int = 200) -> HTMLResponse:
     """A page with nothing of the desk but a form.
 
     Args:
         title: of the browser's tab.
-        form: markup.
+        form: a piece of markup.
         trouble: what is told above it, as text.
         status: of the answer.
     """
-    page = _PAGE.substitute(
-        title=title,
-        icon=ICON.replace("<svg ", '<svg aria-hidden="true" ', 1),
-        trouble=f'<p role="alert">{escape(trouble)}</p>' if trouble else "",
-        form=form,
-    )
-    return HTMLResponse(page, status)
+    return HTMLResponse(_HTML.page(title, trouble, form), status)
 
 
 def give_cookie(answer: Response, token: str, *, is_secure: bool) -> None:

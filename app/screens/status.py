@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
-from app.screens.markup import plural
 from app.screens.review.people.claims import beat
 from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
+from data.text.figures import plural
 from db.notes.queue.waiting import given_up_because
 from db.notes.suggestions import suggestion_of
 from db.people.acting import as_program
@@ -28,12 +28,6 @@ from db.training.runs import list_runs
 WORKER = "worker"
 READ_LATELY = timedelta(seconds=15)  # a pass over a part of a note takes seconds at most
 SILENT_AFTER = timedelta(seconds=45)  # the worker speaks at least every ten seconds
-
-LINE_OF_READING = (
-    '<span id="read" hidden><progress max="1" aria-label="How far the model has read this note"></progress> '
-    '<span class="word"></span>; you can fill it in by hand</span>'
-)
-"""How far a long note is read, while a reviewer waits for its suggestion; `status.js` fills it in."""
 
 
 def routes(desk: Desk) -> APIRouter:

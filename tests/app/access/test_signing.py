@@ -176,7 +176,7 @@ def test_signed_in_one_acts_under_the_own_name(signed_in: TestClient, store: Sto
     with store.reading() as session:
         saved = entries(session, subject=f"note {NOTE}")[0]
     assert (saved.who, saved.action, saved.detail) == ("kim", "submitted", {"revision": 1})
-    assert "&quot;name&quot;: &quot;kim&quot;" in signed_in.get("/app/").text
+    assert "&#34;name&#34;: &#34;kim&#34;" in signed_in.get("/app/").text
 
 
 def test_what_one_person_typed_is_not_saved_as_anothers(signed_in: TestClient, store: Store) -> None:

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.screens.charts.bars import days_chart, small_reliability
+from app.screens.charts.plots import days_chart, reliability
 from app.screens.progress import cards as figures
 from data.evaluation.intervals import median_change, wilson
 from data.suggestion import Suggestion
@@ -205,7 +205,7 @@ def test_days_are_drawn_without_gaps_and_long_times_by_the_week() -> None:
     assert "Nothing reviewed yet" in figures.over_time([])
     for n in (1, 7, 435, 9578, 100_000):
         assert "nan" not in days_chart([(date(2026, 1, 1), n)])
-    assert "<script" not in small_reliability([(1, 0.5, 1.0)], "<script>")
+    assert "<script" not in reliability([(1, 0.5, 1.0)], "<script>")
 
 
 def test_acceptance_of_many_adapters_stays_readable(session: Session) -> None:

@@ -12,7 +12,7 @@ import pytest
 from app.access.guard import LOCAL_REVIEWER
 from app.core.desk import Desk
 from app.core.settings import Settings, prepare_home
-from app.screens.charts.lines import Effect, EffectPlot
+from app.screens.charts.rows import Effect, EffectPlot
 from app.screens.markup import chance, tried
 from app.screens.training import training as train
 from app.screens.training import verdict
@@ -80,7 +80,7 @@ def test_every_outcome_has_a_shape_a_word_and_its_sentence(desk: Desk, outcome: 
 def test_each_field_shows_its_figures_and_whether_they_are_more_than_chance(desk: Desk) -> None:
     finish(desk, MANY_BETTER)
     figures = page(desk)["figures"]
-    stage = re.search(r"<tr><td>Stage</td>.*?</tr>", figures)
+    stage = re.search(r"(?s)<tr><td>Stage</td>.*?</tr>", figures)
     assert stage
     assert text(stage[0]).startswith("Stage60.0 %100.0 %+40.0+")
     assert "▶ better" in text(stage[0])
@@ -153,7 +153,7 @@ def test_the_notes_that_got_worse_come_first_side_by_side(desk: Desk) -> None:
     first, second = notes.split("<article>")[1:]
     assert f'data-note="{worse}"' in first
     assert f'data-note="{better}"' in second
-    assert "FieldTruefirst (active then)run-0001 (new)StageIIIIII ✓ rightIV ✕ wrong" in text(first).replace(" …", "")
+    assert "FieldTruefirst (active then)run-0001 (new) StageIIIIII ✓ rightIV ✕ wrong" in text(first).replace(" …", "")
     assert "StageIIIII ✕ wrongIII ✓ right" in text(second)
     assert "CAPOX" not in text(first)  # the fields that are alike are left out
     assert "<img" not in notes
