@@ -20,7 +20,7 @@ from app.screens.markup import QUICK, SEE_IT_LEARN, empty, moment, percent, stat
 from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.screens.queue.samples import CHIP, samples_line
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
-from app.screens.review.queue_position import chosen
+from app.screens.review.queue_position import ORDERS, chosen
 from data.cutoffs import SURE
 from db.notes.notes import Counts, Order, QueueRow, counts, search_notes
 from db.notes.queue.novelty import count_compared
@@ -41,13 +41,7 @@ STATE_CHOICES = [
     ("Flagged", "flagged"),
 ]
 ORIGIN_CHOICES = [("Incoming", "incoming"), ("Originals", "original"), ("Samples", "sample"), ("All notes", "")]
-ORDER_CHOICES: list[tuple[str, Order]] = [
-    ("As imported", "imported"),
-    ("Least sure first", "doubt"),
-    ("Most different from reviewed", "novelty"),
-    ("Random", "random"),
-    ("Last changed first", "updated"),
-]
+OFFERED: tuple[Order, ...] = ("imported", "doubt", "novelty", "random", "updated")
 FIRST = json.dumps({"filters": {"origin": "incoming"}})
 
 
@@ -243,7 +237,7 @@ def _check(name: str, label: str, title: str) -> str:
 
 def _controls() -> str:
     """The filter, what can be done to what it shows, and the windows in which that is asked for."""
-    orders = [(title, str(value)) for title, value in ORDER_CHOICES]
+    orders = [(ORDERS[order].capitalize(), str(order)) for order in OFFERED]
     return (
         '<form id="queue-filters" role="search" aria-label="Filter the notes" autocomplete="off">'
         '<div class="filter-line"><input type="search" id="queue-search" name="text" aria-label="Search the notes"'

@@ -6,7 +6,6 @@ import contextlib
 import os
 import platform
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from db.notes.suggestions import add_suggestion
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
 from tests.kit.chromium import ARGUMENTS, find
+from tests.kit.desk.servers import free_port
 
 SEED = 424_242
 ADAPTER = "bench"
@@ -117,9 +117,7 @@ def fill(home: Path, n_notes: int) -> None:
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[tuple[str, int]]:
     """A server process on a home: its address and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-P", "-m", "app.web.application", "--home", str(home), "--port", str(port)]
     environ = own_modules(os.environ)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
