@@ -45,7 +45,7 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    is_version: Annotated[
+    _is_asked: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:

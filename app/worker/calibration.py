@@ -192,11 +192,11 @@ def _read(path: Path) -> Calibration | None:
         found = path.stat()
     except OSError:
         return None
-    return _read_once(path, found.st_mtime_ns, found.st_size)
+    return _read_once(path, (found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=64)
-def _read_once(path: Path, mtime_ns: int, size: int) -> Calibration | None:
+def _read_once(path: Path, _state: tuple[int, int]) -> Calibration | None:
     """Read a file once for each time that it was written."""
     try:
         return read_curves(path)
