@@ -55,7 +55,7 @@ SECURITY_HEADERS = {
 }
 
 # Files whose address changes with their content, by a hash in the name (Gradio's bundles) or in the query (the desk's).
-_HASHED = (f"{MOUNT}/assets/", "/desk/")
+_HASHED = re.compile(re.escape(MOUNT) + r"/assets/.*|/desk/[^?]*\?[0-9a-f]+")
 
 # Gradio 6.31 mounts about sixty routes; these are the ones that the desk's page asks for. The rest (uploads, tokens,
 # deep links, MCP, proxying, monitoring, run history ...) does not exist here.
@@ -97,7 +97,8 @@ class Guard:
         app: what is guarded.
         people: who somebody is.
         hosts: host names the desk answers to, without a port.
-        head: markup put before `</head>` of every page: the desk's own style and script.
+        head: markup put before `</head>` of every page: the desk's own styles.
+        scripts: markup put before the first script of every page: an import map counts only before all modules.
         is_secure: whether browsers reach the desk by HTTPS, through a proxy.
         proxies: who is believed about where a request comes from.
     """
@@ -109,6 +110,7 @@ class Guard:
         people: Known,
         hosts: Collection[str] = LOOPBACK,
         head: str = "",
+        scripts: str = "",
         is_secure: bool = False,
         proxies: Proxies = Proxies(),  # noqa: B008 - nobody, which never changes
     ) -> None:
@@ -116,6 +118,7 @@ class Guard:
         self._people = people
         self._hosts = frozenset(host.lower() for host in hosts)
         self._head = head
+        self._scripts = scripts
         self._is_secure = is_secure
         self._proxies = proxies
 
@@ -138,8 +141,9 @@ class Guard:
                 refusal = JSONResponse({"detail": error.sentence}, error.status)
             except Gone:
                 return
-        head = "" if scope["path"] in (*OPEN, *BARE) else _who(person) + self._head
-        answer = _Answer(send, scope["path"], head.encode(), is_secure=self._is_secure)
+        is_bare = scope["path"] in (*OPEN, *BARE)
+        head, scripts = ("", "") if is_bare else (_who(person) + self._head, self._scripts)
+        answer = _Answer(send, scope, head.encode(), scripts.encode(), is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
@@ -199,8 +203,10 @@ class Guard:
 class _Answer:
     """A `send` that adds headers, and rewrites pages: they are held back whole, everything else streams through."""
 
-    def __init__(self, send: Send, path: str, head: bytes, *, is_secure: bool) -> None:
-        self._send, self._path, self._head, self._is_secure = send, path, head, is_secure
+    def __init__(self, send: Send, scope: Scope, head: bytes, scripts: bytes, *, is_secure: bool) -> None:
+        self._send, self._path, self._is_secure = send, scope["path"], is_secure
+        self._address = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
+        self._head, self._scripts = head, scripts
         self._nonce = secrets.token_urlsafe(16)
         self._start: Message | None = None  # of a page, until its body is complete
         self._body = bytearray()
@@ -232,13 +238,15 @@ class _Answer:
         if self._is_secure:
             headers["strict-transport-security"] = "max-age=31536000"
         # Everything but files may show a note and is not to be kept.
-        if not self._path.startswith((*_HASHED, f"{MOUNT}/static/")):
+        if _HASHED.fullmatch(self._address):
+            if is_found:  # a reload need not ask whether they have changed
+                headers["cache-control"] = "max-age=31536000, immutable"
+        elif not self._path.startswith(f"{MOUNT}/static/"):
             headers["cache-control"] = "no-store"
-        elif is_found and self._path.startswith(_HASHED):  # a reload need not ask whether they have changed
-            headers["cache-control"] = "max-age=31536000, immutable"
 
     async def _send_page(self, start: Message) -> None:
         page = _PREVIEW.sub(b"", bytes(self._body)).replace(b"</head>", self._head + b"</head>", 1)
+        page = _SCRIPT.sub(lambda first: self._scripts + first[0], page, count=1)
         page = _SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', page)
         MutableHeaders(raw=start["headers"])["content-length"] = str(len(page))
         await self._send(start)

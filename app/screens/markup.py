@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from html import escape
@@ -29,6 +30,14 @@ STATES = {
     "skipped": ("–", "skipped"),
     "flagged": ("⚑", "flagged"),
 }
+
+
+def calling(script: str, function: str, *arguments: object) -> str:
+    """JavaScript for Gradio that calls a function of one of the desk's scripts, named by its path from here.
+
+    The page has that script already: importing it again gives the same one.
+    """
+    return f"async () => (await import('/desk/{script}')).{function}({', '.join(map(json.dumps, arguments))})"
 
 
 def state(name: str) -> str:

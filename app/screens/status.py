@@ -32,7 +32,7 @@ LINE_OF_READING = (
     '<span id="read" hidden><progress max="1" aria-label="How far the model has read this note"></progress> '
     '<span class="word"></span>; you can fill it in by hand</span>'
 )
-"""How far a long note is read, while a reviewer waits for its suggestion; `shell.js` fills it in."""
+"""How far a long note is read, while a reviewer waits for its suggestion; `status.js` fills it in."""
 
 
 def routes(desk: Desk) -> APIRouter:

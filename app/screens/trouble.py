@@ -6,6 +6,8 @@ from typing import Any
 
 import gradio as gr
 
+from app.screens.markup import calling
+
 
 def build_trouble(screen: str) -> gr.Button:
     """Lay out the place of the sentence at the top of a screen.
@@ -35,9 +37,9 @@ def listen(
         is_filling: the handler fills the whole screen.
         how: settings of the listener.
     """
-    name = f"{screen!r}, {what!r}"
+    said = screen, what
     # Before the handler: Gradio begins with a listener when it has done with the one before.
-    on(None, js=f"() => window.trouble.wait({name})")
+    on(None, js=calling("trouble.js", "wait", *said))
     event = on(handler, *wires, **how)
-    event.failure(None, js=f"() => window.trouble.failed({name})")
-    event.success(None, js=f"() => window.trouble.answered({name}, {'true' if is_filling else 'false'})")
+    event.failure(None, js=calling("trouble.js", "showFailure", *said))
+    event.success(None, js=calling("trouble.js", "showAnswer", *said, is_filling))

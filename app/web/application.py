@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import socket
 import sys
@@ -33,38 +34,9 @@ STYLES = (
     "review/tour.css",
     "theme/phone.css",
 )
-SCRIPTS = (
-    "shell.js",
-    "trouble.js",
-    "review/keys.js",
-    "review/note/typing.js",
-    "review/note/completion.js",
-    "review/note/fields.js",
-    "review/saving/outbox.js",
-    "review/note/evidence.js",
-    "review/tour.js",
-    "review/queue_position.js",
-    "review/people/claims.js",
-    "review/people/adjudication.js",
-    "review/saving/conflicts.js",
-    "review/saving/offers.js",
-    "review/review.js",
-    "review/note/history.js",
-    "review/actions.js",
-    "queue/dialogs.js",
-    "queue/samples.js",
-    "queue/queue.js",
-    "queue/uploads.js",
-    "export/export.js",
-)
+# In the order in which they run; what they import comes before them.
+SCRIPTS = ("theme/appearance.js", "page.js")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-
-
-_TAGS = {
-    ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
-    ".css": '<link rel="stylesheet" href="{address}">',
-    ".js": '<script src="{address}"></script>',
-}
 
 
 def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) -> FastAPI:
@@ -131,6 +103,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         people=People(store, is_private=is_private(host, settings.public_url)),
         hosts=_hosts(settings, host),
         head=_head(files),
+        scripts=_scripts(files),
         is_secure=settings.is_secure,
         proxies=Proxies(settings.believed),
     )
@@ -180,15 +153,16 @@ def _hosts(settings: Settings, host: str) -> list[str]:
 
 
 def _files(made: dict[str, str]) -> dict[str, bytes]:
-    """The desk's own style and script, by name, as they are served."""
-    files = {Path(name).name: (FILES / name).read_bytes() for name in (*STYLES, *SCRIPTS)}
+    """The desk's own styles and scripts, by name, as they are served."""
+    scripts = sorted(path.relative_to(FILES).as_posix() for path in FILES.rglob("*.js"))
+    files = {name: (FILES / name).read_bytes() for name in (*STYLES, *scripts)}
     return {**{name: text.encode() for name, text in made.items()}, **files}
 
 
 def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
     from fastapi.responses import Response
 
-    @app.get("/desk/{name}")
+    @app.get("/desk/{name:path}")
     def file(name: str) -> Response:
         if name not in files:
             return Response(status_code=404)
@@ -196,13 +170,35 @@ def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
         return Response(files[name], media_type=_TYPES[Path(name).suffix])
 
 
+def _address(name: str, files: dict[str, bytes]) -> str:
+    return f"/desk/{name}?{hashlib.sha256(files[name]).hexdigest()[:12]}"
+
+
 def _head(files: dict[str, bytes]) -> str:
-    """Markup that loads them. It stands in the page itself: Gradio would add it only after its own first paint."""
-    lines = []
-    for name, content in files.items():
-        address = f"/desk/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
-        lines.append(_TAGS[Path(name).suffix].format(address=address))
-    return "".join(lines)
+    """Markup for the icon and the styles. It stands in the page: Gradio would add it only after its own first paint."""
+    tags = {
+        ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
+        ".css": '<link rel="stylesheet" href="{address}">',
+    }
+    wanted = {name: tags.get(Path(name).suffix) for name in files}
+    return "".join(tag.format(address=_address(name, files)) for name, tag in wanted.items() if tag)
+
+
+def _scripts(files: dict[str, bytes]) -> str:
+    """Markup that loads the scripts.
+
+    Scripts import one another by plain addresses, and the import map leads each to the one with its fingerprint. All
+    are asked for at once, so that no import waits for another. The first paint waits for the first script, which says
+    whether the page is light or dark.
+    """
+    modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
+    first, *others = (modules[f"/desk/{name}"] for name in SCRIPTS)
+    return (
+        f'<script type="importmap">{json.dumps({"imports": modules})}</script>'
+        + "".join(f'<link rel="modulepreload" href="{address}">' for address in modules.values())
+        + f'<script type="module" blocking="render" src="{first}"></script>'
+        + "".join(f'<script type="module" src="{address}"></script>' for address in others)
+    )
 
 
 def serve(host: str, port: int) -> None:

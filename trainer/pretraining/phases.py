@@ -15,10 +15,10 @@ from data.prompt import load_prompt
 from data.snapshot import Row, write_rows
 from data.storage.files import save_json
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.config import LoraSettings, TrainConfig
+from trainer.config import ROWS_PER_STEP, LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
-from trainer.pretraining.averaging import average
+from trainer.pretraining.averaging import average, in_16_bits
 from trainer.pretraining.notes.padding import NO_PADDING, Padding, neutral_passages
 from trainer.pretraining.notes.real import RealNote, read_real, read_texts
 from trainer.pretraining.notes.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
@@ -29,6 +29,7 @@ from trainer.pretraining.tune import Phase, tune
 
 GENERATED, MIXED = "generated.npz", "mixed.npz"
 _SEED_MIXED, _SEED_ADAPTER = 100, 200  # added to the seed: other notes than the first phase's
+_ROWS_AT_ONCE = 8  # of an adapter: 16 rows of 3,000 tokens take 40 GB, too much where folds share a GPU
 _LEARNING = ("seed", "batch_tokens", "max_tokens", "note_weight", "train_embedding", "warmup", "weight_decay")
 _REAL = (*_LEARNING, "passes", "runs", "padded", "real_rate", "real_batch_notes")
 _LORA = ("seed", "max_tokens", "reports", "rank", "adapter_name", "adapter_passes", "adapter_rate", "n_adapter_notes")
@@ -72,14 +73,15 @@ def all_steps(job: Job) -> list[Step]:
 
 def _corpus(job: Job, draft: Path) -> Mapping[str, Any]:
     tokenizer, settings = place(job, "start") / "tokenizer.json", job.settings
-    padding = _padding(job)
+    unlabelled = read_texts(job.unlabelled, ()) if job.unlabelled else []
+    padding = _padding(job, unlabelled)
     how: dict[str, Any] = {"reports": settings.reports, "padding": padding, "n_processes": job.n_processes}
     generated = generate_tokens(tokenizer, settings.seed, settings.n_notes, **how)
     encoder, sets = Encoder(tokenizer), [generated]
     if job.labelled is not None:
         labelled = [note.labelled for note in read_real(load_task(DEFAULT_TASK), job.labelled)]
         sets.append(encoder.encode(padded(labelled, padding, settings.seed)))
-    texts = [Labelled(text, {}, only_text=True) for text in read_texts(job.unlabelled, ())] if job.unlabelled else []
+    texts = [Labelled(text, {}, only_text=True) for text in unlabelled]
     sets += [encoder.encode(texts)] * settings.text_passes if texts else []
     joined(sets).save(draft / GENERATED)
     mixed = generate_tokens(tokenizer, settings.seed + _SEED_MIXED, settings.n_mixed, **how)
@@ -140,6 +142,8 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         learning_rate=settings.adapter_rate,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
+        batch_size=_ROWS_AT_ONCE,
+        accumulation=ROWS_PER_STEP // _ROWS_AT_ONCE,
         lora=LoraSettings(r=settings.rank, alpha=2 * settings.rank),
     )
     result = train(
@@ -154,7 +158,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         task=task,
     )
     shutil.rmtree(out, ignore_errors=True)
-    result.adapter.rename(out)
+    in_16_bits(result.adapter, out)
     shutil.rmtree(run)
     snapshot.unlink()
     figures = {"n_rows": len(rows), "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
@@ -213,18 +217,23 @@ def _tune_real(job: Job, name: str, notes: Sequence[RealNote], out: Path) -> Map
     better than one and cost no more to ask.
     """
     settings = job.settings
-    encoder, labelled, padding = Encoder(place(job, "start") / "tokenizer.json"), _labelled(notes), _padding(job)
+    encoder, labelled = Encoder(place(job, "start") / "tokenizer.json"), _labelled(notes)
+    padding = _padding(job, read_texts(job.unlabelled, ()) if job.unlabelled else [])
     phase = Phase(name, settings.real_rate, 1, settings.real_batch_notes, settings.note_weight)
     mixed = TokenSet.load(place(job, "corpus") / MIXED)
-    made = []
-    for number in range(settings.runs):
+
+    def run(number: int, target: Path) -> Mapping[str, Any]:
         seed = settings.seed + number
         passes = [encoder.encode(padded(labelled, padding, seed, len(notes) * i)) for i in range(settings.passes)]
-        shown, of_run = joined([*passes, mixed]), replace(job, settings=replace(settings, seed=seed))
-        if settings.runs == 1:
-            return {**tune(of_run, phase, shown, place(job, "tune"), out), "n_real": len(notes)}
+        of_run = replace(job, settings=replace(settings, seed=seed))
+        return tune(of_run, phase, joined([*passes, mixed]), place(job, "tune"), target)
+
+    if settings.runs == 1:
+        return {**run(0, out), "n_real": len(notes)}
+    made = []
+    for number in range(settings.runs):
         target = out / f"run-{number + 1}"
-        made.append((target, _once(target, partial(tune, of_run, phase, shown, place(job, "tune"), target))))
+        made.append((target, _once(target, partial(run, number, target))))
     average([directory for directory, _ in made], out)
     for directory, _ in made:
         shutil.rmtree(directory)
@@ -239,10 +248,10 @@ def _is_self_trained(job: Job) -> bool:
     return job.unlabelled is not None and job.settings.unlabelled_passes > 0
 
 
-def _padding(job: Job) -> Padding:
-    if job.unlabelled is None or not job.settings.padded:
+def _padding(job: Job, texts: Sequence[str]) -> Padding:
+    if not texts or not job.settings.padded:
         return NO_PADDING
-    return Padding(neutral_passages(load_task(DEFAULT_TASK), read_texts(job.unlabelled, ())), job.settings.padded)
+    return Padding(neutral_passages(load_task(DEFAULT_TASK), texts), job.settings.padded)
 
 
 def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Path, out: Path) -> Mapping[str, Any]:

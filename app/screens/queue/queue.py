@@ -1,6 +1,6 @@
 """The queue: every note, searched and filtered in the store, fifty at a time; and where a file is dropped.
 
-The filter's controls are plain HTML that `queue.js` reads and sets. Gradio carries one line of JSON, what is wanted,
+The filter's controls are plain HTML that `filters.js` reads and sets. Gradio carries one line of JSON, what is wanted,
 to the server and brings the list back; what the list shows stands in it as JSON, so that whatever is done next is
 done to exactly what is on screen.
 """
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from app.core.desk import Desk
 from app.core.errors import sentence_of
-from app.screens.markup import QUICK, SEE_IT_LEARN, empty, moment, percent, state
+from app.screens.markup import FOLLOWING, SEE_IT_LEARN, calling, empty, moment, percent, state
 from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.screens.queue.samples import CHIP, samples_line
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
@@ -64,10 +64,9 @@ def build_queue(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
         return show(desk, request.username, sent)
 
     outputs = [wanted, figures, table]
-    event = refresh.click(
-        listed, [wanted], outputs, js="() => window.queue.wanted()", **{**QUICK, "trigger_mode": "always_last"}
-    )
-    event.failure(None, js="() => window.queue.failed()")
+    asking = "queue/list/asking.js"
+    event = refresh.click(listed, [wanted], outputs, js=calling(asking, "wanted"), **FOLLOWING)
+    event.failure(None, js=calling(asking, "showFailure"))
     return listed, [wanted], outputs
 
 

@@ -11,7 +11,7 @@ import gradio as gr
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError
 from app.screens.charts.lines import line_chart
-from app.screens.markup import QUICK, empty, moment, percent, table, tried
+from app.screens.markup import QUICK, calling, empty, moment, percent, table, tried
 from app.screens.training.blind import BlindPanel, build_blind
 from app.screens.training.blind import show as show_blind
 from app.screens.training.curve import build_curve, curve_html
@@ -140,9 +140,9 @@ def _wire_blind(
         shown = [gr.Column(visible=True), gr.Column(visible=False), gr.Timer(active=True)]
         return [*shown, *filled(chosen, run, "")]
 
-    names = "() => window.shell.blind({})"
-    card.compare.click(opened, [card.run], [*places, *blind.parts], **QUICK).success(None, js=names.format("true"))
-    blind.stop.click(closed, inputs, [*places, *outputs], **QUICK).success(None, js=names.format("false"))
+    hide, tell = (calling("status.js", "hideAdapter", is_hidden) for is_hidden in (True, False))
+    card.compare.click(opened, [card.run], [*places, *blind.parts], **QUICK).success(None, js=hide)
+    blind.stop.click(closed, inputs, [*places, *outputs], **QUICK).success(None, js=tell)
 
 
 def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:

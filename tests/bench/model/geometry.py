@@ -90,7 +90,8 @@ def random_base(geometry: str, device: torch.device, dtype: torch.dtype, *, dens
             if parameter.dim() > 1:
                 fresh.normal_(std=0.02)
             setattr(model.get_submodule(parent), leaf, torch.nn.Parameter(fresh, requires_grad=False))
-    model.model.rotary_emb = LlamaRotaryEmbedding(config, device=device)
+    with device:
+        model.model.rotary_emb = LlamaRotaryEmbedding(config)
     return model
 
 

@@ -1,6 +1,6 @@
 """The review screen: a frame for one note with its evidence marked, one row per field, one decision.
 
-What is in the frame comes from `note.py` and is put there by `review.js`; nothing about a reader is kept in the server
+What is in the frame comes from `note.py` and is put there by `note.js`; nothing about a reader is kept in the server
 between requests.
 """
 

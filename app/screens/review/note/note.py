@@ -258,7 +258,7 @@ def _values(shown: Shown) -> dict[str, str | None] | None:
 def _record(
     desk: Desk, shown: Shown, rules: Rules, values: Extraction, found: Mapping[str, Grounded]
 ) -> dict[str, Any]:
-    """What the page knows of the note on screen; `review.js` and `fields.js` read it."""
+    """What the page knows of the note on screen; `form.js` and `field_state.js` say what is what."""
     review = shown.review
     suggestion, draft = review.suggestion, review.draft
     is_shown = suggestion is not None and dict(values) == suggestion.extraction
