@@ -82,7 +82,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     """
     shown, order, seed, page = _understood(sent)
     walk = chosen({**shown.model_dump(), "order": order, "seed": seed})
-    query = walk.query if walk else ""
+    query, link = (walk.query, walk.link) if walk else ("", "")
     try:
         with desk.store.reading() as session:
             figures = counts(session)
@@ -97,7 +97,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     wanted = {"filters": shown.model_dump(), "order": order, "seed": seed, "page": page}
     n_pages = max(1, -(-found.n_notes // N_ROWS))
     told = {**wanted, "n_pages": n_pages, "n_waiting": n_waiting, **_figures(found), **offered}
-    body = table_html(rows, query) if rows else _no_rows(figures)
+    body = table_html(rows, link) if rows else _no_rows(figures)
     return [
         json.dumps(wanted),
         progress_bar(figures) + of_samples,
