@@ -15,6 +15,7 @@ from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
 from app.screens.markup import plural
 from app.screens.review.people.claims import beat
+from app.screens.review.people.tabs import Tab
 from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
 from db.notes.queue.waiting import given_up_because
@@ -58,9 +59,10 @@ def routes(desk: Desk) -> APIRouter:
         by: Annotated[str, Depends(current_reviewer)],
         note: Annotated[int | None, Query(ge=1, lt=1 << 62)] = None,
         active: str | None = None,
+        tab: Tab = "",
     ) -> JSONResponse:
         try:
-            seen = look(desk, note) | beat(desk, by, note, is_active=active is not None)
+            seen = look(desk, note) | beat(desk, by, note, is_active=active is not None, tab=tab)
         except StoreError as error:
             return JSONResponse({"detail": str(error)}, 503)
         if note is not None and not seen["has_suggestion"] and seen["share_read"] is None:
