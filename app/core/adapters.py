@@ -208,13 +208,13 @@ def _digest_there(directory: Path) -> str:
     """Of the weights in a directory, as its manifest gives it; a damaged one is for who loads it to tell."""
     try:
         found = (directory / MANIFEST).stat()
-        return _digest_once(directory, found.st_mtime_ns, found.st_size)
+        return _digest_once(directory, (found.st_mtime_ns, found.st_size))
     except (OSError, DeskError):
         return ""
 
 
 @lru_cache(maxsize=64)
-def _digest_once(directory: Path, mtime_ns: int, size: int) -> str:
+def _digest_once(directory: Path, _state: tuple[int, int]) -> str:
     """The same once for each time that the manifest was written: a page asks of each suggestion."""
     return str(_read_manifest(directory).get("weights_sha256") or "")
 

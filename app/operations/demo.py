@@ -23,7 +23,7 @@ from app.training.runner import train_now
 from app.worker.prefill import Prefill
 from data.evaluation.scoring import is_right
 from data.notes import Note, make_note
-from data.prefill.withholding import withheld
+from data.prefill.withholding import find_withheld
 from data.snapshot import Row
 from data.storage.files import whole_directory
 from data.synthetic.sets.demo_notes import Demo, demo_notes
@@ -235,7 +235,7 @@ def _answers(desk: Desk, row: Row) -> dict[str, Answer]:
         suggestion = suggestion_of(session, note.id) if note else None
     if suggestion is None:
         return dict.fromkeys(desk.task.keys, Answer(None, is_beside=False))
-    beside = withheld(desk.task, lambda: row.text, suggestion)
+    beside = find_withheld(desk.task, lambda: row.text, suggestion)
     return {key: Answer(suggestion.extraction.get(key), key in beside) for key in desk.task.keys}
 
 

@@ -14,6 +14,7 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
 from app.screens.review.people.claims import beat
+from app.screens.review.people.tabs import Tab
 from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
 from data.text.figures import plural
@@ -53,9 +54,10 @@ def routes(desk: Desk) -> APIRouter:
         by: Annotated[str, Depends(current_reviewer)],
         note: Annotated[int | None, Query(ge=1, lt=1 << 62)] = None,
         active: str | None = None,
+        tab: Tab = "",
     ) -> JSONResponse:
         try:
-            seen = look(desk, note) | beat(desk, by, note, is_active=active is not None)
+            seen = look(desk, note) | beat(desk, by, note, is_active=active is not None, tab=tab)
         except StoreError as error:
             return JSONResponse({"detail": str(error)}, 503)
         if note is not None and not seen["has_suggestion"] and seen["share_read"] is None:

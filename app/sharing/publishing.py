@@ -24,7 +24,7 @@ from data.storage.weight_files import no_safetensors
 from data.task import load_task
 from db.people.acting import OPERATOR, acting
 from db.training.adapters import AdapterRow, list_adapters, register_adapter
-from trainer.adapter.base_identity import BaseIdentity, compared, identity_of, is_same_name
+from trainer.adapter.base_identity import BaseIdentity, compare_bases, identity_of, is_same_name
 from trainer.adapter.files import ModelError, recorded_base
 from trainer.adapter.manifest import Manifest, RunError, digests_of, parse_manifest, read_manifest
 from trainer.model.adapter_checks import check_before_use
@@ -229,7 +229,7 @@ def _fitting_base(desk: Desk, manifest: Manifest, shown: str, chosen: str | None
     places = dict.fromkeys([desk.settings.base, *(base_place(desk.settings, row) for row in rows)])
     known = {place: identity for place in places if (identity := _identity(place)) is not None}
     recorded = recorded_base(manifest)
-    found = {place: compared(recorded, identity) for place, identity in known.items()}
+    found = {place: compare_bases(recorded, identity) for place, identity in known.items()}
     alike = [place for place, identity in known.items() if is_same_name(recorded.name, identity.name)]
     same = [place for place, is_it in found.items() if is_it == "same"]
     unsaid = [place for place, is_it in found.items() if is_it == "unknown"]

@@ -15,7 +15,7 @@ from data.storage.weight_files import embedding_file
 from data.task import load_task
 from tests import SHIPPED, STAND_IN
 from tests.kit.homes import Home
-from trainer.adapter.base_identity import base_identity, compared
+from trainer.adapter.base_identity import base_identity, compare_bases
 from trainer.adapter.files import check_files, check_tensors, checked_manifest, read_lora
 from trainer.adapter.manifest import read_manifest
 
@@ -79,7 +79,7 @@ def test_the_adapter_fits_the_base() -> None:
     assert recorded.name == "embedded"
     assert manifest.base == base.name == read_lora(ADAPTER)[1]
     assert manifest.base_revision == base.digest
-    assert compared(base._replace(revision=manifest.base_revision), base) == "same"
+    assert compare_bases(base._replace(revision=manifest.base_revision), base) == "same"
     found = config()
     width, head = found["hidden_size"], found.get("head_dim") or found["hidden_size"] // found["num_attention_heads"]
     outs = {"q_proj": found["num_attention_heads"] * head, "o_proj": width}

@@ -21,7 +21,7 @@ from app.screens.markup import FOLLOWING, SEE_IT_LEARN, STATES, calling
 from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, shown_of
 from app.screens.queue.samples import samples_line
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
-from app.screens.review.queue_position import chosen
+from app.screens.review.queue_position import ORDERS, chosen
 from data.cutoffs import SURE
 from db.notes.notes import Counts, Order, counts, search_notes
 from db.notes.queue.novelty import count_compared
@@ -42,13 +42,7 @@ STATE_CHOICES = [
     ("Flagged", "flagged"),
 ]
 ORIGIN_CHOICES = [("Incoming", "incoming"), ("Originals", "original"), ("Samples", "sample"), ("All notes", "")]
-ORDER_CHOICES: list[tuple[str, Order]] = [
-    ("As imported", "imported"),
-    ("Least sure first", "doubt"),
-    ("Most different from reviewed", "novelty"),
-    ("Random", "random"),
-    ("Last changed first", "updated"),
-]
+OFFERED: tuple[Order, ...] = ("imported", "doubt", "novelty", "random", "updated")
 FIRST = json.dumps({"filters": {"origin": "incoming"}})
 
 _HTML = Pieces("screens/queue/queue.html")
@@ -92,7 +86,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     """
     shown, order, seed, page = _understood(sent)
     walk = chosen({**shown.model_dump(), "order": order, "seed": seed})
-    query = walk.query if walk else ""
+    query, link = (walk.query, walk.link) if walk else ("", "")
     try:
         with desk.store.reading() as session:
             figures = counts(session)
@@ -107,7 +101,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     wanted = {"filters": shown.model_dump(), "order": order, "seed": seed, "page": page}
     n_pages = max(1, -(-found.n_notes // N_ROWS))
     told = {**wanted, "n_pages": n_pages, "n_waiting": n_waiting, **_figures(found), **offered}
-    body = _HTML.notes(rows, query, _MARKS, SURE) if rows else _HTML.no_notes(figures.n_notes, SEE_IT_LEARN)
+    body = _HTML.notes(rows, link, _MARKS, SURE) if rows else _HTML.no_notes(figures.n_notes, SEE_IT_LEARN)
     top = progress_bar(figures) + of_samples
     return [json.dumps(wanted), top, _HTML.listed(json.dumps(told), query, is_unordered, body)]
 
@@ -156,4 +150,5 @@ def progress_bar(figures: Counts) -> Markup:
 
 def _controls() -> Markup:
     limits = {"search": MAX_SEARCH_CHARACTERS, "comment": MAX_COMMENT_CHARACTERS, "name": MAX_NAME_CHARACTERS}
-    return _HTML.controls(STATE_CHOICES, ORIGIN_CHOICES, ORDER_CHOICES, SURE, limits)
+    orders = [(ORDERS[order].capitalize(), str(order)) for order in OFFERED]
+    return _HTML.controls(STATE_CHOICES, ORIGIN_CHOICES, orders, SURE, limits)

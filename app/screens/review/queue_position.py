@@ -58,6 +58,11 @@ class Chosen(Shown):
         return {name: "1" if value is True else value for name, value in values.items()}
 
     @property
+    def link(self) -> str:
+        """The same without the words that are searched for, which no address holds; see walk.js."""
+        return self.model_copy(update={"text": ""}).query
+
+    @property
     def words(self) -> str:
         """The walk in words, as the queue calls its parts."""
         parts = [

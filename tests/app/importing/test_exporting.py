@@ -22,7 +22,7 @@ from app.importing.load import import_files
 from data.notes import make_note
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
-from data.text.formulas import unescaped
+from data.text.formulas import unescape_cell
 from db.notes.notes import add_notes
 from db.notes.queue.overlap import Overlap
 from db.notes.suggestions import add_suggestion
@@ -154,7 +154,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(store):
 def test_every_formula_sign_is_escaped_and_returns(start):
     (row,) = csv.reader(io.StringIO(csv_line([f"{start}1", "1", "'1'"]), newline=""))
     assert row == [f"'{start}1", "1", "'1'"]
-    assert [unescaped(cell) for cell in row] == [f"{start}1", "1", "'1'"]
+    assert [unescape_cell(cell) for cell in row] == [f"{start}1", "1", "'1'"]
 
 
 def test_json_lines_come_back_as_training_input(store, tmp_path):

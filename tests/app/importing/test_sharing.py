@@ -21,7 +21,8 @@ from app.sharing.remotes import CARD, FILES, MARK, Directory, HubRepository, Pla
 from data.storage.files import save_json, sha256_of
 from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from db.training.adapters import AdapterRow, active_adapter, list_adapters, register_adapter
-from tests.kit.desk.s3_server import BUCKET, free_port, s3_server, variables
+from tests.kit.desk.s3_server import BUCKET, s3_server, variables
+from tests.kit.desk.servers import free_port
 from tests.kit.homes import Home, one_sentence
 from tests.kit.hub_server import TOKEN, hub_server
 from tests.kit.permits import program_in

@@ -6,7 +6,6 @@ import contextlib
 import os
 import platform
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from db.people.acting import as_program
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
 from tests.kit.chromium import ARGUMENTS, find
+from tests.kit.desk.servers import free_port
 
 SEED = 424_242
 ADAPTER = "bench"
@@ -118,9 +118,7 @@ def fill(home: Path, n_notes: int) -> None:
 @contextlib.contextmanager
 def serving(home: Path) -> Iterator[tuple[str, int]]:
     """A server process on a home: its address and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-P", "-m", "app.web.application", "--home", str(home), "--port", str(port)]
     environ = own_modules(os.environ)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)

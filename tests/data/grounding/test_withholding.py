@@ -18,7 +18,7 @@ from data.corrections import compare
 from data.cutoffs import Cutoffs
 from data.evaluation.calibration import VALUE, Calibration, Curve
 from data.grounding.evidence import ground
-from data.prefill.withholding import Reason, form_values, why_withheld, withheld
+from data.prefill.withholding import Reason, find_withheld, form_values, why_withheld
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction
 from db.notes.suggestions import add_suggestion, suggestion_of
@@ -137,7 +137,7 @@ def test_a_value_that_is_too_unsure_is_not_called_missing(store: Store, web: Tes
     assert "rule" not in fields["cancer_type"]["grounding"]["melanoma"]
     # Where nobody knows how sure the adapter is, what only follows stays out, and what stands in the note is put in.
     rated = replace(made, confidence=raw, raw_confidence=raw)
-    assert withheld(TASK, lambda: text, rated) == {"stage": Reason.INFERRED, "gene_mutation": Reason.NOT_FOUND}
+    assert find_withheld(TASK, lambda: text, rated) == {"stage": Reason.INFERRED, "gene_mutation": Reason.NOT_FOUND}
 
 
 def test_a_save_takes_the_empty_fields_as_they_stand(store: Store, web: TestClient) -> None:

@@ -26,6 +26,7 @@ from app.screens.review.note.highlights import marked
 from app.screens.review.people.adjudication import Adjudication, adjudication, waiting_for
 from app.screens.review.people.adjudication import line as line_of_opinions
 from app.screens.review.people.claims import claim_next, claim_opened, holder, open_elsewhere
+from app.screens.review.people.tabs import Tab
 from app.screens.review.queue_position import Asked, Chosen, Place, end_of
 from app.screens.review.saving.trials import presented
 from app.screens.review.wake_worker import ask_for
@@ -68,12 +69,14 @@ def routes(desk: Desk) -> APIRouter:
         return answer
 
     @router.get("/review")
-    def review(by: Reviewer, walk: Asked, skip: Skipped, note: str = "", after: Number | None = None) -> JSONResponse:
-        return answered(lambda: noted(by, opened(desk, by, note, walk, after=after, skip=skip)))
+    def review(
+        by: Reviewer, walk: Asked, skip: Skipped, note: str = "", after: Number | None = None, tab: Tab = ""
+    ) -> JSONResponse:
+        return answered(lambda: noted(by, opened(desk, by, note, walk, after=after, skip=skip, tab=tab)))
 
     @router.get("/review/ahead")
-    def ahead(by: Reviewer, walk: Asked, skip: Skipped, after: Number) -> JSONResponse:
-        return answered(lambda: noted(by, following(desk, by, after, skip, walk)))
+    def ahead(by: Reviewer, walk: Asked, skip: Skipped, after: Number, tab: Tab = "") -> JSONResponse:
+        return answered(lambda: noted(by, following(desk, by, after, skip, walk, tab=tab)))
 
     @router.get("/review/values")
     def values(by: Reviewer) -> JSONResponse:
@@ -112,6 +115,7 @@ def opened(
     *,
     after: int | None = None,
     skip: Collection[int] = (),
+    tab: str = "",
 ) -> dict[str, Any]:
     """What the page shows for a note.
 
@@ -122,14 +126,15 @@ def opened(
         walk: the filter and the order that were chosen in the queue; None for all notes.
         after: the note just decided; the next one is looked for behind it.
         skip: notes that are decided on the page and perhaps not in the store yet.
+        tab: which of the reviewer's tabs the page is.
     """
     if wanted.isascii() and wanted.isdigit() and 0 < len(wanted) < 18:
         numbers = [int(wanted)]
-        claim_opened(desk, reviewer, numbers[0], keep=skip)
+        claim_opened(desk, reviewer, numbers[0], keep=skip, tab=tab)
     else:
-        numbers = _next(desk, reviewer, walk, after, skip, keep=skip)
+        numbers = _next(desk, reviewer, walk, after, skip, keep=skip, tab=tab)
         if not numbers and after is not None:  # a decision that was found wrong waits again, behind all others
-            numbers = _next(desk, reviewer, walk, None, skip, keep=skip)
+            numbers = _next(desk, reviewer, walk, None, skip, keep=skip, tab=tab)
     with desk.store.reading() as session:
         figures = counts(session)
         n_left = count_on(session, walk.walk, reviewer, exclude=skip) if walk else 0
@@ -144,7 +149,7 @@ def opened(
 
 
 def following(
-    desk: Desk, reviewer: str, after: int, skip: Collection[int], walk: Chosen | None = None
+    desk: Desk, reviewer: str, after: int, skip: Collection[int], walk: Chosen | None = None, *, tab: str = ""
 ) -> dict[str, Any]:
     """The notes that come next, as `opened` gives them.
 
@@ -154,12 +159,13 @@ def following(
         after: the note on screen.
         skip: notes that are decided on the page and perhaps not in the store yet.
         walk: the filter and the order that were chosen in the queue; None for all notes.
+        tab: which of the reviewer's tabs the page is.
     """
     passed = {after, *skip}
     with desk.store.reading() as session:
         figures = counts(session)
         n_left = count_on(session, walk.walk, reviewer, exclude=passed) if walk else 0
-    numbers = _next(desk, reviewer, walk, after, skip, keep=passed, limit=N_AHEAD)
+    numbers = _next(desk, reviewer, walk, after, skip, keep=passed, limit=N_AHEAD, tab=tab)
     pages = [
         _page(desk, reviewer, number, Place(figures, len(passed) + before, walk, n_left - before))
         for before, number in enumerate(numbers)
@@ -176,6 +182,7 @@ def _next(
     *,
     keep: Collection[int],
     limit: int = 1,
+    tab: str,
 ) -> list[int]:
     """The next notes to review, of a walk or of all, claimed for the reviewer, whose other claims but `keep` end."""
 
@@ -184,7 +191,7 @@ def _next(
             return next_on(session, walk.walk, reviewer, after=after, exclude=skip, limit=n)
         return next_notes(session, after=after, exclude=skip, reviewer=None if reviewer == LOCAL else reviewer, limit=n)
 
-    return claim_next(desk, reviewer, find, limit=limit, keep=keep)
+    return claim_next(desk, reviewer, find, limit=limit, keep=keep, tab=tab)
 
 
 def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
