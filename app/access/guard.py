@@ -12,7 +12,6 @@ import json
 import re
 import secrets
 from collections.abc import Collection
-from html import escape
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,7 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.bodies import BodyRefused, Gone, take
 from app.core.proxies import Proxies
-from db.people.roles import LOCAL
+from app.core.templates import Pieces
+from db.people.acting import LOCAL
 from db.people.sign_ins import SignedIn
 from db.store.store import StoreError
 
@@ -258,7 +258,7 @@ def _who(person: SignedIn | None) -> str:
     if person is None:
         return ""
     told = json.dumps({"name": person.name, "role": person.role, "is_local": person.name == LOCAL_REVIEWER})
-    return f'<meta name="caseloop-reviewer" content="{escape(told)}">'
+    return str(Pieces("access/pages.html").reviewer(told))  # a string like the head that it is put before
 
 
 def _is_active(connection: HTTPConnection) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import socket
 import sys
@@ -16,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core.errors import BAD_INPUT, sentence_of
-from app.core.icon import ICON
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
+from app.core.templates import Pieces
 from app.web.gradio_stubs import without_stubs
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from db.store.store import Store
 
 FILES = Path(__file__).parents[1] / "screens"
+ICON = Path(__file__).parents[1] / "core" / "icon.svg"
 STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",
@@ -37,6 +37,7 @@ STYLES = (
 )
 # The first says how the page looks, before Gradio looks at the browser; the last imports all others.
 FIRST_SCRIPT, LAST_SCRIPT = "theme/appearance.js", "page.js"
+_HTML = Pieces("web/head.html")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
@@ -72,11 +73,8 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import field_colours
     from data.task import load_task
-    from db.people.reviewers import ensure_reviewer
 
     desk = Desk(settings, load_task(), store)
-    with store.transaction() as session:
-        ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
     screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
     for router in [screen.routes(desk) for screen in screens]:
@@ -157,7 +155,7 @@ def _files(colours: str) -> dict[str, bytes]:
     scripts = sorted(path.relative_to(FILES).as_posix() for path in FILES.rglob("*.js"))
     styles = [colours.encode(), *((FILES / name).read_bytes() for name in STYLES)]
     return {
-        "icon.svg": ICON.encode(),
+        "icon.svg": ICON.read_bytes(),
         "desk.css": b"\n".join(styles),
         **{name: (FILES / name).read_bytes() for name in scripts},
     }
@@ -179,30 +177,17 @@ def _address(name: str, files: dict[str, bytes]) -> str:
 
 
 def _head(files: dict[str, bytes]) -> str:
-    """Markup that loads the icon, the styles and the scripts; Gradio would add it only after its own first paint.
-
-    All scripts are asked for at once, so that no import waits for another.
-    """
-    tags = {
-        ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
-        ".css": '<link rel="stylesheet" href="{address}">',
-        ".js": '<link rel="modulepreload" href="{address}">',
-    }
-    links = [tags[Path(name).suffix].format(address=_address(name, files)) for name in files]
-    return "".join([*links, f'<script type="module" src="{_address(LAST_SCRIPT, files)}"></script>'])
+    """Markup that loads the icon, the styles and the scripts; Gradio would add it only after its own first paint."""
+    modules = [_address(name, files) for name in files if name.endswith(".js")]
+    return str(
+        _HTML.head(_address("icon.svg", files), _address("desk.css", files), modules, _address(LAST_SCRIPT, files))
+    )
 
 
 def _first(files: dict[str, bytes]) -> str:
-    """Markup that comes before all other scripts of the page.
-
-    Scripts import one another by plain addresses, and the import map leads each to the one with its fingerprint. The
-    first paint waits for the one script here.
-    """
+    """Markup that comes before all other scripts of the page."""
     modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
-    return (
-        f'<script type="importmap">{json.dumps({"imports": modules})}</script>'
-        f'<script type="module" blocking="render" src="{_address(FIRST_SCRIPT, files)}"></script>'
-    )
+    return str(_HTML.first(modules, _address(FIRST_SCRIPT, files)))
 
 
 def serve(host: str, port: int) -> None:
@@ -218,7 +203,7 @@ def serve(host: str, port: int) -> None:
     from app.core.desk import open_desk
     from app.processes.supervisor import check_host
     from app.web.connections import Connection, allow_files
-    from db.people.roles import needs_sign_in
+    from db.people.acting import needs_sign_in
 
     Connection.most = allow_files()
     with open_desk("web") as desk:

@@ -17,7 +17,7 @@ from typing import Any
 from app.core.adapters import are_own, weights_place
 from app.core.settings import Settings
 from data.evaluation.calibration import CALIBRATION, MIN_NOTES, Calibration, CalibrationError, read_curves
-from data.prefill.outside import capped, place
+from data.prefill.outside import cap_confidence, place
 from data.storage.files import write_whole
 from db.notes.suggestions import SuggestionRow
 from db.schema.errors import UnknownAdapter
@@ -148,7 +148,7 @@ def calibrated(suggestion: SuggestionRow, curves: Calibration | None) -> Suggest
     if curves is None or not raw or not raw.keys() <= suggestion.extraction.keys():
         return suggestion
     sure, cutoffs = curves.confidence(suggestion.extraction, raw, suggestion.grounding), curves.cutoffs
-    now = dict(capped(sure, place(sure, suggestion.times_longest, suggestion.legibility, cutoffs)))
+    now = dict(cap_confidence(sure, place(sure, suggestion.times_longest, suggestion.legibility, cutoffs)))
     return replace(suggestion, confidence=now, min_confidence=min(now.values(), default=None), cutoffs=cutoffs)
 
 
@@ -192,11 +192,11 @@ def _read(path: Path) -> Calibration | None:
         found = path.stat()
     except OSError:
         return None
-    return _read_once(path, found.st_mtime_ns, found.st_size)
+    return _read_once(path, (found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=64)
-def _read_once(path: Path, mtime_ns: int, size: int) -> Calibration | None:
+def _read_once(path: Path, _state: tuple[int, int]) -> Calibration | None:
     """Read a file once for each time that it was written."""
     try:
         return read_curves(path)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from data.synthetic.abstracts.compose import write_note
 from data.synthetic.example import Example
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.reports.compose import write_report
 from data.synthetic.sets.house_style import STYLES
 
@@ -46,7 +46,7 @@ def generate_one(
 def _style(mix: Mapping[str, float], rng: random.Random) -> str:
     if set(mix) - set(WRITERS) or not any(weight > 0 for weight in mix.values()):
         raise ValueError(f"Expected weights above zero for {' and '.join(WRITERS)}; found {dict(mix)!r}.")
-    return weighted([(weight, style) for style, weight in sorted(mix.items()) if weight > 0], rng)
+    return choose([(weight, style) for style, weight in sorted(mix.items()) if weight > 0], rng)
 
 
 def generate(

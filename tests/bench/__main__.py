@@ -23,7 +23,11 @@ Figures = dict[str, Any]
 def main(words: list[str] | None = None) -> int:
     """Run a measurement; the exit code."""
     # Measured is the model that comes with caseloop, here and in the processes of the measurement, not the tests' one.
+    # So nothing may be imported before that asks where it is.
     os.environ[STAND_IN] = ""
+    from app.core.settings import quiet_environment
+
+    quiet_environment()
     options = vars(_parser().parse_args(words))
     what, as_json = options.pop("what"), options.pop("as_json")
     measure, show = _MEASUREMENTS[what]

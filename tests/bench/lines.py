@@ -76,13 +76,18 @@ def _is_literal(node: ast.expr) -> bool:
     )
 
 
+def product_files() -> list[PurePosixPath]:
+    """The files of the four packages as they are now, those that git ignores left out."""
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *PACKAGES]
+    names = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [PurePosixPath(name) for name in sorted(set(names)) if (ROOT / name).is_file()]
+
+
 def _files(ref: str | None) -> Iterator[tuple[PurePosixPath, str]]:
     if ref is None:
-        words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *PACKAGES]
-        names = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-        for name in sorted(set(names)):
-            if (ROOT / name).is_file() and PurePosixPath(name).suffix in KINDS:
-                yield PurePosixPath(name), (ROOT / name).read_text(encoding="utf-8")
+        for name in product_files():
+            if name.suffix in KINDS:
+                yield name, (ROOT / name).read_text(encoding="utf-8")
         return
     archive = subprocess.run(["git", "archive", ref, *PACKAGES], cwd=ROOT, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:

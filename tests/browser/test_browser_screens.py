@@ -11,6 +11,7 @@ from data.task import Extraction
 from db.notes.notes import add_notes
 from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
+from tests.kit.permits import program_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 
@@ -121,7 +122,7 @@ def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -
     with desk.store.transaction() as session:
         gold = Extraction(TASK, COLON_VALUES)
         labelled = [make_note(TASK, f"{COLON} Patient {number}.", gold=gold) for number in range(40)]
-        add_notes(session, labelled)
+        add_notes(program_in(session), labelled)
     with tab(browser, desk, desk.path(1)) as here:
         here.shows(desk.case(1))
         here.page.get_by_role("tab", name="Train").click()

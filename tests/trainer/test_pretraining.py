@@ -27,7 +27,7 @@ from trainer.model.loading import load_for_serving
 from trainer.pretraining import phases
 from trainer.pretraining.command import main
 from trainer.pretraining.notes.padding import Padding
-from trainer.pretraining.notes.tokens import Labelled, padded
+from trainer.pretraining.notes.tokens import Labelled, pad_notes
 from trainer.pretraining.phases import all_steps
 from trainer.pretraining.settings import Job, OutOfTime, Settings
 from trainer.pretraining.steps import MANIFEST, perform, place
@@ -177,7 +177,7 @@ def test_a_run_that_is_done_is_not_tokenised_again(job: Job, real: Path, monkeyp
         seeds.append(seed)
         if seeds == [1, 2]:
             raise OutOfTime("The minutes are over.")
-        return padded(notes, padding, seed, first)
+        return pad_notes(notes, padding, seed, first)
 
     monkeypatch.setattr(phases, "padded", until_the_second)
     with pytest.raises(OutOfTime):

@@ -21,7 +21,15 @@ from trainer.pretraining.answering import answers, learnable, quantise, to_json
 from trainer.pretraining.averaging import average, in_16_bits
 from trainer.pretraining.notes.padding import NO_PADDING, Padding, neutral_passages
 from trainer.pretraining.notes.real import RealNote, read_real, read_texts
-from trainer.pretraining.notes.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
+from trainer.pretraining.notes.tokens import (
+    Encoder,
+    Labelled,
+    TokenSet,
+    generate_note,
+    generate_tokens,
+    join_sets,
+    pad_notes,
+)
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
@@ -80,10 +88,10 @@ def _corpus(job: Job, draft: Path) -> Mapping[str, Any]:
     encoder, sets = Encoder(tokenizer), [generated]
     if job.labelled is not None:
         labelled = [note.labelled for note in read_real(load_task(DEFAULT_TASK), job.labelled)]
-        sets.append(encoder.encode(padded(labelled, padding, settings.seed)))
+        sets.append(encoder.encode(pad_notes(labelled, padding, settings.seed)))
     texts = [Labelled(text, {}, only_text=True) for text in unlabelled]
     sets += [encoder.encode(texts)] * settings.text_passes if texts else []
-    joined(sets).save(draft / GENERATED)
+    join_sets(sets).save(draft / GENERATED)
     mixed = generate_tokens(tokenizer, settings.seed + _SEED_MIXED, settings.n_mixed, **how)
     mixed.save(draft / MIXED)
     lengths = generated.lengths
@@ -133,7 +141,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
     task, settings = load_task(DEFAULT_TASK), job.settings
     rows = [note.row for note in notes]
     for index in range(settings.n_adapter_notes):
-        example = written(settings.seed + _SEED_ADAPTER, index, settings.reports)
+        example = generate_note(settings.seed + _SEED_ADAPTER, index, settings.reports)
         rows.append(Row(example.text, Extraction(task, example.output), "original", content_hash(example.text)))
     snapshot, run = out.with_name("snapshot.jsonl"), out.with_name("run")
     write_rows(task, rows, snapshot)
@@ -224,9 +232,9 @@ def _tune_real(job: Job, name: str, notes: Sequence[RealNote], out: Path) -> Map
 
     def run(number: int, target: Path) -> Mapping[str, Any]:
         seed = settings.seed + number
-        passes = [encoder.encode(padded(labelled, padding, seed, len(notes) * i)) for i in range(settings.passes)]
+        passes = [encoder.encode(pad_notes(labelled, padding, seed, len(notes) * i)) for i in range(settings.passes)]
         of_run = replace(job, settings=replace(settings, seed=seed))
-        return tune(of_run, phase, joined([*passes, mixed]), place(job, "tune"), target)
+        return tune(of_run, phase, join_sets([*passes, mixed]), place(job, "tune"), target)
 
     if settings.runs == 1:
         return {**run(0, out), "n_real": len(notes)}
@@ -276,9 +284,9 @@ def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Pat
     own = encoder.encode(labelled)
     n_fields = sum(len(note.output) - len(note.unsure) for note in labelled)
     phase = Phase(name, settings.unlabelled_rate, 1, settings.real_batch_notes, settings.text_weight)
-    passes = [joined([own, real])] * settings.unlabelled_passes
+    passes = [join_sets([own, real])] * settings.unlabelled_passes
     mixed = TokenSet.load(place(job, "corpus") / MIXED)
-    figures = tune(job, phase, joined([*passes, mixed]), before, out)
+    figures = tune(job, phase, join_sets([*passes, mixed]), before, out)
     kept.unlink()
     return {**figures, "n_texts": len(texts), "n_learned_from": len(labelled), "n_fields": n_fields}
 

@@ -30,7 +30,7 @@ from trainer.model.loading import load_for_serving
 from trainer.run.directory import RunDir, trainer_lock
 from trainer.run.leakage import check_no_leak
 from trainer.run.progress import Progress, Stop, TrainError
-from trainer.run.train import recorded, train
+from trainer.run.train import record_ending, train
 
 CURVE = "curve.json"
 POINTS = "points"
@@ -109,7 +109,7 @@ def draw_curve(directory: Path, plan: Plan, on_point: Callable[[Point], None] = 
     run.path.mkdir(parents=True, exist_ok=True)
     stop, progress = Stop(), Progress(run)
     # The runs of the points lie deeper and lock a directory of their own, so this lock is what other runs meet.
-    with trainer_lock(run.path.parent), stop.listening(), recorded(run, progress):
+    with trainer_lock(run.path.parent), stop.listening(), record_ending(run, progress):
         run.error.unlink(missing_ok=True)
         progress.tell("loading")
         rows = read_rows(plan.task, plan.snapshot)

@@ -101,7 +101,7 @@ def train(  # noqa: PLR0913 - all by keyword
     stop, progress = Stop(), Progress(run, writes=ranks.is_main)
     # The first of several processes holds the lock for all: the launcher ends the others with it.
     lock = trainer_lock(run.path.parent) if ranks.is_main else nullcontext()
-    with lock, stop.listening(), recorded(run, progress):
+    with lock, stop.listening(), record_ending(run, progress):
         if ranks.is_main:
             run.error.unlink(missing_ok=True)
         progress.tell("loading")
@@ -146,7 +146,7 @@ def _perform(job: Job, progress: Progress, stop: Stop) -> TrainResult:
 
 
 @contextmanager
-def recorded(run: RunDir, progress: Progress) -> Iterator[None]:
+def record_ending(run: RunDir, progress: Progress) -> Iterator[None]:
     """Leave one sentence in the run directory about whatever ends the run early."""
     try:
         yield

@@ -7,7 +7,9 @@ const SAVES = new Set(['/drafts', '/decisions', '/decisions/undo']);
 
 /** @typedef {{ status: number, detail?: unknown, [more: string]: any }} Answer */
 
-export const named = () => ({ 'x-reviewer': encodeURIComponent(reviewer.name) });
+// Two tabs of one person keep their notes apart.
+const tab = Math.random().toString(36).slice(2);
+export const named = () => ({ 'x-reviewer': encodeURIComponent(reviewer.name), 'x-tab': tab });
 
 /** @param {number} ms */
 export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });

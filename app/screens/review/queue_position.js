@@ -1,15 +1,18 @@
 // Which notes come next on the review screen: all that wait, or those of a walk. The walk stands in the page's address, so
 // that a reload, a link and the way back keep it; the server checks it with every request.
 import { get } from '../browser/api.js';
+import { read, write } from '../browser/storage.js';
 import { outbox } from './saving/on_their_way.js';
-import { Ahead, addressOf, walkIn } from './walk.js';
+import { Ahead, addressOf, SearchWords, walkIn } from './walk.js';
 
 /** @typedef {import('./form/form.js').Page} Page */
 
-let walk = walkIn(new URL(location.href));   // as the query of an address; empty for all notes
+const WORDS = 'search-words';
+const words = new SearchWords(read(WORDS) ?? [], (all) => write(WORDS, all));
+let walk = walkIn(new URL(location.href), words);   // as the query of an address; empty for all notes
 export const ahead = new Ahead();
 
-export function readAddress() { walk = walkIn(new URL(location.href)); }
+export function readAddress() { walk = walkIn(new URL(location.href), words); }
 
 /** @param {string} other */
 export function chooseWalk(other) {
@@ -53,6 +56,6 @@ export const takeNext = (note) => ahead.take(note, outbox.notes());
 
 /** @param {number | string | null} note what is on screen; none for the end of the walk */
 export function showInAddress(note) {
-  const next = addressOf(new URL(location.href), note, walk);
+  const next = addressOf(new URL(location.href), note, walk, words);
   if (next) history[next.isFirst ? 'replaceState' : 'pushState']({}, '', next.url);
 }

@@ -9,7 +9,7 @@ from data.synthetic.abstracts.layout import long_note, telegram
 from data.synthetic.abstracts.patient import new_case
 from data.synthetic.courses import write_course
 from data.synthetic.example import FIELDS, Example
-from data.synthetic.grammar import chance, weighted
+from data.synthetic.grammar import chance, choose
 from data.synthetic.lexicon.cancers import cancers
 from data.synthetic.noise import blur
 from data.synthetic.phrases import asides, opening
@@ -41,14 +41,14 @@ SHAPES = ((89, "prose"), (2.5, "columns"), (5.5, "long"), (3, "telegram"))
 
 def write_note(rng: random.Random) -> Example:
     """One note."""
-    case = new_case(weighted([(cancer.weight, cancer) for cancer in cancers()], rng), rng)
+    case = new_case(choose([(cancer.weight, cancer) for cancer in cancers()], rng), rng)
     parts = write_course(case)
     case.record["treatment"] = "; ".join(dict.fromkeys(case.treatments)) or None
-    order = weighted(ORDERS, rng)
+    order = choose(ORDERS, rng)
     ranked = sorted(enumerate(parts), key=lambda row: (order.index(row[1][0]), row[0]))
     sentences = [(kind, capital(_tidy(text))) for _, (kind, text) in ranked if text.strip()]
     _distract(case, sentences)
-    shape = weighted(SHAPES, rng)
+    shape = choose(SHAPES, rng)
     text = _columns(sentences, rng) if shape == "columns" else _prose(case, sentences)
     if shape == "long":
         text = long_note(case, text)

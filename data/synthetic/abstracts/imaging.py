@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.synthetic.abstracts.case import Case, capital, joined
+from data.synthetic.abstracts.case import Case, capital, join_phrases
 from data.synthetic.grammar import chance, expand
 from data.synthetic.lexicon.organs import sites
 from data.synthetic.phrases import response as said
@@ -13,14 +13,14 @@ def tell_sites(case: Case) -> None:
     rng, slots = case.rng, case.slots
     phrases = [" ".join(expand(rng.choice(sites()[site].findings), slots, rng).split()) for site in case.sites]
     words = [rng.choice(sites()[site].adjectives) for site in case.sites]
-    slots["mets"] = joined(phrases, rng)
+    slots["mets"] = join_phrases(phrases, rng)
     slots["mets_c"] = capital(str(slots["mets"]))
     for index, phrase in enumerate(phrases[:2]):
         slots[f"m{index}"], slots[f"m{index}_c"] = phrase, capital(phrase)
-    slots["places"] = joined([rng.choice(sites()[site].places) for site in case.sites], rng)
-    slots["organs"] = joined(list(case.sites), rng)
+    slots["places"] = join_phrases([rng.choice(sites()[site].places) for site in case.sites], rng)
+    slots["organs"] = join_phrases(list(case.sites), rng)
     slots["joint"] = (
-        f"{rng.choice(('', '', '', 'multiple ', 'multiple ', 'new ', 'widespread ', 'synchronous ', 'known '))}{joined(words, rng)} {rng.choice(('metastases', 'metastases', 'metastases', 'lesions', 'involvement', 'mets', 'metastatic disease'))}"
+        f"{rng.choice(('', '', '', 'multiple ', 'multiple ', 'new ', 'widespread ', 'synchronous ', 'known '))}{join_phrases(words, rng)} {rng.choice(('metastases', 'metastases', 'metastases', 'lesions', 'involvement', 'mets', 'metastatic disease'))}"
     )
     set_targets(case)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data.synthetic.abstracts.case import Case
 from data.synthetic.abstracts.imaging import saw, set_targets
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.phrases import response as said
 
 
@@ -25,7 +25,7 @@ def _later(case: Case) -> str:
 def draw(case: Case, key: str) -> str:
     """An outcome by the usual shares of a tumour or setting."""
     shares: dict[str, dict[str, float]] = said.content["shares"]
-    return weighted([(share, outcome) for outcome, share in shares.get(key, shares["other"]).items()], case.rng)
+    return choose([(share, outcome) for outcome, share in shares.get(key, shares["other"]).items()], case.rng)
 
 
 def tell(case: Case, outcome: str) -> str:

@@ -9,7 +9,7 @@ from data.synthetic.findings import Fact
 from data.synthetic.findings.biomarkers import marker_fact
 from data.synthetic.findings.genes import brca_fact, gene_fact
 from data.synthetic.findings.receptors import breast_facts
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.lexicon.cancers import Cancer
 from data.synthetic.lexicon.organs import rare_organs
 from data.synthetic.phrases import asides, patient
@@ -29,7 +29,7 @@ def new_case(cancer: Cancer, rng: random.Random) -> Case:
     case.slots["n_c"] = str(case.slots["n"]).capitalize()
     for key, source in (("symptom", cancer.symptoms), ("mass", cancer.masses)):
         case.slots[key] = expand(rng.choice(source), case.slots, rng)
-    _, label, texts = weighted([(row[0], row) for row in cancer.names], rng)
+    _, label, texts = choose([(row[0], row) for row in cancer.names], rng)
     case.slots["dx"] = expand(rng.choice(texts), case.slots, rng)
     case.record["cancer_type"] = label
     case.invents = chance(0.16, rng)
@@ -121,12 +121,12 @@ def _who(age: str, noun: str, male: bool, rng: random.Random) -> str:
             ),
         ),
     )
-    return rng.choice(weighted(forms, rng))
+    return rng.choice(choose(forms, rng))
 
 
 def _draw_genes(case: Case) -> None:
     cancer, rng = case.cancer, case.rng
-    label = weighted(cancer.genes, rng)
+    label = choose(cancer.genes, rng)
     if case.invents and chance(0.35, rng):
         label = "?"
     elif chance(0.07, rng):
@@ -164,7 +164,7 @@ def _draw_genes(case: Case) -> None:
 
 def _draw_markers(case: Case) -> None:
     cancer, rng = case.cancer, case.rng
-    specification = weighted(cancer.markers, rng)
+    specification = choose(cancer.markers, rng)
     if specification == "breast":
         case.marker_label, phrases = breast_facts(rng)
         case.markers = [Fact("", phrase) for phrase in phrases]
@@ -180,7 +180,7 @@ def _draw_markers(case: Case) -> None:
 
 def _draw_sites(case: Case) -> None:
     rare = rare_organs()
-    sites = [site for site in weighted(case.cancer.sites, case.rng).split("+") if site]
+    sites = [site for site in choose(case.cancer.sites, case.rng).split("+") if site]
     case.sites = [case.rng.choice(rare) if site == "rare" else site for site in sites]
     if case.sites and chance(0.02, case.rng):
         extra = case.rng.choice(rare)

@@ -8,7 +8,7 @@ from data.synthetic.abstracts import outcomes
 from data.synthetic.abstracts.case import Case, capital
 from data.synthetic.abstracts.imaging import set_targets
 from data.synthetic.abstracts.regimens import regimen
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.phrases import Opening, molecular, opening
 from data.synthetic.phrases import response as said
 from data.synthetic.phrases import treatment as given
@@ -25,7 +25,7 @@ def open_note(case: Case, options: Sequence[Opening]) -> str:
     untold = {"gene"} if gene is None or gene.germline else set()
     untold |= set() if case.sites else {"sites"}
     usable = [(option.weight, option) for option in options if not untold & option.tells]
-    chosen = weighted(usable, case.rng)
+    chosen = choose(usable, case.rng)
     if gene:
         case.slots["g"], case.slots["gene"] = gene.label, gene.phrase
     case.told.update(chosen.tells)
@@ -177,8 +177,8 @@ def tell_lines(case: Case, key: str) -> Parts:
     """One to three lines of systemic therapy with the outcome of the last."""
     rng, cancer = case.rng, case.cancer
     set_targets(case)
-    first = weighted(cancer.first, rng)
-    n_lines = weighted(LINES_OF.get(cancer.key, ((70, 1), (26, 2), (4, 3))), rng)
+    first = choose(cancer.first, rng)
+    n_lines = choose(LINES_OF.get(cancer.key, ((70, 1), (26, 2), (4, 3))), rng)
     outcome = outcomes.draw(case, key)
     if n_lines == 1:
         line(case, first)
@@ -212,14 +212,14 @@ def _two(case: Case, begun: str, second: str, outcome: str) -> Parts:
         case.record["response"] = outcomes.lost(begun)
         joint = case.chance(0.5)
         ending = case.pick(given["switch_join"] if joint else given["switch"])
-        return [("tx", glued(begun, ending))] if joint else [("tx", begun), ("tx", ending)]
+        return [("tx", glue(begun, ending))] if joint else [("tx", begun), ("tx", ending)]
     if case.chance(0.45):
-        return finish(case, glued(begun, case.pick(given["switch_join"])), outcome)
+        return finish(case, glue(begun, case.pick(given["switch_join"])), outcome)
     parts: Parts = [("tx", begun)]
     return parts + finish(case, case.pick(given["switch"]), outcome)
 
 
-def glued(begun: str, ending: str) -> str:
+def glue(begun: str, ending: str) -> str:
     """A sentence and its continuation."""
     return begun + ending if ending[0] in ",;" else f"{begun} {ending}"
 
@@ -229,7 +229,7 @@ def _three(case: Case, first: str, second: str, outcome: str) -> Parts:
     line(case, first)
     begun = start(case)
     line(case, second)
-    middle = glued(begun, case.pick(given["switch_join"]))
+    middle = glue(begun, case.pick(given["switch_join"]))
     line(case, third)
     if outcome == "relapse":
         outcome = "progression"
@@ -257,7 +257,7 @@ def _with_local(case: Case, sentence: str, outcome: str) -> Parts:
     """A line of therapy, at times with radiosurgery or radiation beside it."""
     options = None
     if "brain" in case.sites and case.chance({"lung": 0.22, "melanoma": 0.26}.get(case.cancer.key, 0.12)):
-        options = weighted(tuple(zip((8, 1, 1), given.rows("srs"), strict=True)), case.rng)
+        options = choose(tuple(zip((8, 1, 1), given.rows("srs"), strict=True)), case.rng)
     elif "bone" in case.sites and case.chance(0.05):
         options = case.rng.choice(given.rows("bone_local"))
     if options is None:
@@ -290,7 +290,7 @@ def _with_local(case: Case, sentence: str, outcome: str) -> Parts:
 def _other(case: Case, *used: str) -> str:
     drugs = {drug for code in used for drug in code.split("+")}
     for _ in range(12):
-        code = weighted(case.cancer.second, case.rng)
+        code = choose(case.cancer.second, case.rng)
         if not drugs & set(code.split("+")):
             return code
     return case.rng.choice(("docetaxel", "nivolumab", "capecitabine", "topotecan"))
@@ -336,5 +336,5 @@ def maintenance(case: Case, begun: str, outcome: str, drug: str = "olaparib") ->
         case.treatments.append(name)
     case.slots["m"], case.slots["m_c"] = phrase, capital(phrase)
     if case.chance(0.5):
-        return finish(case, glued(begun, case.pick(given["maintenance"])), outcome)
+        return finish(case, glue(begun, case.pick(given["maintenance"])), outcome)
     return [("tx", begun), *finish(case, case.pick(given["maintenance_own"]), outcome)]

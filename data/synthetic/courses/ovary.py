@@ -15,7 +15,7 @@ from data.synthetic.abstracts.telling import (
     start,
     tell_molecular,
 )
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.phrases import opening, openings
 from data.synthetic.phrases import treatment as given
 
@@ -23,7 +23,7 @@ from data.synthetic.phrases import treatment as given
 def cytoreduction(case: Case) -> Parts:
     """Ovarian cancer: debulking, platinum, maintenance."""
     rng = case.rng
-    stage = weighted(((86, "IIIC"), (4, "III"), (7, "IV"), (1.5, "IIIB"), (1, "IVB"), (1.5, "II"), (1.5, "I")), rng)
+    stage = choose(((86, "IIIC"), (4, "III"), (7, "IV"), (1.5, "IIIB"), (1, "IVB"), (1.5, "II"), (1.5, "I")), rng)
     if stage in ("I", "II"):
         case.sites = []
     elif stage.startswith("IV"):
@@ -43,7 +43,7 @@ def cytoreduction(case: Case) -> Parts:
     else:
         set_targets(case)
     stage_words(case, stage)
-    debulking = weighted(tuple(zip((6, 4), given.rows("debulking"), strict=True)), rng)
+    debulking = choose(tuple(zip((6, 4), given.rows("debulking"), strict=True)), rng)
     operated = case.chance(0.82)
     case.slots["op"] = rng.choice(debulking["texts"])
     case.slots["op_c"], case.slots["dx_c"] = capital(str(case.slots["op"])), capital(str(case.slots["dx"]))
@@ -83,7 +83,7 @@ def _platinum(case: Case, operation: str) -> Parts:
     before = case.chance(0.85) or told
     if operation and before:
         case.treatments.append(operation)
-    line(case, weighted(case.cancer.first, rng))
+    line(case, choose(case.cancer.first, rng))
     if operation and not before:
         case.treatments.append(operation)
     rx, op = case.slots["rx"], case.slots["op"]
@@ -111,7 +111,7 @@ def _platinum(case: Case, operation: str) -> Parts:
             f"[{{S}} underwent {op}|{{S}} had {op}|Underwent {op}|Treated with {op}|{{S}} was treated with {op}|{capital(str(op))} was performed][ followed by| and then| and| followed by|, then|, followed by] {count}{adjuvant}{rx}"
         )
     outcome = outcomes.draw(case, "ovary")
-    drug = weighted(case.cancer.second, rng)
+    drug = choose(case.cancer.second, rng)
     maintained = any(gene.germline for gene in case.genes) or "HRD" in (case.marker_label or "")
     if case.chance(0.88 if maintained else 0.3):
         return parts + maintenance(case, begun, outcome, drug)

@@ -17,7 +17,7 @@ from data.synthetic.abstracts.telling import (
     tell_molecular,
 )
 from data.synthetic.courses.metastatic import metastatic
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.phrases import asides, opening, openings
 
 
@@ -41,7 +41,7 @@ def locally_advanced(case: Case) -> Parts:
     if "stage" not in case.told and case.chance(0.3):
         parts.append(("stage", case.pick(opening["staged"][:8])))
     parts += [("mol", text) for text in tell_molecular(case)]
-    line(case, weighted(case.cancer.first, case.rng))
+    line(case, choose(case.cancer.first, case.rng))
     begun = start(case)
     outcome = outcomes.draw(case, "locally advanced")
     germline = any(gene.germline for gene in case.genes)
@@ -64,9 +64,9 @@ def pancreas_metastatic(case: Case) -> Parts:
     if not any(gene.germline for gene in case.genes) or case.chance(0.2):
         return metastatic(case)
     parts = _metastatic_front(case)
-    line(case, weighted(((5, "FOLFIRINOX"), (1, "modified FOLFIRINOX"), (1, "gemcitabine+nab-paclitaxel")), case.rng))
+    line(case, choose(((5, "FOLFIRINOX"), (1, "modified FOLFIRINOX"), (1, "gemcitabine+nab-paclitaxel")), case.rng))
     parts += maintenance(
-        case, start(case), weighted(((50, "stable"), (24, "progression"), (12, "partial"), (12, "relapse")), case.rng)
+        case, start(case), choose(((50, "stable"), (24, "progression"), (12, "partial"), (12, "relapse")), case.rng)
     )
     return parts
 

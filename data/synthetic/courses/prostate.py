@@ -16,7 +16,7 @@ from data.synthetic.abstracts.telling import (
     tell_disease,
     tell_molecular,
 )
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.phrases import asides, opening, openings
 from data.synthetic.phrases import treatment as given
 
@@ -40,7 +40,7 @@ def prostate_metastatic(case: Case) -> Parts:
     tell_disease(case, parts)
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
-    partner = weighted(
+    partner = choose(
         ((40, "docetaxel"), (20, "abiraterone"), (9, "abiraterone and prednisone"), (7, "enzalutamide"), (16, "")), rng
     )
     castration = rng.choice(given["castration"])
@@ -119,7 +119,7 @@ def _named_resistant(case: Case) -> tuple[str, frozenset[str]]:
     case.record["cancer_type"] = "prostate cancer (castration-resistant)" if cancerous else "prostate adenocarcinoma"
     if not cancerous and case.chance(0.1):
         case.record["cancer_type"] = "prostate adenocarcinoma (metastatic castration-resistant)"
-    chosen = weighted([(one.weight, one) for one in openings("resistant_prostate")], case.rng)
+    chosen = choose([(one.weight, one) for one in openings("resistant_prostate")], case.rng)
     first = case.say(chosen.text)
     if cancerous and "prostate adenocarcinoma" in first:
         case.record["cancer_type"] = "prostate adenocarcinoma"
@@ -139,11 +139,11 @@ def _earlier_and_last(case: Case) -> tuple[str, str]:
         )
     )
     carrier = any(gene.germline for gene in case.genes)
-    middle = weighted(((5, "docetaxel"), (3, "abiraterone"), (3, "enzalutamide")), rng)
+    middle = choose(((5, "docetaxel"), (3, "abiraterone"), (3, "enzalutamide")), rng)
     last = (
         "olaparib"
         if carrier and case.chance(0.9)
-        else weighted(
+        else choose(
             [(w, code) for w, code in case.cancer.second if code.split("+")[0] != middle and code != "olaparib"], rng
         )
     )
@@ -164,7 +164,7 @@ def _local(case: Case, *, operated: bool) -> Parts:
     case.sites = []
     set_targets(case)
     _gleason(case)
-    stage, tn = weighted(
+    stage, tn = choose(
         (
             (50, ("II", "pT2N0")),
             (18, ("III", "pT3aN0")),
@@ -204,7 +204,7 @@ def prostatectomy(case: Case) -> Parts:
     case.treatments.append("radical prostatectomy")
     if "operation" not in case.told:
         parts.append(("tx", case.pick(given["surgery"]) + case.say("[ with negative margins| with clear margins||]")))
-    outcome = weighted(
+    outcome = choose(
         ((34, "undetectable"), (16, "undetectable imaging"), (22, "biochemical"), (16, "ned"), (6, "pending")), case.rng
     )
     if outcome == "biochemical":
@@ -253,7 +253,7 @@ def radiotherapy(case: Case) -> Parts:
             ),
         )
     )
-    outcome = weighted(
+    outcome = choose(
         (
             (26, "undetectable"),
             (24, "ned"),

@@ -6,10 +6,10 @@ from data.synthetic.abstracts import outcomes
 from data.synthetic.abstracts.case import Case, capital
 from data.synthetic.abstracts.imaging import set_targets, tell_sites
 from data.synthetic.abstracts.regimens import regimen
-from data.synthetic.abstracts.telling import Parts, finish, glued, line, open_note, stage_words, tell_molecular
+from data.synthetic.abstracts.telling import Parts, finish, glue, line, open_note, stage_words, tell_molecular
 from data.synthetic.courses.breast import breast_adjuvant
 from data.synthetic.courses.stages import COLON_STAGE, GENERAL_STAGE, melanoma_stage, nodes
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.phrases import asides, opening, openings
 from data.synthetic.phrases import treatment as given
 
@@ -23,12 +23,12 @@ def adjuvant(case: Case) -> Parts:
     set_targets(case)
     unnamed = case.chance({"crc": 0.22, "melanoma": 0.35}.get(case.cancer.key, 0.1))
     named, parts = _resected(case) if unnamed else _operated(case, "III")
-    code = weighted(case.cancer.adjuvant or case.cancer.first, rng)
+    code = choose(case.cancer.adjuvant or case.cancer.first, rng)
     label, text = regimen(case, code)
     case.slots["rx"], case.slots["line"] = text, ""
     last = parts[-1]
     if last[0] == "tx" and case.chance(0.5):
-        parts[-1] = ("tx", glued(last[1], case.pick(given["adjuvant_join"])))
+        parts[-1] = ("tx", glue(last[1], case.pick(given["adjuvant_join"])))
     else:
         parts.append(("tx", case.pick(given["adjuvant"])))
     case.treatments += [named, f"adjuvant {label}"]
@@ -41,7 +41,7 @@ def adjuvant(case: Case) -> Parts:
         parts += _recurred(case)
     else:
         parts.append(
-            ("resp", outcomes.tell(case, weighted(((86, "ned"), (5, "stable"), (5, "pending"), (3, "complete")), rng)))
+            ("resp", outcomes.tell(case, choose(((86, "ned"), (5, "stable"), (5, "pending"), (3, "complete")), rng)))
         )
         if case.chance(0.15):
             parts.append(("extra", case.pick(asides["negative_sites"])))
@@ -94,7 +94,7 @@ def _recurred(case: Case) -> Parts:
     )
     if case.chance(0.6):
         return [("resp", found)]
-    line(case, weighted(case.cancer.second if case.chance(0.5) else case.cancer.first, case.rng))
+    line(case, choose(case.cancer.second if case.chance(0.5) else case.cancer.first, case.rng))
     outcome = outcomes.draw(case, case.cancer.key)
     return [
         ("resp", found),
@@ -118,7 +118,7 @@ def _operated(case: Case, default: str) -> tuple[str, Parts]:
             or operations
         )
     # The first operation listed is the usual one.
-    named, texts = weighted(
+    named, texts = choose(
         [(2.0 * len(operations) if index == 0 else 1.0, row) for index, row in enumerate(operations)], rng
     )
     case.slots["op"] = case.pick(texts)
@@ -159,7 +159,7 @@ def _resected(case: Case) -> tuple[str, Parts]:
     if case.cancer.key == "crc" and case.chance(0.7) and not stage.startswith("III"):
         stage, tn = "III", case.rng.choice(("pT3N1", "T3N1", "pT3 N1", "pT4aN1", "T3N1M0", "pT3N2"))
     stage_words(case, stage, tn)
-    text = case.say(weighted([(one.weight, one.text) for one in openings("resected")], case.rng))
+    text = case.say(choose([(one.weight, one.text) for one in openings("resected")], case.rng))
     parts: Parts = [("open", text)]
     case.record["stage"] = stage
     if f"stage {stage}" not in text.lower().replace(stage.lower(), stage):
@@ -214,7 +214,7 @@ def surgery(case: Case) -> Parts:
     if case.chance(0.35):
         parts.append(("tail", case.say(NO_FURTHER)))
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
-    parts.append(("resp", outcomes.tell(case, weighted(((70, "ned"), (24, "operated"), (5, "pending")), case.rng))))
+    parts.append(("resp", outcomes.tell(case, choose(((70, "ned"), (24, "operated"), (5, "pending")), case.rng))))
     case.record["metastasis_site"] = None
     return parts
 

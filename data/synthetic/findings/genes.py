@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from data.synthetic.findings import Fact
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.invented import AMINO, invented_gene
 from data.synthetic.lexicon import genes
 
@@ -77,7 +77,7 @@ def brca_fact(first_share: float, rng: random.Random) -> Fact:
         "BRCA1": ("185delAG", "185delAG", "5382insC", "c.5266dupC", "c.68_69delAG", "C61G"),
         "BRCA2": ("6174delT", "6174delT", "c.5946delT", "c.7558C>T", "K3326*"),
     }[gene]
-    kind = weighted(
+    kind = choose(
         (
             (30, "deleterious"),
             (26, "variant"),

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from data.synthetic.findings import Fact
-from data.synthetic.grammar import chance, pick, weighted
+from data.synthetic.grammar import chance, choose, pick
 from data.synthetic.lexicon import markers
 
 PERCENT = (
@@ -26,7 +26,7 @@ PERCENT = (
 
 
 def _pdl1(rng: random.Random) -> Fact:
-    value = weighted(PERCENT, rng)
+    value = choose(PERCENT, rng)
     if value == "?":
         value = f"{rng.choice((3, 4, 8, 12, 25, 35, 45, 50, 55, 65, 70, 75, 80, 85, 90, 95, rng.randint(2, 99)))}%"
     phrase = pick(markers["pdl1"], {"v": value}, rng).replace("~<", "<").replace("~>", ">")

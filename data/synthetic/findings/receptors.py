@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.lexicon import receptors
 
 
@@ -26,8 +26,8 @@ def breast_facts(rng: random.Random) -> tuple[str, list[str]]:
                 )
             )
         ]
-    status = weighted(((50, "both"), (26, "oestrogen"), (30, "neither")), rng)
-    row = weighted([(row["weight"], row) for row in receptors.content["hormone"][status]], rng)
+    status = choose(((50, "both"), (26, "oestrogen"), (30, "neither")), rng)
+    row = choose([(row["weight"], row) for row in receptors.content["hormone"][status]], rng)
     label, hormone = row["label"], expand(rng.choice(row["texts"]), numbers, rng)
     if chance(0.86, rng) or status == "neither":
         three = chance(0.06, rng)

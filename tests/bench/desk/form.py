@@ -17,7 +17,7 @@ from data.evaluation.accepted import is_accepted, right_values
 from data.evaluation.scoring import items
 from data.grounding.evidence import Grounded
 from data.prefill.outside import outside
-from data.prefill.withholding import form_values, withheld
+from data.prefill.withholding import find_withheld, form_values
 from data.snapshot import Row
 from data.suggestion import Grounding, Suggestion
 from data.task import Field, Task
@@ -57,7 +57,7 @@ def measure_forms(
     presses = []
     for row, answer, others in zip(rows, answers, accepted, strict=True):
         form = form_values(task, lambda text=row.text: text, answer)  # type: ignore[misc]
-        aside = withheld(task, lambda text=row.text: text, answer)  # type: ignore[misc]
+        aside = find_withheld(task, lambda text=row.text: text, answer)  # type: ignore[misc]
         asks, n_wrong = False, 0
         for field in task.fields:
             key, value, gold = field.key, form[field.key], row.extraction[field.key]
