@@ -33,7 +33,7 @@ LOCAL_REVIEWER = LOCAL
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 MOUNT = "/app"
 COOKIE, SECURE_COOKIE = "caseloop", "__Host-caseloop"
-# Without a session there is the page to sign in with, and the health check; and files, by their fingerprints.
+# Without a session there is the page to sign in with, and the health check; and files of the program.
 OPEN = ("/login", "/healthz")
 # Pages with nothing of the desk but a form.
 BARE = ("/login", "/password")
@@ -54,8 +54,9 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 
-# Gradio's bundles: their address changes with their content, by a hash in the name.
-_BUNDLES = f"{MOUNT}/assets/"
+# Gradio's bundles: their address changes with their content, by a hash in the name. Like the desk's own files they hold
+# nothing of anybody.
+_BUNDLE = re.compile(re.escape(MOUNT) + r"/assets/\w[\w-]*(\.\w+)+")
 
 # Gradio 6.31 mounts about sixty routes; these are the ones that the desk's page asks for. The rest (uploads, tokens,
 # deep links, MCP, proxying, monitoring, run history ...) does not exist here.
@@ -136,20 +137,20 @@ class Guard:
             return
         refusal = self._refusal(scope)
         person = None
-        is_file = f"{scope['path']}?{scope['query_string'].decode('latin-1')}" in self._files
-        if refusal is None and not is_file and scope["path"] not in OPEN:
+        path = scope["path"]
+        is_file = f"{path}?{scope['query_string'].decode('latin-1')}" in self._files or bool(_BUNDLE.fullmatch(path))
+        if refusal is None and not is_file and path not in OPEN:
             person, refusal = await self._admit(scope)
         if refusal is None:
             try:
-                receive = await take(scope, receive, is_for_gradio=scope["path"].startswith(MOUNT))
+                receive = await take(scope, receive, is_for_gradio=path.startswith(MOUNT))
             except BodyRefused as error:
                 refusal = JSONResponse({"detail": error.sentence}, error.status)
             except Gone:
                 return
-        is_bare = scope["path"] in (*OPEN, *BARE)
+        is_bare = path in (*OPEN, *BARE)
         head, first = ("", "") if is_bare else (_who(person) + self._head, self._first)
-        is_kept = is_file or scope["path"].startswith(_BUNDLES)
-        answer = _Answer(send, scope["path"], head.encode(), first.encode(), is_kept=is_kept, is_secure=self._is_secure)
+        answer = _Answer(send, path, head.encode(), first.encode(), is_kept=is_file, is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return

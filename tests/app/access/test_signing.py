@@ -98,6 +98,8 @@ def test_a_file_of_the_desk_is_for_whoever_knows_its_fingerprint(stranger: TestC
     assert stranger.get(f"{script}?{addresses[script]}").status_code == 200
     for wrong in (addresses[other], "0" * 12, addresses[script] + "&", ""):
         assert stranger.get(f"{script}?{wrong}").status_code == 401, wrong
+    for elsewhere in ("..%2Fconfig", "..", "a%2F..%2F..%2Fconfig", ".env"):
+        assert stranger.get(f"/app/assets/{elsewhere}").status_code == 401, elsewhere
 
 
 def test_a_page_leads_to_the_page_to_sign_in_with_and_back(stranger: TestClient) -> None:
