@@ -12,7 +12,6 @@ import json
 import re
 import secrets
 from collections.abc import Collection
-from html import escape
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,7 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.bodies import BodyRefused, Gone, take
 from app.core.proxies import Proxies
-from db.people.roles import LOCAL
+from app.core.templates import Pieces
+from db.people.acting import LOCAL
 from db.people.sign_ins import SignedIn
 from db.store.store import StoreError
 
@@ -97,8 +97,8 @@ class Guard:
         app: what is guarded.
         people: who somebody is.
         hosts: host names the desk answers to, without a port.
-        head: markup put before `</head>` of every page: the desk's own styles.
-        scripts: markup put before the first script of every page: an import map counts only before all modules.
+        head: markup put before `</head>` of every page: the desk's own styles and scripts.
+        first: markup put before the first script of every page: an import map counts only before all modules.
         is_secure: whether browsers reach the desk by HTTPS, through a proxy.
         proxies: who is believed about where a request comes from.
     """
@@ -110,7 +110,7 @@ class Guard:
         people: Known,
         hosts: Collection[str] = LOOPBACK,
         head: str = "",
-        scripts: str = "",
+        first: str = "",
         is_secure: bool = False,
         proxies: Proxies = Proxies(),  # noqa: B008 - nobody, which never changes
     ) -> None:
@@ -118,7 +118,7 @@ class Guard:
         self._people = people
         self._hosts = frozenset(host.lower() for host in hosts)
         self._head = head
-        self._scripts = scripts
+        self._first = first
         self._is_secure = is_secure
         self._proxies = proxies
 
@@ -142,8 +142,8 @@ class Guard:
             except Gone:
                 return
         is_bare = scope["path"] in (*OPEN, *BARE)
-        head, scripts = ("", "") if is_bare else (_who(person) + self._head, self._scripts)
-        answer = _Answer(send, scope, head.encode(), scripts.encode(), is_secure=self._is_secure)
+        head, first = ("", "") if is_bare else (_who(person) + self._head, self._first)
+        answer = _Answer(send, scope, head.encode(), first.encode(), is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
@@ -203,10 +203,10 @@ class Guard:
 class _Answer:
     """A `send` that adds headers, and rewrites pages: they are held back whole, everything else streams through."""
 
-    def __init__(self, send: Send, scope: Scope, head: bytes, scripts: bytes, *, is_secure: bool) -> None:
+    def __init__(self, send: Send, scope: Scope, head: bytes, first: bytes, *, is_secure: bool) -> None:
         self._send, self._path, self._is_secure = send, scope["path"], is_secure
         self._address = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
-        self._head, self._scripts = head, scripts
+        self._head, self._first = head, first
         self._nonce = secrets.token_urlsafe(16)
         self._start: Message | None = None  # of a page, until its body is complete
         self._body = bytearray()
@@ -246,7 +246,7 @@ class _Answer:
 
     async def _send_page(self, start: Message) -> None:
         page = _PREVIEW.sub(b"", bytes(self._body)).replace(b"</head>", self._head + b"</head>", 1)
-        page = _SCRIPT.sub(lambda first: self._scripts + first[0], page, count=1)
+        page = _SCRIPT.sub(lambda script: self._first + script[0], page, count=1)
         page = _SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', page)
         MutableHeaders(raw=start["headers"])["content-length"] = str(len(page))
         await self._send(start)
@@ -258,7 +258,7 @@ def _who(person: SignedIn | None) -> str:
     if person is None:
         return ""
     told = json.dumps({"name": person.name, "role": person.role, "is_local": person.name == LOCAL_REVIEWER})
-    return f'<meta name="caseloop-reviewer" content="{escape(told)}">'
+    return str(Pieces("access/pages.html").reviewer(told))  # a string like the head that it is put before
 
 
 def _is_active(connection: HTTPConnection) -> bool:

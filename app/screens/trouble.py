@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.core.templates import Pieces
 from app.screens.markup import calling
 
 
@@ -15,11 +16,7 @@ def build_trouble(screen: str) -> gr.Button:
     Returns:
         The button, not seen, whose click is to fill the screen again.
     """
-    gr.HTML(
-        f'<div id="trouble-{screen}" class="trouble-bar" role="alert" hidden></div>',
-        elem_classes="trouble-place",
-        js_on_load=None,
-    )
+    gr.HTML(Pieces("screens/page.html").trouble(screen), elem_classes="trouble-place", js_on_load=None)
     return gr.Button(visible="hidden", elem_id=f"fill-{screen}")
 
 

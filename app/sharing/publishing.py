@@ -22,8 +22,7 @@ from app.sharing.remotes import CARD, FILES, MARK, Place
 from data.storage.files import whole_directory, write_whole
 from data.storage.weight_files import no_safetensors
 from data.task import load_task
-from db.people.audit import record
-from db.people.roles import OPERATOR
+from db.people.acting import OPERATOR, acting
 from db.training.adapters import AdapterRow, list_adapters, register_adapter
 from trainer.adapter.base_identity import BaseIdentity, compare_bases, identity_of, is_same_name
 from trainer.adapter.files import ModelError, recorded_base
@@ -99,8 +98,8 @@ def publish(desk: Desk, name: str, place: Place, *, replace: bool, advance: Adva
                 "there with --replace."
             )
     n_bytes = sum(_size(content) for content in files.values())
-    with desk.store.transaction() as session:  # kept before anything leaves
-        record(session, OPERATOR, "published an adapter", f"adapter {name}", place=place.shown)
+    with acting(desk.store, OPERATOR, "decide about an adapter") as act:  # kept before anything leaves
+        act.record("published an adapter", f"adapter {name}", place=place.shown)
     place.replace(files, _told(advance, n_bytes))
     return Published(name, place.shown, n_bytes, tuple(files))
 
@@ -173,9 +172,9 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
         parent=manifest.parent,
         metrics=manifest.metrics or {},
     )
-    with desk.store.transaction() as session:
-        record(session, OPERATOR, "pulled an adapter", f"adapter {chosen}", source=place.shown)
-        return register_adapter(session, row)
+    with acting(desk.store, OPERATOR, "decide about an adapter") as act:
+        act.record("pulled an adapter", f"adapter {chosen}", source=place.shown)
+        return register_adapter(act, row)
 
 
 def _check_listing(place: Place, there: dict[str, int]) -> None:

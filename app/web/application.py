@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import socket
 import sys
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.core.errors import BAD_INPUT, sentence_of
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
+from app.core.templates import Pieces
 from app.web.gradio_stubs import without_stubs
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from db.store.store import Store
 
 FILES = Path(__file__).parents[1] / "screens"
+ICON = Path(__file__).parents[1] / "core" / "icon.svg"
 STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",
@@ -34,8 +35,9 @@ STYLES = (
     "review/tour.css",
     "theme/phone.css",
 )
-# In the order in which they run; what they import comes before them.
-SCRIPTS = ("theme/appearance.js", "page.js")
+# The first says how the page looks, before Gradio looks at the browser; the last imports all others.
+FIRST_SCRIPT, LAST_SCRIPT = "theme/appearance.js", "page.js"
+_HTML = Pieces("web/head.html")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
@@ -59,7 +61,6 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.access.login import routes as signing_routes
     from app.access.passwords import Door
     from app.core.desk import Desk
-    from app.core.icon import ICON
     from app.core.proxies import Proxies
     from app.processes.supervisor import is_private
     from app.screens import status
@@ -72,11 +73,8 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import field_colours
     from data.task import load_task
-    from db.people.reviewers import ensure_reviewer
 
     desk = Desk(settings, load_task(), store)
-    with store.transaction() as session:
-        ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
     screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
     for router in [screen.routes(desk) for screen in screens]:
@@ -84,7 +82,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     door = Door()
     app.include_router(signing_routes(desk, door, is_secure=settings.is_secure))
     app.include_router(own_password.routes(desk, door, is_secure=settings.is_secure))
-    files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
+    files = _files(field_colours(desk.task))
     _serve_files(app, files)
 
     @app.exception_handler(RequestValidationError)
@@ -103,7 +101,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         people=People(store, is_private=is_private(host, settings.public_url)),
         hosts=_hosts(settings, host),
         head=_head(files),
-        scripts=_scripts(files),
+        first=_first(files),
         is_secure=settings.is_secure,
         proxies=Proxies(settings.believed),
     )
@@ -152,18 +150,22 @@ def _hosts(settings: Settings, host: str) -> list[str]:
     return [*LOOPBACK, *own, *([settings.public_host] if settings.public_host else [])]
 
 
-def _files(made: dict[str, str]) -> dict[str, bytes]:
-    """The desk's own styles and scripts, by name, as they are served."""
+def _files(colours: str) -> dict[str, bytes]:
+    """The desk's own files, by name, as they are served: the icon, all styles in one, and each script."""
     scripts = sorted(path.relative_to(FILES).as_posix() for path in FILES.rglob("*.js"))
-    files = {name: (FILES / name).read_bytes() for name in (*STYLES, *scripts)}
-    return {**{name: text.encode() for name, text in made.items()}, **files}
+    styles = [colours.encode(), *((FILES / name).read_bytes() for name in STYLES)]
+    return {
+        "icon.svg": ICON.read_bytes(),
+        "desk.css": b"\n".join(styles),
+        **{name: (FILES / name).read_bytes() for name in scripts},
+    }
 
 
 def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
     from fastapi.responses import Response
 
     @app.get("/desk/{name:path}")
-    def file(name: str) -> Response:
+    async def file(name: str) -> Response:
         if name not in files:
             return Response(status_code=404)
         # The address holds a fingerprint of the content, so that the guard lets browsers keep it.
@@ -175,30 +177,17 @@ def _address(name: str, files: dict[str, bytes]) -> str:
 
 
 def _head(files: dict[str, bytes]) -> str:
-    """Markup for the icon and the styles. It stands in the page: Gradio would add it only after its own first paint."""
-    tags = {
-        ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
-        ".css": '<link rel="stylesheet" href="{address}">',
-    }
-    wanted = {name: tags.get(Path(name).suffix) for name in files}
-    return "".join(tag.format(address=_address(name, files)) for name, tag in wanted.items() if tag)
-
-
-def _scripts(files: dict[str, bytes]) -> str:
-    """Markup that loads the scripts.
-
-    Scripts import one another by plain addresses, and the import map leads each to the one with its fingerprint. All
-    are asked for at once, so that no import waits for another. The first paint waits for the first script, which says
-    whether the page is light or dark.
-    """
-    modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
-    first, *others = (modules[f"/desk/{name}"] for name in SCRIPTS)
-    return (
-        f'<script type="importmap">{json.dumps({"imports": modules})}</script>'
-        + "".join(f'<link rel="modulepreload" href="{address}">' for address in modules.values())
-        + f'<script type="module" blocking="render" src="{first}"></script>'
-        + "".join(f'<script type="module" src="{address}"></script>' for address in others)
+    """Markup that loads the icon, the styles and the scripts; Gradio would add it only after its own first paint."""
+    modules = [_address(name, files) for name in files if name.endswith(".js")]
+    return str(
+        _HTML.head(_address("icon.svg", files), _address("desk.css", files), modules, _address(LAST_SCRIPT, files))
     )
+
+
+def _first(files: dict[str, bytes]) -> str:
+    """Markup that comes before all other scripts of the page."""
+    modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
+    return str(_HTML.first(modules, _address(FIRST_SCRIPT, files)))
 
 
 def serve(host: str, port: int) -> None:
@@ -214,7 +203,7 @@ def serve(host: str, port: int) -> None:
     from app.core.desk import open_desk
     from app.processes.supervisor import check_host
     from app.web.connections import Connection, allow_files
-    from db.people.roles import needs_sign_in
+    from db.people.acting import needs_sign_in
 
     Connection.most = allow_files()
     with open_desk("web") as desk:

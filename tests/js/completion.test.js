@@ -39,6 +39,7 @@ test('values used before come first, the same said otherwise before the commoner
   const used = [['dabrafenib; vemurafenib', 90], ['trametinib + dabrafenib', 3]];
   assert.equal(offered('dabrafenib and trametinib', { used })[0], 'trametinib + dabrafenib');
   assert.deepEqual(offered('dabr', { used }).slice(0, 2), ['dabrafenib; vemurafenib', 'trametinib + dabrafenib']);
+  assert.deepEqual(offered('dabr', { used: [['on dabrafenib', 9], ['dabrafenib', 1]] }).slice(0, 2), ['dabrafenib', 'on dabrafenib']);
 });
 
 test('the last item of a list is completed from items used before', () => {

@@ -1,11 +1,14 @@
 // Decisions on their way: none is lost, none is sent out of order, and one that was not sent can be taken back.
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { afterEach, beforeEach, mock, test } from 'node:test';
 import { Outbox } from '../../app/screens/review/saving/outbox.js';
 
 const RETRY_MS = 2000;
 const entryOf = (note) => ({ name: `case-${note}`, changes: [], content: { note, status: 'submitted', token: `token-${note}` } });
 const settle = async () => { for (let turn = 0; turn < 20; turn += 1) await null; };
+
+beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+afterEach(() => mock.timers.reset());
 
 /** A tab whose storage outlives it, and a desk that answers each decision as told, or when it is let. */
 function tabOf({ kept = [], answers = {} } = {}) {
@@ -13,7 +16,7 @@ function tabOf({ kept = [], answers = {} } = {}) {
   const storage = { entries: structuredClone(kept) };
   const outbox = new Outbox({
     send: async (content) => { sent.push(content); return await (answers[content.note] ?? { status: 200, revision: content.note }); },
-    read: () => storage.entries,
+    read: () => structuredClone(storage.entries),
     keep: (entries) => { storage.entries = structuredClone(entries); },
   });
   const tell = (what) => (entry) => heard.push([what, entry.content?.note ?? entry]);
@@ -43,21 +46,18 @@ test('a decision waits for what it is to follow', async () => {
 });
 
 test('what the desk did not acknowledge is sent again, with the same token, also after a reload', async () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
-  try {
-    const answers = { 1: { status: 0 } };
-    const { outbox, sent, heard, storage } = tabOf({ answers });
-    await outbox.push(entryOf(1));
-    assert.deepEqual(heard, [['waiting', 1]]);
-    mock.timers.tick(RETRY_MS);
-    await settle();
-    assert.deepEqual(sent.map(({ token }) => token), ['token-1', 'token-1']);
-    const next = tabOf({ kept: storage.entries });
-    assert.deepEqual(next.outbox.notes(), [1]);
-    await next.outbox.flush();
-    assert.deepEqual(next.sent.map(({ token }) => token), ['token-1']);
-    assert.equal(next.outbox.size(), 0);
-  } finally { mock.timers.reset(); }
+  const answers = { 1: { status: 0 } };
+  const { outbox, sent, heard, storage } = tabOf({ answers });
+  await outbox.push(entryOf(1));
+  assert.deepEqual(heard, [['waiting', 1]]);
+  mock.timers.tick(RETRY_MS);
+  await settle();
+  assert.deepEqual(sent.map(({ token }) => token), ['token-1', 'token-1']);
+  const next = tabOf({ kept: storage.entries });
+  assert.deepEqual(next.outbox.notes(), [1]);
+  await next.outbox.flush();
+  assert.deepEqual(next.sent.map(({ token }) => token), ['token-1']);
+  assert.equal(next.outbox.size(), 0);
 });
 
 for (const status of [403, 409, 422]) {
@@ -70,13 +70,10 @@ for (const status of [403, 409, 422]) {
 
 for (const status of [0, 401, 500, 503, 507]) {
   test(`nothing is given up where the answer is ${status}`, async () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-    try {
-      const { outbox, heard, storage } = tabOf({ answers: { 1: { status } } });
-      await outbox.push(entryOf(1));
-      assert.deepEqual(heard, [['waiting', 1]]);
-      assert.equal(storage.entries.length, 1);
-    } finally { mock.timers.reset(); }
+    const { outbox, heard, storage } = tabOf({ answers: { 1: { status } } });
+    await outbox.push(entryOf(1));
+    assert.deepEqual(heard, [['waiting', 1]]);
+    assert.equal(storage.entries.length, 1);
   });
 }
 

@@ -22,6 +22,7 @@ test('the address of a note keeps what is not the walk’s', () => {
 
 test('the first note of a page takes the place of the page in the history', () => {
   assert.equal(addressOf(urlOf('?view=x'), 4, '', none)?.isFirst, true);
+  assert.equal(addressOf(urlOf('?note=3'), 4, '', none)?.isFirst, false);
 });
 
 test('the same note and walk are no new address, whatever their order', () => {

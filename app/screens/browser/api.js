@@ -11,6 +11,9 @@ const SAVES = new Set(['/drafts', '/decisions', '/decisions/undo']);
 const tab = Math.random().toString(36).slice(2);
 export const named = () => ({ 'x-reviewer': encodeURIComponent(reviewer.name), 'x-tab': tab });
 
+/** @param {number} ms */
+export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
 /**
  * What the desk answers; of status 0 where no answer came.
  * @param {string} path

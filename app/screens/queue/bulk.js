@@ -70,7 +70,8 @@ export async function undo() {
   last = null;
   keep({ undo: null });
   const alone = (/** @type {number} */ n) => (n ? ` ${plural(n)} left alone: somebody changed ${n === 1 ? 'it' : 'them'} since.` : '');
-  await inTurns('/queue/undo', { bulk }, { doing: 'Undoing', total: 0, sentence: (n, left) => `${plural(n)} as before.${alone(left)}`, canUndo: false });
+  const sentence = (/** @type {number} */ n, /** @type {number} */ left) => `${plural(n)} as before.${alone(left)}`;
+  await inTurns('/queue/undo', { bulk }, { doing: 'Undoing', total: 0, sentence, canUndo: false });
 }
 
 /**
@@ -85,7 +86,8 @@ async function inTurns(path, body, { doing, total, sentence, canUndo }) {
   paint();
   try {
     do {
-      sayDone(`${doing} … ${n.toLocaleString('en')}${total ? ` of ${total.toLocaleString('en')}` : ''}`, { state: 'working', stop: true });
+      const of = total ? ` of ${total.toLocaleString('en')}` : '';
+      sayDone(`${doing} … ${n.toLocaleString('en')}${of}`, { state: 'working', stop: true });
       const done = await request(path, { ...body, after });
       n += done.n_done; left += done.n_left_alone ?? 0; after = done.last;
     } while (after !== null && !isStopped);

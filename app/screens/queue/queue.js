@@ -47,10 +47,13 @@ function sync() {
   placeTab();
 }
 
-let comesBack = /** @type {PerformanceNavigationTiming} */ (performance.getEntriesByType('navigation')[0])?.type === 'reload' && kept().isHere;
+const [visit] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType('navigation'));
+let comesBack = visit?.type === 'reload' && kept().isHere;
+
+/** @param {Node} node */
+const holdsList = (node) => node instanceof Element && node.querySelector('#queue-table, #queue-controls');
 /** @param {MutationRecord} change */
-const isOfList = ({ target, addedNodes }) =>
-  (target instanceof Element && target.closest('#queue-table')) || [...addedNodes].some((node) => node instanceof Element && node.querySelector('#queue-table, #queue-controls'));
+const isOfList = ({ target, addedNodes }) => (target instanceof Element && target.closest('#queue-table')) || [...addedNodes].some(holdsList);
 
 new MutationObserver((changes) => {
   const tab = comesBack && document.body.dataset.desk === 'ready' && find('[role="tab"][data-tab-id="queue"]');
@@ -127,7 +130,8 @@ function actionOf(key, row) {
   if (key === 'j' || (row && key === 'ArrowDown')) return () => move(1);
   if (key === 'k' || (row && key === 'ArrowUp')) return () => move(-1);
   if (row && key === 'Enter' && row === document.activeElement) return () => row.click();
-  if (row && (key === 'x' || key === 'X') && find('.tick', row)?.offsetParent) return () => { tick(row, !ticked.has(noteOf(row))); paint(); };
+  const canTick = row && find('.tick', row)?.offsetParent;
+  if (canTick && (key === 'x' || key === 'X')) return () => { tick(row, !ticked.has(noteOf(row))); paint(); };
   return undefined;
 }
 
@@ -138,4 +142,7 @@ document.addEventListener('keydown', (event) => {
   const action = isSearching ? IN_SEARCH[event.key] : actionOf(event.key, within(event, 'tr[data-note]'));
   if (action) { event.preventDefault(); action(); }
 });
-document.addEventListener('focusin', (event) => { const row = within(event, '#queue-table tr[data-note]'); if (row) list.current = noteOf(row); });
+document.addEventListener('focusin', (event) => {
+  const row = within(event, '#queue-table tr[data-note]');
+  if (row) list.current = noteOf(row);
+});

@@ -34,7 +34,9 @@ import { refresh } from './list/asking.js';
 /** @typedef {Record<string, string | boolean | null>} Chosen columns, and whether labels are taken */
 
 /** @type {Record<string, string>} */
-const ROLES = { text: 'the note', id: 'its id', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata' };
+const ROLES = {
+  text: 'the note', id: 'its id', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
+};
 const AWAY = 'Nothing was imported: the desk cannot be reached. Try again when it is back.';
 const PROBLEM = 'Nothing was imported: the desk has a problem, and its log says which.';
 
@@ -106,8 +108,8 @@ function show(found) {
 
 /** @param {Found} found */
 function sum(found) {
-  const parts = [`${plural(found.n_new, 'new note')}`, `${found.n_known.toLocaleString('en')} already here`, `${found.n_refused.toLocaleString('en')} refused`];
-  return `${plural(found.n_rows, 'row')} read: ${parts.join(', ')}. Nothing is written yet.`;
+  const { n_rows: n, n_new: fresh, n_known: known, n_refused: refusedRows } = found, words = (/** @type {number} */ m) => m.toLocaleString('en');
+  return `${plural(n, 'row')} read: ${plural(fresh, 'new note')}, ${words(known)} already here, ${words(refusedRows)} refused. Nothing is written yet.`;
 }
 
 /** @param {Found} found */
@@ -166,7 +168,8 @@ function table(headings, lines) {
 /** @param {Found} found */
 function columns(found) {
   if (!found.can_choose && found.columns.length < 2) return [];
-  return [make('h4', {}, 'What becomes of each column'), table(['Column', 'Becomes', 'Begins'], found.columns.map((column) => [column.name, ROLES[column.role], column.holds]))];
+  const lines = found.columns.map(({ name, role, holds }) => [name, ROLES[role], holds]);
+  return [make('h4', {}, 'What becomes of each column'), table(['Column', 'Becomes', 'Begins'], lines)];
 }
 
 /** @param {Found} found */
@@ -177,7 +180,8 @@ function beginnings(found) {
     if (note.metadata.length) facts.push(`metadata: ${note.metadata.join(', ')}`);
     const labels = Object.entries(note.labels).map(([key, value]) => `${key}: ${value}`);
     if (labels.length) facts.push(`labels: ${labels.join('; ')}`);
-    return make('article', {}, make('p', {}, make('b', {}, note.id ?? 'no id'), ` ${facts.join(' · ')}`), make('p', { className: 'text', dir: 'auto' }, note.text));
+    const head = make('p', {}, make('b', {}, note.id ?? 'no id'), ` ${facts.join(' · ')}`);
+    return make('article', {}, head, make('p', { className: 'text', dir: 'auto' }, note.text));
   });
   return [make('h4', {}, found.notes.length > 1 ? `The first ${found.notes.length} notes` : 'The first note'), ...shown];
 }
@@ -192,8 +196,10 @@ function rest(found) {
 function refused(found) {
   if (!found.n_refused) return [];
   const more = found.n_refused - found.refusals.length;
-  const lines = [...found.refusals, ...(more ? [`${more.toLocaleString('en')} more are refused.`] : [])].map((line) => make('li', {}, line));
-  return [make('details', { className: 'refused', open: lines.length <= 4 }, make('summary', {}, `${found.n_refused.toLocaleString('en')} refused; ${rest(found)}`), make('ul', {}, ...lines))];
+  const sentences = more ? [...found.refusals, `${more.toLocaleString('en')} more are refused.`] : found.refusals;
+  const lines = sentences.map((line) => make('li', {}, line));
+  const summary = make('summary', {}, `${found.n_refused.toLocaleString('en')} refused; ${rest(found)}`);
+  return [make('details', { className: 'refused', open: lines.length <= 4 }, summary, make('ul', {}, ...lines))];
 }
 
 /** @param {Found} found */
@@ -236,7 +242,11 @@ document.addEventListener('change', (event) => {
 
 /** @param {boolean} on whether a file is over the page */
 const mark = (on) => byId('import')?.classList.toggle('over', on);
-document.addEventListener('dragover', (event) => { if (event.dataTransfer?.types.includes('Files')) { event.preventDefault(); mark(true); } });
+document.addEventListener('dragover', (event) => {
+  if (!event.dataTransfer?.types.includes('Files')) return;
+  event.preventDefault();
+  mark(true);
+});
 document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) mark(false); });
 document.addEventListener('drop', (event) => {
   const dropped = event.dataTransfer?.files[0];

@@ -99,7 +99,10 @@ document.addEventListener('input', (event) => {
 }, true);
 
 // A word that was being typed is at its end now.
-document.addEventListener('focusout', (event) => { const left = within(event, '.field [id^="field-"]'); if (left) paint(left.id.slice(6)); });
+document.addEventListener('focusout', (event) => {
+  const left = within(event, '.field [id^="field-"]');
+  if (left) paint(left.id.slice(6));
+});
 
 document.addEventListener('focusin', (event) => {
   if (!within(event, '#form')) return;

@@ -10,7 +10,10 @@ const FIXED = [
   ['Tab', 'Through fields and buttons'],
 ];
 // Keys that browsers keep for themselves, whatever a page says.
-const RESERVED = new Set(['Ctrl+N', 'Ctrl+T', 'Ctrl+W', 'Ctrl+R', 'Ctrl+Tab', 'Ctrl+Z', 'Ctrl+Y', 'Ctrl+A', 'Ctrl+C', 'Ctrl+V', 'Ctrl+X', 'Alt+F4', 'Alt+ArrowLeft', 'Alt+ArrowRight', 'Alt+ArrowDown']);
+const RESERVED = new Set([
+  'Ctrl+N', 'Ctrl+T', 'Ctrl+W', 'Ctrl+R', 'Ctrl+Tab', 'Ctrl+Z', 'Ctrl+Y', 'Ctrl+A', 'Ctrl+C', 'Ctrl+V', 'Ctrl+X',
+  'Alt+F4', 'Alt+ArrowLeft', 'Alt+ArrowRight', 'Alt+ArrowDown',
+]);
 
 // Shows the sheet, or closes it.
 export function showSheet() {
@@ -27,9 +30,9 @@ export function showSheet() {
   close.focus();
 }
 
-/** @param {string} combination @param {string} says @param {HTMLElement[]} change */
+/** @param {string} combination @param {string} says @param {...HTMLElement} change */
 const line = (combination, says, ...change) =>
-  make('tr', {}, ...[make('kbd', {}, inWords(combination)), says, ...change].map((part) => make('td', {}, part)));
+  make('tr', {}, make('td', {}, make('kbd', {}, inWords(combination))), make('td', {}, says), make('td', {}, ...change));
 
 function hotkeyLines() {
   const hotkeys = hotFields().map(({ hotkey }) => hotkey);

@@ -4,7 +4,7 @@
 // is refused.
 import './actions.js';
 import './people/claims.js';
-import { get } from '../browser/api.js';
+import { get, pause } from '../browser/api.js';
 import { byId, within } from '../browser/dom.js';
 import { keys, record, useHelp } from './form/form.js';
 import { labelKeys, useKeys } from './keys.js';
@@ -32,7 +32,7 @@ async function loadHelp() {
 
 async function start() {
   // Decisions of before a reload go first, so that the note they decided is not shown again.
-  await Promise.race([outbox.flush(), new Promise((resolve) => { setTimeout(resolve, PATIENCE_MS); })]).catch(() => {});
+  await Promise.race([outbox.flush(), pause(PATIENCE_MS)]).catch(() => {});
   open(noteInAddress());
 }
 

@@ -109,7 +109,11 @@ export function openTour(from) {
   opener = from ?? null;
   isAsked = true;
   go(0);
-  const focus = () => { if (isShown()) { panel().scrollIntoView({ block: 'nearest' }); byId('tour-next').focus({ preventScroll: true }); } else if (step !== null) requestAnimationFrame(focus); };
+  const focus = () => {
+    if (!isShown()) { if (step !== null) requestAnimationFrame(focus); return; }
+    panel().scrollIntoView({ block: 'nearest' });
+    byId('tour-next').focus({ preventScroll: true });
+  };
   focus();
 }
 

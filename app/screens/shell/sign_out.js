@@ -1,4 +1,5 @@
 // Who is signed in, at the top right, and the way out.
+import { pause } from '../browser/api.js';
 import { button, byId, make } from '../browser/dom.js';
 import { reviewer } from '../browser/reviewer.js';
 import { keysFrom, remove } from '../browser/storage.js';
@@ -12,7 +13,7 @@ const isKept = () => outbox.size() > 0 || keysFrom('caseloop:typed:').length > 0
 
 async function signOut() {
   await outbox.flush();
-  for (let tries = 0; tries < 20 && isKept(); tries += 1) await new Promise((resolve) => { setTimeout(resolve, 150); });  // a draft on its way
+  for (let tries = 0; tries < 20 && isKept(); tries += 1) await pause(150);  // a draft on its way
   if (isKept()) { banner(NOT_YET); return; }
   addEventListener('pagehide', () => keysFrom('caseloop:').forEach(remove));
   leave();

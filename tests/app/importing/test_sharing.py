@@ -25,6 +25,7 @@ from tests.kit.desk.s3_server import BUCKET, s3_server, variables
 from tests.kit.desk.servers import free_port
 from tests.kit.homes import Home, one_sentence
 from tests.kit.hub_server import TOKEN, hub_server
+from tests.kit.permits import program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter
 from tests.promises.test_offline import seen, started, watched
 from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing
@@ -84,7 +85,7 @@ def second(tiny_home: Home, tmp_path: Path) -> str:
     assert manifest is not None
     with tiny_home.desk() as desk, desk.store.transaction() as session:
         row = AdapterRow("second", "./adapters/second", str(shared_tiny().base), None, 1, manifest.weights_sha256)
-        register_adapter(session, row)
+        register_adapter(program_in(session), row)
     return "second"
 
 

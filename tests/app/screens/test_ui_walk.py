@@ -26,6 +26,7 @@ from db.store.store import Store
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values, put_notes
 from tests.kit.desk.desk_web import form, store, web
+from tests.kit.permits import person_in
 
 __all__ = ["store", "web"]
 
@@ -102,7 +103,7 @@ def test_somebody_elses_draft_does_not_come_by_itself(web: TestClient, store: St
     with store.transaction() as session:
         for number, by in ((5, "ben"), (2, LOCAL_REVIEWER)):
             typed = Extraction(TASK, {**empty_values(), "stage": "II"})
-            save_draft(session, note_id=number, reviewer=by, extraction=typed, seen_revision=0)
+            save_draft(person_in(session, by), note_id=number, extraction=typed, seen_revision=0)
     assert page(web, UNSURE)["note"] == 2
     assert ahead(web, f"after=2&{UNSURE}") == [4, 1]
     assert "– 3 left" in text(page(web, f"note=5&{UNSURE}")["heading"])
@@ -179,7 +180,7 @@ def test_a_note_is_searched_for_its_values_once(web: TestClient, store: Store, m
     assert before["fields"]["stage"]["grounding"] == {"III": {"kind": "exact", "missing": [], "denied": []}}
     with store.transaction() as session:
         typed = Extraction(TASK, {**COLON_VALUES, "stage": "IV"})
-        save_draft(session, note_id=2, reviewer=LOCAL_REVIEWER, extraction=typed, seen_revision=0)
+        save_draft(person_in(session, LOCAL_REVIEWER), note_id=2, extraction=typed, seen_revision=0)
         assert open_review(session, 2, LOCAL_REVIEWER).draft is not None
     assert set(page(web, "note=2")["fields"]["stage"]["grounding"]) == {"III", "IV"}
     assert len(grounded) == 3

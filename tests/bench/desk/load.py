@@ -29,8 +29,8 @@ from app.core.errors import DeskError
 from app.processes.child import own_modules
 from app.processes.supervisor import WORKER_NICENESS
 from db.notes.notes import count_notes, counts
+from db.people.acting import OPERATOR, acting
 from db.people.reviewers import add_reviewer
-from db.people.roles import OPERATOR
 from db.store.store import open_store
 from tests.bench.desk.desk import MIB, spread
 from tests.bench.desk.stage import carry_out, fill, machine, serving
@@ -218,7 +218,7 @@ def _working(home: Path) -> Iterator[None]:
 
 def _add_people(home: Path, n: int) -> None:
     kept = hash_password(PASSWORD, "")
-    with open_store(home / "caseloop.db") as store, store.transaction() as session:
-        add_reviewer(session, "lead", role="admin", password_hash=kept, by=OPERATOR)
+    with open_store(home / "caseloop.db") as store, acting(store, OPERATOR, "decide about people") as act:
+        add_reviewer(act, "lead", role="admin", password_hash=kept)
         for number in range(n):
-            add_reviewer(session, f"reviewer {number}", role="reviewer", password_hash=kept, by=OPERATOR)
+            add_reviewer(act, f"reviewer {number}", role="reviewer", password_hash=kept)

@@ -24,6 +24,7 @@ from data.synthetic.corpus import generate_one
 from data.task import Extraction, load_task
 from db.notes.notes import add_notes
 from db.notes.suggestions import add_suggestion
+from db.people.acting import as_program
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
 from tests.kit.chromium import ARGUMENTS, find
@@ -83,7 +84,7 @@ def fill(home: Path, n_notes: int) -> None:
     """Make a store with so many notes of the synthetic corpus, each with a suggestion that rests on its note."""
     task, rng = load_task(), random.Random(SEED)
     with open_store(home / "caseloop.db") as store:
-        with store.transaction() as session:
+        with as_program(store) as program:
             row = AdapterRow(
                 name=ADAPTER,
                 path="adapters/bench",
@@ -92,13 +93,13 @@ def fill(home: Path, n_notes: int) -> None:
                 prompt_version=1,
                 weights_sha256="0" * 64,
             )
-            register_adapter(session, row)
-            activate(session, ADAPTER, reason="measured", by="bench")
+            register_adapter(program, row)
+            activate(program, ADAPTER, reason="measured")
         for start in range(0, n_notes, N_BATCH):
             examples = [generate_one(SEED, index) for index in range(start, min(n_notes, start + N_BATCH))]
             notes = [make_note(task, one.text, external_id=f"bench-{start + n}") for n, one in enumerate(examples)]
-            with store.transaction() as session:
-                for number, example in zip(add_notes(session, notes).note_ids, examples, strict=True):
+            with as_program(store) as program:
+                for number, example in zip(add_notes(program, notes).note_ids, examples, strict=True):
                     values = Extraction(task, example.output)
                     found = ground(task, example.text, values)
                     suggestion = Suggestion(
@@ -111,7 +112,7 @@ def fill(home: Path, n_notes: int) -> None:
                         evidence={key: one.spans for key, one in found.items()},
                         grounding={key: one.grounding for key, one in found.items()},
                     )
-                    add_suggestion(session, number, suggestion)
+                    add_suggestion(program, number, suggestion)
 
 
 @contextlib.contextmanager

@@ -21,8 +21,9 @@ from data.synthetic.corpus import generate_one
 from data.synthetic.example import Example
 from data.task import Extraction, Task, load_task
 from db.notes.suggestions import add_suggestion
+from db.people.acting import Program, as_program, let_in
 from db.review.decisions import submit
-from db.store.store import Session, open_store
+from db.store.store import open_store
 from db.training.adapters import AdapterRow, register_adapter
 from tests.bench.desk import stage
 from tests.bench.desk.stage import ADAPTER, SEED
@@ -140,16 +141,16 @@ def review_all(home: Path, n_notes: int) -> None:
     """Give every note a suggestion and a submitted annotation that corrects one field in seven notes of ten."""
     task, rng = load_task(), random.Random(SEED)
     examples = [generate_one(SEED, index) for index in range(min(N_REVIEWED, n_notes))]
-    with open_store(home / "home" / "caseloop.db") as store, store.transaction() as session:
-        register_adapter(session, AdapterRow(ADAPTER, "adapters/bench", "embedded", None, 1, "0" * 64))
+    with open_store(home / "home" / "caseloop.db") as store, as_program(store) as program:
+        register_adapter(program, AdapterRow(ADAPTER, "adapters/bench", "embedded", None, 1, "0" * 64))
         for note_id, example in enumerate(examples, start=1):
-            _review(session, task, rng, note_id, example)
-        statement = session.connection().exec_driver_sql
+            _review(program, task, rng, note_id, example)
+        statement = program.session.connection().exec_driver_sql
         for copy in _COPIES:
             statement(copy, (len(examples), len(examples)))
 
 
-def _review(session: Session, task: Task, rng: random.Random, note_id: int, example: Example) -> None:
+def _review(program: Program, task: Task, rng: random.Random, note_id: int, example: Example) -> None:
     values = Extraction(task, example.output)
     found = ground(task, example.text, values)
     suggestion = Suggestion(
@@ -164,12 +165,11 @@ def _review(session: Session, task: Task, rng: random.Random, note_id: int, exam
     )
     corrected = {rng.choice(task.keys): "corrected"} if rng.random() < 0.7 else {}
     submit(
-        session,
+        let_in(program.session, "bench", "review"),
         note_id=note_id,
-        reviewer="bench",
         status="submitted",
         extraction=Extraction(task, {**values, **corrected}),
-        suggestion_id=add_suggestion(session, note_id, suggestion),
+        suggestion_id=add_suggestion(program, note_id, suggestion),
         seen_revision=0,
         settled=task.keys,
         lead_time_ms=30_000,

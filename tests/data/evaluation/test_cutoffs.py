@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.core.rules import Rules
-from app.screens.review.note.cautions import caution, caution_line
+from app.screens.review.note.cautions import caution, outside_line
 from app.screens.review.note.note import confidence_word
 from data.cutoffs import AIM, DEFAULT, EVEN, SURE, Cutoffs, Proposed, fit_cutoffs, share_below, shown_share
 from data.evaluation.calibration import HINTED_MOST, NO_VALUE, VALUE, Calibration, CalibrationError, Curve, kind_of
@@ -148,7 +148,7 @@ def test_one_line_says_so_and_nothing_is_sure(said: dict[str, object], why: str)
     told = caution(there)
     assert told is not None
     assert told.startswith(why)
-    assert caution_line(there).count(told) == 1
+    assert told in (outside_line(there) or ())
 
 
 def test_the_least_sure_ask_and_a_field_of_its_own_goes_by_that() -> None:

@@ -19,7 +19,8 @@ export function paint() {
   if (!told) return;
   paintTicks();
   const kinds = [...ticked.values()], nOf = (/** @type {string} */ kind) => kinds.filter((other) => other === kind).length;
-  const n = ticked.size ? { untouched: nOf('untouched'), decided: nOf('decided') } : { untouched: told.n_untouched, decided: told.n_decided };
+  const all = { untouched: told.n_untouched, decided: told.n_decided };
+  const n = ticked.size ? { untouched: nOf('untouched'), decided: nOf('decided') } : all;
   sayFound(ticked.size ? `${plural(told.n_notes)}, ${ticked.size.toLocaleString('en')} ticked` : plural(told.n_notes));
   const whose = ticked.size ? 'ticked' : 'all shown by the filter';
   for (const [action, word, kind] of ACTS) {

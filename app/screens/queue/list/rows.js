@@ -5,9 +5,10 @@ import { sayDone } from './lines.js';
 import { list, ticked, told } from './state.js';
 
 const MAX_TICKED = 1000;
+const TOO_MANY = `At most ${MAX_TICKED.toLocaleString('en')} notes can be ticked. Narrow the filter and do it to all that it shows.`;
 
 /** @returns {HTMLTableRowElement[]} */
-export const rows = () => [...document.querySelectorAll('#queue-table tr[data-note]')].map((row) => /** @type {HTMLTableRowElement} */ (row));
+export const rows = () => Array.from(document.querySelectorAll('#queue-table tr[data-note]'));
 /** @param {HTMLElement} row */
 export const noteOf = (row) => Number(row.dataset.note);
 /** @returns {HTMLTableRowElement | null} */
@@ -26,7 +27,7 @@ function kindOf(row) {
 export function tick(row, isOn) {
   if (!isOn) ticked.delete(noteOf(row));
   else if (ticked.size < MAX_TICKED) ticked.set(noteOf(row), kindOf(row));
-  else sayDone(`At most ${MAX_TICKED.toLocaleString('en')} notes can be ticked. Narrow the filter and do it to all that it shows.`, { state: 'failed' });
+  else sayDone(TOO_MANY, { state: 'failed' });
 }
 
 export function paintTicks() {

@@ -23,7 +23,7 @@ export async function saveFilter() {
 }
 
 export async function dropFilter() {
-  const saved = savedFilter();
-  if (!saved || !await ask({ title: 'Delete a saved filter', says: `“${saved.name}” is deleted. No note is touched.`, yes: 'Delete' })) return;
+  const saved = savedFilter(), says = `“${saved?.name}” is deleted. No note is touched.`;
+  if (!saved || !await ask({ title: 'Delete a saved filter', says, yes: 'Delete' })) return;
   await orSay(async () => { await request('/queue/filters/drop', { id: saved.id }); refresh(); });
 }

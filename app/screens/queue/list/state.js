@@ -8,7 +8,8 @@ import { read, write } from '../../browser/storage.js';
 
 /** @typedef {'skip' | 'flag' | 'reopen'} Action */
 /** @typedef {'untouched' | 'decided' | ''} Kind what can be done to a note */
-/** @typedef {{ text: string, state: string, origin: string, reviewer: string, adapter: string, is_unsure: boolean, is_not_found: boolean, is_corrected: boolean, is_disputed: boolean }} Filters */
+/** @typedef {Record<'text' | 'state' | 'origin' | 'reviewer' | 'adapter', string>} Chosen */
+/** @typedef {Chosen & Record<'is_unsure' | 'is_not_found' | 'is_corrected' | 'is_disputed', boolean>} Filters */
 
 /**
  * What the server says about a list; see `queue.py`.
@@ -28,7 +29,10 @@ import { read, write } from '../../browser/storage.js';
  */
 
 /** @type {Filters} */
-export const PLAIN = { text: '', state: '', origin: 'incoming', reviewer: '', adapter: '', is_unsure: false, is_not_found: false, is_corrected: false, is_disputed: false };
+export const PLAIN = {
+  text: '', state: '', origin: 'incoming', reviewer: '', adapter: '',
+  is_unsure: false, is_not_found: false, is_corrected: false, is_disputed: false,
+};
 export const PLAIN_ORDER = 'imported';
 
 export const list = {

@@ -14,6 +14,7 @@
 const MAX_CHOICES = 5;
 const MAX_COMPLETED = 160;  // characters that a completion may take from the note
 const MIN_TYPED = 2, MIN_WHOLE_WORD = 4;
+const JOINT = /\s*(?:[;,+/]|\b(?:and|plus|with|then)\b)\s*/;
 const PHRASE = /^[^.;:,()\n]*(?:[.,](?=\d)[^.;:,()\n]*)*/;
 const WORD = /^[\p{L}\p{N}/+-]*(?:\.\d+)?/u, NEXT = /^\s+[^\s.;:,()]+/;
 
@@ -22,7 +23,7 @@ const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 // What one value says, whatever the order, the joints and the letters: "FOLFOX and bevacizumab" is "bevacizumab; FOLFOX".
 /** @param {string} value */
-const essence = (value) => value.toLowerCase().split(/\s*(?:[;,+/]|\b(?:and|plus|with|then)\b)\s*/).map((part) => part.replace(/\s+/g, ' ').trim()).filter(Boolean).sort().join('|');
+const essence = (value) => value.toLowerCase().split(JOINT).map((part) => part.replace(/\s+/g, ' ').trim()).filter(Boolean).sort().join('|');
 
 /**
  * Values used before that fit what is being typed: the same thing said otherwise first, then those that begin with it,
@@ -33,9 +34,13 @@ const essence = (value) => value.toLowerCase().split(/\s*(?:[;,+/]|\b(?:and|plus
  */
 function usedBefore(used, value) {
   const typed = value.toLowerCase(), same = essence(value);
-  const rank = (/** @type {string} */ other) => (essence(other) === same ? 0 : other.toLowerCase().startsWith(typed) ? 1 : typed.length > 2 && other.toLowerCase().includes(typed) ? 2 : 3);
-  return used.map(([other, n]) => ({ place: rank(other), other, n })).filter(({ place }) => place < 3).sort((a, b) => a.place - b.place).slice(0, 3)
-    .map(({ other, n }) => ({ other, why: `used ${n} times`, n }));
+  const rank = (/** @type {string} */ other) => {
+    if (essence(other) === same) return 0;
+    if (other.toLowerCase().startsWith(typed)) return 1;
+    return typed.length > 2 && other.toLowerCase().includes(typed) ? 2 : 3;
+  };
+  const fitting = used.map(([other, n]) => ({ place: rank(other), other, n })).filter(({ place }) => place < 3);
+  return fitting.sort((a, b) => a.place - b.place).slice(0, 3).map(({ other, n }) => ({ other, why: `used ${n} times`, n }));
 }
 
 /**
@@ -57,7 +62,8 @@ function usedItems(used, value, separator) {
     const items = other.split(mark).map((one) => one.trim()).filter((item) => item.toLowerCase().startsWith(typed));
     for (const item of items) counted.set(item, (counted.get(item) ?? 0) + n);
   }
-  return [...counted].sort(([, a], [, b]) => b - a).slice(0, 2).map(([item, n]) => ({ other: `${value.slice(0, cut)} ${item}`, label: `… ${item}`, why: `used ${n} times`, n }));
+  const before = value.slice(0, cut), commonest = [...counted].sort(([, a], [, b]) => b - a).slice(0, 2);
+  return commonest.map(([item, n]) => ({ other: `${before} ${item}`, label: `… ${item}`, why: `used ${n} times`, n }));
 }
 
 /**
@@ -78,7 +84,8 @@ function inNote(note, value) {
     }
     if (ends.size) {
       const word = tail.search(/\S+$/);  // where the word begins that is being typed
-      return [...ends].slice(0, 4).map((end) => ({ other: value.slice(0, start) + end, label: start + word ? `… ${end.slice(word)}` : end, why: 'in the note' }));
+      const label = (/** @type {string} */ end) => (start + word ? `… ${end.slice(word)}` : end);
+      return [...ends].slice(0, 4).map((end) => ({ other: value.slice(0, start) + end, label: label(end), why: 'in the note' }));
     }
   }
   return [];
@@ -106,7 +113,8 @@ function without(value, separator) {
   const joint = [separator, ', '].find((one) => value.includes(one.trim()));
   if (!joint) return [];
   const items = value.split(joint.trim()).map((item) => item.trim());
-  return items.map((item, place) => ({ other: items.filter((_, other) => other !== place).join(joint), label: `− ${item}`, why: `without ${item}` }));
+  const others = (/** @type {number} */ place) => items.filter((_, other) => other !== place).join(joint);
+  return items.map((item, place) => ({ other: others(place), label: `− ${item}`, why: `without ${item}` }));
 }
 
 /**

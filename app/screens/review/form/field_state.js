@@ -67,7 +67,10 @@ export function whyWithheld(field) {
  */
 export function wordOf(field, { value, suggested, settled }) {
   // Where reviewers were asked, what they said counts rather than what the model did.
-  if (['agree', 'differ'].includes(field.word)) return !settled ? field.word : value === field.value ? 'confirmed' : value === null ? 'cleared' : 'edited';
+  if (['agree', 'differ'].includes(field.word)) {
+    if (!settled || value === field.value) return settled ? 'confirmed' : field.word;
+    return value === null ? 'cleared' : 'edited';
+  }
   if (!suggested) return settled ? 'edited' : 'none';
   if (field.withheld && value === null && !field.offered) return settled ? 'empty' : 'withheld';
   if (value === field.suggested) return settled ? 'confirmed' : field.word;

@@ -85,7 +85,9 @@ function paintOthers(side, shown, isTyping) {
   if (part.dataset.shown === now) return;
   part.dataset.shown = now;
   const buttons = [...part.querySelectorAll('button:not([hidden])')];
-  for (const [position, choice] of shown.entries()) paintOther(buttons[position] ?? part.appendChild(newOther()), choice, position, keys[position]);
+  for (const [position, choice] of shown.entries()) {
+    paintOther(buttons[position] ?? part.appendChild(newOther()), choice, position, keys[position]);
+  }
   for (const spare of buttons.slice(shown.length)) if (isTyping) hide(spare); else spare.remove();
   if (part.hidden !== !shown.length) part.hidden = !shown.length;
 }
@@ -100,7 +102,13 @@ function paintOther(button, { other, label, why, n, tag }, position, key) {
   button.title = label ? `${other} (${why})` : why;
   write(find('small', button), tag || n ? ` ${tag ?? `${n}×`}` : '');
   button.className = other === null ? 'null' : '';
-  if (key) { button.dataset.key = key; button.setAttribute('aria-keyshortcuts', key.replaceAll(' ', '+')); } else { delete button.dataset.key; button.removeAttribute('aria-keyshortcuts'); }
+  if (key) {
+    button.dataset.key = key;
+    button.setAttribute('aria-keyshortcuts', key.replaceAll(' ', '+'));
+  } else {
+    delete button.dataset.key;
+    button.removeAttribute('aria-keyshortcuts');
+  }
 }
 
 /**

@@ -44,7 +44,7 @@ import { paintField, typeInto } from './fields.js';
 
 /**
  * What is sent about a note, as draft or decision.
- * @typedef {{ note: number, revision: number, draft: number, opinion: number, suggestion: number | null, values: Values, settled: string[], comment: string, lead_time_ms: number }} Content
+ * @typedef {Pick<Page, 'revision' | 'draft' | 'opinion' | 'suggestion' | 'settled' | 'comment'> & { note: number, values: Values, lead_time_ms: number }} Content
  */
 
 /** @type {Page | null} */
@@ -136,7 +136,7 @@ export function paint(key) {
 }
 
 /** @param {string} key @returns {FieldState} */
-export const stateOf = (key) => ({
+const stateOf = (key) => ({
   value: valueIn(key),
   suggested: record().suggestion !== null,
   settled: settled.has(key),
@@ -188,9 +188,9 @@ export function put(key, value) {
 
 /** @returns {Content} */
 export function content() {
-  const { note, revision, draft, opinion, suggestion } = record();
-  const looked = keys().filter((key) => settled.has(key));
-  return { note: /** @type {number} */ (note), revision, draft, opinion, suggestion, values: values(), settled: looked, comment: comment()?.value ?? '', lead_time_ms: leadTime() };
+  const { revision, draft, opinion, suggestion } = record(), note = /** @type {number} */ (record().note);
+  const typed = { values: values(), settled: keys().filter((key) => settled.has(key)), comment: comment()?.value ?? '' };
+  return { note, revision, draft, opinion, suggestion, ...typed, lead_time_ms: leadTime() };
 }
 
 // What was changed against the suggestion, for the offer to change it elsewhere.

@@ -5,7 +5,8 @@ import { announce } from '../../browser/events.js';
 import { clear, hide } from '../../browser/typing.js';
 
 // Gradio builds the form after the page has loaded.
-const isBuilt = () => byId('note-place') && find('#form .field textarea, #form .field input') && byId('comment')?.querySelector('textarea, input');
+const PARTS = ['#note-place', '#form .field :is(textarea, input)', '#comment :is(textarea, input)'];
+const isBuilt = () => PARTS.every((selector) => find(selector));
 /** @type {Promise<void>} */
 export const built = new Promise((resolve) => {
   const look = () => { if (isBuilt()) resolve(); else requestAnimationFrame(look); };

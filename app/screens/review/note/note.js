@@ -1,5 +1,5 @@
 // The note on screen: how it gets there, and those behind it.
-import { why } from '../../browser/api.js';
+import { pause, why } from '../../browser/api.js';
 import { byId, find } from '../../browser/dom.js';
 import { announce, listen } from '../../browser/events.js';
 import { away } from '../../shell/banner.js';
@@ -75,7 +75,7 @@ export async function open(note, { walk, after } = {}) {
       const isAway = !(/** @type {any} */ (error).status);
       if (isAway) away(true);
       say('away', isAway ? 'the desk cannot be reached; the note will show when it is back' : `the note cannot be shown: ${why(error)}`);
-      await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+      await pause(RETRY_MS);
       if (mine !== asked) return;
     }
   }

@@ -20,7 +20,7 @@ from app.core.logs import place
 from app.screens.replies import answered
 from app.screens.review.people.tabs import Tab, tabs_of
 from db.notes.queue.claims import Find, give, give_back, held, hold, n_held_by_others, renew
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL, acting
 from db.store.store import Session, StoreError
 
 _log = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ def claim_opened(desk: Desk, reviewer: str, note_id: int, *, keep: Collection[in
     tabs = tabs_of(desk.store)
     keep = {*keep, note_id}
     try:
-        with desk.store.transaction() as session:
-            hold(session, reviewer, note_id, keep=keep | tabs.others(reviewer, tab))
+        with acting(desk.store, reviewer, "review") as act:
+            hold(act, note_id, keep=keep | tabs.others(reviewer, tab))
         tabs.hear(reviewer, tab, keep)
     except StoreError as error:
         _log.warning("a note could not be claimed: %s", place(error))
@@ -104,9 +104,9 @@ def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool, tab
         found = held(session, reviewer, note_id)
     if found.is_due and is_active:
         try:
-            with desk.store.transaction() as session:
-                renew(session, reviewer, note_id)
-                found = held(session, reviewer, note_id)
+            with acting(desk.store, reviewer, "review") as act:
+                renew(act, note_id)
+                found = held(act.session, reviewer, note_id)
         except StoreError as error:
             _log.warning("claims could not be renewed: %s", place(error))
     return {"held_by": found.by, "claims": list(found.own)}
@@ -118,7 +118,7 @@ def leave(desk: Desk, reviewer: str, notes: Collection[int], tab: str = "") -> d
         tabs = tabs_of(desk.store)
         tabs.forget(reviewer, tab)
         notes = set(notes) - tabs.others(reviewer, tab)
-        with desk.store.transaction() as session:
+        with acting(desk.store, reviewer, "review") as act:
             for note_id in notes:
-                give_back(session, reviewer, note_id)
+                give_back(act, note_id)
     return {"given_back": len(notes)}

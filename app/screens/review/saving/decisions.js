@@ -35,13 +35,18 @@ const visited = () => read(VISITED) ?? [];
 /** @param {Status} status */
 export function decide(status) {
   if (!hasNote() || !canDecide()) return;
-  if (status === 'flagged' && !comment()?.value.trim()) { comment()?.focus(); say('hint', 'Say in a word what is wrong, then flag again.'); return; }
+  if (status === 'flagged' && !comment()?.value.trim()) {
+    comment()?.focus();
+    say('hint', 'Say in a word what is wrong, then flag again.');
+    return;
+  }
   if (isComparing() || leadsToChoice() || (status === 'submitted' && !isLookedAt())) return;
   holdDraft();
   const token = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   const name = find('#note-head h2')?.textContent ?? 'the note';
   const decided = { ...content(), status, token }, { note } = decided;
-  outbox.push({ content: decided, name, changes: changes() }, draftOnItsWay());  // a draft that arrives after its decision would only be refused
+  // A draft that arrives after its decision would only be refused.
+  outbox.push({ content: decided, name, changes: changes() }, draftOnItsWay());
   forgetTyped(note);
   last = { note, revision: null };
   write(VISITED, [...visited().filter((other) => other !== note), note].slice(-MAX_VISITED));
@@ -58,7 +63,8 @@ export function decide(status) {
  */
 function isLookedAt() {
   const key = focusedField();
-  if (key && asking().includes(key)) { const all = groupOf(key); if (all.length < 2 || isExplained) all.forEach(confirm); }
+  const all = key && asking().includes(key) ? groupOf(key) : [];
+  if (all.length < 2 || isExplained) all.forEach(confirm);
   const left = asking();
   if (!left.length) return true;
   toAsking();

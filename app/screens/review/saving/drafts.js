@@ -17,6 +17,9 @@ import { forgetTyped, keepTyped, typedFor } from './typed.js';
 const IDLE_MS = 600;       // pause in typing after which a draft is stored
 const RETRY_MS = 2000;     // between attempts to store a draft while the server is away
 
+/** @type {Record<number, string>} */
+const REASONS = { 0: 'the desk cannot be reached', 401: 'you are signed out', 507: 'the disk is full' };
+
 let timer = 0;
 /** @type {Promise<void> | null} */
 let onItsWay = null;
@@ -88,8 +91,7 @@ function hearOf(sent, answer) {
     say('away', 'draft not saved: this note was changed elsewhere');
     showConflict(/** @type {any} */ (answer), discard);
   } else if (status === 0 || status === 401 || status >= 500) {
-    const reason = status === 401 ? 'you are signed out' : status === 507 ? 'the disk is full' : status ? 'the desk has a problem' : 'the desk cannot be reached';
-    say('away', `not saved: ${reason}; kept in this tab`);
+    say('away', `not saved: ${REASONS[status] ?? 'the desk has a problem'}; kept in this tab`);
     if (!status) away(true);
     sendLater(RETRY_MS);
   } else say('away', `not saved: ${typeof answer.detail === 'string' ? answer.detail : 'the desk refused it'}`);

@@ -71,7 +71,6 @@ export class Outbox {
   async #sendAll() {
     while (this.#entries.length) {
       const entry = this.#entries[0], answer = await this.#send(entry.content);
-      if (this.#entries[0] !== entry) continue;  // taken back meanwhile
       const isSaved = answer.status === 200;
       if (!isSaved && !REFUSALS.includes(answer.status)) {
         this.#handlers.waiting(this.#entries.length, answer);
