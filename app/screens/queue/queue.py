@@ -149,6 +149,6 @@ def progress_bar(figures: Counts) -> Markup:
 
 
 def _controls() -> Markup:
-    orders = [(ORDERS[order].capitalize(), order) for order in OFFERED]
     limits = {"search": MAX_SEARCH_CHARACTERS, "comment": MAX_COMMENT_CHARACTERS, "name": MAX_NAME_CHARACTERS}
+    orders = [(ORDERS[order].capitalize(), str(order)) for order in OFFERED]
     return _HTML.controls(STATE_CHOICES, ORIGIN_CHOICES, orders, SURE, limits)
