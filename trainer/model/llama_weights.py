@@ -77,7 +77,7 @@ class LlamaWeights:
     """
 
     def __init__(self, model: Any) -> None:
-        reason = unsuited(model)
+        reason = why_unsuited(model)
         if reason:
             raise ModelError(f"Expected a Llama for the engine's own forward pass; {reason}.")
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -204,7 +204,7 @@ class LlamaWeights:
         return weight
 
 
-def unsuited(model: Any) -> str | None:
+def why_unsuited(model: Any) -> str | None:
     """Why the engine's own forward pass cannot serve a model; None where it can."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     config = inner.config

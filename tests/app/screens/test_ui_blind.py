@@ -157,7 +157,7 @@ def test_there_may_be_nothing_to_compare(desk: Desk) -> None:
 )
 def test_the_count_comes_with_its_chance(tally: Tally, p: float) -> None:
     assert sign_test(tally) == pytest.approx(p, abs=5e-5)
-    said = text(blind.tally_sentence(HOSTILE[0], tally))
+    said = text(blind.tallies_html({HOSTILE[0]: tally}))
     assert f"new preferred {tally.n_new}, active {tally.n_old}, no difference {tally.n_same}" in said
     assert ("hardly chance" in said) == (p < 0.05)
-    assert "<img" not in blind.tally_sentence(HOSTILE[0], tally)
+    assert "<img" not in blind.tallies_html({HOSTILE[0]: tally})

@@ -24,6 +24,7 @@ from tests.app.screens.test_ui_marks import Reader
 from tests.app.screens.test_ui_screens import decide
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, make_store
 from tests.kit.desk.desk_web import store, web
+from tests.kit.permits import program_in
 
 __all__ = ["store", "web"]
 
@@ -211,7 +212,7 @@ def test_labels_come_along_where_they_are_wanted(web: TestClient, store: Store) 
 def test_samples_are_named_and_go_when_a_person_was_told_what_goes(store: Store, web: TestClient) -> None:
     assert 'id="samples" role="status" hidden' in samples_line_of(store)
     with store.transaction() as session:
-        add_notes(session, sample_notes(TASK)[-3:])
+        add_notes(program_in(session), sample_notes(TASK)[-3:])
     assert "3 sample notes here" in samples_line_of(store)
     asked = web.post("/queue/samples").json()
     assert (asked["told"], asked["seen"]["n_notes"]) == ("3 sample notes", 3)
