@@ -42,18 +42,18 @@ def sentences_of(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _of_python(tree: ast.AST, *, is_command_line: bool) -> Iterator[tuple[int, str]]:
-    docstrings, inside = set(), set()
+    docstrings: set[ast.AST] = set()
+    inside: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and node.body and isinstance(node.body[0], ast.Expr):
-            is_help = is_command_line and isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-            if not is_help:
+            if not (is_command_line and "Example:" in (ast.get_docstring(node) or "")):
                 docstrings.add(node.body[0].value)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and not is_command_line:
             docstrings.add(node.value)  # of an attribute
         if isinstance(node, ast.JoinedStr):
             inside |= {part for part in ast.walk(node) if isinstance(part, ast.Constant)}
-        if isinstance(node, ast.Subscript):  # an annotation in quotes
-            inside |= {part for part in ast.walk(node.slice) if isinstance(part, ast.Constant)}
+        if isinstance(node, ast.Subscript):  # a key, or an annotation in quotes
+            inside.add(node.slice)
     for node in ast.walk(tree):
         if node in docstrings or node in inside:
             continue
