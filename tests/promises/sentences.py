@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("app", "db", "data", "trainer")
 SPOKEN = {"title", "description", "because", "instruction", "system"}
 """Keys of a TOML table whose text a person reads."""
+READ = (".py", ".js", ".toml", ".html", ".md")
 UNSEEN = ("data/synthetic", "app/bench", "trainer/bench", "db/migrations", "data/embedded")
 """Where texts are notes, measurements or SQL."""
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -26,6 +27,8 @@ _CODE = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WITH)\b|^[\w
 
 def sentences_of(path: Path) -> Iterator[tuple[int, str]]:
     """The texts of one file that a user can see, each with its line."""
+    if path.suffix not in READ:
+        return
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         yield from _of_python(ast.parse(text), is_command_line=path.is_relative_to(ROOT / "app" / "cli"))
@@ -34,7 +37,7 @@ def sentences_of(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((line, said) for found in _QUOTED.findall(code) if _is_said(said := "".join(found)))
     elif path.suffix == ".toml":
         yield from ((0, said) for said in _of_table(tomllib.loads(text)))
-    elif path.suffix in (".html", ".md"):
+    else:
         bare = re.sub(r"<(style|script)\b.*?</\1>|\{[%#].*?[%#]\}", "", text, flags=re.DOTALL)
         for line, said in enumerate(bare.splitlines(), start=1):
             if _is_said(plain := re.sub(r"<[^>]*>", "", said).strip()):
@@ -45,9 +48,10 @@ def _of_python(tree: ast.AST, *, is_command_line: bool) -> Iterator[tuple[int, s
     docstrings: set[ast.AST] = set()
     inside: set[ast.AST] = set()
     for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and node.body and isinstance(node.body[0], ast.Expr):
-            if not (is_command_line and "Example:" in (ast.get_docstring(node) or "")):
-                docstrings.add(node.body[0].value)
+        if isinstance(node, _DOCUMENTED) and (text := ast.get_docstring(node)):
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and not (is_command_line and "Example:" in text):
+                docstrings.add(first.value)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and not is_command_line:
             docstrings.add(node.value)  # of an attribute
         if isinstance(node, ast.JoinedStr):

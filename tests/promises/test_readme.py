@@ -169,7 +169,8 @@ def test_every_setting_of_a_lead_is_in_the_handbook() -> None:
     }
     assert set(labels) == set(Rules.model_fields)
     others = ("Given to several reviewers, % of notes", "Reviewers for each of these")
-    screen = "".join(path.read_text() for path in sorted((ROOT / "app/screens").rglob("settings*")) if path.is_file())
+    files = [path for ending in ("py", "html") for path in sorted((ROOT / "app/screens").rglob(f"settings*.{ending}"))]
+    screen = "".join(path.read_text(encoding="utf-8") for path in files)
     for label in (*labels.values(), *others):
         assert label in DOCS["leading.md"].section("Settings"), label
         assert label in screen, label
