@@ -20,11 +20,11 @@ from db.store.store import Store, StoreError
 
 _FORM = (
     '<form method="post" action="/password">'
-    '<label>Password now <input name="now" type="password" autocomplete="current-password" required maxlength="1024"'
-    " autofocus></label>"
+    '<label>Current password <input name="now" type="password" autocomplete="current-password" required'
+    ' maxlength="1024" autofocus></label>'
     f'<label>New password, at least {MIN_CHARACTERS} characters <input name="new" type="password"'
     f' autocomplete="new-password" required minlength="{MIN_CHARACTERS}" maxlength="1024"></label>'
-    '<label>New password again <input name="again" type="password" autocomplete="new-password" required'
+    '<label>Repeat the new password <input name="again" type="password" autocomplete="new-password" required'
     ' maxlength="1024"></label>'
     "<button>Change the password</button></form>"
     '<p class="quiet">You stay signed in here, and are signed out everywhere else.</p>'
@@ -58,13 +58,13 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     ) -> Response:
         address = request.scope.get("state", {}).get("address", "")
         if new != again:
-            return bare_page("Password", _FORM, "The new password was not typed twice alike.", 422)
+            return bare_page("Password", _FORM, "The two new passwords do not match.", 422)
         try:
             is_right = await door.opens(by, address, now, await run_in_threadpool(kept_password, desk.store, by))
         except (TooManyError, TooBusyError) as error:
             return later(bare_page("Password", _FORM, str(error)), error)
         if not is_right:
-            return bare_page("Password", _FORM, "The password now is another.", 401)
+            return bare_page("Password", _FORM, "The current password is wrong.", 401)
         try:
             token = await run_in_threadpool(_change, desk.store, by, new)
         except InputError as error:

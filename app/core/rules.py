@@ -80,7 +80,7 @@ def change_rules(session: Session, task: Task, changes: Mapping[str, Any], by: s
     aside = {key: share for key, share in before.look_below.items() if key not in task.keys}  # of a former task
     unknown = set(rules.look_below) - set(task.keys) - set(aside)
     if unknown:
-        raise DeskError(f"Expected thresholds for fields of the task; found {len(unknown)} of other fields.")
+        raise DeskError(f"Expected thresholds for fields of the task; found {len(unknown)} for other fields.")
     kept = rules.model_dump()
     put_setting(session, "rules", {**kept, "look_below": {**aside, **kept["look_below"]}}, by)
     return rules

@@ -46,7 +46,7 @@ def sign_in(session: Session, name: str) -> str:
     """
     reviewer = find_reviewer(session, name)
     if reviewer is None:
-        raise StoreError(f"Expected the name of a reviewer; nobody is called {name}.")
+        raise StoreError(f"There is no reviewer called {name}.")
     token, at = secrets.token_urlsafe(32), t.now()
     c = t.sign_in.c
     session.execute(sa.delete(t.sign_in).where(sa.or_(c.seen_at < at - IDLE, c.begun_at < at - LONGEST)))

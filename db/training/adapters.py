@@ -67,9 +67,7 @@ def register_adapter(session: Session, adapter: AdapterRow) -> AdapterRow:
     if known is None:
         session.execute(sa.insert(t.adapter).values(**values))
     elif known.weights_sha256 != adapter.weights_sha256:
-        raise StoreError(
-            f"Expected a new name for these weights; {adapter.name!r} belongs to another adapter. Choose another name."
-        )
+        raise StoreError(f"{adapter.name!r} is already the name of another adapter. Choose another name.")
     else:
         kept = {"path": adapter.path, "metrics": values["metrics"] or known.metrics}
         session.execute(sa.update(t.adapter).where(t.adapter.c.name == adapter.name).values(**kept))
@@ -89,9 +87,7 @@ def get_adapter(session: Session, name: str) -> AdapterRow:
     """
     row = session.execute(_select().where(t.adapter.c.name == name)).one_or_none()
     if row is None:
-        raise UnknownAdapter(
-            f"Expected the name of an adapter; found {name!r}, which none has. `caseloop adapters list` shows them."
-        )
+        raise UnknownAdapter(f"There is no adapter called {name!r}. `caseloop adapters list` shows them.")
     return _adapter(row)
 
 
@@ -142,7 +138,7 @@ def rollback(session: Session, *, by: str, reason: str = "rolled back") -> Adapt
             target = history[before].restores_id or before
             _activate(session, history[target].adapter, reason=reason, by=by, restores_id=target)
             return get_adapter(session, history[target].adapter)
-    raise StoreError("Expected an adapter that was active before this one; found none. Activate one by its name.")
+    raise StoreError("No adapter was active before this one. Activate one by name.")
 
 
 def activations(session: Session) -> list[ActivationRow]:

@@ -136,7 +136,7 @@ def test_a_save_that_is_sent_again_counts_once(session: Session) -> None:
     assert (again.annotation_id, again.opinion_id) == (second.annotation_id, second.opinion_id)
     assert again.repeated
     assert len(opinions_of(session, 1)) == 2
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         give(session, "ada", token="once-ada", note_id=2)
 
 
@@ -253,7 +253,7 @@ def test_an_overlap_that_cannot_be_is_refused(wrong: tuple[float, int]) -> None:
 
 
 def test_reviewers_do_not_change_who_is_asked(session: Session) -> None:
-    with pytest.raises(StoreError, match="Expected a lead"):
+    with pytest.raises(StoreError, match="Only leads may"):
         set_overlap(session, Overlap(), "ada")
 
 

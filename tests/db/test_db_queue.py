@@ -152,7 +152,7 @@ def test_what_somebody_changed_since_is_not_undone(session: Session) -> None:
     assert [get_note(session, number).state for number in (5, 6, 7, 8)] == ["submitted", "flagged", "todo", "todo"]
     assert undo(session, TASK, bulk="b1", reviewer="ada").n_done == 0
     assert undo(session, TASK, bulk="b", reviewer="ada").n_left_alone == 0  # the beginning of a name is no name
-    with pytest.raises(StoreError, match="Expected a comment"):
+    with pytest.raises(StoreError, match="A flag needs a comment"):
         act(session, TASK, action="flag", many=Many(), reviewer="ada", bulk="b2", comment=" ")
     with pytest.raises(StoreError, match="Expected one of skip, flag, reopen"):
         plan(session, "submit", Many())  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def test_taking_back_is_guarded_like_a_save(session: Session) -> None:
     with pytest.raises(Conflict):
         reopen(session, note_id=1, reviewer="ada", seen_revision=2, token="undo-2")
     decide(session, 2, 0)
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         reopen(session, note_id=2, reviewer="ada", seen_revision=1, token="undo-1")
 
 

@@ -79,7 +79,7 @@ def test_an_action_is_for_its_role_and_those_above(people: Store, action: str, b
             do(session, by)
         return
     with (
-        pytest.raises(NotAllowed, match=rf"Expected an? {needed} to .*; \w+ is a \w+\. Ask one"),
+        pytest.raises(NotAllowed, match=rf"Only {needed}s may .*; \w+ is a \w+\. Ask an? {needed}\."),
         people.transaction() as session,
     ):
         do(session, by)
@@ -89,7 +89,7 @@ def test_an_action_is_for_its_role_and_those_above(people: Store, action: str, b
 def test_a_disabled_person_does_nothing(people: Store, action: str) -> None:
     with people.transaction() as session:
         change_reviewer(session, "lead", by="admin", is_disabled=True)
-    with pytest.raises(NotAllowed, match="was disabled"), people.transaction() as session:
+    with pytest.raises(NotAllowed, match="is disabled"), people.transaction() as session:
         ACTIONS[action][1](session, "lead")
 
 
@@ -115,17 +115,17 @@ def test_roles_stand_above_one_another() -> None:
 
 @pytest.mark.parametrize("name", [*sorted(OPERATORS), LOCAL, "", "  ", "a\nb", "a\u202eb", "x" * 101])
 def test_nobody_gets_a_name_that_is_taken_for_something_else(people: Store, name: str) -> None:
-    with pytest.raises(StoreError, match="Expected"), people.transaction() as session:
+    with pytest.raises(StoreError, match=r"A name has|is reserved|already"), people.transaction() as session:
         add_reviewer(session, name, role="reviewer", password_hash=HASH, by="admin")
 
 
 def test_there_is_always_an_admin_left(store: Store) -> None:
-    with pytest.raises(StoreError, match="an admin as the first"), store.transaction() as session:
+    with pytest.raises(StoreError, match="must be an admin"), store.transaction() as session:
         add_reviewer(session, "kim", role="lead", password_hash=HASH, by=LOCAL)
     with store.transaction() as session:
         add_reviewer(session, "kim", role="admin", password_hash=HASH, by=LOCAL)
     for change in ({"role": "reviewer"}, {"is_disabled": True}):
-        with pytest.raises(StoreError, match="an admin to be left"), store.transaction() as session:
+        with pytest.raises(StoreError, match="the only admin"), store.transaction() as session:
             change_reviewer(session, "kim", by="kim", **change)  # type: ignore[arg-type]
     with store.reading() as session:
         assert [(row.name, row.role, row.has_password) for row in list_reviewers(session)] == [("kim", "admin", True)]
