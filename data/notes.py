@@ -31,7 +31,7 @@ __all__ = [
     "NoteError",
     "Refusal",
     "content_hash",
-    "folded",
+    "fold_text",
     "make_note",
     "read_notes",
     "split_of",
@@ -89,7 +89,7 @@ class Note:
     place: str = field(default="", compare=False)
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """The text's words, one space apart: case, white space and punctuation do not count."""
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII_WORDS).split())
@@ -109,7 +109,7 @@ def content_hash(text: str) -> str:
     order or label. For those that differ in more see `data.gate.near_duplicates`; which note is which says
     `data.identity`.
     """
-    return hashlib.sha256(folded(text).encode("utf-8")).hexdigest()
+    return hashlib.sha256(fold_text(text).encode("utf-8")).hexdigest()
 
 
 def split_of(content_hash: str) -> Split:
@@ -169,12 +169,12 @@ def read_notes(
             yield record
             continue
         try:
-            yield noted(record, task, original=original, columns=columns)
+            yield note_from_record(record, task, original=original, columns=columns)
         except NoteError as error:
             yield Refusal(record.file, record.line, None, error.expected, error.found, error.advice)
 
 
-def noted(record: Record, task: Task, *, original: bool, columns: Columns = USUAL) -> Note:
+def note_from_record(record: Record, task: Task, *, original: bool, columns: Columns = USUAL) -> Note:
     """The note of a record; see `read_notes`.
 
     Raises:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,7 @@ from data.identity import text_hash
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
 from data.reading.json_records import read_jsonl
 from data.reading.records import Record, Refusal, plain_type
-from data.storage.files import flush_to_disk
+from data.storage.files import write_whole
 from data.task import Extraction, Task
 
 Source = Literal["original", "annotation"]
@@ -117,7 +115,8 @@ def write_rows(task: Task, rows: Iterable[Row], path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    _write_whole(path, [_line(task, row).encode("utf-8") + b"\n" for row in rows])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, [_line(task, row).encode("utf-8") + b"\n" for row in rows])
 
 
 def read_rows(task: Task, path: Path) -> list[Row]:
@@ -180,7 +179,8 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> S
     lines = [_line(task, row).encode("utf-8") + b"\n" for row in ordered]
     for line in lines:
         fingerprint.update(line)
-    _write_whole(path, lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lines)
     n_originals = sum(row.source == "original" for row in ordered)
     return Snapshot(
         path=path,
@@ -233,7 +233,7 @@ def _check(task: Task, row: Row, side: Split | None) -> None:
     if tuple(row.extraction) != task.keys:
         raise SnapshotError(
             f"Expected labels with the fields {', '.join(task.keys)}; found those of another task on the note "
-            f"{row.content_hash[:12]}. Label it anew."
+            f"{row.content_hash[:12]}. Label it again."
         )
 
 
@@ -250,19 +250,3 @@ def _line(task: Task, row: Row) -> str:
     if row.is_new:
         values["new"] = True
     return json.dumps(values, ensure_ascii=False)
-
-
-def _write_whole(path: Path, lines: Iterable[bytes]) -> None:
-    """Write beside the file, reach the disk, then take its place: a reader sees all lines or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # for the owner only
-    try:
-        with open(descriptor, "wb") as stream:
-            stream.writelines(lines)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    flush_to_disk(path.parent)

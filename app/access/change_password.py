@@ -13,23 +13,13 @@ from app.access.login import bare_page, give_cookie, kept_password, later
 from app.access.passwords import MIN_CHARACTERS, Door, TooBusyError, TooManyError, hash_password
 from app.core.desk import Desk
 from app.core.errors import InputError
-from db.people.reviewers import change_reviewer
-from db.people.roles import LOCAL
+from app.core.templates import Pieces
+from db.people.acting import LOCAL, acting
+from db.people.reviewers import change_own_password
 from db.people.sign_ins import sign_in
 from db.store.store import Store, StoreError
 
-_FORM = (
-    '<form method="post" action="/password">'
-    '<label>Current password <input name="now" type="password" autocomplete="current-password" required'
-    ' maxlength="1024" autofocus></label>'
-    f'<label>New password, at least {MIN_CHARACTERS} characters <input name="new" type="password"'
-    f' autocomplete="new-password" required minlength="{MIN_CHARACTERS}" maxlength="1024"></label>'
-    '<label>Repeat the new password <input name="again" type="password" autocomplete="new-password" required'
-    ' maxlength="1024"></label>'
-    "<button>Change the password</button></form>"
-    '<p class="quiet">You stay signed in here, and are signed out everywhere else.</p>'
-    f'<p class="quiet"><a href="{MOUNT}/">Back to the desk</a></p>'
-)
+_FORM = Pieces("access/pages.html").password(MIN_CHARACTERS, MOUNT)
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 
@@ -66,7 +56,7 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
         if not is_right:
             return bare_page("Password", _FORM, "The current password is wrong.", 401)
         try:
-            token = await run_in_threadpool(_change, desk.store, by, new)
+            token = await run_in_threadpool(change_password, desk.store, by, new)
         except InputError as error:
             return bare_page("Password", _FORM, str(error), 422)
         except StoreError as error:
@@ -78,9 +68,9 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     return router
 
 
-def _change(store: Store, name: str, password: str) -> str:
+def change_password(store: Store, name: str, password: str) -> str:
     """Keep the new password; every sign-in ends, and the token of a new one is given."""
     hashed = hash_password(password, name)
-    with store.transaction() as session:
-        change_reviewer(session, name, by=name, password_hash=hashed)
-        return sign_in(session, name)
+    with acting(store, name, "review") as act:
+        change_own_password(act, hashed)
+        return sign_in(act)

@@ -12,7 +12,6 @@ import json
 import re
 import secrets
 from collections.abc import Collection
-from html import escape
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,7 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.bodies import BodyRefused, Gone, take
 from app.core.proxies import Proxies
-from db.people.roles import LOCAL
+from app.core.templates import Pieces
+from db.people.acting import LOCAL
 from db.people.sign_ins import SignedIn
 from db.store.store import StoreError
 
@@ -55,7 +55,7 @@ SECURITY_HEADERS = {
 }
 
 # Files whose address changes with their content, by a hash in the name (Gradio's bundles) or in the query (the desk's).
-_HASHED = (f"{MOUNT}/assets/", "/desk/")
+_HASHED = re.compile(re.escape(MOUNT) + r"/assets/.*|/desk/[^?]*\?[0-9a-f]+")
 
 # Gradio 6.31 mounts about sixty routes; these are the ones that the desk's page asks for. The rest (uploads, tokens,
 # deep links, MCP, proxying, monitoring, run history ...) does not exist here.
@@ -97,7 +97,8 @@ class Guard:
         app: what is guarded.
         people: who somebody is.
         hosts: host names the desk answers to, without a port.
-        head: markup put before `</head>` of every page: the desk's own style and script.
+        head: markup put before `</head>` of every page: the desk's own styles and scripts.
+        first: markup put before the first script of every page: an import map counts only before all modules.
         is_secure: whether browsers reach the desk by HTTPS, through a proxy.
         proxies: who is believed about where a request comes from.
     """
@@ -109,6 +110,7 @@ class Guard:
         people: Known,
         hosts: Collection[str] = LOOPBACK,
         head: str = "",
+        first: str = "",
         is_secure: bool = False,
         proxies: Proxies = Proxies(),  # noqa: B008 - nobody, which never changes
     ) -> None:
@@ -116,6 +118,7 @@ class Guard:
         self._people = people
         self._hosts = frozenset(host.lower() for host in hosts)
         self._head = head
+        self._first = first
         self._is_secure = is_secure
         self._proxies = proxies
 
@@ -138,8 +141,9 @@ class Guard:
                 refusal = JSONResponse({"detail": error.sentence}, error.status)
             except Gone:
                 return
-        head = "" if scope["path"] in (*OPEN, *BARE) else _who(person) + self._head
-        answer = _Answer(send, scope["path"], head.encode(), is_secure=self._is_secure)
+        is_bare = scope["path"] in (*OPEN, *BARE)
+        head, first = ("", "") if is_bare else (_who(person) + self._head, self._first)
+        answer = _Answer(send, scope, head.encode(), first.encode(), is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
@@ -199,8 +203,10 @@ class Guard:
 class _Answer:
     """A `send` that adds headers, and rewrites pages: they are held back whole, everything else streams through."""
 
-    def __init__(self, send: Send, path: str, head: bytes, *, is_secure: bool) -> None:
-        self._send, self._path, self._head, self._is_secure = send, path, head, is_secure
+    def __init__(self, send: Send, scope: Scope, head: bytes, first: bytes, *, is_secure: bool) -> None:
+        self._send, self._path, self._is_secure = send, scope["path"], is_secure
+        self._address = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
+        self._head, self._first = head, first
         self._nonce = secrets.token_urlsafe(16)
         self._start: Message | None = None  # of a page, until its body is complete
         self._body = bytearray()
@@ -232,13 +238,15 @@ class _Answer:
         if self._is_secure:
             headers["strict-transport-security"] = "max-age=31536000"
         # Everything but files may show a note and is not to be kept.
-        if not self._path.startswith((*_HASHED, f"{MOUNT}/static/")):
+        if _HASHED.fullmatch(self._address):
+            if is_found:  # a reload need not ask whether they have changed
+                headers["cache-control"] = "max-age=31536000, immutable"
+        elif not self._path.startswith(f"{MOUNT}/static/"):
             headers["cache-control"] = "no-store"
-        elif is_found and self._path.startswith(_HASHED):  # a reload need not ask whether they have changed
-            headers["cache-control"] = "max-age=31536000, immutable"
 
     async def _send_page(self, start: Message) -> None:
         page = _PREVIEW.sub(b"", bytes(self._body)).replace(b"</head>", self._head + b"</head>", 1)
+        page = _SCRIPT.sub(lambda script: self._first + script[0], page, count=1)
         page = _SCRIPT.sub(b'<script nonce="' + self._nonce.encode() + b'"', page)
         MutableHeaders(raw=start["headers"])["content-length"] = str(len(page))
         await self._send(start)
@@ -250,7 +258,7 @@ def _who(person: SignedIn | None) -> str:
     if person is None:
         return ""
     told = json.dumps({"name": person.name, "role": person.role, "is_local": person.name == LOCAL_REVIEWER})
-    return f'<meta name="caseloop-reviewer" content="{escape(told)}">'
+    return str(Pieces("access/pages.html").reviewer(told))  # a string like the head that it is put before
 
 
 def _is_active(connection: HTTPConnection) -> bool:

@@ -9,25 +9,22 @@ from __future__ import annotations
 import logging
 import math
 import unicodedata
-from html import escape
-from pathlib import Path
-from string import Template
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
 
 from app.access.guard import COOKIE, MOUNT, SECURE_COOKIE
 from app.access.passwords import Door, TooBusyError, TooManyError
 from app.core.desk import Desk
-from app.core.icon import ICON
 from app.core.logs import place
+from app.core.templates import Pieces
 from db.notes.queue.claims import leave_desk
-from db.people.audit import record
+from db.people.acting import LOCAL, acting, as_program, needs_sign_in
 from db.people.reviewers import find_reviewer, password_of
-from db.people.roles import LOCAL, needs_sign_in
 from db.people.sign_ins import LONGEST, SignedIn, note_action, sign_in, signed_in
 from db.store.store import Store, StoreError
 
@@ -36,13 +33,7 @@ BUSY_S = 10
 
 _log = logging.getLogger(__name__)
 
-_PAGE = Template(Path(__file__).with_name("login.html").read_text(encoding="utf-8"))
-_SIGN_IN = Template(
-    '<form method="post" action="/login"><input type="hidden" name="to" value="$to">'
-    '<label>Name <input name="name" value="$name" autocomplete="username" required maxlength="100" $name_focus></label>'
-    '<label>Password <input name="password" type="password" autocomplete="current-password" required maxlength="1024"'
-    " $password_focus></label><button>Sign in</button></form>"
-)
+_HTML = Pieces("access/pages.html")
 
 
 class NobodyCanSignIn(StoreError):  # noqa: N818 - a situation, which is told
@@ -85,8 +76,8 @@ class People:
         if person is not None and person.is_due and is_active:
             assert token is not None
             try:
-                with self._store.transaction() as session:
-                    note_action(session, token)
+                with as_program(self._store) as program:
+                    note_action(program, token)
             except StoreError as error:  # a full disk must not keep a reviewer from reading
                 _log.warning("a sign-in could not be put off: %s", place(error))
         return person
@@ -138,8 +129,8 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     def logout(request: Request) -> Response:
         token = request.cookies.get(cookie)
         if token:
-            with desk.store.transaction() as session:
-                leave_desk(session, token)
+            with as_program(desk.store) as program:
+                leave_desk(program, token)
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(cookie, httponly=True, samesite="strict", secure=is_secure)
         return answer
@@ -149,31 +140,19 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
 
 def login_page(trouble: str = "", *, name: str = "", to: str = "", status: int = 200) -> HTMLResponse:
     """The page to sign in with; what was typed before stands in it, but for the password."""
-    form = _SIGN_IN.substitute(
-        to=escape(own_place(to)),
-        name=escape(name),
-        name_focus="" if name else "autofocus",
-        password_focus="autofocus" if name else "",
-    )
-    return bare_page("Sign in", form, trouble, status)
+    return bare_page("Sign in", _HTML.sign_in(own_place(to), name), trouble, status)
 
 
-def bare_page(title: str, form: str, trouble: str = "", status: int = 200) -> HTMLResponse:
+def bare_page(title: str, form: Markup, trouble: str = "", status: int = 200) -> HTMLResponse:
     """A page with nothing of the desk but a form.
 
     Args:
         title: of the browser's tab.
-        form: markup.
+        form: a piece of markup.
         trouble: what is told above it, as text.
         status: of the answer.
     """
-    page = _PAGE.substitute(
-        title=title,
-        icon=ICON.replace("<svg ", '<svg aria-hidden="true" ', 1),
-        trouble=f'<p role="alert">{escape(trouble)}</p>' if trouble else "",
-        form=form,
-    )
-    return HTMLResponse(page, status)
+    return HTMLResponse(_HTML.page(title, trouble, form), status)
 
 
 def give_cookie(answer: Response, token: str, *, is_secure: bool) -> None:
@@ -204,15 +183,15 @@ def kept_password(store: Store, name: str) -> str | None:
 
 
 def _begin(store: Store, name: str) -> str:
-    with store.transaction() as session:
-        return sign_in(session, name)
+    with acting(store, name, "review") as act:
+        return sign_in(act)
 
 
 def _note_failure(store: Store, name: str) -> None:
     """Kept for those who watch; never what was typed where a name belongs, which may be a password."""
     try:
-        with store.transaction() as session:
-            known = find_reviewer(session, name)
-            record(session, known.name if known else "somebody", "failed to sign in")
+        with as_program(store) as program:
+            known = find_reviewer(program.session, name)
+            program.record_for(known.name if known else "somebody", "failed to sign in")
     except StoreError as error:
         _log.warning("a failed sign-in could not be noted: %s", place(error))

@@ -14,8 +14,7 @@ from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from app.core.logs import place
-from db.people.audit import record
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL, as_program
 from db.store.store import Store, StoreError
 
 AGAIN_AFTER_S = 600.0  # one who goes to and fro between two notes is noted once in a while
@@ -61,9 +60,9 @@ class Opened:
                     batch.append(self._waiting.get_nowait())
             for attempt in range(N_TRIES):
                 try:
-                    with self._store.transaction() as session:
+                    with as_program(self._store) as program:
                         for reviewer, note_id in batch:
-                            record(session, reviewer, "opened", f"note {note_id}")
+                            program.record_for(reviewer, "opened", f"note {note_id}")
                     break
                 except StoreError as error:
                     _log.warning("opened notes could not be noted (%d): %s", attempt + 1, place(error))

@@ -76,7 +76,7 @@ def show(name: Name, as_json: Json = False) -> None:
     from app.core.adapters import named_adapter, weights_place
     from app.core.desk import open_desk
     from app.training.decisions import run_that_made
-    from app.training.requests import left_out
+    from app.training.material import left_out
     from db.training.adapters import activations, active_adapter
 
     with open_desk() as desk, desk.store.reading() as session:
@@ -122,10 +122,10 @@ def activate(
     """
     from app.core.desk import open_desk
     from app.training.decisions import activate_adapter
-    from db.people.roles import OPERATOR
+    from db.people.acting import OPERATOR, acting
 
-    with open_desk() as desk, desk.store.transaction() as session:
-        row = activate_adapter(desk.settings, session, name, reason=reason, by=OPERATOR)
+    with open_desk() as desk, acting(desk.store, OPERATOR, "decide about an adapter") as act:
+        row = activate_adapter(act, desk.settings, name, reason=reason)
     _say_active(row, as_json)
 
 
@@ -142,12 +142,12 @@ def reject(
     """
     from app.core.desk import open_desk
     from app.training.decisions import reject_adapter, run_that_made
-    from db.people.roles import OPERATOR
+    from db.people.acting import OPERATOR, acting
     from db.training.adapters import active_adapter
 
-    with open_desk() as desk, desk.store.transaction() as session:
-        row, active = reject_adapter(session, name, reason=reason, by=OPERATOR), active_adapter(session)
-        run = run_that_made(session, name)
+    with open_desk() as desk, acting(desk.store, OPERATOR, "decide about an adapter") as act:
+        row, active = reject_adapter(act, name, reason=reason), active_adapter(act.session)
+        run = run_that_made(act.session, name)
     if as_json:
         write_json(_as_json(row, active.name if active else None, run.gate if run else None))
     else:
@@ -166,10 +166,10 @@ def rollback(
     """
     from app.core.desk import open_desk
     from app.training.decisions import roll_back
-    from db.people.roles import OPERATOR
+    from db.people.acting import OPERATOR, acting
 
-    with open_desk() as desk, desk.store.transaction() as session:
-        row = roll_back(desk.settings, session, by=OPERATOR, reason=reason)
+    with open_desk() as desk, acting(desk.store, OPERATOR, "decide about an adapter") as act:
+        row = roll_back(act, desk.settings, reason=reason)
     _say_active(row, as_json)
 
 

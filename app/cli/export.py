@@ -96,12 +96,12 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _write(desk: Desk, out: str, choice: Choice) -> int:
     from app.exporting import check_place, export_pieces, note_export, write_export
-    from db.people.roles import OPERATOR
+    from db.people.acting import OPERATOR, acting
 
     if out != "-":
         check_place(Path(out), choice)
-    with desk.store.transaction() as session:  # kept before anything leaves
-        n_expected = note_export(session, choice, OPERATOR)
+    with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves
+        n_expected = note_export(act, choice)
     if out == "-":
         with desk.store.reading() as session:
             for piece in export_pieces(session, desk.task, choice):

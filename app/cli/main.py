@@ -12,11 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.bench import commands as bench
 from app.cli import adapters, demo, evidence, notes, people, samples
 from app.cli import export as exporting
 from app.cli import maintenance as upkeep
@@ -24,16 +24,34 @@ from app.cli import serve as desk
 from app.cli import training as learning
 from app.core.errors import BAD_INPUT, INTERRUPTED, exit_code_of, sentence_of
 from app.core.settings import quiet_environment
-from app.core.terminal import say
+from app.core.terminal import say, write
 
 app = typer.Typer(
     name="caseloop",
-    help="A review desk for cancer case reports with a language model in the loop. Start it with: caseloop serve",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        write(f"caseloop {version('caseloop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _is_asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A review desk for cancer case reports with a language model in the loop. Start it with: caseloop serve"""
+
+
 for register in (
     desk.register,
     demo.register,
@@ -44,7 +62,6 @@ for register in (
     evidence.register,
     adapters.register,
     people.register,
-    bench.register,
     upkeep.register,
 ):
     register(app)

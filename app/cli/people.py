@@ -38,13 +38,13 @@ def add(name: Name, role: Role = "reviewer", password_stdin: FromStdin = False) 
     """
     from app.access.passwords import hash_password
     from app.core.desk import open_desk
+    from db.people.acting import OPERATOR, acting
     from db.people.reviewers import add_reviewer
-    from db.people.roles import OPERATOR
 
     chosen = _role(role)
     kept = hash_password(_password(password_stdin), name)
-    with open_desk() as desk, desk.store.transaction() as session:
-        row = add_reviewer(session, name, role=chosen, password_hash=kept, by=OPERATOR)
+    with open_desk() as desk, acting(desk.store, OPERATOR, "decide about people") as act:
+        row = add_reviewer(act, name, role=chosen, password_hash=kept)
     write(f"{row.name} can sign in, as {row.role}.")
 
 
@@ -170,18 +170,18 @@ def check(
 
 def _change(name: str, **changes: Any) -> None:
     from app.core.desk import open_desk
+    from db.people.acting import OPERATOR, acting
     from db.people.reviewers import change_reviewer
-    from db.people.roles import OPERATOR
 
-    with open_desk() as desk, desk.store.transaction() as session:
-        change_reviewer(session, name, by=OPERATOR, **changes)
+    with open_desk() as desk, acting(desk.store, OPERATOR, "decide about people") as act:
+        change_reviewer(act, name, **changes)
 
 
 def _role(given: str) -> Any:
     from typing import get_args
 
     from app.core.errors import InputError
-    from db.people.roles import Role as Known
+    from db.people.acting import Role as Known
 
     if given not in get_args(Known):
         raise InputError(f"Expected {', '.join(get_args(Known))} as the role; found {given}. Choose one of these.")

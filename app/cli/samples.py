@@ -57,7 +57,7 @@ def remove(
     """
     from app.core.desk import open_desk
     from db.notes.samples import remove_samples, samples_of
-    from db.people.roles import OPERATOR
+    from db.people.acting import OPERATOR, acting
 
     with open_desk() as desk:
         with desk.store.reading() as session:
@@ -66,8 +66,8 @@ def remove(
             if not sys.stdin.isatty():
                 raise InputError(f"Removing {found.told} for good needs --yes where there is no terminal to ask.")
             typer.confirm(f"This removes {found.told} for good. Go on?", abort=True, err=True)
-        with desk.store.transaction() as session:
-            gone = remove_samples(session, OPERATOR, seen=None if yes else found)
+        with acting(desk.store, OPERATOR, "import notes") as act:
+            gone = remove_samples(act, seen=None if yes else found)
     if as_json:
         write_json({"removed": gone.n_notes, "reviews": gone.n_decided, "drafts": gone.n_drafts})
     else:

@@ -77,7 +77,7 @@ def _serve(host: str, port: int) -> None:
         only_one,
         stop_on_signals,
     )
-    from db.people.roles import needs_sign_in
+    from db.people.acting import needs_sign_in
 
     check_port(host, port)
     with open_desk("supervisor") as desk, only_one(desk.settings.home):
@@ -120,11 +120,12 @@ def _next_run(desk: Desk) -> int | None:
 
 def _note_hang(desk: Desk, what: str) -> None:
     from app.operations.status import SUPERVISOR
+    from db.people.acting import as_program
     from db.store.heartbeats import set_heartbeat
     from db.store.store import StoreError
 
-    with suppress(StoreError), desk.store.transaction() as session:  # the log has it in any case
-        set_heartbeat(session, SUPERVISOR, {"restarted": what})
+    with suppress(StoreError), as_program(desk.store) as program:  # the log has it in any case
+        set_heartbeat(program, SUPERVISOR, {"restarted": what})
 
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")] = False) -> None:
@@ -148,7 +149,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one
 
 
 def _write_status(state: Status) -> None:
-    from app.training.requests import left_out, run_name
+    from app.training.material import left_out
+    from app.training.requests import run_name
 
     counts, run = state.counts, state.last_run
     write(f"notes     {counts.n_incoming} incoming, {counts.n_originals} originals, {counts.n_holdout} in the hold-out")

@@ -103,7 +103,7 @@ def _perform(options: TrainOptions, resumed: int | None, as_json: bool) -> int:
     from app.training.curves import Drawn
     from app.training.requests import request_run
     from app.training.runner import train_now
-    from db.people.roles import OPERATOR
+    from db.people.acting import OPERATOR
 
     with open_desk("training") as desk, progress_bar("Training") as advance:
         outcome = train_now(

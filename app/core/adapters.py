@@ -18,12 +18,12 @@ from app.core.settings import EMBEDDED_NAME, Settings, is_hub_id
 from data.storage.files import sha256_of
 from data.storage.locations import EMBEDDED
 from data.storage.weight_files import no_safetensors, pickled_weights
+from db.people.acting import LeadAct, as_program
 from db.store.store import Session, Store, UnknownAdapter
 from db.training.adapters import AdapterRow, activate, active_adapter, get_adapter, list_adapters, register_adapter
 
 WEIGHTS = "adapter_model.safetensors"
 MANIFEST = "manifest.json"
-BY = "caseloop"
 
 
 def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
@@ -58,9 +58,9 @@ def ensure_adapter(settings: Settings, store: Store) -> AdapterRow:
     reason = "its files were replaced" if was_replaced else "the adapter that the desk starts with"
     if is_stranded and active is not None:
         reason = f"{active.name} was trained on a model that came with another version of caseloop"
-    with store.transaction() as session:
-        row = register_adapter(session, named)
-        return activate(session, row.name, reason=reason, by=BY) if takes_over or active is None else active
+    with as_program(store) as program:
+        row = register_adapter(program, named)
+        return activate(program, row.name, reason=reason) if takes_over or active is None else active
 
 
 def described_adapter(settings: Settings) -> AdapterRow:
@@ -152,18 +152,18 @@ def are_own(settings: Settings, adapter: AdapterRow) -> bool:
     return "" in (found, adapter.weights_sha256) or found == adapter.weights_sha256
 
 
-def activate_present(settings: Settings, session: Session, name: str, *, reason: str, by: str) -> AdapterRow:
+def activate_present(act: LeadAct, settings: Settings, name: str, *, reason: str) -> AdapterRow:
     """Activate an adapter whose files are there; one without would leave the desk without suggestions.
 
     Raises:
         DeskError: there is no such adapter, or its files are gone.
     """
-    row = named_adapter(session, name)
+    row = named_adapter(act.session, name)
     place = weights_place(settings, row)
     if not is_hub_id(place) and not (Path(place) / WEIGHTS).is_file():
         raise DeskError(f"The files of {name} are missing from {place}. Put them back, or choose another adapter.")
     check_current(settings, row)
-    return activate(session, name, reason=reason, by=by)
+    return activate(act, name, reason=reason)
 
 
 def base_place(settings: Settings, adapter: AdapterRow) -> str:
@@ -208,13 +208,13 @@ def _digest_there(directory: Path) -> str:
     """Of the weights in a directory, as its manifest gives it; a damaged one is for who loads it to tell."""
     try:
         found = (directory / MANIFEST).stat()
-        return _digest_once(directory, found.st_mtime_ns, found.st_size)
+        return _digest_once(directory, (found.st_mtime_ns, found.st_size))
     except (OSError, DeskError):
         return ""
 
 
 @lru_cache(maxsize=64)
-def _digest_once(directory: Path, mtime_ns: int, size: int) -> str:
+def _digest_once(directory: Path, _state: tuple[int, int]) -> str:
     """The same once for each time that the manifest was written: a page asks of each suggestion."""
     return str(_read_manifest(directory).get("weights_sha256") or "")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from app.core.adapters import BY, ensure_adapter
+from app.core.adapters import ensure_adapter
 from app.core.errors import DeskError
 from app.core.logs import log_to
 from app.core.settings import Settings, load_settings, prepare_home
@@ -15,7 +15,7 @@ from data.synthetic.sets.shipped import sample_notes
 from data.task import Task, load_task
 from db.notes.notes import add_notes, counts
 from db.notes.samples import removed_up_to
-from db.people.audit import record
+from db.people.acting import as_program
 from db.store.store import Store, open_store
 
 
@@ -65,7 +65,5 @@ def load_samples(desk: Desk) -> int:
         if counts(session).n_notes or removed_up_to(session):
             return 0
     notes = sample_notes(desk.task)
-    with desk.store.transaction() as session:
-        n_added = add_notes(session, notes).n_added
-        record(session, BY, "imported", files=["samples"], n_added=n_added)
-        return n_added
+    with as_program(desk.store) as program:
+        return add_notes(program, notes, files=["samples"]).n_added

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from app.core.errors import DeskError
 from data.cutoffs import BUDGET, SURE
 from data.task import Task
-from db.people.settings import drop_setting, get_settings, put_setting
+from db.people.acting import Act, LeadAct
+from db.people.settings import drop_setting, get_settings, put_own_setting, put_setting
 from db.store.store import Session
 
 MAX_GUIDELINE_CHARACTERS = 2000
@@ -63,14 +64,14 @@ def read_rules(session: Session) -> Rules:
         return Rules()
 
 
-def change_rules(session: Session, task: Task, changes: Mapping[str, Any], by: str) -> Rules:
+def change_rules(act: LeadAct, task: Task, changes: Mapping[str, Any]) -> Rules:
     """Change some of the rules.
 
     Raises:
         DeskError: a value is none that the rule can have.
     """
     try:
-        before = read_rules(session)
+        before = read_rules(act.session)
         rules = Rules.model_validate({**before.model_dump(), **changes})
     except ValidationError as error:
         names = sorted({str(problem["loc"][0]) for problem in error.errors()})
@@ -82,7 +83,7 @@ def change_rules(session: Session, task: Task, changes: Mapping[str, Any], by: s
     if unknown:
         raise DeskError(f"Expected thresholds for fields of the task; found {len(unknown)} for other fields.")
     kept = rules.model_dump()
-    put_setting(session, "rules", {**kept, "look_below": {**aside, **kept["look_below"]}}, by)
+    put_setting(act, "rules", {**kept, "look_below": {**aside, **kept["look_below"]}})
     return rules
 
 
@@ -92,7 +93,7 @@ def read_guidelines(session: Session, task: Task) -> dict[str, str]:
     return {field.key: str(written.get(f"guideline.{field.key}", field.description)) for field in task.fields}
 
 
-def write_guideline(session: Session, task: Task, key: str, text: str, by: str) -> None:
+def write_guideline(act: LeadAct, task: Task, key: str, text: str) -> None:
     """Keep a field's guideline; an empty one goes back to the task's description.
 
     Raises:
@@ -106,9 +107,9 @@ def write_guideline(session: Session, task: Task, key: str, text: str, by: str) 
             f"Expected a guideline of at most {MAX_GUIDELINE_CHARACTERS:,} characters; found {len(text):,}."
         )
     if text and text != task.field(key).description:
-        put_setting(session, f"guideline.{key}", text, by)
+        put_setting(act, f"guideline.{key}", text)
     else:
-        drop_setting(session, f"guideline.{key}", by)
+        drop_setting(act, f"guideline.{key}")
 
 
 def read_keys(session: Session, reviewer: str) -> dict[str, str]:
@@ -117,12 +118,9 @@ def read_keys(session: Session, reviewer: str) -> dict[str, str]:
     return {str(action): str(key) for action, key in found.items()}
 
 
-def write_keys(session: Session, reviewer: str, keys: Mapping[str, str]) -> None:
+def write_keys(act: Act, keys: Mapping[str, str]) -> None:
     """Keep a reviewer's keys; none at all brings the desk's own back."""
-    if keys:
-        put_setting(session, f"keys.{reviewer}", dict(keys), reviewer)
-    else:
-        drop_setting(session, f"keys.{reviewer}", reviewer)
+    put_own_setting(act, "keys", dict(keys) or None)
 
 
 def read_tour(session: Session, reviewer: str) -> Ended | None:
@@ -131,6 +129,6 @@ def read_tour(session: Session, reviewer: str) -> Ended | None:
     return None if found is None else "finished" if found == "finished" else "skipped"
 
 
-def write_tour(session: Session, reviewer: str, ended: Ended) -> None:
+def write_tour(act: Act, ended: Ended) -> None:
     """Keep that a reviewer ended the tour, so that it is not shown by itself again."""
-    put_setting(session, f"tour.{reviewer}", ended, reviewer)
+    put_own_setting(act, "tour", ended)

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 
 from app.core.errors import InputError
 from data.task import Task
-from db.people.audit import record
-from db.people.roles import require
+from db.people.acting import LeadAct
 from db.review.decisions import Status
 from db.review.reviewed import Filters, count_reviewed
 from db.store.store import Session
@@ -187,15 +186,10 @@ def told_of_samples(session: Session, choice: Choice) -> str:
     return f"{many} in it are synthetic samples, with invented patients."
 
 
-def note_export(session: Session, choice: Choice, by: str) -> int:
-    """Say in the audit trail who takes what out, before anything leaves; how many records that are.
-
-    Raises:
-        NotAllowed: whoever asks may not export.
-    """
-    require(session, by, "export")
-    n_records = count_records(session, choice)
-    record(session, by, "exported", n_records=n_records, **choice.told())
+def note_export(act: LeadAct, choice: Choice) -> int:
+    """Say in the audit trail who takes what out, before anything leaves; how many records that are."""
+    n_records = count_records(act.session, choice)
+    act.record("exported", n_records=n_records, **choice.told())
     return n_records
 
 

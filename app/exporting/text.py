@@ -11,7 +11,7 @@ from typing import Any
 from app.exporting.choice import Choice
 from app.exporting.records import Record
 from data.task import Task
-from data.text.formulas import escaped
+from data.text.formulas import escape_cell
 
 _PROVENANCE_COLUMNS = (
     "reviewer",
@@ -91,4 +91,4 @@ def _csv_provenance(provenance: Record | None, keys: tuple[str, ...]) -> list[An
 
 def _safe_cell(cell: Any) -> Any:
     """A cell that no spreadsheet takes for a formula; a null is empty."""
-    return escaped(cell) if isinstance(cell, str) else cell
+    return escape_cell(cell) if isinstance(cell, str) else cell

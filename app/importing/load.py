@@ -18,9 +18,8 @@ from data.reading.records import USUAL, Columns, Record, plain_name
 from data.task import Task
 from db.notes.identity import Likenesses
 from db.notes.notes import AddReport, add_notes
-from db.people import audit
-from db.people.roles import OPERATOR
-from db.store.store import Session, Store
+from db.people.acting import OPERATOR, acting
+from db.store.store import Store
 
 N_TOLD = 100
 N_LOOKED_AT = 50
@@ -184,13 +183,13 @@ def import_files(
         for batch in ahead:
             notes = _sift(batch, report)
             if notes:
-                with store.transaction() as session:
-                    report._count(_add(session, notes, by, **told))
+                with acting(store, by, "import notes") as act:
+                    report._count(add_notes(act, notes, **told))
         return report
     try:
-        with store.transaction() as session:
+        with acting(store, by, "import notes") as act:
             for batch in ahead:
-                report._count(_add(session, _all_of(batch, report), by, **told))
+                report._count(add_notes(act, _all_of(batch, report), **told))
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
@@ -274,14 +273,6 @@ def _read_ahead(stream: Iterator[list[Note | Refusal]]) -> Iterator[list[Note | 
                 yield batch
         finally:
             sys.setswitchinterval(_USUAL_S)
-
-
-def _add(session: Session, notes: Sequence[Note], by: str, **told: Any) -> AddReport:
-    """Add the notes of a batch, and say so in the audit trail."""
-    added = add_notes(session, notes)
-    told |= {"n_added": added.n_added, "n_known": added.n_known, "n_labelled": added.n_labelled}
-    audit.record(session, by, "imported", **told)
-    return added
 
 
 def _all_of(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:

@@ -18,8 +18,7 @@ from app.core.desk import Desk
 from app.core.errors import InputError
 from app.core.terminal import Advance
 from data.storage.files import sha256_of, whole_directory
-from db.people.audit import record
-from db.people.roles import OPERATOR
+from db.people.acting import OPERATOR, acting
 from db.schema.files import Rows
 from db.training.adapters import list_adapters
 
@@ -81,8 +80,8 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
     if not out.parent.is_dir():
         raise InputError(f"There is no directory {out.parent} for the backup. Create it first.")
     settings, taken_at = desk.settings, datetime.now(UTC)
-    with desk.store.transaction() as session:  # kept before anything leaves; the copy has it, too
-        record(session, OPERATOR, "backed up", name=out.name)
+    with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves; the copy has it, too
+        act.record("backed up", name=out.name)
     with whole_directory(out) as draft:
         store = draft / settings.store.name
         rows = desk.store.backup(store, lambda n_copied, n_pages: advance(n_copied, n_pages, "the store"))

@@ -23,7 +23,7 @@ from app.training.runner import train_now
 from app.worker.prefill import Prefill
 from data.evaluation.scoring import is_right
 from data.notes import Note, make_note
-from data.prefill.withholding import withheld
+from data.prefill.withholding import find_withheld
 from data.snapshot import Row
 from data.storage.files import whole_directory
 from data.synthetic.sets.demo_notes import Demo, demo_notes
@@ -31,6 +31,7 @@ from data.synthetic.sets.shipped import TASK_NAME
 from data.task import Task
 from db.notes.notes import add_notes, find_note
 from db.notes.suggestions import suggestion_of
+from db.people.acting import acting, as_program
 from db.review.decisions import submit
 
 EPOCHS = 4.0
@@ -145,8 +146,8 @@ class _Demonstration:
         notes = [_note(desk.task, row, f"learn-{i:02d}") for i, row in enumerate(demo.learned, 1)]
         notes += [_note(desk.task, row, f"next-{i}") for i, row in enumerate(demo.upcoming, 1)]
         notes += [_note(desk.task, row, f"held-out-{i:02d}", gold=True) for i, row in enumerate(demo.held_out, 1)]
-        with desk.store.transaction() as session:
-            add_notes(session, notes)
+        with as_program(desk.store) as program:
+            add_notes(program, notes)
 
     def _prefill(self, desk: Desk, demo: Demo) -> list[dict[str, Answer]]:
         self._begin("the model that comes with caseloop fills in the notes; it does not know the house's style.")
@@ -157,18 +158,17 @@ class _Demonstration:
     def _correct(self, desk: Desk, demo: Demo) -> None:
         task, told = desk.task, self._told
         for row in demo.learned:
-            with desk.store.transaction() as session:
-                note = find_note(session, row.content_hash)
+            with acting(desk.store, LOCAL_REVIEWER, "review") as act:
+                note = find_note(act.session, row.content_hash)
                 assert note is not None
-                suggestion = suggestion_of(session, note.id)
+                suggestion = suggestion_of(act.session, note.id)
                 proposed = suggestion.extraction if suggestion else dict.fromkeys(task.keys)
                 told.n_changed += sum(
                     not is_right(one, row.extraction[one.key], proposed[one.key]) for one in task.fields
                 )
                 submit(
-                    session,
+                    act,
                     note_id=note.id,
-                    reviewer=LOCAL_REVIEWER,
                     status="submitted",
                     extraction=row.extraction,
                     seen_revision=note.revision,
@@ -209,7 +209,7 @@ class _Demonstration:
 
     def _show(self, desk: Desk, demo: Demo, before: list[dict[str, Answer]]) -> None:
         _suggest(desk, lambda n_done: self._advance(n_done, len(demo.upcoming), "notes filled in"))
-        self._begin("the notes that nobody has reviewed are filled in anew, in the house's style.")
+        self._begin("the notes that nobody has reviewed are filled in again, in the house's style.")
         for number, (row, was) in enumerate(zip(demo.upcoming, before, strict=True), 1):
             now = _answers(desk, row)
             self._told.notes.append(Shown(f"next-{number}", row.text, _compared(desk.task, row, was, now)))
@@ -235,7 +235,7 @@ def _answers(desk: Desk, row: Row) -> dict[str, Answer]:
         suggestion = suggestion_of(session, note.id) if note else None
     if suggestion is None:
         return dict.fromkeys(desk.task.keys, Answer(None, is_beside=False))
-    beside = withheld(desk.task, lambda: row.text, suggestion)
+    beside = find_withheld(desk.task, lambda: row.text, suggestion)
     return {key: Answer(suggestion.extraction.get(key), key in beside) for key in desk.task.keys}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
-from app.training.requests import left_out, run_name
+from app.training.material import left_out
+from app.training.requests import run_name
 from app.worker.calibration import Trust, trust_in
 from app.worker.prefill import WORKER
 from db.notes.notes import Counts, counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.task import Task
-from db.review.aside import fields_held
+from db.review.revisions import fields_held
 from db.store.store import Session
 from db.training.adapters import AdapterRow
 

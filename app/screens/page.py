@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from app.core.desk import Desk
+from app.core.templates import Pieces
 from app.screens.export.export import build_export
 from app.screens.markup import QUICK
 from app.screens.progress.progress import build_progress
@@ -21,12 +22,7 @@ from app.screens.trouble import build_trouble, listen
 
 TICK_S = 2.0
 
-_BRAND = '<div><span class="dot" aria-hidden="true"></span>caseloop</div>'
-_TOP = (
-    '<div class="status"><span title="active adapter" id="adapter-name"></span>'
-    '<span id="worker" role="status" data-state="unknown"></span>'
-    '<button type="button" id="theme" title="Light or dark" aria-label="Light or dark">◐</button></div>'
-)
+_HTML = Pieces("screens/page.html")
 
 Screen = tuple[Callable[..., Any], list[Any], list[Any]]
 
@@ -34,8 +30,8 @@ Screen = tuple[Callable[..., Any], list[Any], list[Any]]
 def build_desk(desk: Desk) -> Any:
     """The whole page as Gradio blocks; nothing of the store is in it until it is asked for."""
     with gr.Blocks(title="caseloop", fill_width=True, analytics_enabled=False) as demo:
-        gr.HTML(_BRAND, elem_id="brand", js_on_load=None)
-        gr.HTML(_TOP, elem_id="top", js_on_load=None)
+        gr.HTML(_HTML.brand(), elem_id="brand", js_on_load=None)
+        gr.HTML(_HTML.top(), elem_id="top", js_on_load=None)
         timer = gr.Timer(TICK_S, active=False)
         with gr.Tabs(selected="review", elem_id="nav"):
             with gr.Tab("Queue", id="queue") as queue:

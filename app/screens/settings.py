@@ -8,9 +8,11 @@ import gradio as gr
 
 from app.core.desk import Desk
 from app.core.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read_guidelines, read_rules, write_guideline
-from app.screens.markup import QUICK, tried
+from app.core.templates import Pieces
+from app.screens.markup import QUICK, heading, tried
 from app.screens.trouble import listen
 from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
+from db.people.acting import acting
 from db.review.overlap_changes import set_overlap
 
 CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
@@ -18,6 +20,8 @@ CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
     ("Every field", "all"),
     ("None: a note can be saved as it stands", "none"),
 ]
+
+_HTML = Pieces("screens/page.html")
 
 
 def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
@@ -28,9 +32,9 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     """
     with gr.Row(elem_classes="columns-2", elem_id="settings"):
         with gr.Column(elem_classes="card"):
-            gr.HTML("<h3>Before a note is saved</h3>", js_on_load=None)
+            gr.HTML(heading("Before a note is saved"), js_on_load=None)
             confirm = gr.Radio(CONFIRM_CHOICES, label="A person has confirmed or changed", elem_id="settings-confirm")
-            gr.HTML(_BELOW, js_on_load=None)
+            gr.HTML(_HTML.asking(), js_on_load=None)
             with gr.Row(elem_id="settings-below"):
                 look = gr.Number(
                     label="The least sure, % of the fields", minimum=0, maximum=100, elem_id="settings-look"
@@ -40,16 +44,16 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
                     for field in desk.task.fields
                 ]
         with gr.Column(elem_classes="card"):
-            gr.HTML("<h3>Guidelines, shown where the field is edited</h3>", js_on_load=None)
+            gr.HTML(heading("Guidelines, shown where the field is edited"), js_on_load=None)
             texts = [
                 gr.Textbox(label=field.title, max_lines=4, max_length=MAX_GUIDELINE_CHARACTERS)
                 for field in desk.task.fields
             ]
         with gr.Column(elem_classes="card"):
-            gr.HTML(_TRIALS, js_on_load=None)
+            gr.HTML(_HTML.trials(), js_on_load=None)
             blind = gr.Number(label="Shown without the suggested values, % of notes", minimum=0, maximum=50)
             seeded = gr.Number(label="Shown with one wrong value, % of notes", minimum=0, maximum=50)
-            gr.HTML(_OVERLAP, js_on_load=None)
+            gr.HTML(_HTML.overlap(), js_on_load=None)
             with gr.Row():
                 share = gr.Number(label="Given to several reviewers, % of notes", minimum=0, maximum=100)
                 asked = gr.Number(
@@ -62,30 +66,8 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     def saved(request: gr.Request, *values: Any) -> str:
         return tried(lambda: keep(desk, request.username or "", list(values)))
 
-    listen(save.click, saved, (parts, [said]), "settings", "The settings are not kept", **QUICK)
+    listen(save.click, saved, (parts, [said]), "settings", "The settings were not saved", **QUICK)
     return (lambda: show(desk)), [], parts
-
-
-_BELOW = (
-    '<h3>What asks to be looked at</h3><p class="quiet">So many of the fields, those of which the model is least sure.'
-    " A field with a percentage of its own asks below that instead. What was offered asks, too. A value that"
-    " stands beside its field does not. Where confidence is not calibrated, or a note is unlike those the model learned"
-    " from, every field asks, and one key confirms them together.</p>"
-)
-_TRIALS = (
-    '<h3>What suggestions do to a reviewer</h3><p class="quiet">A few notes can be shown otherwise than usual: without'
-    " the suggested values, to measure the time that they save; or with one value replaced by the model's second"
-    " best, to measure how often a wrong value passes. A wrong value that passes is told at once and the note is"
-    " opened again, so that none is kept. Progress shows what was found. Tell your reviewers before you begin.</p>"
-)
-
-
-_OVERLAP = (
-    '<h3>More than one reviewer</h3><p class="quiet">A share of the notes can be given to several reviewers, each'
-    " without seeing what the others say. Where they agree the note is decided; where they differ a lead decides: see"
-    " “to adjudicate” in the queue. Progress shows how far they agree. What is set here holds for every note that"
-    " nobody has decided yet.</p>"
-)
 
 
 def show(desk: Desk) -> list[Any]:
@@ -122,9 +104,9 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
         "blind_share": (blind or 0) / 100,
         "seeded_share": (seeded or 0) / 100,
     }
-    with desk.store.transaction() as session:
-        change_rules(session, desk.task, changes, by)
-        set_overlap(session, overlap, by)
+    with acting(desk.store, by, "change rules") as act:
+        change_rules(act, desk.task, changes)
+        set_overlap(act, overlap)
         for key, text in zip(keys, texts, strict=True):
-            write_guideline(session, desk.task, key, str(text or ""), by)
-    return "Kept. Notes that are open follow with the next one."
+            write_guideline(act, desk.task, key, str(text or ""))
+    return "Saved. Open notes follow from the next one on."

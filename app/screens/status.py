@@ -13,12 +13,14 @@ from fastapi.responses import JSONResponse
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
-from app.screens.markup import plural
 from app.screens.review.people.claims import beat
+from app.screens.review.people.tabs import Tab
 from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
+from data.text.figures import plural
 from db.notes.queue.waiting import given_up_because
 from db.notes.suggestions import suggestion_of
+from db.people.acting import as_program
 from db.store.heartbeats import HeartbeatRow, heartbeat, set_heartbeat
 from db.store.store import Session, StoreError
 from db.training.adapters import active_adapter
@@ -27,12 +29,6 @@ from db.training.runs import list_runs
 WORKER = "worker"
 READ_LATELY = timedelta(seconds=15)  # a pass over a part of a note takes seconds at most
 SILENT_AFTER = timedelta(seconds=45)  # the worker speaks at least every ten seconds
-
-LINE_OF_READING = (
-    '<span id="read" hidden><progress max="1" aria-label="How far the model has read this note"></progress> '
-    '<span class="word"></span>; you can fill it in by hand</span>'
-)
-"""How far a long note is read, while a reviewer waits for its suggestion; `shell.js` fills it in."""
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -58,9 +54,10 @@ def routes(desk: Desk) -> APIRouter:
         by: Annotated[str, Depends(current_reviewer)],
         note: Annotated[int | None, Query(ge=1, lt=1 << 62)] = None,
         active: str | None = None,
+        tab: Tab = "",
     ) -> JSONResponse:
         try:
-            seen = look(desk, note) | beat(desk, by, note, is_active=active is not None)
+            seen = look(desk, note) | beat(desk, by, note, is_active=active is not None, tab=tab)
         except StoreError as error:
             return JSONResponse({"detail": str(error)}, 503)
         if note is not None and not seen["has_suggestion"] and seen["share_read"] is None:
@@ -94,8 +91,8 @@ def look(desk: Desk, note: int | None = None) -> dict[str, Any]:
 def _has_room(desk: Desk) -> bool:
     """Whether something can be written again: only a write tells, and perhaps nobody has anything to save."""
     try:
-        with desk.store.transaction() as session:
-            set_heartbeat(session, "web", {"state": "looked for room on the disk"})
+        with as_program(desk.store) as program:
+            set_heartbeat(program, "web", {"state": "looked for room on the disk"})
     except StoreError:
         return False
     return True

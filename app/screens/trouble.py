@@ -6,6 +6,9 @@ from typing import Any
 
 import gradio as gr
 
+from app.core.templates import Pieces
+from app.screens.markup import calling
+
 
 def build_trouble(screen: str) -> gr.Button:
     """Lay out the place of the sentence at the top of a screen.
@@ -13,11 +16,7 @@ def build_trouble(screen: str) -> gr.Button:
     Returns:
         The button, not seen, whose click is to fill the screen again.
     """
-    gr.HTML(
-        f'<div id="trouble-{screen}" class="trouble-bar" role="alert" hidden></div>',
-        elem_classes="trouble-place",
-        js_on_load=None,
-    )
+    gr.HTML(Pieces("screens/page.html").trouble(screen), elem_classes="trouble-place", js_on_load=None)
     return gr.Button(visible="hidden", elem_id=f"fill-{screen}")
 
 
@@ -35,9 +34,9 @@ def listen(
         is_filling: the handler fills the whole screen.
         how: settings of the listener.
     """
-    name = f"{screen!r}, {what!r}"
+    said = screen, what
     # Before the handler: Gradio begins with a listener when it has done with the one before.
-    on(None, js=f"() => window.trouble.wait({name})")
+    on(None, js=calling("trouble.js", "wait", *said))
     event = on(handler, *wires, **how)
-    event.failure(None, js=f"() => window.trouble.failed({name})")
-    event.success(None, js=f"() => window.trouble.answered({name}, {'true' if is_filling else 'false'})")
+    event.failure(None, js=calling("trouble.js", "showFailure", *said))
+    event.success(None, js=calling("trouble.js", "showAnswer", *said, is_filling))

@@ -19,15 +19,14 @@ from app.core.errors import DeskError, InputError
 from app.core.settings import EMBEDDED_NAME, is_hub_id
 from app.core.terminal import Advance
 from app.sharing.remotes import CARD, FILES, MARK, Place
-from data.storage.files import whole_directory
+from data.storage.files import whole_directory, write_whole
 from data.storage.weight_files import no_safetensors
 from data.task import load_task
-from db.people.audit import record
-from db.people.roles import OPERATOR
+from db.people.acting import OPERATOR, acting
 from db.training.adapters import AdapterRow, list_adapters, register_adapter
-from trainer.adapter.base_identity import BaseIdentity, compared, identity_of, is_same_name
+from trainer.adapter.base_identity import BaseIdentity, compare_bases, identity_of, is_same_name
 from trainer.adapter.files import ModelError, recorded_base
-from trainer.adapter.manifest import Manifest, RunError, digests_of, parse_manifest, read_manifest, write_atomic
+from trainer.adapter.manifest import Manifest, RunError, digests_of, parse_manifest, read_manifest
 from trainer.model.adapter_checks import check_before_use
 from trainer.run.model_card import render_card
 
@@ -99,8 +98,8 @@ def publish(desk: Desk, name: str, place: Place, *, replace: bool, advance: Adva
                 "there with --replace."
             )
     n_bytes = sum(_size(content) for content in files.values())
-    with desk.store.transaction() as session:  # kept before anything leaves
-        record(session, OPERATOR, "published an adapter", f"adapter {name}", place=place.shown)
+    with acting(desk.store, OPERATOR, "decide about an adapter") as act:  # kept before anything leaves
+        act.record("published an adapter", f"adapter {name}", place=place.shown)
     place.replace(files, _told(advance, n_bytes))
     return Published(name, place.shown, n_bytes, tuple(files))
 
@@ -161,7 +160,7 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
             _check(draft, fitting, shown=place.shown)
             if chosen != manifest.name:
                 renamed = manifest.model_copy(update={"name": chosen})
-                write_atomic(draft / MANIFEST, renamed.model_dump_json(indent=1) + "\n")
+                write_whole(draft / MANIFEST, renamed.model_dump_json(indent=1) + "\n")
     manifest = _check(target, fitting, shown=str(target))
     row = AdapterRow(
         name=chosen,
@@ -173,9 +172,9 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
         parent=manifest.parent,
         metrics=manifest.metrics or {},
     )
-    with desk.store.transaction() as session:
-        record(session, OPERATOR, "pulled an adapter", f"adapter {chosen}", source=place.shown)
-        return register_adapter(session, row)
+    with acting(desk.store, OPERATOR, "decide about an adapter") as act:
+        act.record("pulled an adapter", f"adapter {chosen}", source=place.shown)
+        return register_adapter(act, row)
 
 
 def _check_listing(place: Place, there: dict[str, int]) -> None:
@@ -230,7 +229,7 @@ def _fitting_base(desk: Desk, manifest: Manifest, shown: str, chosen: str | None
     places = dict.fromkeys([desk.settings.base, *(base_place(desk.settings, row) for row in rows)])
     known = {place: identity for place in places if (identity := _identity(place)) is not None}
     recorded = recorded_base(manifest)
-    found = {place: compared(recorded, identity) for place, identity in known.items()}
+    found = {place: compare_bases(recorded, identity) for place, identity in known.items()}
     alike = [place for place, identity in known.items() if is_same_name(recorded.name, identity.name)]
     same = [place for place, is_it in found.items() if is_it == "same"]
     unsaid = [place for place, is_it in found.items() if is_it == "unknown"]

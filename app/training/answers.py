@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import Any
 
 from app.core.errors import DeskError
 from data.evaluation.scoring import is_right, items
+from data.storage.files import write_whole
 from data.task import Extraction, Field, Task, TaskError
 from db.training.preferences import Tally
 
@@ -114,12 +114,8 @@ def add_old_answers(directory: Path) -> None:
         ) from error
     if {_hash_of(line) for line in lines} != set(old):
         raise DeskError(f"Expected answers for the same notes in {path} and {measured}; found others. Resume the run.")
-    draft = path.with_suffix(".part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        for line in lines:
-            file.write(json.dumps({**line, "old": old[_hash_of(line)]}, ensure_ascii=False) + "\n")
-    draft.replace(path)
+    both = [json.dumps({**line, "old": old[_hash_of(line)]}, ensure_ascii=False) for line in lines]
+    write_whole(path, "".join(f"{line}\n" for line in both))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -13,16 +13,14 @@ from app.core.adapters import place_in_store
 from app.core.desk import Desk
 from app.core.errors import DeskError
 from app.training.answers import ANSWERS, read_answers
-from app.training.decisions import DecisionKind, decided
-from app.training.material import COUNTED, N_FRESH, judged_by
-from app.training.requests import TrainOptions, left_out, run_name
-from app.training.too_long import n_too_long, too_long
+from app.training.material import COUNTED, N_FRESH, judged_by, left_out, n_too_long, too_long
+from app.training.requests import TrainOptions, run_name
 from app.worker.calibration import OLD_CURVES, keep_measured
 from data.gate.gate import judge
-from data.gate.verdict import Verdict
+from data.gate.verdict import DecisionKind, Verdict, with_decision
 from data.storage.files import remove_whole, whole_directory
 from db.notes.samples import samples_of
-from db.store.store import Session
+from db.people.acting import Program, as_program, let_in
 from db.training.adapters import AdapterRow, activate, active_adapter, register_adapter
 from db.training.runs import add_evaluation, get_run, n_runs_measured_on, update_run
 
@@ -40,7 +38,7 @@ class Outcome:
         verdict: its comparison with the one that was active.
         is_active: whether it took over.
         sentence: all of it for a person.
-        left_out: a sentence about the notes that were not trained on, see `app.training.requests.left_out`.
+        left_out: a sentence about the notes that were not trained on, see `app.training.material.left_out`.
         n_too_long: how many of them were too long to learn from.
         too_long: a sentence about those alone.
         material: how many notes were left out, judge beside the hold-out, or are of it and do not, by
@@ -112,13 +110,13 @@ def conclude(desk: Desk, job: Job) -> Outcome:
     if is_real:  # curves that were fitted on samples say nothing of real notes
         keep_measured(desk.settings, job.directory / OLD_CURVES)
     row = _put_down(desk, job, metrics["new"])
-    with desk.store.transaction() as session:
-        register_adapter(session, row)
-        n_before = n_runs_measured_on(session, job.holdout_fingerprint)
+    with as_program(desk.store) as program:
+        register_adapter(program, row)
+        n_before = n_runs_measured_on(program.session, job.holdout_fingerprint)
         for name, score in ((job.parent.name, metrics["old"]), (job.name, metrics["new"])):
             if score:
                 add_evaluation(
-                    session,
+                    program,
                     adapter=name,
                     run_id=job.run_id,
                     data_fingerprint=job.holdout_fingerprint,
@@ -126,20 +124,22 @@ def conclude(desk: Desk, job: Job) -> Outcome:
                     metrics=score,
                 )
         verdict = verdict.with_uses(n_before)
-        run = get_run(session, job.run_id)
+        run = get_run(program.session, job.run_id)
         by = run.requested_by
-        kind, afterwards = _activate(session, job, verdict, by)
+        kind, afterwards = _activate(program, job, verdict, by)
         is_active = kind is not None
         sentence = " ".join(filter(None, (verdict.sentence, judged_by(run.config), afterwards)))
         kept = {**verdict.to_json(), "active": is_active, "sentence": sentence}
         update_run(
-            session,
+            program,
             job.run_id,
             status="finished",
             pid=None,
             adapter=job.name,
             metrics=metrics,
-            gate=kept if kind is None else decided(kept, kind, by=by, reason=job.options.activate_anyway or PASSED),
+            gate=kept
+            if kind is None
+            else with_decision(kept, kind, by=by, reason=job.options.activate_anyway or PASSED),
             message=sentence,
         )
     told = {name: int(run.config.get(name) or 0) for name in COUNTED}
@@ -193,11 +193,11 @@ def _verdict(desk: Desk, job: Job, metrics: dict[str, Any]) -> Verdict:
     return verdict
 
 
-def _activate(session: Session, job: Job, verdict: Verdict, by: str) -> tuple[DecisionKind | None, str]:
+def _activate(program: Program, job: Job, verdict: Verdict, by: str) -> tuple[DecisionKind | None, str]:
     """Activate the new adapter if it may take over; as what, None where it does not, and a sentence about it."""
-    options, active = job.options, active_adapter(session)
+    options, active = job.options, active_adapter(program.session)
     if options.activate_anyway is not None:
-        activate(session, job.name, reason=options.activate_anyway, by=by)
+        _take_over(program, job.name, reason=options.activate_anyway, by=by)
         kind: DecisionKind = "activated" if verdict.passed else "activated anyway"
         return kind, f"It is active, because a person said so: {options.activate_anyway.strip()}"
     if not options.activate:
@@ -209,8 +209,12 @@ def _activate(session: Session, job: Job, verdict: Verdict, by: str) -> tuple[De
             f"It was not activated: {active.name} became active meanwhile and was not compared. "
             f"To choose it: caseloop adapters activate {job.name}"
         )
-    activate(session, job.name, reason=verdict.sentence, by=by)
+    _take_over(program, job.name, reason=verdict.sentence, by=by)
     return "activated", "It is active now."
+
+
+def _take_over(program: Program, name: str, *, reason: str, by: str) -> None:
+    activate(let_in(program.session, by, "decide about an adapter"), name, reason=reason)
 
 
 def copy_adapter(source: Path, target: Path) -> None:

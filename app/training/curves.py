@@ -16,6 +16,7 @@ from app.core.settings import Settings
 from app.training.conclusion import Job
 from data.gate.learning_curve import Curve, CurveError, Finding, findings, read_curve
 from data.task import Task
+from db.people.acting import as_program
 from db.training.runs import update_run
 
 CURVE = "curve.json"
@@ -50,8 +51,8 @@ def conclude_curve(desk: Desk, job: Job) -> Drawn:
     drawn = _drawn(desk.task, job.directory)
     if drawn is None:
         raise DeskError(f"Expected a learning curve in {job.directory}; found none. Resume the run.")
-    with desk.store.transaction() as session:
-        update_run(session, job.run_id, status="finished", pid=None, message=drawn.findings[0].sentence)
+    with as_program(desk.store) as program:
+        update_run(program, job.run_id, status="finished", pid=None, message=drawn.findings[0].sentence)
     return drawn
 
 

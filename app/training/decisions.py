@@ -7,37 +7,16 @@ with the verdict on the adapter's run; the store's history of activations is bes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from app.core.adapters import activate_present, check_current, named_adapter
 from app.core.errors import DeskError, InputError
 from app.core.settings import Settings
-from db.people.audit import record
-from db.people.roles import require
+from data.gate.verdict import DecisionKind, with_decision
+from db.people.acting import LeadAct
 from db.store.store import Session
 from db.training.adapters import AdapterRow, active_adapter, rollback
 from db.training.runs import TrainingRunRow, list_runs, update_run
-
-DecisionKind = Literal["activated", "activated anyway", "rejected", "rolled back"]
-
-
-def decided(
-    gate: Mapping[str, Any], kind: DecisionKind, *, by: str, reason: str, at: datetime | None = None
-) -> dict[str, Any]:
-    """A verdict as it is kept, with a decision; those before it are kept in `earlier_decisions`.
-
-    Args:
-        gate: the verdict so far.
-        kind: what was decided.
-        by: who did.
-        reason: why.
-        at: when; now if left out.
-    """
-    earlier = [*gate.get("earlier_decisions", ()), *([gate["decision"]] if gate.get("decision") else ())]
-    moment = (at or datetime.now(UTC)).isoformat()
-    decision = {"kind": kind, "by": by, "at": moment, "reason": reason}
-    return {**gate, "decision": decision, "earlier_decisions": earlier}
 
 
 def run_that_made(session: Session, name: str) -> TrainingRunRow | None:
@@ -51,69 +30,67 @@ def rejection(gate: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return dict(decision) if decision.get("kind") == "rejected" else None
 
 
-def activate_adapter(settings: Settings, session: Session, name: str, *, reason: str, by: str) -> AdapterRow:
+def activate_adapter(act: LeadAct, settings: Settings, name: str, *, reason: str) -> AdapterRow:
     """Let an adapter take over, and keep who said so and why.
 
     Args:
+        act: of whoever says so.
         settings: where adapters are.
-        session: of a transaction.
         name: of the adapter.
         reason: why; blank is enough for one that passed its gate and was not rejected.
-        by: who says so.
 
     Raises:
         DeskError: there is no such adapter, or its files are gone.
         InputError: it needs a reason.
     """
-    named_adapter(session, name)
-    run, why = run_that_made(session, name), reason.strip()
+    named_adapter(act.session, name)
+    run, why = run_that_made(act.session, name), reason.strip()
     objection = _objection(run)
     if objection and not why:
         raise InputError(f"{name} {objection}, so activating it needs a reason. Write why it should take over.")
     why = why or "chosen by a person"
-    row = activate_present(settings, session, name, reason=why, by=by)
+    row = activate_present(act, settings, name, reason=why)
     if run is not None and run.gate:
         kind: DecisionKind = "activated anyway" if objection else "activated"
-        _keep(session, run, kind, by=by, reason=why)
+        _keep(act, run, kind, reason=why)
     return row
 
 
-def reject_adapter(session: Session, name: str, *, reason: str, by: str) -> AdapterRow:
+def reject_adapter(act: LeadAct, name: str, *, reason: str) -> AdapterRow:
     """Mark an adapter as rejected: it stays listed, and takes over later only with a reason.
 
     Raises:
         DeskError: there is no such adapter, it is the active one, or no run of this desk made it.
         InputError: there is no reason.
     """
-    require(session, by, "decide about an adapter")
-    row, active = named_adapter(session, name), active_adapter(session)
+    row, active = named_adapter(act.session, name), active_adapter(act.session)
     if not reason.strip():
         raise InputError(f"Rejecting {name} needs a reason. Write one; others will read it.")
     if active is not None and active.name == name:
         raise DeskError(f"{name} is active and cannot be rejected. Roll back or activate another adapter first.")
-    run = run_that_made(session, name)
+    run = run_that_made(act.session, name)
     if run is None or not run.gate:
         raise DeskError(
             f"{name} was not made by a training run of this desk and cannot be rejected. Leave it inactive."
         )
-    _keep(session, run, "rejected", by=by, reason=reason.strip())
-    record(session, by, "rejected", f"adapter {name}", reason=reason.strip())
+    _keep(act, run, "rejected", reason=reason.strip())
+    act.record("rejected", f"adapter {name}", reason=reason.strip())
     return row
 
 
-def roll_back(settings: Settings, session: Session, *, by: str, reason: str = "") -> AdapterRow:
+def roll_back(act: LeadAct, settings: Settings, *, reason: str = "") -> AdapterRow:
     """Return to the adapter that was active before, and keep that with the verdict on the one that goes.
 
     Raises:
         DeskError: its model came with another version of caseloop, or its files are others'.
         StoreError: none was active before.
     """
-    leaving, why = active_adapter(session), reason.strip() or "rolled back"
-    row = rollback(session, by=by, reason=why)
+    leaving, why = active_adapter(act.session), reason.strip() or "rolled back"
+    row = rollback(act, reason=why)
     check_current(settings, row)
-    run = run_that_made(session, leaving.name) if leaving else None
+    run = run_that_made(act.session, leaving.name) if leaving else None
     if run is not None and run.gate:
-        _keep(session, run, "rolled back", by=by, reason=why)
+        _keep(act, run, "rolled back", reason=why)
     return row
 
 
@@ -127,5 +104,5 @@ def _objection(run: TrainingRunRow | None) -> str:
     return "" if run.gate.get("passed") else "did not pass its gate"
 
 
-def _keep(session: Session, run: TrainingRunRow, kind: DecisionKind, *, by: str, reason: str) -> None:
-    update_run(session, run.id, gate=decided(run.gate or {}, kind, by=by, reason=reason))
+def _keep(act: LeadAct, run: TrainingRunRow, kind: DecisionKind, *, reason: str) -> None:
+    update_run(act, run.id, gate=with_decision(run.gate or {}, kind, by=act.who, reason=reason))

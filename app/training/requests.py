@@ -17,19 +17,14 @@ from typing import Any, Literal, Self, get_args
 
 from app.core.errors import DeskError, InputError
 from app.core.settings import EMBEDDED_NAME, Settings
-from app.training.too_long import too_long
 from data.task import load_task
 from db.notes.samples import samples_of
-from db.people.audit import record
-from db.people.roles import require
+from db.people.acting import acting, as_program
 from db.review.decisions import holdout_rows, training_rows
 from db.review.reviewed import count_reviewed
 from db.store.store import Session, Store
 from db.training.adapters import AdapterRow, active_adapter
 from db.training.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run
-
-N_NEAR_DUPLICATES = "n_near_duplicates"
-"""Where a run's row keeps how many labelled notes were left out of its snapshot."""
 
 Mode = Literal["full", "warm"]
 
@@ -117,17 +112,17 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
     Raises:
         DeskError: there is nothing to train on or to measure with, or another run waits or is under way.
     """
-    with store.transaction() as session:
-        _check_material(session, options)
-        options = replace(options, mode=options.mode or usual_mode(session, options))
-        for run in list_runs(session):
+    with acting(store, by, "train") as act:
+        _check_material(act.session, options)
+        options = replace(options, mode=options.mode or usual_mode(act.session, options))
+        for run in list_runs(act.session):
             if run.status in ("requested", "running"):
                 perform = f"perform it with caseloop train --resume {run.id}"
                 raise DeskError(
                     f"Another training run is not finished: {run_name(run.id)} is {run.status}. "
                     f"Wait for it, or {perform if run.status == 'requested' else 'stop it first'}."
                 )
-        return create_run(session, config=options.to_json(), requested_by=by).id
+        return create_run(act, config=options.to_json()).id
 
 
 def usual_mode(session: Session, options: TrainOptions | None = None) -> Mode:
@@ -171,20 +166,6 @@ def _check_material(session: Session, options: TrainOptions) -> None:
 def run_name(run_id: int) -> str:
     """The name of a run's directory and of the adapter that it makes: `run-0001`."""
     return f"run-{run_id:04d}"
-
-
-def left_out(config: Mapping[str, Any]) -> str:
-    """What to say of the labelled notes that a run leaves out, from its row's config; empty where it leaves none."""
-    return " ".join(filter(None, (_near_duplicates(config), too_long(config))))
-
-
-def _near_duplicates(config: Mapping[str, Any]) -> str:
-    n = int(config.get(N_NEAR_DUPLICATES) or 0)
-    if not n:
-        return ""
-    if n == 1:
-        return "1 note is left out of training: a near duplicate of a hold-out note."
-    return f"{n:,} notes are left out of training: near duplicates of hold-out notes."
 
 
 def run_directory(settings: Settings, run_id: int) -> Path:
@@ -279,11 +260,11 @@ def mark_interrupted(store: Store, settings: Settings) -> list[int]:
 
 def mark_interrupted_locked(store: Store) -> list[int]:
     """The same for a caller that holds the lock."""
-    with store.transaction() as session:
-        stale = [run.id for run in list_runs(session, status="running")]
+    with as_program(store) as program:
+        stale = [run.id for run in list_runs(program.session, status="running")]
         for run_id in stale:
             message = f"Interrupted before it ended. Go on with: caseloop train --resume {run_id}"
-            update_run(session, run_id, status="interrupted", pid=None, message=message)
+            update_run(program, run_id, status="interrupted", pid=None, message=message)
     return stale
 
 
@@ -294,18 +275,16 @@ def stop_run(store: Store, settings: Settings, run_id: int, by: str) -> Training
         DeskError: it has ended already.
         NotAllowed: whoever asks may not train.
     """
-    with store.reading() as session:
-        require(session, by, "train")
     mark_interrupted(store, settings)
-    with store.transaction() as session:
-        run = get_run(session, run_id)
+    with acting(store, by, "train") as act:
+        run = get_run(act.session, run_id)
         if run.status == "requested":
             message = f"Stopped before it began. Start it with: caseloop train --resume {run_id}"
-            update_run(session, run_id, status="interrupted", message=message)
+            update_run(act, run_id, status="interrupted", message=message)
         elif run.status == "running" and run.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(run.pid, signal.SIGTERM)
         else:
             raise DeskError(f"{run_name(run_id)} is not running: it is {run.status}.")
-        record(session, by, "stopped training", f"run {run_id}")
-        return get_run(session, run_id)
+        act.record("stopped training", f"run {run_id}")
+        return get_run(act.session, run_id)

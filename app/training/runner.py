@@ -33,9 +33,7 @@ from app.processes.child import start_child, stop_child
 from app.training.answers import OLD_ANSWERS, add_old_answers
 from app.training.conclusion import OLD_METRICS, Job, Outcome, conclude
 from app.training.curves import Drawn, conclude_curve
-from app.training.lineage import write_fresh
-from app.training.material import counts_of, foretold, read_sides
-from app.training.reach import foretold_reach
+from app.training.material import counts_of, foretold, foretold_reach, read_counts, read_sides, write_fresh
 from app.training.requests import (
     Progress,
     TrainOptions,
@@ -45,12 +43,11 @@ from app.training.requests import (
     run_name,
     training_lock,
 )
-from app.training.too_long import read_counts
 from app.worker.calibration import PARENT_CURVES, hand_over
 from data.gate.judges import ENOUGH, Sides
 from data.snapshot import Snapshot, write_judges, write_snapshot
-from db.people.audit import record
-from db.people.roles import OPERATOR
+from data.storage.files import write_whole
+from db.people.acting import OPERATOR, as_program
 from db.store.store import StoreError
 from db.training.adapters import AdapterRow
 from db.training.runs import TrainingRunRow, get_run, update_run
@@ -113,21 +110,21 @@ def train_now(
 
 
 def _begin(desk: Desk, run_id: int) -> TrainingRunRow:
-    with desk.store.transaction() as session:
-        run = get_run(session, run_id)
+    with as_program(desk.store) as program:
+        run = get_run(program.session, run_id)
         if run.status not in ("requested", "interrupted", "failed"):
             raise InputError(f"Only a waiting or interrupted run can be resumed; {run_name(run_id)} is {run.status}.")
         if run.status != "requested":
-            record(session, OPERATOR, "resumed training", f"run {run_id}")
+            program.record_for(OPERATOR, "resumed training", f"run {run_id}")
         directory = str(run_directory(desk.settings, run_id).relative_to(desk.settings.home))
-        return update_run(session, run_id, status="running", pid=os.getpid(), directory=directory, message="")
+        return update_run(program, run_id, status="running", pid=os.getpid(), directory=directory, message="")
 
 
 def _record_end(desk: Desk, run_id: int, status: str, error: BaseException) -> None:
     _log.warning("run %d %s", run_id, status)
     try:
-        with desk.store.transaction() as session:
-            update_run(session, run_id, status=status, pid=None, message=sentence_of(error))
+        with as_program(desk.store) as program:
+            update_run(program, run_id, status=status, pid=None, message=sentence_of(error))
     except StoreError:
         # The store may be on the same full disk. The lock is free from now on, so the run counts as interrupted.
         _log.warning("run %d could not be marked", run_id)
@@ -154,9 +151,9 @@ def _prepare(desk: Desk, run: TrainingRunRow) -> Job:
     hand_over(desk.settings, active, directory / PARENT_CURVES)
     kept = {"parent": active.name, "base_place": base, "same_base": same_base, "holdout": holdout.fingerprint}
     kept |= {"n_corrected": snapshot.n_corrected, **counts_of(sides)}
-    with desk.store.transaction() as session:
+    with as_program(desk.store) as program:
         update_run(
-            session,
+            program,
             run.id,
             config={**run.config, **kept},
             snapshot_fingerprint=snapshot.fingerprint,
@@ -204,8 +201,9 @@ def _train(
     """
     arguments = _arguments(desk.settings, job)
     _run_trainer(job.directory, arguments, lock, is_told, on_progress)
-    with desk.store.transaction() as session:
-        update_run(session, job.run_id, config={**get_run(session, job.run_id).config, **read_counts(job.directory)})
+    with as_program(desk.store) as program:
+        config = get_run(program.session, job.run_id).config
+        update_run(program, job.run_id, config={**config, **read_counts(job.directory)})
     if not job.same_base and not (job.directory / OLD_METRICS).exists():
         _measure_active(desk.settings, job, lock, is_told, on_progress)
 
@@ -231,9 +229,7 @@ def _arguments(settings: Settings, job: Job) -> list[str]:
         raise InputError("Warm mode needs the active adapter's own base. Use --mode full, or leave out --base.")
     config = job.directory / "settings.json"
     if not config.exists():  # a resumed run goes on with the settings that it began with
-        draft = config.with_suffix(".part")
-        draft.write_text(json.dumps(job.options.trainer_settings()), encoding="utf-8")
-        draft.replace(config)
+        write_whole(config, json.dumps(job.options.trainer_settings()))
     base = find_base(settings, job.base)
     wanted = ["curve", str(job.directory)] if job.options.curve else ["train", str(job.directory), "--name", job.name]
     arguments = [*wanted, "--base", base, "--config", str(config), "--preset", job.options.preset]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.core.errors import BAD_INPUT, sentence_of
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
+from app.core.templates import Pieces
 from app.web.gradio_stubs import without_stubs
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from db.store.store import Store
 
 FILES = Path(__file__).parents[1] / "screens"
+ICON = Path(__file__).parents[1] / "core" / "icon.svg"
 STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",
@@ -33,38 +35,10 @@ STYLES = (
     "review/tour.css",
     "theme/phone.css",
 )
-SCRIPTS = (
-    "shell.js",
-    "trouble.js",
-    "review/keys.js",
-    "review/note/typing.js",
-    "review/note/completion.js",
-    "review/note/fields.js",
-    "review/saving/outbox.js",
-    "review/note/evidence.js",
-    "review/tour.js",
-    "review/queue_position.js",
-    "review/people/claims.js",
-    "review/people/adjudication.js",
-    "review/saving/conflicts.js",
-    "review/saving/offers.js",
-    "review/review.js",
-    "review/note/history.js",
-    "review/actions.js",
-    "queue/dialogs.js",
-    "queue/samples.js",
-    "queue/queue.js",
-    "queue/uploads.js",
-    "export/export.js",
-)
+# The first says how the page looks, before Gradio looks at the browser; the last imports all others.
+FIRST_SCRIPT, LAST_SCRIPT = "theme/appearance.js", "page.js"
+_HTML = Pieces("web/head.html")
 _TYPES = {".svg": "image/svg+xml", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-
-
-_TAGS = {
-    ".svg": '<link rel="icon" type="image/svg+xml" href="{address}">',
-    ".css": '<link rel="stylesheet" href="{address}">',
-    ".js": '<script src="{address}"></script>',
-}
 
 
 def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) -> FastAPI:
@@ -87,7 +61,6 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.access.login import routes as signing_routes
     from app.access.passwords import Door
     from app.core.desk import Desk
-    from app.core.icon import ICON
     from app.core.proxies import Proxies
     from app.processes.supervisor import is_private
     from app.screens import status
@@ -100,11 +73,8 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import field_colours
     from data.task import load_task
-    from db.people.reviewers import ensure_reviewer
 
     desk = Desk(settings, load_task(), store)
-    with store.transaction() as session:
-        ensure_reviewer(session)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
     screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
     for router in [screen.routes(desk) for screen in screens]:
@@ -112,7 +82,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     door = Door()
     app.include_router(signing_routes(desk, door, is_secure=settings.is_secure))
     app.include_router(own_password.routes(desk, door, is_secure=settings.is_secure))
-    files = _files({"icon.svg": ICON, "fields.css": field_colours(desk.task)})
+    files = _files(field_colours(desk.task))
     _serve_files(app, files)
 
     @app.exception_handler(RequestValidationError)
@@ -131,6 +101,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         people=People(store, is_private=is_private(host, settings.public_url)),
         hosts=_hosts(settings, host),
         head=_head(files),
+        first=_first(files),
         is_secure=settings.is_secure,
         proxies=Proxies(settings.believed),
     )
@@ -179,30 +150,44 @@ def _hosts(settings: Settings, host: str) -> list[str]:
     return [*LOOPBACK, *own, *([settings.public_host] if settings.public_host else [])]
 
 
-def _files(made: dict[str, str]) -> dict[str, bytes]:
-    """The desk's own style and script, by name, as they are served."""
-    files = {Path(name).name: (FILES / name).read_bytes() for name in (*STYLES, *SCRIPTS)}
-    return {**{name: text.encode() for name, text in made.items()}, **files}
+def _files(colours: str) -> dict[str, bytes]:
+    """The desk's own files, by name, as they are served: the icon, all styles in one, and each script."""
+    scripts = sorted(path.relative_to(FILES).as_posix() for path in FILES.rglob("*.js"))
+    styles = [colours.encode(), *((FILES / name).read_bytes() for name in STYLES)]
+    return {
+        "icon.svg": ICON.read_bytes(),
+        "desk.css": b"\n".join(styles),
+        **{name: (FILES / name).read_bytes() for name in scripts},
+    }
 
 
 def _serve_files(app: FastAPI, files: dict[str, bytes]) -> None:
     from fastapi.responses import Response
 
-    @app.get("/desk/{name}")
-    def file(name: str) -> Response:
+    @app.get("/desk/{name:path}")
+    async def file(name: str) -> Response:
         if name not in files:
             return Response(status_code=404)
         # The address holds a fingerprint of the content, so that the guard lets browsers keep it.
         return Response(files[name], media_type=_TYPES[Path(name).suffix])
 
 
+def _address(name: str, files: dict[str, bytes]) -> str:
+    return f"/desk/{name}?{hashlib.sha256(files[name]).hexdigest()[:12]}"
+
+
 def _head(files: dict[str, bytes]) -> str:
-    """Markup that loads them. It stands in the page itself: Gradio would add it only after its own first paint."""
-    lines = []
-    for name, content in files.items():
-        address = f"/desk/{name}?{hashlib.sha256(content).hexdigest()[:12]}"
-        lines.append(_TAGS[Path(name).suffix].format(address=address))
-    return "".join(lines)
+    """Markup that loads the icon, the styles and the scripts; Gradio would add it only after its own first paint."""
+    modules = [_address(name, files) for name in files if name.endswith(".js")]
+    return str(
+        _HTML.head(_address("icon.svg", files), _address("desk.css", files), modules, _address(LAST_SCRIPT, files))
+    )
+
+
+def _first(files: dict[str, bytes]) -> str:
+    """Markup that comes before all other scripts of the page."""
+    modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
+    return str(_HTML.first(modules, _address(FIRST_SCRIPT, files)))
 
 
 def serve(host: str, port: int) -> None:
@@ -218,7 +203,7 @@ def serve(host: str, port: int) -> None:
     from app.core.desk import open_desk
     from app.processes.supervisor import check_host
     from app.web.connections import Connection, allow_files
-    from db.people.roles import needs_sign_in
+    from db.people.acting import needs_sign_in
 
     Connection.most = allow_files()
     with open_desk("web") as desk:

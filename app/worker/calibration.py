@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,7 +17,8 @@ from typing import Any
 from app.core.adapters import are_own, weights_place
 from app.core.settings import Settings
 from data.evaluation.calibration import CALIBRATION, MIN_NOTES, Calibration, CalibrationError, read_curves
-from data.prefill.outside import capped, place
+from data.prefill.outside import cap_confidence, place
+from data.storage.files import write_whole
 from db.notes.suggestions import SuggestionRow
 from db.schema.errors import UnknownAdapter
 from db.store.store import Session
@@ -149,7 +148,7 @@ def calibrated(suggestion: SuggestionRow, curves: Calibration | None) -> Suggest
     if curves is None or not raw or not raw.keys() <= suggestion.extraction.keys():
         return suggestion
     sure, cutoffs = curves.confidence(suggestion.extraction, raw, suggestion.grounding), curves.cutoffs
-    now = dict(capped(sure, place(sure, suggestion.times_longest, suggestion.legibility, cutoffs)))
+    now = dict(cap_confidence(sure, place(sure, suggestion.times_longest, suggestion.legibility, cutoffs)))
     return replace(suggestion, confidence=now, min_confidence=min(now.values(), default=None), cutoffs=cutoffs)
 
 
@@ -193,11 +192,11 @@ def _read(path: Path) -> Calibration | None:
         found = path.stat()
     except OSError:
         return None
-    return _read_once(path, found.st_mtime_ns, found.st_size)
+    return _read_once(path, (found.st_mtime_ns, found.st_size))
 
 
 @lru_cache(maxsize=64)
-def _read_once(path: Path, mtime_ns: int, size: int) -> Calibration | None:
+def _read_once(path: Path, _state: tuple[int, int]) -> Calibration | None:
     """Read a file once for each time that it was written."""
     try:
         return read_curves(path)
@@ -208,11 +207,4 @@ def _read_once(path: Path, mtime_ns: int, size: int) -> Calibration | None:
 def _write(path: Path, values: Any) -> None:
     """Write a file for its owner only: a reader sees all of it, or what was there before."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(values, file)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(values))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from db.notes.queue.novelty import Compared, compared, count_reviewed, put_novelty, reviewed_texts, waiting_texts
+from db.people.acting import as_program
 from db.store.store import Store
 
 N_SAMPLE = 2000
@@ -52,8 +53,8 @@ class Novelty:
                 self._sampled_at = reached.n_reviewed
         shares = self._sample.novelty([text for _, text in notes])
         numbers = [number for number, _ in notes]
-        with self._store.transaction() as session:
-            put_novelty(session, dict(zip(numbers, shares, strict=True)), Compared(reached.n_reviewed, numbers[-1]))
+        with as_program(self._store) as program:
+            put_novelty(program, dict(zip(numbers, shares, strict=True)), Compared(reached.n_reviewed, numbers[-1]))
         return len(notes)
 
 

@@ -26,6 +26,7 @@ from app.worker.pending import Waiting
 from app.worker.refitting import Refitting
 from data.suggestion import Suggestion
 from db.notes.suggestions import MAX_FAILURES, add_suggestion, record_failure
+from db.people.acting import as_program
 from db.store.heartbeats import set_heartbeat
 from db.store.store import StoreError, UnknownNote
 from db.training.adapters import AdapterRow, active_adapter
@@ -230,17 +231,17 @@ class Prefill:
     def _store(self, note_id: int, suggestion: Suggestion) -> None:
         # The store's name for the adapter, which two adapters never share; the adapter's own may be taken.
         named = replace(suggestion, adapter=self._name)
-        with self._desk.store.transaction() as session:
+        with as_program(self._desk.store) as program:
             with contextlib.suppress(UnknownNote):  # a sample that was taken out meanwhile
-                add_suggestion(session, note_id, named)
-            set_heartbeat(session, WORKER, self._words("busy", self.n_done + 1))
+                add_suggestion(program, note_id, named)
+            set_heartbeat(program, WORKER, self._words("busy", self.n_done + 1))
         self.n_done += 1
         self._said = ("busy", time.monotonic())
         self._refit(is_idle=False)
 
     def _give_up(self, note_id: int, reason: str) -> None:
-        with self._desk.store.transaction() as session:
-            n_failures = record_failure(session, note_id, self._name, reason)
+        with as_program(self._desk.store) as program:
+            n_failures = record_failure(program, note_id, self._name, reason)
         self.n_failed += 1
         self._said = ("", 0.0)  # how far the note was read is not told any more
         _log.warning("no suggestion for note %d, try %d of %d", note_id, n_failures, MAX_FAILURES)
@@ -249,16 +250,16 @@ class Prefill:
         """Tell the store what the worker does, at once when it is new and now and then when it is not."""
         said, at = self._said
         if state != said or time.monotonic() - at >= HEARTBEAT_S:
-            with self._desk.store.transaction() as session:
-                set_heartbeat(session, WORKER, self._words(state, self.n_done))
+            with as_program(self._desk.store) as program:
+                set_heartbeat(program, WORKER, self._words(state, self.n_done))
             self._said = (state, time.monotonic())
 
     def _say_read(self, shares: dict[Hashable, float]) -> None:
         """Tell the store how far the notes are read that reviewers wait for; no fault in that ends the reading."""
         if shares:
             read = {str(number): round(share, 2) for number, share in shares.items()}
-            with contextlib.suppress(StoreError), self._desk.store.transaction() as session:
-                set_heartbeat(session, WORKER, self._words("busy", self.n_done) | {"read": read})
+            with contextlib.suppress(StoreError), as_program(self._desk.store) as program:
+                set_heartbeat(program, WORKER, self._words("busy", self.n_done) | {"read": read})
             self._said = ("busy", time.monotonic())
 
     def _report_trouble(self, error: BaseException) -> None:

@@ -13,6 +13,7 @@ from app.worker.engines import with_kept_curves
 from data.evaluation.calibration import Calibration
 from data.suggestion import Suggestion
 from data.task import Extraction, TaskError
+from db.people.acting import as_program
 from db.review.figures.judged import Judged, count_judged, judged, placed, put_places, unplaced
 from db.store.store import StoreError
 from db.training.adapters import AdapterRow
@@ -77,8 +78,8 @@ class Refitting:
             after = reached.after if reached.curves == told else 0
             rows = [calibrated(row, kept) for row in unplaced(session, adapter.name, after, N_TURN)]
         if rows:
-            with self._desk.store.transaction() as session:
-                put_places(session, rows, told)
+            with as_program(self._desk.store) as program:
+                put_places(program, rows, told)
         return len(rows)
 
 

@@ -295,7 +295,9 @@ def _reach(figures: Mapping[str, Any], kind: str) -> str:
         more = more_would_show(USUAL_SPREAD, n_notes, kind)
         return f"So few notes cannot show any difference; at least {N_LEAST} are needed, and {more}."
     more = more_would_show(spread_seen(figures["detectable"], n_notes), n_notes, kind)
-    return f"So many notes show a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases; {more}."
+    return (
+        f"This number of notes shows a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases; {more}."
+    )
 
 
 def _capital(name: str) -> str:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from data.notes import folded
+from data.notes import fold_text
 from data.snapshot import Row
 
 NEAR_DUPLICATE = 0.65
@@ -147,7 +147,7 @@ class _Measure:
 
 def _sentences(text: str) -> list[str]:
     """The text's sentences, lines and cells, folded."""
-    return [words for part in _SENTENCE_END.split(text) if (words := folded(part))]
+    return [words for part in _SENTENCE_END.split(text) if (words := fold_text(part))]
 
 
 def _vectorizer() -> Any:
@@ -155,7 +155,7 @@ def _vectorizer() -> Any:
     from sklearn.feature_extraction.text import HashingVectorizer
 
     return HashingVectorizer(
-        preprocessor=folded,
+        preprocessor=fold_text,
         analyzer="char",
         ngram_range=(GRAM, GRAM),
         n_features=N_FEATURES,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 VerdictOutcome = Literal["first", "better", "unclear", "worse", "blocked"]
+DecisionKind = Literal["activated", "activated anyway", "rejected", "rolled back"]
 N_USES_WORN = 5
 """Decisions after which a hold-out is called worn: every choice made on it fits the next adapters to it a little (C.
 Dwork and others, "The reusable holdout: preserving validity in adaptive data analysis", Science 2015)."""
@@ -142,3 +144,21 @@ def notes(n_notes: int, kind: str = "hold-out ") -> str:
 
 def _flat(by: Change | None) -> dict[str, float | None]:
     return {"change": None, "low": None, "high": None} if by is None else asdict(by)
+
+
+def with_decision(
+    gate: Mapping[str, Any], kind: DecisionKind, *, by: str, reason: str, at: datetime | None = None
+) -> dict[str, Any]:
+    """A verdict as it is kept, with a decision; those before it are kept in `earlier_decisions`.
+
+    Args:
+        gate: the verdict so far.
+        kind: what was decided.
+        by: who did.
+        reason: why.
+        at: when; now if left out.
+    """
+    earlier = [*gate.get("earlier_decisions", ()), *([gate["decision"]] if gate.get("decision") else ())]
+    moment = (at or datetime.now(UTC)).isoformat()
+    decision = {"kind": kind, "by": by, "at": moment, "reason": reason}
+    return {**gate, "decision": decision, "earlier_decisions": earlier}

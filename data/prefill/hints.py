@@ -10,7 +10,7 @@ from data.task import Extraction, Task
 from data.text.values import normalise
 
 
-def hinted(task: Task, text: str, extraction: Extraction) -> list[str]:
+def find_hinted(task: Task, text: str, extraction: Extraction) -> list[str]:
     """The keys of the fields without a value of whose kind the note holds a word."""
     return [
         field.key

@@ -63,7 +63,7 @@ def outside(suggestion: Placed) -> Outside | None:
     return place(confidence, suggestion.times_longest, suggestion.legibility, suggestion.cutoffs)
 
 
-def capped(confidence: Mapping[str, float], why: Outside | None) -> Mapping[str, float]:
+def cap_confidence(confidence: Mapping[str, float], why: Outside | None) -> Mapping[str, float]:
     """A calibrated confidence as it can be believed on a note that is outside, or is not."""
     if why is None:
         return confidence

@@ -70,7 +70,7 @@ def takes(suggestion: Suggested, key: str, grounding: Grounding | None) -> float
     return cutoffs.takes(key) if outside(suggestion) is None else min(cutoffs.takes(key), UNKNOWN)
 
 
-def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, Reason]:
+def find_withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, Reason]:
     """The fields whose suggested value stays out of the form, and why.
 
     Args:
@@ -92,6 +92,6 @@ def withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict
 
 
 def form_values(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, str | None]:
-    """What an untouched form holds where this was suggested; see `withheld`."""
-    left_out = withheld(task, read, suggestion)
+    """What an untouched form holds where this was suggested; see `find_withheld`."""
+    left_out = find_withheld(task, read, suggestion)
     return {key: None if key in left_out else suggestion.extraction.get(key) for key in task.keys}

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from data.reading.records import BOM, decoded
+from data.reading.records import BOM, decode
 
 SAMPLE_BYTES = 1 << 17
 N_ROWS = 100
@@ -51,7 +51,7 @@ def dialect_of(stream: BinaryIO, usual: str) -> Dialect:
         usual: the separator of a table that does not tell, for instance of one with a single column.
     """
     raw = stream.read(SAMPLE_BYTES)
-    sample = decoded(raw).removeprefix(BOM)
+    sample = decode(raw).removeprefix(BOM)
     first, _, _ = sample.partition("\n")
     if told := _TOLD.fullmatch(first.strip(" \r")):
         return Dialect(told.group(1), is_told=True)

@@ -11,7 +11,7 @@ from data.limits import MAX_CELL_CHARACTERS, MAX_RECORD_BYTES
 from data.reading.csv_dialect import Dialect, dialect_of
 from data.reading.encodings import Encoding, open_as_utf8
 from data.reading.records import Lines, Record, Refusal, bad_header, refused_line
-from data.text.formulas import is_escaping, unescaped
+from data.text.formulas import is_escaping, unescape_cell
 
 csv.field_size_limit(MAX_CELL_CHARACTERS)  # of the whole process: the module has no other place for it
 # The csv module's own messages speak to programmers; the first words of each, and what a person is told instead.
@@ -108,7 +108,7 @@ class _Table:
                 if refusal := bad_header(self._path, header, wanted, self._lines.first):
                     yield refusal
                     return
-                plain = unescaped if is_escaping(header) else str
+                plain = unescape_cell if is_escaping(header) else str
             else:
                 yield self._record(header, [plain(cell) for cell in row])
 

@@ -16,7 +16,7 @@ from data.reading.encodings import Encoding, encoding_of, open_as_utf8
 from data.reading.endings import ENDINGS, PARQUET, SEPARATORS, other_ending
 from data.reading.json_files import read_json_file
 from data.reading.parquet import read_parquet
-from data.reading.records import BOM, Record, Refusal, bad_character, decoded, refused_file, refused_line
+from data.reading.records import BOM, Record, Refusal, bad_character, decode, refused_file, refused_line
 
 TEXT_KEYS = ("text", "input")
 Tell = Callable[[str], None]
@@ -137,7 +137,7 @@ def _txt(path: Path, encoding: Encoding) -> Iterator[Record | Refusal]:
     if len(raw) > MAX_RECORD_BYTES:
         yield refused_line(path, 1, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
         return
-    text = decoded(raw).removeprefix(BOM)
+    text = decode(raw).removeprefix(BOM)
     for number, line in enumerate(text.split("\n"), start=1):
         if bad := bad_character(line):
             yield refused_line(path, number, bad)

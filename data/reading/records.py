@@ -128,7 +128,7 @@ class Lines:
         if len(raw) > MAX_RECORD_BYTES:
             self._skip_rest(raw)
             return Line("", (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
-        text = decoded(raw)
+        text = decode(raw)
         if self.number == 1:
             text = text.removeprefix(BOM)
         return Line(text, bad_character(text))
@@ -138,7 +138,7 @@ class Lines:
             raw = self._stream.readline(1 << 16)
 
 
-def decoded(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
     """The text of bytes; those that are not UTF-8 come as lone surrogates, for `bad_character` to find."""
     return raw.decode("utf-8", "surrogateescape")
 

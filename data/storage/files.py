@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 
 def sha256_of(path: Path) -> str:
@@ -32,6 +34,40 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A draft of a file to fill, readable by its owner only; at the end of the block it takes the place of `path`.
+
+    Whatever stops the block, a reader sees what was at `path` before or all of the new file, which is on the disk.
+
+    Raises:
+        OSError: the disk refuses, or there is no such folder.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    draft = Path(name)
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    flush_to_disk(path.parent)
+
+
+def write_whole(path: Path, content: str | Iterable[bytes]) -> None:
+    """Replace a file by a text or by pieces of one, as `whole_file` does."""
+    with whole_file(path) as file:
+        file.writelines([content.encode("utf-8")] if isinstance(content, str) else content)
+
+
+def save_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Replace a file by `value` as JSON, as `whole_file` does."""
+    write_whole(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
 @contextmanager

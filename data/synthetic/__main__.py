@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.synthetic import INSTRUCTION, MIX, STYLES, generate
+from data.synthetic.corpus import INSTRUCTION, MIX, generate
+from data.synthetic.sets.house_style import STYLES
 from data.synthetic.sets.samples import sample_rows
 
 

@@ -96,7 +96,7 @@ def pick(options: Sequence[str], slots: Slots, rng: random.Random) -> str:
     return expand(options[int(rng.random() * len(options))], slots, rng)
 
 
-def weighted(pairs: Sequence[tuple[float, T]], rng: random.Random) -> T:
+def choose(pairs: Sequence[tuple[float, T]], rng: random.Random) -> T:
     """One of several things, by weight."""
     point = rng.random() * sum(pair[0] for pair in pairs)
     for weight, thing in pairs:

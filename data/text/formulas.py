@@ -8,13 +8,13 @@ from collections.abc import Collection
 _SIGNS = frozenset("=+-@\t\r\n\0＝＋－＠")
 
 
-def escaped(cell: str) -> str:
-    """The cell as it is written. One that looks escaped already is escaped once more, so that `unescaped` undoes it."""
+def escape_cell(cell: str) -> str:
+    """The cell as it is written; one that looks escaped already is escaped once more, for `unescape_cell` to undo."""
     return f"'{cell}" if cell[:1] in _SIGNS or _looks_escaped(cell) else cell
 
 
-def unescaped(cell: str) -> str:
-    """The cell as it was before `escaped`."""
+def unescape_cell(cell: str) -> str:
+    """The cell as it was before `escape_cell`."""
     return cell[1:] if _looks_escaped(cell) else cell
 
 

@@ -107,12 +107,12 @@ def stems(text: str) -> Iterator[tuple[str, int, int]]:
         elif kind == "code":
             yield stem(_JOINTS.sub("", match.group())), start, end
         elif kind == "name":
-            yield named(match.group()), start, end
+            yield fold_name(match.group()), start, end
         else:
             yield stem("positive" if kind == "plus" else "negative"), start, end
 
 
-def named(name: str) -> str:
+def fold_name(name: str) -> str:
     """A name that ends in a number, in the one form in which it is compared: KI 67 and Ki-67 are ki67."""
     joined = _JOINTS.sub("", unicodedata.normalize("NFKC", name)).casefold()
     return _SAME.get(joined, joined)

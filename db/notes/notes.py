@@ -19,6 +19,7 @@ from db.notes.queue.overlap import read_overlap
 from db.notes.queue.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
 from db.notes.samples import removed_up_to
 from db.notes.suggestions import WAITING
+from db.people.acting import LeadAct, Program
 from db.schema import tables as t
 from db.schema.dialects import is_postgres
 from db.schema.errors import UnknownNote
@@ -106,17 +107,22 @@ class NoteRow:
         return self.state not in ("todo", "draft")
 
 
-def add_notes(session: Session, notes: Iterable[Note]) -> AddReport:
+def add_notes(permit: LeadAct | Program, notes: Iterable[Note], **told: Any) -> AddReport:
     """Add notes; one that is known already, with the same id and exactly the same text, is not added twice.
 
     Labels that arrive for a known note without any are kept with it as its gold; the first labels stay. If nobody had
     worked on the note it becomes an original and leaves the review queue. Drafts and annotations stay as they are.
+
+    Args:
+        permit: of whoever brings them.
+        notes: read as they are added.
+        told: what the entry in the audit trail says besides how many they were.
     """
     stream = iter(notes)
     total = AddReport(n_added=0, n_known=0, n_originals=0, note_ids=())
     note_ids: list[int] = []
     while batch := list(islice(stream, N_BATCH)):
-        done = _add_batch(session, batch)
+        done = _add_batch(permit.session, batch)
         note_ids += done.note_ids
         total.likenesses.add(done.likenesses)
         total = replace(
@@ -126,6 +132,7 @@ def add_notes(session: Session, notes: Iterable[Note]) -> AddReport:
             n_originals=total.n_originals + done.n_originals,
             n_labelled=total.n_labelled + done.n_labelled,
         )
+    permit.record("imported", **told, n_added=total.n_added, n_known=total.n_known, n_labelled=total.n_labelled)
     return replace(total, note_ids=tuple(note_ids))
 
 

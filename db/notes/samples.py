@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.audit import record
-from db.people.roles import require
+from db.people.acting import LeadAct
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 from db.schema.errors import StoreError
@@ -96,23 +95,22 @@ def samples_of(session: Session) -> Samples:
     )
 
 
-def remove_samples(session: Session, by: str, seen: Samples | None = None) -> Samples:
+def remove_samples(act: LeadAct, seen: Samples | None = None) -> Samples:
     """Take every sample out, with its text, its suggestions and whatever people decided about it.
 
     The database itself refuses to delete such rows of any other note.
 
     Args:
-        by: the name of whoever does it.
+        act: of whoever may import notes.
         seen: what they were told would go; None where they did not ask.
 
     Returns:
         What went.
 
     Raises:
-        NotAllowed: whoever asks may not import notes either.
         StoreError: somebody worked on them since. Nothing was removed.
     """
-    require(session, by, "import notes")
+    session = act.session
     found = samples_of(session)
     if seen is not None and found.told != seen.told:
         raise StoreError(
@@ -121,7 +119,7 @@ def remove_samples(session: Session, by: str, seen: Samples | None = None) -> Sa
     if not found.n_notes:
         return found
     newest = int(session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one())
-    kept = {"value": newest, "changed_by": by, "changed_at": t.now()}
+    kept = {"value": newest, "changed_by": act.who, "changed_at": t.now()}
     session.execute(
         insert_into(session, t.setting)
         .values(key=_REMOVED, **kept)
@@ -132,9 +130,7 @@ def remove_samples(session: Session, by: str, seen: Samples | None = None) -> Sa
     for table in (t.note_text, *_OF_NOTES, t.suggestion_failure, t.suggestion):
         session.execute(sa.delete(table).where(table.c.note_id.in_(samples)))
     session.execute(sa.delete(t.note).where(t.note.c.origin == "sample"))
-    record(
-        session,
-        by,
+    act.record(
         "removed the samples",
         n_notes=found.n_notes,
         n_decided=found.n_decided,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from data.cutoffs import Cutoffs
 from data.suggestion import Grounding, Span, Suggestion, is_raw
+from db.people.acting import Program
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 from db.schema.errors import UnknownNote
@@ -61,7 +62,7 @@ class SuggestionRow:
         return is_raw(self.confidence, self.raw_confidence)
 
 
-def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> int:
+def add_suggestion(program: Program, note_id: int, suggestion: Suggestion) -> int:
     """Keep a suggestion and give its number. An adapter suggests once for a note: a second one is not kept.
 
     State, drafts and annotations of the note stay as they are.
@@ -69,6 +70,7 @@ def add_suggestion(session: Session, note_id: int, suggestion: Suggestion) -> in
     Raises:
         UnknownNote: there is no such note.
     """
+    session = program.session
     if session.execute(sa.select(t.note.c.id).where(t.note.c.id == note_id)).one_or_none() is None:
         raise UnknownNote(note_id)
     lowest = min(suggestion.confidence.values(), default=None)
@@ -168,15 +170,15 @@ def count_without(session: Session, adapter: str) -> int:
     )
 
 
-def record_failure(session: Session, note_id: int, adapter: str, reason: str) -> int:
+def record_failure(program: Program, note_id: int, adapter: str, reason: str) -> int:
     """Count a failed attempt of an adapter on a note, and give the count.
 
     Args:
         reason: one sentence without note text.
     """
     again = {"n_failures": t.suggestion_failure.c.n_failures + 1, "reason": reason, "failed_at": t.now()}
-    counted = session.execute(
-        insert_into(session, t.suggestion_failure)
+    counted = program.session.execute(
+        insert_into(program.session, t.suggestion_failure)
         .values(note_id=note_id, adapter=adapter, n_failures=1, reason=reason, failed_at=t.now())
         .on_conflict_do_update(index_elements=["note_id", "adapter"], set_=again)
         .returning(t.suggestion_failure.c.n_failures)

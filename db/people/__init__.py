@@ -1,1 +1,1 @@
-"""Reviewers, roles, sign-ins, settings and the audit trail."""
+"""The door to every write, and the people who go through it: rights, sign-ins, settings, the audit trail."""

@@ -10,23 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.audit import record
-from db.people.roles import LOCAL, OPERATORS, Role, needs_sign_in, require
+from db.people.acting import LOCAL, OPERATORS, Act, AdminAct, Role, needs_sign_in
 from db.schema import tables as t
-from db.schema.dialects import insert_into
 from db.schema.errors import StoreError
-
-__all__ = [
-    "LOCAL",
-    "ReviewerRow",
-    "Role",
-    "add_reviewer",
-    "change_reviewer",
-    "ensure_reviewer",
-    "find_reviewer",
-    "list_reviewers",
-    "password_of",
-]
 
 MAX_NAME_CHARACTERS = 100
 
@@ -48,20 +34,6 @@ class ReviewerRow:
     added_at: datetime
 
 
-def ensure_reviewer(session: Session, name: str = LOCAL) -> ReviewerRow:
-    """The reviewer of this name, added if new: as a reviewer, or `local` as an admin."""
-    found = find_reviewer(session, name)
-    if found is not None:
-        return found
-    role = "admin" if name == LOCAL else "reviewer"
-    session.execute(
-        insert_into(session, t.reviewer).values(name=name, role=role, added_at=t.now()).on_conflict_do_nothing()
-    )
-    added = find_reviewer(session, name)
-    assert added is not None
-    return added
-
-
 def find_reviewer(session: Session, name: str) -> ReviewerRow | None:
     """The reviewer of this name, or None."""
     row = session.execute(_select().where(t.reviewer.c.name == name)).one_or_none()
@@ -73,35 +45,33 @@ def list_reviewers(session: Session) -> list[ReviewerRow]:
     return [_row(row) for row in session.execute(_select().order_by(t.reviewer.c.name))]
 
 
-def add_reviewer(session: Session, name: str, *, role: Role, password_hash: str, by: str) -> ReviewerRow:
+def add_reviewer(act: AdminAct, name: str, *, role: Role, password_hash: str) -> ReviewerRow:
     """Add a person who can sign in.
 
     Args:
+        act: of whoever adds.
         name: as it will stand beside decisions; spaces around it are dropped.
         role: what the person may do.
         password_hash: made by `app.access.passwords`.
-        by: who adds.
 
     Raises:
-        NotAllowed: `by` may not.
         StoreError: the name is taken, empty, too long or has characters that nobody sees.
     """
-    require(session, by, "decide about people")
     name = _checked(name)
-    if find_reviewer(session, name) is not None:
+    if find_reviewer(act.session, name) is not None:
         raise StoreError(f"{name} is a reviewer already. Choose another name, or change that person.")
-    if role != "admin" and not _has_admin(session):
+    if role != "admin" and not _has_admin(act.session):
         raise StoreError("The first person who can sign in must be an admin. Add one with --role admin.")
-    session.execute(sa.insert(t.reviewer).values(name=name, role=role, password_hash=password_hash, added_at=t.now()))
-    record(session, by, "added a reviewer", name, role=role)
-    return _known(session, name)
+    added = {"name": name, "role": role, "password_hash": password_hash, "added_at": t.now()}
+    act.session.execute(sa.insert(t.reviewer).values(**added))
+    act.record("added a reviewer", name, role=role)
+    return _known(act.session, name)
 
 
 def change_reviewer(
-    session: Session,
+    act: AdminAct,
     name: str,
     *,
-    by: str,
     role: Role | None = None,
     password_hash: str | None = None,
     is_disabled: bool | None = None,
@@ -109,14 +79,8 @@ def change_reviewer(
     """Change what a person may do, how the person signs in, or whether at all. Every sign-in of the person ends.
 
     Raises:
-        NotAllowed: `by` may not; people may change their own password only.
         StoreError: there is no such reviewer, it is the local one, or no admin who can sign in would be left.
     """
-    is_own_password = by == name and role is None and is_disabled is None
-    require(session, by, "review" if is_own_password else "decide about people")
-    before = _known(session, name)
-    if name == LOCAL:
-        raise StoreError("local is anyone at a desk without sign-in and cannot be changed. Add a reviewer instead.")
     changes: dict[str, Any] = {}
     said: dict[str, Any] = {}
     if role is not None:
@@ -125,11 +89,28 @@ def change_reviewer(
         changes["password_hash"], said["password"] = password_hash, "changed"
     if is_disabled is not None:
         changes["disabled_at"], said["disabled"] = (t.now() if is_disabled else None), is_disabled
+    return _change(act, name, changes, said)
+
+
+def change_own_password(act: Act, password_hash: str) -> ReviewerRow:
+    """Give the person who acts another password. Every sign-in of the person ends.
+
+    Raises:
+        StoreError: it is the local reviewer, who has none.
+    """
+    return _change(act, act.who, {"password_hash": password_hash}, {"password": "changed"})
+
+
+def _change(act: Act, name: str, changes: dict[str, Any], said: dict[str, Any]) -> ReviewerRow:
+    session = act.session
+    before = _known(session, name)
+    if name == LOCAL:
+        raise StoreError("local is anyone at a desk without sign-in and cannot be changed. Add a reviewer instead.")
     session.execute(sa.update(t.reviewer).where(t.reviewer.c.name == name).values(**changes))
     session.execute(sa.delete(t.sign_in).where(t.sign_in.c.reviewer_id == before.id))
     if needs_sign_in(session) and not _has_admin(session):
         raise StoreError(f"{name} is the only admin who can sign in. Make another one first.")
-    record(session, by, "changed a reviewer", name, **said)
+    act.record("changed a reviewer", name, **said)
     return _known(session, name)
 
 

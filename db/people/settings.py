@@ -7,13 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.audit import record
-from db.people.roles import require
+from db.people.acting import Act, LeadAct
 from db.schema import tables as t
 from db.schema.dialects import insert_into
-
-PERSONAL = ("keys.", "tour.")
-"""A setting of one person begins so and ends with the person's name."""
 
 
 def get_settings(session: Session, prefix: str = "") -> dict[str, Any]:
@@ -22,37 +18,41 @@ def get_settings(session: Session, prefix: str = "") -> dict[str, Any]:
     return {row.key: row.value for row in session.execute(query)}
 
 
-def put_setting(session: Session, key: str, value: Any, by: str) -> None:
+def put_setting(act: LeadAct, key: str, value: Any) -> None:
     """Set a setting, in place of what it was.
 
     Args:
+        act: of whoever changes it.
+        key: its name.
         value: what JSON can hold, but not null: a setting that is taken away goes back to its default.
-        by: the name of whoever changes it.
-
-    Raises:
-        NotAllowed: the setting is not this person's own, and the person may not change the rules.
     """
-    _require(session, key, by)
-    changed = {"value": value, "changed_by": by, "changed_at": t.now()}
-    session.execute(
-        insert_into(session, t.setting)
+    _put(act, key, value)
+    act.record("changed a setting", key)
+
+
+def drop_setting(act: LeadAct, key: str) -> None:
+    """Take a setting away; its default holds again."""
+    _drop(act, key)
+    act.record("changed a setting", key)
+
+
+def put_own_setting(act: Act, kind: str, value: Any) -> None:
+    """Set a setting that is only the person's own, `<kind>.<name>`; None takes it away."""
+    key = f"{kind}.{act.who}"
+    if value is None:
+        _drop(act, key)
+    else:
+        _put(act, key, value)
+
+
+def _put(act: Act, key: str, value: Any) -> None:
+    changed = {"value": value, "changed_by": act.who, "changed_at": t.now()}
+    act.session.execute(
+        insert_into(act.session, t.setting)
         .values(key=key, **changed)
         .on_conflict_do_update(index_elements=["key"], set_=changed)
     )
 
 
-def drop_setting(session: Session, key: str, by: str) -> None:
-    """Take a setting away; its default holds again.
-
-    Raises:
-        NotAllowed: see `put_setting`.
-    """
-    _require(session, key, by)
-    session.execute(sa.delete(t.setting).where(t.setting.c.key == key))
-
-
-def _require(session: Session, key: str, by: str) -> None:
-    if key in {f"{beginning}{by}" for beginning in PERSONAL}:
-        return
-    require(session, by, "change rules")
-    record(session, by, "changed a setting", key)
+def _drop(act: Act, key: str) -> None:
+    act.session.execute(sa.delete(t.setting).where(t.setting.c.key == key))

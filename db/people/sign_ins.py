@@ -14,9 +14,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.audit import record
+from db.people.acting import Act, Program, Role
 from db.people.reviewers import find_reviewer
-from db.people.roles import Role
 from db.schema import tables as t
 from db.schema.errors import StoreError
 
@@ -38,22 +37,23 @@ class SignedIn:
     is_due: bool = False
 
 
-def sign_in(session: Session, name: str) -> str:
-    """Begin a sign-in for a person whose password was checked; the token, which is kept nowhere.
+def sign_in(act: Act) -> str:
+    """Begin a sign-in for the person who acts, whose password was checked; the token, which is kept nowhere.
 
     Raises:
         StoreError: there is no such person.
     """
-    reviewer = find_reviewer(session, name)
+    session = act.session
+    reviewer = find_reviewer(session, act.who)
     if reviewer is None:
-        raise StoreError(f"There is no reviewer called {name}.")
+        raise StoreError(f"Expected the name of a reviewer; nobody is called {act.who}.")
     token, at = secrets.token_urlsafe(32), t.now()
     c = t.sign_in.c
     session.execute(sa.delete(t.sign_in).where(sa.or_(c.seen_at < at - IDLE, c.begun_at < at - LONGEST)))
     session.execute(
         sa.insert(t.sign_in).values(token_hash=_hashed(token), reviewer_id=reviewer.id, begun_at=at, seen_at=at)
     )
-    record(session, name, "signed in")
+    act.record("signed in")
     return token
 
 
@@ -77,18 +77,19 @@ def signed_in(session: Session, token: str, at: datetime | None = None) -> Signe
     return SignedIn(row.name, row.role, is_due=at - row.seen_at >= NOTED_EVERY)
 
 
-def note_action(session: Session, token: str) -> None:
+def note_action(program: Program, token: str) -> None:
     """Put off the end of a sign-in: its person did something."""
-    session.execute(sa.update(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token)).values(seen_at=t.now()))
+    seen = sa.update(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token))
+    program.session.execute(seen.values(seen_at=t.now()))
 
 
-def sign_out(session: Session, token: str) -> str | None:
+def sign_out(program: Program, token: str) -> str | None:
     """End a sign-in; whose it was, None where there was none. See `db.notes.queue.claims.leave_desk`."""
-    person = signed_in(session, token)
-    session.execute(sa.delete(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token)))
+    person = signed_in(program.session, token)
+    program.session.execute(sa.delete(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token)))
     if person is None:
         return None
-    record(session, person.name, "signed out")
+    program.record_for(person.name, "signed out")
     return person.name
 
 

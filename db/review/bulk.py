@@ -20,7 +20,7 @@ from data.task import Extraction, Task
 from db.notes.notes import get_note
 from db.notes.queue.search import ALL, Filters, select_filtered
 from db.notes.suggestions import WAITING, SuggestionRow, suggestion_of
-from db.people.roles import require
+from db.people.acting import LeadAct
 from db.review.decisions import Status, discard_draft, reopen, submit
 from db.review.reviewed import AnnotationRow, read_annotation, select_annotations
 from db.review.revisions import Conflict
@@ -89,13 +89,12 @@ def plan(session: Session, action: Action, many: Many) -> Plan:
     return Plan(n_notes, _count(session, _meant([sa.func.count()], many).where(*_touched(action))), int(upto))
 
 
-def act(  # noqa: PLR0913 - what a page knows about it, all by keyword
-    session: Session,
+def carry_out(
+    act: LeadAct,
     task: Task,
     *,
     action: Action,
     many: Many,
-    reviewer: str,
     bulk: str,
     comment: str = "",
     after: int = 0,
@@ -113,7 +112,7 @@ def act(  # noqa: PLR0913 - what a page knows about it, all by keyword
     Raises:
         StoreError: there is no such action, or a flag has no comment.
     """
-    require(session, reviewer, "work on many notes at once")
+    session = act.session
     if action == "flag" and not comment.strip():
         raise StoreError("A flag needs a comment. Write one for those who read it.")
     query = _meant([t.note.c.id, t.note.c.revision], many).where(*_touched(action), t.note.c.id > after)
@@ -121,13 +120,12 @@ def act(  # noqa: PLR0913 - what a page knows about it, all by keyword
     for row in rows:
         token = f"bulk-{bulk}-{row.id}"
         if action == "reopen":
-            reopen(session, note_id=row.id, reviewer=reviewer, seen_revision=row.revision, token=token)
+            reopen(act, note_id=row.id, seen_revision=row.revision, token=token)
             continue
         shown = suggestion_of(session, row.id)
         submit(
-            session,
+            act,
             note_id=row.id,
-            reviewer=reviewer,
             status=_STATUSES[action],
             extraction=_in_form(session, task, row.id, current(session, shown) if shown else None),
             seen_revision=row.revision,
@@ -146,53 +144,50 @@ def _in_form(session: Session, task: Task, note_id: int, shown: SuggestionRow | 
     return Extraction.stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
 
 
-def undo(session: Session, task: Task, *, bulk: str, reviewer: str, after: int = 0) -> Done:
-    """Take back what `act` did under this name, for the next notes, at most `N_BATCH`.
+def undo(act: LeadAct, task: Task, *, bulk: str, after: int = 0) -> Done:
+    """Take back what `carry_out` did under this name, for the next notes, at most `N_BATCH`.
 
     A note that somebody decided about since, or typed into, is left as it is. A decision that was taken back stands
     again as its own reviewer made it.
 
     Args:
-        reviewer: who did it; nobody else undoes it.
+        act: of whoever did it; nobody else undoes it.
         after: only notes with a higher number.
     """
-    require(session, reviewer, "work on many notes at once")
     a, n = t.annotation.c, t.note.c
     typed = (
         sa.exists()
         .where(t.draft.c.note_id == n.id, t.draft.c.saved_at > a.submitted_at)
         .correlate(t.note, t.annotation)
     )
-    who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == reviewer).scalar_subquery()
-    rows = session.execute(
+    rows = act.session.execute(
         sa.select(n.id, n.revision, a.status, sa.and_(a.revision == n.revision, ~typed).label("is_as_left"))
         .join_from(t.annotation, t.note, n.id == a.note_id)
         # A range of the index on tokens: everything that begins with the name.
-        .where(a.token >= f"bulk-{bulk}-", a.token < f"bulk-{bulk}.", a.reviewer_id == who, n.id > after)
+        .where(a.token >= f"bulk-{bulk}-", a.token < f"bulk-{bulk}.", a.reviewer_id == act.number, n.id > after)
         .order_by(n.id)
         .limit(N_BATCH)
     ).all()
     n_done = 0
     for row in rows:
         if row.is_as_left:
-            _take_back(session, task, row, bulk, reviewer)
+            _take_back(act, task, row, bulk)
             n_done += 1
     last = rows[-1].id if len(rows) == N_BATCH else None
     return Done(n_done=n_done, n_left_alone=len(rows) - n_done, last=last)
 
 
-def _take_back(session: Session, task: Task, row: sa.Row[Any], bulk: str, reviewer: str) -> None:
+def _take_back(act: LeadAct, task: Task, row: sa.Row[Any], bulk: str) -> None:
     token = f"undo-{bulk}-{row.id}"
     if row.status != "reopened":
-        reopen(session, note_id=row.id, reviewer=reviewer, seen_revision=row.revision, token=token)
-        discard_draft(session, note_id=row.id, reviewer=reviewer)  # there was none before
+        reopen(act, note_id=row.id, seen_revision=row.revision, token=token)
+        discard_draft(act, note_id=row.id)  # there was none before
         return
-    before = _annotation(session, row.id, row.revision - 1)
-    discard_draft(session, note_id=row.id, reviewer=reviewer)
+    before = _annotation(act.session, row.id, row.revision - 1)
+    discard_draft(act, note_id=row.id)
     submit(
-        session,
+        act.restoring(before.reviewer),
         note_id=row.id,
-        reviewer=before.reviewer,
         status=cast(Status, before.status),
         extraction=Extraction.stored(task, before.extraction),
         seen_revision=row.revision,

@@ -17,10 +17,7 @@ from data.task import Extraction
 from db.notes.notes import NoteRow, get_note
 from db.notes.queue.claims import give_back
 from db.notes.suggestions import SuggestionRow, get_suggestion, suggestion_of
-from db.people.audit import record
-from db.people.reviewers import ensure_reviewer
-from db.people.roles import require
-from db.review.aside import stands_before, with_aside
+from db.people.acting import Act
 from db.review.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
 from db.review.opinions import (
     OpinionRow,
@@ -48,7 +45,15 @@ from db.review.reviewed import (
     select_annotations,
     training_rows,
 )
-from db.review.revisions import Conflict, Saved, compare_and_swap, revision_of, settled_in_order
+from db.review.revisions import (
+    Conflict,
+    Saved,
+    compare_and_swap,
+    revision_of,
+    settled_in_order,
+    stands_before,
+    with_aside,
+)
 from db.schema import tables as t
 from db.schema.errors import StoreError, refuse_nul
 
@@ -143,10 +148,9 @@ def open_review(session: Session, note_id: int, reviewer: str) -> Review:
 
 
 def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
-    session: Session,
+    act: Act,
     *,
     note_id: int,
-    reviewer: str,
     status: Status,
     extraction: Extraction,
     seen_revision: int,
@@ -177,30 +181,27 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     Raises:
         Conflict: somebody else submitted meanwhile; nothing was written.
         UnknownNote: there is no such note.
-        NotAllowed: the reviewer may not review.
         StoreRefused: the suggestion is not this note's, or another rule is broken.
         StoreError: there is no such status, or the token was used for another note.
     """
     _check_words(status, comment, token)
+    session, at = act.session, t.now()
     repeated = _saved_before(session, note_id, token)
     if repeated is not None:
         return repeated
-    require(session, reviewer, "review")
-    at, reviewer_id = t.now(), ensure_reviewer(session, reviewer).id
     kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
-    kept |= {"extraction": with_aside(extraction, stands_before(session, note_id, reviewer))}
+    kept |= {"extraction": with_aside(extraction, stands_before(session, note_id, act.who))}
     kept |= {"settled": settled_in_order(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
-    if not is_final and wants_opinion(session, note_id, reviewer):
-        opinion_id = give_opinion(session, reviewer, seen_revision, seen_opinion, given_at=at, **kept).id
+    if not is_final and wants_opinion(act, note_id):
+        opinion_id = give_opinion(act, seen_revision, seen_opinion, given_at=at, **kept).id
         if not opinions_settle(session, note_id):
-            give_back(session, reviewer, note_id)
-            record(session, reviewer, "gave an opinion", f"note {note_id}", status=status)
+            give_back(act, note_id)
+            act.record("gave an opinion", f"note {note_id}", status=status)
             return Saved(revision=seen_revision, at=at, opinion_id=opinion_id)
-    n_changed = _n_changed(session, extraction, suggestion_id)
-    saved = _decide(session, seen_revision, n_changed, reviewer_id=reviewer_id, submitted_at=at, **kept)
-    give_back(session, reviewer, note_id)
-    record(session, reviewer, status, f"note {note_id}", revision=saved.revision)
+    saved = _decide(act, seen_revision, _n_changed(session, extraction, suggestion_id), submitted_at=at, **kept)
+    give_back(act, note_id)
+    act.record(status, f"note {note_id}", revision=saved.revision)
     return replace(saved, opinion_id=opinion_id)
 
 
@@ -210,30 +211,29 @@ def _check_words(status: str, comment: str, token: str) -> None:
     refuse_nul(comment, token)
 
 
-def _decide(session: Session, seen_revision: int, n_changed: int | None, **kept: Any) -> Saved:
+def _decide(act: Act, seen_revision: int, n_changed: int | None, **kept: Any) -> Saved:
     """Make a decision the note's next revision, in place of its reviewer's draft.
 
     Raises:
         Conflict: somebody else submitted meanwhile; nothing was written.
     """
-    note_id, by, at, revision = kept["note_id"], kept["reviewer_id"], kept["submitted_at"], seen_revision + 1
+    note_id, at, revision = kept["note_id"], kept["submitted_at"], seen_revision + 1
     changes = {"state": kept["status"], "revision": revision, "updated_at": at, "n_changed": n_changed}
-    compare_and_swap(session, note_id, seen_revision, reviewer_id=by, **changes)
-    annotation_id = _insert(session, revision=revision, **kept)
-    session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == by))
+    compare_and_swap(act, note_id, seen_revision, reviewer_id=act.number, **changes)
+    annotation_id = _insert(act, revision=revision, **kept)
+    own = t.draft.c.note_id == note_id, t.draft.c.reviewer_id == act.number
+    act.session.execute(sa.delete(t.draft).where(*own))
     return Saved(revision=revision, at=at, annotation_id=annotation_id)
 
 
-def reopen(
-    session: Session, *, note_id: int, reviewer: str, seen_revision: int, token: str, seen_opinion: int = 0
-) -> Saved:
+def reopen(act: Act, *, note_id: int, seen_revision: int, token: str, seen_opinion: int = 0) -> Saved:
     """Take a decision back: the note waits again, with what was decided as this reviewer's draft.
 
     The decision stays in the note's history; that it was taken back is the next revision. Before there is a decision
     the reviewer's own opinion is taken back, and with a decision the opinion that it may have come from.
 
     Args:
-        reviewer: who takes it back.
+        act: of whoever takes it back.
         seen_revision: the note's revision that the page shows.
         token: a name made up for this, the same when it is sent again.
         seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
@@ -243,69 +243,53 @@ def reopen(
         UnknownNote: there is no such note.
         StoreError: the token was used for another note.
     """
+    session, at = act.session, t.now()
     repeated = _saved_before(session, note_id, token)
     if repeated is not None:
         return repeated
-    standing, opinion = latest_annotation(session, note_id), own_opinion(session, note_id, reviewer)
+    standing, opinion = latest_annotation(session, note_id), own_opinion(session, note_id, act.who)
     if (standing is None or standing.status == "reopened") and opinion is not None and opinion.id == seen_opinion:
-        return _take_opinion_back(session, opinion, seen_revision, token)
+        return _take_opinion_back(act, opinion, seen_revision, token)
     if standing is None or standing.status == "reopened":
         raise Conflict(note_id, revision=revision_of(session, note_id), theirs=standing)
-    require(session, reviewer, "review")
-    at, revision = t.now(), seen_revision + 1
-    reviewer_id = ensure_reviewer(session, reviewer).id
-    compare_and_swap(
-        session,
-        note_id,
-        seen_revision,
-        state="draft",
-        reviewer_id=reviewer_id,
-        updated_at=at,
-        revision=revision,
-        n_changed=None,
-    )
-    kept = {
-        "note_id": note_id,
-        "reviewer_id": reviewer_id,
-        "extraction": standing.extraction,
-        "settled": standing.settled,
-        "comment": standing.comment,
-        "suggestion_id": standing.suggestion_id,
-        "lead_time_ms": standing.lead_time_ms,
-    }
-    annotation_id = _insert(session, revision=revision, status="reopened", token=token, submitted_at=at, **kept)
-    put_draft(session, {**kept, "revision": revision, "saved_at": at})
+    revision = seen_revision + 1
+    changes = {"state": "draft", "revision": revision, "updated_at": at, "n_changed": None}
+    compare_and_swap(act, note_id, seen_revision, reviewer_id=act.number, **changes)
+    kept = _as_draft(standing)
+    annotation_id = _insert(act, revision=revision, status="reopened", token=token, submitted_at=at, **kept)
+    put_draft(act, {**kept, "reviewer_id": act.number, "revision": revision, "saved_at": at})
     if opinion is not None:
-        withdraw_opinion(session, opinion, token=token, at=at)
-    record(session, reviewer, "reopened", f"note {note_id}", revision=revision)
+        withdraw_opinion(act, opinion, token=token, at=at)
+    act.record("reopened", f"note {note_id}", revision=revision)
     return Saved(revision=revision, at=at, annotation_id=annotation_id)
 
 
-def _take_opinion_back(session: Session, opinion: OpinionRow, seen_revision: int, token: str) -> Saved:
+def _take_opinion_back(act: Act, opinion: OpinionRow, seen_revision: int, token: str) -> Saved:
     """Withdraw an opinion; it is its reviewer's draft from now on."""
-    require(session, opinion.reviewer, "review")
     at, note_id = t.now(), opinion.note_id
-    reviewer_id = ensure_reviewer(session, opinion.reviewer).id
-    compare_and_swap(session, note_id, seen_revision, state="draft", reviewer_id=reviewer_id, updated_at=at)
-    withdraw_opinion(session, opinion, token=token, at=at)
-    kept = {key: getattr(opinion, key) for key in ("extraction", "settled", "comment", "suggestion_id", "lead_time_ms")}
-    draft = {"note_id": note_id, "reviewer_id": reviewer_id, "revision": seen_revision, "saved_at": at}
-    put_draft(session, {**kept, **draft})
-    record(session, opinion.reviewer, "took an opinion back", f"note {note_id}")
+    compare_and_swap(act, note_id, seen_revision, state="draft", reviewer_id=act.number, updated_at=at)
+    withdraw_opinion(act, opinion, token=token, at=at)
+    put_draft(act, {**_as_draft(opinion), "reviewer_id": act.number, "revision": seen_revision, "saved_at": at})
+    act.record("took an opinion back", f"note {note_id}")
     return Saved(revision=seen_revision, at=at)
 
 
-def _insert(session: Session, **values: Any) -> int:
-    added = session.execute(sa.insert(t.annotation).values(**values).returning(t.annotation.c.id))
-    return int(added.scalar_one())
+def _as_draft(decided: AnnotationRow | OpinionRow) -> dict[str, Any]:
+    """What of a decision or an opinion is its reviewer's draft, once it is taken back."""
+    kept = ("note_id", "extraction", "settled", "comment", "suggestion_id", "lead_time_ms")
+    return {key: getattr(decided, key) for key in kept}
+
+
+def _insert(act: Act, **values: Any) -> int:
+    added = sa.insert(t.annotation).values(reviewer_id=act.number, **values).returning(t.annotation.c.id)
+    return int(act.session.execute(added).scalar_one())
 
 
 def _n_changed(session: Session, extraction: Extraction, suggestion_id: int | None) -> int | None:
     """In how many fields a decision differs from the suggestion that it started from; None without one."""
-    suggestion = get_suggestion(session, suggestion_id) if suggestion_id is not None else None
-    if suggestion is None:
-        return None
-    return sum(suggestion.extraction.get(key) != value for key, value in extraction.items())
+    query = sa.select(t.suggestion.c.extraction).where(t.suggestion.c.id == suggestion_id)
+    suggested = session.execute(query).scalar_one_or_none() if suggestion_id is not None else None
+    return None if suggested is None else sum(suggested.get(key) != value for key, value in extraction.items())
 
 
 def _saved_before(session: Session, note_id: int, token: str) -> Saved | None:

@@ -11,11 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.task import Extraction
-from db.people.reviewers import ensure_reviewer
-from db.people.roles import require
-from db.review.aside import with_aside
+from db.people.acting import Act
 from db.review.reviewed import latest_annotation
-from db.review.revisions import Conflict, Saved, compare_and_swap, revision_of, settled_in_order
+from db.review.revisions import Conflict, Saved, compare_and_swap, revision_of, settled_in_order, with_aside
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 from db.schema.errors import refuse_nul
@@ -44,10 +42,9 @@ class DraftRow:
 
 
 def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keyword
-    session: Session,
+    act: Act,
     *,
     note_id: int,
-    reviewer: str,
     extraction: Extraction,
     seen_revision: int,
     settled: Collection[str] = (),
@@ -71,28 +68,26 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         UnknownNote: there is no such note.
         StoreRefused: the suggestion is not this note's, or another rule is broken.
     """
-    require(session, reviewer, "review")
     refuse_nul(comment)
-    at = t.now()
-    standing = draft_of(session, note_id, reviewer)
+    session, at = act.session, t.now()
+    standing = draft_of(session, note_id, act.who)
     version = standing.version if standing else 0
     if seen_draft not in (None, version):
         revision = revision_of(session, note_id)
         theirs = latest_annotation(session, note_id) if revision != seen_revision else None
         raise Conflict(note_id, revision=revision, theirs=theirs, draft=standing)
-    reviewer_id = ensure_reviewer(session, reviewer).id
     undecided = t.note.c.state.in_(("todo", "draft"))
     compare_and_swap(
-        session,
+        act,
         note_id,
         seen_revision,
         state=sa.case((undecided, "draft"), else_=t.note.c.state),
-        reviewer_id=sa.case((undecided, reviewer_id), else_=t.note.c.reviewer_id),
+        reviewer_id=sa.case((undecided, act.number), else_=t.note.c.reviewer_id),
         updated_at=sa.case((undecided, sa.literal(at, t.UtcTime)), else_=t.note.c.updated_at),
     )
     values = {
         "note_id": note_id,
-        "reviewer_id": reviewer_id,
+        "reviewer_id": act.number,
         "revision": seen_revision,
         "extraction": with_aside(extraction, standing.extraction if standing else None),
         "settled": settled_in_order(extraction, settled),
@@ -101,19 +96,19 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         "lead_time_ms": lead_time_ms,
         "saved_at": at,
     }
-    put_draft(session, values)
+    put_draft(act, values)
     return Saved(revision=seen_revision, at=at, draft_version=version + 1)
 
 
-def put_draft(session: Session, values: dict[str, Any]) -> None:
+def put_draft(act: Act, values: dict[str, Any]) -> None:
     """Write a draft in place of the one before, as its next version.
 
     Args:
         values: every column but the version.
     """
     again = {key: value for key, value in values.items() if key not in ("note_id", "reviewer_id")}
-    session.execute(
-        insert_into(session, t.draft)
+    act.session.execute(
+        insert_into(act.session, t.draft)
         .values(version=1, **values)
         .on_conflict_do_update(
             index_elements=["note_id", "reviewer_id"], set_={**again, "version": t.draft.c.version + 1}
@@ -121,15 +116,15 @@ def put_draft(session: Session, values: dict[str, Any]) -> None:
     )
 
 
-def discard_draft(session: Session, *, note_id: int, reviewer: str) -> bool:
+def discard_draft(act: Act, *, note_id: int) -> bool:
     """Throw away what a reviewer typed about a note, because they asked for it; whether there was anything.
 
     Without another draft a note that nobody decided about goes back to "todo".
     """
-    who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == reviewer).scalar_subquery()
+    session = act.session
     gone = session.execute(
         sa.delete(t.draft)
-        .where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == who)
+        .where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == act.number)
         .returning(t.draft.c.note_id)
     ).one_or_none()
     others = sa.exists().where(t.draft.c.note_id == t.note.c.id).correlate(t.note)

@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.notes.notes import get_note
 from db.notes.suggestions import WAITING
-from db.people.audit import record
-from db.people.roles import require
+from db.people.acting import Act
 from db.review.opinions import is_compared
 from db.schema import tables as t
 from db.schema.dialects import json_value
@@ -45,9 +44,7 @@ class SameValue:
     text: str
 
 
-def make_offer(
-    session: Session, *, field: str, old_value: str, new_value: str | None, by: str, note_id: int | None = None
-) -> OfferRow:
+def make_offer(act: Act, *, field: str, old_value: str, new_value: str | None, note_id: int | None = None) -> OfferRow:
     """Propose `new_value` wherever a waiting note's suggestion says `old_value`; it replaces an offer for the same.
 
     Args:
@@ -57,7 +54,7 @@ def make_offer(
         StoreError: both values are the same, or others are still asked about the note: they would see what was said.
         UnknownNote: there is no such note.
     """
-    require(session, by, "offer a correction")
+    session = act.session
     if note_id is not None and is_compared(get_note(session, note_id)):
         raise StoreError(
             "This note is still with other reviewers, who must not see your answer, so its correction cannot be "
@@ -71,21 +68,16 @@ def make_offer(
     session.execute(sa.update(t.offer).where(*same).values(withdrawn_at=at))
     row = session.execute(
         sa.insert(t.offer)
-        .values(field=field, old_value=old_value, new_value=new_value, offered_by=by, offered_at=at)
+        .values(field=field, old_value=old_value, new_value=new_value, offered_by=act.who, offered_at=at)
         .returning(*t.offer.c)
     ).one()
-    record(session, by, "offered a correction", f"offer {row.id}", field=field)
+    act.record("offered a correction", f"offer {row.id}", field=field)
     return OfferRow(**row._mapping)
 
 
-def withdraw_offer(session: Session, offer_id: int, *, by: str) -> bool:
-    """Take an offer back; whether it stood.
-
-    Raises:
-        NotAllowed: `by` may not.
-    """
-    require(session, by, "offer a correction")
-    gone = session.execute(
+def withdraw_offer(act: Act, offer_id: int) -> bool:
+    """Take an offer back; whether it stood."""
+    gone = act.session.execute(
         sa.update(t.offer)
         .where(t.offer.c.id == offer_id, t.offer.c.withdrawn_at.is_(None))
         .values(withdrawn_at=t.now())
@@ -93,7 +85,7 @@ def withdraw_offer(session: Session, offer_id: int, *, by: str) -> bool:
     )
     if gone.one_or_none() is None:
         return False
-    record(session, by, "withdrew an offer", f"offer {offer_id}")
+    act.record("withdrew an offer", f"offer {offer_id}")
     return True
 
 

@@ -19,7 +19,7 @@ from data.evaluation.agreement import same_record
 from data.task import load_task
 from db.notes.notes import NoteRow
 from db.notes.suggestions import UNDECIDED
-from db.people.roles import can
+from db.people.acting import Act
 from db.review.reviewed import AnnotationRow, Status
 from db.review.revisions import Conflict, compare_and_swap, revision_of
 from db.schema import tables as t
@@ -52,17 +52,17 @@ class OpinionRow:
     given_at: datetime
 
 
-def wants_opinion(session: Session, note_id: int, reviewer: str) -> bool:
+def wants_opinion(act: Act, note_id: int) -> bool:
     """Whether what this reviewer saves about a note is an opinion, rather than a decision.
 
     It is while opinions are missing. After that a note waits only where they differ, and then for somebody who may
     adjudicate; others may still change their minds.
     """
-    row = _opinions_of(session, note_id)
+    row = _opinions_of(act.session, note_id)
     if row is None or row.state not in ("todo", "draft"):
         return False
     if row.is_disputed:  # also where only one is asked by now
-        return not can(session, reviewer, "adjudicate")
+        return not act.may("adjudicate")
     return bool(1 < row.n_wanted > row.n_opinions)
 
 
@@ -74,11 +74,11 @@ def is_compared(note: NoteRow) -> bool:
     return not note.is_decided and (note.n_wanted > 1 or note.n_opinions > 0 or note.is_disputed)
 
 
-def give_opinion(session: Session, reviewer: str, seen_revision: int, seen_opinion: int, **kept: Any) -> OpinionRow:
+def give_opinion(act: Act, seen_revision: int, seen_opinion: int, **kept: Any) -> OpinionRow:
     """Keep what a reviewer says about a note, in place of what the same reviewer said before.
 
     Args:
-        reviewer: who says it; somebody whom the store knows.
+        act: of whoever says it.
         seen_revision: the note's revision that the page shows.
         seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
         kept: the columns of the opinion.
@@ -86,42 +86,41 @@ def give_opinion(session: Session, reviewer: str, seen_revision: int, seen_opini
     Raises:
         Conflict: somebody decided meanwhile, or the reviewer's opinion is another by now; nothing was written.
     """
-    note_id = kept["note_id"]
-    standing = own_opinion(session, note_id, reviewer)
+    session, note_id = act.session, kept["note_id"]
+    standing = own_opinion(session, note_id, act.who)
     if (standing.id if standing else 0) != seen_opinion:
         theirs = as_annotation(standing) if standing else None
         raise Conflict(note_id, revision=revision_of(session, note_id), theirs=theirs)
-    given = _insert(session, reviewer, **kept)
+    given = _insert(act, **kept)
     session.execute(
         insert_into(session, t.standing_opinion)
-        .values(note_id=note_id, reviewer_id=_number_of(reviewer), opinion_id=given.id)
+        .values(note_id=note_id, reviewer_id=act.number, opinion_id=given.id)
         .on_conflict_do_update(index_elements=["note_id", "reviewer_id"], set_={"opinion_id": given.id})
     )
-    session.execute(
-        sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == _number_of(reviewer))
-    )
+    session.execute(sa.delete(t.draft).where(t.draft.c.note_id == note_id, t.draft.c.reviewer_id == act.number))
     drafts = sa.exists().where(t.draft.c.note_id == t.note.c.id).correlate(t.note)
     changes = {
         "state": sa.case((drafts, "draft"), else_="todo"),
         "reviewer_id": sa.case((drafts, t.note.c.reviewer_id)),
         "updated_at": given.given_at,
     }
-    compare_and_swap(session, note_id, seen_revision, **changes, **_counted(session, note_id))
+    compare_and_swap(act, note_id, seen_revision, **changes, **_counted(session, note_id))
     return given
 
 
-def withdraw_opinion(session: Session, opinion: OpinionRow, *, token: str, at: datetime) -> None:
-    """Take a standing opinion back; that it was given, and taken back, stays on record."""
+def withdraw_opinion(act: Act, opinion: OpinionRow, *, token: str, at: datetime) -> None:
+    """Take a standing opinion of the person's own back; that it was given, and taken back, stays on record."""
     kept = {"status": "withdrawn", "token": token, "given_at": at, "note_id": opinion.note_id}
     kept |= {key: getattr(opinion, key) for key in ("extraction", "settled", "comment", "suggestion_id")}
-    _insert(session, opinion.reviewer, **kept, lead_time_ms=opinion.lead_time_ms)
-    session.execute(sa.delete(t.standing_opinion).where(t.standing_opinion.c.opinion_id == opinion.id))
-    count_opinions(session, opinion.note_id)
+    _insert(act, **kept, lead_time_ms=opinion.lead_time_ms)
+    act.session.execute(sa.delete(t.standing_opinion).where(t.standing_opinion.c.opinion_id == opinion.id))
+    count_opinions(act, opinion.note_id)
 
 
-def count_opinions(session: Session, note_id: int) -> None:
+def count_opinions(act: Act, note_id: int) -> None:
     """Bring what a note says about its opinions up to date."""
-    session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(**_counted(session, note_id)))
+    counted = _counted(act.session, note_id)
+    act.session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(**counted))
 
 
 def opinions_settle(session: Session, note_id: int) -> bool:
@@ -232,11 +231,9 @@ def _opinions_of(session: Session, note_id: int) -> Any:
     return session.execute(query).one_or_none()
 
 
-def _insert(session: Session, reviewer: str, **values: Any) -> OpinionRow:
-    added = session.execute(
-        sa.insert(t.opinion).values(reviewer_id=_number_of(reviewer), **values).returning(t.opinion.c.id)
-    )
-    return OpinionRow(id=int(added.scalar_one()), reviewer=reviewer, **values)
+def _insert(act: Act, **values: Any) -> OpinionRow:
+    added = act.session.execute(sa.insert(t.opinion).values(reviewer_id=act.number, **values).returning(t.opinion.c.id))
+    return OpinionRow(id=int(added.scalar_one()), reviewer=act.who, **values)
 
 
 def _columns() -> list[sa.ColumnElement[Any]]:
@@ -247,7 +244,3 @@ def _columns() -> list[sa.ColumnElement[Any]]:
 def _select_standing() -> sa.Select[Any]:
     standing = t.standing_opinion.join(t.opinion, t.opinion.c.id == t.standing_opinion.c.opinion_id)
     return sa.select(*_columns()).select_from(standing.join(t.reviewer, t.reviewer.c.id == t.opinion.c.reviewer_id))
-
-
-def _number_of(reviewer: str) -> sa.ScalarSelect[Any]:
-    return sa.select(t.reviewer.c.id).where(t.reviewer.c.name == reviewer).scalar_subquery()

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from data.task import Extraction, load_task
 from db.notes.queue.overlap import SETTING, Overlap, read_overlap, wanted
 from db.notes.suggestions import UNDECIDED
+from db.people.acting import LeadAct
 from db.people.settings import put_setting
 from db.review.decisions import submit
 from db.review.opinions import count_opinions, opinions_of, opinions_settle
 from db.schema import tables as t
 
 
-def set_overlap(session: Session, overlap: Overlap, by: str) -> int:
+def set_overlap(act: LeadAct, overlap: Overlap) -> int:
     """Change which share of the notes how many reviewers are asked about; decided notes stay decided.
 
     A note that has all the opinions it now wants is decided where they agree, and disputed where they differ.
 
     Args:
+        act: of whoever changes it.
         overlap: what holds from now on.
-        by: the name of whoever changes it.
 
     Returns:
         How many notes have another number of reviewers than before.
-
-    Raises:
-        NotAllowed: the person may not change the rules.
     """
-    if overlap == read_overlap(session):
+    if overlap == read_overlap(act.session):
         return 0
-    put_setting(session, SETTING, overlap.to_json(), by)
+    put_setting(act, SETTING, overlap.to_json())
     now = wanted(overlap)
-    changed = session.execute(
+    changed = act.session.execute(
         sa.update(t.note)
         .where(UNDECIDED, t.note.c.is_disputed == 0, t.note.c.n_wanted != now)
         .values(n_wanted=now)
@@ -41,22 +38,22 @@ def set_overlap(session: Session, overlap: Overlap, by: str) -> int:
     ).all()
     for row in changed:
         if row.n_opinions:
-            count_opinions(session, row.id)
-            _settle(session, row.id)
+            count_opinions(act, row.id)
+            _settle(act, row.id)
     return len(changed)
 
 
-def _settle(session: Session, note_id: int) -> None:
+def _settle(act: LeadAct, note_id: int) -> None:
     """Decide a note by the newest of its opinions, if it has enough and they agree."""
+    session = act.session
     if not opinions_settle(session, note_id):
         return
     last = opinions_of(session, note_id)[-1]
     assert last.status != "withdrawn"
     revision = session.execute(sa.select(t.note.c.revision).where(t.note.c.id == note_id)).scalar_one()
     submit(
-        session,
+        act.restoring(last.reviewer),
         note_id=note_id,
-        reviewer=last.reviewer,
         status=last.status,
         extraction=Extraction.stored(load_task(), last.extraction),
         seen_revision=revision,

@@ -13,7 +13,12 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.reviewers import ensure_reviewer
+from data.task import Extraction, Task
+from db.notes.suggestions import suggestion_of
+from db.people.acting import Act
+from db.review.decisions import reopen
+from db.review.drafts import save_draft
+from db.review.reviewed import history
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 
@@ -50,29 +55,49 @@ class TrialOutcome:
 
 
 def begin_trial(
-    session: Session,
-    *,
-    note_id: int,
-    reviewer: str,
-    kind: TrialKind,
-    field: str | None = None,
-    value: str | None = None,
+    act: Act, *, note_id: int, kind: TrialKind, field: str | None = None, value: str | None = None
 ) -> TrialRow:
     """Keep how a note is shown to a reviewer. Drawn once: a trial that has begun is given back as it is.
 
     Raises:
         StoreRefused: a seeded trial without its field and value.
     """
-    who = ensure_reviewer(session, reviewer).id
     drawn = {"kind": kind, "field": field, "value": value, "begun_at": t.now()}
-    session.execute(
-        insert_into(session, t.trial)
-        .values(note_id=note_id, reviewer_id=who, **drawn)
+    act.session.execute(
+        insert_into(act.session, t.trial)
+        .values(note_id=note_id, reviewer_id=act.number, **drawn)
         .on_conflict_do_nothing(index_elements=["note_id", "reviewer_id"])
     )
-    found = trial_of(session, note_id, reviewer)
+    found = trial_of(act.session, note_id, act.who)
     assert found is not None
     return found
+
+
+def reopen_if_seeded(act: Act, task: Task, *, note_id: int, decided: Extraction, revision: int) -> str | None:
+    """The field whose seeded wrong value was just submitted as it stood; the note is then opened again, once.
+
+    Nothing wrong that the desk itself put there stays submitted: what the reviewer decided becomes a draft, with the
+    model's own value in that field and the field not settled.
+    """
+    trial = trial_of(act.session, note_id, act.who)
+    if trial is None or trial.field is None or decided[trial.field] != trial.value:
+        return None
+    told = f"seeded-{note_id}-{act.who}"[:200]
+    if revision > 1 and any(row.token == told for row in history(act.session, note_id)):
+        return None  # they were told, and stand by it
+    reopened = reopen(act, note_id=note_id, seen_revision=revision, token=told)
+    suggestion = suggestion_of(act.session, note_id)
+    own = suggestion.extraction if suggestion else {}
+    if not reopened.repeated:
+        save_draft(
+            act,
+            note_id=note_id,
+            extraction=Extraction(task, {**decided, trial.field: own.get(trial.field)}),
+            seen_revision=reopened.revision,
+            suggestion_id=suggestion.id if suggestion else None,
+            settled=[key for key in decided if key != trial.field],
+        )
+    return trial.field
 
 
 def trial_of(session: Session, note_id: int, reviewer: str) -> TrialRow | None:

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from db.people.acting import Program
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 
@@ -23,11 +24,11 @@ class HeartbeatRow:
     at: datetime
 
 
-def set_heartbeat(session: Session, what: str, payload: Mapping[str, Any]) -> None:
+def set_heartbeat(program: Program, what: str, payload: Mapping[str, Any]) -> None:
     """Replace the last word of `what`, for example `worker`. The payload is JSON and holds no note text."""
     beat = {"payload": dict(payload), "beat_at": t.now()}
-    session.execute(
-        insert_into(session, t.heartbeat)
+    program.session.execute(
+        insert_into(program.session, t.heartbeat)
         .values(what=what, **beat)
         .on_conflict_do_update(index_elements=["what"], set_=beat)
     )

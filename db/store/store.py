@@ -1,7 +1,7 @@
 """Opening the store, and the two ways to use it: `Store.transaction()` writes, `Store.reading()` reads.
 
-Only `transaction()` commits; the functions of the other modules take its session. The store is a file of SQLite or a
-database of PostgreSQL; what differs is in `sqlite.py` and `postgres.py`.
+Only `transaction()` commits, and only `db/people/acting.py` begins one: what writes takes a permit, what reads a
+session. The store is a file of SQLite or a database of PostgreSQL; what differs is in `sqlite.py` and `postgres.py`.
 """
 
 from __future__ import annotations

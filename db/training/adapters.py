@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.audit import record
-from db.people.roles import require
+from db.people.acting import LeadAct, Program
 from db.schema import tables as t
 from db.schema.errors import StoreError, UnknownAdapter
 
@@ -56,12 +55,13 @@ class ActivationRow:
     restores_id: int | None
 
 
-def register_adapter(session: Session, adapter: AdapterRow) -> AdapterRow:
+def register_adapter(permit: LeadAct | Program, adapter: AdapterRow) -> AdapterRow:
     """Add an adapter. One with the same name and weights is known already: its path and metrics are brought up to date.
 
     Raises:
         StoreError: the name belongs to other weights.
     """
+    session = permit.session
     known = session.execute(_select().where(t.adapter.c.name == adapter.name)).one_or_none()
     values = {**asdict(adapter), "metrics": dict(adapter.metrics)}
     if known is None:
@@ -87,18 +87,10 @@ def get_adapter(session: Session, name: str) -> AdapterRow:
     """
     row = session.execute(_select().where(t.adapter.c.name == name)).one_or_none()
     if row is None:
-        raise UnknownAdapter(f"There is no adapter called {name!r}. `caseloop adapters list` shows them.")
+        raise UnknownAdapter(
+            f"Expected the name of an adapter; found {name!r}, which none has. `caseloop adapters list` shows them."
+        )
     return _adapter(row)
-
-
-def set_metrics(session: Session, name: str, metrics: Mapping[str, Any]) -> None:
-    """Keep the figures of an adapter's evaluation with it.
-
-    Raises:
-        UnknownAdapter: there is none of this name.
-    """
-    get_adapter(session, name)
-    session.execute(sa.update(t.adapter).where(t.adapter.c.name == name).values(metrics=dict(metrics)))
 
 
 def active_adapter(session: Session) -> AdapterRow | None:
@@ -107,28 +99,26 @@ def active_adapter(session: Session) -> AdapterRow | None:
     return get_adapter(session, latest.adapter) if latest else None
 
 
-def activate(session: Session, name: str, *, reason: str, by: str) -> AdapterRow:
+def activate(permit: LeadAct | Program, name: str, *, reason: str) -> AdapterRow:
     """Make this adapter the active one and keep who did so, when and why. Already active: nothing happens.
 
     Raises:
         UnknownAdapter: there is none of this name.
     """
-    require(session, by, "decide about an adapter")
-    chosen = get_adapter(session, name)
-    latest = _latest(session)
+    chosen = get_adapter(permit.session, name)
+    latest = _latest(permit.session)
     if latest is None or latest.adapter != name:
-        _activate(session, name, reason=reason, by=by, restores_id=None)
+        _activate(permit, name, reason=reason, restores_id=None)
     return chosen
 
 
-def rollback(session: Session, *, by: str, reason: str = "rolled back") -> AdapterRow:
+def rollback(act: LeadAct, *, reason: str = "rolled back") -> AdapterRow:
     """Go back to the adapter that was active before this one; again, to the one before that.
 
     Raises:
         StoreError: no adapter was active before.
     """
-    require(session, by, "decide about an adapter")
-    history = {row.id: row for row in activations(session)}
+    history = {row.id: row for row in activations(act.session)}
     current = max(history, default=None)
     if current is not None:
         # A rollback stands for the activation it restored, so a second one goes further back, not forth again.
@@ -136,8 +126,8 @@ def rollback(session: Session, *, by: str, reason: str = "rolled back") -> Adapt
         before = max((number for number in history if number < stands_for), default=None)
         if before is not None:
             target = history[before].restores_id or before
-            _activate(session, history[target].adapter, reason=reason, by=by, restores_id=target)
-            return get_adapter(session, history[target].adapter)
+            _activate(act, history[target].adapter, reason=reason, restores_id=target)
+            return get_adapter(act.session, history[target].adapter)
     raise StoreError("No adapter was active before this one. Activate one by name.")
 
 
@@ -151,13 +141,10 @@ def active_name() -> sa.ScalarSelect[str | None]:
     return sa.select(t.activation.c.adapter).order_by(t.activation.c.id.desc()).limit(1).scalar_subquery()
 
 
-def _activate(session: Session, name: str, *, reason: str, by: str, restores_id: int | None) -> None:
-    session.execute(
-        sa.insert(t.activation).values(
-            adapter=name, reason=reason, activated_by=by, restores_id=restores_id, activated_at=t.now()
-        )
-    )
-    record(session, by, "activated", f"adapter {name}", reason=reason)
+def _activate(permit: LeadAct | Program, name: str, *, reason: str, restores_id: int | None) -> None:
+    activation = {"adapter": name, "reason": reason, "restores_id": restores_id}
+    permit.session.execute(sa.insert(t.activation).values(**activation, activated_by=permit.who, activated_at=t.now()))
+    permit.record("activated", f"adapter {name}", reason=reason)
 
 
 def _latest(session: Session) -> ActivationRow | None:

@@ -10,9 +10,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.audit import record
-from db.people.reviewers import ensure_reviewer
-from db.people.roles import require
+from db.people.acting import Act
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 
@@ -52,14 +50,7 @@ class Tally:
 
 
 def add_preference(
-    session: Session,
-    *,
-    run_id: int,
-    note_id: int,
-    reviewer: str,
-    old_adapter: str,
-    new_adapter: str,
-    choice: Choice,
+    act: Act, *, run_id: int, note_id: int, old_adapter: str, new_adapter: str, choice: Choice
 ) -> PreferenceRow:
     """Keep a choice. The first one for a run, note and reviewer stands: a second is not kept.
 
@@ -69,13 +60,12 @@ def add_preference(
     Raises:
         StoreRefused: there is no such run or note, or the choice is none; raised when the transaction ends or flushes.
     """
-    require(session, reviewer, "review")
-    session.execute(
-        insert_into(session, t.preference)
+    act.session.execute(
+        insert_into(act.session, t.preference)
         .values(
             run_id=run_id,
             note_id=note_id,
-            reviewer_id=ensure_reviewer(session, reviewer).id,
+            reviewer_id=act.number,
             old_adapter=old_adapter,
             new_adapter=new_adapter,
             choice=choice,
@@ -83,8 +73,8 @@ def add_preference(
         )
         .on_conflict_do_nothing(index_elements=["run_id", "note_id", "reviewer_id"])
     )
-    record(session, reviewer, "compared answers", f"note {note_id}", run=run_id)
-    return next(row for row in preferences(session, run_id, reviewer) if row.note_id == note_id)
+    act.record("compared answers", f"note {note_id}", run=run_id)
+    return next(row for row in preferences(act.session, run_id, act.who) if row.note_id == note_id)
 
 
 def preferences(session: Session, run_id: int, reviewer: str | None = None) -> list[PreferenceRow]:

@@ -10,8 +10,7 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.audit import record
-from db.people.roles import require
+from db.people.acting import LeadAct, Program
 from db.schema import tables as t
 from db.schema.errors import StoreError, UnknownRun
 
@@ -74,20 +73,15 @@ class EvaluationRow:
 _CHANGEABLE = {field.name for field in fields(TrainingRunRow)} - _FIXED
 
 
-def create_run(session: Session, *, config: Mapping[str, Any], requested_by: str) -> TrainingRunRow:
-    """Ask for a run; it stays `requested` until a process takes it.
-
-    Raises:
-        NotAllowed: whoever asks may not train.
-    """
-    require(session, requested_by, "train")
-    created = session.execute(
+def create_run(act: LeadAct, *, config: Mapping[str, Any]) -> TrainingRunRow:
+    """Ask for a run; it stays `requested` until a process takes it."""
+    created = act.session.execute(
         sa.insert(t.training_run)
-        .values(status="requested", config=dict(config), requested_by=requested_by, message="", created_at=t.now())
+        .values(status="requested", config=dict(config), requested_by=act.who, message="", created_at=t.now())
         .returning(t.training_run.c.id)
     )
-    run = get_run(session, created.scalar_one())
-    record(session, requested_by, "asked for training", f"run {run.id}")
+    run = get_run(act.session, created.scalar_one())
+    act.record("asked for training", f"run {run.id}")
     return run
 
 
@@ -103,7 +97,7 @@ def get_run(session: Session, run_id: int) -> TrainingRunRow:
     return TrainingRunRow(**row._mapping)
 
 
-def update_run(session: Session, run_id: int, **changes: Any) -> TrainingRunRow:
+def update_run(permit: LeadAct | Program, run_id: int, **changes: Any) -> TrainingRunRow:
     """Change any of a run's fields but its number, who asked for it and when.
 
     `started_at` is set when the status first becomes `running`, `ended_at` when it becomes one that ends, unless given.
@@ -112,6 +106,7 @@ def update_run(session: Session, run_id: int, **changes: Any) -> TrainingRunRow:
         UnknownRun: there is no such run.
         StoreError: there is no such field or status, or the run is finished and would become something else.
     """
+    session = permit.session
     run = get_run(session, run_id)
     unknown = sorted(set(changes) - _CHANGEABLE)
     if unknown:
@@ -144,7 +139,7 @@ def list_runs(session: Session, *, status: RunStatus | None = None, limit: int |
 
 
 def add_evaluation(
-    session: Session,
+    program: Program,
     *,
     adapter: str,
     run_id: int | None,
@@ -154,7 +149,7 @@ def add_evaluation(
 ) -> EvaluationRow:
     """Keep the figures of an adapter on a set of labelled notes. Insert-only."""
     values = {"adapter": adapter, "run_id": run_id, "data_fingerprint": data_fingerprint, "n_notes": n_notes}
-    added = session.execute(
+    added = program.session.execute(
         sa.insert(t.evaluation).values(**values, metrics=dict(metrics), evaluated_at=t.now()).returning(*t.evaluation.c)
     )
     return EvaluationRow(**added.one()._mapping)

@@ -10,28 +10,32 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.access.change_password import change_password
 from app.access.guard import COOKIE
 from app.cli.main import app as cli
 from app.core.desk import Desk
 from app.core.settings import load_settings, prepare_home
 from app.importing.load import import_files
+from app.screens import settings as settings_screen
 from app.screens.queue.uploads import bring_in
 from app.training import decisions as deciding
 from app.training import requests as training
 from app.web.application import create_app
-from db.notes.notes import counts
+from data.synthetic.sets.shipped import sample_notes
+from db.notes.notes import add_notes, counts
 from db.notes.queue.saved_filters import Filters, drop_filter, save_filter
+from db.people.acting import LOCAL, acting
 from db.people.audit import AuditRow, entries, verify
 from db.people.reviewers import find_reviewer
-from db.people.roles import LOCAL
 from db.people.sign_ins import sign_in
 from db.review.offers import make_offer, withdraw_offer
 from db.schema.errors import NotAllowed
-from db.training.adapters import register_adapter
+from db.training.adapters import activate, register_adapter
 from db.training.runs import create_run, get_run, update_run
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
 from tests.kit.desk.stores import adapter
 from tests.kit.people import add_people
+from tests.kit.permits import person_in, program_in
 
 SECRET = "Unmistakable words of a note"
 
@@ -119,22 +123,48 @@ def test_a_strict_import_that_keeps_nothing_is_not_told(desk: Desk, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("command", "who", "action"),
+    ("command", "action", "subject"),
     [
-        (["import", "FILE"], "command line", "imported"),
-        (["export", "OUT"], "command line", "exported"),
-        (["export", "-", "--reviewer", "rev"], "command line", "exported"),
-        (["backup", "OUT"], "command line", "backed up"),
+        ("import FILE", "imported", ""),
+        ("export OUT", "exported", ""),
+        ("export - --reviewer rev", "exported", ""),
+        ("backup OUT", "backed up", ""),
+        ("adapters reject run-1 --reason invents", "rejected", "adapter run-1"),
+        ("adapters rollback", "activated", "adapter first"),
+        ("reviewers role rev lead", "changed a reviewer", "rev"),
+        ("samples remove --yes", "removed the samples", ""),
     ],
 )
-def test_a_command_is_told(desk: Desk, tmp_path: Path, command: list[str], who: str, action: str) -> None:
+def test_a_command_is_told(desk: Desk, tmp_path: Path, command: str, action: str, subject: str) -> None:
+    with acting(desk.store, "lea", "train") as act:
+        run = create_run(act, config={})
+        register_adapter(act, adapter("run-1", run_id=run.id))
+        update_run(act, run.id, status="finished", adapter="run-1", gate={"passed": False})
+        if "rollback" in command:
+            activate(act, "run-1", reason="better")
+        if "samples" in command:
+            add_notes(act, sample_notes(TASK)[:2])
     places = {"FILE": str(notes_file(tmp_path)), "OUT": str(tmp_path / "out")}
-    assert not cli([places.get(word, word) for word in command], standalone_mode=False)
-    assert told(desk)[:2] == (who, action)
+    assert not cli([places.get(word, word) for word in command.split()], standalone_mode=False)
+    assert told(desk) == ("command line", action, subject)
     detail = newest(desk)[0].detail
     if action == "exported":
         assert (detail["format"], detail["n_records"]) == ("jsonl", 0)
         assert detail.get("reviewer") == ("rev" if "--reviewer" in command else None)
+
+
+def test_settings_and_people_on_the_screens_are_told(desk: Desk) -> None:
+    values = settings_screen.show(desk)
+    settings_screen.keep(desk, "lea", ["all", *values[1:-2], 50, 2])
+    n_fields = len(TASK.keys)
+    found = newest(desk, n_fields + 2)
+    assert {(row.who, row.action) for row in found} == {("lea", "changed a setting")}
+    assert [row.subject for row in found] == ["rules", "overlap", *(f"guideline.{key}" for key in TASK.keys)]
+    change_password(desk.store, "rev", "another horse battery")
+    assert [(row.who, row.action, row.subject) for row in newest(desk, 2)] == [
+        ("rev", "changed a reviewer", "rev"),
+        ("rev", "signed in", ""),
+    ]
 
 
 def test_an_export_to_nowhere_is_not_told(desk: Desk, tmp_path: Path) -> None:
@@ -151,17 +181,17 @@ def test_the_browsers_import_is_told_as_whoever_brought_it(desk: Desk, tmp_path:
 
 def test_what_is_decided_about_adapters_and_runs_is_told(desk: Desk) -> None:
     with desk.store.transaction() as session:
-        run = create_run(session, config={}, requested_by="lea")
-        register_adapter(session, adapter("run-1", run_id=run.id))
-        update_run(session, run.id, status="finished", adapter="run-1", gate={"passed": False})
-        deciding.reject_adapter(session, "run-1", reason="invents stages", by="lea")
+        run = create_run(person_in(session, "lea"), config={})
+        register_adapter(program_in(session), adapter("run-1", run_id=run.id))
+        update_run(program_in(session), run.id, status="finished", adapter="run-1", gate={"passed": False})
+        deciding.reject_adapter(person_in(session, "lea"), "run-1", reason="invents stages")
     assert told(desk) == ("lea", "rejected", "adapter run-1")
     assert newest(desk)[0].detail == {"reason": "invents stages"}
 
 
 def test_only_a_lead_stops_a_run_and_it_is_told(desk: Desk) -> None:
     with desk.store.transaction() as session:
-        run = create_run(session, config={}, requested_by="lea")
+        run = create_run(person_in(session, "lea"), config={})
     with pytest.raises(NotAllowed, match="Only leads may train; rev is a reviewer"):
         training.stop_run(desk.store, desk.settings, run.id, "rev")
     with desk.store.reading() as session:
@@ -173,11 +203,11 @@ def test_only_a_lead_stops_a_run_and_it_is_told(desk: Desk) -> None:
 def test_filters_and_offers_are_told_without_their_words(desk: Desk) -> None:
     key = TASK.keys[0]
     with desk.store.transaction() as session:
-        number = save_filter(session, reviewer="rev", name="mine", filters=Filters(text=SECRET))
-        drop_filter(session, reviewer="rev", filter_id=number)
-        offer = make_offer(session, field=key, old_value=SECRET, new_value=f"{SECRET}!", by="rev").id
-        withdraw_offer(session, offer, by="rev")
-        assert not withdraw_offer(session, offer, by="rev")
+        number = save_filter(person_in(session, "rev"), name="mine", filters=Filters(text=SECRET))
+        drop_filter(person_in(session, "rev"), filter_id=number)
+        offer = make_offer(person_in(session, "rev"), field=key, old_value=SECRET, new_value=f"{SECRET}!").id
+        withdraw_offer(person_in(session, "rev"), offer)
+        assert not withdraw_offer(person_in(session, "rev"), offer)
     assert [row.action for row in newest(desk, 4)] == [
         "saved a filter",
         "deleted a filter",
@@ -191,7 +221,7 @@ def test_a_note_read_by_way_of_a_draft_is_told(desk: Desk) -> None:
         with desk.store.transaction() as session:
             person = find_reviewer(session, "rev")
             assert person is not None
-            token = sign_in(session, "rev")
+            token = sign_in(person_in(session, "rev"))
         client.cookies.set(COOKIE, token)
         sent: dict[str, Any] = {"note": 2, "revision": 0, "values": dict.fromkeys(TASK.keys)}
         answer = client.post("/drafts", json=sent, headers={"origin": "http://127.0.0.1"})

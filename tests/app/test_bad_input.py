@@ -18,6 +18,7 @@ from db.notes.notes import next_note
 from db.review.decisions import submit
 from db.training.runs import get_run
 from tests.kit.homes import TASK, one_sentence, wait_for, write_notes
+from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 
@@ -250,9 +251,8 @@ def test_a_full_disk_leaves_the_old_export(stocked, tmp_path):
     with stocked.desk() as desk, desk.store.transaction() as session:
         note = next_note(session)
         submit(
-            session,
+            person_in(session, "ada"),
             note_id=note,
-            reviewer="ada",
             status="submitted",
             extraction=Extraction.empty(desk.task),
             seen_revision=0,

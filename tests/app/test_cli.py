@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -27,13 +29,17 @@ COMMANDS = (
     ("train",),
     ("evaluate",),
     ("evidence",),
-    ("bench", "prefill"),
     ("adapters", "list"),
     ("adapters", "show"),
     ("adapters", "activate"),
     ("adapters", "reject"),
     ("adapters", "rollback"),
 )
+
+
+def test_the_version_is_told(tiny_home) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert tiny_home.ok("--version") == f"caseloop {project['version']}\n"
 
 
 REFUSED = {

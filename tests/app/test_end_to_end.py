@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from data.synthetic import STYLES
+from data.synthetic.sets.house_style import STYLES
 from data.synthetic.sets.shipped import sample_notes
 from tests.app.worker.test_supervisor import Served
 from tests.kit.desk.desk_browser import browser

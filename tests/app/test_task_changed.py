@@ -25,14 +25,15 @@ from app.screens.review.saving import saves as saving
 from app.worker.engines import Drafts
 from data.task import Extraction, Field, Task, TaskError
 from db.notes.queue.overlap import Overlap
-from db.review.bulk import Many, act, undo
+from db.review.bulk import Many, carry_out, undo
 from db.review.decisions import latest_annotation, reopen, save_draft
 from db.review.offers import make_offer
 from db.review.overlap_changes import set_overlap
 from db.review.reviewed import acceptance, draft_rows, holdout_rows, training_rows
-from db.training.adapters import active_adapter, set_metrics
+from db.training.adapters import active_adapter, get_adapter, register_adapter
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, MELANOMA, TASK, make_store
 from tests.kit.desk.stores import decide
+from tests.kit.permits import person_in, program_in
 
 FIRST, *REST = TASK.fields
 NEW = Field(key="grade", title="Grade", description="How far", colour="#112233", colour_dark="#445566", hotkey="9")
@@ -55,9 +56,11 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
             decide(session, 1, 0, values=Extraction(TASK, {**BREAST_VALUES, FIRST.key: "by hand"}), suggestion_id=1)
             decide(session, 2, 0, values=Extraction(TASK, COLON_VALUES), suggestion_id=2)
             typed = Extraction(TASK, {**BREAST_VALUES, FIRST.key: "typed"})
-            save_draft(session, note_id=3, reviewer="ada", extraction=typed, seen_revision=0, suggestion_id=3)
-            change_rules(session, TASK, {"look_below": {FIRST.key: 0.5}}, "local")
-            make_offer(session, field=FIRST.key, old_value=COLON_VALUES[FIRST.key] or "", new_value="other", by="ada")
+            save_draft(person_in(session, "ada"), note_id=3, extraction=typed, seen_revision=0, suggestion_id=3)
+            change_rules(person_in(session, "local"), TASK, {"look_below": {FIRST.key: 0.5}})
+            make_offer(
+                person_in(session, "ada"), field=FIRST.key, old_value=COLON_VALUES[FIRST.key] or "", new_value="other"
+            )
         yield Desk(settings, TASK, store)
 
 
@@ -116,9 +119,9 @@ def test_a_decision_keeps_aside_what_is_not_asked(desk: Desk, changed: Desk) -> 
         before = latest_annotation(session, 1)
     assert before is not None
     with changed.store.transaction() as session:
-        reopen(session, note_id=1, reviewer="ada", seen_revision=1, token="reopen-1")
+        reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="reopen-1")
         values = Extraction.stored(changed.task, before.extraction)
-        save_draft(session, note_id=1, reviewer="ada", extraction=values, seen_revision=2)
+        save_draft(person_in(session, "ada"), note_id=1, extraction=values, seen_revision=2)
         decide(session, 1, 2, values=values)
     with desk.store.reading() as session:
         after = latest_annotation(session, 1)
@@ -129,11 +132,11 @@ def test_a_decision_keeps_aside_what_is_not_asked(desk: Desk, changed: Desk) -> 
 
 def test_many_at_once_and_several_reviewers(changed: Desk) -> None:
     with changed.store.transaction() as session:
-        done = act(session, changed.task, action="skip", many=Many(ids=(4, 5)), reviewer="ada", bulk="b1")
-        assert undo(session, changed.task, bulk="b1", reviewer="ada").n_done == done.n_done > 0
-        again = act(session, changed.task, action="reopen", many=Many(ids=(1, 2)), reviewer="ada", bulk="b2")
-        assert undo(session, changed.task, bulk="b2", reviewer="ada").n_done == again.n_done == 2
-        set_overlap(session, Overlap(share=1.0, n_opinions=2), "local")
+        done = carry_out(person_in(session, "ada"), changed.task, action="skip", many=Many(ids=(4, 5)), bulk="b1")
+        assert undo(person_in(session, "ada"), changed.task, bulk="b1").n_done == done.n_done > 0
+        again = carry_out(person_in(session, "ada"), changed.task, action="reopen", many=Many(ids=(1, 2)), bulk="b2")
+        assert undo(person_in(session, "ada"), changed.task, bulk="b2").n_done == again.n_done == 2
+        set_overlap(person_in(session, "local"), Overlap(share=1.0, n_opinions=2))
         for by in ("ada", "bob"):
             values = Extraction.stored(changed.task, COLON_VALUES)
             decide(session, 4, 2, by=by, values=values)
@@ -149,9 +152,9 @@ def test_the_screens_show_and_the_rules_can_be_changed(changed: Desk) -> None:
         assert len(progress.show(changed, session, found)) == 7
     key = changed.task.keys[0]
     with changed.store.transaction() as session:
-        change_rules(session, changed.task, {"look_below": {key: 0.25}}, "local")
+        change_rules(person_in(session, "local"), changed.task, {"look_below": {key: 0.25}})
         assert read_rules(session).look_below == {FIRST.key: 0.5, key: 0.25}
-        assert isinstance(change_rules(session, changed.task, {"blind_share": 0.1}, "local"), Rules)
+        assert isinstance(change_rules(person_in(session, "local"), changed.task, {"blind_share": 0.1}), Rules)
 
 
 def test_an_engine_is_taught_what_was_reviewed(changed: Desk) -> None:
@@ -172,7 +175,8 @@ def test_it_is_said_what_the_store_holds_and_what_the_adapter_knows(desk: Desk, 
     assert told(desk)["fields", "ok"] == "2 decisions and labels, all with the 7 fields of the task"
     assert ("adapter", "warn") not in told(desk)
     with desk.store.transaction() as session:
-        set_metrics(session, "first", {"fields": {key: {"normalised": 0.5} for key in TASK.keys}})
+        figures = {"fields": {key: {"normalised": 0.5} for key in TASK.keys}}
+        register_adapter(program_in(session), replace(get_adapter(session, "first"), metrics=figures))
     said = told(changed)
     if NEW.key in changed.task.keys:
         assert f"asks for {NEW.key} (missing in 2): null there" in said["fields", "warn"]

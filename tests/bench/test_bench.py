@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from data.task import DEFAULT_TASK, load_task
+from tests.bench.model.accuracy import compare_weights
+from tests.bench.model.curve import draft_curve
+from tests.bench.model.geometry import GEOMETRIES, random_model
+from tests.bench.model.prefill import Settings, bench_prefill, lengthened
+from tests.bench.model.run import BenchError, Options, run_prefill
 from tests.kit.tiny import shared_tiny, tiny_rows
-from trainer.bench.accuracy import compare_weights
-from trainer.bench.curve import draft_curve
-from trainer.bench.prefill import Settings, bench_prefill, lengthened
-from trainer.bench.run import BenchError, Options, run_prefill
 from trainer.engine.local import Engine
 from trainer.model.loading import load_for_serving, load_model
 
@@ -91,3 +93,12 @@ def test_kinds_of_weights_are_compared_on_the_same_notes():
 def test_what_cannot_be_measured_is_refused(options, said):
     with pytest.raises(BenchError, match=said):
         run_prefill(options)
+
+
+def test_a_random_model_of_a_geometry_computes(monkeypatch):
+    small = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    small |= {"num_key_value_heads": 1, "vocab_size": 32}
+    monkeypatch.setitem(GEOMETRIES, "small", {**GEOMETRIES["llama-3.1-8b"], **small})
+    loaded = random_model("small", None, torch.device("cpu"))
+    with torch.inference_mode():
+        assert loaded.model(input_ids=torch.arange(8)[None]).logits.isfinite().all()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app import chromium
-from app.bench.desk import run_desk, spread
+from tests.bench.desk.desk import run_desk, spread
+from tests.kit import chromium
 
 
 def test_a_spread_is_of_its_values():

@@ -10,9 +10,9 @@ import pytest
 from data.evaluation.scoring import ScoreError
 from data.snapshot import read_rows
 from data.task import load_task
+from tests.bench.model.rounds import Plan, run_rounds
+from tests.bench.model.run import BenchError
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
-from trainer.bench.rounds import Plan, run_rounds
-from trainer.bench.run import BenchError
 from trainer.config import make_config
 
 TASK = load_task()

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from app.bench import store as bench
 from app.core.errors import DeskError
 from app.exporting import Choice, count_records, export_pieces
 from app.importing.load import import_files
 from data.task import load_task
 from db.store.store import open_store
+from tests.bench.desk import store as bench
 
 TASK = load_task()
 

@@ -12,6 +12,7 @@ from data.task import Extraction
 from db.review.decisions import submit
 from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON_VALUES, TASK
+from tests.kit.permits import person_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 
@@ -93,9 +94,8 @@ def test_two_windows_on_one_note_are_shown_both_versions(browser: Browser, desk:
         mine.shows(desk.case(1))
         with desk.store.transaction() as session:
             submit(
-                session,
+                person_in(session, "ann"),
                 note_id=desk.first,
-                reviewer="ann",
                 status="submitted",
                 extraction=Extraction(TASK, {**BREAST_VALUES, "stage": "III"}),
                 seen_revision=0,

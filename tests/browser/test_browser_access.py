@@ -77,6 +77,7 @@ def test_nothing_serious_is_wrong_for_a_screen_reader(
                 expect(here.page.locator("#all-notes")).to_be_visible()
                 here.ready()
                 wrong += found(here.page, where)
+            assert here.page.url.endswith("?words=0&order=doubt"), "words that were searched for are in no address"
         assert wrong == []
 
 

@@ -14,6 +14,7 @@ from tests.browser.test_browser_signing import sign_in
 from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK
 from tests.kit.people import add_people
+from tests.kit.permits import person_in
 
 __all__ = ["browser"]
 
@@ -44,9 +45,8 @@ def decided(desk: Desk, number: int, **changes: str | None) -> None:
     """By ann, from the page that everybody saw."""
     with desk.store.transaction() as session:
         submit(
-            session,
+            person_in(session, "ann"),
             note_id=number,
-            reviewer="ann",
             status="submitted",
             extraction=Extraction(TASK, {**BREAST_VALUES, **changes}),
             seen_revision=0,

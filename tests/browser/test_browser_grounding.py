@@ -11,6 +11,7 @@ from data.grounding.evidence import ground
 from db.notes.suggestions import add_suggestion
 from tests.kit.desk.desk_browser import Desk, Tab, browser, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes, suggestion
+from tests.kit.permits import program_in
 
 __all__ = ["browser", "shared"]
 
@@ -51,7 +52,7 @@ def put(desk: Desk) -> Desk:
             alternatives=OTHERS,
             confidence={**suggested.confidence, "response": 0.5},
         )
-        add_suggestion(session, number, kept)
+        add_suggestion(program_in(session), number, kept)
     return replace(desk, first=number)
 
 

@@ -11,6 +11,7 @@ from db.notes.notes import add_notes, counts
 from db.notes.suggestions import add_suggestion
 from tests.kit.desk.desk_browser import Desk, Tab, browser, desk, own_desk, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, suggestion
+from tests.kit.permits import program_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 
@@ -25,10 +26,12 @@ def doubtful(desk: Desk) -> Desk:
         first = counts(session).n_notes + 1
         texts = [f"{BREAST} Number {first + n}." for n in range(2)]
         notes = [make_note(TASK, text, external_id=f"case-{first + n}") for n, text in enumerate(texts)]
-        for number, text in zip(add_notes(session, notes).note_ids, texts, strict=True):
+        for number, text in zip(add_notes(program_in(session), notes).note_ids, texts, strict=True):
             made = suggestion(text, BREAST_VALUES)
             doubts = {**made.confidence, "stage": 0.5, "response": 0.6}
-            add_suggestion(session, number, replace(made, confidence=doubts, alternatives={"stage": ("IIIC", None)}))
+            add_suggestion(
+                program_in(session), number, replace(made, confidence=doubts, alternatives={"stage": ("IIIC", None)})
+            )
     return replace(desk, first=first)
 
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from db.training.runs import create_run, update_run
 from tests.kit.desk.desk_browser import THREE, browser, serving, tab
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["browser"]
 
@@ -33,14 +34,14 @@ def test_steps_loss_and_the_end_show_by_themselves(browser: Browser, tmp_path: P
         folder = tmp_path / "runs" / "run-0001"
         progress(folder, 1, 2.5)
         with desk.store.transaction() as session:
-            run = create_run(session, config={}, requested_by="ann")
-            update_run(session, run.id, status="running", directory="runs/run-0001")
+            run = create_run(person_in(session, "ann"), config={})
+            update_run(program_in(session), run.id, status="running", directory="runs/run-0001")
         expect(panel).to_contain_text("step 1 of 8, loss 2.500")
         for step, loss in ((3, 1.25), (6, 0.75)):
             progress(folder, step, loss)
             expect(panel).to_contain_text(f"step {step} of 8, loss {loss:.3f}")
         expect(panel.locator("svg polyline").first).to_be_attached()  # the curve
         with desk.store.transaction() as session:
-            update_run(session, run.id, status="failed", message="The disk is full: no room for the files.")
+            update_run(program_in(session), run.id, status="failed", message="The disk is full: no room for the files.")
         expect(panel).to_contain_text("The disk is full")
         assert here.page.evaluate("window.isTheSamePage")

@@ -16,6 +16,7 @@ from tests.browser.test_browser_claims import entered
 from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES
 from tests.kit.people import add_people
+from tests.kit.permits import person_in
 
 __all__ = ["browser"]
 
@@ -26,7 +27,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     with serving(tmp_path, [(BREAST, BREAST_VALUES), (f"{BREAST} Seen again.", BREAST_VALUES)]) as running:
         add_people(running.store, {"ann": "admin", "kim": "reviewer", "lea": "lead", "max": "reviewer"})
         with running.store.transaction() as session:
-            set_overlap(session, Overlap(1.0, 2), "ann")
+            set_overlap(person_in(session, "ann"), Overlap(1.0, 2))
         yield running
 
 

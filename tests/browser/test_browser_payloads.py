@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.screens.markup import calling
 from data.grounding.evidence import ground
 from data.notes import make_note
 from data.task import MAX_VALUE_CHARACTERS, Extraction
@@ -26,6 +27,7 @@ from tests.kit.desk.desk_browser import Desk, browser, serving
 from tests.kit.desk.desk_store import TASK, suggestion
 from tests.kit.payloads import PAYLOADS
 from tests.kit.people import add_people
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["browser"]
 
@@ -51,7 +53,7 @@ def fill(desk: Desk) -> None:
             note = make_note(
                 TASK, f"{text} A note. {text}", external_id=" ".join(text.split())[:150], metadata={text[:50]: text}
             )
-            (number,) = add_notes(session, [note]).note_ids
+            (number,) = add_notes(program_in(session), [note]).note_ids
             values = values_of(place)
             made = replace(
                 suggestion(note.text, values, adapter=NAMES[place % len(NAMES)]),
@@ -59,12 +61,11 @@ def fill(desk: Desk) -> None:
                 evidence={key: one.spans for key, one in ground(TASK, note.text, Extraction(TASK, values)).items()},
                 alternatives=dict.fromkeys(TASK.keys, (PAYLOADS[-place], None)),
             )
-            shown = add_suggestion(session, number, made)
+            shown = add_suggestion(program_in(session), number, made)
             if place % 4 == 0:
                 submit(
-                    session,
+                    person_in(session, NAMES[place % len(NAMES)]),
                     note_id=number,
-                    reviewer=NAMES[place % len(NAMES)],
                     status="submitted" if place % 8 else "flagged",
                     extraction=Extraction(TASK, values_of(place + 1)),
                     seen_revision=0,
@@ -74,7 +75,7 @@ def fill(desk: Desk) -> None:
                 )
     add_people(desk.store, {f"{NAMES[0]} Ann": "admin"})
     with desk.store.transaction() as session:
-        save_filter(session, reviewer=f"{NAMES[0]} Ann", name=NAMES[1], filters=replace(ALL, text=NAMES[2]))
+        save_filter(person_in(session, f"{NAMES[0]} Ann"), name=NAMES[1], filters=replace(ALL, text=NAMES[2]))
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +113,8 @@ def test_there_are_a_hundred_and_each_is_another() -> None:
 
 def test_no_note_value_name_or_comment_runs_on_the_review_screen(page: Page) -> None:
     for number, text in enumerate(PAYLOADS, 1):
-        page.evaluate("number => window.desk.open(number)", number)
-        page.wait_for_function("number => window.desk.note() === number", arg=number)
+        page.evaluate(calling("review/note/note.js", "open", number))
+        assert page.evaluate(calling("review/note/note.js", "noteOnScreen")) == number
         assert text.split("\n")[0][:20] in page.locator("#note .note-text").inner_text()
         if number % 10 == 0:
             unhurt(page, f"note {number}")

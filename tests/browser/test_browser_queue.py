@@ -18,6 +18,7 @@ from db.review.decisions import history, save_draft
 from db.schema import tables
 from tests.kit.desk.desk_browser import Desk, Tab, browser, serving, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["browser"]
 
@@ -82,7 +83,7 @@ def test_the_filter_narrows_is_saved_and_comes_back(browser: Browser, desk: Desk
         here.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(here.page.get_by_label("Saved filter").locator("option")).to_have_count(1)
         here.page.get_by_label("Search the notes").fill("nowhere")
-        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note fits.")
+        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note matches.")
         expect(found(here)).to_have_text("0 notes")
         here.page.get_by_role("button", name="Clear the filter").click()
         expect(found(here)).to_have_text("60 notes")
@@ -95,7 +96,7 @@ def test_the_filter_narrows_is_saved_and_comes_back(browser: Browser, desk: Desk
 def test_many_notes_are_skipped_after_a_question_and_taken_back_exactly(browser: Browser, desk: Desk) -> None:
     with desk.store.transaction() as session:
         typed = Extraction(TASK, {**empty_values(), "stage": "II"})
-        save_draft(session, note_id=5, reviewer=LOCAL_REVIEWER, extraction=typed, seen_revision=0)
+        save_draft(person_in(session, LOCAL_REVIEWER), note_id=5, extraction=typed, seen_revision=0)
     with tab(browser, desk, "/") as here:
         opened(here)
         here.page.get_by_label("Search the notes").press_sequentially("caecal")
@@ -116,7 +117,7 @@ def test_many_notes_are_skipped_after_a_question_and_taken_back_exactly(browser:
         assert states(desk) == {"todo": 0, "skipped": 59, "flagged": 0}
         with desk.store.transaction() as session:  # somebody goes on with one of them
             changed = Extraction(TASK, {**empty_values(), "stage": "I"})
-            save_draft(session, note_id=9, reviewer="ben", extraction=changed, seen_revision=1)
+            save_draft(person_in(session, "ben"), note_id=9, extraction=changed, seen_revision=1)
         here.page.reload()
         expect(here.page.locator("#queue-done")).to_contain_text("59 notes skipped.")
         here.page.get_by_role("button", name="Undo").click()
@@ -146,7 +147,7 @@ def test_ticked_notes_are_flagged_with_a_comment(browser: Browser, desk: Desk) -
         expect(rows.nth(0)).to_contain_text("draft")
         # Samples are named, and go once a person was told what goes with them.
         with desk.store.transaction() as session:
-            add_notes(session, sample_notes(TASK)[-3:])
+            add_notes(program_in(session), sample_notes(TASK)[-3:])
         here.page.get_by_label("Origin").select_option("sample")
         expect(rows).to_have_count(3)
         expect(rows.first).to_contain_text("sample")
@@ -154,7 +155,7 @@ def test_ticked_notes_are_flagged_with_a_comment(browser: Browser, desk: Desk) -
         dialog = here.page.get_by_role("dialog")
         expect(dialog).to_contain_text("removes 3 sample notes for good")
         dialog.get_by_role("button", name="Remove the samples").click()
-        expect(here.page.locator("#queue-table")).to_contain_text("No note fits")
+        expect(here.page.locator("#queue-table")).to_contain_text("No note matches")
         expect(here.page.locator("#samples")).to_be_hidden()
         assert sum(states(desk).values()) == 59
 
@@ -237,5 +238,5 @@ def test_a_queue_without_a_server_says_so_and_comes_back(browser: Browser, desk:
         expect(rows).to_have_count(50)
         expect(here.page.get_by_role("button", name="Try again")).to_be_visible()
         desk.start()  # Gradio loads the page anew; it comes back to the queue and what was looked for
-        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note fits.", timeout=60_000)
+        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note matches.", timeout=60_000)
         expect(here.page.get_by_label("State", exact=True)).to_have_value("flagged")

@@ -11,6 +11,7 @@ from data.task import Extraction
 from db.notes.notes import add_notes
 from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
+from tests.kit.permits import program_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 
@@ -93,20 +94,20 @@ def test_the_export_follows_its_choices(browser: Browser, own_desk: Desk) -> Non
         said = here.page.locator("#export-summary")
         expect(said).to_contain_text("1 reviewed note")
         here.page.get_by_label("only notes in which a suggested value was changed").check()
-        expect(said).to_contain_text("No note fits")
+        expect(said).to_contain_text("No note matches")
         here.page.get_by_label("only notes in which a suggested value was changed").uncheck()
         here.page.get_by_label("To the day").focus()
         here.page.keyboard.type("01312020")  # month, day and year, as this browser has them
-        expect(said).to_contain_text("No note fits")
+        expect(said).to_contain_text("No note matches")
         here.page.get_by_label("From the day").fill("2020-02-01")
         expect(said).to_contain_text("found 2020-02-01 and 2020-01-31. Exchange them.")
         here.page.get_by_label("From the day").fill("")
-        expect(said).to_contain_text("No note fits")
+        expect(said).to_contain_text("No note matches")
         here.page.get_by_label("To the day").fill("")
         expect(said).to_contain_text("1 reviewed note")
         here.page.get_by_label("To the day").focus()
         here.page.keyboard.type("02312026")
-        expect(said).to_contain_text("Expected a day as 2026-01-31")  # instead of an export without the limit
+        expect(said).to_contain_text("Expected a day such as 2026-01-31")  # instead of an export without the limit
         expect(said.get_by_role("link")).to_have_count(0)
         here.page.get_by_label("To the day").fill("")
         here.page.get_by_label("Provenance").check()
@@ -121,7 +122,7 @@ def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -
     with desk.store.transaction() as session:
         gold = Extraction(TASK, COLON_VALUES)
         labelled = [make_note(TASK, f"{COLON} Patient {number}.", gold=gold) for number in range(40)]
-        add_notes(session, labelled)
+        add_notes(program_in(session), labelled)
     with tab(browser, desk, desk.path(1)) as here:
         here.shows(desk.case(1))
         here.page.get_by_role("tab", name="Train").click()
@@ -137,7 +138,7 @@ def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -
         here.page.get_by_role("button", name="Stop").click()
         expect(here.page.locator("#runs")).to_contain_text("interrupted")
         here.page.get_by_role("button", name="Roll back").click()
-        expect(here.page.locator("#adapter-said")).to_contain_text("Expected an adapter that was active before")
+        expect(here.page.locator("#adapter-said")).to_contain_text("No adapter was active before")
 
 
 def test_on_a_phone_every_screen_is_one_column_that_fits(browser: Browser, desk: Desk) -> None:
@@ -158,3 +159,30 @@ def test_on_a_phone_every_screen_is_one_column_that_fits(browser: Browser, desk:
             box = here.page.locator(f"#{name}").bounding_box()
             assert box is not None
             assert box["x"] + box["width"] <= 390
+
+
+PAINTS = """
+localStorage.setItem('caseloop:theme', 'dark');
+window.darkAt = null;
+new MutationObserver(() => {
+  if (document.documentElement.classList.contains('dark')) window.darkAt ??= performance.now();
+}).observe(document, {attributes: true, subtree: true, attributeFilter: ['class']});
+"""
+
+
+def test_the_page_is_first_painted_in_the_colours_that_were_chosen_and_speaks_english(
+    browser: Browser, desk: Desk
+) -> None:
+    context = browser.new_context(locale="de-DE", color_scheme="light")
+    page = context.new_page()
+    page.add_init_script(PAINTS)
+    page.goto(f"{desk.url}/app/")
+    expect(page.locator("#note-head h2")).to_have_text(desk.case(1))
+    painted = page.evaluate("performance.getEntriesByName('first-paint')[0].startTime")
+    assert page.evaluate("window.darkAt") <= painted
+    assert page.evaluate("[document.documentElement.lang, navigator.language, document.body.className]") == [
+        "en",
+        "en",
+        "dark",
+    ]
+    context.close()

@@ -15,6 +15,7 @@ from tests.browser.test_browser_access import found
 from tests.browser.test_browser_keys import doubtful
 from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, serving, shared, tab
 from tests.kit.desk.desk_store import put_notes
+from tests.kit.permits import person_in
 
 __all__ = ["browser", "shared"]
 
@@ -37,8 +38,8 @@ COVERED = """() => [...document.querySelectorAll('#review :is(mark, input, texta
 def unseen(shared: Desk) -> Desk:
     """Three notes of this test's own, for a reviewer who has not seen the tour."""
     with shared.store.transaction() as session:
-        drop_setting(session, f"tour.{LOCAL_REVIEWER}", LOCAL_REVIEWER)
-        write_keys(session, LOCAL_REVIEWER, {})
+        drop_setting(person_in(session, LOCAL_REVIEWER), f"tour.{LOCAL_REVIEWER}")
+        write_keys(person_in(session, LOCAL_REVIEWER), {})
     return replace(shared, first=put_notes(shared.store, THREE)[0])
 
 
@@ -184,7 +185,7 @@ def test_it_names_the_reviewer_s_own_keys(browser: Browser, unseen: Desk) -> Non
         here.shows(unseen.case(1))
         stands_at(here.page, 1)
         with unseen.store.transaction() as session:
-            write_keys(session, LOCAL_REVIEWER, {"save": "F9"})
+            write_keys(person_in(session, LOCAL_REVIEWER), {"save": "F9"})
         come_back(here, unseen)
         stands_at(here.page, 1)
         here.page.keyboard.press("ArrowRight")

@@ -1,12 +1,20 @@
 """Flushing reaches the file or the folder that was named, leaves nothing open, and hides no failure."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from data.storage.files import flush_to_disk, remove_whole, sweep_drafts, whole_directory
+from data.storage.files import (
+    flush_to_disk,
+    remove_whole,
+    save_json,
+    sweep_drafts,
+    whole_directory,
+    whole_file,
+    write_whole,
+)
 
 Flushed = list[tuple[int, int]]
 
@@ -55,6 +63,36 @@ def test_what_does_not_exist_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         flush_to_disk(tmp_path / "nothing")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_replaced_as_a_whole_and_flushed(tmp_path: Path, flushed: Flushed) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("before", encoding="utf-8")
+    with whole_file(path) as file:
+        file.write("grün".encode())
+        file.flush()
+        assert path.read_text(encoding="utf-8") == "before"
+    assert path.read_text(encoding="utf-8") == "grün"
+    assert flushed == [identity(path), identity(tmp_path)]
+    assert path.stat().st_mode & 0o777 == 0o600
+    write_whole(path, [b"in ", b"pieces"])
+    assert path.read_bytes() == b"in pieces"
+    save_json(path, {"value": "grün"})
+    assert path.read_bytes() == '{\n "value": "grün"\n}\n'.encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("before", encoding="utf-8")
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, pieces())
+    assert [(one, one.read_text()) for one in tmp_path.iterdir()] == [(path, "before")]
 
 
 def test_a_directory_appears_as_a_whole_and_flushed(tmp_path: Path, flushed: Flushed) -> None:

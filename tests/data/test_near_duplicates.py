@@ -19,9 +19,9 @@ from app.importing.load import import_files
 from app.training.runner import _write_rows
 from data.gate import near_duplicates
 from data.gate.near_duplicates import GRAM, LEAST_OWN, N_STOCK, NEAR_DUPLICATE, near_pairs, without_near
-from data.notes import content_hash, folded, read_notes, split_of
+from data.notes import content_hash, fold_text, read_notes, split_of
 from data.snapshot import Row, read_rows, write_rows
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.synthetic.sets.shipped import LABELLED
 from db.review.decisions import training_rows
 from tests.kit.homes import TASK, Home, write_notes
@@ -36,14 +36,14 @@ TEXTS = [generate_one(5, number).text for number in range(30)]
 
 def sentences(text: str) -> set[str]:
     """A text's sentences, lines and cells, folded."""
-    return {folded(part) for part in re.split(r"(?<=[.!?;])\s+|\s*[\n|]+\s*", text)} - {""}
+    return {fold_text(part) for part in re.split(r"(?<=[.!?;])\s+|\s*[\n|]+\s*", text)} - {""}
 
 
 def own(text: str, stock: set[str]) -> str:
     """What is the text's own, folded."""
-    parts = [folded(part) for part in re.split(r"(?<=[.!?;])\s+|\s*[\n|]+\s*", text)]
+    parts = [fold_text(part) for part in re.split(r"(?<=[.!?;])\s+|\s*[\n|]+\s*", text)]
     words = " ".join(part for part in parts if part and part not in stock)
-    return words if len(words) >= LEAST_OWN else folded(text)
+    return words if len(words) >= LEAST_OWN else fold_text(text)
 
 
 def similarities(texts: list[str], others: list[str]) -> list[list[float]]:

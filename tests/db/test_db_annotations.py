@@ -26,6 +26,7 @@ from db.review.decisions import (
 from db.review.revisions import Conflict
 from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
 from tests.kit.desk.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, note, store, suggestion
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -41,7 +42,7 @@ def session(empty_session: Session) -> Session:
 
 
 def test_a_decision_is_kept_with_all_that_belongs_to_it(session: Session) -> None:
-    number = add_suggestion(session, 1, suggestion(first="machine"))
+    number = add_suggestion(program_in(session), 1, suggestion(first="machine"))
     saved = decide(
         session, 1, 0, values=TYPED, suggestion_id=number, comment="Unsure — see p. 2", lead_time_ms=1234, token="t-1"
     )
@@ -137,7 +138,7 @@ def test_wrong_saves_say_what_is_wrong(session: Session) -> None:
     with pytest.raises(UnknownNote):
         decide(session, 99, 0)
     with pytest.raises(UnknownNote):
-        save_draft(session, note_id=99, reviewer="ada", extraction=TYPED, seen_revision=0)
+        save_draft(person_in(session, "ada"), note_id=99, extraction=TYPED, seen_revision=0)
     with pytest.raises(StoreError, match="found 'draft'"):
         decide(session, 1, 0, status="draft")
     assert counts(session).n_todo == 4
@@ -146,7 +147,7 @@ def test_wrong_saves_say_what_is_wrong(session: Session) -> None:
 def test_another_notes_suggestion_is_refused_and_nothing_written(store: Store) -> None:
     with store.transaction() as session:
         add(session, 2)
-        number = add_suggestion(session, 2, suggestion())
+        number = add_suggestion(program_in(session), 2, suggestion())
 
     def save() -> None:
         with store.transaction() as session:
@@ -178,7 +179,7 @@ def test_a_draft_survives_and_is_ones_own(store: Store) -> None:
     with store.transaction() as session:
         add(session, 1)
         saved = save_draft(
-            session, note_id=1, reviewer="ada", extraction=TYPED, seen_revision=0, comment="wait", lead_time_ms=5
+            person_in(session, "ada"), note_id=1, extraction=TYPED, seen_revision=0, comment="wait", lead_time_ms=5
         )
     store.close()
     with open_store(store.place) as again, again.reading() as session:
@@ -192,7 +193,9 @@ def test_a_draft_survives_and_is_ones_own(store: Store) -> None:
 
 def test_a_draft_replaces_the_one_before(session: Session) -> None:
     versions = [
-        save_draft(session, note_id=1, reviewer="ada", extraction=extraction(first=text), seen_revision=0).draft_version
+        save_draft(
+            person_in(session, "ada"), note_id=1, extraction=extraction(first=text), seen_revision=0
+        ).draft_version
         for text in ("t", "ty", "typ")
     ]
     assert versions == [1, 2, 3]
@@ -201,9 +204,9 @@ def test_a_draft_replaces_the_one_before(session: Session) -> None:
 
 
 def test_two_pages_of_one_reviewer_need_not_overwrite_each_other(session: Session) -> None:
-    save_draft(session, note_id=1, reviewer="local", extraction=TYPED, seen_revision=0, seen_draft=0)
+    save_draft(person_in(session, "local"), note_id=1, extraction=TYPED, seen_revision=0, seen_draft=0)
     with pytest.raises(Conflict) as caught:
-        save_draft(session, note_id=1, reviewer="local", extraction=extraction(), seen_revision=0, seen_draft=0)
+        save_draft(person_in(session, "local"), note_id=1, extraction=extraction(), seen_revision=0, seen_draft=0)
     assert caught.value.draft is not None
     assert caught.value.draft.extraction == dict(TYPED)
     assert open_review(session, 1, "local").values == dict(TYPED)
@@ -211,7 +214,7 @@ def test_two_pages_of_one_reviewer_need_not_overwrite_each_other(session: Sessio
 
 def test_a_submission_ends_ones_own_draft_and_leaves_the_others(session: Session) -> None:
     for name in ("ada", "bob"):
-        save_draft(session, note_id=1, reviewer=name, extraction=extraction(first=name), seen_revision=0)
+        save_draft(person_in(session, name), note_id=1, extraction=extraction(first=name), seen_revision=0)
     decide(session, 1, 0, by="ada", values=TYPED)
     assert open_review(session, 1, "ada").draft is None
     theirs = open_review(session, 1, "bob")
@@ -223,33 +226,33 @@ def test_a_submission_ends_ones_own_draft_and_leaves_the_others(session: Session
 def test_a_draft_on_a_decided_note_changes_no_figure(session: Session) -> None:
     decide(session, 1, 0)
     before = (counts(session), get_note(session, 1))
-    save_draft(session, note_id=1, reviewer="bob", extraction=TYPED, seen_revision=1)
+    save_draft(person_in(session, "bob"), note_id=1, extraction=TYPED, seen_revision=1)
     assert (counts(session), get_note(session, 1)) == before
     with pytest.raises(Conflict):
-        save_draft(session, note_id=1, reviewer="bob", extraction=extraction(), seen_revision=0)
+        save_draft(person_in(session, "bob"), note_id=1, extraction=extraction(), seen_revision=0)
     assert open_review(session, 1, "bob").values == dict(TYPED)
     assert next(reviewed(session)).annotation.reviewer == "ada"
 
 
 def test_a_draft_can_be_discarded(session: Session) -> None:
-    assert not discard_draft(session, note_id=1, reviewer="ada")
+    assert not discard_draft(person_in(session, "ada"), note_id=1)
     for name in ("ada", "bob"):
-        save_draft(session, note_id=1, reviewer=name, extraction=TYPED, seen_revision=0)
-    assert discard_draft(session, note_id=1, reviewer="ada")
+        save_draft(person_in(session, name), note_id=1, extraction=TYPED, seen_revision=0)
+    assert discard_draft(person_in(session, "ada"), note_id=1)
     assert get_note(session, 1).state == "draft"
-    assert discard_draft(session, note_id=1, reviewer="bob")
+    assert discard_draft(person_in(session, "bob"), note_id=1)
     assert get_note(session, 1).state == "todo"
 
 
 def test_an_original_shows_its_labels_before_a_suggestion(session: Session) -> None:
     gold = extraction(first="gold")
-    (number,) = add_notes(session, [note(50, gold=gold)]).note_ids
-    add_suggestion(session, number, suggestion(first="machine"))
+    (number,) = add_notes(program_in(session), [note(50, gold=gold)]).note_ids
+    add_suggestion(program_in(session), number, suggestion(first="machine"))
     assert open_review(session, number, "ada").values == dict(gold)
 
 
 def test_reviewed_gives_the_decision_that_stands(session: Session) -> None:
-    number = add_suggestion(session, 2, suggestion(first="machine"))
+    number = add_suggestion(program_in(session), 2, suggestion(first="machine"))
     decide(session, 1, 0, values=extraction(first="old"))
     decide(session, 1, 1, by="bob", values=extraction(first="new"))
     decide(session, 2, 0, suggestion_id=number)
@@ -271,7 +274,7 @@ def test_reviewed_gives_the_decision_that_stands(session: Session) -> None:
 
 
 def test_training_rows_are_labels_of_the_training_side(session: Session) -> None:
-    report = add_notes(session, [note(n, gold=extraction(first=f"gold {n}")) for n in range(100, 160)])
+    report = add_notes(program_in(session), [note(n, gold=extraction(first=f"gold {n}")) for n in range(100, 160)])
     splits = {number: get_note(session, number).split for number in (1, 2, 3, 4, *report.note_ids)}
     held_out = [number for number in report.note_ids if splits[number] == "holdout"]
     replaced, flagged, skipped, *_ = (number for number in report.note_ids if splits[number] == "train")
@@ -282,8 +285,8 @@ def test_training_rows_are_labels_of_the_training_side(session: Session) -> None
     decide(session, held_out[0], 0, values=extraction(first="measured"))
     for number in (1, 2):
         decide(session, number, 0, values=extraction(first=f"incoming {number}"))
-    save_draft(session, note_id=3, reviewer="ada", extraction=TYPED, seen_revision=0)
-    add_suggestion(session, 4, suggestion(first="machine"))
+    save_draft(person_in(session, "ada"), note_id=3, extraction=TYPED, seen_revision=0)
+    add_suggestion(program_in(session), 4, suggestion(first="machine"))
     found = {
         split: {row.content_hash: row for row in rows(session, TASK)}
         for split, rows in (("train", training_rows), ("holdout", holdout_rows))
@@ -306,12 +309,14 @@ def test_training_rows_are_labels_of_the_training_side(session: Session) -> None
 
 
 def test_a_label_is_corrected_where_it_is_not_what_the_review_started_from(session: Session) -> None:
-    report = add_notes(session, [note(n, gold=extraction(first="gold")) for n in range(100, 120)])
+    report = add_notes(program_in(session), [note(n, gold=extraction(first="gold")) for n in range(100, 120)])
     on_training_side = (n for n in (1, 2, 3, 4, *report.note_ids) if get_note(session, n).split == "train")
     incoming, *_, confirmed, changed, against, agreed, twice = on_training_side
     decide(session, confirmed, 0, values=extraction(first="gold"))
     decide(session, changed, 0, values=extraction(first="gold", second="II"))
-    machine = {number: add_suggestion(session, number, suggestion(first="machine")) for number in (against, agreed)}
+    machine = {
+        number: add_suggestion(program_in(session), number, suggestion(first="machine")) for number in (against, agreed)
+    }
     decide(session, against, 0, values=extraction(first="gold"), suggestion_id=machine[against])
     decide(session, agreed, 0, values=extraction(first="machine"), suggestion_id=machine[agreed])
     decide(session, twice, 0, values=extraction(first="wrong"))
@@ -330,7 +335,7 @@ def test_acceptance_counts_what_became_of_suggestions(session: Session) -> None:
         [("a", extraction(first="x", second="II")), ("a", extraction(first="y")), ("b", extraction(first="x"))], start=1
     ):
         suggested = add_suggestion(
-            session, number, suggestion(adapter, first="x", second="II" if number == 2 else None)
+            program_in(session), number, suggestion(adapter, first="x", second="II" if number == 2 else None)
         )
         decide(session, number, 0, values=decided, suggestion_id=suggested)
     decide(session, 4, 0)
@@ -355,12 +360,17 @@ def test_work_is_counted_by_day(session: Session) -> None:
 def test_a_save_is_seen_by_the_next_process_only_whole(store: Store) -> None:
     with store.transaction() as session:
         add(session, 1)
-        save_draft(session, note_id=1, reviewer="ada", extraction=TYPED, seen_revision=0)
+        save_draft(person_in(session, "ada"), note_id=1, extraction=TYPED, seen_revision=0)
 
     def fail_after_saving() -> None:
         with store.transaction() as session:
             submit(
-                session, note_id=1, reviewer="ada", status="submitted", extraction=TYPED, seen_revision=0, token="lost"
+                person_in(session, "ada"),
+                note_id=1,
+                status="submitted",
+                extraction=TYPED,
+                seen_revision=0,
+                token="lost",
             )
             raise LookupError
 

@@ -33,7 +33,6 @@ from db.notes.queue.claims import (
 )
 from db.notes.queue.queue_view import Walk, count_on, next_on
 from db.notes.queue.search import Filters
-from db.people.reviewers import ensure_reviewer
 from db.people.sign_ins import sign_in
 from db.review.decisions import latest_annotation, submit
 from db.review.revisions import Conflict
@@ -41,6 +40,7 @@ from db.schema import tables as t
 from db.store.store import Store, open_store
 from tests.db.test_db_notes import plans
 from tests.kit.desk.stores import add, decide, extraction, file_store, note, store
+from tests.kit.permits import enlist, person_in, program_in
 
 __all__ = ["file_store", "store"]
 
@@ -106,29 +106,29 @@ def test_deciding_going_elsewhere_and_signing_out_give_a_note_back(desk: Store) 
         assert held(session, "ann", 2) == Held(None, (2,), is_due=False)
     assert claims(desk) == {2: "ann"}
     with desk.transaction() as session:
-        hold(session, "ann", 5, keep=[2])
+        hold(person_in(session, "ann"), 5, keep=[2])
     assert claims(desk) == {2: "ann", 5: "ann"}
     assert given(desk, "ann", after=2) == [3]
     assert claims(desk) == {3: "ann"}
     with desk.transaction() as session:
-        token = sign_in(session, "ann")
-        leave_desk(session, token)
+        token = sign_in(person_in(session, "ann"))
+        leave_desk(program_in(session), token)
     assert claims(desk) == {}
 
 
 def test_opening_by_hand_takes_nothing_from_others_and_says_who_has_it(desk: Store) -> None:
     given(desk, "ann")
     with desk.transaction() as session:
-        hold(session, "kim", 1)
+        hold(person_in(session, "kim"), 1)
         assert held(session, "kim", 1) == Held("ann", (), is_due=False)
-        renew(session, "kim", 1)
+        renew(person_in(session, "kim"), 1)
         assert held(session, "kim", 1).by == "ann"
-        give_back(session, "ann")
+        give_back(person_in(session, "ann"))
         assert held(session, "kim", 1) == Held(None, (), is_due=True)
-        renew(session, "kim", 1)
+        renew(person_in(session, "kim"), 1)
         assert held(session, "kim", 1) == Held(None, (1,), is_due=False)
         decide(session, 2, 0)
-        hold(session, "kim", 2)  # a decided note too
+        hold(person_in(session, "kim"), 2)  # a decided note too
     assert claims(desk) == {2: "kim"}
 
 
@@ -137,7 +137,7 @@ def test_a_claim_ends_unless_it_is_renewed(desk: Store, clock: Clock) -> None:
     clock.at += 5 * MINUTE
     with desk.transaction() as session:
         assert held(session, "ann", 1).is_due
-        renew(session, "ann", 1)
+        renew(person_in(session, "ann"), 1)
         assert not held(session, "ann", 1).is_due
     clock.at += LEASE
     assert given(desk, "kim") == [3]  # to the very end
@@ -146,7 +146,7 @@ def test_a_claim_ends_unless_it_is_renewed(desk: Store, clock: Clock) -> None:
         assert held(session, "eve", 1) == Held(None, (), is_due=True)
     assert given(desk, "eve", 2) == [1, 2]  # though nothing but asking took the ended claims away
     with desk.transaction() as session:
-        renew(session, "ann", 1)
+        renew(person_in(session, "ann"), 1)
     assert claims(desk) == {1: "eve", 2: "eve", 3: "kim"}
 
 
@@ -155,7 +155,7 @@ def test_a_claim_that_ended_and_that_nobody_took_goes_on(desk: Store, clock: Clo
     clock.at += 3 * LEASE
     with desk.transaction() as session:
         assert held(session, "ann", 1) == Held(None, (1, 2), is_due=True)
-        renew(session, "ann", 1)
+        renew(person_in(session, "ann"), 1)
     assert given(desk, "kim") == [3]
 
 
@@ -173,7 +173,7 @@ def test_ended_claims_are_taken_away_some_at_a_time(store: Store, clock: Clock) 
     given(store, "ann", 2 * N_REAPED + 4)
     clock.at += 2 * LEASE
     with store.transaction() as session:
-        assert [reap(session) for _ in range(4)] == [N_REAPED, N_REAPED, 4, 0]
+        assert [reap(program_in(session)) for _ in range(4)] == [N_REAPED, N_REAPED, 4, 0]
     assert claims(store) == {}
 
 
@@ -198,7 +198,7 @@ def test_what_was_decided_or_claimed_since_it_was_looked_up_is_not_given(desk: S
     given(desk, "ann")
     with desk.transaction() as session:
         decide(session, 2, 0)
-        add_notes(session, [note(2, gold=extraction(first="lung"))])  # an original now
+        add_notes(program_in(session), [note(2, gold=extraction(first="lung"))])  # an original now
     assert give(desk, "kim", stale, limit=1) == [4]
     assert len(asked) == 2
 
@@ -231,7 +231,7 @@ class Desk(RuleBasedStateMachine):
         with self.store.transaction() as session:
             add(session, 5)
             for name in NAMES:
-                ensure_reviewer(session, name)
+                enlist(session, name)
         self.ends: dict[int, tuple[str, datetime]] = {}  # of each claim: whose, and until when
         self.pages: dict[str, tuple[int, int]] = {}
         self.decided: dict[int, list[str]] = {number: [] for number in range(1, 6)}
@@ -262,7 +262,7 @@ class Desk(RuleBasedStateMachine):
     @rule(who=st.sampled_from(NAMES), number=st.integers(1, 5))
     def open_by_hand(self, who: str, number: int) -> None:
         with self.store.transaction() as session:
-            hold(session, who, number)
+            hold(person_in(session, who), number)
         self.ends = {other: one for other, one in self.ends.items() if one[0] != who or other == number}
         if claims(self.store).get(number) == who:
             self.has(who, number)
@@ -279,9 +279,8 @@ class Desk(RuleBasedStateMachine):
         try:
             with self.store.transaction() as session:
                 submit(
-                    session,
+                    person_in(session, who),
                     note_id=number,
-                    reviewer=who,
                     status="submitted",
                     extraction=extraction(first=f"value {self.n}"),
                     seen_revision=seen,

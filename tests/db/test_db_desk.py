@@ -15,6 +15,7 @@ from db.review.offers import make_offer, offers_for, same_value, standing_offers
 from db.review.trials import begin_trial, trial_of, trial_outcomes
 from db.store.store import StoreError
 from tests.kit.desk.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, store, suggestion
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -26,57 +27,57 @@ def session(empty_session: Session) -> Session:
 
 
 def test_a_setting_is_replaced_and_taken_away(session: Session) -> None:
-    put_setting(session, "look.below", {"stage": 0.5}, "ada")
-    put_setting(session, "look.below", {"stage": 0.75}, "ben")
-    put_setting(session, "look_elsewhere", True, "ben")
-    put_setting(session, "other", [1, "x"], "ben")
+    put_setting(person_in(session, "ada"), "look.below", {"stage": 0.5})
+    put_setting(person_in(session, "ben"), "look.below", {"stage": 0.75})
+    put_setting(person_in(session, "ben"), "look_elsewhere", True)
+    put_setting(person_in(session, "ben"), "other", [1, "x"])
     assert get_settings(session, "look.") == {"look.below": {"stage": 0.75}}
-    drop_setting(session, "look.below", "ben")
+    drop_setting(person_in(session, "ben"), "look.below")
     assert get_settings(session) == {"look_elsewhere": True, "other": [1, "x"]}
 
 
 def test_an_offer_stands_until_it_is_withdrawn(session: Session) -> None:
-    first = make_offer(session, field=SECOND, old_value="3b", new_value="IIIB", by="ada")
+    first = make_offer(person_in(session, "ada"), field=SECOND, old_value="3b", new_value="IIIB")
     assert offers_for(session, {FIRST: "3b", SECOND: "3b"}) == {SECOND: first}
     assert offers_for(session, {SECOND: "3B"}) == {}
     assert offers_for(session, {SECOND: None}) == {}
-    second = make_offer(session, field=SECOND, old_value="3b", new_value=None, by="ben")
+    second = make_offer(person_in(session, "ben"), field=SECOND, old_value="3b", new_value=None)
     assert [offer.id for offer in standing_offers(session)] == [second.id]
-    assert withdraw_offer(session, second.id, by="ada")
-    assert not withdraw_offer(session, second.id, by="ada")
+    assert withdraw_offer(person_in(session, "ada"), second.id)
+    assert not withdraw_offer(person_in(session, "ada"), second.id)
     assert standing_offers(session) == []
     with pytest.raises(StoreError, match="same one"):
-        make_offer(session, field=SECOND, old_value="3b", new_value="3b", by="ada")
+        make_offer(person_in(session, "ada"), field=SECOND, old_value="3b", new_value="3b")
 
 
 def test_the_same_value_is_looked_for_where_notes_wait(session: Session) -> None:
     for number in (1, 2, 3, 4):
-        add_suggestion(session, number, suggestion(first="machine", second="3b" if number < 4 else "IV"))
+        add_suggestion(program_in(session), number, suggestion(first="machine", second="3b" if number < 4 else "IV"))
     decide(session, 3, 0)
     n_same, found = same_value(session, SECOND, "3b", exclude=1)
     assert (n_same, [(row.note_id, row.text) for row in found]) == (1, [(2, "Report number 1.")])
     assert same_value(session, SECOND, "3b", exclude=9, limit=1)[0] == 2
-    add_suggestion(session, 2, suggestion("second", second="IIIB"))  # what the form proposes is the newest
+    add_suggestion(program_in(session), 2, suggestion("second", second="IIIB"))  # what the form proposes is the newest
     assert same_value(session, SECOND, "3b", exclude=1) == (0, [])
     assert open_review(session, 2, "ada").values is not None
 
 
 def test_a_trial_is_drawn_once_for_each_reviewer(session: Session) -> None:
-    begun = begin_trial(session, note_id=1, reviewer="ada", kind="seeded", field=SECOND, value="I")
-    assert begin_trial(session, note_id=1, reviewer="ada", kind="blind") == begun
-    assert begin_trial(session, note_id=1, reviewer="ben", kind="blind").kind == "blind"
+    begun = begin_trial(person_in(session, "ada"), note_id=1, kind="seeded", field=SECOND, value="I")
+    assert begin_trial(person_in(session, "ada"), note_id=1, kind="blind") == begun
+    assert begin_trial(person_in(session, "ben"), note_id=1, kind="blind").kind == "blind"
     assert trial_of(session, 1, "eve") is None
     with pytest.raises(sa.exc.IntegrityError, match="ck_trial_seeded_has_value"), session.begin_nested():
-        begin_trial(session, note_id=2, reviewer="ada", kind="seeded")
+        begin_trial(person_in(session, "ada"), note_id=2, kind="seeded")
 
 
 def test_a_trial_ends_with_the_first_submission(session: Session) -> None:
     for number in (1, 2):
-        begin_trial(session, note_id=number, reviewer="ada", kind="seeded", field=SECOND, value="I")
-    begin_trial(session, note_id=3, reviewer="ada", kind="blind")
-    begin_trial(session, note_id=4, reviewer="ada", kind="prefilled")
+        begin_trial(person_in(session, "ada"), note_id=number, kind="seeded", field=SECOND, value="I")
+    begin_trial(person_in(session, "ada"), note_id=3, kind="blind")
+    begin_trial(person_in(session, "ada"), note_id=4, kind="prefilled")
     decide(session, 1, 0, values=extraction(second="I"), lead_time_ms=5)
-    reopen(session, note_id=1, reviewer="ada", seen_revision=1, token="undo")
+    reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="undo")
     decide(session, 1, 2, values=extraction(second="II"), lead_time_ms=50)
     decide(session, 2, 0, values=extraction(second="II"), lead_time_ms=7)
     decide(session, 3, 0, lead_time_ms=11)
@@ -88,7 +89,7 @@ def test_a_trial_ends_with_the_first_submission(session: Session) -> None:
 def test_a_value_that_a_person_cleared_is_no_used_value(session: Session) -> None:
     lung, breast = extraction(first="lung", second="IV"), extraction(first="breast")
     golds = (lung, lung, breast)
-    numbers = add_notes(session, [note(50 + n, gold=gold) for n, gold in enumerate(golds)]).note_ids
+    numbers = add_notes(program_in(session), [note(50 + n, gold=gold) for n, gold in enumerate(golds)]).note_ids
     assert used_values(session, FIRST) == [("lung", 2), ("breast", 1)]
     decide(session, numbers[0], 0, values=extraction(second="III"))  # cleared, and corrected
     decide(session, 1, 0, values=extraction(first="breast"))

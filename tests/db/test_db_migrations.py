@@ -22,6 +22,7 @@ from db.store.store import Store, StoreError, open_store
 from tests.kit.desk.stores import DATABASES, TASK, add, mode, suggestion
 from tests.kit.desk.stores import file_store as store
 from tests.kit.homes import ROOT
+from tests.kit.permits import program_in
 
 __all__ = ["store"]
 
@@ -157,7 +158,7 @@ def test_a_suggestion_of_the_first_version_stays_as_it_is(first_version: Path) -
         assert (row.extraction, row.confidence, row.min_confidence) == ({"stage": "IV"}, {"stage": 0.5}, 0.5)
         assert (row.evidence, row.raw_reply) == ({"stage": (Span(0, 6),)}, "as it came")
         assert (row.grounding, row.raw_confidence) == ({}, {})
-        number = add_suggestion(session, 2, suggestion(first="lung"))
+        number = add_suggestion(program_in(session), 2, suggestion(first="lung"))
         newer = get_suggestion(session, number)
         assert newer is not None
         assert newer.grounding == suggestion().grounding
@@ -207,8 +208,8 @@ def test_notes_of_before_get_the_hash_of_their_exact_text(
         with upgraded.transaction() as session:
             assert [get_note(session, number).text_hash for number in (1, 2)] == [text_hash(text) for text in texts]
             again = [make_note(TASK, f"{text.strip()}\r\n") for text in texts]
-            assert add_notes(session, again).note_ids == (1, 2)
-            assert add_notes(session, [make_note(TASK, "Report number 1!")]).note_ids == (3,)
+            assert add_notes(program_in(session), again).note_ids == (1, 2)
+            assert add_notes(program_in(session), [make_note(TASK, "Report number 1!")]).note_ids == (3,)
         with pytest.raises(StoreError, match="never changes"), upgraded.transaction() as session:
             session.execute(sa.text("UPDATE note SET text_hash = 'x'"))
         assert upgraded.problems() == []

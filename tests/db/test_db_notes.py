@@ -21,6 +21,7 @@ from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_st
 from db.training.adapters import activate
 from tests.kit.desk.stores import add, decide, extraction, note, register, store, suggestion
 from tests.kit.desk.stores import empty_session as session
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["session", "store"]
 
@@ -30,7 +31,7 @@ GOLD = extraction(first="lung", second="IV")
 def test_a_note_comes_back_as_it_went_in(session: Session) -> None:
     text = "Naïve text — with 'quotes', emoji 🫁,\ttabs\nand lines."
     given_note = note(7, text=text, external_id="x-7")
-    report = add_notes(session, [given_note])
+    report = add_notes(program_in(session), [given_note])
     row = get_note(session, report.note_ids[0])
     assert (row.text, row.external_id, row.metadata, row.gold) == (text, "x-7", {"n": 7}, None)
     assert (row.content_hash, row.split, row.origin) == (given_note.content_hash, given_note.split, "incoming")
@@ -40,24 +41,24 @@ def test_a_note_comes_back_as_it_went_in(session: Session) -> None:
 
 def test_adding_again_adds_nothing(session: Session) -> None:
     notes = [note(number) for number in range(1200)]
-    first = add_notes(session, iter(notes))
+    first = add_notes(program_in(session), iter(notes))
     assert first == AddReport(n_added=1200, n_known=0, n_originals=0, note_ids=tuple(range(1, 1201)))
-    again = add_notes(session, [*notes, note(5000)])
+    again = add_notes(program_in(session), [*notes, note(5000)])
     assert (again.n_added, again.n_known, again.note_ids[:-1]) == (1, 1200, first.note_ids)
 
 
 def test_the_same_text_twice_in_one_import_is_one_note(session: Session) -> None:
-    report = add_notes(session, [note(1), note(1, gold=GOLD), note(1)])
+    report = add_notes(program_in(session), [note(1), note(1, gold=GOLD), note(1)])
     assert report == AddReport(n_added=1, n_known=2, n_originals=1, note_ids=(1, 1, 1))
     assert get_note(session, 1).gold == dict(GOLD)
 
 
 def test_labels_that_come_later_make_an_untouched_note_an_original(session: Session) -> None:
-    add_notes(session, [note(1)])
-    add_notes(session, [note(1, gold=GOLD)])
+    add_notes(program_in(session), [note(1)])
+    add_notes(program_in(session), [note(1, gold=GOLD)])
     row = get_note(session, 1)
     assert (row.origin, row.gold, row.state) == ("original", dict(GOLD), "todo")
-    add_notes(session, [note(1, gold=extraction(first="other"))])
+    add_notes(program_in(session), [note(1, gold=extraction(first="other"))])
     assert get_note(session, 1).gold == dict(GOLD)
     assert next_note(session) is None
 
@@ -67,7 +68,7 @@ def test_labels_that_come_later_leave_a_decision_alone(session: Session, status:
     add(session, 1)
     decide(session, 1, 0, status=status, values=extraction(first="by hand"))
     before = open_review(session, 1, "ada")
-    add_notes(session, [note(0, gold=GOLD)])
+    add_notes(program_in(session), [note(0, gold=GOLD)])
     after = open_review(session, 1, "ada")
     assert (after.annotation, after.values, after.revision) == (before.annotation, before.values, before.revision)
     assert (after.note.state, after.note.origin, after.note.gold) == (status, "incoming", dict(GOLD))
@@ -77,15 +78,15 @@ def test_labels_that_come_later_leave_a_decision_alone(session: Session, status:
 def test_labels_that_come_later_leave_a_draft_alone(session: Session) -> None:
     add(session, 1)
     typed = extraction(first="half a w")
-    save_draft(session, note_id=1, reviewer="ada", extraction=typed, seen_revision=0)
-    add_notes(session, [note(0, gold=GOLD)])
+    save_draft(person_in(session, "ada"), note_id=1, extraction=typed, seen_revision=0)
+    add_notes(program_in(session), [note(0, gold=GOLD)])
     assert open_review(session, 1, "ada").values == dict(typed)
     assert next_note(session) == 1
 
 
 def test_a_note_is_found_by_its_hash_or_id(session: Session) -> None:
     first, second = note(1, external_id="same"), note(2, external_id="same")
-    add_notes(session, [first, second])
+    add_notes(program_in(session), [first, second])
     by_hash, by_id = find_note(session, first.content_hash), find_note(session, "same")
     assert by_hash is not None
     assert by_id is not None
@@ -124,7 +125,7 @@ def test_next_note_prefers_suggested_ones_in_import_order(session: Session) -> N
     add(session, 6)
     assert next_note(session) == 1
     for number in (5, 3):
-        add_suggestion(session, number, suggestion())
+        add_suggestion(program_in(session), number, suggestion())
     assert next_note(session) == 3
     assert next_note(session, after=3) == 5
     assert next_note(session, after=5) == 3  # comes round before the unsuggested ones
@@ -135,12 +136,12 @@ def test_next_note_prefers_suggested_ones_in_import_order(session: Session) -> N
 
 def test_next_note_passes_over_what_is_decided(session: Session) -> None:
     add(session, 4)
-    add_notes(session, [note(9, gold=GOLD)])
+    add_notes(program_in(session), [note(9, gold=GOLD)])
     decide(session, 1, 0)
     decide(session, 2, 0, status="skipped")
     decide(session, 3, 0, status="flagged")
     assert next_note(session) == 4
-    save_draft(session, note_id=4, reviewer="ada", extraction=GOLD, seen_revision=0)
+    save_draft(person_in(session, "ada"), note_id=4, extraction=GOLD, seen_revision=0)
     assert next_note(session) == 4
     assert next_note(session, after=4) is None
 
@@ -224,16 +225,16 @@ def ids(session: Session, **filters: Any) -> list[int]:
 @pytest.fixture
 def worked_on(session: Session) -> Session:
     register(session, ["first", "second"])
-    activate(session, "first", reason="start", by="ada")
+    activate(person_in(session, "ada"), "first", reason="start")
     texts = ["Lung tumour, TNM pT2", "Breast tumour", "Nothing\n\n  found " + "x" * 200, "Colon", "Skin"]
-    add_notes(session, [note(n, text=text, external_id=f"case/{n}") for n, text in enumerate(texts)])
-    add_notes(session, [note(9, text="Labelled lung", gold=GOLD)])
-    number = add_suggestion(session, 1, suggestion("first", first="lung", second="II"))
-    add_suggestion(session, 2, suggestion("first", first="breast"))
-    add_suggestion(session, 2, suggestion("second", first="breast cancer"))
+    add_notes(program_in(session), [note(n, text=text, external_id=f"case/{n}") for n, text in enumerate(texts)])
+    add_notes(program_in(session), [note(9, text="Labelled lung", gold=GOLD)])
+    number = add_suggestion(program_in(session), 1, suggestion("first", first="lung", second="II"))
+    add_suggestion(program_in(session), 2, suggestion("first", first="breast"))
+    add_suggestion(program_in(session), 2, suggestion("second", first="breast cancer"))
     decide(session, 1, 0, values=extraction(first="lung", second="III"), suggestion_id=number)
     decide(session, 4, 0, by="bob", status="flagged")
-    save_draft(session, note_id=5, reviewer="bob", extraction=GOLD, seen_revision=0)
+    save_draft(person_in(session, "bob"), note_id=5, extraction=GOLD, seen_revision=0)
     return session
 
 

@@ -23,6 +23,7 @@ from db.schema import tables as t
 from db.store.store import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
 from tests.kit.desk.postgres import Server, name_in
 from tests.kit.desk.stores import add, decide, extraction, note, store
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["store"]
 
@@ -61,7 +62,7 @@ def test_sessions_are_durable_and_reading_cannot_write(there: Store) -> None:
     with there.reading() as session:
         assert session.execute(sa.text(asked)).scalar_one() == "on repeatable read"
         with there.transaction() as other:
-            add_notes(other, [note(7)])
+            add_notes(program_in(other), [note(7)])
         assert session.execute(sa.text("SELECT count(*) FROM note")).scalar_one() == 1
     with pytest.raises(StoreError, match="read-only"), there.reading() as session:
         session.execute(sa.text("DELETE FROM claim"))
@@ -136,7 +137,7 @@ def test_giving_a_note_waits_for_no_writer_and_passes_over_what_is_locked(there:
         return next_notes(session, reviewer="kim", limit=n)
 
     with there.transaction() as session:
-        hold(session, "ann", 1)  # not committed: nobody else can know of it but by the lock
+        hold(person_in(session, "ann"), 1)  # not committed: nobody else can know of it but by the lock
         with open_store(there.place, busy_timeout_ms=50) as other:
             assert give(other, "kim", find, limit=2) == [2, 3]
     assert there.problems() == []
@@ -181,19 +182,19 @@ def test_a_nul_is_refused_in_a_sentence(store: Store) -> None:
         lambda session: decide(session, 1, 0, comment="b\0c"),
         lambda session: decide(session, 1, 0, token="b\0c"),
         lambda session: save_draft(
-            session, note_id=1, reviewer="ada", extraction=typed, comment="b\0c", seen_revision=0
+            person_in(session, "ada"), note_id=1, extraction=typed, comment="b\0c", seen_revision=0
         ),
-        lambda session: save_filter(session, reviewer="ada", name="b\0c", filters=Filters()),
-        lambda session: save_filter(session, reviewer="ada", name="b", filters=Filters(text="b\0c")),
-        lambda session: make_offer(session, field="stage", old_value="IV", new_value="b\0c", by="ada"),
-        lambda session: put_setting(session, "rules", {"a": ["b\0c"]}, "ada"),
+        lambda session: save_filter(person_in(session, "ada"), name="b\0c", filters=Filters()),
+        lambda session: save_filter(person_in(session, "ada"), name="b", filters=Filters(text="b\0c")),
+        lambda session: make_offer(person_in(session, "ada"), field="stage", old_value="IV", new_value="b\0c"),
+        lambda session: put_setting(person_in(session, "ada"), "rules", {"a": ["b\0c"]}),
         lambda session: session.execute(sa.insert(t.heartbeat).values(what="x", payload={"\0": 1}, beat_at=t.now())),
     ]
     for way in ways:
         with pytest.raises(StoreRefused, match="NUL"), store.transaction() as session:
             way(session)
     with store.transaction() as session:
-        put_setting(session, "rules", {"a": "a backslash and \\u0000 are six letters"}, "ada")
+        put_setting(person_in(session, "ada"), "rules", {"a": "a backslash and \\u0000 are six letters"})
         assert get_settings(session)["rules"] == {"a": "a backslash and \\u0000 are six letters"}
         assert session.execute(sa.text("SELECT revision FROM note")).scalar_one() == 0
 
@@ -205,7 +206,9 @@ def both(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with open_store(tmp_path_factory.mktemp("words") / "store.db") as file, open_store(url) as server:
         for one in (file, server):
             with one.transaction() as session:
-                add_notes(session, [note(n, text=text, external_id=f"Case-{n}/ä") for n, text in enumerate(TEXTS)])
+                add_notes(
+                    program_in(session), [note(n, text=text, external_id=f"Case-{n}/ä") for n, text in enumerate(TEXTS)]
+                )
         yield file, server
     postgres.drop(url)
 

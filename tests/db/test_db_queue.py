@@ -15,11 +15,12 @@ from db.notes.queue.novelty import compared, count_compared
 from db.notes.queue.saved_filters import drop_filter, save_filter, saved_filters
 from db.notes.queue.search import Filters, Found, count_found
 from db.notes.suggestions import add_suggestion
-from db.review.bulk import Many, act, plan, undo
+from db.review.bulk import Many, carry_out, plan, undo
 from db.review.decisions import history, open_review, reopen, save_draft
 from db.schema import tables
 from db.store.store import Store, StoreError
 from tests.kit.desk.stores import TASK, add, decide, empty_session, extraction, register, store, suggestion
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -30,14 +31,14 @@ def session(empty_session: Session) -> Session:
     register(empty_session, ["first", "second"])
     add(empty_session, 8)
     for number in (1, 2, 4, 5):
-        add_suggestion(empty_session, number, suggestion(first="machine"))
-    add_suggestion(empty_session, 6, suggestion("second", first="machine"))
+        add_suggestion(program_in(empty_session), number, suggestion(first="machine"))
+    add_suggestion(program_in(empty_session), 6, suggestion("second", first="machine"))
     sure = {"min_confidence": 0.95, "doubt": 0.6, "n_not_found": 0}
     empty_session.execute(sa.update(tables.note).where(tables.note.c.id == 5).values(**sure))
     decide(empty_session, 1, 0, suggestion_id=1, values=extraction(first="person"))
     decide(empty_session, 2, 0, suggestion_id=2, values=extraction(first="machine"))
     decide(empty_session, 3, 0, status="skipped")
-    save_draft(empty_session, note_id=4, reviewer="ada", extraction=extraction(first="typed"), seen_revision=0)
+    save_draft(person_in(empty_session, "ada"), note_id=4, extraction=extraction(first="typed"), seen_revision=0)
     return empty_session
 
 
@@ -87,7 +88,7 @@ def test_the_least_sure_come_first(session: Session) -> None:
 
 
 def test_a_random_order_neither_repeats_nor_misses_a_note(session: Session) -> None:
-    add_notes(session, [make_note(TASK, f"Another report {number}.") for number in range(300)])
+    add_notes(program_in(session), [make_note(TASK, f"Another report {number}.") for number in range(300)])
     pages = [ids(session, order="random", seed=5, offset=at, limit=50) for at in range(0, 308, 50)]
     shuffled = [number for page in pages for number in page]
     assert sorted(shuffled) == list(range(1, 309))
@@ -98,18 +99,18 @@ def test_a_random_order_neither_repeats_nor_misses_a_note(session: Session) -> N
 
 
 def test_a_filter_is_saved_replaced_and_deleted_by_its_own_reviewer(session: Session) -> None:
-    first = save_filter(session, reviewer="ada", name="  to\nlook  at ", filters=Filters(state="todo"), order="doubt")
-    assert save_filter(session, reviewer="ada", name="to look at", filters=Filters(text="x")) == first
-    save_filter(session, reviewer="ben", name="to look at", filters=Filters(is_corrected=True))
-    save_filter(session, reviewer="ada", name="A", filters=Filters())
+    first = save_filter(person_in(session, "ada"), name="  to\nlook  at ", filters=Filters(state="todo"), order="doubt")
+    assert save_filter(person_in(session, "ada"), name="to look at", filters=Filters(text="x")) == first
+    save_filter(person_in(session, "ben"), name="to look at", filters=Filters(is_corrected=True))
+    save_filter(person_in(session, "ada"), name="A", filters=Filters())
     found = [(row.name, row.filters, row.order) for row in saved_filters(session, "ada")]
     assert found == [("A", Filters(), "imported"), ("to look at", Filters(text="x"), "imported")]
-    assert not drop_filter(session, reviewer="ben", filter_id=first)
-    assert drop_filter(session, reviewer="ada", filter_id=first)
+    assert not drop_filter(person_in(session, "ben"), filter_id=first)
+    assert drop_filter(person_in(session, "ada"), filter_id=first)
     assert [row.name for row in saved_filters(session, "ada")] == ["A"]
     for name in ("", " ", "x" * 101):
         with pytest.raises(StoreError, match="Expected a name"):
-            save_filter(session, reviewer="ada", name=name, filters=Filters())
+            save_filter(person_in(session, "ada"), name=name, filters=Filters())
 
 
 def state_of(session: Session) -> list[tuple[str, str | None]]:
@@ -126,15 +127,15 @@ def test_skipping_many_leaves_decisions_and_drafts_alone_and_is_undone_exactly(s
     many = Many(Filters(text="report"))
     planned = plan(session, "skip", many)
     assert (planned.n_notes, planned.n_touched, planned.upto) == (8, 4, 8)
-    done = act(session, TASK, action="skip", many=many, reviewer="ada", bulk="b1")
+    done = carry_out(person_in(session, "ada"), TASK, action="skip", many=many, bulk="b1")
     assert (done.n_done, done.last) == (4, None)
     assert [state for state, _ in state_of(session)] == ["submitted"] * 2 + ["skipped", "draft"] + ["skipped"] * 4
     seen = open_review(session, 5, "ben")
     assert seen.annotation is not None
     assert (seen.annotation.settled, seen.annotation.extraction) == ([], dict(extraction(first="machine")))
     assert history(session, 5)[0].status == "skipped"
-    assert undo(session, TASK, bulk="b1", reviewer="ben").n_done == 0
-    assert undo(session, TASK, bulk="b1", reviewer="ada").n_done == 4
+    assert undo(person_in(session, "ben"), TASK, bulk="b1").n_done == 0
+    assert undo(person_in(session, "ada"), TASK, bulk="b1").n_done == 4
     assert state_of(session) == before
     assert open_review(session, 7, "ada").draft is None
     draft = open_review(session, 4, "ada").draft
@@ -143,17 +144,17 @@ def test_skipping_many_leaves_decisions_and_drafts_alone_and_is_undone_exactly(s
 
 
 def test_what_somebody_changed_since_is_not_undone(session: Session) -> None:
-    act(session, TASK, action="flag", many=Many(ids=(5, 6, 7, 8)), reviewer="ada", bulk="b1", comment=" odd ")
+    carry_out(person_in(session, "ada"), TASK, action="flag", many=Many(ids=(5, 6, 7, 8)), bulk="b1", comment=" odd ")
     assert [history(session, number)[0].comment for number in (5, 8)] == ["odd", "odd"]
     decide(session, 5, 1, by="ben")
-    save_draft(session, note_id=6, reviewer="ben", extraction=extraction(first="typed"), seen_revision=1)
-    undone = undo(session, TASK, bulk="b1", reviewer="ada")
+    save_draft(person_in(session, "ben"), note_id=6, extraction=extraction(first="typed"), seen_revision=1)
+    undone = undo(person_in(session, "ada"), TASK, bulk="b1")
     assert (undone.n_done, undone.n_left_alone) == (2, 2)
     assert [get_note(session, number).state for number in (5, 6, 7, 8)] == ["submitted", "flagged", "todo", "todo"]
-    assert undo(session, TASK, bulk="b1", reviewer="ada").n_done == 0
-    assert undo(session, TASK, bulk="b", reviewer="ada").n_left_alone == 0  # the beginning of a name is no name
+    assert undo(person_in(session, "ada"), TASK, bulk="b1").n_done == 0
+    assert undo(person_in(session, "ada"), TASK, bulk="b").n_left_alone == 0  # the beginning of a name is no name
     with pytest.raises(StoreError, match="A flag needs a comment"):
-        act(session, TASK, action="flag", many=Many(), reviewer="ada", bulk="b2", comment=" ")
+        carry_out(person_in(session, "ada"), TASK, action="flag", many=Many(), bulk="b2", comment=" ")
     with pytest.raises(StoreError, match="Expected one of skip, flag, reopen"):
         plan(session, "submit", Many())  # type: ignore[arg-type]
 
@@ -163,9 +164,9 @@ def test_decisions_taken_back_stand_again_as_their_reviewers_made_them(session: 
     before, decided = state_of(session), history(session, 7)[0]
     many = Many(Filters(state="submitted"))
     assert plan(session, "reopen", many).n_touched == 3
-    assert act(session, TASK, action="reopen", many=many, reviewer="ada", bulk="b1").n_done == 3
+    assert carry_out(person_in(session, "ada"), TASK, action="reopen", many=many, bulk="b1").n_done == 3
     assert count_found(session, Filters(state="draft")).n_notes == 4
-    assert undo(session, TASK, bulk="b1", reviewer="ada").n_done == 3
+    assert undo(person_in(session, "ada"), TASK, bulk="b1").n_done == 3
     assert state_of(session) == before
     again = history(session, 7)[0]
     assert (again.status, again.reviewer, again.extraction, again.comment) == (
@@ -176,7 +177,7 @@ def test_decisions_taken_back_stand_again_as_their_reviewers_made_them(session: 
 
 
 def test_a_decision_with_a_newer_draft_is_not_taken_back(session: Session) -> None:
-    save_draft(session, note_id=1, reviewer="ben", extraction=extraction(first="typed"), seen_revision=1)
+    save_draft(person_in(session, "ben"), note_id=1, extraction=extraction(first="typed"), seen_revision=1)
     planned = plan(session, "reopen", Many(ids=(1, 2)))
     assert (planned.n_notes, planned.n_touched) == (2, 1)
 
@@ -184,10 +185,10 @@ def test_a_decision_with_a_newer_draft_is_not_taken_back(session: Session) -> No
 def test_long_work_goes_on_behind_its_last_note(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("db.review.bulk.N_BATCH", 2)
     many = Many(upto=plan(session, "skip", Many()).upto)
-    add_notes(session, [make_note(TASK, "It came later.")])
+    add_notes(program_in(session), [make_note(TASK, "It came later.")])
     turns, after = [], 0
     while True:
-        done = act(session, TASK, action="skip", many=many, reviewer="ada", bulk="b1", after=after)
+        done = carry_out(person_in(session, "ada"), TASK, action="skip", many=many, bulk="b1", after=after)
         turns.append(done.n_done)
         if done.last is None:
             break
@@ -200,7 +201,7 @@ def test_notes_unlike_the_reviewed_ones_are_more_novel(store: Store, monkeypatch
     monkeypatch.setattr("app.worker.novelty.N_TURN", 2)
     texts = ["Lung adenocarcinoma, osimertinib.", "Lung adenocarcinoma, gefitinib.", "Ewing sarcoma of the rib.", "x"]
     with store.transaction() as session:
-        add_notes(session, [make_note(TASK, text) for text in texts])
+        add_notes(program_in(session), [make_note(TASK, text) for text in texts])
     novelty = Novelty(store)
     assert novelty.turn() == 0  # nothing was reviewed
     with store.transaction() as session:
@@ -211,12 +212,14 @@ def test_notes_unlike_the_reviewed_ones_are_more_novel(store: Store, monkeypatch
         assert (count_compared(session), compared(session).after) == (3, 4)
         assert session.execute(sa.select(tables.note.c.novelty).where(tables.note.c.id == 3)).scalar_one() == 1.0
     with store.transaction() as session:
-        numbers = add_notes(session, [make_note(TASK, f"Breast tumour {number}.") for number in range(N_MORE)]).note_ids
+        numbers = add_notes(
+            program_in(session), [make_note(TASK, f"Breast tumour {number}.") for number in range(N_MORE)]
+        ).note_ids
     assert Novelty(store).turn() == 2  # another process goes on where this one stopped
     with store.transaction() as session:
         for number in numbers:
             decide(session, number, 0)
-        reopen(session, note_id=1, reviewer="ada", seen_revision=1, token="undo")
+        reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="undo")
         decide(session, 1, 2)
     assert [novelty.turn() for _ in range(3)] == [2, 1, 0]
     with store.reading() as session:

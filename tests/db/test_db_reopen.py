@@ -28,6 +28,7 @@ from tests.kit.desk.stores import (
     store,
     suggestion,
 )
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "file_store", "store"]
 
@@ -39,9 +40,9 @@ def session(empty_session: Session) -> Session:
 
 
 def test_a_decision_taken_back_waits_again_as_a_draft(session: Session) -> None:
-    number = add_suggestion(session, 1, suggestion(first="machine"))
+    number = add_suggestion(program_in(session), 1, suggestion(first="machine"))
     decide(session, 1, 0, suggestion_id=number, settled=[FIRST], comment="why", lead_time_ms=9)
-    undone = reopen(session, note_id=1, reviewer="ada", seen_revision=1, token="undo-1")
+    undone = reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="undo-1")
     assert (undone.revision, undone.repeated) == (2, False)
     assert [row.status for row in history(session, 1)] == ["reopened", "submitted"]
     review = open_review(session, 1, "ada")
@@ -60,17 +61,17 @@ def test_a_decision_taken_back_waits_again_as_a_draft(session: Session) -> None:
 
 def test_taking_back_is_guarded_like_a_save(session: Session) -> None:
     with pytest.raises(Conflict):
-        reopen(session, note_id=1, reviewer="ada", seen_revision=0, token="undo-1")
+        reopen(person_in(session, "ada"), note_id=1, seen_revision=0, token="undo-1")
     decide(session, 1, 0, by="ben")
     with pytest.raises(Conflict):
-        reopen(session, note_id=1, reviewer="ada", seen_revision=0, token="undo-1")
-    reopen(session, note_id=1, reviewer="ada", seen_revision=1, token="undo-1")
-    assert reopen(session, note_id=1, reviewer="ada", seen_revision=1, token="undo-1").repeated
+        reopen(person_in(session, "ada"), note_id=1, seen_revision=0, token="undo-1")
+    reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="undo-1")
+    assert reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="undo-1").repeated
     with pytest.raises(Conflict):
-        reopen(session, note_id=1, reviewer="ada", seen_revision=2, token="undo-2")
+        reopen(person_in(session, "ada"), note_id=1, seen_revision=2, token="undo-2")
     decide(session, 2, 0)
     with pytest.raises(StoreError, match="token was already used"):
-        reopen(session, note_id=2, reviewer="ada", seen_revision=1, token="undo-1")
+        reopen(person_in(session, "ada"), note_id=2, seen_revision=1, token="undo-1")
 
 
 def test_a_note_knows_how_doubtful_its_suggestion_is_and_how_much_was_changed(session: Session) -> None:
@@ -78,11 +79,11 @@ def test_a_note_knows_how_doubtful_its_suggestion_is_and_how_much_was_changed(se
         return tuple(session.execute(sa.text("SELECT doubt, n_not_found, n_changed FROM note WHERE id = 1")).one())
 
     assert row() == (None, None, None)
-    number = add_suggestion(session, 1, suggestion(first="machine"))
+    number = add_suggestion(program_in(session), 1, suggestion(first="machine"))
     assert row() == (pytest.approx(0.85), 1, None)
     decide(session, 1, 0, values=extraction(first="decided", second="III"), suggestion_id=number)
     assert row()[2] == 2
-    reopen(session, note_id=1, reviewer="ada", seen_revision=1, token="undo-1")
+    reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="undo-1")
     assert row()[2] is None
 
 
@@ -116,7 +117,7 @@ def test_decisions_of_the_version_before_are_moved_whole(tmp_path: Path) -> None
                 session.execute(sa.text(statement))
         with pytest.raises(sa.exc.IntegrityError, match="never changes"), session.begin_nested():
             session.execute(sa.text("UPDATE note SET split = 'holdout'"))
-        assert reopen(session, note_id=7, reviewer="ada", seen_revision=1, token="undo").revision == 2
+        assert reopen(person_in(session, "ada"), note_id=7, seen_revision=1, token="undo").revision == 2
 
 
 OLD_NOTE = """INSERT INTO note (id, content_hash, external_id, split, origin, metadata, state, revision, suggested_by,

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 
 from db import migrations
 from db.notes.notes import add_notes, counts
-from db.people.reviewers import ensure_reviewer, find_reviewer, list_reviewers
+from db.people.reviewers import find_reviewer, list_reviewers
 from db.schema import tables
 from db.schema.files import copy_database, sqlite
 from db.store.store import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
 from tests.kit.desk.stores import add, mode, note
 from tests.kit.desk.stores import file_store as store
+from tests.kit.permits import enlist, program_in
 
 __all__ = ["store"]
 
@@ -84,7 +85,7 @@ def test_a_transaction_keeps_what_it_did(store: Store, path: Path) -> None:
 
 def test_reading_cannot_write(store: Store) -> None:
     with pytest.raises(StoreError, match="reading only"), store.reading() as session:
-        ensure_reviewer(session, "ada")
+        enlist(session, "ada")
 
 
 @needs_log
@@ -104,14 +105,14 @@ def test_a_transaction_holds_the_write_lock_from_its_start(store: Store, path: P
         with pytest.raises(StoreBusy, match="nothing was saved"):
             waiting.__enter__()
     with open_store(path, busy_timeout_ms=20) as other, other.transaction() as session:
-        ensure_reviewer(session, "ada")
+        enlist(session, "ada")
 
 
 def test_one_transaction_at_a_time_in_a_thread(store: Store) -> None:
     with store.transaction(), pytest.raises(StoreError, match="one transaction"), store.transaction():
         pytest.fail("a second began")
     with store.transaction() as session:
-        ensure_reviewer(session)
+        enlist(session)
 
 
 def test_writers_take_turns_in_order(store: Store) -> None:
@@ -119,7 +120,7 @@ def test_writers_take_turns_in_order(store: Store) -> None:
 
     def write(number: int) -> None:
         with store.transaction() as session:
-            ensure_reviewer(session, f"reviewer {number}")
+            enlist(session, f"reviewer {number}")
             served.append(number)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(12)]
@@ -156,7 +157,7 @@ def test_a_full_disk_is_said_so_and_loses_nothing_else(store: Store) -> None:
         add(session, 5)
         session.execute(sa.text("PRAGMA max_page_count=1"))  # SQLite then answers as on a full disk
     with pytest.raises(StoreFull, match="disk is full: nothing was saved"), store.transaction() as session:
-        add_notes(session, [note(number, text=f"{number} " + "long " * 3000) for number in range(50)])
+        add_notes(program_in(session), [note(number, text=f"{number} " + "long " * 3000) for number in range(50)])
     with store.reading() as session:
         assert counts(session).n_notes == 5
     assert store.problems() == []
@@ -275,7 +276,7 @@ def test_a_place_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 def test_readonly_reads_beside_a_writer_and_refuses_to_write(store: Store, path: Path) -> None:
     with store.transaction() as session:
-        ensure_reviewer(session, "ada")
+        enlist(session, "ada")
     with open_store(path, readonly=True) as reader:
         with reader.reading() as session:
             assert find_reviewer(session, "ada")
@@ -288,7 +289,7 @@ def test_it_opens_from_any_directory(path: Path, tmp_path: Path, monkeypatch: py
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     with open_store(Path("relative #1?.db")) as store, store.transaction() as session:
-        ensure_reviewer(session)
+        enlist(session)
     assert (elsewhere / "relative #1?.db").stat().st_size > 0
 
 
@@ -325,7 +326,7 @@ def test_many_open_a_new_store_at_once(path: Path) -> None:
     def start(number: int) -> None:
         try:
             with open_store(path) as store, store.transaction() as session:
-                ensure_reviewer(session, f"reviewer {number}")
+                enlist(session, f"reviewer {number}")
         except StoreError as error:
             errors.append(error)
 

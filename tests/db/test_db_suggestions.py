@@ -34,6 +34,7 @@ from tests.kit.desk.stores import (
     store,
     suggestion,
 )
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -46,7 +47,7 @@ def session(empty_session: Session) -> Session:
 
 
 def test_a_suggestion_comes_back_as_it_went_in(session: Session) -> None:
-    number = add_suggestion(session, 2, suggestion(first="lung", second="II"))
+    number = add_suggestion(program_in(session), 2, suggestion(first="lung", second="II"))
     row = suggestion_of(session, 2)
     assert row is not None
     assert row == get_suggestion(session, number)
@@ -62,19 +63,19 @@ def test_a_suggestion_comes_back_as_it_went_in(session: Session) -> None:
 
 
 def test_an_adapter_suggests_once_for_a_note(session: Session) -> None:
-    number = add_suggestion(session, 1, suggestion(first="lung"))
-    assert add_suggestion(session, 1, suggestion(first="other")) == number
+    number = add_suggestion(program_in(session), 1, suggestion(first="lung"))
+    assert add_suggestion(program_in(session), 1, suggestion(first="other")) == number
     assert [row.extraction[FIRST] for row in suggestions_of(session, 1)] == ["lung"]
 
 
 def test_the_active_adapters_suggestion_is_shown_or_else_the_newest(session: Session) -> None:
     assert suggestion_of(session, 1) is None
-    add_suggestion(session, 1, suggestion("first", first="a"))
-    add_suggestion(session, 1, suggestion("second", first="b"))
+    add_suggestion(program_in(session), 1, suggestion("first", first="a"))
+    add_suggestion(program_in(session), 1, suggestion("second", first="b"))
     shown = []
     for name in (None, "first", "second"):
         if name:
-            activate(session, name, reason="test", by="ada")
+            activate(person_in(session, "ada"), name, reason="test")
         row = suggestion_of(session, 1)
         assert row is not None
         shown.append(row.adapter)
@@ -87,7 +88,7 @@ def test_the_active_adapters_suggestion_is_shown_or_else_the_newest(session: Ses
 
 @pytest.mark.parametrize("action", ["UPDATE suggestion SET raw_reply = ''", "DELETE FROM suggestion"])
 def test_the_database_refuses_to_change_one(session: Session, action: str) -> None:
-    add_suggestion(session, 1, suggestion())
+    add_suggestion(program_in(session), 1, suggestion())
     with pytest.raises(sa.exc.IntegrityError, match="never changed"):
         session.execute(sa.text(action))
     session.rollback()
@@ -95,17 +96,17 @@ def test_the_database_refuses_to_change_one(session: Session, action: str) -> No
 
 def test_a_suggestion_for_no_note_is_refused(session: Session) -> None:
     with pytest.raises(UnknownNote):
-        add_suggestion(session, 99, suggestion())
+        add_suggestion(program_in(session), 99, suggestion())
 
 
 def test_suggestions_change_nothing_that_a_person_did(session: Session) -> None:
     decide(session, 1, 0, values=extraction(first="by hand"))
     typed = extraction(second="half typ")
-    save_draft(session, note_id=2, reviewer="ada", extraction=typed, seen_revision=0)
+    save_draft(person_in(session, "ada"), note_id=2, extraction=typed, seen_revision=0)
     before = {number: (open_review(session, number, "ada"), get_note(session, number)) for number in (1, 2)}
     for number in (1, 2):
-        add_suggestion(session, number, suggestion("first", first="machine"))
-        add_suggestion(session, number, suggestion("second", first="machine two"))
+        add_suggestion(program_in(session), number, suggestion("first", first="machine"))
+        add_suggestion(program_in(session), number, suggestion("second", first="machine two"))
     for number, (review, row) in before.items():
         after = open_review(session, number, "ada")
         assert (after.values, after.annotation, after.draft) == (review.values, review.annotation, review.draft)
@@ -115,11 +116,11 @@ def test_suggestions_change_nothing_that_a_person_did(session: Session) -> None:
 
 
 def test_a_page_keeps_the_suggestion_it_started_from(session: Session) -> None:
-    number = add_suggestion(session, 1, suggestion("first", first="a"))
+    number = add_suggestion(program_in(session), 1, suggestion("first", first="a"))
     save_draft(
-        session, note_id=1, reviewer="ada", extraction=extraction(first="b"), seen_revision=0, suggestion_id=number
+        person_in(session, "ada"), note_id=1, extraction=extraction(first="b"), seen_revision=0, suggestion_id=number
     )
-    add_suggestion(session, 1, suggestion("second", first="c"))
+    add_suggestion(program_in(session), 1, suggestion("second", first="c"))
     mine, theirs = open_review(session, 1, "ada").suggestion, open_review(session, 1, "bob").suggestion
     assert mine is not None
     assert theirs is not None
@@ -127,7 +128,7 @@ def test_a_page_keeps_the_suggestion_it_started_from(session: Session) -> None:
 
 
 def test_a_suggestion_alone_is_no_annotation(session: Session) -> None:
-    add_suggestion(session, 1, suggestion(first="machine"))
+    add_suggestion(program_in(session), 1, suggestion(first="machine"))
     review = open_review(session, 1, "ada")
     assert (review.annotation, review.draft, review.note.state) == (None, None, "todo")
     assert review.values == dict(extraction(first="machine"))
@@ -136,15 +137,15 @@ def test_a_suggestion_alone_is_no_annotation(session: Session) -> None:
 
 
 def test_notes_that_lack_a_suggestion(session: Session) -> None:
-    add_notes(session, [note(9, gold=extraction(first="gold"))])
+    add_notes(program_in(session), [note(9, gold=extraction(first="gold"))])
     decide(session, 4, 0)
     assert [number for number, _ in notes_without(session, "first", 10)] == [1, 2, 3]
     assert notes_without(session, "first", 1) == [(1, get_note(session, 1).text)]
-    add_suggestion(session, 1, suggestion("first"))
-    add_suggestion(session, 2, suggestion("second"))
+    add_suggestion(program_in(session), 1, suggestion("first"))
+    add_suggestion(program_in(session), 2, suggestion("second"))
     assert [number for number, _ in notes_without(session, "first", 10)] == [3, 2]
     assert [number for number, _ in notes_without(session, "second", 10)] == [3, 1]
-    add_suggestion(session, 1, suggestion("second"))
+    add_suggestion(program_in(session), 1, suggestion("second"))
     assert [number for number, _ in notes_without(session, "first", 10)] == [3, 2]  # though its newest is another's
     assert [count_without(session, name) for name in ("first", "second", "third")] == [2, 1, 3]
 
@@ -152,7 +153,9 @@ def test_notes_that_lack_a_suggestion(session: Session) -> None:
 def test_a_note_that_always_fails_is_left_out(session: Session) -> None:
     for attempt in range(1, MAX_FAILURES + 1):
         assert 2 in dict(notes_without(session, "first", 10))
-        assert record_failure(session, 2, "first", f"Expected memory; attempt {attempt} had none.") == attempt
+        assert (
+            record_failure(program_in(session), 2, "first", f"Expected memory; attempt {attempt} had none.") == attempt
+        )
     assert [number for number, _ in notes_without(session, "first", 10)] == [1, 3, 4]
     assert count_without(session, "first") == 3
     assert failure_of(session, 2, "first") == (3, "Expected memory; attempt 3 had none.")

@@ -10,6 +10,7 @@ from db.notes.queue.waiting import OPEN_FOR, given_up_because, open_note, opened
 from db.notes.suggestions import MAX_FAILURES, add_suggestion, record_failure
 from db.schema import tables as t
 from tests.kit.desk.stores import add, decide, empty_session, extraction, register, store, suggestion
+from tests.kit.permits import program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -26,36 +27,36 @@ def opened(session: Session, adapter: str = "first") -> list[int]:
 
 
 def test_the_note_opened_last_comes_first_and_each_reviewer_has_one(session: Session) -> None:
-    open_note(session, "ada", 3)
-    open_note(session, "ben", 2)
+    open_note(program_in(session), "ada", 3)
+    open_note(program_in(session), "ben", 2)
     assert opened_notes(session, "first") == [(2, "Report number 1."), (3, "Report number 2.")]
-    open_note(session, "ada", 4)
+    open_note(program_in(session), "ada", 4)
     assert opened(session) == [4, 2]
-    open_note(session, "ben", 4)
+    open_note(program_in(session), "ben", 4)
     assert opened(session) == [4]
 
 
 def test_a_note_that_needs_no_suggestion_is_not_waited_for(session: Session) -> None:
     for number, reviewer in enumerate(("ada", "ben", "cem"), 1):
-        open_note(session, reviewer, number)
-    open_note(session, "dee", 404)
-    add_suggestion(session, 1, suggestion("second"))
+        open_note(program_in(session), reviewer, number)
+    open_note(program_in(session), "dee", 404)
+    add_suggestion(program_in(session), 1, suggestion("second"))
     decide(session, 2, 0, values=extraction(first="decided"))
     assert opened(session) == [3]
 
 
 def test_a_note_that_was_given_up_holds_nothing_up(session: Session) -> None:
-    open_note(session, "ada", 1)
+    open_note(program_in(session), "ada", 1)
     for n_tries in range(1, MAX_FAILURES + 1):
         assert given_up_because(session, 1, "first") is None
         assert opened(session) == [1]
-        record_failure(session, 1, "first", f"Reason {n_tries}.")
+        record_failure(program_in(session), 1, "first", f"Reason {n_tries}.")
     assert given_up_because(session, 1, "first") == f"Reason {MAX_FAILURES}."
     assert opened(session) == []
     assert opened(session, "second") == [1]
 
 
 def test_a_page_that_was_left_open_is_forgotten(session: Session) -> None:
-    open_note(session, "ada", 1)
+    open_note(program_in(session), "ada", 1)
     session.execute(sa.update(t.heartbeat).values(beat_at=t.now() - OPEN_FOR))
     assert opened(session) == []

@@ -1,4 +1,6 @@
-"""Installs a Chromium for the browser tests where there is none.
+"""Finds a Chromium to test and measure the desk with, and installs one where there is none.
+
+Looked for are `CASELOOP_CHROMIUM`, a system browser, and Playwright's own.
 
 `python -m tests.kit.chromium --install` is what set-up calls: a browser that is there, Playwright's own, Debian's
 package.
@@ -10,10 +12,40 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
-from app.chromium import ARGUMENTS, find
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-__all__ = ["ARGUMENTS", "find", "install"]
+# Without these flags a headless Chromium looks for its maker's servers at every start.
+ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+]
+
+
+def find() -> str | None:
+    """Path of a Chromium that can be started, or None."""
+    named = os.environ.get("CASELOOP_CHROMIUM")
+    if named:
+        return named
+    for name in NAMES:
+        path = shutil.which(name)
+        if path:
+            return path
+    return _of_playwright()
+
+
+def _of_playwright() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
 
 
 def install() -> str | None:

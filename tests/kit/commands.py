@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -29,7 +28,7 @@ from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NoReturn
 
 from tests import STAND_IN
-from tests.kit.forks import ONE_THREAD, n_threads
+from tests.kit.forks import ONE_THREAD, n_threads, start
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 240
@@ -176,12 +175,14 @@ class _Trainer:
     ) -> None:
         assert (stdin, start_new_session) == (subprocess.DEVNULL, True)
         self.returncode: int | None = None
-        self.pid = os.fork()
-        if not self.pid:
+
+        def perform() -> None:
             os.setsid()
             preexec_fn()
             files = [os.open(os.devnull, os.O_RDONLY), stdout.fileno(), stderr.fileno()]
             _become("trainer.__main__", line[3:], env, files, pass_fds)
+
+        self.pid = start(perform)
 
     def poll(self) -> int | None:
         return self.wait(os.WNOHANG)
@@ -203,49 +204,40 @@ def _become(
     module: str, arguments: Sequence[str], environ: Mapping[str, str], files: Sequence[int], kept: Sequence[int] = ()
 ) -> NoReturn:
     """Become what `python -m module` would be with these arguments, variables and standard files, and end."""
-    code = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number, file in enumerate(files):
-            os.dup2(file, number)
-        for file in map(int, os.listdir("/proc/self/fd")):
-            if file > 2 and file not in kept:
-                with suppress(OSError):
-                    os.close(file)
-        kinds = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
-        sys.stdin, sys.stdout = os.fdopen(0, **kinds, closefd=False), os.fdopen(1, "w", **kinds, closefd=False)
-        sys.stderr = os.fdopen(2, "w", 1, encoding=sys.stdout.encoding, errors="backslashreplace", closefd=False)
-        os.environ.clear()
-        os.environ.update(environ)
-        tempfile.tempdir = None  # chosen anew, as the environment says
-        sys.argv = [module, *arguments]
-        code = importlib.import_module(module).main()
-        threading._shutdown()  # type: ignore[attr-defined] # as Python does at its end: waits, then tidies up
-        atexit._run_exitfuncs()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    except BaseException:  # noqa: BLE001 - a command must never go on as a copy of its parent
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    for file in map(int, os.listdir("/proc/self/fd")):
+        if file > 2 and file not in kept:
+            with suppress(OSError):
+                os.close(file)
+    kinds = {"encoding": sys.stdout.encoding, "errors": sys.stdout.errors}
+    sys.stdin, sys.stdout = os.fdopen(0, **kinds, closefd=False), os.fdopen(1, "w", **kinds, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, encoding=sys.stdout.encoding, errors="backslashreplace", closefd=False)
+    os.environ.clear()
+    os.environ.update(environ)
+    tempfile.tempdir = None  # chosen anew, as the environment says
+    sys.argv = [module, *arguments]
+    code = importlib.import_module(module).main()
+    threading._shutdown()  # type: ignore[attr-defined] # as Python does at its end: waits, then tidies up
+    atexit._run_exitfuncs()
+    raise SystemExit(code)
 
 
 def _fork(connection: socket.socket) -> int:
     """Start the command that a connection asks for; its number as a process."""
     message, files, _, _ = socket.recv_fds(connection, _MESSAGE, 3)
-    assert n_threads() == 1, "expected one thread before a fork"
     import app.processes.child
 
-    pid = os.fork()
-    if not pid:
+    def perform() -> None:
         order = json.loads(message)
         os.chdir(order["directory"])
         app.processes.child.subprocess = _Subprocess  # type: ignore[assignment]
         _become(order["module"], order["arguments"], order["environ"], files)
+
+    pid = start(perform)
     for file in files:
         os.close(file)
     connection.send(str(pid).encode())

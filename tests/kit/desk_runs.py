@@ -19,6 +19,7 @@ from db.training.adapters import register_adapter
 from db.training.runs import create_run, update_run
 from tests.kit.desk.desk_store import ADAPTER, COLON, COLON_VALUES, TASK
 from tests.kit.desk.stores import adapter
+from tests.kit.permits import person_in, program_in
 
 Changes = Mapping[str, str | None]
 PARENT = ADAPTER
@@ -58,15 +59,15 @@ def put_finished_run(
     old = [Extraction(TASK, {**gold, **changes}) for changes, _ in pairs]
     new = [None if changes is None else Extraction(TASK, {**gold, **changes}) for _, changes in pairs]
     with store.transaction() as session:
-        run = create_run(session, config={"parent": PARENT}, requested_by="tests")
+        run = create_run(person_in(session, "tests"), config={"parent": PARENT})
         name = run_name(run.id)
         notes = holdout_notes(len(plan), text, first=1000 * run.id)
-        ids = add_notes(session, notes).note_ids
-        register_adapter(session, adapter(name, path=f"./adapters/{name}", run_id=run.id))
+        ids = add_notes(program_in(session), notes).note_ids
+        register_adapter(program_in(session), adapter(name, path=f"./adapters/{name}", run_id=run.id))
         verdict = judge(TASK, [gold] * len(plan), old, new, old_name=PARENT, new_name=name).to_json() | gate
         if verdict["outcome"] is None:
             verdict = {key: verdict[key] for key in ("passed", "sentence", "old", "new", "n_notes")}
-        update_run(session, run.id, status="finished", adapter=name, gate=verdict)
+        update_run(program_in(session), run.id, status="finished", adapter=name, gate=verdict)
     for directory, file in ((home / "adapters" / name, WEIGHTS), (home / "runs" / name, "predictions.jsonl")):
         directory.mkdir(parents=True)
         (directory / file).touch()

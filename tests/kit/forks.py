@@ -61,23 +61,39 @@ class Child:
 
 def fork(work: Callable[[int], object]) -> Child:
     """Start a child that performs `work`, given the pipe that it may write to; its exit code is 1 if that fails."""
-    assert n_threads() == 1, "expected one thread before a fork; start the proof with python -m tests.proofs NAME"
     out, into = os.pipe()
     gc.freeze()  # a child that collects garbage would copy all that its parent has imported
+
+    def perform() -> None:
+        os.close(out)
+        work(into)
+
+    pid = start(perform)
+    os.close(into)
+    return Child(pid, out)
+
+
+def start(work: Callable[[], object]) -> int:
+    """Fork, and perform `work` in the child, which ends with it; the child's number as a process.
+
+    Its exit code is that of a `SystemExit`, else 0, or 1 if the work fails.
+    """
+    assert n_threads() == 1, "expected one thread before a fork; start the proof with python -m tests.proofs NAME"
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid:
-        os.close(into)
-        return Child(pid, out)
+        return pid
     code = 1
     try:
-        os.close(out)
-        work(into)
+        work()
         code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
     except BaseException:  # noqa: BLE001 - a child must never go on as a copy of its parent
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 

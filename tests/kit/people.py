@@ -8,6 +8,7 @@ from functools import cache
 from app.access.passwords import hash_password
 from db.people.reviewers import Role, add_reviewer
 from db.store.store import Store
+from tests.kit.permits import person_in
 
 PASSWORD = "correct horse battery"
 
@@ -22,4 +23,4 @@ def add_people(store: Store, roles: Mapping[str, Role]) -> None:
     """Add people by name, all with the same password; the first has to be an admin."""
     with store.transaction() as session:
         for name, role in roles.items():
-            add_reviewer(session, name, role=role, password_hash=kept(name), by="command line")
+            add_reviewer(person_in(session, "command line"), name, role=role, password_hash=kept(name))

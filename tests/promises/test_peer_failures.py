@@ -25,6 +25,7 @@ from pyarrow import parquet
 
 from app.access.guard import LOCAL_REVIEWER
 from app.exporting import FORMATS
+from app.screens.markup import calling
 from db.notes.notes import counts
 from db.store.heartbeats import set_heartbeat
 from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, desk, shared, tab
@@ -32,6 +33,7 @@ from tests.kit.desk.desk_store import ADAPTER, BREAST, BREAST_VALUES, MELANOMA, 
 from tests.kit.desk.desk_web import form
 from tests.kit.desk.servers import faulty, settle, watching
 from tests.kit.homes import Home, wait_for
+from tests.kit.permits import program_in
 from tests.proofs.network import LOSSES, decide_while_away, expect_nothing_lost, lose
 
 __all__ = ["browser", "desk", "shared"]
@@ -163,8 +165,8 @@ def test_a_slow_model_does_not_cost_what_is_typed(browser: Browser, shared: Desk
         expect(here.page.locator("#note-head .by")).to_contain_text("no suggestion yet")
         # A note that takes long says how far it is read, in place of that it is next.
         with desk.store.transaction() as session:
-            set_heartbeat(session, "worker", {"state": "busy", "read": {str(desk.first): 0.4}})
-        here.page.evaluate("window.shell.look()")
+            set_heartbeat(program_in(session), "worker", {"state": "busy", "read": {str(desk.first): 0.4}})
+        here.page.evaluate(calling("status.js", "look"))
         expect(here.page.locator("#read")).to_have_text(
             " the model has read 40 % of this note; you can fill it in by hand"
         )

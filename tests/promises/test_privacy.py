@@ -17,6 +17,7 @@ from db.notes.notes import next_note
 from db.review.decisions import submit
 from tests.kit.desk.witness import seen, started, watch
 from tests.kit.homes import TASK, Home, write_notes
+from tests.kit.permits import person_in
 from tests.kit.tiny import shared_tiny, tiny_rows
 
 CANARY = "Xanthippe-Zyzzyva"
@@ -80,9 +81,8 @@ def test_the_whole_loop_leaves_no_trace_of_a_note_and_asks_nobody(home, tmp_path
     said.append(run("prefill").stdout)
     with home.desk() as desk, desk.store.transaction() as session:
         submit(
-            session,
+            person_in(session, "ada"),
             note_id=next_note(session),
-            reviewer="ada",
             status="submitted",
             extraction=rows[0].extraction,
             seen_revision=0,

@@ -25,6 +25,7 @@ from db.store.heartbeats import heartbeat, set_heartbeat
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes
 from tests.kit.desk.desk_web import NOTE, app, form, quiet, quiet_store, store, web
+from tests.kit.permits import program_in
 
 __all__ = ["app", "quiet", "quiet_store", "store", "web"]
 
@@ -39,7 +40,7 @@ def test_health_and_status(web: TestClient, store: Store) -> None:
     assert (status["worker"]["state"], status["share_read"]) == ("absent", None)
     (waiting,) = put_notes(store, [(f"{BREAST} Long.", None)])
     with store.transaction() as session:
-        set_heartbeat(session, "worker", {"state": "busy", "read": {str(waiting): 0.4, str(NOTE): 0.9}})
+        set_heartbeat(program_in(session), "worker", {"state": "busy", "read": {str(waiting): 0.4, str(NOTE): 0.9}})
     shares = [web.get("/status", params={"note": note}).json()["share_read"] for note in (waiting, NOTE, waiting + 1)]
     assert shares == [0.4, None, None], "the second has its suggestion, the third is none"
     with store.reading() as session:

@@ -14,6 +14,7 @@ from tests.kit.forks import ONE_THREAD
 
 PROOFS = {
     "kills": ["-m", "tests.proofs.kills.kill9", "--kills", "2000"],
+    "entries": ["-m", "tests.proofs.kills.entry_kills"],
     "web": ["-m", "tests.proofs.kills.web_kills", "--kills", "2000"],
     "power": ["-m", "tests.proofs.kills.power_cut", "--points", "3000"],
     "publishing": ["-m", "tests.proofs.kills.publish_kills", "--kills", "1000"],
@@ -34,7 +35,7 @@ PROOFS = {
     "stateful": ["-m", "tests.proofs.stateful"],
 }
 """Name to the arguments of the Python that performs it."""
-FORKING = {"publishing", "trainers", "runs", "claims", "claims-postgres"}
+FORKING = {"entries", "publishing", "trainers", "runs", "claims", "claims-postgres"}
 
 
 def main() -> int:

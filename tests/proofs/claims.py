@@ -30,7 +30,6 @@ import sqlalchemy as sa
 
 from db.notes.notes import next_notes
 from db.notes.queue.claims import LEASE, Find, give, hold
-from db.people.reviewers import ensure_reviewer
 from db.review.revisions import Conflict
 from db.schema import tables as t
 from db.schema.dialects import insert_into
@@ -39,6 +38,7 @@ from db.store.store import Store, open_store
 from tests.kit.desk.postgres import a_place
 from tests.kit.desk.stores import decide
 from tests.kit.forks import fork
+from tests.kit.permits import person_in
 
 N_PROCESSES, N_THREADS = 4, 4
 N_TIMED = 400
@@ -171,7 +171,7 @@ def review(store: Store, worker: int, n: int, chance: random.Random, how: Give, 
                 say(kind="conflict", worker=worker, note=note)
         elif what < 0.25:  # a note by hand, which others may have
             with store.transaction() as session:
-                hold(session, name, note + chance.randrange(20))
+                hold(person_in(session, name), note + chance.randrange(20))
 
 
 def doubles(lines: list[dict[str, float]]) -> Iterator[tuple[float, float, float]]:
@@ -192,7 +192,7 @@ def selecting_first(store: Store, reviewer: str, find: Find, *, limit: int, keep
     with store.reading() as session:
         found = list(find(session, limit))
     with store.transaction() as session:
-        who = ensure_reviewer(session, reviewer).id
+        who = person_in(session, reviewer).number
         session.execute(sa.delete(t.claim).where(t.claim.c.reviewer_id == who))
         for number in found:
             session.execute(sa.delete(t.claim).where(t.claim.c.note_id == number))
@@ -208,7 +208,7 @@ def not_locking(store: Store, reviewer: str, find: Find, *, limit: int, keep: Co
     while True:
         with suppress(StoreBusy), store.transaction(beside=True) as session:
             found = list(find(session, limit))
-            who = ensure_reviewer(session, reviewer).id
+            who = person_in(session, reviewer).number
             session.execute(sa.delete(t.claim).where(t.claim.c.reviewer_id == who))
             for number in found:
                 claim = insert_into(session, t.claim).values(note_id=number, reviewer_id=who, until_at=t.now() + LEASE)

@@ -50,8 +50,8 @@ def decide_while_away(here: Tab, desk: Desk) -> None:
 def expect_nothing_lost(here: Tab, desk: Desk) -> None:
     """All of it is in the store, once and in order, and the page is where it was."""
     expect(here.page.locator("#banner")).to_be_hidden()
-    here.page.wait_for_function("!sessionStorage.getItem(`caseloop:typed:local:${window.desk.note()}`)")
-    here.page.wait_for_function("window.outbox.size() === 0")
+    here.page.wait_for_function("!Object.keys(sessionStorage).some((key) => key.startsWith('caseloop:typed:'))")
+    here.page.wait_for_function("(sessionStorage.getItem('caseloop:outbox:local') ?? '[]') === '[]'")
     expect(here.said()).to_have_attribute("data-state", "saved")
     expect(here.page.locator("#notice")).to_be_hidden()  # nothing was refused
     expect(here.page.locator("#conflict")).to_be_hidden()

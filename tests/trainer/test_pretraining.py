@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,15 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from data.evaluation.calibration import read_calibration
 from data.storage.files import sha256_of
 from data.task import load_task
 from tests.kit.homes import ROOT
 from tests.kit.tiny import shared_tiny, tiny_rows
+from trainer.adapter.manifest import WEIGHTS
 from trainer.engine import Engine
 from trainer.model.loading import load_for_serving
+from trainer.pretraining import phases
 from trainer.pretraining.command import main
+from trainer.pretraining.notes.padding import Padding
+from trainer.pretraining.notes.tokens import Labelled, pad_notes
 from trainer.pretraining.phases import all_steps
 from trainer.pretraining.settings import Job, OutOfTime, Settings
 from trainer.pretraining.steps import MANIFEST, perform, place
@@ -89,6 +96,7 @@ def test_the_whole_way_ends_in_a_model_that_answers_with_its_own_curves(tmp_path
     out = tmp_path / "out"
     engine = Engine(load_for_serving(out / "base", out / "adapter", device="cpu"), load_task())
     assert engine.suggest_one("A 61-year-old woman with stage IV melanoma.").confidence
+    assert {one.dtype for one in load_file(out / "adapter" / WEIGHTS).values()} == {torch.bfloat16}
     curves = read_calibration(out / "adapter")
     assert curves is not None
     assert curves.n_notes == 24
@@ -100,7 +108,13 @@ def test_the_whole_way_ends_in_a_model_that_answers_with_its_own_curves(tmp_path
     assert "| seven notes | 7 | 0.700 | 0.500 |" in card
     assert "- 24 real notes, each 1 times" in card
     assert "Each of 24 real notes answered by a model of its own fold" in card
-    assert "- 2 texts of the same kinds without labels" in card
+    assert "- 3 texts of the same kinds without labels, read 2 times; sentences of them stand around 20%" in card
+    assert "- 24 further labelled notes, made up, once;" in card
+    assert "done 2 times in different orders, and the weights averaged" in card
+    assert re.search(r"- of \d+ of these texts the \d+ answers", card)
+    shape = json.loads((out / "base" / "config.json").read_text(encoding="utf-8"))
+    assert f"It has {shape['num_hidden_layers']} layers of width {shape['hidden_size']}" in card
+    assert "r 8 on q/k/v/o" in card
 
 
 def test_a_killed_phase_goes_on_to_the_same_weights(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +159,31 @@ def test_a_step_is_done_again_only_where_something_that_it_reads_changed(job: Jo
     other.write_text("".join(real.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8")
     done(replace(slower, real=other), *names)
     assert {name for name, at in written(given).items() if at != times[name]} == {"real"}
+
+
+def test_the_weights_to_start_from_may_be_gone_once_they_are_read(job: Job, tmp_path: Path) -> None:
+    done(job, "start", "corpus")
+    given = [f"--work={job.work}", f"--out={job.out}", f"--gguf={tmp_path / 'gone'}", *OPTIONS]
+    assert main([*given, "--step=tune", "--n-adapter-notes=4"]) == 0
+    assert place(job, "tune").is_dir()
+
+
+def test_a_run_that_is_done_is_not_tokenised_again(job: Job, real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = replace(job, real=real, settings=replace(SMALL, runs=2, padded=0.0))
+    done(given, "start", "corpus", "tune")
+    seeds: list[int] = []
+
+    def until_the_second(notes: list[Labelled], padding: Padding, seed: int, first: int = 0) -> list[Labelled]:
+        seeds.append(seed)
+        if seeds == [1, 2]:
+            raise OutOfTime("The minutes are over.")
+        return pad_notes(notes, padding, seed, first)
+
+    monkeypatch.setattr(phases, "padded", until_the_second)
+    with pytest.raises(OutOfTime):
+        done(given, "real")
+    done(given, "real")
+    assert seeds == [1, 2, 2]
 
 
 @pytest.mark.parametrize(

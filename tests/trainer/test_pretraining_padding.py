@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from data.task import load_task
 from trainer.pretraining.averaging import average
 from trainer.pretraining.notes.padding import Padding, neutral_passages
-from trainer.pretraining.notes.tokens import Labelled, padded
+from trainer.pretraining.notes.tokens import Labelled, pad_notes
 
 NOTE = "Stage IV melanoma with brain metastases."
 COLD = "He came with a cough. He had no fever. The chest was clear on both sides. He went home on the third day."
@@ -35,11 +35,11 @@ def test_a_padded_note_stands_whole_among_neutral_text() -> None:
 
 def test_so_many_notes_are_padded_and_the_same_for_the_same_seed() -> None:
     notes = [Labelled(NOTE, {})] * 400
-    once, again = (padded(notes, Padding(PASSAGES, 0.25), 7) for _ in range(2))
+    once, again = (pad_notes(notes, Padding(PASSAGES, 0.25), 7) for _ in range(2))
     assert once == again
     assert 70 <= sum(note.text != NOTE for note in once) <= 130
-    assert once[100:200] == padded(notes[100:200], Padding(PASSAGES, 0.25), 7, first=100)
-    assert padded(notes, Padding((), 1.0), 7) == notes
+    assert once[100:200] == pad_notes(notes[100:200], Padding(PASSAGES, 0.25), 7, first=100)
+    assert pad_notes(notes, Padding((), 1.0), 7) == notes
 
 
 @pytest.mark.parametrize(

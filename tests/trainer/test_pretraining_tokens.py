@@ -24,9 +24,9 @@ from trainer.pretraining.notes.tokens import (
     Labelled,
     TokenSet,
     batches,
+    generate_note,
     generate_tokens,
-    joined,
-    written,
+    join_sets,
 )
 from trainer.pretraining.settings import PretrainError
 from trainer.pretraining.start import RENAMED, as_pretrained, respelt
@@ -63,7 +63,7 @@ def test_answer_and_note_are_learned_and_nothing_of_the_prompt(tokenizer_file: P
     prompt = load_prompt(task)
     notes = generate_tokens(tokenizer_file, 2, 3, reports=0.5, n_processes=1)
     for index in range(3):
-        example = written(2, index, 0.5)
+        example = generate_note(2, index, 0.5)
         expected = prompt.answer(Extraction(task, example.output)) + prompt.end
         assert told(tokenizer_file, notes, ANSWER, index) == expected
         assert told(tokenizer_file, notes, NOTE, index).strip() == example.text
@@ -119,7 +119,7 @@ def test_padding_changes_no_loss_and_weights_do(tokenizer_file: Path) -> None:
 def test_longer_notes_are_left_out_whole(tokenizer_file: Path) -> None:
     short = Encoder(tokenizer_file).encode([Labelled(NOTE_TEXT, OUTPUT)])
     long = Encoder(tokenizer_file).encode([Labelled(f"{NOTE_TEXT} " * 20, OUTPUT)])
-    kept, n_left_out = joined([long, short, long]).without_longer(int(short.lengths[0]))
+    kept, n_left_out = join_sets([long, short, long]).without_longer(int(short.lengths[0]))
     assert n_left_out == 2
     assert np.array_equal(kept.tokens, short.tokens)
     assert np.array_equal(kept.kinds, short.kinds)

@@ -18,7 +18,7 @@ from db.training.adapters import AdapterRow
 from tests.app.training.test_adapter_damage import TRACE, Planted
 from tests.kit.homes import Home
 from tests.kit.tiny import shared_tiny
-from trainer.adapter.base_identity import BaseIdentity, base_identity, compared, hub_identity, is_same_name
+from trainer.adapter.base_identity import BaseIdentity, base_identity, compare_bases, hub_identity, is_same_name
 from trainer.adapter.files import ModelError
 from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS, Manifest
 from trainer.model.loading import load_for_serving
@@ -119,7 +119,7 @@ def _digest(path: Path) -> str:
 def test_bases_are_compared_by_what_is_recorded(
     one: tuple[str | None, str | None], other: tuple[str | None, str | None], said: str
 ) -> None:
-    assert compared(BaseIdentity("x", *one), BaseIdentity("y", *other)) == said
+    assert compare_bases(BaseIdentity("x", *one), BaseIdentity("y", *other)) == said
 
 
 def test_names_of_one_model() -> None:

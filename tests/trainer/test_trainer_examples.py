@@ -17,7 +17,7 @@ from trainer.config import TrainConfig
 from trainer.model.loading import load_model
 from trainer.run.learning.examples import IGNORED, Collator, Example, answer_loss, as_dataset, encode, encode_rows
 from trainer.run.learning.learned import least_legible_of, longest_of
-from trainer.run.learning.loop import count_steps, ordered
+from trainer.run.learning.loop import count_steps, order_rows
 from trainer.run.learning.mixture import rows_to_show, with_copies
 
 TASK = load_task(DEFAULT_TASK)
@@ -150,11 +150,11 @@ def test_warm_runs_replay_some_originals_for_each_reviewed_row():
 def test_every_row_is_shown_in_every_epoch(loaded):
     examples = encode_rows(loaded.tokenizer, PROMPT, tiny_rows(50), max_tokens=1000).examples
     config = TrainConfig(epochs=2.5, batch_size=4, accumulation=2)
-    shown = ordered(examples, config)
+    shown = order_rows(examples, config)
     assert len(shown) == 125
     assert sorted(map(id, shown[:50])) == sorted(map(id, examples)) == sorted(map(id, shown[50:100]))
     assert shown[:50] != shown[50:100]
-    assert shown == ordered(examples, config)
+    assert shown == order_rows(examples, config)
     assert max(len(e.tokens) for e in shown[:8]) == max(len(e.tokens) for e in examples)
     assert count_steps(len(shown), config) == 16
     assert count_steps(len(shown), TrainConfig(batch_size=4, max_steps=3)) == 3
@@ -162,7 +162,7 @@ def test_every_row_is_shown_in_every_epoch(loaded):
 
 def test_rows_of_like_length_share_a_batch(loaded):
     examples = encode_rows(loaded.tokenizer, PROMPT, tiny_rows(200), max_tokens=1000).examples
-    shown = ordered(examples, TrainConfig(epochs=1, batch_size=8, accumulation=1))
+    shown = order_rows(examples, TrainConfig(epochs=1, batch_size=8, accumulation=1))
     batches = [shown[at : at + 8] for at in range(0, 200, 8)]
     padded = sum(8 * max(len(e.tokens) for e in batch) for batch in batches)
     assert padded < 1.03 * sum(len(e.tokens) for e in examples)

@@ -17,12 +17,12 @@ import pytest
 import torch
 
 from data.snapshot import Row, read_rows, write_holdout, write_snapshot
-from data.storage.files import sha256_of
+from data.storage.files import save_json, sha256_of
 from data.task import DEFAULT_TASK, Extraction, load_task
 from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from tests.kit.commands import Forked
 from tests.kit.tiny import shared_tiny, tiny_rows, tiny_sides, write_labelled
-from trainer.adapter.manifest import WEIGHTS, Manifest, RunError, publish_adapter, read_manifest, write_json
+from trainer.adapter.manifest import WEIGHTS, Manifest, RunError, publish_adapter, read_manifest
 from trainer.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.model.loading import load_for_serving, load_model
 from trainer.run.directory import RunDir, check_disk_space, trainer_lock
@@ -120,7 +120,7 @@ def test_training_lowers_the_loss_and_keeps_the_base(files, tmp_path: Path):
 def taught(directory: Path) -> Path:
     """The tiny adapter with a word that its reviewers taught it."""
     shutil.copytree(shared_tiny().adapter, directory)
-    write_json(directory / HOUSE_WORDS, HouseWords({"cancer_type": ("oldqx",)}).to_json())
+    save_json(directory / HOUSE_WORDS, HouseWords({"cancer_type": ("oldqx",)}).to_json())
     return directory
 
 

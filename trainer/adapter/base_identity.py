@@ -76,7 +76,7 @@ def identity_of(base: str | Path) -> BaseIdentity:
     return base_identity(Path(base)) if Path(base).is_dir() else hub_identity(str(base))
 
 
-def compared(recorded: BaseIdentity, base: BaseIdentity) -> Literal["same", "other", "unknown"]:
+def compare_bases(recorded: BaseIdentity, base: BaseIdentity) -> Literal["same", "other", "unknown"]:
     """Whether two bases are one by what is recorded of them, whatever they are called.
 
     A commit and a digest cannot be compared with each other; two of a kind can. The same weights may have several

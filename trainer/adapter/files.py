@@ -20,7 +20,7 @@ from data.evaluation.calibration import Calibration, CalibrationError, read_cali
 from data.storage.files import sha256_of
 from data.storage.weight_files import no_safetensors
 from data.vocabulary.house_words import HouseWords, HouseWordsError, read_house_words
-from trainer.adapter.base_identity import BaseIdentity, compared, is_same_name
+from trainer.adapter.base_identity import BaseIdentity, compare_bases, is_same_name
 from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, WEIGHTS, Manifest, RunError, read_manifest
 from trainer.config import LoraSettings
 
@@ -123,7 +123,7 @@ def checked_manifest(directory: Path, base: BaseIdentity) -> Manifest:
             name=directory.name, base=named or base.name, prompt_version=1, weights_sha256=digest, lora=lora
         )
     recorded = recorded_base(manifest)
-    if compared(recorded, base) == "other":
+    if compare_bases(recorded, base) == "other":
         raise ModelError(
             f"Expected an adapter for revision {base.revision} of the base {base.name}; {directory} is for "
             f"{recorded.revision} of {recorded.name}. Use the base it was trained on, or train it again."
@@ -143,7 +143,7 @@ def recorded_base(manifest: Manifest) -> BaseIdentity:
 
 def tell_other_name(directory: Path, manifest: Manifest, base: BaseIdentity) -> None:
     """Warn, once, where only the base's name speaks against an adapter that fits it otherwise."""
-    if compared(recorded_base(manifest), base) == "unknown" and not is_same_name(manifest.base, base.name):
+    if compare_bases(recorded_base(manifest), base) == "unknown" and not is_same_name(manifest.base, base.name):
         _tell(
             f"The adapter {directory} is declared for the base {manifest.base}, and is used on {base.name}. "
             "Everything else matches; if these are different models, name the right base."

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from data.evaluation.calibration import CALIBRATION
-from data.storage.files import sha256_of, whole_directory
+from data.storage.files import sha256_of, whole_directory, write_whole
 from data.vocabulary.house_words import HOUSE_WORDS
 from trainer.config import LoraSettings
 
@@ -66,25 +64,6 @@ class Manifest(BaseModel):
     created_at: str = ""
     lora: LoraSettings = LoraSettings()
     metrics: dict[str, Any] | None = None
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Replace `path` with `text`: a reader sees the old file or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Replace `path` with `value` as JSON."""
-    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
 def digests_of(directory: Path) -> dict[str, str]:
@@ -150,7 +129,7 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
     with whole_directory(target) as draft:
         for name in (WEIGHTS, *files):
             shutil.copyfile(source / name, draft / name)
-        write_atomic(draft / MANIFEST, written.model_dump_json(indent=1) + "\n")
+        write_whole(draft / MANIFEST, written.model_dump_json(indent=1) + "\n")
     shutil.rmtree(source, ignore_errors=True)
     return written
 
@@ -184,5 +163,5 @@ def replacing(directory: Path, name: str) -> Iterator[None]:
 def _rewritten(directory: Path, manifest: Manifest, **changes: Any) -> Manifest:
     changed = manifest.model_copy(update=changes)
     if changed != manifest:
-        write_atomic(directory / MANIFEST, changed.model_dump_json(indent=1) + "\n")
+        write_whole(directory / MANIFEST, changed.model_dump_json(indent=1) + "\n")
     return changed

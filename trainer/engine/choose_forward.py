@@ -20,7 +20,7 @@ from trainer.engine.api import EngineError
 from trainer.engine.decoding.record import RecordTables
 from trainer.engine.forward.cpu import CpuForward
 from trainer.engine.forward.int8 import multiplies_bf16, runs_in_int8
-from trainer.model.llama_weights import LlamaWeights, unsuited
+from trainer.model.llama_weights import LlamaWeights, why_unsuited
 from trainer.model.loading import Loaded
 
 _SLOT_BYTES, _USUAL_POSITIONS = 384 << 20, 1024
@@ -49,7 +49,7 @@ def make_forward(
             "Expected a CPU that multiplies bytes (AVX512-VNNI or AMX) for weights in int8; found none. "
             "Use bf16 or fp32, or leave it out."
         )
-    if unsuited(loaded.model) or (on_cpu and chosen == "nf4"):
+    if why_unsuited(loaded.model) or (on_cpu and chosen == "nf4"):
         from trainer.engine.forward.modules import ModulesForward
 
         return ModulesForward(loaded, tables.allowed, n_slots, dense=is_small and chosen != "nf4")

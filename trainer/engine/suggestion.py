@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from data.evaluation.calibration import Calibration
 from data.grounding.evidence import ground
-from data.prefill.hints import hinted
-from data.prefill.outside import capped, place
+from data.prefill.hints import find_hinted
+from data.prefill.outside import cap_confidence, place
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.vocabulary.wording import House, invented_words
@@ -71,11 +71,11 @@ def make_suggestion(
     extraction = Extraction(task, answer.values)
     raw, found = answer.raw_confidence, ground(task, text, extraction)
     grounding = {key: one.grounding for key, one in found.items()}
-    grounding |= dict.fromkeys(hinted(task, text, extraction), Grounding.HINTED)
+    grounding |= dict.fromkeys(find_hinted(task, text, extraction), Grounding.HINTED)
     sure, cutoffs = raw, None
     if calibration is not None:
         sure, cutoffs = calibration.confidence(extraction, raw, grounding), calibration.cutoffs
-        sure = capped(sure, place(sure, times_longest, legibility, cutoffs))
+        sure = cap_confidence(sure, place(sure, times_longest, legibility, cutoffs))
     return Suggestion(
         extraction=extraction,
         confidence=sure,

@@ -42,9 +42,10 @@ from data.evaluation.calibration import (
 )
 from data.evaluation.proposed import propose
 from data.evaluation.scoring import Confidence, is_right, score_confidence
+from data.storage.files import save_json
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
-from trainer.adapter.manifest import replacing, write_json
+from trainer.adapter.manifest import replacing
 from trainer.evaluation.prior import Observed, Prior
 
 __all__ = ["CROSS_FITTED", "MIN_NOTES", "PRIOR_NOTES", "Observed", "calibrate", "cross_fitted", "fit", "observe"]
@@ -209,14 +210,14 @@ def judge(
 def keep_measured(path: Path, weights_sha256: str, calibration: Calibration | None) -> None:
     """Put what a run fitted for its old adapter, if anything, into a file, with the digest of its weights."""
     if calibration is not None:
-        write_json(path, {**calibration.to_json(), "weights_sha256": weights_sha256})
+        save_json(path, {**calibration.to_json(), "weights_sha256": weights_sha256})
 
 
 def write_calibration(directory: Path, calibration: Calibration | None) -> None:
     """Put a calibration, if there is one, into an adapter's directory: a reader sees it as a whole or not at all."""
     if calibration is not None:
         with replacing(directory, CALIBRATION):
-            write_json(directory / CALIBRATION, calibration.to_json())
+            save_json(directory / CALIBRATION, calibration.to_json())
 
 
 def _plain(prior: Prior, key: str | None, kind: str) -> Curve:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ from data.evaluation.form_scoring import count_words, score_form
 from data.evaluation.scoring import Score, score, score_confidence
 from data.identity import text_hash
 from data.snapshot import Row
+from data.storage.files import whole_file
 from data.suggestion import Suggestion
 from data.task import Task
 from data.vocabulary.wording import invented_words
@@ -106,19 +106,18 @@ def score_answers(
 
 
 def write_predictions(path: Path, rows: Sequence[Row], answers: dict[str, Sequence[Suggestion | None] | None]) -> None:
-    """Write what was answered for each note, by its hashes, readable by the owner only.
+    """Write what was answered for each note, by its hashes: a reader, who is the owner, sees all of it or nothing.
 
     Args:
         path: file to write, one JSON object per line.
         rows: the labelled notes; their text is not written.
         answers: a name (`old`, `new`) to the answers of that adapter, or to None where there is no such adapter.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with whole_file(path) as file:
         for number, row in enumerate(rows):
             line: dict[str, object] = {"content_hash": row.content_hash, "text_hash": text_hash(row.text)}
             line["gold"] = row.extraction.as_dict()
             for name, given in answers.items():
                 answer = given[number] if given is not None else None
                 line[name] = answer.extraction.as_dict() if answer is not None else None
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode())

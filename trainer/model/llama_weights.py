@@ -77,7 +77,7 @@ class LlamaWeights:
     """
 
     def __init__(self, model: Any) -> None:
-        reason = unsuited(model)
+        reason = why_unsuited(model)
         if reason:
             raise ModelError(f"Expected a Llama for the engine's own forward pass; {reason}.")
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -123,6 +123,17 @@ class LlamaWeights:
         signs[: angles.shape[1] // 2] = -1
         scale = rotary.attention_scaling
         return angles.cos() * scale, angles.sin() * scale * signs
+
+    def paired(self, stacked: torch.Tensor) -> torch.Tensor:
+        """Stacked weights of queries, keys and values, (outputs, in), with what is rotated together side by side.
+
+        In the rows of a query or key head the two halves alternate, so that each pair is a complex number and rotating
+        it is one product. Scores stay as they are, for both are laid out so; the values' rows keep their order.
+        """
+        shape = self.geometry
+        n_rotated = (shape.n_heads + shape.n_kv_heads) * shape.head_width
+        halves = stacked[:n_rotated].view(-1, 2, shape.head_width // 2, stacked.shape[1])
+        return torch.cat([halves.transpose(1, 2).reshape(n_rotated, -1), stacked[n_rotated:]])
 
     def dense(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights, dtype: torch.dtype) -> torch.Tensor:
         """The stacked projections with the adapter merged in, (sum of outputs, in); merged in fp32."""
@@ -193,7 +204,7 @@ class LlamaWeights:
         return weight
 
 
-def unsuited(model: Any) -> str | None:
+def why_unsuited(model: Any) -> str | None:
     """Why the engine's own forward pass cannot serve a model; None where it can."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     config = inner.config

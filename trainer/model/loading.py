@@ -32,7 +32,7 @@ from trainer.model.adapter_checks import checked_adapter
 from trainer.model.embedding import fill_embedding, write_embedding
 from trainer.model.llama_weights import AdapterWeights, lora_of
 from trainer.model.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
-from trainer.model.nf4 import count_parameters, dense_copy, prepare_quantised, unpacked
+from trainer.model.nf4 import count_parameters, dense_copy, prepare_quantised, unpack_base
 
 __all__ = [
     "Loaded",
@@ -144,7 +144,7 @@ def load_model(  # noqa: PLR0913 - all by keyword
     """
     loaded = _loaded_base(base, choose_device(device), allow_hub=allow_hub, dtype=dtype)
     if for_training and unpack is not None and loaded.n_parameters < SMALL_MODEL:
-        loaded.model = unpacked(loaded.model, unpack(loaded.n_parameters))
+        loaded.model = unpack_base(loaded.model, unpack(loaded.n_parameters))
     if for_training and adapter is None:
         loaded.model = fresh_and_ready(loaded.model, lora or LoraSettings(), upcast=upcast)
         return loaded

@@ -70,7 +70,7 @@ def dense_copy(model: Any) -> Any:
     return inner
 
 
-def unpacked(model: Any, dtype: torch.dtype) -> Any:
+def unpack_base(model: Any, dtype: torch.dtype) -> Any:
     """A quantised base as a dense one that gives the same arithmetic: its projections in `dtype`, the rest in fp32.
 
     Unpacking 4-bit weights again for every step takes a third of a training step on a CPU.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from data.evaluation.calibration import CALIBRATION
+from data.storage.files import save_json, write_whole
 from data.suggestion import Grounding, Suggestion
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.adapter.manifest import write_atomic, write_json
 from trainer.evaluation import calibrate as curves
 from trainer.pretraining.answering import to_json
 from trainer.pretraining.notes.real import RealNote, read_real
@@ -32,7 +32,7 @@ def write_suggestions(path: Path, notes: Sequence[RealNote], found: Sequence[Sug
         }
         for note, answer in zip(notes, found, strict=True)
     ]
-    write_atomic(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    write_whole(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
 
 
 def calibrate(job: Job, draft: Path) -> Mapping[str, Any]:
@@ -42,14 +42,14 @@ def calibrate(job: Job, draft: Path) -> Mapping[str, Any]:
     notes = {note.row.content_hash: note for note in read_real(task, job.real)}
     parts = [place(job, f"fold-{number + 1}") / SUGGESTIONS for number in range(job.settings.folds)]
     lines = [line for part in parts for line in part.read_text(encoding="utf-8").splitlines()]
-    write_atomic(draft / SUGGESTIONS, "".join(f"{line}\n" for line in lines))
+    write_whole(draft / SUGGESTIONS, "".join(f"{line}\n" for line in lines))
     told = [json.loads(line) for line in lines]
     answers = [_read(task, one["suggestion"], job.settings.adapter_name) for one in told]
     pairs = [(notes[one["content_hash"]], answer) for one, answer in zip(told, answers, strict=True)]
     gold = [note.gold_for(task, answer) for note, answer in pairs]
     accepted = [note.right(task) for note, _ in pairs]
     fitted, _ = curves.calibrate(task, gold, answers, job.settings.adapter_name, accepted=accepted)
-    write_json(draft / CALIBRATION, fitted.to_json())
+    save_json(draft / CALIBRATION, fitted.to_json())
     return {"n_notes": fitted.n_notes, **_accuracy(task, pairs), "confidence": fitted.figures}
 
 

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for the card: what `evaluate --json` printed on the notes that NAME tells of; may be given again",
     )
     parser.add_argument("--step", action="append", help="do this step only; may be given again")
-    parser.add_argument("--minutes", type=float, help="stop at a checkpoint after so many minutes")
+    parser.add_argument("--minutes", type=float, help="stop at a checkpoint after this many minutes")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="the GPU where there is one")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="to generate notes in")
     add_settings(parser)
@@ -89,9 +89,11 @@ def _job(options: dict[str, object]) -> Job:
     device = options["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise PretrainError("Expected a GPU for the device cuda; found none. Leave --device out to use the CPU.")
+    wanted = options["step"]
+    starts = not isinstance(wanted, list) or "start" in wanted  # no other step reads the weights
     for name in ("gguf", "real", "unlabelled", "labelled"):
         path = options[name]
-        if isinstance(path, Path) and not path.is_file():
+        if isinstance(path, Path) and not path.is_file() and (starts or name != "gguf"):
             raise PretrainError(f"Expected a file for --{name} at {path}; there is none. Check the path.")
     dense = options["dense"]
     if isinstance(dense, Path) and not (dense / "config.json").is_file():

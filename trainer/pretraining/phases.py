@@ -13,15 +13,23 @@ from typing import Any
 from data.notes import content_hash
 from data.prompt import load_prompt
 from data.snapshot import Row, write_rows
+from data.storage.files import save_json
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.adapter.manifest import write_json
-from trainer.config import LoraSettings, TrainConfig
+from trainer.config import ROWS_PER_STEP, LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
 from trainer.pretraining.answering import answers, learnable, quantise, to_json
-from trainer.pretraining.averaging import average
+from trainer.pretraining.averaging import average, in_16_bits
 from trainer.pretraining.notes.padding import NO_PADDING, Padding, neutral_passages
 from trainer.pretraining.notes.real import RealNote, read_real, read_texts
-from trainer.pretraining.notes.tokens import Encoder, Labelled, TokenSet, generate_tokens, joined, padded, written
+from trainer.pretraining.notes.tokens import (
+    Encoder,
+    Labelled,
+    TokenSet,
+    generate_note,
+    generate_tokens,
+    join_sets,
+    pad_notes,
+)
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import start
 from trainer.pretraining.steps import Step, place
@@ -29,6 +37,7 @@ from trainer.pretraining.tune import Phase, tune
 
 GENERATED, MIXED = "generated.npz", "mixed.npz"
 _SEED_MIXED, _SEED_ADAPTER = 100, 200  # added to the seed: other notes than the first phase's
+_ROWS_AT_ONCE = 8  # of an adapter: 16 rows of 3,000 tokens take 40 GB, too much where folds share a GPU
 _LEARNING = ("seed", "batch_tokens", "max_tokens", "note_weight", "train_embedding", "warmup", "weight_decay")
 _REAL = (*_LEARNING, "passes", "runs", "padded", "real_rate", "real_batch_notes")
 _LORA = ("seed", "max_tokens", "reports", "rank", "adapter_name", "adapter_passes", "adapter_rate", "n_adapter_notes")
@@ -72,16 +81,17 @@ def all_steps(job: Job) -> list[Step]:
 
 def _corpus(job: Job, draft: Path) -> Mapping[str, Any]:
     tokenizer, settings = place(job, "start") / "tokenizer.json", job.settings
-    padding = _padding(job)
+    unlabelled = read_texts(job.unlabelled, ()) if job.unlabelled else []
+    padding = _padding(job, unlabelled)
     how: dict[str, Any] = {"reports": settings.reports, "padding": padding, "n_processes": job.n_processes}
     generated = generate_tokens(tokenizer, settings.seed, settings.n_notes, **how)
     encoder, sets = Encoder(tokenizer), [generated]
     if job.labelled is not None:
         labelled = [note.labelled for note in read_real(load_task(DEFAULT_TASK), job.labelled)]
-        sets.append(encoder.encode(padded(labelled, padding, settings.seed)))
-    texts = [Labelled(text, {}, only_text=True) for text in read_texts(job.unlabelled, ())] if job.unlabelled else []
+        sets.append(encoder.encode(pad_notes(labelled, padding, settings.seed)))
+    texts = [Labelled(text, {}, only_text=True) for text in unlabelled]
     sets += [encoder.encode(texts)] * settings.text_passes if texts else []
-    joined(sets).save(draft / GENERATED)
+    join_sets(sets).save(draft / GENERATED)
     mixed = generate_tokens(tokenizer, settings.seed + _SEED_MIXED, settings.n_mixed, **how)
     mixed.save(draft / MIXED)
     lengths = generated.lengths
@@ -131,7 +141,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
     task, settings = load_task(DEFAULT_TASK), job.settings
     rows = [note.row for note in notes]
     for index in range(settings.n_adapter_notes):
-        example = written(settings.seed + _SEED_ADAPTER, index, settings.reports)
+        example = generate_note(settings.seed + _SEED_ADAPTER, index, settings.reports)
         rows.append(Row(example.text, Extraction(task, example.output), "original", content_hash(example.text)))
     snapshot, run = out.with_name("snapshot.jsonl"), out.with_name("run")
     write_rows(task, rows, snapshot)
@@ -140,6 +150,8 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         learning_rate=settings.adapter_rate,
         max_tokens=settings.max_tokens,
         seed=settings.seed,
+        batch_size=_ROWS_AT_ONCE,
+        accumulation=ROWS_PER_STEP // _ROWS_AT_ONCE,
         lora=LoraSettings(r=settings.rank, alpha=2 * settings.rank),
     )
     result = train(
@@ -154,7 +166,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         task=task,
     )
     shutil.rmtree(out, ignore_errors=True)
-    result.adapter.rename(out)
+    in_16_bits(result.adapter, out)
     shutil.rmtree(run)
     snapshot.unlink()
     figures = {"n_rows": len(rows), "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
@@ -213,18 +225,23 @@ def _tune_real(job: Job, name: str, notes: Sequence[RealNote], out: Path) -> Map
     better than one and cost no more to ask.
     """
     settings = job.settings
-    encoder, labelled, padding = Encoder(place(job, "start") / "tokenizer.json"), _labelled(notes), _padding(job)
+    encoder, labelled = Encoder(place(job, "start") / "tokenizer.json"), _labelled(notes)
+    padding = _padding(job, read_texts(job.unlabelled, ()) if job.unlabelled else [])
     phase = Phase(name, settings.real_rate, 1, settings.real_batch_notes, settings.note_weight)
     mixed = TokenSet.load(place(job, "corpus") / MIXED)
+
+    def run(number: int, target: Path) -> Mapping[str, Any]:
+        seed = settings.seed + number
+        passes = [encoder.encode(pad_notes(labelled, padding, seed, len(notes) * i)) for i in range(settings.passes)]
+        of_run = replace(job, settings=replace(settings, seed=seed))
+        return tune(of_run, phase, join_sets([*passes, mixed]), place(job, "tune"), target)
+
+    if settings.runs == 1:
+        return {**run(0, out), "n_real": len(notes)}
     made = []
     for number in range(settings.runs):
-        seed = settings.seed + number
-        passes = [encoder.encode(padded(labelled, padding, seed, len(notes) * i)) for i in range(settings.passes)]
-        shown, of_run = joined([*passes, mixed]), replace(job, settings=replace(settings, seed=seed))
-        if settings.runs == 1:
-            return {**tune(of_run, phase, shown, place(job, "tune"), out), "n_real": len(notes)}
         target = out / f"run-{number + 1}"
-        made.append((target, _once(target, partial(tune, of_run, phase, shown, place(job, "tune"), target))))
+        made.append((target, _once(target, partial(run, number, target))))
     average([directory for directory, _ in made], out)
     for directory, _ in made:
         shutil.rmtree(directory)
@@ -239,10 +256,10 @@ def _is_self_trained(job: Job) -> bool:
     return job.unlabelled is not None and job.settings.unlabelled_passes > 0
 
 
-def _padding(job: Job) -> Padding:
-    if job.unlabelled is None or not job.settings.padded:
+def _padding(job: Job, texts: Sequence[str]) -> Padding:
+    if not texts or not job.settings.padded:
         return NO_PADDING
-    return Padding(neutral_passages(load_task(DEFAULT_TASK), read_texts(job.unlabelled, ())), job.settings.padded)
+    return Padding(neutral_passages(load_task(DEFAULT_TASK), texts), job.settings.padded)
 
 
 def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Path, out: Path) -> Mapping[str, Any]:
@@ -258,7 +275,7 @@ def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Pat
         shutil.rmtree(base)
         asked = iter(found)
         told = [to_json(next(asked)) if _is_plain(task, text) else None for text in texts]
-        write_json(kept, {"answers": told})
+        save_json(kept, {"answers": told})
     given = json.loads(kept.read_text(encoding="utf-8"))["answers"]
     pairs = zip(texts, given, strict=True)
     labelled = [one for text, answer in pairs if answer and (one := learnable(text, answer, settings.sure))]
@@ -267,9 +284,9 @@ def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Pat
     own = encoder.encode(labelled)
     n_fields = sum(len(note.output) - len(note.unsure) for note in labelled)
     phase = Phase(name, settings.unlabelled_rate, 1, settings.real_batch_notes, settings.text_weight)
-    passes = [joined([own, real])] * settings.unlabelled_passes
+    passes = [join_sets([own, real])] * settings.unlabelled_passes
     mixed = TokenSet.load(place(job, "corpus") / MIXED)
-    figures = tune(job, phase, joined([*passes, mixed]), before, out)
+    figures = tune(job, phase, join_sets([*passes, mixed]), before, out)
     kept.unlink()
     return {**figures, "n_texts": len(texts), "n_learned_from": len(labelled), "n_fields": n_fields}
 
@@ -291,5 +308,5 @@ def _once(directory: Path, make: Callable[[], Mapping[str, Any]]) -> Mapping[str
         return figures
     directory.mkdir(exist_ok=True)
     made = dict(make())
-    write_json(done, made)
+    save_json(done, made)
     return made

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.storage.files import flush_to_disk, sha256_of
-from trainer.adapter.manifest import write_json
+from data.storage.files import flush_to_disk, save_json, sha256_of
 from trainer.pretraining.settings import Job, OutOfTime, PretrainError
 
 MANIFEST = "step.json"
@@ -80,7 +79,7 @@ def perform(job: Job, steps: list[Step]) -> None:
         seconds = round(time.monotonic() - began, 1)
         manifest = {"identity": identity, "figures": {**figures, "seconds_of_last_call": seconds}}
         (draft / _KEY).unlink()
-        write_json(draft / MANIFEST, {**manifest, "digest": _digest_of(draft)})
+        save_json(draft / MANIFEST, {**manifest, "digest": _digest_of(draft)})
         target = place(job, step.name)
         shutil.rmtree(target, ignore_errors=True)
         os.rename(draft, target)

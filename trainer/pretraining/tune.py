@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from data.storage.files import flush_to_disk
+from data.storage.files import whole_file
 from trainer.model.loading import quiet_libraries
 from trainer.pretraining.notes.tokens import ANSWER, NOTE, TEXT, TokenSet, batches
 from trainer.pretraining.settings import Job, PretrainError
@@ -233,12 +233,12 @@ class _Loop:
             "sum": float(self._sum),
             "since": self._since,
         }
-        draft = self._checkpoint.with_suffix(".tmp")
-        torch.save(state, draft)
-        flush_to_disk(draft)
-        os.replace(draft, self._checkpoint)
+        with whole_file(self._checkpoint) as file:
+            torch.save(state, file)
 
     def _resume(self) -> None:
+        for left in self._checkpoint.parent.glob(f".{self._checkpoint.name}.*.tmp"):
+            left.unlink()  # of a process that was killed as it saved
         if not self._checkpoint.is_file():
             return
         state = torch.load(self._checkpoint, map_location=self._job.device, weights_only=True)

@@ -9,7 +9,6 @@ that was killed goes on where it was and repeats no finished point. After the tr
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,9 +20,9 @@ import numpy as np
 from data.gate.learning_curve import Curve, Point, Rights, gain, rights, shares
 from data.gate.near_duplicates import without_near
 from data.snapshot import Row, read_rows, write_rows
-from data.storage.files import flush_to_disk, sha256_of
+from data.storage.files import save_json, sha256_of, write_whole
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
-from trainer.adapter.manifest import now, write_atomic, write_json
+from trainer.adapter.manifest import now
 from trainer.config import TrainConfig
 from trainer.engine import Engine
 from trainer.evaluation.evaluate import answer_rows, write_predictions
@@ -31,7 +30,7 @@ from trainer.model.loading import load_for_serving
 from trainer.run.directory import RunDir, trainer_lock
 from trainer.run.leakage import check_no_leak
 from trainer.run.progress import Progress, Stop, TrainError
-from trainer.run.train import recorded, train
+from trainer.run.train import record_ending, train
 
 CURVE = "curve.json"
 POINTS = "points"
@@ -110,7 +109,7 @@ def draw_curve(directory: Path, plan: Plan, on_point: Callable[[Point], None] = 
     run.path.mkdir(parents=True, exist_ok=True)
     stop, progress = Stop(), Progress(run)
     # The runs of the points lie deeper and lock a directory of their own, so this lock is what other runs meet.
-    with trainer_lock(run.path.parent), stop.listening(), recorded(run, progress):
+    with trainer_lock(run.path.parent), stop.listening(), record_ending(run, progress):
         run.error.unlink(missing_ok=True)
         progress.tell("loading")
         rows = read_rows(plan.task, plan.snapshot)
@@ -132,7 +131,7 @@ def draw_curve(directory: Path, plan: Plan, on_point: Callable[[Point], None] = 
             points.append(_point(drawing, n_corrections, progress, stop))
             on_point(points[-1][0])
         curve = _curve(drawing, points)
-        write_atomic(run.path / CURVE, curve.model_dump_json(indent=1) + "\n")
+        write_whole(run.path / CURVE, curve.model_dump_json(indent=1) + "\n")
         progress.tell("finished", step=len(wanted), n_steps=len(wanted), message="")
         return curve
 
@@ -211,7 +210,7 @@ def _check(drawing: _Drawing, wanted: Sequence[int]) -> None:
         "config": plan.config.model_dump(mode="json"),
     }
     if not run.identity.exists():
-        write_json(run.identity, told)
+        save_json(run.identity, told)
         return
     before = json.loads(run.identity.read_text(encoding="utf-8"))
     changed = [key for key, value in told.items() if before.get(key) != value]
@@ -239,7 +238,7 @@ def _point(drawing: _Drawing, n_corrections: int, progress: Progress, stop: Stop
             figures = _train(drawing, run, n_corrections, seed)
         else:
             figures = _measure_parent(drawing, run, progress, stop)
-        write_json(run.path / _DONE, {**figures, "seconds": round(time.monotonic() - began, 1)})
+        save_json(run.path / _DONE, {**figures, "seconds": round(time.monotonic() - began, 1)})
     told = [json.loads((run.path / _DONE).read_text(encoding="utf-8")) for run in runs]
     by_seed = [_rights(plan.task, run.predictions) for run in runs] * (plan.n_seeds // len(runs))
     point = Point(
@@ -294,10 +293,7 @@ def _measure_parent(drawing: _Drawing, run: RunDir, progress: Progress, stop: St
     assert plan.parent is not None
     loaded = load_for_serving(plan.base, plan.parent, device=plan.device, allow_hub=plan.allow_hub)
     answers = answer_rows(Engine(loaded, plan.task), drawing.held_out, report)
-    draft = run.predictions.with_suffix(".part")
-    write_predictions(draft, drawing.held_out, {"old": None, "new": answers})
-    flush_to_disk(draft)
-    os.replace(draft, run.predictions)
+    write_predictions(run.predictions, drawing.held_out, {"old": None, "new": answers})
     return {"n_rows": 0, "n_steps": 0}
 
 

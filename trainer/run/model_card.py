@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from data.snapshot import Row
+from data.storage.files import write_whole
 from data.task import Task
 from trainer.adapter.files import ModelError
-from trainer.adapter.manifest import CARD, Manifest, read_manifest, write_atomic
+from trainer.adapter.manifest import CARD, Manifest, read_manifest
 from trainer.config import AUTO, TrainConfig
 from trainer.run.directory import RunDir
 
@@ -53,7 +54,7 @@ def write_card(run: RunDir, task: Task, config: TrainConfig, rows: Sequence[Row]
     )
     path = run.adapter / CARD
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_atomic(path, text)
+        write_whole(path, text)
 
 
 def _settled(run: RunDir, config: TrainConfig, base: str, n_rows: int | None) -> TrainConfig:

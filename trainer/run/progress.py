@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Literal
 
-from trainer.adapter.manifest import now, write_json
+from data.storage.files import save_json
+from trainer.adapter.manifest import now
 from trainer.run.directory import RunDir
 
 State = Literal["loading", "training", "evaluating", "finished", "interrupted", "failed"]
@@ -101,7 +102,7 @@ class Progress:
             return
         self._values.update(values, state=state)
         if force or time.monotonic() - self._written >= 1:
-            write_json(self._run.progress, {**self._values, "at": now()})
+            save_json(self._run.progress, {**self._values, "at": now()})
             self._written = time.monotonic()
 
     def log(self, step: int, n_steps: int, values: dict[str, float]) -> None:

@@ -16,11 +16,11 @@ import torch
 from data.evaluation.calibration import read_curves
 from data.evaluation.scoring import Score
 from data.snapshot import SnapshotError, read_rows
-from data.storage.files import sha256_of
+from data.storage.files import save_json, sha256_of, write_whole
 from data.suggestion import Suggestion
 from data.task import DEFAULT_TASK, Task, load_task
 from trainer.adapter.files import checked_calibration
-from trainer.adapter.manifest import Manifest, RunError, add_metrics, write_atomic, write_json
+from trainer.adapter.manifest import Manifest, RunError, add_metrics
 from trainer.config import ConfigError, TrainConfig, read_config
 from trainer.engine import Engine, EngineError
 from trainer.engine.suited import unsuited_base
@@ -101,7 +101,7 @@ def train(  # noqa: PLR0913 - all by keyword
     stop, progress = Stop(), Progress(run, writes=ranks.is_main)
     # The first of several processes holds the lock for all: the launcher ends the others with it.
     lock = trainer_lock(run.path.parent) if ranks.is_main else nullcontext()
-    with lock, stop.listening(), recorded(run, progress):
+    with lock, stop.listening(), record_ending(run, progress):
         if ranks.is_main:
             run.error.unlink(missing_ok=True)
         progress.tell("loading")
@@ -146,7 +146,7 @@ def _perform(job: Job, progress: Progress, stop: Stop) -> TrainResult:
 
 
 @contextmanager
-def recorded(run: RunDir, progress: Progress) -> Iterator[None]:
+def record_ending(run: RunDir, progress: Progress) -> Iterator[None]:
     """Leave one sentence in the run directory about whatever ends the run early."""
     try:
         yield
@@ -179,7 +179,7 @@ def _named(run: RunDir, error: Exception) -> TrainError | None:
 def _leave_word(run: RunDir, progress: Progress, state: Any, message: str) -> None:
     with suppress(OSError):  # a full disk may refuse even this; the exit code still tells
         if state == "failed":
-            write_atomic(run.error, message + "\n")
+            write_whole(run.error, message + "\n")
     with suppress(OSError):
         progress.tell(state, message=message)
 
@@ -221,9 +221,9 @@ def _check_job(job: Job) -> None:
     if not job.ranks.is_main:
         return
     if not job.run.config.exists():
-        write_atomic(job.run.config, job.config.model_dump_json(indent=1) + "\n")
+        write_whole(job.run.config, job.config.model_dump_json(indent=1) + "\n")
     if not job.run.identity.exists():
-        write_json(job.run.identity, told)
+        save_json(job.run.identity, told)
         return
     before = json.loads(job.run.identity.read_text(encoding="utf-8"))
     changed = [key for key, value in told.items() if before.get(key) != value]
@@ -273,7 +273,7 @@ def _compare(job: Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] |
         scores[key] = score_answers(job.held_out, answers[key] or [], job.task, source=source)
     write_predictions(job.run.predictions, job.held_out, answers)
     metrics = {key: scores[key].to_json() if key in scores else None for key in ("old", "new")}
-    write_json(job.run.metrics, {**metrics, "n_notes": len(job.held_out)})
+    save_json(job.run.metrics, {**metrics, "n_notes": len(job.held_out)})
     return metrics["old"], metrics["new"]
 
 

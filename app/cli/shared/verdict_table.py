@@ -44,7 +44,7 @@ def _fields(task: Task, fields: Mapping[str, Mapping[str, Any]]) -> list[tuple[s
 
 def _row(title: str, shares: Mapping[str, Any], by: Mapping[str, Any]) -> tuple[str, ...]:
     interval = "" if by["low"] is None else f"{points(by['low'])} to {points(by['high'])}"
-    return title, _percent(shares["old"]), _percent(shares["new"]), _points(by["change"]), interval
+    return title, percent(shares["old"]), percent(shares["new"]), _points(by["change"]), interval
 
 
 def _facts(gate: Mapping[str, Any]) -> list[str]:
@@ -63,11 +63,7 @@ def _facts(gate: Mapping[str, Any]) -> list[str]:
 
 
 def _two(figures: Mapping[str, Any]) -> str:
-    return f"{_percent(figures['old']):>8} {_percent(figures['new']):>8}"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else percent(share)
+    return f"{percent(figures['old']):>8} {percent(figures['new']):>8}"
 
 
 def _points(change: float | None) -> str:

@@ -15,6 +15,7 @@ from app.core.desk import Desk
 from app.core.errors import InputError
 from app.exporting import ENDINGS, FORMATS, MEDIA_TYPES, Choice, export_pieces, label_config, note_export, read_choice
 from app.screens.replies import refusal
+from db.people.acting import acting
 from db.store.store import StoreError
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
@@ -71,8 +72,8 @@ def routes(desk: Desk) -> APIRouter:
         except InputError as error:
             return JSONResponse({"detail": str(error)}, 422)
         try:
-            with desk.store.transaction() as session:  # who exported what is kept before anything leaves
-                note_export(session, choice, by)
+            with acting(desk.store, by, "export") as act:  # who exported what is kept before anything leaves
+                note_export(act, choice)
         except StoreError as error:
             return refusal(error)
         name = f"reviewed-{date.today():%Y-%m-%d}.{ENDINGS[known]}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.core.desk import Desk
 from app.core.errors import InputError
+from app.core.templates import Pieces
 from app.exporting import (
     FIRST_DAY,
     LAST_DAY,
@@ -21,10 +22,11 @@ from app.exporting import (
     read_choice,
     told_of_samples,
 )
-from app.screens.markup import FOLLOWING, empty, plural
+from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
 from data.task import Task
-from db.notes.notes import Counts, counts
+from data.text.figures import plural
+from db.notes.notes import counts
 from db.people.reviewers import list_reviewers
 from db.review.reviewed import suggesters
 
@@ -44,7 +46,7 @@ OPENED: dict[Format, str] = {
     "parquet": "One table, nested as in the JSON: pandas, DuckDB and Spark read it.",
     "dataset": "Unpack it, then: datasets.load_from_disk('reviewed').",
     "label-studio": "Tasks with the model's predictions and the reviewers' annotations. Paste the configuration below "
-    "into a new project, then import the file. Reviewers are matched by their addresses, where their names are such.",
+    "into a new project, then import the file. Reviewers are matched by e-mail address, if their names are addresses.",
 }
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
 CORRECTED, WITH_TEXT, PROVENANCE, SAMPLES = "corrected", "text", "provenance", "samples"
@@ -52,6 +54,8 @@ TELL = [
     ("The note's text and the reviewer's comment", WITH_TEXT),
     ("Provenance: who decided when, the model's own values and confidences, what became of each field", PROVENANCE),
 ]
+
+_HTML = Pieces("screens/export/export.html")
 
 
 def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
@@ -64,14 +68,14 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     people: dict[str, Any] = {"choices": [("anyone", "")], "value": "", "allow_custom_value": True}
     with gr.Row(elem_classes="columns-2", elem_id="export"):
         with gr.Column(elem_classes="card", elem_id="export-choice"):
-            gr.HTML("<h3>Export reviewed notes</h3>", js_on_load=None)
+            gr.HTML(heading("Export reviewed notes"), js_on_load=None)
             form = gr.Radio(FORMAT_CHOICES, value="jsonl", label="Format", elem_id="export-format")
             tell = gr.CheckboxGroup(TELL, value=[WITH_TEXT], label="With", elem_id="export-tell")
             keys = gr.CheckboxGroup(fields, value=list(desk.task.keys), label="Fields", elem_id="export-fields")
             with gr.Row(elem_classes="line"):
                 reviewer = gr.Dropdown(label="Reviewed by", elem_id="export-reviewer", **people)
                 adapter = gr.Dropdown(label="Suggested by", elem_id="export-adapter", **people)
-            gr.HTML(_DAYS, elem_id="export-days", js_on_load=None)
+            gr.HTML(_HTML.days(FIRST_DAY, LAST_DAY), elem_id="export-days", js_on_load=None)
             since, until = (gr.Textbox(visible="hidden", elem_id=f"export-{end}") for end in ("since", "until"))
             only = gr.CheckboxGroup(
                 [
@@ -100,13 +104,6 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     return opened, inputs, [reviewer, adapter, summary]
 
 
-_DAYS = "".join(
-    f"<label><span>{label}</span>"
-    f'<input type="date" min="{FIRST_DAY}" max="{LAST_DAY}" data-carrier="export-{end}"></label>'
-    for end, label in (("since", "From the day"), ("until", "To the day"))
-)
-
-
 def _asides() -> list[tuple[str, str]]:
     return [(f"{word} notes too, marked as such and without an output", status) for word, status in ASIDE]
 
@@ -121,11 +118,11 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
     since: str = "",
     until: str = "",
     only: list[str] | None = None,
-) -> str:
+) -> Markup:
     """The count, the link, and how the file begins; or why there is nothing to take."""
     told, ticked = [WITH_TEXT] if tell is None else tell, only or []
     if fields is not None and not fields:
-        return '<p class="trouble" role="alert">Choose at least one field.</p>'
+        return refused("Choose at least one field.")
     try:
         choice = read_choice(
             desk.task,
@@ -142,31 +139,25 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
             with_samples=SAMPLES in ticked,
         )
     except InputError as error:
-        return f'<p class="trouble" role="alert">{escape(str(error))}</p>'
+        return refused(str(error))
     with desk.store.reading() as session:
         n_records, figures = count_records(session, choice), counts(session)
         beginning = preview(session, desk.task, choice) if n_records else ""
         of_samples = told_of_samples(session, choice)
-    return _found(desk.task, choice, n_records, beginning, of_samples) if n_records else _nothing(figures)
-
-
-def _found(task: Task, choice: Choice, n_records: int, beginning: str, of_samples: str = "") -> str:
-    address = escape(f"/export/{choice.form}{choice.query()}")
-    more = config = ""
+    if not n_records:
+        return _HTML.nothing(figures)
+    config_address = config = ""
     if choice.form == "label-studio":
-        fields = "" if choice.fields is None else f"?fields={','.join(choice.fields)}"
-        more = f' <a href="/export/label-studio.xml{fields}" download>Labelling configuration</a>'
-        config = (
-            "<details class='notes'><summary>Labelling configuration</summary>"
-            f"<pre class='record'>{escape(label_config(task, choice))}</pre></details>"
-        )
-    what = "note" if choice.is_marked else "reviewed note"
-    sentences = [*_sentences(task, choice), *filter(None, [escape(of_samples)])]
-    return (
-        f'<p class="take"><a class="button" href="{address}" download>Download {escape(NAMES[choice.form])}</a>'
-        f" <b>{plural(n_records, what)}</b>{more}</p>"
-        f"<ul class='said'>{''.join(f'<li>{sentence}</li>' for sentence in sentences)}</ul>"
-        f"<h3>The first record</h3><pre class='record' tabindex='0'>{escape(beginning)}</pre>{config}"
+        query = "" if choice.fields is None else f"?fields={','.join(choice.fields)}"
+        config_address, config = f"/export/label-studio.xml{query}", label_config(desk.task, choice)
+    return _HTML.found(
+        f"/export/{choice.form}{choice.query()}",
+        NAMES[choice.form],
+        plural(n_records, "note" if choice.is_marked else "reviewed note"),
+        [*_sentences(desk.task, choice), *filter(None, [of_samples])],
+        beginning,
+        config_address,
+        config,
     )
 
 
@@ -176,24 +167,13 @@ def _sentences(task: Task, choice: Choice) -> list[str]:
     if choice.is_training_input(task):
         said.append("Training input: caseloop import FILE --original takes it.")
     elif choice.form in ("jsonl", "json", "csv", "parquet"):
-        said.append("No training input: that needs every field, the text, and reviewed notes only.")
+        said.append("Not training input: that needs every field, the text, and reviewed notes only.")
     if not choice.with_text:
         said.append("Without the text it is not yet anonymous: values and ids are as they were in the notes.")
     if choice.is_marked and choice.form == "label-studio":
         said.append("Skipped and flagged notes are marked as cancelled.")
     elif choice.is_marked:
-        said.append("Skipped and flagged notes have no output; what stood in the form is under set_aside.")
+        said.append("Skipped and flagged notes have no output; what was in the form is under set_aside.")
     else:
         said.append("Drafts, skipped and flagged notes and bare suggestions are not in it.")
-    return [escape(sentence) for sentence in said]
-
-
-def _nothing(figures: Counts) -> str:
-    if figures.n_submitted:
-        return empty("No note fits.", "Take a filter away: a day, a person, an adapter, or the box for changed values.")
-    if not figures.n_notes:
-        return empty("No notes yet.", "Import some under Queue, or run caseloop import FILE; then review them.")
-    return empty(
-        "Nothing is reviewed yet.",
-        "Pre-filled values count only once a person has saved them: open Review and save the first note.",
-    )
+    return said

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from html import escape
 from statistics import median, quantiles
 
-from app.screens.charts.bars import Spread, days_chart, minutes, share_row, small_reliability, spread_row
-from app.screens.charts.lines import stacked_bar
-from app.screens.markup import empty, percent, plural, table
+from markupsafe import Markup
+
+from app.core.templates import Pieces
+from app.screens.charts.plots import SMALL, days_chart, reliability
+from app.screens.charts.rows import Spread, share_row, spread_row
 from data.corrections import Kind
 from data.evaluation.intervals import median_change, wilson
 from data.evaluation.scoring import is_right
 from data.task import Task
+from data.text.figures import minutes, percent, plural
 from db.review.decisions import DayCount
 from db.review.figures.statistics import N_BINS, Outcome, newest_first
 from db.review.trials import TrialOutcome
@@ -29,70 +31,46 @@ ENOUGH_SEEDED = 10
 N_CONFUSIONS = 12
 MS_PER_MINUTE = 60_000
 
-NOTHING = empty("Nothing reviewed yet.", "Open Review and save the first note.")
+_HTML = Pieces("screens/progress/progress.html")
 
 
-def nothing(*, has_notes: bool) -> str:
-    """What the screen says before the first note is reviewed."""
-    if not has_notes:
-        return empty("No notes yet.", "Import some under Queue, or run caseloop import FILE; then review them.")
-    return empty(
-        "Nothing reviewed yet.",
-        "Open Review and save the first note: from then on this screen shows how many are done, how long they take and "
-        "what becomes of the suggestions.",
-    )
-
-
-def over_time(per_day: Sequence[DayCount]) -> str:
+def over_time(per_day: Sequence[DayCount]) -> Markup:
     """How many notes were reviewed when."""
-    title = "<h3>Reviewed over time</h3>"
     counted = {row.day: row.n_submitted for row in per_day if row.n_submitted}
     if not counted:
-        return title + NOTHING
+        return _HTML.over_time("")
     first, last = min(counted), max(counted)
     n_days = (last - first).days + 1
     if n_days <= N_DAYS:
         days = [first + timedelta(days=number) for number in range(n_days)]
-        return title + days_chart([(day, counted.get(day, 0)) for day in days])
+        return _HTML.over_time(days_chart([(day, counted.get(day, 0)) for day in days]))
     weeks: Counter[date] = Counter()
     for day, n in counted.items():
         weeks[day - timedelta(days=day.weekday())] += n
     first = min(weeks)
     mondays = [first + timedelta(weeks=number) for number in range((max(weeks) - first).days // 7 + 1)]
-    return title + days_chart([(monday, weeks[monday]) for monday in mondays], "week")
+    return _HTML.over_time(days_chart([(monday, weeks[monday]) for monday in mondays], "week"))
 
 
-def acceptance(task: Task, found: Iterable[Outcome], active: str | None) -> str:
+def acceptance(task: Task, found: Iterable[Outcome], active: str | None) -> Markup:
     """What reviewers did with the suggested values: per field a bar for each adapter version, the active one first."""
-    title = "<h3>What became of the suggestions</h3>"
     counted: dict[tuple[str, str], Counter[Kind]] = defaultdict(Counter)
     n_notes: Counter[str] = Counter()
     for one in found:
         if one.is_shown:
             counted[one.field, one.adapter][one.kind] += one.n
-    if not counted:
-        return title + NOTHING
     for (_, adapter), kinds in counted.items():
         n_notes[adapter] = max(n_notes[adapter], kinds.total())
     names = in_order(n_notes, active)
     rows = []
-    for field in task.fields:
+    for field in task.fields if counted else ():
         for name in names:
             kinds = counted[field.key, name]
-            head = f"<b>{escape(field.title)}</b>" if name == names[0] else ""
             share = kinds["accepted"] / kinds.total() if kinds.total() else None
-            bar = stacked_bar([(kind, kinds[kind]) for kind in KINDS])
-            rows.append((head, escape(name), bar, percent(share)))
-    legend = "".join(f'<li class="{kind}">{kind}</li>' for kind in KINDS)
-    told = ", ".join(
-        f"<b>{escape(name)}</b>{' (active)' if name == active else ''} {plural(n_notes[name], 'note')}"
-        for name in names
-    )
-    older = f"; {plural(len(n_notes) - len(names), 'older adapter')} left out" if len(n_notes) > len(names) else ""
-    return (
-        f'{title}<ul class="legend">{legend}</ul><p class="quiet">{told}{older}</p>'
-        f'<div class="by-field">{table(("Field", "Adapter", "", "Kept"), rows, numbers=[3])}</div>'
-    )
+            title = field.title if name == names[0] else ""
+            rows.append((title, name, [(kind, kinds[kind], kind) for kind in KINDS], share))
+    adapters = [(name, n_notes[name]) for name in names]
+    return _HTML.acceptance([(kind, kind) for kind in KINDS], adapters, active, len(n_notes) - len(names), rows)
 
 
 def time_taken(
@@ -101,7 +79,7 @@ def time_taken(
     trials: Sequence[TrialOutcome],
     *,
     blind_share: float = 0.0,
-) -> str:
+) -> Markup:
     """Minutes per note by adapter, and what pre-filling saves.
 
     Args:
@@ -110,50 +88,35 @@ def time_taken(
         trials: what became of the notes that were shown otherwise than usual.
         blind_share: of the notes, how many are shown blind, from 0 to 1.
     """
-    title = "<h3>Minutes per note</h3>"
-    if not times:
-        return title + NOTHING + saving(trials, blind_share)
     named: list[str | None] = [*in_order((name for name in times if name is not None), active)]
     names = [*named, None] if None in times else named
     spreads = [(name, spread_of(times[name])) for name in names]
-    reach = max(spread.high for _, spread in spreads) * 1.05
-    rows = (
-        (
-            escape(name) if name else "without a suggestion",
-            spread_row(spread, reach),
-            minutes(spread.median),
-            f"{spread.n:,}",
-        )
+    reach = 1.05 * max((spread.high for _, spread in spreads), default=0.0)
+    rows = [
+        (name or "without a suggestion", spread_row(spread, reach), minutes(spread.median), f"{spread.n:,}")
         for name, spread in spreads
-    )
-    scale = f'<span class="scale"><i>0</i><i>{minutes(reach)}</i></span>'
-    return (
-        f"{title}<div class='spreads'>{table(('Suggested by', scale, 'Median', 'Notes'), rows, numbers=[2, 3])}</div>"
-        '<p class="quiet under">The bar holds the middle half of the notes, the line is the median.</p>'
-        f"{saving(trials, blind_share)}"
-    )
+    ]
+    return _HTML.time_taken(rows, minutes(reach), saving(trials, blind_share))
 
 
-def saving(trials: Sequence[TrialOutcome], share: float = 0.0) -> str:
+def saving(trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
     """What pre-filling saves: the notes that were shown blind against the others, of those drawn by chance.
 
     Args:
         trials: what became of the notes that were shown otherwise than usual.
         share: of the notes, how many are shown blind, from 0 to 1.
     """
-    title = "<h4>What pre-filling saves</h4>"
     blind = [one.lead_time_ms / MS_PER_MINUTE for one in trials if one.kind == "blind" and one.lead_time_ms]
     others = [one.lead_time_ms / MS_PER_MINUTE for one in trials if one.kind != "blind" and one.lead_time_ms]
     if not blind:
-        return (
-            f'{title}<p class="quiet">No note was reviewed blind yet. Only notes that are shown without the suggested '
-            f"values, drawn by chance, can tell.</p>{_share_is_set(share, 'shown blind')}"
+        why_none = (
+            "No note was reviewed blind yet. Only notes that are shown without the suggested values, drawn by chance, "
+            "can tell."
         )
+        return _HTML.saving(why_none, share)
     if min(len(blind), len(others)) < ENOUGH:
-        return (
-            f'{title}<p class="quiet">Too few notes to tell: {len(blind):,} shown blind, {len(others):,} pre-filled; '
-            f"{ENOUGH} of each are needed.</p>"
-        )
+        have = f"{len(blind):,} shown blind, {len(others):,} pre-filled"
+        return _HTML.saving(f"Too few notes to tell: {have}; {ENOUGH} of each are needed.")
     saved, low, high = median_change(others, blind)
     whole = median(blind)
     if low > 0:
@@ -161,24 +124,15 @@ def saving(trials: Sequence[TrialOutcome], share: float = 0.0) -> str:
     elif high < 0:
         word, said = "failed", f"Pre-filling costs {minutes(-saved)} a note: the suggestions slow reviewers down."
     else:
-        word, said = "", "No difference that could not be chance."
-    return (
-        f'{title}<div class="verdict {word}"><p><b>{said}</b></p>'
-        f"<p>Median {minutes(whole)} for {plural(len(blind), 'note')} shown blind, {minutes(median(others))} for "
-        f"{len(others):,} pre-filled; the difference lies between {minutes(low)} and {minutes(high)} (95 %).</p></div>"
+        word, said = "", "Any difference could be chance."
+    figures = (
+        f"Median {minutes(whole)} for {plural(len(blind), 'note')} shown blind, {minutes(median(others))} for "
+        f"{len(others):,} pre-filled; the difference lies between {minutes(low)} and {minutes(high)} (95 %)."
     )
+    return _HTML.saving(kind=word, verdict=said, figures=figures)
 
 
-def _share_is_set(share: float, how: str) -> str:
-    """A line for a card that is empty: how many notes it is fed with, and where that is set."""
-    now = f"{100 * share:g} % of the notes are" if share else "No note is"
-    return (
-        f'<p class="quiet share-is-set">{now} {how} now; the share is set under '
-        '<a href="#settings" data-tab="settings">Settings</a>.</p>'
-    )
-
-
-def seeded(task: Task, trials: Sequence[TrialOutcome], share: float = 0.0) -> str:
+def seeded(task: Task, trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
     """How often a value that was seeded wrong passed.
 
     Args:
@@ -186,44 +140,29 @@ def seeded(task: Task, trials: Sequence[TrialOutcome], share: float = 0.0) -> st
         trials: what became of the notes that were shown otherwise than usual.
         share: of the notes, how many get a wrong value, from 0 to 1.
     """
-    title = "<h3>Do wrong values pass?</h3>"
     counted: dict[str, list[bool]] = defaultdict(list)
     for one in trials:
         if one.kind == "seeded" and one.field is not None:
             counted[one.field].append(one.is_passed)
     passed = [is_passed for some in counted.values() for is_passed in some]
     if not passed:
-        said = empty(
-            "No seeded value was reviewed yet.",
-            "Notes into which one wrong value was put tell whether reviewers still read what is pre-filled.",
-        )
-        return title + said + _share_is_set(share, "given a wrong value")
-    share, low, high = wilson(sum(passed), len(passed))
-    said = (
-        f"<p><b>{percent(share)}</b> of {plural(len(passed), 'wrong value')} that had been seeded "
-        f"{'was' if len(passed) == 1 else 'were'} submitted as {'it' if len(passed) == 1 else 'they'} stood "
-        f"(95 % interval {percent(low)} to {percent(high)}).</p>"
+        return _HTML.seeded("", (), 0, ENOUGH_SEEDED, share)
+    some = [(field.title, counted[field.key]) for field in task.fields if len(counted[field.key]) >= ENOUGH_SEEDED]
+    rows = [
+        (title, share_row(*(part := wilson(sum(values), len(values)))), percent(part[0]), f"{len(values):,}")
+        for title, values in [("all fields", passed), *some]
+    ]
+    _, low, high = wilson(sum(passed), len(passed))
+    were, they = ("was", "it") if len(passed) == 1 else ("were", "they")
+    sentence = (
+        f"{plural(len(passed), 'wrong value')} that had been seeded {were} submitted as {they} stood "
+        f"(95 % interval {percent(low)} to {percent(high)})."
     )
-    rows = [("all fields", share_row(share, low, high), percent(share), f"{len(passed):,}")]
-    few = 0
-    for field in task.fields:
-        some = counted.get(field.key, [])
-        if len(some) < ENOUGH_SEEDED:
-            few += 1
-            continue
-        part = wilson(sum(some), len(some))
-        rows.append((escape(field.title), share_row(*part), percent(part[0]), f"{len(some):,}"))
-    scale = '<span class="scale"><i>0</i><i>100 %</i></span>'
-    left = (
-        f'<p class="quiet under">Fewer than {ENOUGH_SEEDED} seeded values: {plural(few, "field")}.</p>' if few else ""
-    )
-    columns = ("Field", scale, "Passed", "Seeded")
-    return f"{title}{said}<div class='spreads'>{table(columns, rows, numbers=[2, 3])}</div>{left}"
+    return _HTML.seeded(sentence, rows, len(task.fields) - len(some), ENOUGH_SEEDED, share)
 
 
-def calibration(task: Task, found: Sequence[Outcome]) -> str:
+def calibration(task: Task, found: Sequence[Outcome]) -> Markup:
     """How sure the adapters were against how often reviewers found them right."""
-    title = "<h3>Can the confidence be trusted?</h3>"
     binned: dict[tuple[str, int], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     for one in found:
         if one.bin is None:
@@ -234,8 +173,6 @@ def calibration(task: Task, found: Sequence[Outcome]) -> str:
             sums = binned[key, one.bin]
             for place, more in enumerate((one.n, one.confidence, right)):
                 sums[place] += more
-    if not binned:
-        return title + empty("No reviewed value with a confidence yet.", "Review notes that an adapter has pre-filled.")
     figures = []
     for key, name in [("", "All fields"), *((field.key, field.title) for field in task.fields)]:
         bins = [
@@ -247,16 +184,8 @@ def calibration(task: Task, found: Sequence[Outcome]) -> str:
         n_values = sum(n for n, _, _ in bins)
         error = sum(n * abs(right - sure) for n, sure, right in bins) / n_values
         leaning = sum(n * (right - sure) for n, sure, right in bins) / n_values
-        word = "right more often than it says" if leaning > 0 else "right less often than it says"
-        figures.append(
-            f"<figure><figcaption><b>{escape(name)}</b> <span class='quiet'>{plural(n_values, 'value')}</span>"
-            f"</figcaption>{small_reliability(bins, name)}<p>off by {percent(error)}; {word}</p></figure>"
-        )
-    return (
-        f'{title}<p class="quiet">Across: how sure the adapter was. Upwards: the share that reviewers found right. On '
-        "the dashed line the two agree; a larger dot stands for more values. Most reviewers saw the suggestions, "
-        f'which flatters them.</p><div class="reliabilities">{"".join(figures)}</div>'
-    )
+        figures.append((name, n_values, error, leaning, reliability(bins, name, SMALL)))
+    return _HTML.calibration(figures)
 
 
 def of_task(task: Task, found: Sequence[Outcome]) -> list[Outcome]:
@@ -279,22 +208,13 @@ def confusions(task: Task, found: Sequence[Outcome]) -> list[tuple[str, str | No
 
 def confusions_html(
     task: Task, found: Sequence[tuple[str, str | None, str | None, int, list[int]]], names: Mapping[int, str]
-) -> str:
+) -> Markup:
     """The same as a table; each of the notes opens in Review."""
-    title = "<h3>What is mistaken for what</h3>"
-    if not found:
-        return title + empty("No suggested value was changed yet.", "What reviewers change most is listed here.")
-    most = max(n for *_, n, _ in found)
-    rows = []
-    for key, before, after, n, notes in found:
-        buttons = "".join(
-            f'<button type="button" class="note" data-note="{note}">{escape(names.get(note, f"note {note}"))}</button>'
-            for note in notes
-        )
-        meter = f'<span class="often"><i style="width:{100 * n / most:.1f}%"></i></span>'
-        rows.append((escape(task.field(key).title), _value(before), _value(after), f"{n:,}", meter, buttons))
-    columns = ("Field", "Model says", "Reviewers say", "Times", "", "Newest notes")
-    return f'{title}<div class="confusions">{table(columns, rows, numbers=[3])}</div>'
+    rows = [
+        (task.field(key).title, before, after, n, [(note, names.get(note, f"note {note}")) for note in notes])
+        for key, before, after, n, notes in found
+    ]
+    return _HTML.confusions(rows, max((n for *_, n, _ in found), default=1))
 
 
 def in_order(names: Iterable[str], active: str | None) -> list[str]:
@@ -307,7 +227,3 @@ def spread_of(times_ms: Sequence[int]) -> Spread:
     taken = [time / MS_PER_MINUTE for time in times_ms]
     low, middle, high = quantiles(taken, n=4, method="inclusive") if len(taken) > 1 else taken * 3
     return Spread(low, middle, high, len(taken))
-
-
-def _value(value: str | None) -> str:
-    return '<i class="quiet">nothing</i>' if value is None else f'<q dir="auto">{escape(value)}</q>'

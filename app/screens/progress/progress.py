@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.core.desk import Desk
 from app.core.rules import read_rules
-from app.screens.charts.lines import line_chart
-from app.screens.markup import QUICK, empty, moment, percent, table
+from app.core.templates import Pieces
+from app.screens.charts.plots import line_chart
+from app.screens.markup import QUICK
 from app.screens.progress import cards as figures
 from app.screens.progress.agreement import agreeing
 from app.screens.queue.queue import progress_bar
 from app.screens.trouble import listen
-from app.worker.calibration import trust_in
+from app.worker.calibration import Trust, trust_in
 from data.task import Task
-from db.notes.notes import Counts, counts
+from db.notes.notes import counts
 from db.review.decisions import reviewed_per_day
 from db.review.figures.statistics import Outcome, lead_times, note_names, outcomes
 from db.review.trials import trial_outcomes
 from db.store.store import Session
 from db.training.adapters import active_adapter
 from db.training.runs import EvaluationRow, evaluations
+
+_HTML = Pieces("screens/progress/progress.html")
 
 
 def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
@@ -72,11 +75,11 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
     Args:
         found: what became of the suggested values.
     """
-    counted, scored = counts(session), _evaluations(evaluations(session)) + _trusted(desk, session)
+    counted, scored = counts(session), _evaluations(evaluations(session), trust_in(desk.settings, session))
     if not counted.n_submitted:
         return [
-            _counts(counted),
-            figures.nothing(has_notes=counted.n_notes > 0),
+            _HTML.counts(counted, progress_bar(counted)),
+            _HTML.nothing_at_all(counted.n_notes > 0),
             "",
             scored,
             "",
@@ -86,7 +89,7 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
     active, trials, rules = active_adapter(session), trial_outcomes(session), read_rules(session)
     name = active.name if active else None
     return [
-        _counts(counted),
+        _HTML.counts(counted, progress_bar(counted)),
         figures.over_time(reviewed_per_day(session)),
         figures.time_taken(lead_times(session), name, trials, blind_share=rules.blind_share),
         scored,
@@ -110,45 +113,12 @@ def judged(task: Task, session: Session, found: Sequence[Outcome], adapter: str)
     return [figures.calibration(task, chosen), figures.confusions_html(task, confused, names)]
 
 
-def _counts(found: Counts) -> str:
-    numbers = (
-        (found.n_submitted, "reviewed"),
-        (found.n_todo + found.n_draft, "to review"),
-        (found.n_flagged, "flagged"),
-        (found.n_skipped, "skipped"),
-        (found.n_originals, "originals"),
-        (found.n_holdout, "held out"),
-    )
-    listed = "".join(f"<li><b>{n:,}</b>{words}</li>" for n, words in numbers)
-    return f'<h3>Notes</h3><ul class="figures">{listed}</ul><p>&nbsp;</p>{progress_bar(found)}'
-
-
-def _trusted(desk: Desk, session: Session) -> str:
-    """What the confidence of the active adapter rests on."""
-    trust = trust_in(desk.settings, session)
-    return "" if trust is None else f'<p class="quiet">{escape(trust.adapter)}: {escape(trust.sentence)}</p>'
-
-
-def _evaluations(scored: Sequence[EvaluationRow]) -> str:
-    title = "<h3>Adapters on the hold-out</h3>"
-    if not scored:
-        return title + empty("Nothing evaluated yet.", "A training run scores the new adapter and the active one.")
+def _evaluations(scored: Sequence[EvaluationRow], trust: Trust | None) -> Markup:
     scored = sorted(scored, key=lambda row: row.evaluated_at)
-    chart = ""
-    if len(scored) > 1:
-        points = [(float(number), _macro(row, "normalised") or 0.0) for number, row in enumerate(scored, 1)]
-        chart = line_chart({"fields right, mean": points}, x="evaluation", y="share of fields right")
-    rows = (
-        (
-            escape(row.adapter),
-            moment(row.evaluated_at),
-            str(row.n_notes),
-            *(percent(_macro(row, name)) for name in ("normalised", "exact", "f1")),
-        )
-        for row in reversed(scored)
-    )
-    columns = ("Adapter", "Evaluated", "Notes", "Right", "Exact", "F1")
-    return title + chart + table(columns, rows, numbers=range(2, 6))
+    points = [(float(number), _macro(row, "normalised") or 0.0) for number, row in enumerate(scored, 1)]
+    chart = line_chart({"fields right, mean": points}, x="evaluation", y="share of fields right")
+    rows = [(row, [_macro(row, name) for name in ("normalised", "exact", "f1")]) for row in reversed(scored)]
+    return _HTML.evaluations(rows, chart if len(scored) > 1 else "", trust)
 
 
 def _macro(row: EvaluationRow, name: str) -> float | None:

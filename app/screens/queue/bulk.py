@@ -21,7 +21,8 @@ from data.cutoffs import SURE
 from data.notes import Origin
 from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, drop_filter, save_filter
 from db.notes.queue.search import Filters, Order, State
-from db.review.bulk import Action, Many, act, plan, undo
+from db.people.acting import acting
+from db.review.bulk import Action, Many, carry_out, plan, undo
 
 MAX_SEARCH_CHARACTERS = 400
 MAX_TICKED = 1000
@@ -127,8 +128,8 @@ def routes(desk: Desk) -> APIRouter:
         return answered(lambda: intend(desk, meant))
 
     @router.post("/act")
-    def acted(acting: Acting, by: Reviewer) -> JSONResponse:
-        return answered(lambda: carry_out(desk, by, acting))
+    def acted(asked: Acting, by: Reviewer) -> JSONResponse:
+        return answered(lambda: act_on_many(desk, by, asked))
 
     @router.post("/undo")
     def undone(turn: Turn, by: Reviewer) -> JSONResponse:
@@ -152,18 +153,17 @@ def intend(desk: Desk, meant: Meant) -> dict[str, Any]:
     return {"n_notes": found.n_notes, "n_touched": found.n_touched, "upto": found.upto}
 
 
-def carry_out(desk: Desk, reviewer: str, acting: Acting) -> dict[str, Any]:
+def act_on_many(desk: Desk, reviewer: str, asked: Acting) -> dict[str, Any]:
     """Do an action to the next notes, in one transaction."""
-    with desk.store.transaction() as session:
-        done = act(
-            session,
+    with acting(desk.store, reviewer, "work on many notes at once") as act:
+        done = carry_out(
+            act,
             desk.task,
-            action=acting.action,
-            many=acting.many,
-            reviewer=reviewer,
-            bulk=acting.bulk,
-            comment=acting.comment,
-            after=acting.after,
+            action=asked.action,
+            many=asked.many,
+            bulk=asked.bulk,
+            comment=asked.comment,
+            after=asked.after,
             current=lambda session, suggestion: current(desk.settings, session, suggestion),
         )
     return {"n_done": done.n_done, "last": done.last}
@@ -171,19 +171,19 @@ def carry_out(desk: Desk, reviewer: str, acting: Acting) -> dict[str, Any]:
 
 def take_back(desk: Desk, reviewer: str, turn: Turn) -> dict[str, Any]:
     """Undo an action on the next notes, in one transaction."""
-    with desk.store.transaction() as session:
-        done = undo(session, desk.task, bulk=turn.bulk, reviewer=reviewer, after=turn.after)
+    with acting(desk.store, reviewer, "work on many notes at once") as act:
+        done = undo(act, desk.task, bulk=turn.bulk, after=turn.after)
     return {"n_done": done.n_done, "n_left_alone": done.n_left_alone, "last": done.last}
 
 
 def keep(desk: Desk, reviewer: str, kept: Kept) -> dict[str, Any]:
     """Save a filter under its name."""
-    with desk.store.transaction() as session:
-        number = save_filter(session, reviewer=reviewer, name=kept.name, filters=kept.filters.filters, order=kept.order)
+    with acting(desk.store, reviewer, "review") as act:
+        number = save_filter(act, name=kept.name, filters=kept.filters.filters, order=kept.order)
     return {"id": number}
 
 
 def drop(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
     """Delete a saved filter."""
-    with desk.store.transaction() as session:
-        return {"dropped": drop_filter(session, reviewer=reviewer, filter_id=unwanted.id)}
+    with acting(desk.store, reviewer, "review") as act:
+        return {"dropped": drop_filter(act, filter_id=unwanted.id)}

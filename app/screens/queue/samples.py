@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from html import escape
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
+from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
-from app.screens.markup import plural
+from app.core.templates import Pieces
 from app.screens.replies import answered
 from db.notes.samples import Samples, remove_samples, samples_of
+from db.people.acting import acting
 from db.store.store import Session
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Number = Annotated[int, Field(ge=0, lt=1 << 62)]
-CHIP = '<span class="sample" title="Synthetic, with invented patients; it came with caseloop">sample</span>'
-"""Beside the name of a sample in a list."""
-CHIP_IN_FULL = '<span class="sample">sample note: synthetic, invented patients</span>'
+
+_HTML = Pieces("screens/queue/queue.html")
 
 
 class Seen(BaseModel):
@@ -59,18 +59,11 @@ def look(desk: Desk) -> dict[str, Any]:
 
 def remove(desk: Desk, reviewer: str, seen: Seen) -> dict[str, Any]:
     """Take the samples out, if they are still what the person was told."""
-    with desk.store.transaction() as session:
-        gone = remove_samples(session, reviewer, seen=Samples(**seen.model_dump()))
+    with acting(desk.store, reviewer, "import notes") as act:
+        gone = remove_samples(act, seen=Samples(**seen.model_dump()))
     return {"told": f"{gone.told} removed."}
 
 
-def samples_line(session: Session) -> str:
-    """What the queue says of the samples, with the button for a lead; empty where there are none."""
-    found = samples_of(session)
-    if not found.n_notes:
-        return '<p id="samples" role="status" hidden></p>'
-    return (
-        f'<p id="samples" role="status"><span>{plural(found.n_notes, "sample note")} here: synthetic, '
-        f"invented patients. {escape(found.sentence)}</span> "
-        '<button type="button" class="plain" data-samples="remove">Remove the samples…</button></p>'
-    )
+def samples_line(session: Session) -> Markup:
+    """What the queue says of the samples, with the button for a lead; hidden where there are none."""
+    return _HTML.samples(samples_of(session))

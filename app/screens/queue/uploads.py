@@ -20,12 +20,12 @@ from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
 from app.importing.load import import_files
 from app.importing.preview import preview
-from app.screens.markup import plural
 from app.screens.replies import refusal
 from data.limits import MAX_UPLOAD_BYTES
 from data.reading.endings import ENDINGS, other_ending
 from data.reading.records import USUAL, Columns
-from db.people.roles import LOCAL, require
+from data.text.figures import plural
+from db.people.acting import LOCAL, require
 from db.schema.errors import NotAllowed
 from db.store.store import StoreError
 
@@ -70,7 +70,7 @@ def may_import(desk: Desk, reviewer: str) -> None:
     """Refuse an import by somebody who may not.
 
     Raises:
-        NotAllowed: see `db.people.roles`.
+        NotAllowed: see `db.people.acting`.
     """
     with desk.store.reading() as session:
         require(session, reviewer, "import notes")
@@ -99,7 +99,7 @@ def choice(sent: str) -> tuple[Columns, bool]:
         )
         return columns, chosen.get("original") is True
     except (ValueError, AttributeError, RecursionError):
-        raise InputError("Expected the chosen columns as JSON; found something else. Reload the page.") from None
+        raise InputError("The chosen columns are not valid JSON. Reload the page.") from None
 
 
 def foresee(

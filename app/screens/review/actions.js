@@ -1,86 +1,112 @@
-// What a key press, a click or typing on the review screen does; `review.js` does it.
-(() => {
-  'use strict';
+// What a key press, a click or typing on the review screen does.
+import { byId, find, within } from '../browser/dom.js';
+import { moveAlong } from './form/fields.js';
+import { box, comment, confirm, focusedField, hasNote, helpOf, keys, noteTyping, paint, put, record, toAsking, valueIn } from './form/form.js';
+import { say } from './form/saved_line.js';
+import { showSheet } from './key_sheet.js';
+import { keyShown, meaningOf } from './keys.js';
+import { strengthen } from './note/evidence.js';
+import { showHistory } from './note/history.js';
+import { decide, previous, undo } from './saving/decisions.js';
 
-  const { desk } = window;
-  const $ = (id) => document.getElementById(id);
+// The field in focus, where the note on screen has it.
+function field() {
+  const key = focusedField();
+  return key && record()?.fields[key] ? key : null;
+}
 
-  function accept() {
-    const key = desk.focusedField();
-    if (!key || !desk.record().fields[key]) return;
-    desk.confirm(key);
-    if (!desk.toAsking()) desk.say('hint', `Every field that asks is looked at: ${window.keys.shown(window.keys.keyOf('save'))} saves.`);
+/** @param {(key: string) => void} act */
+const inField = (act) => () => { const key = field(); if (key) act(key); };
+
+/** @param {string} key */
+function accept(key) {
+  confirm(key);
+  if (!toAsking()) say('hint', `Every field that asks is looked at: ${keyShown('save')} saves.`);
+}
+
+/** @param {string} key @param {number} place */
+function take(key, place) {
+  const other = document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button:not([hidden])`)[place];
+  if (other) putOther(other);
+}
+
+/** @param {any} other the button of one of a field's other values */
+const putOther = (other) => put(other.closest('.side').dataset.field, JSON.parse(other.dataset.value));
+
+/** @type {Record<string, () => unknown>} */
+const DO = {
+  save: () => decide('submitted'), skip: () => decide('skipped'), flag: () => decide('flagged'), previous, undo,
+  accept: inField(accept),
+  acceptAll: () => { keys().forEach(confirm); say('hint', 'Every field is confirmed as it stands.'); },
+  asks: () => { if (!toAsking()) say('hint', 'No field asks to be looked at.'); },
+  first: inField((key) => take(key, 0)), second: inField((key) => take(key, 1)), clear: inField((key) => put(key, null)),
+  comment: () => comment()?.focus(),
+  offer: () => byId('offer-make')?.click(),
+  history: showHistory,
+  help: showSheet,
+};
+
+/**
+ * Where text of the note is selected, a field's key puts it into the field; with Shift it is added.
+ * @param {string} key
+ * @param {boolean} isAdded
+ */
+function goToField(key, isAdded) {
+  const selection = getSelection(), note = byId('note');
+  const isInNote = selection && note?.contains(selection.anchorNode) && note.contains(selection.focusNode);
+  const text = isInNote ? selection.toString().replace(/\s+/g, ' ').trim() : '';
+  if (!text) { box(key)?.focus(); box(key)?.select(); return; }
+  const value = valueIn(key), separator = helpOf().separators[key];
+  put(key, isAdded && value && separator ? `${value}${separator}${text}` : text);
+}
+
+document.addEventListener('click', (event) => {
+  const target = within(event, '#save, #skip, #flag, #previous, #undo');
+  if (target) { event.preventDefault(); DO[target.id](); return; }
+  if (within(event, '#keys-open')) { showSheet(); return; }
+  const mark = within(event, '#note mark');
+  if (mark && getSelection()?.isCollapsed) { box(mark.dataset.fields.split(' ')[0])?.focus(); return; }
+  const use = within(event, '.side .use'), other = within(event, '.side .others button');
+  if (use) { const key = use.closest('.side').dataset.field; put(key, record().fields[key].suggested); }
+  if (other) putOther(other);
+});
+
+/** @param {KeyboardEvent} event @param {() => unknown} act */
+function press(event, act) {
+  event.preventDefault();
+  event.stopPropagation();
+  if (!event.repeat) act();
+}
+
+document.addEventListener('keydown', (event) => {
+  const meant = meaningOf(event), action = meant && 'action' in meant ? meant.action : null;
+  if (event.isComposing || !byId('review')?.offsetParent || find('dialog[open]')) {
+    if (action === 'help' && !event.repeat) { event.preventDefault(); showSheet(); }
+    return;
   }
-
-  function take(key, place) {
-    const button = document.querySelectorAll(`.side[data-field="${key}"] .others:not([hidden]) button:not([hidden])`)[place];
-    if (button) desk.put(key, JSON.parse(button.dataset.value));
-  }
-
-  const inField = (act) => () => { const key = desk.focusedField(); if (key && desk.record()?.fields[key]) act(key); };
-  const ACTIONS = {
-    save: () => desk.decide('submitted'), skip: () => desk.decide('skipped'), flag: () => desk.decide('flagged'),
-    previous: () => desk.previous(), undo: () => desk.undo(), accept,
-    acceptAll: () => { desk.keys().forEach(desk.confirm); desk.say('hint', 'Every field is confirmed as it stands.'); },
-    asks: () => { if (!desk.toAsking()) desk.say('hint', 'No field asks to be looked at.'); },
-    first: inField((key) => take(key, 0)), second: inField((key) => take(key, 1)), clear: inField((key) => desk.put(key, null)),
-    comment: () => desk.comment()?.focus(),
-    offer: () => $('offer-make')?.click(),
-    history: () => window.past.show(),
-    help: () => window.keys.sheet(),
-  };
-
-  // Where text of the note is selected, a field's key puts it into the field; with Shift it is added.
-  function toField(key, add) {
-    const selection = getSelection(), within = $('note')?.contains(selection.anchorNode) && $('note').contains(selection.focusNode);
-    const text = within ? selection.toString().replace(/\s+/g, ' ').trim() : '';
-    if (!text) { desk.box(key)?.focus(); desk.box(key)?.select(); return; }
-    const before = desk.valueOf(key), separator = desk.aid().separators[key];
-    desk.put(key, add && before && separator ? `${before}${separator}${text}` : text);
-  }
-
-  document.addEventListener('click', (event) => {
-    const target = event.target.closest?.('#save, #skip, #flag, #previous, #undo');
-    if (target) { event.preventDefault(); ACTIONS[target.id](); return; }
-    if (event.target.closest?.('#keys-open')) { window.keys.sheet(); return; }
-    const mark = event.target.closest?.('#note mark');
-    if (mark && getSelection().isCollapsed) { desk.box(mark.dataset.fields.split(' ')[0])?.focus(); return; }
-    const use = event.target.closest?.('.side .use');
-    const other = event.target.closest?.('.side .others button');
-    const key = (use ?? other)?.closest('.side').dataset.field;
-    if (use) desk.put(key, desk.record().fields[key].suggested);
-    if (other) desk.put(key, JSON.parse(other.dataset.value));
+  // Enter means something in a field only; on a button or a row it is that one's.
+  if (!meant || (action === 'accept' && !within(event, '.field :is(textarea, input)'))) { moveAlong(event); return; }
+  press(event, () => {
+    if (!hasNote() && !(action && ['undo', 'previous', 'help'].includes(action))) return;
+    if ('action' in meant) DO[meant.action](); else goToField(meant.field, meant.add);
   });
+}, true);
 
-  document.addEventListener('keydown', (event) => {
-    if (event.isComposing || !$('review')?.offsetParent || document.querySelector('dialog[open]')) { if (window.keys.meant(event)?.action === 'help' && !event.repeat) { event.preventDefault(); window.keys.sheet(); } return; }
-    const meant = window.keys.meant(event);
-    // Enter means something in a field only; on a button or a row it is that one's.
-    if (!meant || (meant.action === 'accept' && !event.target.closest?.('.field textarea, .field input'))) { window.fields.moved(event); return; }
-    event.preventDefault();
-    event.stopPropagation();
-    if (event.repeat) return;
-    if (!desk.note()) { if (['undo', 'previous', 'help'].includes(meant.action)) ACTIONS[meant.action](); return; }
-    if (meant.action) ACTIONS[meant.action](); else toField(meant.field, meant.add);
-  }, true);
+document.addEventListener('input', (event) => {
+  if (!event.isTrusted || !record()) return;
+  const typed = within(event, '[id^="field-"]');
+  if (typed) noteTyping(typed.id.slice(6)); else if (within(event, '#comment')) noteTyping(null);
+}, true);
 
-  document.addEventListener('input', (event) => {
-    if (!event.isTrusted || !desk.record()) return;
-    const field = event.target.closest?.('[id^="field-"]');
-    if (field) desk.typed(field.id.slice(6)); else if (event.target.closest?.('#comment')) desk.typed(null);
-  }, true);
+// A word that was being typed is at its end now.
+document.addEventListener('focusout', (event) => {
+  const left = within(event, '.field [id^="field-"]');
+  if (left) paint(left.id.slice(6));
+});
 
-  // A word that was being typed is at its end now.
-  document.addEventListener('focusout', (event) => {
-    const key = event.target.closest?.('.field [id^="field-"]')?.id.slice(6);
-    if (key && desk.record()?.fields[key]) desk.paint(key);
-  });
-
-  document.addEventListener('focusin', (event) => {
-    if (!event.target.closest?.('#form')) return;
-    const key = desk.focusedField();
-    window.panels.strengthen(key);
-    const line = $('guideline');
-    if (line && key) line.textContent = desk.aid().guidelines[key] ?? '';
-  });
-})();
+document.addEventListener('focusin', (event) => {
+  if (!within(event, '#form')) return;
+  const key = focusedField(), line = byId('guideline');
+  strengthen(key);
+  if (line && key) line.textContent = helpOf().guidelines[key] ?? '';
+});

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from pydantic import Field, ValidationError
 
-from app.screens.markup import STATES, plural
+from app.screens.markup import STATES
 from app.screens.queue.bulk import Shown
+from data.text.figures import plural
 from db.notes.notes import Counts, NoteRow, Order
 from db.notes.queue.queue_view import Walk
 
@@ -56,6 +56,11 @@ class Chosen(Shown):
             left_out.add("seed")
         values = self.model_dump(exclude_defaults=True, exclude=left_out)
         return {name: "1" if value is True else value for name, value in values.items()}
+
+    @property
+    def link(self) -> str:
+        """The same without the words that are searched for, which no address holds; see walk.js."""
+        return self.model_copy(update={"text": ""}).query
 
     @property
     def words(self) -> str:
@@ -109,25 +114,15 @@ class Place:
     chosen: Chosen | None = None
     n_left: int = 0
 
-    def told(self, note: NoteRow) -> str:
-        """As markup for the heading; in a walk with the way out of it."""
-        if self.chosen is not None:
-            words = escape(self.chosen.words)
-            return (
-                f'<div class="walk-line"><span class="place"><span class="walk" title="{words}">in: {words}</span> '
-                f'<span class="left">– {self.n_left:,} left</span></span> '
-                '<button type="button" id="all-notes" class="plain" title="Go on with every note that waits">'
-                "all notes</button></div>"
-            )
+    def words(self, note: NoteRow) -> str:
+        """Where it stands among all notes."""
         figures = self.figures
         n_left = max(1, figures.n_todo + figures.n_draft - self.n_before)
         if note.state in ("todo", "draft") and (
             note.origin == "incoming" or (note.origin == "sample" and note.gold is None)
         ):
-            place = f"{figures.n_incoming - n_left + 1:,} of {figures.n_incoming:,} to review"
-        else:
-            place = f"{n_left if self.n_before else figures.n_todo + figures.n_draft:,} left to review"
-        return f'<span class="place">{place}</span>'
+            return f"{figures.n_incoming - n_left + 1:,} of {figures.n_incoming:,} to review"
+        return f"{n_left if self.n_before else figures.n_todo + figures.n_draft:,} left to review"
 
 
 def end_of(walk: Chosen, figures: Counts) -> tuple[str, str]:

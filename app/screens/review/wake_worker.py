@@ -8,6 +8,7 @@ import threading
 from app.core.desk import Desk
 from app.core.logs import place
 from db.notes.queue.waiting import open_note
+from db.people.acting import as_program
 from db.store.store import StoreError
 
 _log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ def ask_for(desk: Desk, reviewer: str, note_id: int) -> None:
 
 def _tell(desk: Desk, reviewer: str, note_id: int) -> None:
     try:
-        with desk.store.transaction() as session:
-            open_note(session, reviewer, note_id)
+        with as_program(desk.store) as program:
+            open_note(program, reviewer, note_id)
     except StoreError as error:  # the note is read in its turn
         _log.warning("an open note could not be kept: %s", place(error))

@@ -7,29 +7,30 @@ alone tells the sides apart. Where a reader stands is in the store, so a reload 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
-from app.screens.markup import QUICK, chance, plural, table, tried
+from app.core.templates import Pieces
+from app.screens.markup import QUICK, chance, refused, tried
 from app.screens.review.note.highlights import marked
-from app.screens.training.differences import value_html
 from app.training.answers import AnsweredNote, comparable_answers, sign_test
 from app.training.requests import run_directory
 from data.grounding.evidence import find_evidence
 from data.suggestion import Span
-from data.task import Field
 from db.notes.notes import NoteRow, notes_by_hash
+from db.people.acting import acting
 from db.store.store import StoreError
 from db.training.adapters import get_adapter
 from db.training.preferences import Choice, Tally, add_preference, preferences, tallies
 from db.training.runs import TrainingRunRow, get_run
 
+_HTML = Pieces("screens/training/verdict.html")
 SIDES = {"left": "Left is better", "same": "No difference", "right": "Right is better"}
 
 
@@ -145,13 +146,12 @@ def choose(desk: Desk, reviewer: str, at: str, side: str) -> None:
     comparison = compare(desk, run_id, reviewer)
     found = [note for note, row in comparison.notes if row.id == note_id] if comparison else []
     if comparison is None or not found or side not in SIDES:
-        raise InputError("Expected a choice for the note on this page; found none of its sides. Open it again.")
-    with desk.store.transaction() as session:
+        raise InputError("The choice is for neither side of this note. Open it again.")
+    with acting(desk.store, reviewer, "review") as act:
         add_preference(
-            session,
+            act,
             run_id=run_id,
             note_id=note_id,
-            reviewer=reviewer,
             old_adapter=comparison.old,
             new_adapter=comparison.new,
             choice=comparison.choice_of(found[0], side),
@@ -176,79 +176,51 @@ def show(desk: Desk, reviewer: str, at: str) -> list[Any]:
     try:
         comparison = compare(desk, run_id, reviewer)
     except (DeskError, StoreError) as error:
-        return _values("", f'<p class="trouble">{escape(sentence_of(error))}</p>', "", "")
+        return _values("", refused(sentence_of(error)))
     if comparison is None:
-        return _values("", "<h3>There is nothing to compare</h3>", "", "")
+        return _values("", _HTML.blind_head())
     with desk.store.reading() as session:
         judged = {row.note_id for row in preferences(session, run_id, reviewer)}
     open_now = [pair for pair in comparison.notes if pair[1].id not in judged]
-    meter = _meter(len(comparison.notes) - len(open_now), len(comparison.notes))
+    n_notes = len(comparison.notes)
     if not open_now:
-        heading = f"<h3>All notes are compared</h3>{meter}{tally_html(desk, comparison.run)}"
-        return _values(f"{run_id}:", heading, "", "")
+        return _values(f"{run_id}:", _HTML.blind_head(n_notes, n_notes, _counted(desk, comparison.run)))
     ids = [row.id for _, row in comparison.notes]
     behind = ids.index(left) if left in ids else -1
     note, row = next((pair for pair in open_now if ids.index(pair[1].id) > behind), open_now[0])
-    heading = f"<h3>Which answer is better?</h3>{meter}"
+    heading = _HTML.blind_head(n_notes - len(open_now), n_notes)
     return _values(f"{run_id}:{row.id}", heading, _text(desk, note, row), _answers(comparison, note))
 
 
-def _values(at: str, heading: str, text: str, answers: str) -> list[Any]:
+def _values(at: str, heading: str, text: str = "", answers: str = "") -> list[Any]:
     is_open = bool(answers)
     last = gr.Button("Stop and show the count" if is_open else "Back to the verdict")
     return [at, heading, text, answers, gr.Row(visible=is_open), last]
 
 
-def _meter(n_done: int, n_notes: int) -> str:
-    return (
-        f'<div class="meter" role="progressbar" aria-label="compared" aria-valuemin="0" aria-valuemax="{n_notes}"'
-        f' aria-valuenow="{n_done}"><i style="width:{100 * n_done / n_notes:.1f}%"></i></div>'
-        f'<p id="blind-count">{n_done:,} of {plural(n_notes, "note")} compared</p>'
-    )
-
-
-def _text(desk: Desk, note: AnsweredNote, row: NoteRow) -> str:
+def _text(desk: Desk, note: AnsweredNote, row: NoteRow) -> Markup:
     """The note, with the words marked that either answer rests on in the fields that differ."""
     evidence: dict[str, list[Span]] = {field.key: [] for field in note.differing}
     for answer in (note.old, note.new):
         found = find_evidence(desk.task, row.text, answer) if answer is not None else {}
         for key in evidence:
             evidence[key] += found.get(key, ())
-    name = escape(row.external_id or f"note {row.id}")
-    return (
-        f'<h4>{name}</h4><div class="note-text" tabindex="0" dir="auto">{marked(desk.task, row.text, evidence)}</div>'
-    )
+    return _HTML.blind_note(row, marked(desk.task, row.text, evidence))
 
 
-def _answers(comparison: Comparison, note: AnsweredNote) -> str:
-    """The fields that differ, side by side; the others in one line."""
+def _answers(comparison: Comparison, note: AnsweredNote) -> Markup:
     left, right = (note.new, note.old) if note.left_is_new(comparison.seed) else (note.old, note.new)
-    rows = ((_title(note, f), value_html(left, f), value_html(right, f)) for f in note.differing)
-    same = [field for field in note.task.fields if field not in note.differing]
-    others = ", ".join(f"{escape(f.title)}: {value_html(left, f)}" for f in same)
-    return table(("Field", "Left", "Right"), rows) + (f'<p class="quiet">Both: {others}</p>' if same else "")
+    return _HTML.blind_answers(note.task.fields, note.differing, left, right)
 
 
-def _title(note: AnsweredNote, field: Field) -> str:
-    """A field's title, with the swatch and key that its marks in the text carry."""
-    colour = f"var(--field-{note.task.fields.index(field)})"
-    return f'<i class="key" style="background:{colour}">{escape(field.hotkey)}</i> {escape(field.title)}'
-
-
-def tally_html(desk: Desk, run: TrainingRunRow) -> str:
-    """What was preferred so far, reviewer by reviewer; empty where nobody has compared."""
+def _counted(desk: Desk, run: TrainingRunRow) -> Markup:
     with desk.store.reading() as session:
-        counted = tallies(session, run.id)
-    return "".join(f'<p class="tally">{tally_sentence(name, counted[name])}</p>' for name in sorted(counted))
+        return tallies_html(tallies(session, run.id))
 
 
-def tally_sentence(reviewer: str, tally: Tally) -> str:
-    """A reviewer's count as markup, and whether chance would do as much."""
-    return (
-        f"Of <b>{plural(tally.n_notes, 'note')}</b> that {escape(reviewer)} compared without names: new preferred"
-        f" <b>{tally.n_new:,}</b>, active <b>{tally.n_old:,}</b>, no difference <b>{tally.n_same:,}</b>."
-        f" {chance(sign_test(tally))}"
-    )
+def tallies_html(counted: Mapping[str, Tally]) -> Markup:
+    """What was preferred so far, reviewer by reviewer, and whether chance would do as much; empty for nobody."""
+    return _HTML.tallies([(name, tally, chance(sign_test(tally))) for name, tally in sorted(counted.items())])
 
 
 def invitation_html(desk: Desk, run: TrainingRunRow) -> tuple[str, bool]:
@@ -259,8 +231,4 @@ def invitation_html(desk: Desk, run: TrainingRunRow) -> tuple[str, bool]:
         return "", False  # the page says so where it shows the notes
     if comparison is None:
         return "", False
-    return (
-        f"<h4>Blind comparison</h4><p>The two adapters answer {plural(len(comparison.notes), 'note')} of the hold-out"
-        " differently. Say which answer is better without knowing whose it is, best before you open the notes"
-        " below.</p>" + tally_html(desk, run)
-    ), True
+    return _HTML.invitation(len(comparison.notes), _counted(desk, run)), True

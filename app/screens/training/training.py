@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError
-from app.screens.charts.lines import line_chart
-from app.screens.markup import QUICK, empty, moment, percent, table, tried
+from app.core.templates import Pieces
+from app.screens.charts.plots import line_chart
+from app.screens.markup import QUICK, calling, tried
 from app.screens.training.blind import BlindPanel, build_blind
 from app.screens.training.blind import show as show_blind
 from app.screens.training.curve import build_curve, curve_html
@@ -20,9 +22,9 @@ from app.screens.training.verdict import VerdictCard, build_verdict, verdict_wor
 from app.screens.training.verdict import show as show_verdict
 from app.screens.trouble import listen
 from app.training import decisions as deciding
+from app.training.material import left_out, read_counts
 from app.training.requests import (
     TrainOptions,
-    left_out,
     read_log,
     read_progress,
     request_run,
@@ -31,7 +33,7 @@ from app.training.requests import (
     stop_run,
     usual_mode,
 )
-from app.training.too_long import read_counts
+from db.people.acting import acting
 from db.training.adapters import AdapterRow, active_adapter, list_adapters
 from db.training.runs import TrainingRunRow, get_run, list_runs
 
@@ -44,6 +46,7 @@ RUN_STATES = {
     "failed": ("✕", "failed"),
     "finished": ("●", "finished"),
 }
+_HTML = Pieces("screens/training/training.html")
 MODES = [("From the start, on everything", "full"), ("Go on from the active adapter", "warm")]
 
 
@@ -77,7 +80,7 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
             spoke = tried(lambda: action(desk, request.username, *values))
             return [spoke, *filled(chosen, run, seen)]
 
-        listen(button.click, acted, ([*inputs, *given], [place, *outputs]), "train", "That was not done", **QUICK)
+        listen(button.click, acted, ([*inputs, *given], [place, *outputs]), "train", "That did not work", **QUICK)
 
     on(start, said, [mode, epochs], request_training)
     on(stop, said, [], stop_training)
@@ -140,9 +143,9 @@ def _wire_blind(
         shown = [gr.Column(visible=True), gr.Column(visible=False), gr.Timer(active=True)]
         return [*shown, *filled(chosen, run, "")]
 
-    names = "() => window.shell.blind({})"
-    card.compare.click(opened, [card.run], [*places, *blind.parts], **QUICK).success(None, js=names.format("true"))
-    blind.stop.click(closed, inputs, [*places, *outputs], **QUICK).success(None, js=names.format("false"))
+    hide, tell = (calling("status.js", "hideAdapter", is_hidden) for is_hidden in (True, False))
+    card.compare.click(opened, [card.run], [*places, *blind.parts], **QUICK).success(None, js=hide)
+    blind.stop.click(closed, inputs, [*places, *outputs], **QUICK).success(None, js=tell)
 
 
 def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:
@@ -164,17 +167,17 @@ def stop_training(desk: Desk, reviewer: str) -> str:
     with desk.store.reading() as session:
         run = _under_way(list_runs(session))
     if run is None:
-        raise DeskError("Expected a training run to be under way; found none.")
+        raise DeskError("No training run is under way.")
     stop_run(desk.store, desk.settings, run.id, reviewer)
-    return f"{run_name(run.id)} was told to stop."
+    return f"{run_name(run.id)} is stopping."
 
 
 def activate_adapter(desk: Desk, reviewer: str, name: str | None, reason: str) -> str:
     """Let an adapter take over; one that did not pass its gate, or was rejected, needs a reason."""
     if not name:
-        raise InputError("Expected an adapter to be chosen; found none. Choose one from the list.")
-    with desk.store.transaction() as session:
-        deciding.activate_adapter(desk.settings, session, name, reason=reason, by=reviewer)
+        raise InputError("Choose an adapter from the list first.")
+    with acting(desk.store, reviewer, "decide about an adapter") as act:
+        deciding.activate_adapter(act, desk.settings, name, reason=reason)
     return f"{name} is active. Notes that are still to review get its suggestions."
 
 
@@ -187,16 +190,16 @@ def activate_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> 
 
 def reject_run(desk: Desk, reviewer: str, run_id: str | None, reason: str) -> str:
     """Mark the adapter of a run as rejected, with a reason."""
-    with desk.store.transaction() as session:
-        name = get_run(session, int(run_id or 0)).adapter or ""
-        row = deciding.reject_adapter(session, name, reason=reason, by=reviewer)
+    with acting(desk.store, reviewer, "decide about an adapter") as act:
+        name = get_run(act.session, int(run_id or 0)).adapter or ""
+        row = deciding.reject_adapter(act, name, reason=reason)
     return f"{row.name} is rejected. It takes over later only with a reason."
 
 
 def roll_back(desk: Desk, reviewer: str, reason: str) -> str:
     """Return to the adapter that was active before."""
-    with desk.store.transaction() as session:
-        row = deciding.roll_back(desk.settings, session, by=reviewer, reason=reason)
+    with acting(desk.store, reviewer, "decide about an adapter") as act:
+        row = deciding.roll_back(act, desk.settings, reason=reason)
     return f"{row.name} is active again."
 
 
@@ -222,29 +225,10 @@ def _under_way(runs: list[TrainingRunRow]) -> TrainingRunRow | None:
     return next((run for run in runs if run.status in ("requested", "running")), None)
 
 
-def adapters_html(adapters: list[AdapterRow], active: str | None, runs: Sequence[TrainingRunRow] = ()) -> str:
+def adapters_html(adapters: list[AdapterRow], active: str | None, runs: Sequence[TrainingRunRow] = ()) -> Markup:
     """The adapters as a table, the active one marked by a word, and a rejected one by whom, when and why."""
     rejected = {run.adapter: rejection for run in runs if (rejection := deciding.rejection(run.gate))}
-    title = "<h3>Adapters</h3>"
-    if not adapters:
-        return title + empty("No adapter yet.", "Start the desk with caseloop serve to load the embedded one.")
-    rows = (
-        (
-            f"<b>{escape(row.name)}</b>{' ● active' if row.name == active else ''}{_rejected(rejected.get(row.name))}",
-            f'<span class="quiet">{escape(row.parent or "–")}</span>',
-            percent(_right(row.metrics)),
-            moment(row.added_at),
-        )
-        for row in adapters
-    )
-    return title + table(("Adapter", "From", "Right on hold-out", "Added"), rows, numbers=[2])
-
-
-def _rejected(decision: Mapping[str, Any] | None) -> str:
-    if decision is None:
-        return ""
-    said = f"{decision['by']}, {str(decision['at'])[:10]}: {decision['reason']}"
-    return f' ✕ rejected <span class="quiet">by {escape(said)}</span>'
+    return _HTML.adapters([(row, _right(row.metrics), rejected.get(row.name)) for row in adapters], active)
 
 
 def _right(score: Mapping[str, Any] | None) -> float | None:
@@ -252,66 +236,47 @@ def _right(score: Mapping[str, Any] | None) -> float | None:
     return None if value is None else float(value)
 
 
-def run_html(desk: Desk, run: TrainingRunRow | None) -> str:
+def run_html(desk: Desk, run: TrainingRunRow | None) -> Markup:
     """The run under way, or what came of the last one."""
     if run is None:
-        return "<h3>No run yet</h3><p class='quiet'>Start one when some notes are reviewed.</p>"
-    title = f"<h3>{run_name(run.id)} {_state(run)}</h3>"
-    if run.status == "finished" and run.gate:
-        return (
-            title + '<p class="quiet">Its verdict is below.</p>' + _curve_and_log(run_directory(desk.settings, run.id))
-        )
+        return _HTML.no_run()
     directory = run_directory(desk.settings, run.id)
-    message = (
-        f'<p class="{"trouble" if run.status == "failed" else "quiet"}">{escape(run.message)}</p>'
-        if run.message
-        else ""
+    return _HTML.run(
+        run_name(run.id),
+        RUN_STATES.get(run.status, ("○", run.status)),
+        run,
+        left_out({**run.config, **read_counts(directory)}),
+        _progress(directory),
+        *_curve_and_log(directory),
     )
-    if run.status == "requested":
-        message = message or '<p class="quiet">It starts within a second while caseloop serve runs.</p>'
-    meter = _meter(directory) if run.status == "running" else ""
-    said = left_out({**run.config, **read_counts(directory)})
-    message += f'<p class="quiet">{escape(said)}</p>' if said else ""
-    return title + message + meter + _curve_and_log(directory)
 
 
-def _state(run: TrainingRunRow) -> str:
-    shape, word = RUN_STATES.get(run.status, ("○", run.status))
-    return f'<span class="state"><i aria-hidden="true">{shape}</i> {escape(word)}</span>'
-
-
-def _meter(directory: Any) -> str:
+def _progress(directory: Path) -> dict[str, Any] | None:
+    """How far a run is, as a share and in words."""
     progress = read_progress(directory)
     if progress is None:
-        return '<p class="quiet">Starting.</p>'
-    share = progress.step / progress.n_steps if progress.n_steps else 0.0
+        return None
     parts = [progress.message or progress.state]
     if progress.n_steps:
         parts.append(f"step {progress.step:,} of {progress.n_steps:,}")
     if progress.loss is not None:
         parts.append(f"loss {progress.loss:.3f}")
-    if progress.eta_s is not None:
-        parts.append(
-            f"{progress.eta_s / 60:.0f} min to go" if progress.eta_s >= 90 else f"{progress.eta_s:.0f} s to go"
-        )
-    return (
-        '<div class="meter" role="progressbar" aria-valuemin="0" aria-valuemax="100"'
-        f' aria-valuenow="{100 * share:.0f}">'
-        f'<i style="width:{100 * share:.1f}%"></i></div><p>{escape(", ".join(parts))}</p>'
-    )
+    if (left_s := progress.eta_s) is not None:
+        parts.append(f"{left_s / 60:.0f} min to go" if left_s >= 90 else f"{left_s:.0f} s to go")
+    return {"share": progress.step / progress.n_steps if progress.n_steps else 0.0, "words": ", ".join(parts)}
 
 
-def _curve_and_log(directory: Any) -> str:
+def _curve_and_log(directory: Path) -> tuple[Markup, str]:
     entries = read_log(directory)
-    if not entries:
-        return ""
-    loss = [(float(e["step"]), float(e["loss"])) for e in entries if "step" in e and e.get("loss") is not None]
-    held = [
-        (float(e["step"]), float(e["eval_loss"])) for e in entries if "step" in e and e.get("eval_loss") is not None
-    ]
-    chart = line_chart({"training loss": loss, "loss on checks": held}, x="step", y="loss")
-    lines = "\n".join(_log_line(entry) for entry in entries[-N_LOG_LINES:])
-    return f"{chart}<pre class='log' tabindex='0'>{escape(lines)}</pre>"
+    series = {
+        word: [
+            (float(entry["step"]), float(entry[name]))
+            for entry in entries
+            if None not in map(entry.get, ("step", name))
+        ]
+        for word, name in (("training loss", "loss"), ("loss on checks", "eval_loss"))
+    }
+    return line_chart(series, x="step", y="loss"), "\n".join(map(_log_line, entries[-N_LOG_LINES:]))
 
 
 def _log_line(entry: Mapping[str, Any]) -> str:
@@ -322,20 +287,11 @@ def _log_line(entry: Mapping[str, Any]) -> str:
     )
 
 
-def runs_html(runs: list[TrainingRunRow]) -> str:
+def runs_html(runs: list[TrainingRunRow]) -> Markup:
     """The last runs as a table, newest first."""
-    if not runs:
-        return "<h3>Runs</h3><p class='quiet'>None yet.</p>"
     newest = sorted(runs, key=lambda run: -run.id)[:N_RUNS]
-    rows = (
-        (
-            f"<b>{run_name(run.id)}</b>",
-            _state(run),
-            verdict_word(run) if run.gate else "",
-            moment(run.created_at),
-            "–" if run.n_rows is None else f"{run.n_rows:,}",
-            escape(run.requested_by),
-        )
+    rows = [
+        (run, run_name(run.id), RUN_STATES.get(run.status, ("○", run.status)), verdict_word(run) if run.gate else "")
         for run in newest
-    )
-    return "<h3>Runs</h3>" + table(("Run", "State", "Verdict", "Asked for", "Rows", "By"), rows, numbers=[4])
+    ]
+    return _HTML.runs(rows)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from app.core.desk import Desk
 from app.core.errors import DeskError
-from app.screens.charts.lines import Effect, EffectPlot, reliability_chart
-from app.screens.markup import chance, percent, plural, table
+from app.core.templates import Pieces
+from app.screens.charts.plots import reliability
+from app.screens.charts.rows import Effect, EffectPlot
+from app.screens.markup import chance, heading, refused
 from app.screens.training.blind import invitation_html
 from app.screens.training.differences import notes_html
 from app.training.answers import comparable_answers
 from app.training.decisions import rejection
-from app.training.requests import left_out, run_directory, run_name
+from app.training.material import left_out
+from app.training.requests import run_directory, run_name
 from data.evaluation.reliability import WANTED_ACCURACY
 from data.gate.gate import OUTWEIGHED
 from data.task import Task
-from data.text.figures import points
+from data.text.figures import percent, plural
 from db.notes.notes import notes_by_hash
 from db.training.adapters import activations, active_adapter
 from db.training.preferences import preferences
@@ -40,6 +43,8 @@ OUTCOMES = {
 }
 DIRECTIONS = {"better": ("▶", "better"), "worse": ("◀", "worse"), "unclear": ("○", "no clear change")}
 N_RUNS = 50
+
+_HTML = Pieces("screens/training/verdict.html")
 
 
 def outcome_of(gate: Mapping[str, Any]) -> str:
@@ -81,7 +86,7 @@ def build_verdict() -> VerdictCard:
     seen = gr.Textbox("", visible="hidden", container=False)
     with gr.Column(elem_classes="card", elem_id="verdict", visible=False) as whole:
         with gr.Row(elem_classes="line", elem_id="verdict-top"):
-            gr.HTML("<h3>The verdict</h3>", js_on_load=None)
+            gr.HTML(heading("The verdict"), js_on_load=None)
             run = gr.Dropdown([], label="Run", elem_id="verdict-run", min_width=220)
         head = gr.HTML(elem_id="verdict-head", js_on_load=None)
         with gr.Row(elem_classes="line", elem_id="verdict-actions"):
@@ -147,19 +152,13 @@ def _buttons(run: TrainingRunRow, active: str, *, can_go_back: bool) -> list[Any
     ]
 
 
-def head_html(run: TrainingRunRow) -> str:
+def head_html(run: TrainingRunRow) -> Markup:
     """The verdict in a word and in the gate's own sentence, what speaks against it, and what was decided."""
     gate = run.gate or {}
-    shape, word, kind = OUTCOMES[outcome_of(gate)]
-    return (
-        f'<div class="verdict {kind}"><p class="word"><i aria-hidden="true">{shape}</i> {escape(word)}</p>'
-        f"<p>{escape(_sentence(gate))}</p></div>" + _blocked(gate) + _decision(gate) + _left_out(run)
-    )
-
-
-def _left_out(run: TrainingRunRow) -> str:
-    said = left_out(run.config)
-    return f'<p class="quiet">{escape(said)}</p>' if said else ""
+    *shown, kind = OUTCOMES[outcome_of(gate)]
+    decision = gate.get("decision")
+    decided = decision if isinstance(decision, Mapping) else None
+    return _HTML.head(kind, shown, _sentence(gate), gate.get("reasons"), decided, left_out(run.config))
 
 
 def _sentence(gate: Mapping[str, Any]) -> str:
@@ -170,28 +169,14 @@ def _sentence(gate: Mapping[str, Any]) -> str:
     return sentence
 
 
-def figures_html(task: Task, run: TrainingRunRow) -> str:
+def figures_html(task: Task, run: TrainingRunRow) -> Markup:
     """Field by field what changed and how sure that is, and what else was measured."""
-    rows = field_rows(task, run)
-    return (_fields_table(rows) if rows else "") + _facts(run.gate or {})
-
-
-def _decision(gate: Mapping[str, Any]) -> str:
-    decision = gate.get("decision")
-    if not isinstance(decision, Mapping):
-        return ""
-    word = str(decision.get("kind", "")).capitalize()
-    reason = f": {escape(str(decision['reason']))}" if decision.get("reason") else ""
-    at = f' <span class="quiet">{escape(str(decision.get("at", ""))[:16].replace("T", " "))} UTC</span>'
-    return f'<p class="decision"><b>{escape(word)}</b> by {escape(str(decision.get("by", "")))}{reason}.{at}</p>'
-
-
-def _blocked(gate: Mapping[str, Any]) -> str:
-    reasons = gate.get("reasons") or ()
-    if not reasons:
-        return ""
-    lines = "".join(f'<li><i aria-hidden="true">■</i> {escape(str(reason))}</li>' for reason in reasons)
-    return f'<h4>What speaks against it</h4><ul class="reasons">{lines}</ul>'
+    rows, facts = field_rows(task, run), _HTML.facts(list(_facts(run.gate or {})))
+    if not rows:
+        return facts
+    effects = [effect for *_, effect in rows if effect is not None]
+    floor = OUTWEIGHED * max(effects[0].change, 0.0) if effects else 0.0
+    return _HTML.figures(rows, EffectPlot(effects, floor) if effects else None, floor, DIRECTIONS) + facts
 
 
 FieldRow = tuple[str, float | None, float | None, Effect | None]
@@ -222,51 +207,8 @@ def _share(score: Mapping[str, Any], key: str) -> float | None:
     return None if value is None else float(value)
 
 
-def _fields_table(rows: Sequence[FieldRow]) -> str:
-    """Old and new figures beside the plot of their differences; without an old adapter the figures alone."""
-    effects = [effect for *_, effect in rows if effect is not None]
-    if not effects:
-        shares = ((escape(title), percent(new)) for title, _, new, _ in rows)
-        return table(("Right in", "New"), shares, numbers=[1])
-    floor = OUTWEIGHED * max(effects[0].change, 0.0)
-    plot = EffectPlot(effects, floor)
-    lines = [
-        (f"<b>{escape(title)}</b>" if not number else escape(title), percent(old), percent(new), *_effect(effect, plot))
-        for number, (title, old, new, effect) in enumerate(rows)
-    ]
-    lines.append(("", "", "", "", '<span class="quiet">points</span>', plot.axis(), ""))
-    columns = ("Right in", "Active then", "New", "Change", "95 % interval", "", "")
-    has_intervals = any(effect.low is not None for effect in effects)
-    legend = (
-        '<p class="quiet under">The line is the 95 % interval of the change: where it leaves 0 out, the change is more'
-        " than chance. "
-        if has_intervals
-        else '<p class="quiet under">No interval was kept for this run, so nobody can say how sure these changes are. '
-    )
-    if floor:
-        legend += f"Dashed: the {100 * floor:.1f} points up to which the gain of the mean makes up for a field's fall."
-    return f'<div class="effects">{table(columns, lines, numbers=[1, 2, 3, 4])}</div>{legend}</p>'
-
-
-def _effect(effect: Effect | None, plot: EffectPlot) -> tuple[str, str, str, str]:
-    if effect is None:
-        return "–", "–", "", ""
-    figures = points(effect.change)
-    if effect.low is None or effect.high is None:
-        return figures, "–", plot.row(effect), ""
-    shape, word = DIRECTIONS[effect.direction]
-    interval = f"{points(effect.low)} to {points(effect.high)}"
-    said = f'<span class="direction {effect.direction}"><i aria-hidden="true">{shape}</i> {word}</span>'
-    return figures, interval, plot.row(effect), said
-
-
-def _facts(gate: Mapping[str, Any]) -> str:
-    """What else was measured, one line each."""
-    lines = "".join(f"<li>{line}</li>" for line in _fact_lines(gate))
-    return f'<ul class="facts">{lines}</ul>' if lines else ""
-
-
-def _fact_lines(gate: Mapping[str, Any]) -> Iterator[str]:
+def _facts(gate: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What else was measured, one line each: what it is about, and what was found."""
     whole, invented = gate.get("all_fields") or {}, gate.get("hallucination") or {}
     valid = gate.get("json_valid") or {}
     if whole:
@@ -274,44 +216,42 @@ def _fact_lines(gate: Mapping[str, Any]) -> Iterator[str]:
         if whole.get("p") is not None:
             gained, lost = plural(whole["n_gained"], "note"), f"{whole['n_lost']:,}"
             tested = f" {gained} gained it, {lost} lost it. {chance(whole['p'])}"
-        yield f"<b>Every field right</b> in {percent(whole.get('new'))} of the notes{_before(whole)}.{tested}"
+        yield "Every field right", f" in {percent(whole.get('new'))} of the notes{_before(whole)}.{tested}"
     if invented:
         effect = _row(invented, invented)[2]
         # Less of it is better.
         words = {"better": "more than before", "worse": "less than before", "unclear": "no clear change"}
         said = f": {words[effect.direction]}" if effect is not None and effect.low is not None else ""
         share = f"{percent(invented.get('new'))} of such fields{_before(invented)}"
-        yield f"<b>A value where the note has none</b> in {share}{said}."
+        yield "A value where the note has none", f" in {share}{said}."
     if valid:
-        yield f"<b>Replies that could be read</b>: {percent(valid.get('new'))}{_before(valid)}."
+        yield "Replies that could be read", f": {percent(valid.get('new'))}{_before(valid)}."
     if gate.get("detectable") is not None and gate.get("outcome") != "unclear":  # there the sentence says it
-        yield (
-            f"<b>{plural(gate['n_notes'], 'note')}</b> show a true difference of {100 * gate['detectable']:.1f} points"
-            " in 8 of 10 cases; a smaller one is easily missed."
-        )
+        sure = f" show a true difference of {100 * gate['detectable']:.1f} points in 8 of 10 cases"
+        yield plural(gate["n_notes"], "note"), f"{sure}; a smaller one is easily missed."
     if gate.get("n_uses") is not None:
         often = f"had decided {plural(gate['n_uses'], 'time')} before" if gate["n_uses"] else "had never decided before"
-        yield f"<b>This hold-out</b> {often}."
+        yield "This hold-out", f" {often}."
 
 
 def _before(figures: Mapping[str, Any]) -> str:
     return "" if figures.get("old") is None else f" (before: {percent(figures['old'])})"
 
 
-def _notes(desk: Desk, run: TrainingRunRow) -> str:
+def _notes(desk: Desk, run: TrainingRunRow) -> Markup:
     """The notes that changed, side by side."""
     try:
         answered = comparable_answers(desk.task, run_directory(desk.settings, run.id))
     except DeskError as error:
-        return f'<p class="trouble">{escape(str(error))}</p>'
+        return refused(str(error))
     if not answered:
-        return '<p class="quiet">The answers to single notes were not kept for both adapters.</p>'
+        return _HTML.no_differences()
     with desk.store.reading() as session:
         known = notes_by_hash(session, [note.note_hash for note in answered if note.n_gained])
     return notes_html(answered, known, str(run.config.get("parent") or "the active one"), str(run.adapter))
 
 
-def confidence_html(measured: Mapping[str, Any] | None) -> str:
+def confidence_html(measured: Mapping[str, Any] | None) -> Markup:
     """How far an adapter's confidence can be trusted: a sentence, and the diagram that supports it.
 
     Args:
@@ -319,17 +259,11 @@ def confidence_html(measured: Mapping[str, Any] | None) -> str:
     """
     figures = (measured or {}).get("overall")
     if not measured or not figures:
-        return ""
+        return Markup()
     covered = float(figures[f"coverage_at_{WANTED_ACCURACY}"])
     kept = (
         f"of the surest {percent(covered)} of its values {percent(WANTED_ACCURACY)} are right"
         if covered
         else f"no share of its values is {percent(WANTED_ACCURACY)} right"
     )
-    return (
-        "<h4>What its confidence means</h4>"
-        f"<p>On {figures['n']:,} values of these notes the new adapter's confidence is off by"
-        f" {percent(figures['ece'])} on average, where chance alone makes {percent(figures['ece_noise'])}; {kept}.</p>"
-        + reliability_chart(figures["bins"])
-        + f'<p class="quiet">Confidence from: {escape(str(measured["source"]))}.</p>'
-    )
+    return _HTML.confidence(measured, kept, reliability(figures["bins"], "share right over confidence"))

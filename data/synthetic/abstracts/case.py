@@ -51,7 +51,7 @@ class Case:
         return chance(probability, self.rng)
 
 
-def joined(parts: list[str], rng: random.Random) -> str:
+def join_phrases(parts: list[str], rng: random.Random) -> str:
     """Phrases in one: "a", "a and b", "a, b and c"."""
     if len(parts) == 1:
         return parts[0]

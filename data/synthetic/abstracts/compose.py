@@ -9,11 +9,10 @@ from data.synthetic.abstracts.layout import long_note, telegram
 from data.synthetic.abstracts.patient import new_case
 from data.synthetic.courses import write_course
 from data.synthetic.example import FIELDS, Example
-from data.synthetic.grammar import chance, weighted
-from data.synthetic.lexicon.cancers import CANCERS
+from data.synthetic.grammar import chance, choose
+from data.synthetic.lexicon.cancers import cancers
 from data.synthetic.noise import blur
-from data.synthetic.phrases.asides import DISTRACTORS
-from data.synthetic.phrases.opening import GENRES
+from data.synthetic.phrases import asides, opening
 
 ORDERS: tuple[tuple[float, tuple[str, ...]], ...] = (
     (40, ("open", "stage", "mets", "mol", "tx", "resp", "tail", "extra")),
@@ -38,19 +37,18 @@ HEADINGS = {
     "extra": ("Other", "Notes"),
 }
 SHAPES = ((89, "prose"), (2.5, "columns"), (5.5, "long"), (3, "telegram"))
-TARGETS = [(cancer.weight, cancer) for cancer in CANCERS]
 
 
 def write_note(rng: random.Random) -> Example:
     """One note."""
-    case = new_case(weighted(TARGETS, rng), rng)
+    case = new_case(choose([(cancer.weight, cancer) for cancer in cancers()], rng), rng)
     parts = write_course(case)
     case.record["treatment"] = "; ".join(dict.fromkeys(case.treatments)) or None
-    order = weighted(ORDERS, rng)
+    order = choose(ORDERS, rng)
     ranked = sorted(enumerate(parts), key=lambda row: (order.index(row[1][0]), row[0]))
     sentences = [(kind, capital(_tidy(text))) for _, (kind, text) in ranked if text.strip()]
     _distract(case, sentences)
-    shape = weighted(SHAPES, rng)
+    shape = choose(SHAPES, rng)
     text = _columns(sentences, rng) if shape == "columns" else _prose(case, sentences)
     if shape == "long":
         text = long_note(case, text)
@@ -69,9 +67,9 @@ def _tidy(text: str) -> str:
 def _distract(case: Case, sentences: list[tuple[str, str]]) -> None:
     long = sum(len(text) for _, text in sentences)
     if long < 330 and case.chance(0.45):
-        sentences.insert(case.rng.randint(1, len(sentences)), ("extra", capital(case.pick(DISTRACTORS))))
+        sentences.insert(case.rng.randint(1, len(sentences)), ("extra", capital(case.pick(asides["distractors"]))))
     if case.chance(0.16 if long < 470 else 0.05):
-        sentences.insert(case.rng.randint(1, len(sentences)), ("extra", capital(case.pick(DISTRACTORS))))
+        sentences.insert(case.rng.randint(1, len(sentences)), ("extra", capital(case.pick(asides["distractors"]))))
 
 
 def _prose(case: Case, sentences: list[tuple[str, str]]) -> str:
@@ -90,7 +88,7 @@ def _prose(case: Case, sentences: list[tuple[str, str]]) -> str:
             text += (". " if text[-1] not in ".!?:" else " ") + sentence
     text += "" if text[-1] in ".!?" else "."
     if chance(0.22, rng):
-        genre = rng.choice(GENRES)
+        genre = rng.choice(opening["genres"])
         text = f"{genre}{rng.choice((': ', ': ', ': ', ': ', ' - ', ': '))}{text}"
     elif chance(0.02, rng):
         text = f"{case.slots['day']} {case.slots['month']} {case.slots['year']}. {text}"

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from data.synthetic.abstracts.case import Case, capital, joined
+from data.synthetic.abstracts.case import Case, capital, join_phrases
 from data.synthetic.grammar import chance, expand
-from data.synthetic.lexicon.organs import SITES
-from data.synthetic.phrases.response import SAW
+from data.synthetic.lexicon.organs import sites
+from data.synthetic.phrases import response as said
 
 
 def tell_sites(case: Case) -> None:
     """Put the words for the organs into the slots, and what a scan measures."""
     rng, slots = case.rng, case.slots
-    phrases = [" ".join(expand(rng.choice(SITES[site].findings), slots, rng).split()) for site in case.sites]
-    words = [rng.choice(SITES[site].adjectives) for site in case.sites]
-    slots["mets"] = joined(phrases, rng)
+    phrases = [" ".join(expand(rng.choice(sites()[site].findings), slots, rng).split()) for site in case.sites]
+    words = [rng.choice(sites()[site].adjectives) for site in case.sites]
+    slots["mets"] = join_phrases(phrases, rng)
     slots["mets_c"] = capital(str(slots["mets"]))
     for index, phrase in enumerate(phrases[:2]):
         slots[f"m{index}"], slots[f"m{index}_c"] = phrase, capital(phrase)
-    slots["places"] = joined([rng.choice(SITES[site].places) for site in case.sites], rng)
-    slots["organs"] = joined(list(case.sites), rng)
+    slots["places"] = join_phrases([rng.choice(sites()[site].places) for site in case.sites], rng)
+    slots["organs"] = join_phrases(list(case.sites), rng)
     slots["joint"] = (
-        f"{rng.choice(('', '', '', 'multiple ', 'multiple ', 'new ', 'widespread ', 'synchronous ', 'known '))}{joined(words, rng)} {rng.choice(('metastases', 'metastases', 'metastases', 'lesions', 'involvement', 'mets', 'metastatic disease'))}"
+        f"{rng.choice(('', '', '', 'multiple ', 'multiple ', 'new ', 'widespread ', 'synchronous ', 'known '))}{join_phrases(words, rng)} {rng.choice(('metastases', 'metastases', 'metastases', 'lesions', 'involvement', 'mets', 'metastatic disease'))}"
     )
     set_targets(case)
 
@@ -28,7 +28,7 @@ def tell_sites(case: Case) -> None:
 def set_targets(case: Case) -> None:
     """What the scan measures: an affected organ, or the primary."""
     rng, slots = case.rng, case.slots
-    targets = [rng.choice(SITES[site].targets) for site in case.sites]
+    targets = [rng.choice(sites()[site].targets) for site in case.sites]
     general = _measured(case)
     if len(targets) > 1 and chance(0.4, rng):
         targets.append(f"both {targets[0].removeprefix('the ')} and {targets[1].removeprefix('the ')}")
@@ -39,7 +39,7 @@ def set_targets(case: Case) -> None:
         text.removeprefix("the ").removeprefix("all ").removeprefix("both ").removeprefix("several ")
         for text in (first, second)
     )
-    elsewhere = [rng.choice(SITES[site].targets) for site in case.sites if site != "brain"]
+    elsewhere = [rng.choice(sites()[site].targets) for site in case.sites if site != "brain"]
     slots["o"] = elsewhere[0] if elsewhere else "extracranial disease"
     slots["O"] = capital(str(slots["o"]))
     _set_times(slots)
@@ -111,12 +111,12 @@ def _set_times(slots: dict[str, str | tuple[str, ...]]) -> None:
 
 def sites_told(case: Case, text: str) -> bool:
     """Whether each organ is named among what was measured."""
-    return all(any(target.removeprefix("the ") in text for target in SITES[site].targets) for site in case.sites)
+    return all(any(target.removeprefix("the ") in text for target in sites()[site].targets) for site in case.sites)
 
 
 def saw(case: Case) -> str:
     """A scan and when, up to what it showed."""
-    case.slots["saw"] = " ".join(case.pick(SAW).split()).replace(" ,", ",")
+    case.slots["saw"] = " ".join(case.pick(said["saw"]).split()).replace(" ,", ",")
     words = str(case.slots["saw"])
     case.slots["saw_s"] = words if words[:2].isupper() else words[:1].lower() + words[1:]
     return str(case.slots["saw"])

@@ -9,118 +9,10 @@ from data.synthetic.findings import Fact
 from data.synthetic.findings.biomarkers import marker_fact
 from data.synthetic.findings.genes import brca_fact, gene_fact
 from data.synthetic.findings.receptors import breast_facts
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.lexicon.cancers import Cancer
-from data.synthetic.lexicon.organs import RARE
-from data.synthetic.phrases.asides import RELATIVES
-
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-LIMBS = (
-    "upper back",
-    "left forearm",
-    "right forearm",
-    "scalp",
-    "right calf",
-    "left shoulder",
-    "trunk",
-    "left thigh",
-    "right upper arm",
-    "chest wall",
-    "lower leg",
-    "right shoulder",
-    "left heel",
-    "neck",
-    "left calf",
-    "flank",
-    "abdomen",
-    "left cheek",
-    "back",
-    "right thigh",
-)
-VERTEBRAE = ("T8", "L3", "T12", "L1", "T6", "L4", "T10", "C5", "L2", "T4", "S1")
-HAS = (
-    *("with",) * 9,
-    "who has",
-    "known to have",
-    "being treated for",
-    "followed for",
-    "carrying a diagnosis of",
-    "with a diagnosis of",
-    "under treatment for",
-    "seen for",
-    "having",
-    "admitted with",
-    "referred for",
-    "currently treated for",
-    "living with",
-    "whose diagnosis is",
-    "now with",
-)
-FEATURES = {
-    True: (
-        "otherwise healthy",
-        "retired",
-        "previously healthy",
-        "right-handed",
-        "never-smoking",
-        "former-smoking",
-        "hypertensive",
-        "married",
-        "diabetic",
-        "active",
-        "previously well",
-        "healthy",
-        "frail",
-        "ECOG 1",
-        "ambulatory",
-        "working",
-        "widowed",
-        "obese",
-        "thin",
-        "fit",
-        "pleasant",
-        "independent",
-        "veteran",
-    ),
-    False: (
-        "premenopausal",
-        "postmenopausal",
-        "otherwise healthy",
-        "retired",
-        "previously healthy",
-        "never-smoking",
-        "married",
-        "diabetic",
-        "active",
-        "previously well",
-        "healthy",
-        "nulliparous",
-        "perimenopausal",
-        "ECOG 1",
-        "ambulatory",
-        "working",
-        "widowed",
-        "obese",
-        "thin",
-        "fit",
-        "pleasant",
-        "independent",
-        "multiparous",
-    ),
-}
+from data.synthetic.lexicon.organs import rare_organs
+from data.synthetic.phrases import asides, patient
 
 
 def new_case(cancer: Cancer, rng: random.Random) -> Case:
@@ -137,7 +29,7 @@ def new_case(cancer: Cancer, rng: random.Random) -> Case:
     case.slots["n_c"] = str(case.slots["n"]).capitalize()
     for key, source in (("symptom", cancer.symptoms), ("mass", cancer.masses)):
         case.slots[key] = expand(rng.choice(source), case.slots, rng)
-    _, label, texts = weighted([(row[0], row) for row in cancer.names], rng)
+    _, label, texts = choose([(row[0], row) for row in cancer.names], rng)
     case.slots["dx"] = expand(rng.choice(texts), case.slots, rng)
     case.record["cancer_type"] = label
     case.invents = chance(0.16, rng)
@@ -163,12 +55,12 @@ def _slots(age: str, noun: str, male: bool, rng: random.Random) -> dict[str, str
         "S": subject,
         "s": "he" if male else "she",
         "who": _who(age, noun, male, rng),
-        "has": HAS,
+        "has": patient["has"],
         "side": rng.choice(("left", "right")),
-        "limb": rng.choice(LIMBS),
+        "limb": rng.choice(patient["limbs"]),
         "cm": f"{rng.randint(8, 68) / 10}",
         "kg": str(rng.randint(4, 14)),
-        "month": rng.choice(MONTHS),
+        "month": rng.choice(patient["months"]),
         "year": str(rng.randint(2017, 2025)),
         "d": str(rng.choice((2, 3, 4, 4, 6, 6, 6, 8, 12)))
         if chance(0.6, rng)
@@ -179,20 +71,21 @@ def _slots(age: str, noun: str, male: bool, rng: random.Random) -> dict[str, str
         "day": str(rng.randint(1, 28)),
         "low": f"0.{rng.randint(2, 9)}",
         "psa": str(rng.choice((12, 18, 34, 46, 78, 120, 160, 240))),
-        "vertebra": rng.choice(VERTEBRAE),
+        "vertebra": rng.choice(patient["vertebrae"]),
         "ecog": rng.choice(("0", "1", "1", "2")),
         "py": str(rng.choice((10, 15, 20, 30, 40, 45))),
         "hb": f"{rng.randint(80, 148) / 10}",
         "g12": rng.choice("12"),
         "age2": str(rng.randint(38, 82)),
-        "relative": RELATIVES,
+        "relative": asides["relatives"],
     }
 
 
 def _who(age: str, noun: str, male: bool, rng: random.Random) -> str:
     initial, title = rng.choice("ABCDEFGHJKLMNPRSTW"), "Mr." if male else "Ms."
     letter = "M" if male else "F"
-    described = f"{rng.choice(FEATURES[male])} {noun}"
+    features = patient.group("features")["man" if male else "woman"]
+    described = f"{rng.choice(features)} {noun}"
     forms: tuple[tuple[float, tuple[str, ...]], ...] = (
         (38, (f"{age}-year-old {described}",)),
         (32, (f"{age}-year-old {noun}",)),
@@ -228,12 +121,12 @@ def _who(age: str, noun: str, male: bool, rng: random.Random) -> str:
             ),
         ),
     )
-    return rng.choice(weighted(forms, rng))
+    return rng.choice(choose(forms, rng))
 
 
 def _draw_genes(case: Case) -> None:
     cancer, rng = case.cancer, case.rng
-    label = weighted(cancer.genes, rng)
+    label = choose(cancer.genes, rng)
     if case.invents and chance(0.35, rng):
         label = "?"
     elif chance(0.07, rng):
@@ -271,7 +164,7 @@ def _draw_genes(case: Case) -> None:
 
 def _draw_markers(case: Case) -> None:
     cancer, rng = case.cancer, case.rng
-    specification = weighted(cancer.markers, rng)
+    specification = choose(cancer.markers, rng)
     if specification == "breast":
         case.marker_label, phrases = breast_facts(rng)
         case.markers = [Fact("", phrase) for phrase in phrases]
@@ -286,9 +179,10 @@ def _draw_markers(case: Case) -> None:
 
 
 def _draw_sites(case: Case) -> None:
-    sites = [site for site in weighted(case.cancer.sites, case.rng).split("+") if site]
-    case.sites = [case.rng.choice(RARE) if site == "rare" else site for site in sites]
+    rare = rare_organs()
+    sites = [site for site in choose(case.cancer.sites, case.rng).split("+") if site]
+    case.sites = [case.rng.choice(rare) if site == "rare" else site for site in sites]
     if case.sites and chance(0.02, case.rng):
-        extra = case.rng.choice(RARE)
+        extra = case.rng.choice(rare)
         if extra not in case.sites:
             case.sites.append(extra)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from data.synthetic.abstracts import outcomes
 from data.synthetic.abstracts.case import Case, capital
 from data.synthetic.abstracts.imaging import set_targets
 from data.synthetic.abstracts.regimens import regimen
-from data.synthetic.grammar import weighted
-from data.synthetic.phrases import molecular, opening
+from data.synthetic.grammar import choose
+from data.synthetic.phrases import Opening, molecular, opening
 from data.synthetic.phrases import response as said
 from data.synthetic.phrases import treatment as given
 
@@ -16,19 +18,18 @@ Parts = list[tuple[str, str]]
 ADJECTIVAL = ("MSI", "MSS", "microsat", "micro-sat", "dMMR", "mismatch", "deficient", "HRD", "TMB-")
 
 
-def open_note(case: Case, options: tuple[tuple[float, str, str], ...]) -> str:
+def open_note(case: Case, options: Sequence[Opening]) -> str:
     """The first sentence; what it tells is noted."""
     gene = case.genes[0] if case.genes else None
-    usable = [
-        (w, (text, told)) for w, text, told in options if (gene or "g" not in told) and (case.sites or "m" not in told)
-    ]
-    if gene and gene.germline:
-        usable = [row for row in usable if "g" not in row[1][1]]
-    text, told = weighted(usable, case.rng)
+    # A gene that was inherited is told in a sentence of its own.
+    untold = {"gene"} if gene is None or gene.germline else set()
+    untold |= set() if case.sites else {"sites"}
+    usable = [(option.weight, option) for option in options if not untold & option.tells]
+    chosen = choose(usable, case.rng)
     if gene:
         case.slots["g"], case.slots["gene"] = gene.label, gene.phrase
-    case.told.update(told)
-    return case.say(text)
+    case.told.update(chosen.tells)
+    return case.say(chosen.text)
 
 
 def stage_words(case: Case, stage: str, node: str = "") -> None:
@@ -44,14 +45,14 @@ def tell_molecular(case: Case) -> list[str]:
     """Sentences on genes and biomarkers, in one or apart."""
     slots, rng = case.slots, case.rng
     sentences: list[str] = []
-    genes = case.genes[1:] if "g" in case.told else case.genes
+    genes = case.genes[1:] if "gene" in case.told else case.genes
     somatic = [gene.phrase for gene in genes if not gene.germline]
     germline = [gene.phrase for gene in genes if gene.germline]
     markers = [marker.phrase for marker in case.markers]
     rng.random()
-    slots["test"], slots["gtest"] = molecular.TEST, molecular.GERMLINE_TEST
-    slots["test_s"] = tuple(test if test[:2].isupper() else test[:1].lower() + test[1:] for test in molecular.TEST)
-    slots["found"] = molecular.FOUND
+    slots["test"], slots["gtest"] = molecular["test"], molecular["germline_test"]
+    slots["test_s"] = tuple(test if test[:2].isupper() else test[:1].lower() + test[1:] for test in molecular["test"])
+    slots["found"] = molecular["found"]
     if len(somatic) > 1:
         text = (
             somatic[0]
@@ -63,40 +64,39 @@ def tell_molecular(case: Case) -> list[str]:
     marked = case.say("[; |, | and |, and ]").join(markers) if case.cancer.key != "breast" else ", ".join(markers)
     slots["g"], slots["g_c"], slots["k"], slots["k_c"] = text, capital(text), marked, capital(marked)
     if text and marked and case.cancer.key != "breast" and case.chance(0.72):
-        sentences.append(case.pick(molecular.BOTH))
+        sentences.append(case.pick(molecular["both"]))
     else:
         if text:
-            sentences.append(case.pick(molecular.GENE_ONLY))
+            sentences.append(case.pick(molecular["gene_only"]))
         if marked and case.cancer.key != "breast":
             sentences.append(
                 case.pick(
-                    molecular.MARKER_ADJ
+                    molecular["marker_adj"]
                     if marked.startswith(ADJECTIVAL) and case.chance(0.7)
-                    else molecular.MARKER_ONLY
+                    else molecular["marker_only"]
                 )
             )
     if text and sentences:
         sentences[-1] += _negatives(case)
     if germline:
         slots["g"], slots["g_c"] = germline[0], capital(germline[0])
-        sentences.insert(rng.randint(0, len(sentences)), case.pick(molecular.GERMLINE_ONLY))
+        sentences.insert(rng.randint(0, len(sentences)), case.pick(molecular["germline_only"]))
     if not case.genes and case.chance(0.74):
-        alone = molecular.NEGATIVE_ALONE.get(case.cancer.key)
+        alone = molecular.group("negative_alone").get(case.cancer.key)
         sentences.insert(
             rng.randint(0, len(sentences)),
-            case.pick(alone) if alone and case.chance(0.6) else case.pick(molecular.NO_GENE),
+            case.pick(alone) if alone and case.chance(0.6) else case.pick(molecular["no_gene"]),
         )
     if not case.markers and case.chance(0.62):
-        none = {"crc": molecular.NO_MARKER_CRC, "glioblastoma": molecular.NO_MARKER_GBM}.get(
-            case.cancer.key, molecular.NO_MARKER
-        )
+        none = molecular.group("no_marker")
+        none_said = none.get(case.cancer.key, none["other"])
         if case.cancer.key not in ("prostate", "ovary", "pancreas") or case.chance(0.25):
-            sentences.append(case.pick(none))
+            sentences.append(case.pick(none_said))
     return sentences
 
 
 def _negatives(case: Case) -> str:
-    options = molecular.NEGATIVE_GENES.get(case.cancer.key)
+    options = molecular.group("negative_genes").get(case.cancer.key)
     if not options or not case.chance(0.13):
         return ""
     negative = case.pick(options)
@@ -148,9 +148,9 @@ def line(case: Case, code: str, *, plain: bool = False) -> str:
     case.treatments.append(label)
     case.slots["rx"], case.slots["rx_c"] = text, capital(text)
     case.slots["line"] = (
-        tuple(case.say(line) for line in given.LINES[:3])
+        tuple(case.say(line) for line in given["lines"][:3])
         if case.chance(0.3)
-        else case.say(case.rng.choice(given.LINES))
+        else case.say(case.rng.choice(given["lines"]))
     )
     if "MSI-H" in (case.marker_label or "") and "pembrolizumab" in text and case.chance(0.5):
         case.slots["line"] = case.say(
@@ -170,15 +170,15 @@ def start(case: Case) -> str:
         return case.say(
             "[Given MSI-H status|Given the MSI-H result|Because of MSI-H status], {s} [was started on|received|started] {rx}"
         )
-    return case.pick(given.CYCLES if chemo and case.chance(0.22) else given.START)
+    return case.pick(given["cycles"] if chemo and case.chance(0.22) else given["start"])
 
 
 def tell_lines(case: Case, key: str) -> Parts:
     """One to three lines of systemic therapy with the outcome of the last."""
     rng, cancer = case.rng, case.cancer
     set_targets(case)
-    first = weighted(cancer.first, rng)
-    n_lines = weighted(LINES_OF.get(cancer.key, ((70, 1), (26, 2), (4, 3))), rng)
+    first = choose(cancer.first, rng)
+    n_lines = choose(LINES_OF.get(cancer.key, ((70, 1), (26, 2), (4, 3))), rng)
     outcome = outcomes.draw(case, key)
     if n_lines == 1:
         line(case, first)
@@ -190,7 +190,7 @@ def tell_lines(case: Case, key: str) -> Parts:
         text = line(case, first)
         case.slots["rx2"] = line(case, second)
         case.slots["rx"] = text
-        return finish(case, case.pick(given.PRIOR), outcome)
+        return finish(case, case.pick(given["prior"]), outcome)
     line(case, first)
     begun = start(case)
     lost = outcome in ("stable", "pending") and case.chance(0.12)
@@ -198,28 +198,28 @@ def tell_lines(case: Case, key: str) -> Parts:
 
 
 def _two(case: Case, begun: str, second: str, outcome: str) -> Parts:
-    interim = case.pick(said.INTERIM_PROGRESSION if case.chance(0.75) else said.FIRST_RESPONSE)
+    interim = case.pick(said["interim_progression"] if case.chance(0.75) else said["first_response"])
     responded = "partial response" in interim
     begun = f"{begun} {interim}".rstrip()
     if responded:
-        begun += " " + case.pick(said.THEN_PROGRESSION)
+        begun += " " + case.pick(said["then_progression"])
     line(case, second)
     if outcome == "relapse":
         # Told in the first line: the second has no outcome of its own.
         if not responded:
-            first = case.pick(said.FIRST_RESPONSE)
-            begun = begun.removesuffix(interim).rstrip() + f" {first} {case.pick(said.THEN_PROGRESSION)}"
+            first = case.pick(said["first_response"])
+            begun = " ".join((begun.removesuffix(interim).rstrip(), first, case.pick(said["then_progression"])))
         case.record["response"] = outcomes.lost(begun)
         joint = case.chance(0.5)
-        ending = case.pick(given.SWITCH_JOIN if joint else given.SWITCH)
-        return [("tx", glued(begun, ending))] if joint else [("tx", begun), ("tx", ending)]
+        ending = case.pick(given["switch_join"] if joint else given["switch"])
+        return [("tx", glue(begun, ending))] if joint else [("tx", begun), ("tx", ending)]
     if case.chance(0.45):
-        return finish(case, glued(begun, case.pick(given.SWITCH_JOIN)), outcome)
+        return finish(case, glue(begun, case.pick(given["switch_join"])), outcome)
     parts: Parts = [("tx", begun)]
-    return parts + finish(case, case.pick(given.SWITCH), outcome)
+    return parts + finish(case, case.pick(given["switch"]), outcome)
 
 
-def glued(begun: str, ending: str) -> str:
+def glue(begun: str, ending: str) -> str:
     """A sentence and its continuation."""
     return begun + ending if ending[0] in ",;" else f"{begun} {ending}"
 
@@ -229,11 +229,11 @@ def _three(case: Case, first: str, second: str, outcome: str) -> Parts:
     line(case, first)
     begun = start(case)
     line(case, second)
-    middle = glued(begun, case.pick(given.SWITCH_JOIN))
+    middle = glue(begun, case.pick(given["switch_join"]))
     line(case, third)
     if outcome == "relapse":
         outcome = "progression"
-    return [("tx", middle), *finish(case, case.pick(given.SWITCH), outcome)]
+    return [("tx", middle), *finish(case, case.pick(given["switch"]), outcome)]
 
 
 def finish(case: Case, sentence: str, outcome: str) -> Parts:
@@ -257,13 +257,13 @@ def _with_local(case: Case, sentence: str, outcome: str) -> Parts:
     """A line of therapy, at times with radiosurgery or radiation beside it."""
     options = None
     if "brain" in case.sites and case.chance({"lung": 0.22, "melanoma": 0.26}.get(case.cancer.key, 0.12)):
-        options = weighted(((8, given.SRS[0]), (1, given.SRS[1]), (1, given.SRS[2])), case.rng)
+        options = choose(tuple(zip((8, 1, 1), given.rows("srs"), strict=True)), case.rng)
     elif "bone" in case.sites and case.chance(0.05):
-        options = case.rng.choice(given.BONE_RT)
+        options = case.rng.choice(given.rows("bone_local"))
     if options is None:
         return finish(case, sentence, outcome)
-    label, texts = options
-    text = case.pick(texts)
+    label = options["label"]
+    text = case.pick(options["texts"])
     bare = text.removeprefix("and ").strip()
     if case.chance(0.2) and not bare.startswith("with "):
         case.treatments.insert(len(case.treatments) - 1, label)
@@ -290,7 +290,7 @@ def _with_local(case: Case, sentence: str, outcome: str) -> Parts:
 def _other(case: Case, *used: str) -> str:
     drugs = {drug for code in used for drug in code.split("+")}
     for _ in range(12):
-        code = weighted(case.cancer.second, case.rng)
+        code = choose(case.cancer.second, case.rng)
         if not drugs & set(code.split("+")):
             return code
     return case.rng.choice(("docetaxel", "nivolumab", "capecitabine", "topotecan"))
@@ -308,41 +308,19 @@ LINES_OF: dict[str, tuple[tuple[float, int], ...]] = {
 
 def tell_disease(case: Case, parts: Parts) -> None:
     """Metastases and stage, as far as the opening did not tell them."""
-    if "m" not in case.told and case.sites:
+    if "sites" not in case.told and case.sites:
         if case.sites[:2] == ["brain", "bone"] and len(case.sites) == 2 and case.chance(0.4):
-            parts.append(("mets", case.pick(opening.BRAIN_BONE)))
+            parts.append(("mets", case.pick(opening["brain_bone"])))
         else:
-            text = case.pick(opening.METS)
+            text = case.pick(opening["mets"])
             if case.cancer.key == "lung" and "lung" not in case.sites and case.chance(0.2):
                 # Nodules beside a lung primary are not counted as spread.
                 text = case.say(
                     "[Staging|Baseline|Initial] [PET/CT|CT|imaging|scans] [showed|revealed|demonstrated] [multiple bilateral pulmonary nodules|bilateral pulmonary nodules|multiple pulmonary nodules|a {mass}|a {mass} with pulmonary nodules] and {mets}[ consistent with metastasis| consistent with stage IV disease|]"
                 )
             parts.append(("mets", text))
-    if "s" not in case.told and case.chance(0.3):
-        parts.append(("stage", case.pick(opening.STAGE4)))
-
-
-MAINTENANCE = (
-    "[and was |and then was |and was subsequently |, then ][transitioned to|started on|placed on] {m}",
-    "followed by {m}",
-    "and then {m}",
-    "; {m} was [started|initiated] thereafter",
-    "and continues on {m}",
-    "with {m} afterwards",
-    "and is now on {m}",
-    ", then {m}",
-    "and transitioned to {m}",
-)
-MAINTENANCE_OWN = (
-    "{S} was [then |subsequently |]transitioned to {m}",
-    "{m_c} was started[ thereafter|]",
-    "{S} is [now|currently] on {m}",
-    "{S} was placed on {m}",
-    "{S} then started {m}",
-    "{S} continues on {m}",
-    "Given BRCA status {s} was [transitioned to|started on] {m}",
-)
+    if "stage" not in case.told and case.chance(0.3):
+        parts.append(("stage", case.pick(opening["stage4"])))
 
 
 def maintenance(case: Case, begun: str, outcome: str, drug: str = "olaparib") -> Parts:
@@ -358,5 +336,5 @@ def maintenance(case: Case, begun: str, outcome: str, drug: str = "olaparib") ->
         case.treatments.append(name)
     case.slots["m"], case.slots["m_c"] = phrase, capital(phrase)
     if case.chance(0.5):
-        return finish(case, glued(begun, case.pick(MAINTENANCE)), outcome)
-    return [("tx", begun), *finish(case, case.pick(MAINTENANCE_OWN), outcome)]
+        return finish(case, glue(begun, case.pick(given["maintenance"])), outcome)
+    return [("tx", begun), *finish(case, case.pick(given["maintenance_own"]), outcome)]

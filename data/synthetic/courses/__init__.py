@@ -15,7 +15,7 @@ from data.synthetic.courses.ovary import cytoreduction
 from data.synthetic.courses.pancreas import locally_advanced, pancreas_metastatic
 from data.synthetic.courses.prostate import crpc, prostate_metastatic, prostatectomy, radiotherapy, surveillance
 from data.synthetic.courses.resected import adjuvant, surgery, thyroid
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 
 COURSES: dict[str, Callable[[Case], Parts]] = {
     "metastatic": metastatic,
@@ -40,7 +40,7 @@ COURSES: dict[str, Callable[[Case], Parts]] = {
 
 def write_course(case: Case) -> Parts:
     """The sentences of one case, by a course that its tumour takes."""
-    setting = weighted(case.cancer.settings, case.rng)
+    setting = choose(case.cancer.settings, case.rng)
     case.slots["setting"] = setting
     special = f"{case.cancer.key} {setting}"
     return COURSES[special if special in COURSES else setting](case)

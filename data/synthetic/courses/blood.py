@@ -36,7 +36,7 @@ def lymphoma(case: Case) -> Parts:
     )
     case.record["stage"] = stage
     if case.sites:
-        parts.append(("mets", case.pick(opening.METS)))
+        parts.append(("mets", case.pick(opening["mets"])))
     if parts[1][1].endswith(f"{stage}A") or parts[1][1].endswith(f"{stage}B"):
         case.record["stage"] = stage + parts[1][1][-1]
     parts += [("mol", text) for text in tell_molecular(case)]

@@ -6,10 +6,10 @@ from data.synthetic.abstracts import outcomes
 from data.synthetic.abstracts.case import Case, capital
 from data.synthetic.abstracts.imaging import set_targets
 from data.synthetic.abstracts.regimens import regimen
-from data.synthetic.abstracts.telling import Parts, glued, open_note, stage_words, tell_molecular, tell_receptors
+from data.synthetic.abstracts.telling import Parts, glue, open_note, stage_words, tell_molecular, tell_receptors
 from data.synthetic.courses.stages import BREAST_STAGE, nodes
-from data.synthetic.grammar import weighted
-from data.synthetic.phrases import asides, opening
+from data.synthetic.grammar import choose
+from data.synthetic.phrases import asides, opening, openings
 from data.synthetic.phrases import treatment as given
 
 BREAST_PLAIN = (
@@ -25,20 +25,20 @@ def neoadjuvant(case: Case) -> Parts:
     set_targets(case)
     stage, tn = nodes(case, "c")
     if case.chance(0.5):
-        stage = weighted(((40, "IIIB"), (17, "IIIA"), (2, "IIIC"), (3, "IIB"), (1, "IIA"), (2, "III")), rng)
+        stage = choose(((40, "IIIB"), (17, "IIIA"), (2, "IIIC"), (3, "IIB"), (1, "IIA"), (2, "III")), rng)
         tn = {"IIIB": "cT4N1", "IIIA": "cT3N1", "IIIC": "cT3N3", "IIB": "cT2N1", "IIA": "cT2N0", "III": "cT3N2"}[stage]
     stage_words(case, stage, tn)
     ductal = case.record["cancer_type"] == "breast cancer (invasive ductal carcinoma)"
     biopsy = ductal and case.chance(0.42)
     if biopsy:
         case.slots["dx"] = case.say(BREAST_PLAIN)
-    parts: Parts = [("open", open_note(case, opening.NEO_OPEN))]
+    parts: Parts = [("open", open_note(case, openings("neoadjuvant")))]
     case.record["stage"] = stage
-    if not case.told & {"s", "t"}:
+    if not case.told & {"stage", "tnm"}:
         if "locally advanced" in parts[0][1].lower() and case.chance(0.2):
             case.record["stage"] = "IIIB"
         else:
-            parts.append(("stage", case.pick(opening.STAGED)))
+            parts.append(("stage", case.pick(opening["staged"])))
     receptors = tell_receptors(case)
     if biopsy:
         receptors[0] = case.say(BREAST_BIOPSY)
@@ -53,7 +53,7 @@ def neoadjuvant(case: Case) -> Parts:
                     ),
                 )
             ]
-            parts.append(("stage", case.pick(opening.STAGED)))
+            parts.append(("stage", case.pick(opening["staged"])))
             case.record["stage"] = stage
     elif ductal and case.chance(0.12):
         # The histology first, as on a pathology report.
@@ -66,14 +66,14 @@ def neoadjuvant(case: Case) -> Parts:
             ),
         )
         receptors = receptors[1:]
-        if "s" in case.told or "t" in case.told:
+        if "stage" in case.told or "tnm" in case.told:
             case.record["stage"] = stage
-            parts.append(("stage", case.pick(opening.STAGED)))
+            parts.append(("stage", case.pick(opening["staged"])))
     parts += [("mol", text) for text in receptors]
     parts += [("mol", text) for text in tell_molecular(case)]
     parts += _neo_treatment(case)
     if case.chance(0.3):
-        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides["negative_sites"])))
     case.record["metastasis_site"] = None
     return parts
 
@@ -97,7 +97,7 @@ NEO_CODES = (
 def _neo_regimen(case: Case) -> tuple[list[str], str]:
     """Label items and text of a neoadjuvant regimen."""
     rng = case.rng
-    code = weighted(NEO_CODES, rng)
+    code = choose(NEO_CODES, rng)
     if code != "AC":
         label, text = regimen(case, code, plain=True)
         acronym = {
@@ -116,7 +116,7 @@ def _neo_regimen(case: Case) -> tuple[list[str], str]:
     )
     if case.chance(0.3):
         anthracycline += case.say(" [x4|x4 cycles|for four cycles]")
-    partners = weighted(
+    partners = choose(
         ((5, ("paclitaxel", "trastuzumab")), (4, ("paclitaxel", "trastuzumab", "pertuzumab")), (3, ("paclitaxel",))),
         rng,
     )
@@ -130,19 +130,19 @@ def _neo_regimen(case: Case) -> tuple[list[str], str]:
 def _neo_treatment(case: Case) -> Parts:
     labels, text = _neo_regimen(case)
     case.slots["rx"], case.slots["rx_c"], case.slots["line"] = text, capital(text), ""
-    sentence = case.pick(given.NEO)
-    outcome = weighted(((76, "pcr"), (14, "residual"), (6, "ned"), (2, "pending"), (1, "stable")), case.rng)
+    sentence = case.pick(given["neo"])
+    outcome = choose(((76, "pcr"), (14, "residual"), (6, "ned"), (2, "pending"), (1, "stable")), case.rng)
     surgical = case.chance(0.8 if outcome in ("pcr", "ned") else 0.35)
     parts: Parts = []
     named = ""
     if surgical:
         named = _neo_operation(case)
         if case.chance(0.68):
-            ending = case.pick(given.NEO_SURGERY)
-            sentence = glued(sentence, ending)
+            ending = case.pick(given["neo_surgery"])
+            sentence = glue(sentence, ending)
             parts.append(("tx", sentence))
         else:
-            parts += [("tx", sentence), ("tx", case.pick(given.NEO_SURGERY_OWN))]
+            parts += [("tx", sentence), ("tx", case.pick(given["neo_surgery_own"]))]
     else:
         parts.append(("tx", sentence))
         if outcome == "pcr" and case.chance(0.25):
@@ -168,7 +168,7 @@ def _neo_treatment(case: Case) -> Parts:
 
 def _neo_operation(case: Case) -> str:
     """Draw the operation after neoadjuvant therapy and put its words into the slots; its label."""
-    named, ops = weighted(
+    named, ops = choose(
         (
             (5, case.cancer.surgery[1]),
             (3, case.cancer.surgery[0]),
@@ -200,24 +200,22 @@ def breast_adjuvant(case: Case) -> Parts:
     set_targets(case)
     stage, tn = nodes(case, "p")
     if case.chance(0.5):
-        stage = weighted(((50, "IIA"), (20, "IIB"), (25, "I"), (8, "II"), (4, "IB"), (3, "IA")), rng)
+        stage = choose(((50, "IIA"), (20, "IIB"), (25, "I"), (8, "II"), (4, "IB"), (3, "IA")), rng)
         tn = {"IIA": "T2N0", "IIB": "T2N1", "I": "T1N0", "II": "T2N0", "IB": "T1cN0", "IA": "T1bN0"}[stage]
     stage_words(case, stage, tn)
-    named, texts = weighted(
-        ((8, case.cancer.surgery[0]), (2, case.cancer.surgery[1]), (1, case.cancer.surgery[2])), rng
-    )
+    named, texts = choose(((8, case.cancer.surgery[0]), (2, case.cancer.surgery[1]), (1, case.cancer.surgery[2])), rng)
     case.slots["op"] = case.pick(texts) + (
         case.say(" [with|and] sentinel [lymph node|node] biopsy") if case.chance(0.5) else ""
     )
     case.slots["op_c"] = capital(str(case.slots["op"]))
-    parts: Parts = [("open", open_note(case, opening.EARLY_OPEN))]
+    parts: Parts = [("open", open_note(case, openings("early")))]
     case.record["stage"] = stage
-    if not case.told & {"s", "t"}:
-        parts.append(("stage", case.pick(opening.PATH_STAGED if case.chance(0.5) else opening.STAGED)))
-    if "t" in case.told:
+    if not case.told & {"stage", "tnm"}:
+        parts.append(("stage", case.pick(opening["path_staged"] if case.chance(0.5) else opening["staged"])))
+    if "tnm" in case.told:
         case.record["stage"] = BREAST_STAGE.get(tn.replace(" ", "").replace("M0", "").removeprefix("p"), stage)
     parts += [("mol", text) for text in tell_receptors(case)] + [("mol", text) for text in tell_molecular(case)]
-    sentence = case.pick(given.SURGERY) if "o" not in case.told else ""
+    sentence = case.pick(given["surgery"]) if "operation" not in case.told else ""
     steps, labels = _breast_steps(case)
     after = case.say("[followed by|then|and|followed by] ") + steps
     if sentence and case.chance(0.7):
@@ -233,9 +231,9 @@ def breast_adjuvant(case: Case) -> Parts:
             )
         )
     case.treatments += [named, *labels]
-    parts.append(("resp", outcomes.tell(case, weighted(((84, "ned"), (6, "complete"), (7, "pending")), rng))))
+    parts.append(("resp", outcomes.tell(case, choose(((84, "ned"), (6, "complete"), (7, "pending")), rng))))
     if case.chance(0.15):
-        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides["negative_sites"])))
     case.record["metastasis_site"] = None
     return parts
 
@@ -243,7 +241,7 @@ def breast_adjuvant(case: Case) -> Parts:
 def _breast_steps(case: Case) -> tuple[str, list[str]]:
     """Steps after the operation: text and labels."""
     her2 = "HER2 negative" not in (case.marker_label or "")
-    endocrine = weighted(((5, "tamoxifen"), (4, "letrozole"), (2, "anastrozole"), (1, "exemestane")), case.rng)
+    endocrine = choose(((5, "tamoxifen"), (4, "letrozole"), (2, "anastrozole"), (1, "exemestane")), case.rng)
     steps: list[tuple[str, tuple[str, ...]]] = []
     if her2:
         word = case.say("[adjuvant |adjuvant |]")

@@ -6,7 +6,7 @@ from data.synthetic.abstracts import outcomes
 from data.synthetic.abstracts.case import Case
 from data.synthetic.abstracts.imaging import set_targets
 from data.synthetic.abstracts.telling import Parts, finish, line, tell_molecular
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 from data.synthetic.phrases import treatment as given
 
 
@@ -47,8 +47,8 @@ def glioma(case: Case) -> Parts:
     outcome = outcomes.draw(case, "glioma")
     parts += finish(case, sentence, outcome)
     if outcome.endswith("progression") and case.chance(0.25):
-        line(case, weighted(case.cancer.second, rng))
-        parts.append(("tail", case.pick(given.SWITCH)))
+        line(case, choose(case.cancer.second, rng))
+        parts.append(("tail", case.pick(given["switch"])))
     case.record["metastasis_site"] = None
     return parts
 

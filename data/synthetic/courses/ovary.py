@@ -15,62 +15,15 @@ from data.synthetic.abstracts.telling import (
     start,
     tell_molecular,
 )
-from data.synthetic.grammar import weighted
-from data.synthetic.phrases import opening
-
-OVARY_OPEN: tuple[tuple[float, str, str], ...] = (
-    (6, "{who} {has} [newly diagnosed |]{dx}, [FIGO stage|FIGO|stage|FIGO stage] {stage}", "s"),
-    (4, "{who} {has} {dx}, [FIGO stage|stage] {stage} with {mets}", "sm"),
-    (4, "{who} {has} [FIGO stage|stage|FIGO] {stage} {dx}", "s"),
-    (4, "{who} {has} {dx} [with|and] {mets}", "m"),
-    (
-        3,
-        "{who} [presented with|presents with|presenting with] {symptom}[ and was diagnosed with|; found to have|. Workup revealed|. Surgery confirmed] {dx}",
-        "",
-    ),
-    (2, "{who} diagnosed with {dx}", ""),
-    (2, "{who} [underwent|s/p|status post] {op} for {dx}", "o"),
-    (2, "{who} [underwent|s/p|status post] {op} for {dx}, [FIGO |]stage {stage}", "os"),
-    (1.5, "{dx_c}, [FIGO stage|stage|clinical stage] {stage}[ at presentation|]", "s"),
-    (1, "{who} {has} [FIGO stage|stage] {stage} {dx} and {mets}", "sm"),
-    (1, "{who} diagnosed with {dx} [FIGO|stage] {stage} [with|and] {mets}", "sm"),
-)
-FIGO = (
-    "FIGO stage {stage}",
-    "[Surgical staging|Staging|Surgical pathology|Operative findings] [was|were|is|] consistent with [FIGO stage|stage|FIGO] {stage}[ disease|]",
-    "Stage {stage} at diagnosis",
-    "[Staged as|Stage:|Surgically staged as] [FIGO |]{stage}",
-    "Pathology confirmed stage {stage}[ disease|]",
-)
-DEBULKING = (
-    (
-        "cytoreductive surgery",
-        (
-            "optimal cytoreductive surgery",
-            "cytoreductive surgery",
-            "primary cytoreductive surgery",
-            "interval cytoreductive surgery",
-            "optimal primary cytoreductive surgery",
-        ),
-    ),
-    (
-        "debulking surgery",
-        (
-            "debulking surgery",
-            "primary debulking surgery",
-            "optimal debulking surgery",
-            "optimal debulking",
-            "primary debulking",
-            "interval debulking surgery",
-        ),
-    ),
-)
+from data.synthetic.grammar import choose
+from data.synthetic.phrases import opening, openings
+from data.synthetic.phrases import treatment as given
 
 
 def cytoreduction(case: Case) -> Parts:
     """Ovarian cancer: debulking, platinum, maintenance."""
     rng = case.rng
-    stage = weighted(((86, "IIIC"), (4, "III"), (7, "IV"), (1.5, "IIIB"), (1, "IVB"), (1.5, "II"), (1.5, "I")), rng)
+    stage = choose(((86, "IIIC"), (4, "III"), (7, "IV"), (1.5, "IIIB"), (1, "IVB"), (1.5, "II"), (1.5, "I")), rng)
     if stage in ("I", "II"):
         case.sites = []
     elif stage.startswith("IV"):
@@ -90,24 +43,24 @@ def cytoreduction(case: Case) -> Parts:
     else:
         set_targets(case)
     stage_words(case, stage)
-    label, texts = weighted(((6, DEBULKING[0]), (4, DEBULKING[1])), rng)
+    debulking = choose(tuple(zip((6, 4), given.rows("debulking"), strict=True)), rng)
     operated = case.chance(0.82)
-    case.slots["op"] = rng.choice(texts)
+    case.slots["op"] = rng.choice(debulking["texts"])
     case.slots["op_c"], case.slots["dx_c"] = capital(str(case.slots["op"])), capital(str(case.slots["dx"]))
-    options = OVARY_OPEN if operated else tuple(row for row in OVARY_OPEN if "o" not in row[2])
+    options = [one for one in openings("ovary") if operated or "operation" not in one.tells]
     parts: Parts = [("open", open_note(case, options))]
     case.record["stage"] = stage
-    if "s" not in case.told:
+    if "stage" not in case.told:
         if case.chance(0.9) or stage != "IIIC":
-            parts.append(("stage", case.pick(FIGO)))
+            parts.append(("stage", case.pick(opening["figo"])))
         elif not case.sites:
             case.record["stage"] = None
-    if case.sites and "m" not in case.told:
+    if case.sites and "sites" not in case.told:
         parts.append(
             (
                 "mets",
                 case.pick(
-                    opening.METS[:3]
+                    opening["mets"][:3]
                     if case.chance(0.5)
                     else (
                         "[Intraoperatively|At surgery|At laparotomy|At presentation|On imaging] there was {mets}",
@@ -119,18 +72,18 @@ def cytoreduction(case: Case) -> Parts:
         )
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
-    parts += _platinum(case, label if operated else "")
+    parts += _platinum(case, debulking["label"] if operated else "")
     return parts
 
 
 def _platinum(case: Case, operation: str) -> Parts:
     rng = case.rng
     parts: Parts = []
-    told = "o" in case.told
+    told = "operation" in case.told
     before = case.chance(0.85) or told
     if operation and before:
         case.treatments.append(operation)
-    line(case, weighted(case.cancer.first, rng))
+    line(case, choose(case.cancer.first, rng))
     if operation and not before:
         case.treatments.append(operation)
     rx, op = case.slots["rx"], case.slots["op"]
@@ -158,7 +111,7 @@ def _platinum(case: Case, operation: str) -> Parts:
             f"[{{S}} underwent {op}|{{S}} had {op}|Underwent {op}|Treated with {op}|{{S}} was treated with {op}|{capital(str(op))} was performed][ followed by| and then| and| followed by|, then|, followed by] {count}{adjuvant}{rx}"
         )
     outcome = outcomes.draw(case, "ovary")
-    drug = weighted(case.cancer.second, rng)
+    drug = choose(case.cancer.second, rng)
     maintained = any(gene.germline for gene in case.genes) or "HRD" in (case.marker_label or "")
     if case.chance(0.88 if maintained else 0.3):
         return parts + maintenance(case, begun, outcome, drug)

@@ -17,8 +17,8 @@ from data.synthetic.abstracts.telling import (
     tell_molecular,
 )
 from data.synthetic.courses.metastatic import metastatic
-from data.synthetic.grammar import weighted
-from data.synthetic.phrases import asides, opening
+from data.synthetic.grammar import choose
+from data.synthetic.phrases import asides, opening, openings
 
 
 def locally_advanced(case: Case) -> Parts:
@@ -27,7 +27,7 @@ def locally_advanced(case: Case) -> Parts:
     set_targets(case)
     stage = "III"
     stage_words(case, stage, "T4N1")
-    parts: Parts = [("open", open_note(case, opening.LOCAL_OPEN))]
+    parts: Parts = [("open", open_note(case, openings("local")))]
     case.record["stage"] = stage
     if case.chance(0.3):
         parts.append(
@@ -38,10 +38,10 @@ def locally_advanced(case: Case) -> Parts:
                 ),
             )
         )
-    if "s" not in case.told and case.chance(0.3):
-        parts.append(("stage", case.pick(opening.STAGED[:8])))
+    if "stage" not in case.told and case.chance(0.3):
+        parts.append(("stage", case.pick(opening["staged"][:8])))
     parts += [("mol", text) for text in tell_molecular(case)]
-    line(case, weighted(case.cancer.first, case.rng))
+    line(case, choose(case.cancer.first, case.rng))
     begun = start(case)
     outcome = outcomes.draw(case, "locally advanced")
     germline = any(gene.germline for gene in case.genes)
@@ -54,7 +54,7 @@ def locally_advanced(case: Case) -> Parts:
     else:
         parts += finish(case, begun, outcome)
     if case.chance(0.25):
-        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides["negative_sites"])))
     case.record["metastasis_site"] = None
     return parts
 
@@ -64,9 +64,9 @@ def pancreas_metastatic(case: Case) -> Parts:
     if not any(gene.germline for gene in case.genes) or case.chance(0.2):
         return metastatic(case)
     parts = _metastatic_front(case)
-    line(case, weighted(((5, "FOLFIRINOX"), (1, "modified FOLFIRINOX"), (1, "gemcitabine+nab-paclitaxel")), case.rng))
+    line(case, choose(((5, "FOLFIRINOX"), (1, "modified FOLFIRINOX"), (1, "gemcitabine+nab-paclitaxel")), case.rng))
     parts += maintenance(
-        case, start(case), weighted(((50, "stable"), (24, "progression"), (12, "partial"), (12, "relapse")), case.rng)
+        case, start(case), choose(((50, "stable"), (24, "progression"), (12, "partial"), (12, "relapse")), case.rng)
     )
     return parts
 
@@ -74,7 +74,7 @@ def pancreas_metastatic(case: Case) -> Parts:
 def _metastatic_front(case: Case) -> Parts:
     case.record["stage"] = "IV"
     tell_sites(case)
-    parts: Parts = [("open", open_note(case, opening.METASTATIC))]
+    parts: Parts = [("open", open_note(case, openings("metastatic")))]
     tell_disease(case, parts)
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None

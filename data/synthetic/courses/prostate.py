@@ -16,22 +16,9 @@ from data.synthetic.abstracts.telling import (
     tell_disease,
     tell_molecular,
 )
-from data.synthetic.grammar import weighted
-from data.synthetic.phrases import asides, opening
+from data.synthetic.grammar import choose
+from data.synthetic.phrases import asides, opening, openings
 from data.synthetic.phrases import treatment as given
-
-GLEASON = ("Gleason {gl}", "Gleason score {gl}", "Gleason {gl} disease", "Gleason score was {gl}")
-ADT = (
-    "androgen deprivation therapy with leuprolide",
-    "androgen deprivation with leuprolide",
-    "androgen deprivation therapy (leuprolide)",
-    "leuprolide",
-    "leuprolide",
-    "ADT with leuprolide",
-    "leuprolide depot",
-    "androgen-deprivation therapy with leuprolide",
-    "androgen deprivation therapy using leuprolide",
-)
 
 
 def _gleason(case: Case) -> None:
@@ -39,7 +26,8 @@ def _gleason(case: Case) -> None:
     total = sum(int(part) for part in pair.split("+"))
     case.slots["gl"] = case.rng.choice((pair, pair, f"{pair}={total}", f"{total} ({pair})"))
     if case.chance(0.45):
-        case.slots["dx"] = f"{case.slots['dx']}{case.rng.choice((' ({})', ', {}', ' ({})')).format(case.pick(GLEASON))}"
+        between = case.rng.choice((" ({})", ", {}", " ({})"))
+        case.slots["dx"] = str(case.slots["dx"]) + between.format(case.pick(opening["gleason"]))
 
 
 def prostate_metastatic(case: Case) -> Parts:
@@ -48,14 +36,14 @@ def prostate_metastatic(case: Case) -> Parts:
     case.record["stage"] = "IV"
     _gleason(case)
     tell_sites(case)
-    parts: Parts = [("open", open_note(case, opening.METASTATIC))]
+    parts: Parts = [("open", open_note(case, openings("metastatic")))]
     tell_disease(case, parts)
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
-    partner = weighted(
+    partner = choose(
         ((40, "docetaxel"), (20, "abiraterone"), (9, "abiraterone and prednisone"), (7, "enzalutamide"), (16, "")), rng
     )
-    castration = rng.choice(ADT)
+    castration = rng.choice(given["castration"])
     named = "leuprolide"
     if case.chance(0.3):
         castration, named = rng.choice(
@@ -97,29 +85,20 @@ def prostate_metastatic(case: Case) -> Parts:
     return parts + finish(case, start(case), outcomes.draw(case, "prostate"))
 
 
-CRPC_OPEN = (
-    (6, "{who} {has} [metastatic castration-resistant|castration-resistant] {kind}[ with {mets}| and {mets}|]", "m?"),
-    (3, "{who} {has} {kind} that became castration-resistant, now with {mets}", "m"),
-    (3, "{who} {has} metastatic castration-resistant {kind} (mCRPC)[ and {mets}|]", "m?"),
-    (2, "{who} {has} mCRPC ([prostate adenocarcinoma|{kind}]) and {mets}", "m"),
-    (2, "{who} {has} [stage IV|metastatic] castration-resistant {kind} involving {places}", "m"),
-)
-
-
 def crpc(case: Case) -> Parts:
     """Castration-resistant disease with its earlier and present therapy."""
     tell_sites(case)
     case.record["stage"] = "IV"
-    first, told = _named_resistant(case)
+    first, tells = _named_resistant(case)
     parts: Parts = [("open", first)]
-    shown = told == "m" or any(str(case.slots[key]) in first for key in ("mets", "places"))
+    shown = "sites" in tells or any(str(case.slots[key]) in first for key in ("mets", "places"))
     if not shown:
         if case.chance(0.9) or ("metastatic" not in first and "stage IV" not in first):
-            parts.append(("mets", case.pick(opening.METS)))
+            parts.append(("mets", case.pick(opening["mets"])))
         else:
             case.sites = []
     if case.chance(0.2) and "stage" not in first:
-        parts.append(("stage", case.pick(opening.STAGE4)))
+        parts.append(("stage", case.pick(opening["stage4"])))
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
     begun, after = _earlier_and_last(case)
@@ -133,18 +112,18 @@ def crpc(case: Case) -> Parts:
     return parts + ([("tx", begun)] if begun else []) + finish(case, after, outcome)
 
 
-def _named_resistant(case: Case) -> tuple[str, str]:
-    """The opening sentence, and whether it tells the sites; the record's name of the disease follows from its words."""
+def _named_resistant(case: Case) -> tuple[str, frozenset[str]]:
+    """The opening sentence, and what it tells for sure; the record's name of the disease follows from its words."""
     cancerous = case.chance(0.42)
     case.slots["kind"] = "prostate cancer" if cancerous else "prostate adenocarcinoma"
     case.record["cancer_type"] = "prostate cancer (castration-resistant)" if cancerous else "prostate adenocarcinoma"
     if not cancerous and case.chance(0.1):
         case.record["cancer_type"] = "prostate adenocarcinoma (metastatic castration-resistant)"
-    text, told = weighted([(w, (text, told)) for w, text, told in CRPC_OPEN], case.rng)
-    first = case.say(text)
+    chosen = choose([(one.weight, one) for one in openings("resistant_prostate")], case.rng)
+    first = case.say(chosen.text)
     if cancerous and "prostate adenocarcinoma" in first:
         case.record["cancer_type"] = "prostate adenocarcinoma"
-    return first, told
+    return first, chosen.tells
 
 
 def _earlier_and_last(case: Case) -> tuple[str, str]:
@@ -160,11 +139,11 @@ def _earlier_and_last(case: Case) -> tuple[str, str]:
         )
     )
     carrier = any(gene.germline for gene in case.genes)
-    middle = weighted(((5, "docetaxel"), (3, "abiraterone"), (3, "enzalutamide")), rng)
+    middle = choose(((5, "docetaxel"), (3, "abiraterone"), (3, "enzalutamide")), rng)
     last = (
         "olaparib"
         if carrier and case.chance(0.9)
-        else weighted(
+        else choose(
             [(w, code) for w, code in case.cancer.second if code.split("+")[0] != middle and code != "olaparib"], rng
         )
     )
@@ -176,26 +155,8 @@ def _earlier_and_last(case: Case) -> tuple[str, str]:
             f"[Prior therapy included|{{S}} previously received|{{S}} received|Previously treated with|Prior treatment:|{{S}} progressed on|Earlier therapy was|After] {castration} [and|then|followed by|and then] {middle}"
         )
     line(case, last)
-    after = case.pick(given.SWITCH if begun else given.START)
+    after = case.pick(given["switch"] if begun else given["start"])
     return begun, after
-
-
-LOCAL_OPEN = (
-    (
-        5,
-        "{who} {has} [clinically localized|localized|high-risk|intermediate-risk|] {dx}[, clinical stage {stage}|, stage {stage}| (stage {stage})]",
-        "s",
-    ),
-    (3, "{who} {has} [localized|clinically localized|organ-confined] {dx}", ""),
-    (3, "{who} [underwent|s/p|status post] {op} for {dx}", "o"),
-    (2, "{who} {has} stage {stage} {dx}", "s"),
-    (
-        1,
-        "{who} diagnosed with {dx} after [an elevated screening PSA|a PSA of {psa} ng/mL|abnormal rectal exam], [clinical |]stage {stage}",
-        "s",
-    ),
-    (1, "{who} [underwent|s/p] {op} for [localized|stage {stage}] {dx}, stage {stage}", "os"),
-)
 
 
 def _local(case: Case, *, operated: bool) -> Parts:
@@ -203,7 +164,7 @@ def _local(case: Case, *, operated: bool) -> Parts:
     case.sites = []
     set_targets(case)
     _gleason(case)
-    stage, tn = weighted(
+    stage, tn = choose(
         (
             (50, ("II", "pT2N0")),
             (18, ("III", "pT3aN0")),
@@ -225,12 +186,11 @@ def _local(case: Case, *, operated: bool) -> Parts:
     )
     case.slots["op_c"] = capital(str(case.slots["op"]))
     case.record["stage"] = stage
-    parts: Parts = [
-        ("open", open_note(case, LOCAL_OPEN if operated else tuple(row for row in LOCAL_OPEN if "o" not in row[2])))
-    ]
-    if "s" not in case.told:
+    options = [one for one in openings("local_prostate") if operated or "operation" not in one.tells]
+    parts: Parts = [("open", open_note(case, options))]
+    if "stage" not in case.told:
         if case.chance(0.75):
-            parts.append(("stage", case.pick(opening.PATH_STAGED if operated else opening.STAGED[:8])))
+            parts.append(("stage", case.pick(opening["path_staged"] if operated else opening["staged"][:8])))
         else:
             case.record["stage"] = "II" if "localized" in parts[0][1] or "organ-confined" in parts[0][1] else None
     parts += [("mol", text) for text in tell_molecular(case)]
@@ -242,9 +202,9 @@ def prostatectomy(case: Case) -> Parts:
     """Radical prostatectomy; recurrence in PSA or none."""
     parts = _local(case, operated=True)
     case.treatments.append("radical prostatectomy")
-    if "o" not in case.told:
-        parts.append(("tx", case.pick(given.SURGERY) + case.say("[ with negative margins| with clear margins||]")))
-    outcome = weighted(
+    if "operation" not in case.told:
+        parts.append(("tx", case.pick(given["surgery"]) + case.say("[ with negative margins| with clear margins||]")))
+    outcome = choose(
         ((34, "undetectable"), (16, "undetectable imaging"), (22, "biochemical"), (16, "ned"), (6, "pending")), case.rng
     )
     if outcome == "biochemical":
@@ -270,7 +230,7 @@ def prostatectomy(case: Case) -> Parts:
             case.treatments.append("adjuvant radiation")
         parts.append(("resp", outcomes.tell(case, outcome)))
         if case.chance(0.25):
-            parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+            parts.append(("extra", case.pick(asides["negative_sites"])))
     return parts
 
 
@@ -293,7 +253,7 @@ def radiotherapy(case: Case) -> Parts:
             ),
         )
     )
-    outcome = weighted(
+    outcome = choose(
         (
             (26, "undetectable"),
             (24, "ned"),
@@ -317,7 +277,7 @@ def radiotherapy(case: Case) -> Parts:
     else:
         parts.append(("resp", outcomes.tell(case, outcome)))
     if case.chance(0.2):
-        parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+        parts.append(("extra", case.pick(asides["negative_sites"])))
     return parts
 
 

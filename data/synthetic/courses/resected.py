@@ -6,11 +6,11 @@ from data.synthetic.abstracts import outcomes
 from data.synthetic.abstracts.case import Case, capital
 from data.synthetic.abstracts.imaging import set_targets, tell_sites
 from data.synthetic.abstracts.regimens import regimen
-from data.synthetic.abstracts.telling import Parts, finish, glued, line, open_note, stage_words, tell_molecular
+from data.synthetic.abstracts.telling import Parts, finish, glue, line, open_note, stage_words, tell_molecular
 from data.synthetic.courses.breast import breast_adjuvant
 from data.synthetic.courses.stages import COLON_STAGE, GENERAL_STAGE, melanoma_stage, nodes
-from data.synthetic.grammar import weighted
-from data.synthetic.phrases import asides, opening
+from data.synthetic.grammar import choose
+from data.synthetic.phrases import asides, opening, openings
 from data.synthetic.phrases import treatment as given
 
 
@@ -23,14 +23,14 @@ def adjuvant(case: Case) -> Parts:
     set_targets(case)
     unnamed = case.chance({"crc": 0.22, "melanoma": 0.35}.get(case.cancer.key, 0.1))
     named, parts = _resected(case) if unnamed else _operated(case, "III")
-    code = weighted(case.cancer.adjuvant or case.cancer.first, rng)
+    code = choose(case.cancer.adjuvant or case.cancer.first, rng)
     label, text = regimen(case, code)
     case.slots["rx"], case.slots["line"] = text, ""
     last = parts[-1]
     if last[0] == "tx" and case.chance(0.5):
-        parts[-1] = ("tx", glued(last[1], case.pick(given.ADJUVANT_JOIN)))
+        parts[-1] = ("tx", glue(last[1], case.pick(given["adjuvant_join"])))
     else:
-        parts.append(("tx", case.pick(given.ADJUVANT)))
+        parts.append(("tx", case.pick(given["adjuvant"])))
     case.treatments += [named, f"adjuvant {label}"]
     nodes = _told_nodes(case, parts)
     if unnamed:
@@ -41,10 +41,10 @@ def adjuvant(case: Case) -> Parts:
         parts += _recurred(case)
     else:
         parts.append(
-            ("resp", outcomes.tell(case, weighted(((86, "ned"), (5, "stable"), (5, "pending"), (3, "complete")), rng)))
+            ("resp", outcomes.tell(case, choose(((86, "ned"), (5, "stable"), (5, "pending"), (3, "complete")), rng)))
         )
         if case.chance(0.15):
-            parts.append(("extra", case.pick(asides.NEGATIVE_SITES)))
+            parts.append(("extra", case.pick(asides["negative_sites"])))
     if not case.record.get("metastasis_site"):
         case.record["metastasis_site"] = nodes
     return parts
@@ -94,13 +94,13 @@ def _recurred(case: Case) -> Parts:
     )
     if case.chance(0.6):
         return [("resp", found)]
-    line(case, weighted(case.cancer.second if case.chance(0.5) else case.cancer.first, case.rng))
+    line(case, choose(case.cancer.second if case.chance(0.5) else case.cancer.first, case.rng))
     outcome = outcomes.draw(case, case.cancer.key)
     return [
         ("resp", found),
         *(
             (("tail", text))
-            for _, text in finish(case, case.pick(given.SWITCH), "stable" if outcome == "relapse" else outcome)
+            for _, text in finish(case, case.pick(given["switch"]), "stable" if outcome == "relapse" else outcome)
         ),
     ]
 
@@ -118,7 +118,7 @@ def _operated(case: Case, default: str) -> tuple[str, Parts]:
             or operations
         )
     # The first operation listed is the usual one.
-    named, texts = weighted(
+    named, texts = choose(
         [(2.0 * len(operations) if index == 0 else 1.0, row) for index, row in enumerate(operations)], rng
     )
     case.slots["op"] = case.pick(texts)
@@ -132,19 +132,19 @@ def _operated(case: Case, default: str) -> tuple[str, Parts]:
         case.record["cancer_type"] = "colon adenocarcinoma"
         if "resection" in named:
             named, case.slots["op"] = "right hemicolectomy", "right hemicolectomy"
-        options: tuple[tuple[float, str, str], ...] = tuple(row for row in opening.EARLY_OPEN if "o" in row[2])
+        options = tuple(one for one in openings("early") if "operation" in one.tells)
     else:
-        options = opening.EARLY_OPEN
+        options = openings("early")
     parts: Parts = [("open", open_note(case, options))]
     case.record["stage"] = stage
-    if "o" not in case.told:
-        parts.append(("tx", case.pick(given.SURGERY)))
-    if not case.told & {"s", "t"}:
+    if "operation" not in case.told:
+        parts.append(("tx", case.pick(given["surgery"])))
+    if not case.told & {"stage", "tnm"}:
         if case.chance(0.95):
-            parts.insert(len(parts) if case.chance(0.6) else 1, ("stage", case.pick(opening.PATH_STAGED)))
+            parts.insert(len(parts) if case.chance(0.6) else 1, ("stage", case.pick(opening["path_staged"])))
         else:
             case.record["stage"] = None
-    if "t" in case.told:
+    if "tnm" in case.told:
         case.record["stage"] = (
             {**GENERAL_STAGE, **COLON_STAGE}.get(tn.replace(" ", "").replace("M0", "").removeprefix("p"), stage)
             if case.cancer.staging != "breslow"
@@ -153,32 +153,17 @@ def _operated(case: Case, default: str) -> tuple[str, Parts]:
     return named, parts
 
 
-RESECTED = (
-    (3, "{who} {has} resected [stage {stage} |]{dx}", "s?"),
-    (2, "{who} {has} {dx}, [pathologic |]stage {stage}[ ({tn})|] after resection", "s"),
-    (
-        2,
-        "{who} {has} stage {stage} {dx} [resected|that was resected] [{n} months ago|in {month} {year}|last year]",
-        "s",
-    ),
-    (1.5, "{who} after [complete resection|resection] of {dx}, [pathologic |]stage {stage}", "s"),
-    (1.5, "[Resected|Completely resected] {dx}, stage {stage}[ ({tn})|]", "s"),
-    (1.5, "{who} {has} {dx}, pathologic stage {stage}[ ({tn})|]", "s"),
-    (1.5, "{who} {has} stage {stage} {dx}[ ({tn})|]", "s"),
-)
-
-
 def _resected(case: Case) -> tuple[str, Parts]:
     """A resected tumour whose operation the note does not name."""
     stage, tn = melanoma_stage(case) if case.cancer.staging == "breslow" else nodes(case, "p")
     if case.cancer.key == "crc" and case.chance(0.7) and not stage.startswith("III"):
         stage, tn = "III", case.rng.choice(("pT3N1", "T3N1", "pT3 N1", "pT4aN1", "T3N1M0", "pT3N2"))
     stage_words(case, stage, tn)
-    text = case.say(weighted([(w, text) for w, text, _ in RESECTED], case.rng))
+    text = case.say(choose([(one.weight, one.text) for one in openings("resected")], case.rng))
     parts: Parts = [("open", text)]
     case.record["stage"] = stage
     if f"stage {stage}" not in text.lower().replace(stage.lower(), stage):
-        parts.append(("stage", case.pick(opening.PATH_STAGED)))
+        parts.append(("stage", case.pick(opening["path_staged"])))
     return "operation", parts
 
 
@@ -204,7 +189,7 @@ def surgery(case: Case) -> Parts:
             )
         if case.chance(0.4):
             # Done beside the excision it is listed; told by its result it is not.
-            if case.chance(0.4) and "o" not in case.told:
+            if case.chance(0.4) and "operation" not in case.told:
                 parts.append(
                     (
                         "tx",
@@ -229,7 +214,7 @@ def surgery(case: Case) -> Parts:
     if case.chance(0.35):
         parts.append(("tail", case.say(NO_FURTHER)))
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
-    parts.append(("resp", outcomes.tell(case, weighted(((70, "ned"), (24, "operated"), (5, "pending")), case.rng))))
+    parts.append(("resp", outcomes.tell(case, choose(((70, "ned"), (24, "operated"), (5, "pending")), case.rng))))
     case.record["metastasis_site"] = None
     return parts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.synthetic.abstracts.case import Case
-from data.synthetic.grammar import weighted
+from data.synthetic.grammar import choose
 
 BREAST_STAGE = {
     "T1N0": "I",
@@ -64,7 +64,7 @@ def nodes(case: Case, prefix: str) -> tuple[str, str]:
         )
         stage = BREAST_STAGE[tn]
     elif key == "crc":
-        tn = weighted(
+        tn = choose(
             (
                 (1, "T2N0"),
                 (5, "T3N0"),
@@ -97,7 +97,7 @@ def melanoma_stage(case: Case) -> tuple[str, str]:
     """Stage and TNM of a melanoma: an earlier one where the operation is all."""
     setting = str(case.slots.get("setting"))
     if setting == "surgery":
-        return weighted(
+        return choose(
             (
                 (40, ("I", "pT1b")),
                 (10, ("I", "pT1a")),
@@ -109,7 +109,7 @@ def melanoma_stage(case: Case) -> tuple[str, str]:
             ),
             case.rng,
         )
-    return weighted(
+    return choose(
         (
             (40, ("III", "pT3a N1")),
             (12, ("IIIC", "pT4b N2")),

@@ -9,6 +9,7 @@ from data.synthetic.findings import Fact
 from data.synthetic.findings.immune import IMMUNE_MARKERS
 from data.synthetic.grammar import chance, pick
 from data.synthetic.invented import invented_marker
+from data.synthetic.lexicon import markers
 
 
 def _number(name: str, unit: str, low: int, high: int, texts: tuple[str, ...] = ()) -> Callable[[random.Random], Fact]:
@@ -16,21 +17,7 @@ def _number(name: str, unit: str, low: int, high: int, texts: tuple[str, ...] = 
         exact = low + int((high - low) * rng.random() ** 2)
         value = exact if exact < 30 else round(exact, -1)
         shown = f"{value:,}" if chance(0.4, rng) else str(value)
-        text = rng.choice(
-            texts
-            or (
-                "{n} {v} {u}",
-                "{n} was {v} {u}",
-                "{n} of {v} {u}",
-                "baseline {n} was {v} {u}",
-                "baseline {n} {v} {u}",
-                "serum {n} was {v} {u}",
-                "{n} at presentation was {v} {u}",
-                "initial {n} {v} {u}",
-                "{n} at diagnosis was {v} {u}",
-                "pretreatment {n} {v} {u}",
-            )
-        )
+        text = rng.choice(texts or markers.group("wording")["number"])
         return Fact(f"{name} {value} {unit}", text.replace("{n}", name).replace("{v}", shown).replace("{u}", unit))
 
     return fact
@@ -45,18 +32,7 @@ def _serum(names: tuple[str, ...], unit: str, low: int, high: int, elevated: flo
             return Fact(
                 f"{name} elevated",
                 pick(
-                    (
-                        "{n} [was|] [markedly |significantly |] elevated [at diagnosis|at presentation|pre-operatively|at baseline|]",
-                        "elevated {n}",
-                        "[markedly|] elevated {n} at [diagnosis|presentation]",
-                        "{n} [was|] elevated at {v}",
-                        "{n} [was|] markedly elevated ({v})",
-                        "a [markedly|] elevated {n}",
-                        "{n} elevated",
-                        "pre-treatment {n} elevated",
-                        "baseline {n} was [markedly|] elevated",
-                        "{n} initially elevated",
-                    ),
+                    markers.group("wording")["elevated"],
                     {"n": name, "v": value},
                     rng,
                 )
@@ -99,130 +75,25 @@ def _positive(name: str) -> Callable[[random.Random], Fact]:
     )
 
 
-HRD_POSITIVE = (
-    "HRD-positive",
-    (
-        "HRD-positive",
-        "HRD-positive",
-        "HRD-positive on myChoice",
-        "HRD-positive status",
-        "homologous recombination deficient (HRD-positive)",
-        "homologous recombination deficiency (HRD-positive)",
-    ),
-)
-MARKERS: dict[str, Callable[[random.Random], Fact]] = {
-    **IMMUNE_MARKERS,
-    "cea": _serum(("CEA",), "ng/mL", 8, 400, 0.3),
-    "ca199": _serum(("CA19-9", "CA 19-9", "CA19-9"), "U/mL", 80, 15000, 0.72),
-    "ca125": _serum(("CA-125",) * 8 + ("CA 125",), "U/mL", 90, 2400, 0.72),
-    "psa": _number(
-        "PSA",
-        "ng/mL",
-        6,
-        900,
-        (
-            "baseline PSA was {v} {u}",
-            "baseline PSA {v} {u}",
-            "PSA at diagnosis was {v} {u}",
-            "PSA {v} {u}",
-            "PSA was {v} {u}",
-            "initial PSA was {v} {u}",
-            "PSA of {v} {u}",
-            "PSA at presentation was {v} {u}",
-            "pretreatment PSA was {v} {u}",
-            "presenting PSA {v} {u}",
-            "PSA measured {v} {u}",
-        ),
-    ),
-    "afp": _serum(("AFP", "alpha-fetoprotein"), "ng/mL", 40, 20000, 0.5),
-    "ldh": _serum(("LDH",), "U/L", 260, 1400, 0.7),
-    "cga": _serum(("chromogranin A",), "ng/mL", 200, 4000, 0.6),
-    "alp": _serum(("alkaline phosphatase",), "U/L", 180, 900, 0.7),
-    "calcitonin": _serum(("calcitonin",), "pg/mL", 100, 4000, 0.5),
-    "b2m": _number("beta-2 microglobulin", "mg/L", 2, 12),
-    "hrd": _stated(
-        *(HRD_POSITIVE,) * 3,
-        ("HRD positive", ("HRD positive", "HRD positive by tumor assay", "HRD positive on the tumor assay")),
-    ),
-    "mgmt": _stated(
-        (
-            "MGMT promoter methylation",
-            (
-                "MGMT promoter methylation present",
-                "MGMT promoter methylation was detected",
-                "MGMT promoter methylation",
-            ),
-        ),
-        (
-            "MGMT promoter methylation positive",
-            (
-                "MGMT promoter methylation positive",
-                "positive for MGMT promoter methylation",
-                "MGMT promoter methylation was positive",
-            ),
-        ),
-        (
-            "MGMT promoter methylated",
-            ("MGMT promoter methylated", "MGMT promoter was methylated", "methylated MGMT promoter"),
-        ),
-        (
-            "MGMT promoter unmethylated",
-            ("MGMT promoter unmethylated", "MGMT promoter was unmethylated", "unmethylated MGMT promoter"),
-        ),
-    ),
-    "ki67": _percent(
-        "Ki-67", ("Ki-67 {v}", "Ki-67 index {v}", "Ki-67 of {v}", "Ki-67 proliferation index was {v}", "Ki67 {v}")
-    ),
-    "p16": _stated(
-        (
-            "p16 positive",
-            ("p16 positive", "p16 positive by IHC", "p16+ by IHC", "strong p16 positivity", "p16-positive"),
-        )
-    ),
-    "hpv": _stated(("HPV positive", ("HPV positive", "HPV-positive", "positive for high-risk HPV"))),
-    "ebv": _positive("EBV"),
-    "cldn": _positive("CLDN18.2"),
-    "dll3": _stated(("DLL3 high", ("DLL3 high", "high DLL3 expression", "DLL3 expression was high"))),
-    "mesothelin": _positive("mesothelin"),
-    "dog1": _positive("DOG1"),
-    "mcpyv": _positive("MCPyV"),
-    "cd99": _positive("CD99"),
-    "nyeso": _positive("NY-ESO-1"),
-    "cd20": _positive("CD20"),
-    "cd30": _positive("CD30"),
-    "cd33": _positive("CD33"),
-    "cd19": _positive("CD19"),
-    "ar": _positive("AR"),
-    "codel": _stated(("1p/19q codeletion", ("1p/19q codeletion", "1p/19q codeleted", "codeletion of 1p and 19q"))),
-    "ighv": _stated(
-        ("IGHV unmutated", ("IGHV unmutated", "unmutated IGHV")), ("IGHV mutated", ("IGHV mutated", "mutated IGHV"))
-    ),
-    "ck7": _stated(
-        (
-            "CK7 positive; CK20 negative",
-            ("CK7 positive, CK20 negative", "CK7+/CK20-", "positive CK7 with negative CK20"),
-        )
-    ),
-    "er": _stated(("ER positive; PR positive", ("ER positive, PR positive", "ER and PR positive"))),
-    "her2": _stated(
-        (
-            "HER2 amplification",
-            (
-                "HER2 amplification by FISH",
-                "HER2 IHC 3+ with FISH amplification",
-                "HER2 amplified by FISH",
-                "HER2 IHC 3+ / FISH positive",
-            ),
-        ),
-        ("HER2 3+", ("HER2 IHC 3+", "HER2 3+ by IHC")),
-        ("HER2 negative", ("HER2 negative", "HER2 IHC 1+ (negative)")),
-    ),
-}
-
-
 def marker_fact(spec: str, rng: random.Random) -> Fact:
     """A biomarker by its specification, "?" for an invented one."""
-    return invented_fact(rng) if spec == "?" else MARKERS[spec](rng)
+    if spec == "?":
+        return invented_fact(rng)
+    if spec in IMMUNE_MARKERS:
+        return IMMUNE_MARKERS[spec](rng)
+    row = dict(markers.content["marker"][spec])
+    if row["kind"] == "stated":
+        said = [(one["label"], one["texts"]) for one in row["says"] for _ in range(one.get("times", 1))]
+        return _stated(*said)(rng)
+    return _KINDS[row.pop("kind")](**row)(rng)
+
+
+_KINDS: dict[str, Callable[..., Callable[[random.Random], Fact]]] = {
+    "number": _number,
+    "serum": _serum,
+    "percent": _percent,
+    "positive": _positive,
+}
 
 
 def invented_fact(rng: random.Random) -> Fact:

@@ -5,157 +5,22 @@ from __future__ import annotations
 import random
 
 from data.synthetic.findings import Fact
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.invented import AMINO, invented_gene
-
-AN = (
-    "EGFR",
-    "NRAS",
-    "IDH",
-    "ALK",
-    "ATM",
-    "AKT",
-    "ESR",
-    "EML",
-    "FGFR",
-    "NTRK",
-    "NF",
-    "ETV",
-    "API",
-    "ERCC",
-    "APC",
-    "ATR",
-    "EZH",
-    "EWSR",
-    "MYD",
-    "HRAS",
-    "ABL",
-    "SMO",
-    "SMAD",
-    "SPOP",
-    "RB",
-    "STK",
-    "SS18",
-    "FLT",
-    "NPM",
-)
-KIND_WORDS = (
-    "mutation",
-    "loss",
-    "amplification",
-    "fusion",
-    "rearrangement",
-    "deletion",
-    "skipping",
-    "insertion",
-    "frameshift",
-    "variant",
-)
+from data.synthetic.lexicon import genes
 
 
 def article(name: str) -> str:
     """The article that a gene's name takes."""
-    return "an" if name.startswith(AN) else "a"
+    return "an" if name.startswith(genes["takes_an"]) else "a"
 
 
-SPELLINGS: dict[str, tuple[str, ...]] = {
-    "EGFR L858R": (
-        "EGFR L858R",
-        "EGFR L858R",
-        "EGFR L858R",
-        "EGFR L858R",
-        "EGFR exon 21 L858R",
-        "EGFR p.L858R",
-        "EGFR (L858R)",
-    ),
-    "EGFR exon 19 deletion": (
-        "EGFR exon 19 deletion",
-        "EGFR exon 19 deletion",
-        "EGFR exon 19 deletion",
-        "EGFR ex19del",
-        "exon 19 deletion in EGFR",
-    ),
-    "KRAS G12D": ("KRAS G12D", "KRAS G12D", "KRAS G12D", "KRAS p.G12D", "KRAS exon 2 G12D", "KRAS (G12D)"),
-    "BRAF V600E": ("BRAF V600E", "BRAF V600E", "BRAF V600E", "BRAF V600E", "BRAF p.V600E", "BRAF (V600E)"),
-    "PIK3CA H1047R": ("PIK3CA H1047R", "PIK3CA H1047R", "PIK3CA H1047R", "PIK3CA p.H1047R", "PIK3CA exon 20 H1047R"),
-}
-COPIED_GENES = (
-    "EGFR",
-    "KRAS",
-    "NRAS",
-    "BRAF",
-    "PIK3CA",
-    "TP53",
-    "KIT",
-    "MET",
-    "RET",
-    "FGFR1",
-    "FGFR2",
-    "FGFR3",
-    "IDH1",
-    "IDH2",
-    "ESR1",
-    "AKT1",
-    "ERBB2",
-    "ERBB3",
-    "MAP2K1",
-    "HRAS",
-    "PDGFRA",
-    "ALK",
-    "ROS1",
-    "CTNNB1",
-    "SMAD4",
-    "FBXW7",
-    "NOTCH1",
-    "PTEN",
-    "CDKN2A",
-    "STK11",
-    "KEAP1",
-    "RB1",
-    "APC",
-    "ATM",
-    "CHEK2",
-    "PALB2",
-    "RAD51D",
-    "BRIP1",
-    "MLH1",
-    "MSH2",
-    "MSH6",
-    "PMS2",
-    "ARID1A",
-    "POLE",
-    "GNAQ",
-    "GNA11",
-    "BAP1",
-    "VHL",
-    "TSC1",
-    "TSC2",
-    "NF1",
-    "NF2",
-    "JAK2",
-    "MPL",
-    "SF3B1",
-    "DNMT3A",
-    "TET2",
-    "ASXL1",
-    "RUNX1",
-    "WT1",
-    "SPOP",
-    "AR",
-    "FOXA1",
-    "CDK12",
-    "MTOR",
-    "MYC",
-    "CCND1",
-    "MDM2",
-    "CDK4",
-)
 BASES = "ACGT"
 
 
 def random_variant(rng: random.Random) -> str:
     """An alteration of a real gene, drawn at random: the model must learn to copy what it has not seen."""
-    gene = rng.choice(COPIED_GENES)
+    gene = rng.choice(genes["copied"])
     number = rng.randint(5, 1400)
     kind = rng.random()
     if kind < 0.55:
@@ -177,9 +42,10 @@ def gene_fact(label: str, rng: random.Random) -> Fact:
         label = invented_gene(rng)
     elif label == "*":
         label = random_variant(rng)
-    spelled = rng.choice(SPELLINGS[label]) if label in SPELLINGS else label
+    spellings = genes.group("spellings")
+    spelled = rng.choice(spellings[label]) if label in spellings else label
     a = article(label)
-    if label.split()[-1] in KIND_WORDS:
+    if label.split()[-1] in genes["kind_words"]:
         return Fact(label, spelled if chance(0.5, rng) else f"{a} {spelled}")
     forms = (
         spelled,
@@ -211,7 +77,7 @@ def brca_fact(first_share: float, rng: random.Random) -> Fact:
         "BRCA1": ("185delAG", "185delAG", "5382insC", "c.5266dupC", "c.68_69delAG", "C61G"),
         "BRCA2": ("6174delT", "6174delT", "c.5946delT", "c.7558C>T", "K3326*"),
     }[gene]
-    kind = weighted(
+    kind = choose(
         (
             (30, "deleterious"),
             (26, "variant"),

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 
 from data.synthetic.findings import Fact
-from data.synthetic.grammar import chance, pick, weighted
+from data.synthetic.grammar import chance, choose, pick
+from data.synthetic.lexicon import markers
 
 PERCENT = (
     (54, "10%"),
@@ -22,46 +23,13 @@ PERCENT = (
     (2, "2%"),
     (8, "?"),
 )
-PDL1 = (
-    "PD-L1 {v}",
-    "PD-L1 {v}",
-    "PD-L1 TPS {v}",
-    "PD-L1 TPS {v}",
-    "PD-L1 tumor proportion score {v}",
-    "PD-L1 tumor proportion score was {v}",
-    "PD-L1 tumor proportion score of {v}",
-    "PD-L1 tumor proportion score (TPS) {v}",
-    "PD-L1 by IHC was {v}",
-    "PD-L1 by IHC {v}",
-    "PD-L1 expression was {v}",
-    "PD-L1 expression {v}",
-    "PD-L1 was {v}",
-    "PD-L1 was {v}",
-    "PD-L1 reported at {v}",
-    "PD-L1 {v} by IHC",
-    "PD-L1 IHC {v}",
-    "PD-L1 TPS of {v}",
-    "PD-L1 (22C3) {v}",
-    "PD-L1 IHC was {v}",
-    "PD-L1 TPS reported at {v}",
-    "PD-L1 reported as {v}",
-    "PD-L1 expression of {v}",
-    "PD-L1 staining was {v}",
-    "PD-L1 expression reported at {v}",
-    "PD-L1 about {v}",
-    "PD-L1 ~{v}",
-    "PD-L1 approximately {v}",
-    "PD-L1 staining in {v} of tumor cells",
-    "PD-L1 expression on {v} of tumor cells",
-    "programmed death ligand 1 expression of {v}",
-)
 
 
 def _pdl1(rng: random.Random) -> Fact:
-    value = weighted(PERCENT, rng)
+    value = choose(PERCENT, rng)
     if value == "?":
         value = f"{rng.choice((3, 4, 8, 12, 25, 35, 45, 50, 55, 65, 70, 75, 80, 85, 90, 95, rng.randint(2, 99)))}%"
-    phrase = pick(PDL1, {"v": value}, rng).replace("~<", "<").replace("~>", ">")
+    phrase = pick(markers["pdl1"], {"v": value}, rng).replace("~<", "<").replace("~>", ">")
     return Fact(f"PD-L1 {value}", phrase)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+
+from data.synthetic.tables import Table
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,7 @@ class Cancer:
     local: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def _immutable(value: Any) -> Any:
-    return tuple(_immutable(one) for one in value) if isinstance(value, list) else value
-
-
-def _load() -> tuple[Cancer, ...]:
-    tables = tomllib.loads(Path(__file__).with_name("cancers.toml").read_text(encoding="utf-8"))["cancer"]
-    return tuple(Cancer(**{key: _immutable(value) for key, value in table.items()}) for table in tables)
-
-
-CANCERS = _load()
+@cache
+def cancers() -> tuple[Cancer, ...]:
+    """The tumour types of cancers.toml."""
+    return tuple(Cancer(**row) for row in Table(Path(__file__).with_name("cancers.toml")).rows("cancer"))

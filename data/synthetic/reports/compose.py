@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from data.synthetic.example import FIELDS, Example
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.reports.grids import add_table, is_table, run_on
 from data.synthetic.reports.long import write_long
 from data.synthetic.reports.pathology import write_pathology
@@ -76,7 +76,7 @@ LONG_PAGE = 5000  # characters
 
 def write_report(rng: random.Random) -> Example:
     """One note in the style of real ones; its record holds what the note says and no more."""
-    style = weighted(STYLES, rng)
+    style = choose(STYLES, rng)
     is_long = chance(LONG, rng)
     if chance(0.07, rng):
         story = _benign_story(rng)
@@ -163,7 +163,7 @@ def _fill(story: Story, style: str, length: int) -> None:
     for _ in range(160):
         if total >= length:
             return
-        key, block = weighted([(weight, (key, block)) for weight, key, block in FILLERS], rng)
+        key, block = choose([(weight, (key, block)) for weight, key, block in FILLERS], rng)
         if (style == "published" and key == "chores") or (key == "imaging" and not story.record.get("cancer_type")):
             continue
         if key == "not_given" and story.record.get("treatment") and "drug" not in story.slots:
@@ -220,7 +220,7 @@ def _clinic(story: Story) -> str:
     if chance(0.3, rng):
         order.remove("tx")
         order.insert(1, "tx")
-    layout = weighted(((5, "headed"), (3, "commas"), (2, "bullets"), (2, "letter")), rng)
+    layout = choose(((5, "headed"), (3, "commas"), (2, "bullets"), (2, "letter")), rng)
     parts = _sentences(story, tuple(order))
     lines: list[str] = []
     for block, sentences in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.synthetic.abstracts.case import joined
+from data.synthetic.abstracts.case import join_phrases
 from data.synthetic.grammar import chance, expand
 from data.synthetic.reports.tables import SERUM
 
@@ -75,7 +75,7 @@ def _tell_stains(story: Story) -> list[str]:
     negatives = [marker for marker in tumour.neg if marker not in pos]
     neg = rng.sample(negatives, rng.randint(1, min(3, len(negatives))))
     slots = story.slots
-    slots["pos"], slots["neg"] = joined(pos, rng), joined(neg, rng).replace(" and ", " and ")
+    slots["pos"], slots["neg"] = join_phrases(pos, rng), join_phrases(neg, rng).replace(" and ", " and ")
     signs = rng.choice(((" (+)", " (-)"), ("+", "-"), (" positive", " negative")))
     slots["pos_list"] = ", ".join(marker + signs[0] for marker in pos)
     slots["neg_list"] = ", ".join(marker + signs[1] for marker in neg)
@@ -119,7 +119,7 @@ def tell_genes(story: Story) -> None:
                 )
                 continue
             words.append(gene)
-        slots["gene"] = joined(words, rng)
+        slots["gene"] = join_phrases(words, rng)
         slots["gene_c"] = str(slots["gene"])[:1].upper() + str(slots["gene"])[1:]
         story.tell("gene", "gene")
         story.record["gene_mutation"] = "; ".join(genes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from data.synthetic.grammar import chance, weighted
+from data.synthetic.grammar import chance, choose
 from data.synthetic.reports.tables import LONG_LISTS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ CAPTIONS = ("Laboratory values", "Laboratory results", "Table 1. Laboratory data
 
 def draw(rows: Rows, rng: random.Random, way: str | None = None) -> str:
     """Rows of cells as text, one row a line; the first holds the names of the columns."""
-    way = way or weighted(DRAWN, rng)
+    way = way or choose(DRAWN, rng)
     if way == "aligned":
         widths = [max(len(row[at]) for row in rows) + 2 for at in range(len(rows[0]))]
         return "\n".join(
@@ -50,7 +50,7 @@ def some_day(rng: random.Random) -> date:
 def laboratory(rng: random.Random, n: int, first: date) -> str:
     """A table of `n` values that are no tumour markers, of one day or of several from `first` on."""
     chosen = sorted(rng.sample(range(len(LONG_LISTS["analytes"])), n))
-    days = weighted(((4, 1), (3, 2), (3, 3)), rng)
+    days = choose(((4, 1), (3, 2), (3, 3)), rng)
     way, step = rng.randint(0, 3), rng.randint(2, 9)
     dates = [written_date(first + timedelta(days=at * step), way) for at in range(days)]
     with_range = chance(0.6, rng)
@@ -71,7 +71,7 @@ def add_table(story: Story) -> None:
         kinds.append((6.0, "stains"))
     if story.regimens:
         kinds.append((4.0, "cycles"))
-    kind = weighted(kinds, story.rng)
+    kind = choose(kinds, story.rng)
     if kind == "stains":
         tabulate_stains(story)
     elif kind == "cycles":

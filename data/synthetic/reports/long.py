@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from data.synthetic.grammar import chance, weighted
+from data.synthetic.grammar import chance, choose
 from data.synthetic.reports import sections
 from data.synthetic.reports.story import Story
 from data.synthetic.reports.tables import LONG_LISTS
@@ -39,7 +39,7 @@ def write_long(story: Story, style: str, facts: Sequence[Piece]) -> str:
     """A long note of a story whose facts are told in pieces, each with a heading that it may stand under."""
     rng = story.rng
     sections.prepare(story)
-    how = _Style(weighted(HEADED, rng), rng.choice(("- ", "1", "", "* ")), rng.choice(("\n\n", "\n\n", "\n")))
+    how = _Style(choose(HEADED, rng), rng.choice(("- ", "1", "", "* ")), rng.choice(("\n\n", "\n\n", "\n")))
     told = [how.section(piece) for piece in facts]
     length = rng.randint(SHORTEST, LONGEST) - sum(map(len, told))
     filling = _filling(story, LETTERS[style], how, length)
@@ -82,7 +82,7 @@ def _filling(story: Story, letters: str, how: _Style, length: int) -> list[tuple
     found: list[tuple[str, Piece]] = []
     total = 0
     while total < length and any(left.values()):
-        name = weighted([(_weight(name, letters[0]), name) for name, most in left.items() if most], rng)
+        name = choose([(_weight(name, letters[0]), name) for name, most in left.items() if most], rng)
         left[name] -= 1
         piece = _section(story, name, how)
         if piece[1]:
@@ -114,4 +114,4 @@ def _section(story: Story, name: str, how: _Style) -> Piece:
     if section.as_ == "prose" or chance(0.15, rng):
         return rng.choice(section.headings), ". ".join(said) + "."
     mark = how.mark if section.as_ == "list" or chance(0.3, rng) else ""
-    return rng.choice(section.headings), sections.listed(story, said, mark)
+    return rng.choice(section.headings), sections.list_items(story, said, mark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.reports import findings
 from data.synthetic.reports.grids import tabulate_stains
 from data.synthetic.reports.story import Story, new_story
@@ -54,7 +54,7 @@ def write_pathology(rng: random.Random) -> tuple[Story, str]:
     ]
     story.record["treatment"] = op
     solid = story.tumour.kind == "solid"
-    nodes = weighted(((4, "none"), (3, "negative"), (3, "positive")), rng) if solid and op else "none"
+    nodes = choose(((4, "none"), (3, "negative"), (3, "positive")), rng) if solid and op else "none"
     total = rng.randint(2, 34)
     if nodes == "negative":
         lines.append(

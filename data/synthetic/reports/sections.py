@@ -106,7 +106,7 @@ def sentences_of(story: Story, section: LongSection) -> list[str]:
     return [capital(one) for one in said if section.name in LONG_LISTS["unchecked"] or fits(story, one)]
 
 
-def listed(story: Story, items: Iterable[str], mark: str) -> str:
+def list_items(story: Story, items: Iterable[str], mark: str) -> str:
     """Items below one another, each behind a mark; numbers where the mark is "1"."""
     return "\n".join(f"{at}. {item}" if mark == "1" else f"{mark}{item}" for at, item in enumerate(items, 1))
 
@@ -122,7 +122,7 @@ def _medicines(story: Story) -> str:
     lines = [
         f"{capital(name)} {dose} {often}" + (f" ({why})" if chance(0.3, rng) else "") for name, dose, often, why in rows
     ]
-    return "; ".join(lines) + "." if chance(0.25, rng) else listed(story, lines, rng.choice(("- ", "1", "", "* ")))
+    return "; ".join(lines) + "." if chance(0.25, rng) else list_items(story, lines, rng.choice(("- ", "1", "", "* ")))
 
 
 def _family(story: Story) -> str:
@@ -136,7 +136,7 @@ def _family(story: Story) -> str:
         return draw([["Relative", "Illness"], *rows], rng)
     if chance(0.4, rng):
         return "; ".join(f"{who.lower()}: {what}" for who, what in rows) + "."
-    return listed(story, (f"{who}: {what}" for who, what in rows), rng.choice(("- ", "", "* ")))
+    return list_items(story, (f"{who}: {what}" for who, what in rows), rng.choice(("- ", "", "* ")))
 
 
 def _labs(story: Story) -> str:

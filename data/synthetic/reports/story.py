@@ -6,8 +6,8 @@ import random
 from dataclasses import dataclass, field
 from datetime import date
 
-from data.synthetic.abstracts.case import joined
-from data.synthetic.grammar import chance, expand, weighted
+from data.synthetic.abstracts.case import join_phrases
+from data.synthetic.grammar import chance, choose, expand
 from data.synthetic.reports import findings
 from data.synthetic.reports.tables import ORGANS, PHRASES, SYNONYMS, TUMOURS, WORDS, Tumour
 
@@ -99,7 +99,7 @@ def draw_numbers(story: Story) -> None:
 
 def new_story(rng: random.Random) -> Story:
     """Somebody with a tumour, nothing told yet."""
-    story = Story(rng, weighted(WEIGHTED, rng))
+    story = Story(rng, choose(WEIGHTED, rng))
     tumour, slots = story.tumour, story.slots
     sex = tumour.sex or rng.choice("mf")
     age = rng.randint(*tumour.ages)
@@ -172,18 +172,18 @@ def tell_spread(story: Story) -> bool:
         if chance(0.5, rng) and tumour.kind != "blood":
             story.tell("spread", "nomets")
         return False
-    n_sites = weighted(((58, 1), (27, 2), (11, 3), (4, 4)), rng)
+    n_sites = choose(((58, 1), (27, 2), (11, 3), (4, 4)), rng)
     # The usual sites stand first.
     ranked = [(1 / (rank + 2), organ) for rank, organ in enumerate(tumour.mets)]
     sites: list[str] = []
     while len(sites) < min(n_sites, len(tumour.mets)):
-        organ = weighted(ranked, rng)
+        organ = choose(ranked, rng)
         if organ not in sites:
             sites.append(organ)
-    adjectives = joined([rng.choice(ORGANS[site][0]) for site in sites], rng)
+    adjectives = join_phrases([rng.choice(ORGANS[site][0]) for site in sites], rng)
     noun = rng.choice(("metastases", "metastases", "metastasis", "metastatic lesions", "metastatic disease"))
     story.slots["m_n"], story.slots["m_n_c"] = f"{adjectives} {noun}", _upper(f"{adjectives} {noun}")
-    story.slots["m_p"] = joined([rng.choice(ORGANS[site][1]) for site in sites], rng)
+    story.slots["m_p"] = join_phrases([rng.choice(ORGANS[site][1]) for site in sites], rng)
     late = chance(0.3, rng) and not tumour.always_spread
     story.tell("late" if late else "spread", "mets_later" if late else "mets")
     story.record["metastasis_site"] = ", ".join(sites)
@@ -203,7 +203,7 @@ def tell_stage(story: Story) -> None:
     if "leuk" in str(story.slots["label"]) or "myel" in str(story.slots["label"]):
         return
     group = (
-        weighted(((20, "IV"), (4, "IVB"), (4, "IVA"), (2, "IIIB"), (2, "IIA")), rng)
+        choose(((20, "IV"), (4, "IVB"), (4, "IVA"), (2, "IIIB"), (2, "IIA")), rng)
         if metastatic
         else rng.choice(("I", "IA", "IB", "II", "IIA", "IIB", "III", "IIIA", "IIIB", "IIIC", "IC"))
     )
@@ -319,7 +319,7 @@ def tell_outcome(story: Story, treatments: list[str], late: bool) -> None:
             story.tell("end", "open_end")
         return
     drugs = any(one not in WORDS["generic_op"] and one not in story.tumour.op for one in treatments)
-    outcome = weighted([(w, key) for w, key, _ in OUTCOMES if drugs or key in UNMEASURED], rng)
+    outcome = choose([(w, key) for w, key, _ in OUTCOMES if drugs or key in UNMEASURED], rng)
     if not treatments and outcome in ("ned", "recurrence"):
         outcome = "died"
     if story.record.get("stage") == "IV" and outcome == "ned" and chance(0.6, rng):

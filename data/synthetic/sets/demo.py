@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from data.synthetic import Example, generate_one
+from data.synthetic.corpus import generate_one
+from data.synthetic.example import Example
 from data.synthetic.sets.house_style import tumour_board
 
 SHARES = {"abstract": 0.3, "report": 0.7}

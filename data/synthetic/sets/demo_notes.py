@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from data.gate.near_duplicates import without_near
 from data.notes import content_hash, split_of
 from data.snapshot import Row
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.task import Extraction, Task
 
 DEMO_SEED = 7301  # training uses seeds below 1000

@@ -6,7 +6,7 @@ From a seed that no model is trained on.
 from __future__ import annotations
 
 from data.notes import content_hash, split_of
-from data.synthetic import INSTRUCTION, generate_one
+from data.synthetic.corpus import INSTRUCTION, generate_one
 
 SAMPLE_SEED = 7001  # training uses seeds below 1000
 MIX = {"report": 1.0}  # abstracts hold invented names

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from db.notes.queue.claimed import OWN, claimed_by
 from db.notes.suggestions import UNDECIDED, WAITING
-from db.people.reviewers import ensure_reviewer
+from db.people.acting import Act, Permit, Program, acting, let_in
 from db.people.sign_ins import sign_out
 from db.schema import tables as t
 from db.schema.dialects import is_postgres
@@ -111,27 +111,25 @@ def give(store: Store, reviewer: str, find: Find, *, limit: int, keep: Collectio
             found = [number for number in find(session, limit + N_SPARE) if number not in got]
         if has_ended and not (is_tidy and found):  # once before, and again where nothing else is free
             is_tidy = True
-            with store.transaction(beside=True) as session:
-                reap(session)
+            with acting(store, reviewer, "review", beside=True) as act:
+                reap(act)
             continue
-        with store.transaction(beside=True) as session:
-            who = ensure_reviewer(session, reviewer).id
-            _lock(session, who)
+        with acting(store, reviewer, "review", beside=True) as act:
+            _lock(act)
             for number in found:
-                if len(got) < limit and _claim(session, who, number, is_waiting=True):
+                if len(got) < limit and _claim(act, number, is_waiting=True):
                     got.append(number)
-            _end(session, who, but={*keep, *got})
+            _end(act, but={*keep, *got})
         if len(got) == limit or not found:
             return got
 
 
-def hold(session: Session, reviewer: str, note_id: int, *, keep: Collection[int] = ()) -> None:
-    """Claim a note that a reviewer opened by hand, unless somebody else has it; the other claims are given back."""
-    who = ensure_reviewer(session, reviewer).id
-    _lock(session, who, note_id)
-    reap(session)
-    _claim(session, who, note_id, is_waiting=False)
-    _end(session, who, but={*keep, note_id})
+def hold(act: Act, note_id: int, *, keep: Collection[int] = ()) -> None:
+    """Claim a note that was opened by hand, unless somebody else has it; the person's other claims are given back."""
+    _lock(act, note_id)
+    reap(act)
+    _claim(act, note_id, is_waiting=False)
+    _end(act, but={*keep, note_id})
 
 
 def held(session: Session, reviewer: str, note_id: int | None) -> Held:
@@ -157,36 +155,37 @@ def held(session: Session, reviewer: str, note_id: int | None) -> Held:
     return Held(by=others[0].name if others else None, own=tuple(sorted(own)), is_due=is_late or is_missing)
 
 
-def renew(session: Session, reviewer: str, note_id: int | None) -> None:
+def renew(act: Act, note_id: int | None) -> None:
     """Let a reviewer's claims last longer, and claim the note on screen if nobody else has it.
 
     A claim that has ended but was not taken away was nobody else's meanwhile, and goes on.
     """
-    who = ensure_reviewer(session, reviewer).id
-    _lock(session, who, *([] if note_id is None else [note_id]))
-    session.execute(sa.update(t.claim).where(t.claim.c.reviewer_id == who).values(until_at=t.now() + LEASE))
+    _lock(act, *([] if note_id is None else [note_id]))
+    own = sa.update(t.claim).where(t.claim.c.reviewer_id == act.number)
+    act.session.execute(own.values(until_at=t.now() + LEASE))
     if note_id is not None:
-        reap(session)
-        _claim(session, who, note_id, is_waiting=False)
+        reap(act)
+        _claim(act, note_id, is_waiting=False)
 
 
-def give_back(session: Session, reviewer: str, note_id: int | None = None) -> None:
-    """End a reviewer's claim of a note, or without one all of the reviewer's claims."""
-    if note_id is None and is_postgres(session):
-        _lock(session, ensure_reviewer(session, reviewer).id)
+def give_back(act: Act, note_id: int | None = None) -> None:
+    """End the person's claim of a note, or without one all of the person's claims."""
+    if note_id is None:
+        _lock(act)
     ended = _END_ALL if note_id is None else _END_ALL.where(t.claim.c.note_id == note_id)
-    session.execute(ended, {"reviewer": reviewer})
+    act.session.execute(ended, {"reviewer": act.who})
 
 
-def leave_desk(session: Session, token: str) -> None:
+def leave_desk(program: Program, token: str) -> None:
     """End a sign-in and its person's claims of notes."""
-    person = sign_out(session, token)
+    person = sign_out(program, token)
     if person is not None:
-        give_back(session, person)
+        give_back(let_in(program.session, person, "review"))
 
 
-def reap(session: Session) -> int:
+def reap(permit: Permit) -> int:
     """Take away claims that have ended, at most some at a time; how many."""
+    session = permit.session
     times = _times(N_REAPED)
     if not is_postgres(session):
         return len(session.execute(_REAP, times).all())
@@ -207,22 +206,22 @@ def n_held_by_others(session: Session, reviewer: str) -> int:
     return int(session.execute(query).scalar_one())
 
 
-def _claim(session: Session, who: int, note_id: int, *, is_waiting: bool) -> bool:
-    """Claim a note for the reviewer of this number; whether it is that reviewer's now."""
-    values = {"note": note_id, "who": who, "until": t.now() + LEASE}
-    waiting = _CLAIM_UNLOCKED if is_postgres(session) else _CLAIM_UNDECIDED
-    return session.execute(waiting if is_waiting else _CLAIM, values).one_or_none() is not None
+def _claim(act: Act, note_id: int, *, is_waiting: bool) -> bool:
+    """Claim a note; whether it is the person's now."""
+    values = {"note": note_id, "who": act.number, "until": t.now() + LEASE}
+    waiting = _CLAIM_UNLOCKED if is_postgres(act.session) else _CLAIM_UNDECIDED
+    return act.session.execute(waiting if is_waiting else _CLAIM, values).one_or_none() is not None
 
 
-def _lock(session: Session, who: int, *further: int) -> None:
-    """Lock the notes that the reviewer of this number has claimed, and others, where the transaction alone does not."""
-    if is_postgres(session):
-        session.execute(_LOCK_OWN, {"who": who, "further": further}).all()
+def _lock(act: Act, *further: int) -> None:
+    """Lock the notes that the person has claimed, and others, where the transaction alone does not."""
+    if is_postgres(act.session):
+        act.session.execute(_LOCK_OWN, {"who": act.number, "further": further}).all()
 
 
-def _end(session: Session, who: int, but: Collection[int]) -> None:
-    """End the claims of the reviewer of this number, but for those of some notes."""
-    session.execute(_END, {"who": who, "kept": sorted(but)})
+def _end(act: Act, but: Collection[int]) -> None:
+    """End the person's claims, but for those of some notes."""
+    act.session.execute(_END, {"who": act.number, "kept": sorted(but)})
 
 
 def _stands(until: datetime, at: datetime) -> bool:

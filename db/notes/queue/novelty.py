@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db.notes.queue.search import shuffled
 from db.notes.samples import COUNTS
 from db.notes.suggestions import WAITING
+from db.people.acting import Program
 from db.schema import tables as t
 from db.store.heartbeats import heartbeat, set_heartbeat
 
@@ -66,14 +67,14 @@ def waiting_texts(session: Session, after: int, limit: int) -> list[tuple[int, s
     return [(row.id, row.text) for row in session.execute(query)]
 
 
-def put_novelty(session: Session, novelty: Mapping[int, float], reached: Compared) -> None:
+def put_novelty(program: Program, novelty: Mapping[int, float], reached: Compared) -> None:
     """Write numbers from 0 (there is one just like it) to 1 (like none), and how far the comparison has come."""
     if novelty:
-        session.connection().execute(
+        program.session.connection().execute(
             sa.update(t.note).where(t.note.c.id == sa.bindparam("number")).values(novelty=sa.bindparam("value")),
             [{"number": note_id, "value": share} for note_id, share in novelty.items()],
         )
-    set_heartbeat(session, _PLACE, {"n_reviewed": reached.n_reviewed, "after": reached.after})
+    set_heartbeat(program, _PLACE, {"n_reviewed": reached.n_reviewed, "after": reached.after})
 
 
 def count_compared(session: Session) -> int:

@@ -9,9 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db.notes.queue.search import Filters, Order
-from db.people.audit import record
-from db.people.reviewers import ensure_reviewer
-from db.people.roles import require
+from db.people.acting import Act
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 from db.schema.errors import StoreError, refuse_nul
@@ -29,13 +27,12 @@ class SavedFilter:
     order: Order
 
 
-def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters, order: Order = "imported") -> int:
+def save_filter(act: Act, *, name: str, filters: Filters, order: Order = "imported") -> int:
     """Keep a filter under a name, in place of the one that had it before; its number.
 
     Raises:
         StoreError: the name is empty or too long, or there is no such order.
     """
-    require(session, reviewer, "review")
     refuse_nul(name)
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
@@ -43,14 +40,14 @@ def save_filter(session: Session, *, reviewer: str, name: str, filters: Filters,
     if order not in get_args(Order):
         raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
     kept = {"query": {**filters.to_json(), "order": order}, "saved_at": t.now()}
-    added = session.execute(
-        insert_into(session, t.saved_filter)
-        .values(reviewer_id=ensure_reviewer(session, reviewer).id, name=name, **kept)
+    added = act.session.execute(
+        insert_into(act.session, t.saved_filter)
+        .values(reviewer_id=act.number, name=name, **kept)
         .on_conflict_do_update(index_elements=["reviewer_id", "name"], set_=kept)
         .returning(t.saved_filter.c.id)
     )
     number = int(added.scalar_one())
-    record(session, reviewer, "saved a filter", f"filter {number}")
+    act.record("saved a filter", f"filter {number}")
     return number
 
 
@@ -68,15 +65,14 @@ def saved_filters(session: Session, reviewer: str) -> list[SavedFilter]:
     ]
 
 
-def drop_filter(session: Session, *, reviewer: str, filter_id: int) -> bool:
-    """Delete a filter of this reviewer's; whether there was one."""
-    who = sa.select(t.reviewer.c.id).where(t.reviewer.c.name == reviewer).scalar_subquery()
-    gone = session.execute(
+def drop_filter(act: Act, *, filter_id: int) -> bool:
+    """Delete a filter of the person's own; whether there was one."""
+    gone = act.session.execute(
         sa.delete(t.saved_filter)
-        .where(t.saved_filter.c.id == filter_id, t.saved_filter.c.reviewer_id == who)
+        .where(t.saved_filter.c.id == filter_id, t.saved_filter.c.reviewer_id == act.number)
         .returning(t.saved_filter.c.id)
     )
     if gone.one_or_none() is None:
         return False
-    record(session, reviewer, "deleted a filter", f"filter {filter_id}")
+    act.record("deleted a filter", f"filter {filter_id}")
     return True

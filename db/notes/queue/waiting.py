@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db.notes.suggestions import MAX_FAILURES, WAITING, failure_of
+from db.people.acting import Program
 from db.schema import tables as t
 from db.schema.dialects import json_value
 from db.store.heartbeats import set_heartbeat
@@ -19,9 +20,9 @@ _PREFIX = "review:"
 _AFTER = "review;"  # the prefix with the next character at its end: where its range in the index stops
 
 
-def open_note(session: Session, reviewer: str, note_id: int) -> None:
+def open_note(program: Program, reviewer: str, note_id: int) -> None:
     """Say that a reviewer looks at a note without a suggestion; it takes the place of the one they had open before."""
-    set_heartbeat(session, _PREFIX + reviewer, {"note": note_id})
+    set_heartbeat(program, _PREFIX + reviewer, {"note": note_id})
 
 
 def opened_notes(session: Session, adapter: str) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from data.suggestion import Grounding
 from db.notes.suggestions import WAITING, SuggestionRow, places, read_suggestion
+from db.people.acting import Program
 from db.schema import tables as t
 from db.store.heartbeats import heartbeat, set_heartbeat
 
@@ -93,14 +94,14 @@ def unplaced(session: Session, adapter: str, after: int, limit: int) -> list[Sug
     return [read_suggestion(row._mapping) for row in session.execute(query)]
 
 
-def put_places(session: Session, rows: Sequence[SuggestionRow], curves: str) -> None:
+def put_places(program: Program, rows: Sequence[SuggestionRow], curves: str) -> None:
     """Sort notes by the confidence that their suggestions have now; what is stored of the suggestions stays.
 
     Args:
         rows: suggestions with that confidence, in the order of `unplaced`.
         curves: as `Placed` has it.
     """
-    session.connection().execute(
+    program.session.connection().execute(
         sa.update(t.note)
         .where(t.note.c.id == sa.bindparam("number"))
         .values(min_confidence=sa.bindparam("lowest"), doubt=sa.bindparam("doubts")),
@@ -110,4 +111,4 @@ def put_places(session: Session, rows: Sequence[SuggestionRow], curves: str) -> 
             for found in [places(row.confidence, is_raw=row.is_raw)]
         ],
     )
-    set_heartbeat(session, _PLACE, {"curves": curves, "after": rows[-1].note_id})
+    set_heartbeat(program, _PLACE, {"curves": curves, "after": rows[-1].note_id})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.testclient import TestClient
 
 from app.access.guard import MOUNT
+from app.web.application import FILES
 from db.notes.notes import get_note
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST
@@ -29,12 +31,12 @@ def test_the_root_leads_to_the_desk_and_the_desk_is_a_page(quiet: TestClient) ->
     assert (answer.status_code, answer.headers["location"]) == (307, "/app/")
     page = quiet.get("/app/")
     assert page.status_code == 200
-    assert "/desk/review.js" in page.text
+    assert "/desk/review/review.js" in page.text
     assert "/desk/desk.css" in page.text
 
 
 def test_every_answer_carries_the_security_headers(quiet: TestClient) -> None:
-    for path in ("/", "/app/", "/healthz", "/status", "/nothing", "/app/gradio_api/upload", "/desk/review.js"):
+    for path in ("/", "/app/", "/healthz", "/status", "/nothing", "/app/gradio_api/upload", "/desk/review/review.js"):
         headers = quiet.get(path, follow_redirects=False).headers
         assert headers["x-content-type-options"] == "nosniff", path
         assert headers["x-frame-options"] == "DENY", path
@@ -71,7 +73,7 @@ def test_the_page_names_no_foreign_host(quiet: TestClient) -> None:
 def test_pages_are_not_kept_and_files_are(quiet: TestClient) -> None:
     page = quiet.get("/app/")
     assert page.headers["cache-control"] == "no-store"
-    files = re.findall(r'"(/desk/[^"]+)"', page.text)
+    files = re.findall(r'"(/desk/[^"]+\?[^"]+)"', page.text)
     bundles = [f"/app{address}" for address in re.findall(r'"\.?(/assets/[^"]+-[\w-]+\.(?:js|css))"', page.text)]
     assert len(files) > 10
     assert bundles
@@ -79,9 +81,30 @@ def test_pages_are_not_kept_and_files_are(quiet: TestClient) -> None:
         answer = quiet.get(address)
         assert answer.status_code == 200, address
         assert "immutable" in answer.headers["cache-control"]
-    for address in ("/desk/nothing.js", "/app/assets/nothing-DiEEvXS6.js"):
+    # Without its fingerprint an address stays the same when the file changes.
+    for address in ("/desk/page.js", "/desk/page.js?", "/desk/page.js?v=1"):
+        assert quiet.get(address).headers["cache-control"] == "no-store", address
+    for address in ("/desk/nothing.js?0123456789ab", "/app/assets/nothing-DiEEvXS6.js"):
         answer = quiet.get(address)
         assert (answer.status_code, "immutable" in answer.headers.get("cache-control", "")) == (404, False)
+
+
+def test_the_import_map_comes_before_every_module_and_leads_each_import_to_a_fingerprint(quiet: TestClient) -> None:
+    page = quiet.get("/app/").text
+    scripts = re.findall(r"<(script nonce=\S+ type=\"(?:importmap|module)\"|link rel=\"modulepreload\")", page)
+    assert "importmap" in scripts[0]
+    led = json.loads(re.findall(r'type="importmap">([^<]*)<', page)[0])["imports"]
+    names = {path.relative_to(FILES).as_posix() for path in FILES.rglob("*.js")}
+    assert set(led) == {f"/desk/{name}" for name in names}
+    assert all(re.fullmatch(re.escape(address) + r"\?[0-9a-f]{12}", to) for address, to in led.items())
+    assert set(re.findall(r'"modulepreload" href="([^"]+)"', page)) == set(led.values())
+    # Gradio's own script asks the browser for its language, so it runs after the one that answers English.
+    starts = re.findall(r'type="module"[^>]* src="([^"]+)"', page)
+    assert [re.split(r"[-?]", one)[0] for one in starts] == [
+        "/desk/theme/appearance.js",
+        "./assets/index",
+        "/desk/page.js",
+    ]
 
 
 def test_no_note_is_in_the_page_before_it_asks(quiet: TestClient) -> None:

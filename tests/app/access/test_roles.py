@@ -7,20 +7,25 @@ from typing import Any, get_args
 
 import pytest
 
+from db.notes.notes import add_notes
+from db.notes.queue.overlap import Overlap
 from db.notes.queue.saved_filters import save_filter
 from db.notes.queue.search import ALL
-from db.people.reviewers import LOCAL, Role, add_reviewer, change_reviewer, list_reviewers
-from db.people.roles import OPERATORS, Action, may
-from db.people.settings import put_setting
-from db.review.bulk import Many, act, undo
+from db.notes.samples import remove_samples
+from db.people.acting import LOCAL, OPERATOR, OPERATORS, Action, Role, acting, may
+from db.people.reviewers import add_reviewer, change_own_password, change_reviewer, list_reviewers
+from db.people.settings import put_own_setting, put_setting
+from db.review.bulk import Many, carry_out, undo
 from db.review.decisions import save_draft
 from db.review.offers import make_offer
+from db.review.overlap_changes import set_overlap
 from db.schema.errors import NotAllowed
-from db.store.store import Session, Store, StoreError
-from db.training.adapters import activate, register_adapter, rollback
+from db.store.store import Store, StoreError
+from db.training.adapters import activate, register_adapter
 from db.training.runs import create_run
-from tests.kit.desk.stores import TASK, adapter, add, decide, extraction
+from tests.kit.desk.stores import TASK, adapter, add, decide, extraction, note
 from tests.kit.desk.stores import file_store as store
+from tests.kit.permits import person_in
 
 __all__ = ["store"]
 
@@ -30,80 +35,83 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 @pytest.fixture
 def people(store: Store) -> Store:
-    with store.transaction() as session:
+    with acting(store, OPERATOR, "decide about people") as act:
         for role in reversed(ROLES):
-            add_reviewer(session, role, role=role, password_hash=HASH, by="command line")
-        add(session, 3)
-        register_adapter(session, adapter("second"))
+            add_reviewer(act, role, role=role, password_hash=HASH)
+        add(act.session, 3)
+        register_adapter(act, adapter("second"))
     return store
 
 
-Do = Callable[[Session, str], Any]
-REVIEWERS: dict[str, Do] = {
-    "save": lambda session, by: decide(session, 1, 0, by=by),
-    "draft": lambda session, by: save_draft(session, note_id=1, reviewer=by, extraction=extraction(), seen_revision=0),
-    "offer": lambda session, by: make_offer(session, field="stage", old_value="a", new_value="b", by=by),
-    "own keys": lambda session, by: put_setting(session, f"keys.{by}", {"save": "F2"}, by),
-    "own filter": lambda session, by: save_filter(session, reviewer=by, name="mine", filters=ALL),
-    "own password": lambda session, by: change_reviewer(session, by, by=by, password_hash="another"),
-}
-LEADS: dict[str, Do] = {
-    "rules": lambda session, by: put_setting(session, "rules", {}, by),
-    "a setting that only looks like one's own": lambda session, by: put_setting(session, f"guideline.{by}", "", by),
-    "bulk": lambda session, by: act(session, TASK, action="skip", many=Many(), reviewer=by, bulk="abc"),
-    "undo of bulk": lambda session, by: undo(session, TASK, bulk="abc", reviewer=by),
-    "train": lambda session, by: create_run(session, config={}, requested_by=by),
-    "activate": lambda session, by: activate(session, "second", reason="", by=by),
-}
-ADMINS: dict[str, Do] = {
-    "add a person": lambda session, by: add_reviewer(session, "new", role="reviewer", password_hash=HASH, by=by),
-    "change a role": lambda session, by: change_reviewer(session, "reviewer", by=by, role="lead"),
-    # Nobody changes another's password by being that other one.
-    "another's password": lambda session, by: change_reviewer(
-        session, "lead", by="reviewer" if by == "lead" else by, password_hash="x"
+Do = Callable[[Any], Any]
+ACTIONS: dict[str, tuple[Action, Role, Do]] = {
+    "save": ("review", "reviewer", lambda act: decide(act.session, 1, 0, by=act.who)),
+    "draft": (
+        "review",
+        "reviewer",
+        lambda act: save_draft(act, note_id=1, extraction=extraction(), seen_revision=0),
     ),
-}
-ACTIONS: dict[str, tuple[Role, Do]] = {
-    name: (role, do)
-    for role, actions in zip(ROLES, (REVIEWERS, LEADS, ADMINS), strict=True)
-    for name, do in actions.items()
+    "offer": (
+        "offer a correction",
+        "reviewer",
+        lambda act: make_offer(act, field="stage", old_value="a", new_value="b"),
+    ),
+    "own keys": ("review", "reviewer", lambda act: put_own_setting(act, "keys", {"save": "F2"})),
+    "own filter": ("review", "reviewer", lambda act: save_filter(act, name="mine", filters=ALL)),
+    "own password": ("review", "reviewer", lambda act: change_own_password(act, "another")),
+    "rules": ("change rules", "lead", lambda act: put_setting(act, "rules", {})),
+    "overlap": ("change rules", "lead", lambda act: set_overlap(act, Overlap(0.5, 2))),
+    "bulk": (
+        "work on many notes at once",
+        "lead",
+        lambda act: carry_out(act, TASK, action="skip", many=Many(), bulk="abc"),
+    ),
+    "undo of bulk": ("work on many notes at once", "lead", lambda act: undo(act, TASK, bulk="abc")),
+    "train": ("train", "lead", lambda act: create_run(act, config={})),
+    "activate": ("decide about an adapter", "lead", lambda act: activate(act, "second", reason="")),
+    "samples": ("import notes", "lead", remove_samples),
+    "import": ("import notes", "lead", lambda act: add_notes(act, [note(9)])),
+    "add a person": (
+        "decide about people",
+        "admin",
+        lambda act: add_reviewer(act, "new", role="reviewer", password_hash=HASH),
+    ),
+    "change a role": ("decide about people", "admin", lambda act: change_reviewer(act, "reviewer", role="lead")),
+    "another's password": (
+        "decide about people",
+        "admin",
+        lambda act: change_reviewer(act, "lead", password_hash="x"),
+    ),
 }
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("by", ROLES)
 def test_an_action_is_for_its_role_and_those_above(people: Store, action: str, by: Role) -> None:
-    needed, do = ACTIONS[action]
+    right, needed, do = ACTIONS[action]
     if ROLES.index(by) >= ROLES.index(needed):
-        with people.transaction() as session:
-            do(session, by)
+        with acting(people, by, right) as act:
+            do(act)
         return
     with (
         pytest.raises(NotAllowed, match=rf"Only {needed}s may .*; \w+ is a \w+\. Ask an? {needed}\."),
-        people.transaction() as session,
+        acting(people, by, right),
     ):
-        do(session, by)
+        pytest.fail("was let in")
 
 
-@pytest.mark.parametrize("action", ["save", "draft", "offer", "own filter"])
-def test_a_disabled_person_does_nothing(people: Store, action: str) -> None:
-    with people.transaction() as session:
-        change_reviewer(session, "lead", by="admin", is_disabled=True)
-    with pytest.raises(NotAllowed, match="is disabled"), people.transaction() as session:
-        ACTIONS[action][1](session, "lead")
-
-
-def test_rollback_needs_a_lead(people: Store) -> None:
-    with pytest.raises(NotAllowed), people.transaction() as session:
-        rollback(session, by="reviewer")
+def test_a_disabled_person_does_nothing(people: Store) -> None:
+    with acting(people, "admin", "decide about people") as act:
+        change_reviewer(act, "lead", is_disabled=True)
+    with pytest.raises(NotAllowed, match="is disabled"), acting(people, "lead", "review"):
+        pytest.fail("was let in")
 
 
 def test_the_operator_at_the_command_line_may_do_everything(people: Store) -> None:
-    for name, (_, do) in ACTIONS.items():
-        if name.startswith(("own", "another")) or name == "draft":
-            continue
-        with people.transaction() as session:
-            do(session, "command line")
+    for name, (right, _, do) in ACTIONS.items():
+        if not name.startswith("own") and name != "draft":
+            with acting(people, OPERATOR, right) as act:
+                do(act)
 
 
 def test_roles_stand_above_one_another() -> None:
@@ -116,16 +124,16 @@ def test_roles_stand_above_one_another() -> None:
 @pytest.mark.parametrize("name", [*sorted(OPERATORS), LOCAL, "", "  ", "a\nb", "a\u202eb", "x" * 101])
 def test_nobody_gets_a_name_that_is_taken_for_something_else(people: Store, name: str) -> None:
     with pytest.raises(StoreError, match=r"A name has|is reserved|already"), people.transaction() as session:
-        add_reviewer(session, name, role="reviewer", password_hash=HASH, by="admin")
+        add_reviewer(person_in(session, "admin"), name, role="reviewer", password_hash=HASH)
 
 
 def test_there_is_always_an_admin_left(store: Store) -> None:
     with pytest.raises(StoreError, match="must be an admin"), store.transaction() as session:
-        add_reviewer(session, "kim", role="lead", password_hash=HASH, by=LOCAL)
+        add_reviewer(person_in(session, LOCAL), "kim", role="lead", password_hash=HASH)
     with store.transaction() as session:
-        add_reviewer(session, "kim", role="admin", password_hash=HASH, by=LOCAL)
+        add_reviewer(person_in(session, LOCAL), "kim", role="admin", password_hash=HASH)
     for change in ({"role": "reviewer"}, {"is_disabled": True}):
         with pytest.raises(StoreError, match="the only admin"), store.transaction() as session:
-            change_reviewer(session, "kim", by="kim", **change)  # type: ignore[arg-type]
+            change_reviewer(person_in(session, "kim"), "kim", **change)  # type: ignore[arg-type]
     with store.reading() as session:
         assert [(row.name, row.role, row.has_password) for row in list_reviewers(session)] == [("kim", "admin", True)]

@@ -28,6 +28,7 @@ from db.store.store import Store
 from tests.app.access.test_guard import addresses
 from tests.kit.desk.desk_web import HERE, NOTE, form, store
 from tests.kit.people import PASSWORD, add_people, kept
+from tests.kit.permits import person_in
 
 __all__ = ["store"]
 
@@ -175,7 +176,7 @@ def test_signed_in_one_acts_under_the_own_name(signed_in: TestClient, store: Sto
     with store.reading() as session:
         saved = entries(session, subject=f"note {NOTE}")[0]
     assert (saved.who, saved.action, saved.detail) == ("kim", "submitted", {"revision": 1})
-    assert "&quot;name&quot;: &quot;kim&quot;" in signed_in.get("/app/").text
+    assert "&#34;name&#34;: &#34;kim&#34;" in signed_in.get("/app/").text
 
 
 def test_what_one_person_typed_is_not_saved_as_anothers(signed_in: TestClient, store: Store) -> None:
@@ -240,7 +241,7 @@ def test_a_page_that_is_only_open_does_not_stay_signed_in_and_one_in_use_does(
 @pytest.mark.parametrize("change", [{"role": "lead"}, {"is_disabled": True}, {"password_hash": kept("bob")}])
 def test_a_change_of_the_person_ends_every_sign_in(signed_in: TestClient, store: Store, change: dict[str, Any]) -> None:
     with store.transaction() as session:
-        change_reviewer(session, "kim", by="Ann Lee", **change)
+        change_reviewer(person_in(session, "Ann Lee"), "kim", **change)
     assert signed_in.get("/status").status_code == 401
 
 

@@ -22,7 +22,7 @@ from app.importing.load import import_files
 from data.notes import make_note
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
-from data.text.formulas import unescaped
+from data.text.formulas import unescape_cell
 from db.notes.notes import add_notes
 from db.notes.queue.overlap import Overlap
 from db.notes.suggestions import add_suggestion
@@ -31,6 +31,7 @@ from db.review.overlap_changes import set_overlap
 from db.review.trials import begin_trial
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
+from tests.kit.permits import person_in, program_in
 
 TASK = load_task()
 KEYS = TASK.keys
@@ -52,21 +53,38 @@ def store(tmp_path):
         with store.transaction() as session:
             texts = [METASTATIC, "Second report.", "Third report."]
             notes = [make_note(TASK, text, external_id=f"case-{n}") for n, text in enumerate(texts)]
-            first, second, third = add_notes(session, notes).note_ids
-            register_adapter(session, AdapterRow("first", "/x", "/y", None, 1, "0" * 64))
-            activate(session, "first", reason="test", by="test")
+            first, second, third = add_notes(program_in(session), notes).note_ids
+            register_adapter(program_in(session), AdapterRow("first", "/x", "/y", None, 1, "0" * 64))
+            activate(person_in(session, "test"), "first", reason="test")
             suggested = Suggestion(
                 values(**{KEYS[0]: "melanoma", KEYS[1]: "IV"}), {KEYS[0]: 0.75}, "{}", "first", 1, 12,
                 grounding={KEYS[0]: Grounding.FUZZY, KEYS[1]: Grounding.INFERRED},
             )  # fmt: skip
-            number = add_suggestion(session, first, suggested)
-            add_suggestion(session, second, suggested)
+            number = add_suggestion(program_in(session), first, suggested)
+            add_suggestion(program_in(session), second, suggested)
             decided = values(**{KEYS[0]: "melanoma", KEYS[1]: "III", KEYS[2]: FORMULA})
-            common = {"reviewer": "ada", "seen_revision": 0}
-            submit(session, note_id=first, status="submitted", extraction=decided, suggestion_id=number,
-                   comment="@checked", lead_time_ms=900, settled=KEYS[:2], token="token-1", **common)  # fmt: skip
-            submit(session, note_id=second, status="skipped", extraction=decided, token="token-2", **common)
-            save_draft(session, note_id=third, extraction=decided, **common)
+            common = {"seen_revision": 0}
+            submit(
+                person_in(session, "ada"),
+                note_id=first,
+                status="submitted",
+                extraction=decided,
+                suggestion_id=number,
+                comment="@checked",
+                lead_time_ms=900,
+                settled=KEYS[:2],
+                token="token-1",
+                **common,
+            )
+            submit(
+                person_in(session, "ada"),
+                note_id=second,
+                status="skipped",
+                extraction=decided,
+                token="token-2",
+                **common,
+            )
+            save_draft(person_in(session, "ada"), note_id=third, extraction=decided, **common)
         yield store
 
 
@@ -136,7 +154,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text(store):
 def test_every_formula_sign_is_escaped_and_returns(start):
     (row,) = csv.reader(io.StringIO(csv_line([f"{start}1", "1", "'1'"]), newline=""))
     assert row == [f"'{start}1", "1", "'1'"]
-    assert [unescaped(cell) for cell in row] == [f"{start}1", "1", "'1'"]
+    assert [unescape_cell(cell) for cell in row] == [f"{start}1", "1", "'1'"]
 
 
 def test_json_lines_come_back_as_training_input(store, tmp_path):
@@ -195,18 +213,34 @@ SPAN = Span(0, 8)
 def decided(store):
     """Two notes more: one decided by another with everything kept, one flagged; and one shown with a seeded value."""
     with store.transaction() as session:
-        fourth, fifth = add_notes(session, [make_note(TASK, f"Melanoma, report {n}.") for n in (4, 5)]).note_ids
+        fourth, fifth = add_notes(
+            program_in(session), [make_note(TASK, f"Melanoma, report {n}.") for n in (4, 5)]
+        ).note_ids
         kept = Suggestion(
             values(**{KEYS[0]: "Melanoma", KEYS[1]: "II"}), {KEYS[0]: 0.5, KEYS[1]: 0.875}, "{}", "second", 1, 12,
             evidence={KEYS[0]: (SPAN,)},
         )  # fmt: skip
-        number = add_suggestion(session, fourth, kept)
-        begin_trial(session, note_id=fourth, reviewer="eve@ward", kind="seeded", field=KEYS[1], value="IV")
-        submit(session, note_id=fourth, status="submitted", extraction=values(**{KEYS[0]: "Melanoma", KEYS[1]: "IV"}),
-               suggestion_id=number, settled=(KEYS[1],), lead_time_ms=1500, token="token-4", reviewer="eve@ward",
-               seen_revision=0)  # fmt: skip
-        submit(session, note_id=fifth, status="flagged", extraction=values(**{KEYS[0]: "unsure"}), token="token-5",
-               reviewer="ada", seen_revision=0)  # fmt: skip
+        number = add_suggestion(program_in(session), fourth, kept)
+        begin_trial(person_in(session, "eve@ward"), note_id=fourth, kind="seeded", field=KEYS[1], value="IV")
+        submit(
+            person_in(session, "eve@ward"),
+            note_id=fourth,
+            status="submitted",
+            extraction=values(**{KEYS[0]: "Melanoma", KEYS[1]: "IV"}),
+            suggestion_id=number,
+            settled=(KEYS[1],),
+            lead_time_ms=1500,
+            token="token-4",
+            seen_revision=0,
+        )
+        submit(
+            person_in(session, "ada"),
+            note_id=fifth,
+            status="flagged",
+            extraction=values(**{KEYS[0]: "unsure"}),
+            token="token-5",
+            seen_revision=0,
+        )
     return store
 
 
@@ -298,10 +332,16 @@ def test_parquet_comes_back_as_training_input_in_portions(store, tmp_path, monke
     monkeypatch.setattr("app.exporting.columns.N_ROWS", 2)
     with store.transaction() as session:
         for number, note_id in enumerate(
-            add_notes(session, [make_note(TASK, f"Note {n}.") for n in range(4)]).note_ids
+            add_notes(program_in(session), [make_note(TASK, f"Note {n}.") for n in range(4)]).note_ids
         ):
-            submit(session, note_id=note_id, status="submitted", extraction=values(), token=f"more-{number}",
-                   reviewer="ada", seen_revision=0)  # fmt: skip
+            submit(
+                person_in(session, "ada"),
+                note_id=note_id,
+                status="submitted",
+                extraction=values(),
+                token=f"more-{number}",
+                seen_revision=0,
+            )
     out = tmp_path / "out.parquet"
     assert write_export(store, TASK, out, Choice("parquet", with_provenance=True)) == 5
     assert parquet.ParquetFile(out).num_row_groups == 3
@@ -369,10 +409,10 @@ def test_what_each_of_several_reviewers_said_goes_along(tmp_path):
     said = {"ada": values(**{KEYS[0]: "melanoma"}), "bob": values(**{KEYS[0]: "Melanoma."})}
     with open_store(tmp_path / "caseloop.db") as several:
         with several.transaction() as session:
-            set_overlap(session, Overlap(1.0, 2), "command line")
-            (number,) = add_notes(session, [make_note(TASK, "A report.", external_id="case-0")]).note_ids
+            set_overlap(person_in(session, "command line"), Overlap(1.0, 2))
+            (number,) = add_notes(program_in(session), [make_note(TASK, "A report.", external_id="case-0")]).note_ids
             for who, extraction in said.items():
-                submit(session, note_id=number, reviewer=who, status="submitted", extraction=extraction,
+                submit(person_in(session, who), note_id=number, status="submitted", extraction=extraction,
                        seen_revision=0, token=f"token-{who}")  # fmt: skip
         (line,) = exported(several, "jsonl", with_provenance=True).splitlines()
         opinions = json.loads(line)["provenance"]["opinions"]

@@ -18,15 +18,17 @@ from app.core.adapters import ensure_adapter
 from app.core.errors import DeskError, InputError, sentence_of
 from app.sharing.publishing import Published, publish, pull
 from app.sharing.remotes import CARD, FILES, MARK, Directory, HubRepository, Place, open_place
-from data.storage.files import sha256_of
+from data.storage.files import save_json, sha256_of
 from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from db.training.adapters import AdapterRow, active_adapter, list_adapters, register_adapter
-from tests.kit.desk.s3_server import BUCKET, free_port, s3_server, variables
+from tests.kit.desk.s3_server import BUCKET, s3_server, variables
+from tests.kit.desk.servers import free_port
 from tests.kit.homes import Home, one_sentence
 from tests.kit.hub_server import TOKEN, hub_server
+from tests.kit.permits import program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter
 from tests.promises.test_offline import seen, started, watched
-from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing, write_json
+from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing
 from trainer.model.loading import load_for_serving
 
 __all__ = ["watched"]
@@ -83,7 +85,7 @@ def second(tiny_home: Home, tmp_path: Path) -> str:
     assert manifest is not None
     with tiny_home.desk() as desk, desk.store.transaction() as session:
         row = AdapterRow("second", "./adapters/second", str(shared_tiny().base), None, 1, manifest.weights_sha256)
-        register_adapter(session, row)
+        register_adapter(program_in(session), row)
     return "second"
 
 
@@ -188,7 +190,7 @@ def test_only_the_files_of_an_adapter_travel(tiny_home: Home, other_home: Home, 
     assert set(FILES) == {WEIGHTS, MANIFEST, CARD, *LISTED}
     directory, words = tiny_home.path / "adapters" / second, HouseWords({"stage": ("qx", "Étape")})
     with replacing(directory, HOUSE_WORDS):
-        write_json(directory / HOUSE_WORDS, words.to_json())
+        save_json(directory / HOUSE_WORDS, words.to_json())
     (directory / "notes.jsonl").write_text("a patient's note")
     (directory / ".env").write_text("secret")
     put(tiny_home, (tmp_path / "share").as_uri(), second)

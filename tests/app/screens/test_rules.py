@@ -20,6 +20,7 @@ from db.review.decisions import history
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, make_store
 from tests.kit.desk.desk_web import form, store, web
+from tests.kit.permits import person_in
 
 __all__ = ["store", "web"]
 
@@ -56,24 +57,24 @@ def test_a_bad_setting_keeps_none_of_them(desk: Desk) -> None:
 
 def test_a_guideline_taken_away_is_the_tasks_own_again(desk: Desk) -> None:
     with desk.store.transaction() as session:
-        write_guideline(session, TASK, TASK.keys[0], "mine", "ada")
-        write_guideline(session, TASK, TASK.keys[0], "  ", "ada")
+        write_guideline(person_in(session, "ada"), TASK, TASK.keys[0], "mine")
+        write_guideline(person_in(session, "ada"), TASK, TASK.keys[0], "  ")
         assert read_guidelines(session, TASK)[TASK.keys[0]] == TASK.fields[0].description
         with pytest.raises(DeskError, match="at most 2,000"):
-            write_guideline(session, TASK, TASK.keys[0], "x" * 2001, "ada")
+            write_guideline(person_in(session, "ada"), TASK, TASK.keys[0], "x" * 2001)
 
 
 def test_settings_of_another_version_are_left_alone(desk: Desk) -> None:
     with desk.store.transaction() as session:
-        put_setting(session, "rules", {"confirm": "sometimes", "new": 1}, "ada")
+        put_setting(person_in(session, "ada"), "rules", {"confirm": "sometimes", "new": 1})
         assert read_rules(session) == Rules()
 
 
 def test_keys_are_each_reviewers_own(desk: Desk) -> None:
     with desk.store.transaction() as session:
-        write_keys(session, "ada", {"skip": "Alt+J"})
+        write_keys(person_in(session, "ada"), {"skip": "Alt+J"})
         assert (read_keys(session, "ada"), read_keys(session, "ad")) == ({"skip": "Alt+J"}, {})
-        write_keys(session, "ada", {})
+        write_keys(person_in(session, "ada"), {})
         assert read_keys(session, "ada") == {}
 
 
@@ -90,7 +91,7 @@ def test_how_the_tour_ended_is_each_reviewers_own(web: TestClient, store: Store)
 def test_the_server_too_asks_for_a_look(store: Store, web: TestClient) -> None:
     decision = {**form(store), "status": "submitted", "token": "token-rule"}
     with store.transaction() as session:
-        put_setting(session, "rules", {"confirm": "all"}, "ada")
+        put_setting(person_in(session, "ada"), "rules", {"confirm": "all"})
     refused = web.post("/decisions", json=decision)
     assert refused.status_code == 422
     assert "asks to be looked at" in refused.json()["detail"]
@@ -99,7 +100,7 @@ def test_the_server_too_asks_for_a_look(store: Store, web: TestClient) -> None:
 
 def test_by_default_the_server_asks_for_a_look_at_what_the_model_doubts(store: Store, web: TestClient) -> None:
     with store.transaction() as session:
-        put_setting(session, "rules", {"look_below": {"stage": 0.99}}, "ada")  # the other values are sure
+        put_setting(person_in(session, "ada"), "rules", {"look_below": {"stage": 0.99}})  # the other values are sure
     decision = {**form(store), "status": "submitted", "token": "token-rule"}
     refused = web.post("/decisions", json=decision)
     assert refused.status_code == 422
@@ -111,6 +112,8 @@ def test_by_default_the_server_asks_for_a_look_at_what_the_model_doubts(store: S
 
 def test_rules_from_before_there_was_a_budget_keep_what_somebody_chose(desk: Desk) -> None:
     with desk.store.transaction() as session:
-        put_setting(session, "rules", {"confirm": "asked", "look_below": {"stage": 0.9, "response": 0.4}}, "ada")
+        put_setting(
+            person_in(session, "ada"), "rules", {"confirm": "asked", "look_below": {"stage": 0.9, "response": 0.4}}
+        )
         rules = read_rules(session)
     assert (rules.look_share, rules.look_below) == (0.15, {"response": 0.4})  # 90 % was what nobody had chosen

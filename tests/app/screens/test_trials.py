@@ -20,6 +20,7 @@ from db.review.trials import trial_of, trial_outcomes
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, TASK, put_notes, suggestion
 from tests.kit.desk.desk_web import HERE, _app, form, make_store
+from tests.kit.permits import person_in, program_in
 
 __all__: list[str] = []
 NOTE = 1
@@ -45,12 +46,12 @@ def suggest(store: Store, **alternatives: str) -> None:
         grounding=dict.fromkeys(TASK.keys, Grounding.EXACT),
     )
     with store.transaction() as session:
-        add_suggestion(session, NOTE, made)
+        add_suggestion(program_in(session), NOTE, made)
 
 
 def rule(store: Store, **changes: Any) -> None:
     with store.transaction() as session:
-        change_rules(session, TASK, changes, "lead")
+        change_rules(person_in(session, "lead"), TASK, changes)
 
 
 def shown(web: TestClient) -> Mapping[str, Any]:
@@ -134,7 +135,7 @@ def seeded(store: Store, web: TestClient) -> Mapping[str, Any]:
 
     suggest(store, stage="IIIA")
     with store.transaction() as session:
-        begin_trial(session, note_id=NOTE, reviewer=LOCAL_REVIEWER, kind="seeded", field="stage", value="IIIA")
+        begin_trial(person_in(session, LOCAL_REVIEWER), note_id=NOTE, kind="seeded", field="stage", value="IIIA")
     page = shown(web)
     assert page["fields"]["stage"]["value"] == page["fields"]["stage"]["suggested"] == "IIIA"
     assert BREAST_VALUES["stage"] in page["fields"]["stage"]["alternatives"]

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from app.core.settings import Settings, prepare_home
 from app.screens.review.people import claims as claiming
+from app.screens.review.people import tabs
 from app.web.application import create_app
 from db.notes.queue.claims import LEASE
 from db.people.reviewers import Role
@@ -111,10 +112,10 @@ def test_where_others_have_all_that_is_left_it_says_so(people: People, store: St
     page = opened(ann)
     assert page["note"] is None
     assert "Nothing left for you just now." in page["html"]
-    assert "3 notes are open with somebody else; what they leave comes back." in page["html"]
+    assert "3 notes are open with another person; what they leave undecided comes back." in page["html"]
     ended = opened(ann, "order=newest")["html"]
     assert "The end of this list." in ended
-    assert "3 notes are open with somebody else" in ended
+    assert "3 notes are open with another person" in ended
     assert kim.post("/claims/give-back", json={"notes": [6, 3]}).json() == {"given_back": 2}
     assert opened(ann)["note"] == 6
 
@@ -161,6 +162,27 @@ def test_only_the_own_claims_are_given_back(people: People, store: Store) -> Non
     opened(people[ANN])
     assert people[KIM].post("/claims/give-back", json={"notes": [1]}).status_code == 200
     assert claims(store) == {1: ANN}
+
+
+def test_two_tabs_of_one_person_keep_their_notes(people: People, store: Store, monkeypatch) -> None:
+    first, second = (dict(people[KIM].headers) | {"x-tab": tab} for tab in ("first", "second"))
+
+    def get(path: str, tab: dict[str, str]) -> Any:
+        return people[KIM].get(path, headers=tab).json()
+
+    assert get("/review?note=1", first)["note"] == 1
+    assert [one["note"] for one in get("/review/ahead?after=1", first)["notes"]] == [2, 4]
+    get("/review?note=5", second)
+    assert set(claims(store)) == {1, 2, 4, 5}
+    get("/review?note=6", second)
+    assert set(claims(store)) == {1, 2, 4, 6}, "a tab still gives back its own"
+    get("/review?note=2", second)
+    people[KIM].post("/claims/give-back", json={"notes": [1, 2, 4]}, headers=first)
+    assert set(claims(store)) == {2}, "what another tab has is not given back"
+    get("/review?note=1", first)
+    monkeypatch.setattr(tabs, "HEARD_S", 0.0)
+    get("/review?note=3", second)
+    assert set(claims(store)) == {3}, "a tab that is not heard of any more has nothing"
 
 
 def test_a_store_that_cannot_be_written_keeps_nobody_from_reading(

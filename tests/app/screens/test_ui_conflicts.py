@@ -11,6 +11,7 @@ from db.review.decisions import submit
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST_VALUES, TASK, empty_values
 from tests.kit.desk.desk_web import NOTE, form, store, web
+from tests.kit.permits import person_in
 
 __all__ = ["store", "web"]
 
@@ -18,9 +19,8 @@ __all__ = ["store", "web"]
 def decided(store: Store, revision: int, note: int = NOTE, settled: Any = (), **values: str | None) -> None:
     with store.transaction() as session:
         submit(
-            session,
+            person_in(session, "ann"),
             note_id=note,
-            reviewer="ann",
             status="submitted",
             extraction=Extraction(TASK, {**BREAST_VALUES, **values}),
             seen_revision=revision,

@@ -22,7 +22,7 @@ class Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.text = ""
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(markup)
+        self.feed(str(markup))  # whatever is put together with a piece of markup is escaped
         self.close()
 
     def handle_data(self, data: str) -> None:

@@ -22,6 +22,7 @@ from db.store.store import StoreError
 from tests.app.screens.test_ui_screens import text
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
 from tests.kit.people import add_people
+from tests.kit.permits import person_in
 
 OTHER = {**BREAST_VALUES, "stage": "IIIB"}
 
@@ -32,7 +33,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     with make_store(tmp_path, [(BREAST, BREAST_VALUES), (COLON, COLON_VALUES)]) as store:
         add_people(store, {"ann": "admin", "kim": "reviewer", "max": "reviewer"})
         with store.transaction() as session:
-            set_overlap(session, Overlap(1.0, 2), "ann")
+            set_overlap(person_in(session, "ann"), Overlap(1.0, 2))
         made = Desk(Settings(home=tmp_path, base="embedded", adapter="embedded"), TASK, store)
         give(made, "kim", BREAST_VALUES)
         give(made, "max", OTHER)
@@ -42,9 +43,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def give(desk: Desk, who: str, values: dict[str, str | None], note: int = 1) -> None:
     with desk.store.transaction() as session:
         submit(
-            session,
+            person_in(session, who),
             note_id=note,
-            reviewer=who,
             status="submitted",
             extraction=Extraction(TASK, values),
             seen_revision=0,
@@ -131,6 +131,6 @@ def test_no_note_has_two_opinions_yet(tmp_path: Path) -> None:
         with store.reading() as session:
             assert "Every note has one reviewer" in agreeing(desk, session)
         with store.transaction() as session:
-            set_overlap(session, Overlap(0.1, 3), "command line")
+            set_overlap(person_in(session, "command line"), Overlap(0.1, 3))
         with store.reading() as session:
             assert "10.0 % of the notes are given to 3 reviewers each" in text(agreeing(desk, session))

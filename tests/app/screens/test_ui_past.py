@@ -12,6 +12,7 @@ from db.review.trials import begin_trial
 from db.store.store import Store
 from tests.kit.desk.desk_browser import Desk, browser, desk, shared, tab
 from tests.kit.desk.desk_web import NOTE, form, store, web
+from tests.kit.permits import person_in
 
 __all__ = ["browser", "desk", "shared", "store", "web"]
 
@@ -59,7 +60,7 @@ def test_the_history_of_a_blind_note_does_not_show_the_suggestion_before_the_dec
     web: TestClient, store: Store
 ) -> None:
     with store.transaction() as session:
-        begin_trial(session, note_id=NOTE, reviewer=LOCAL_REVIEWER, kind="blind")
+        begin_trial(person_in(session, LOCAL_REVIEWER), note_id=NOTE, kind="blind")
     assert [step["what"] for step in steps(web)] == ["imported"]
     decide(web, store, "blind-save", stage="IV")
     assert [step["what"] for step in steps(web)] == ["imported", "suggested", "saved, revision 1"]

@@ -12,16 +12,17 @@ import pytest
 from app.access.guard import LOCAL_REVIEWER
 from app.core.desk import Desk
 from app.core.settings import Settings, prepare_home
-from app.screens.charts.lines import Effect, EffectPlot
+from app.screens.charts.rows import Effect, EffectPlot
 from app.screens.markup import chance, tried
 from app.screens.training import training as train
 from app.screens.training import verdict
-from app.training.too_long import TOO_LONG
+from app.training.material import TOO_LONG
 from db.training.adapters import active_adapter
 from db.training.runs import get_run, update_run
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.desk.desk_store import BREAST, HOSTILE, TASK, make_store
 from tests.kit.desk_runs import ALIKE, BOTH_WRONG, GOT_BETTER, GOT_WORSE, put_finished_run
+from tests.kit.permits import program_in
 
 PARTS = ("whole", "seen", "run", "head", "activate", "reject", "back", "figures", "invitation", "compare", "notes")
 MANY_BETTER = [GOT_BETTER] * 12 + [ALIKE] * 18
@@ -51,7 +52,7 @@ def test_a_verdict_says_which_notes_the_run_could_not_learn_from(desk: Desk) -> 
     finish(desk, MANY_BETTER)
     counts = {"n_too_long": 2, "n_refused": 1, "max_tokens": 2048}
     with desk.store.transaction() as session:
-        update_run(session, 1, config={**get_run(session, 1).config, TOO_LONG: counts})
+        update_run(program_in(session), 1, config={**get_run(session, 1).config, TOO_LONG: counts})
     said = text(page(desk)["head"])
     assert "2 notes are left out of training: with prompt and answer they have more than 2,048 tokens" in said
     assert "1 note is left out of training for a special token" in said
@@ -79,7 +80,7 @@ def test_every_outcome_has_a_shape_a_word_and_its_sentence(desk: Desk, outcome: 
 def test_each_field_shows_its_figures_and_whether_they_are_more_than_chance(desk: Desk) -> None:
     finish(desk, MANY_BETTER)
     figures = page(desk)["figures"]
-    stage = re.search(r"<tr><td>Stage</td>.*?</tr>", figures)
+    stage = re.search(r"(?s)<tr><td>Stage</td>.*?</tr>", figures)
     assert stage
     assert text(stage[0]).startswith("Stage60.0 %100.0 %+40.0+")
     assert "▶ better" in text(stage[0])
@@ -98,7 +99,7 @@ def test_a_run_from_before_the_intervals_is_still_shown(desk: Desk) -> None:
     assert shown["figures"] == ""
     shares = {key: {"normalised": 0.5} for key in TASK.keys}
     with desk.store.transaction() as session:
-        update_run(session, 1, metrics={"old": {"fields": shares}, "new": {"fields": shares}})
+        update_run(program_in(session), 1, metrics={"old": {"fields": shares}, "new": {"fields": shares}})
     figures = text(page(desk)["figures"])
     assert figures.count("50.0 %50.0 %+0.0–") == len(TASK.fields)
     assert "No interval was kept for this run" in figures
@@ -152,7 +153,7 @@ def test_the_notes_that_got_worse_come_first_side_by_side(desk: Desk) -> None:
     first, second = notes.split("<article>")[1:]
     assert f'data-note="{worse}"' in first
     assert f'data-note="{better}"' in second
-    assert "FieldTruefirst (active then)run-0001 (new)StageIIIIII ✓ rightIV ✕ wrong" in text(first).replace(" …", "")
+    assert "FieldTruefirst (active then)run-0001 (new) StageIIIIII ✓ rightIV ✕ wrong" in text(first).replace(" …", "")
     assert "StageIIIII ✕ wrongIII ✓ right" in text(second)
     assert "CAPOX" not in text(first)  # the fields that are alike are left out
     assert "<img" not in notes
@@ -219,7 +220,7 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
     assert offered("1") == ["Activate run-0001", "Reject run-0001"]
     assert offered("2") == ["Activate run-0002 anyway", "Reject run-0002"]
     refused = tried(lambda: train.activate_run(desk, LOCAL_REVIEWER, "2", " "))
-    assert "Expected a reason" in text(refused)
+    assert "so activating it needs a reason" in text(refused)
     with desk.store.reading() as session:
         assert active_adapter(session).name == "first"  # type: ignore[union-attr]
     assert "run-0002 is active" in train.activate_run(desk, LOCAL_REVIEWER, "2", "for a comparison")
@@ -230,7 +231,7 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
 
 def test_a_rejected_adapter_is_marked_wherever_it_is_listed(desk: Desk) -> None:
     finish(desk, MANY_BETTER)
-    assert "Expected a reason" in text(tried(lambda: train.reject_run(desk, LOCAL_REVIEWER, "1", " ")))
+    assert "needs a reason" in text(tried(lambda: train.reject_run(desk, LOCAL_REVIEWER, "1", " ")))
     assert "run-0001 is rejected" in train.reject_run(desk, LOCAL_REVIEWER, "1", HOSTILE[0])
     shown = page(desk)
     assert f"Rejected by {LOCAL_REVIEWER}: {HOSTILE[0]}" in text(shown["head"])
@@ -246,7 +247,7 @@ def test_a_decision_stands_beside_the_verdict(desk: Desk) -> None:
     before = page(desk)["seen"]
     with desk.store.transaction() as session:
         run = get_run(session, 1)
-        update_run(session, 1, gate={**(run.gate or {}), "decision": decision})
+        update_run(program_in(session), 1, gate={**(run.gate or {}), "decision": decision})
     shown = page(desk, "1", before)
     assert f"Rejected by ada: {HOSTILE[0]}. 2026-01-01 09:30 UTC" in text(shown["head"])
     assert "<img" not in shown["head"]

@@ -26,6 +26,7 @@ from db.store.store import Store
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values, put_notes
 from tests.kit.desk.desk_web import form, store, web
+from tests.kit.permits import person_in
 
 __all__ = ["store", "web"]
 
@@ -102,7 +103,7 @@ def test_somebody_elses_draft_does_not_come_by_itself(web: TestClient, store: St
     with store.transaction() as session:
         for number, by in ((5, "ben"), (2, LOCAL_REVIEWER)):
             typed = Extraction(TASK, {**empty_values(), "stage": "II"})
-            save_draft(session, note_id=number, reviewer=by, extraction=typed, seen_revision=0)
+            save_draft(person_in(session, by), note_id=number, extraction=typed, seen_revision=0)
     assert page(web, UNSURE)["note"] == 2
     assert ahead(web, f"after=2&{UNSURE}") == [4, 1]
     assert "– 3 left" in text(page(web, f"note=5&{UNSURE}")["heading"])
@@ -149,7 +150,9 @@ def test_the_queue_counts_what_waits_and_its_rows_carry_the_walk(web: TestClient
         told = json.loads(unescape(table.split('data-queue="', 1)[1].split('"', 1)[0]))
         assert told["n_waiting"] == told["n_notes"] - 1
         assert f'data-walk="{query.replace("&", "&amp;")}"' in table
-        assert f'href="?note=2&amp;{query.replace("&", "&amp;")}"' in table
+        assert f'href="?note=2&amp;{UNSURE.replace("&", "&amp;")}"' in table, (
+            "no address holds words, which may be a name"
+        )
     plain = queue.show(desk, LOCAL_REVIEWER, queue.FIRST)[2]
     assert 'data-walk=""' in plain
     assert 'href="?note=2"' in plain
@@ -177,7 +180,7 @@ def test_a_note_is_searched_for_its_values_once(web: TestClient, store: Store, m
     assert before["fields"]["stage"]["grounding"] == {"III": {"kind": "exact", "missing": [], "denied": []}}
     with store.transaction() as session:
         typed = Extraction(TASK, {**COLON_VALUES, "stage": "IV"})
-        save_draft(session, note_id=2, reviewer=LOCAL_REVIEWER, extraction=typed, seen_revision=0)
+        save_draft(person_in(session, LOCAL_REVIEWER), note_id=2, extraction=typed, seen_revision=0)
         assert open_review(session, 2, LOCAL_REVIEWER).draft is not None
     assert set(page(web, "note=2")["fields"]["stage"]["grounding"]) == {"III", "IV"}
     assert len(grounded) == 3

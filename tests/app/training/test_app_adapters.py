@@ -13,6 +13,7 @@ from app.core.settings import EMBEDDED_NAME, load_settings
 from data.storage.locations import EMBEDDED
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
+from tests.kit.permits import person_in, program_in
 
 DIGITS = "0123456789abcdef"
 
@@ -61,8 +62,8 @@ def test_what_a_person_activated_stays_active(store, tmp_path):
     put_adapter(tmp_path / "adapter")
     ensure_adapter(settings(tmp_path), store)
     with store.transaction() as session:
-        register_adapter(session, AdapterRow("other", "/x", "/another/base", None, 1, "b" * 64))
-        activate(session, "other", reason="test", by="ada")
+        register_adapter(program_in(session), AdapterRow("other", "/x", "/another/base", None, 1, "b" * 64))
+        activate(person_in(session, "ada"), "other", reason="test")
     assert ensure_adapter(settings(tmp_path), store).name == "other"
 
 
@@ -73,7 +74,7 @@ def test_an_adapter_that_is_named_later_takes_over_once(store, tmp_path):
     later = settings(tmp_path, adapter="second")
     assert ensure_adapter(later, store).name == "second"
     with store.transaction() as session:
-        activate(session, "mine", reason="test", by="ada")
+        activate(person_in(session, "ada"), "mine", reason="test")
     assert ensure_adapter(later, store).name == "mine"
 
 
@@ -91,8 +92,8 @@ def test_what_a_person_activated_stays_active_when_other_files_change(store, tmp
     chosen = settings(tmp_path)
     ensure_adapter(chosen, store)
     with store.transaction() as session:
-        register_adapter(session, AdapterRow("other", "/x", "/another/base", None, 1, "b" * 64))
-        activate(session, "other", reason="test", by="ada")
+        register_adapter(program_in(session), AdapterRow("other", "/x", "/another/base", None, 1, "b" * 64))
+        activate(person_in(session, "ada"), "other", reason="test")
     put_adapter(tmp_path / "adapter", digest="c")
     assert ensure_adapter(chosen, store).name == "other"
     assert "mine-cccccccc" in names(store)[0]
@@ -158,12 +159,12 @@ def test_an_adapter_whose_files_are_gone_is_not_activated(store, tmp_path):
     put_adapter(tmp_path / "adapter")
     ensure_adapter(chosen, store)
     with store.transaction() as session:
-        register_adapter(session, AdapterRow("run-0001", "./adapters/run-0001", "/b", None, 1, "b" * 64))
+        register_adapter(program_in(session), AdapterRow("run-0001", "./adapters/run-0001", "/b", None, 1, "b" * 64))
     with store.transaction() as session, pytest.raises(DeskError, match="are missing from"):
-        activate_present(chosen, session, "run-0001", reason="test", by="ada")
+        activate_present(person_in(session, "ada"), chosen, "run-0001", reason="test")
     put_adapter(tmp_path / "home" / "adapters" / "run-0001", digest="b")
     with store.transaction() as session:
-        assert activate_present(chosen, session, "run-0001", reason="test", by="ada").name == "run-0001"
+        assert activate_present(person_in(session, "ada"), chosen, "run-0001", reason="test").name == "run-0001"
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(store, tmp_path):

@@ -27,6 +27,7 @@ from tests.app.screens.test_ui_marks import Reader
 from tests.kit.curves import made_curve
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK, make_store
 from tests.kit.homes import Home
+from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 GAIN = Share(value=0.024, low=0.006, high=0.042)
@@ -120,9 +121,8 @@ def test_a_requested_curve_is_drawn_by_the_trainer_and_kept(tiny_home: Home, tmp
             note = find_note(session, wanted.content_hash)
             assert note is not None
             submit(
-                session,
+                person_in(session, "ada"),
                 note_id=note.id,
-                reviewer="ada",
                 status="submitted",
                 extraction=wanted.extraction,
                 seen_revision=0,

@@ -28,6 +28,7 @@ from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
 from tests.kit.desk.desk_store import put_notes
 from tests.kit.homes import TASK
+from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_base, tiny_rows
 
 WEIGHTS = "adapter_model.safetensors"
@@ -90,7 +91,7 @@ def desk(tmp_path: Path, installed: Installed, releases: Path):  # type: ignore[
         revision = json.loads((own / "manifest.json").read_text(encoding="utf-8"))["base_revision"]
         row = AdapterRow("run-0001", "./adapters/run-0001", EMBEDDED_NAME, revision, 1, sha256_of(own / WEIGHTS))
         with store.transaction() as session:
-            register_adapter(session, row)
+            register_adapter(program_in(session), row)
         yield desk
 
 
@@ -105,7 +106,7 @@ def refused(desk: Desk, name: str, tmp_path: Path) -> None:
     with pytest.raises(DeskError, match=said):
         load_engine(desk.settings, row_of(desk, name), TASK)
     with pytest.raises(DeskError, match=said), desk.store.transaction() as session:
-        activate_present(desk.settings, session, name, reason="test", by="ada")
+        activate_present(person_in(session, "ada"), desk.settings, name, reason="test")
     with pytest.raises(DeskError, match=said):
         publish(desk, name, Directory((tmp_path / "out").as_uri()), replace=False, advance=lambda *of: None)
     assert is_of_another_version(desk.settings, row_of(desk, name))
@@ -142,7 +143,7 @@ def test_the_adapter_that_came_with_it_is_replaced_under_another_name(
     assert curves_of(desk.settings, old) is None, "the curves in its place are another's"
     refused(desk, EMBEDDED_NAME, tmp_path)
     with pytest.raises(DeskError, match=REFUSED.format(EMBEDDED_NAME)), desk.store.transaction() as session:
-        roll_back(desk.settings, session, by="ada")
+        roll_back(person_in(session, "ada"), desk.settings)
     Prefill(desk).run()
     with desk.store.reading() as session:
         assert [one.adapter for one in suggestions_of(session, 1)] == [new.name, EMBEDDED_NAME]
@@ -154,7 +155,7 @@ def test_an_adapter_trained_on_the_old_base_is_never_put_on_the_new_one(
     desk: Desk, installed: Installed, tmp_path: Path
 ) -> None:
     with desk.store.transaction() as session:
-        activate(session, "run-0001", reason="passed the gate", by="ada")
+        activate(person_in(session, "ada"), "run-0001", reason="passed the gate")
     assert ensure_adapter(desk.settings, desk.store).name == "run-0001"
     installed.update(2)
     new = ensure_adapter(desk.settings, desk.store)
@@ -170,7 +171,7 @@ def test_an_adapter_trained_on_the_old_base_is_never_put_on_the_new_one(
     installed.update(1)
     assert ensure_adapter(desk.settings, desk.store).name == EMBEDDED_NAME
     with desk.store.transaction() as session:
-        activate_present(desk.settings, session, "run-0001", reason="test", by="ada")
+        activate_present(person_in(session, "ada"), desk.settings, "run-0001", reason="test")
     assert load_engine(desk.settings, row_of(desk, "run-0001"), TASK).adapter == "run-0001"
     with desk.store.reading() as session:
         active = active_adapter(session)
@@ -180,7 +181,7 @@ def test_an_adapter_trained_on_the_old_base_is_never_put_on_the_new_one(
 
 def test_a_server_and_a_named_base_are_left_alone(desk: Desk, installed: Installed, tmp_path: Path) -> None:
     with desk.store.transaction() as session:
-        activate(session, "run-0001", reason="passed the gate", by="ada")
+        activate(person_in(session, "ada"), "run-0001", reason="passed the gate")
     installed.update(2)
     served = {"CASELOOP_ENGINE": "openai", "CASELOOP_BASE_URL": "http://127.0.0.1:9/v1"}
     settings = load_settings({"CASELOOP_HOME": str(tmp_path / "home"), **served})

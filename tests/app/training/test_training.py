@@ -28,6 +28,7 @@ from db.training.adapters import activate, register_adapter
 from db.training.runs import get_run, update_run
 from tests.kit.desk.stores import adapter
 from tests.kit.homes import ROOT, Home
+from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 
@@ -79,9 +80,13 @@ def test_a_run_goes_on_from_the_active_adapter_once_something_was_reviewed(desk)
     with desk.store.transaction() as session:
         found = find_note(session, note.content_hash)
         submit(
-            session, note_id=found.id, reviewer="ada", status="submitted", extraction=note.extraction, seen_revision=0,
+            person_in(session, "ada"),
+            note_id=found.id,
+            status="submitted",
+            extraction=note.extraction,
+            seen_revision=0,
             token="token-1",
-        )  # fmt: skip
+        )
     assert mode_of() == "warm"
     assert mode_of(mode="full") == "full"
     assert mode_of(base="/another/base") == mode_of(preset="published") == "full"
@@ -90,10 +95,10 @@ def test_a_run_goes_on_from_the_active_adapter_once_something_was_reviewed(desk)
 def test_a_run_goes_on_from_an_adapter_that_came_from_elsewhere(desk):
     with desk.store.transaction() as session:
         for name, path in (("embedded", "embedded"), ("pulled", "./adapters/pulled")):
-            register_adapter(session, adapter(name, path=path))
+            register_adapter(program_in(session), adapter(name, path=path))
     for name, mode in (("embedded", "full"), ("pulled", "warm")):
         with desk.store.transaction() as session:
-            activate(session, name, reason="test", by="tests")
+            activate(person_in(session, "tests"), name, reason="test")
             assert usual_mode(session) == mode
 
 
@@ -121,7 +126,7 @@ def test_no_holdout_is_said_at_once(tmp_path):
 def test_a_running_run_without_a_process_is_interrupted(desk):
     run_id = request_run(desk.store, TrainOptions(), "ada")
     with desk.store.transaction() as session:
-        update_run(session, run_id, status="running", pid=1)
+        update_run(program_in(session), run_id, status="running", pid=1)
     assert mark_interrupted(desk.store, desk.settings) == [run_id]
     assert row(desk, run_id).status == "interrupted"
     assert "caseloop train --resume 1" in row(desk, run_id).message
@@ -130,7 +135,7 @@ def test_a_running_run_without_a_process_is_interrupted(desk):
 def test_a_run_whose_process_holds_the_lock_is_left_alone(desk):
     run_id = request_run(desk.store, TrainOptions(), "ada")
     with desk.store.transaction() as session:
-        update_run(session, run_id, status="running", pid=1)
+        update_run(program_in(session), run_id, status="running", pid=1)
     program = (
         "import sys; from app.core.settings import load_settings; from app.training.requests import training_lock\n"
         "with training_lock(load_settings()) as lock: print(lock is not None, flush=True); sys.stdin.read()"

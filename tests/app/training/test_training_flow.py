@@ -19,6 +19,7 @@ from db.review.decisions import submit
 from db.training.adapters import active_adapter
 from db.training.runs import evaluations, get_run
 from tests.kit.homes import TASK, is_gone, one_sentence, wait_for
+from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, tiny_sides, write_labelled
 
 N_NOTES = 240
@@ -136,9 +137,8 @@ def correct_a_note(home):
         from data.task import Extraction
 
         submit(
-            session,
+            person_in(session, "ada"),
             note_id=note.id,
-            reviewer="ada",
             status="submitted",
             extraction=Extraction(desk.task, labels),
             seen_revision=0,

@@ -42,6 +42,7 @@ from db.training.adapters import AdapterRow
 from tests.kit.desk import stores
 from tests.kit.desk.stores import FIRST, empty_session, extraction, note, store, suggestion
 from tests.kit.homes import Home, write_notes
+from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows
 
 __all__ = ["empty_session", "store"]
@@ -63,9 +64,8 @@ def review(desk: Desk, number: int) -> None:
         found = suggestion_of(session, number)
         assert found is not None
         submit(
-            session,
+            person_in(session, "ada"),
             note_id=number,
-            reviewer="ada",
             status="submitted",
             extraction=ROWS[number - 1].extraction,
             seen_revision=0,
@@ -178,7 +178,7 @@ def test_what_a_run_knows_of_the_old_adapter_is_kept_and_handed_on(desk: Desk, t
 def of(session: Session, text: str = "", *, split: str = "train", **settings: object) -> int:
     """A note of its own on a side of the hold-out, with a suggestion of `first`."""
     made = [note(number, text=f"{text}{number} of a kind.", **settings) for number in range(60)]  # type: ignore[arg-type]
-    (number,) = add_notes(session, [next(one for one in made if one.split == split)]).note_ids
+    (number,) = add_notes(program_in(session), [next(one for one in made if one.split == split)]).note_ids
     return number
 
 
@@ -187,15 +187,15 @@ def test_only_what_the_adapter_cannot_have_known_is_fitted_on(empty_session: Ses
     fresh, again = of(session, "fresh "), of(session, "again ")
     held = of(session, "held out ", split="holdout", gold=extraction(first="lung"))
     known = of(session, "with labels ", gold=extraction(first="lung"))
-    (sample,) = add_notes(session, [replace(note(0, text="A made-up case."), origin="sample")]).note_ids
+    (sample,) = add_notes(program_in(session), [replace(note(0, text="A made-up case."), origin="sample")]).note_ids
     stores.decide(session, again, 0)  # decided, perhaps learned from, and only then suggested for
     for number in (fresh, held, known, again, sample):
-        add_suggestion(session, number, suggestion())
+        add_suggestion(program_in(session), number, suggestion())
         stores.decide(session, number, 1 if number == again else 0)
     assert count_judged(session, "first") == 2
     found = judged(session, "first", 10)
     assert [one.decided[FIRST] for one in found] == ["decided", "decided"]
     assert found[0].raw_confidence == suggestion().raw_confidence
     assert count_judged(session, "second") == 0
-    remove_samples(session, "local")
+    remove_samples(person_in(session, "local"))
     assert count_judged(session, "first") == 2

@@ -13,6 +13,7 @@ from db.training.adapters import AdapterRow, register_adapter
 from tests.kit.desk.stores import TASK as TWO_FIELDS
 from tests.kit.desk.stores import add, decide, empty_session, extraction
 from tests.kit.desk.stores import file_store as store
+from tests.kit.permits import program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapter.files import ModelError
 
@@ -31,7 +32,7 @@ def other(desk, name="second"):
     weights = sha256_of(place / "adapter_model.safetensors")
     row = AdapterRow(name, str(place), str(shared_tiny().base), None, 1, weights)
     with desk.store.transaction() as session:
-        register_adapter(session, row)
+        register_adapter(program_in(session), row)
     return row
 
 

@@ -25,6 +25,7 @@ from db.review.decisions import submit
 from db.store.heartbeats import heartbeat, set_heartbeat
 from db.training.adapters import AdapterRow, activate, register_adapter
 from tests.kit.homes import is_gone, wait_for, write_notes
+from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapter.files import ModelError
 from trainer.engine.api import EngineUnavailableError, Suggester
@@ -70,7 +71,7 @@ def second_adapter(desk, name="second"):
     with desk.store.transaction() as session:
         digest = sha256_of(place / "adapter_model.safetensors")
         base = desk.settings.base
-        register_adapter(session, AdapterRow(name, f"./adapters/{name}", base, None, 1, digest))
+        register_adapter(program_in(session), AdapterRow(name, f"./adapters/{name}", base, None, 1, digest))
     return place
 
 
@@ -153,18 +154,18 @@ def test_the_store_knows_how_far_a_note_is_read_that_somebody_waits_for(desk, tm
 
     def heard(session, what, payload):
         said.append(payload.get("read"))
-        set_heartbeat(session, what, payload)
+        set_heartbeat(program_in(session), what, payload)
 
     monkeypatch.setattr("app.worker.prefill.set_heartbeat", heard)
     first, long, other = bring(desk, tmp_path, [text * 8 for text in texts(3)])
     with desk.store.transaction() as session:
-        open_note(session, "ada", first)
+        open_note(program_in(session), "ada", first)
     monkeypatch.setattr("trainer.engine.reading.EVERY_S", 0)
     worker = Prefill(desk)
     worker.run(limit=1)
     assert not any(said), "a note that is answered in two seconds is not worth a word"
     with desk.store.transaction() as session:
-        open_note(session, "ada", long)
+        open_note(program_in(session), "ada", long)
     monkeypatch.setattr("trainer.engine.reading.LONG_S", 0)
     worker._engine._forward.prefill = 64
     worker.run()
@@ -181,10 +182,10 @@ def test_suggestions_bear_the_name_that_the_store_knows(desk, tmp_path):
     digest = sha256_of(second_adapter(desk, "second") / "adapter_model.safetensors")
     with desk.store.transaction() as session:
         register_adapter(
-            session,
+            program_in(session),
             AdapterRow("renamed", "./adapters/second", desk.settings.base, None, 1, digest),
         )
-        activate(session, "renamed", reason="test", by="test")
+        activate(person_in(session, "test"), "renamed", reason="test")
     Prefill(desk).run()
     assert suggested_by(desk, note_id) == "renamed"
 
@@ -204,7 +205,7 @@ def test_the_watch_switches_to_an_adapter_that_becomes_active(desk, tmp_path):
     try:
         wait_for(lambda: suggested_by(desk, ids[-1]) == "tiny-adapter", "the first adapter")
         with desk.store.transaction() as session:
-            activate(session, "second", reason="test", by="test")
+            activate(person_in(session, "test"), "second", reason="test")
         wait_for(lambda: suggested_by(desk, ids[-1]) == "second", "the second adapter")
         wait_for(lambda: state(desk) == "idle", "an idle worker")
         more = bring(desk, tmp_path, [row.text for row in tiny_rows(2, start=500)])
@@ -221,7 +222,12 @@ def test_the_watch_compares_notes_with_reviewed_ones_once_it_is_idle(desk, tmp_p
     with desk.store.transaction() as session:
         nothing = Extraction(desk.task, dict.fromkeys(desk.task.keys))
         submit(
-            session, note_id=ids[0], reviewer="ada", status="submitted", extraction=nothing, seen_revision=0, token="t"
+            person_in(session, "ada"),
+            note_id=ids[0],
+            status="submitted",
+            extraction=nothing,
+            seen_revision=0,
+            token="t",
         )
     stop, thread = watching(desk)
     try:
@@ -241,7 +247,7 @@ def test_the_watch_survives_a_model_that_does_not_load(desk, tmp_path):
     place = second_adapter(desk)
     (place / "adapter_model.safetensors").rename(tmp_path / "elsewhere")
     with desk.store.transaction() as session:
-        activate(session, "second", reason="test", by="test")
+        activate(person_in(session, "test"), "second", reason="test")
     stop, thread = watching(desk)
     try:
         wait_for(lambda: state(desk).startswith("failed: Expected"), "word of the failure")
@@ -285,8 +291,8 @@ def test_a_note_that_a_reviewer_has_open_goes_before_the_bulk(desk, tmp_path, mo
     assert taken(waiting, 3) == [(number, False) for number in ids[:3]]
     assert taken(waiting, 0) == []
     with desk.store.transaction() as session:
-        open_note(session, "ada", ids[-1])
-        open_note(session, "ben", ids[1])
+        open_note(program_in(session), "ada", ids[-1])
+        open_note(program_in(session), "ben", ids[1])
     given = taken(waiting, 0)
     assert sorted(given) == [(ids[1], True), (ids[-1], True)], "beyond the free slots, one under way once more"
     assert taken(waiting, 0) == [], "and no third time"
@@ -308,7 +314,7 @@ def test_a_note_that_a_reviewer_opens_meanwhile_is_answered_next(desk, tmp_path)
             order.append(note_id)
             if len(order) == 2:
                 with desk.store.transaction() as session:
-                    open_note(session, "ada", ids[-1])
+                    open_note(program_in(session), "ada", ids[-1])
 
     worker = Noting(desk)
     worker.run()
@@ -323,7 +329,7 @@ def test_the_bulk_stops_for_an_adapter_that_takes_over(desk, tmp_path, monkeypat
     waiting = Waiting(desk.store, "tiny-adapter")
     assert len(taken(waiting, 1)) == 1
     with desk.store.transaction() as session:
-        activate(session, "second", reason="test", by="test")
+        activate(person_in(session, "test"), "second", reason="test")
     assert taken(waiting, 8) == []
     assert taken(Waiting(desk.store, "tiny-adapter", follows=False), 8) == [(number, False) for number in ids]
 

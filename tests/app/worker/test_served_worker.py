@@ -41,6 +41,7 @@ from tests.kit.desk.servers import (
     watching,
 )
 from tests.kit.homes import one_sentence, wait_for, write_notes
+from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 POISON = "Confidential, and poison."
@@ -114,9 +115,8 @@ def test_a_server_that_goes_wrong_for_a_while_costs_no_note(far_home, server, tm
             assert "Report 0" in open_note(desk, "ada", str(ids[0]))["html"]
             with desk.store.transaction() as session:
                 submit(
-                    session,
+                    person_in(session, "ada"),
                     note_id=ids[0],
-                    reviewer="ada",
                     status="submitted",
                     extraction=Extraction.empty(TASK),
                     seen_revision=0,

@@ -19,6 +19,7 @@ from db.training.adapters import AdapterRow, activate, activations, active_adapt
 from db.training.runs import get_run, update_run
 from tests.kit.compared import ALL, LAST_WRONG, NONE, answers, labels
 from tests.kit.homes import TASK, Home
+from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 N_NOTES = 40
@@ -35,14 +36,16 @@ def desk(tmp_path):
         import_files(desk.store, desk.task, [write_labelled(tmp_path / "a.jsonl", tiny_rows(60))], original=True)
         with desk.store.transaction() as session:
             put_adapter(desk, session, "old")
-            activate(session, "old", reason="test", by="test")
+            activate(person_in(session, "test"), "old", reason="test")
         yield desk
 
 
 def put_adapter(desk, session, name):
     (desk.settings.adapters / name).mkdir(parents=True)
     (desk.settings.adapters / name / WEIGHTS).touch()
-    return register_adapter(session, AdapterRow(name, f"./adapters/{name}", "/nowhere/base", None, 1, "0" * 64))
+    return register_adapter(
+        program_in(session), AdapterRow(name, f"./adapters/{name}", "/nowhere/base", None, 1, "0" * 64)
+    )
 
 
 def write_lines(path, gold, **given):
@@ -77,7 +80,7 @@ def finished_run(desk, patterns, options=None, *, same_base=True):
         (directory / "metrics.json").write_text(json.dumps({**scores, "old": None}))
         (directory / OLD_METRICS).write_text(json.dumps(scores["old"]))
     with desk.store.transaction() as session:
-        update_run(session, run_id, status="running")
+        update_run(program_in(session), run_id, status="running")
         parent = active_adapter(session)
     return Job(run_id, directory, options, parent, parent.base, same_base, "f" * 64)
 
@@ -94,12 +97,12 @@ def active(desk):
 
 def use(desk, name, reason=""):
     with desk.store.transaction() as session:
-        return activate_adapter(desk.settings, session, name, reason=reason, by="bob")
+        return activate_adapter(person_in(session, "bob"), desk.settings, name, reason=reason)
 
 
 def reject(desk, name, reason):
     with desk.store.transaction() as session:
-        return reject_adapter(session, name, reason=reason, by="bob")
+        return reject_adapter(person_in(session, "bob"), name, reason=reason)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +161,7 @@ def test_an_adapter_that_was_not_compared_is_not_replaced(desk):
     job = finished_run(desk, GAINED)
     with desk.store.transaction() as session:
         put_adapter(desk, session, "newer")
-        activate(session, "newer", reason="test", by="test")
+        activate(person_in(session, "test"), "newer", reason="test")
     told = conclude(desk, job)
     assert not told.is_active
     assert "newer became active meanwhile" in told.sentence
@@ -220,7 +223,7 @@ def test_only_an_inactive_adapter_of_a_run_is_rejected(desk):
 def test_a_rollback_is_kept_with_the_verdict(desk):
     conclude(desk, finished_run(desk, GAINED))
     with desk.store.transaction() as session:
-        assert roll_back(desk.settings, session, by="bob", reason="slow").name == "old"
+        assert roll_back(person_in(session, "bob"), desk.settings, reason="slow").name == "old"
     kept = gate_of(desk, 1)
     assert (kept["decision"]["kind"], kept["decision"]["reason"]) == ("rolled back", "slow")
     with desk.store.reading() as session:
@@ -234,7 +237,7 @@ def test_a_run_from_before_the_intervals_keeps_its_rule(desk):
     run_id = request_run(desk.store, TrainOptions(), "ada")
     old_shape = {"passed": False, "sentence": "It is no better.", "old": 0.5, "new": 0.5, "n_notes": 40}
     with desk.store.transaction() as session:
-        update_run(session, run_id, status="finished", adapter="run-0001", gate=old_shape)
+        update_run(program_in(session), run_id, status="finished", adapter="run-0001", gate=old_shape)
     with pytest.raises(InputError, match="did not pass its gate"):
         use(desk, "run-0001")
     reject(desk, "run-0001", "no")

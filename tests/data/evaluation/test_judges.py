@@ -8,15 +8,14 @@ from dataclasses import replace
 import pytest
 
 from app.importing.load import import_files
-from app.training.lineage import FRESH, count_judged, learned_texts
-from app.training.material import foretold, read_sides
+from app.training.material import FRESH, count_judged, foretold, learned_texts, read_sides
 from app.training.requests import run_directory, run_name
 from app.training.runner import _write_rows
 from data.gate.judges import ENOUGH, ONE_IN, divide
 from data.gate.near_duplicates import near_pairs
 from data.notes import content_hash, split_of
 from data.snapshot import Row, SnapshotError, read_rows, write_judges, write_rows
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.task import Extraction
 from db.notes.notes import find_note
 from db.review.decisions import submit
@@ -24,6 +23,7 @@ from db.training.adapters import activate, register_adapter
 from db.training.runs import create_run, update_run
 from tests.kit.desk.stores import adapter
 from tests.kit.homes import TASK, Home, write_notes
+from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import write_labelled
 from trainer.run.leakage import check_no_leak
 
@@ -126,7 +126,7 @@ def review(desk, tmp_path, texts: list[str]) -> None:
             note = find_note(session, content_hash(text))
             assert note is not None
             submit(
-                session, note_id=note.id, reviewer="ada", status="submitted", extraction=LABEL,
+                person_in(session, "ada"), note_id=note.id, status="submitted", extraction=LABEL,
                 seen_revision=note.revision, token=f"token-{note.id}",
             )  # fmt: skip
 
@@ -134,12 +134,12 @@ def review(desk, tmp_path, texts: list[str]) -> None:
 def trained(desk, texts: list[str], parent: str | None, mode: str):
     """An adapter of a finished run of this home that learned from these texts, active now."""
     with desk.store.transaction() as session:
-        run = create_run(session, config={"mode": mode, "parent": parent or "embedded"}, requested_by="tests")
+        run = create_run(person_in(session, "tests"), config={"mode": mode, "parent": parent or "embedded"})
         name = run_name(run.id)
         write_rows(TASK, [reviewed(text) for text in texts], run_directory(desk.settings, run.id) / "snapshot.jsonl")
-        update_run(session, run.id, status="finished", adapter=name)
-        made = register_adapter(session, adapter(name, run_id=run.id, parent=parent))
-        activate(session, name, reason="test", by="tests")
+        update_run(program_in(session), run.id, status="finished", adapter=name)
+        made = register_adapter(program_in(session), adapter(name, run_id=run.id, parent=parent))
+        activate(person_in(session, "tests"), name, reason="test")
         return made
 
 
@@ -150,7 +150,7 @@ def learned(desk, active):
 
 def test_an_adapter_has_learned_what_those_before_it_learned(desk) -> None:
     with desk.store.transaction() as session:
-        register_adapter(session, adapter("embedded"))
+        register_adapter(program_in(session), adapter("embedded"))
     first = trained(desk, CASES[:3], "embedded", "warm")
     second = trained(desk, CASES[3:5], first.name, "warm")
     fresh = trained(desk, CASES[5:6], second.name, "full")

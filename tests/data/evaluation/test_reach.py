@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.training.material import N_JUDGES
-from app.training.reach import foretold_reach
+from app.training.material import N_JUDGES, foretold_reach
 from data.gate.gate import judge
 from data.gate.reach import (
     N_LEAST,
@@ -22,6 +21,7 @@ from data.gate.reach import (
 from data.task import Extraction, load_task
 from db.training.runs import create_run, update_run
 from tests.kit.homes import Home
+from tests.kit.permits import person_in, program_in
 
 TASK = load_task()
 
@@ -86,8 +86,8 @@ def test_the_next_run_is_foretold_by_what_the_last_ones_saw(home: Home) -> None:
     with home.desk() as desk, desk.store.transaction() as session:
         assert foretold_reach(session, {}) == "", "nobody counted"
         assert foretold_reach(session, {N_JUDGES: 60}) == foretell(60)
-        run = create_run(session, config={}, requested_by="ann")
+        run = create_run(person_in(session, "ann"), config={})
         gate = {"detectable": detectable(0.05, 60), "n_notes": 60, "passed": False}
-        update_run(session, run.id, status="finished", gate=gate)
+        update_run(program_in(session), run.id, status="finished", gate=gate)
         assert foretold_reach(session, {N_JUDGES: 60}) == foretell(60, spread_of([(gate["detectable"], 60)]))
         assert "a gain of 3.3 points" in foretold_reach(session, {N_JUDGES: 60})

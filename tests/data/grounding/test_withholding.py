@@ -18,16 +18,17 @@ from data.corrections import compare
 from data.cutoffs import Cutoffs
 from data.evaluation.calibration import VALUE, Calibration, Curve
 from data.grounding.evidence import ground
-from data.prefill.withholding import Reason, form_values, why_withheld, withheld
+from data.prefill.withholding import Reason, find_withheld, form_values, why_withheld
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction
 from db.notes.suggestions import add_suggestion, suggestion_of
-from db.review.bulk import Many, act
+from db.review.bulk import Many, carry_out
 from db.review.decisions import Review, history, open_review
 from db.review.figures.statistics import outcomes
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, put_notes, suggestion
 from tests.kit.desk.desk_web import form, store, web
+from tests.kit.permits import person_in, program_in
 from trainer.engine.suggestion import Answer, make_suggestion
 
 __all__ = ["store", "web"]
@@ -44,7 +45,7 @@ def put(store: Store, confidence: float = 0.6, **more: Any) -> int:
         found = ground(TASK, text, Extraction(TASK, INVENTED))
         kinds = {key: one.grounding for key, one in found.items()}
         made = replace(suggestion(text, INVENTED, confidence=confidence), grounding=kinds, **more)
-        add_suggestion(session, number, made)
+        add_suggestion(program_in(session), number, made)
     return number
 
 
@@ -124,7 +125,7 @@ def test_a_value_that_is_too_unsure_is_not_called_missing(store: Store, web: Tes
         made = suggestion(text, said, confidence=0.4)
         made = replace(made, grounding={key: one.grounding for key, one in found.items()})
         raw = dict.fromkeys(TASK.keys, 0.5)
-        add_suggestion(session, number, replace(made, raw_confidence=raw))
+        add_suggestion(program_in(session), number, replace(made, raw_confidence=raw))
     fields = page(web, number)["fields"]
     assert {key: fields[key]["withheld"] for key in TASK.keys if said[key]} == {
         "cancer_type": "unsure",
@@ -136,7 +137,7 @@ def test_a_value_that_is_too_unsure_is_not_called_missing(store: Store, web: Tes
     assert "rule" not in fields["cancer_type"]["grounding"]["melanoma"]
     # Where nobody knows how sure the adapter is, what only follows stays out, and what stands in the note is put in.
     rated = replace(made, confidence=raw, raw_confidence=raw)
-    assert withheld(TASK, lambda: text, rated) == {"stage": Reason.INFERRED, "gene_mutation": Reason.NOT_FOUND}
+    assert find_withheld(TASK, lambda: text, rated) == {"stage": Reason.INFERRED, "gene_mutation": Reason.NOT_FOUND}
 
 
 def test_a_save_takes_the_empty_fields_as_they_stand(store: Store, web: TestClient) -> None:
@@ -179,7 +180,7 @@ def test_a_draft_that_only_left_them_empty_changes_nothing_against_another_decis
 def test_a_note_that_is_skipped_in_bulk_keeps_what_its_form_shows(store: Store) -> None:
     number = put(store)
     with store.transaction() as session:
-        act(session, TASK, action="skip", many=Many(ids=(number,)), reviewer="ada", bulk="abcdefghijkl")
+        carry_out(person_in(session, "ada"), TASK, action="skip", many=Many(ids=(number,)), bulk="abcdefghijkl")
         (kept,) = history(session, number)
     assert (kept.status, kept.extraction) == ("skipped", IN_FORM)
 

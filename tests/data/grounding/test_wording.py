@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from data.synthetic import generate_one
+from data.synthetic.corpus import generate_one
 from data.synthetic.invented import invented_drug, invented_gene, invented_marker
-from data.synthetic.lexicon.drugs import BRANDS, REGIMEN_CODES
+from data.synthetic.lexicon import drugs
 from data.task import DEFAULT_TASK, Extraction, TaskError, load_task
 from data.text.lexicon import load_names
 from data.vocabulary.wording import START, Reading, Words, invented_words, known_in, words_of
@@ -170,19 +170,19 @@ def test_a_value_that_was_broken_off_loses_the_word_that_was_begun():
 def test_no_invented_name_stands_in_the_lexicon_and_no_number_does():
     rng = random.Random(7)
     made_up = [make(rng) for _ in range(700) for make in (invented_drug, invented_gene, invented_marker)]
-    made_up += REGIMEN_CODES
+    made_up += drugs["regimen_codes"]
     lexicon_only = fields_of("")
     alone = [name.split()[0] for name in made_up]
     taken = {name for name in alone for words in lexicon_only if words.accepts(name)}
     assert taken <= {"SOLE", "TRAP"}, taken  # a part of the foot and an enzyme
-    assert not taken & set(REGIMEN_CODES)
+    assert not taken & set(drugs["regimen_codes"])
     for words in lexicon_only:
         assert not any(words.accepts(number) for number in ("1", "12", "67", "125", "19-9", "0.5", "30%", "1/160"))
 
 
 def test_names_that_the_generator_writes_are_known():
     lexicon_only = words_of(TASK, "")[TASK.keys.index("treatment")]
-    assert [name for pair in BRANDS.items() for name in pair if not lexicon_only.accepts(name)] == []
+    assert [name for pair in drugs.words("brands").items() for name in pair if not lexicon_only.accepts(name)] == []
     n_values = n_unknown = 0
     for number in range(150):
         case = generate_one(3, number)

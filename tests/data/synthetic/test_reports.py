@@ -5,7 +5,8 @@ from functools import cache
 
 import pytest
 
-from data.synthetic import FIELDS, MIX, Example, generate, generate_one
+from data.synthetic.corpus import MIX, generate, generate_one
+from data.synthetic.example import FIELDS, Example
 from data.synthetic.reports.tables import ORGANS, SYNONYMS, TUMOURS, WORDS
 from data.synthetic.sets.demo import house_style_notes
 from data.synthetic.sets.house_style import ADJECTIVES

@@ -5,7 +5,8 @@ from functools import cache
 
 from data.grounding.evidence import ground
 from data.suggestion import Grounding
-from data.synthetic import FIELDS, Example, generate
+from data.synthetic.corpus import generate
+from data.synthetic.example import FIELDS, Example
 from data.task import DEFAULT_TASK, Extraction, load_task
 
 LONG = 6000  # characters

@@ -6,15 +6,19 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from data.notes import content_hash, split_of
-from data.synthetic import FIELDS, STYLES, Example, generate, generate_one
+from data.synthetic.corpus import MIX, generate, generate_one
+from data.synthetic.example import FIELDS, Example
 from data.synthetic.grammar import GrammarError, expand
-from data.synthetic.lexicon.cancers import CANCERS
+from data.synthetic.lexicon.cancers import cancers
+from data.synthetic.sets.demo import house_style_notes
+from data.synthetic.sets.house_style import STYLES
 from data.synthetic.sets.samples import N_NOTES, sample_rows
 from data.task import DEFAULT_TASK, Extraction, load_task
 from tests import SHIPPED
@@ -47,12 +51,29 @@ def test_an_example_depends_on_seed_and_index_alone() -> None:
     assert generate_one(4, 17) != whole[17]
 
 
-def test_the_corpus_is_the_one_that_the_embedded_model_was_trained_on() -> None:
+def digest(examples: Iterable[Example]) -> str:
     written = hashlib.sha256()
-    for example in generate(1, 1000):
+    for example in examples:
         written.update(json.dumps([example.text, example.output], ensure_ascii=False).encode())
-    # A generator that writes other notes needs another embedded model, other samples, and then another digest.
-    assert written.hexdigest() == "39d9970fd327ceea3bf8d397690647d30530a2fc3b67a4457a6d9a6f33b7b16e"
+    return written.hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("examples", "written"),
+    [
+        pytest.param(lambda: generate(1, 1000), "39d9970f", id="abstracts"),
+        pytest.param(lambda: generate(5, 200, mix={"report": 1}), "aca24bf7", id="reports"),
+        pytest.param(
+            lambda: generate(7, 200, mix=MIX, house_style="tumour_board"), "b8ab4450", id="both, in a house's style"
+        ),
+        pytest.param(lambda: house_style_notes(11, 40), "40ac1d0a", id="a set"),
+    ],
+)
+def test_the_corpus_is_the_one_that_the_embedded_model_was_trained_on(
+    examples: Callable[[], Iterable[Example]], written: str
+) -> None:
+    # A generator that writes other notes needs another embedded model, other samples, and then other digests.
+    assert digest(examples())[:8] == written
 
 
 def test_another_process_writes_the_same_notes(tmp_path: Path) -> None:
@@ -90,7 +111,7 @@ def test_no_template_is_left_unfilled() -> None:
 
 
 def test_every_tumour_type_is_written() -> None:
-    assert len(CANCERS) >= 40
+    assert len(cancers()) >= 40
     assert len({example.output["cancer_type"] for example in notes()}) >= 60
     common = (
         "lung adenocarcinoma",
@@ -191,7 +212,7 @@ def test_responses_are_canonical_and_told_in_many_ways() -> None:
 def test_a_part_of_the_names_does_not_exist() -> None:
     known = {
         drug
-        for cancer in CANCERS
+        for cancer in cancers()
         for _, code in cancer.first + cancer.second + cancer.adjuvant
         for drug in code.split("+")
     }

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from db.people.acting import require
 from db.people.audit import START, entries, record, verify
-from db.people.roles import require
 from db.people.settings import put_setting
 from db.review.decisions import reopen
 from db.schema.dialects import is_postgres
 from db.store.store import Session, Store, StoreError
 from db.training.adapters import activate, register_adapter
 from tests.kit.desk.stores import adapter, add, decide, empty_session, store
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -20,16 +21,17 @@ __all__ = ["empty_session", "store"]
 def test_what_is_done_is_in_the_trail_newest_first(empty_session: Session) -> None:
     (note,) = add(empty_session, 1)
     decide(empty_session, note, 0, by="ada", comment="a secret")
-    reopen(empty_session, note_id=note, reviewer="ben", seen_revision=1, token="taken-back")
-    register_adapter(empty_session, adapter("second"))
-    activate(empty_session, "second", reason="better", by="cem")
-    put_setting(empty_session, "rules", {"confirm": "all"}, "cem")
+    reopen(person_in(empty_session, "ben"), note_id=note, seen_revision=1, token="taken-back")
+    register_adapter(program_in(empty_session), adapter("second"))
+    activate(person_in(empty_session, "cem"), "second", reason="better")
+    put_setting(person_in(empty_session, "cem"), "rules", {"confirm": "all"})
     done = [(row.who, row.action, row.subject) for row in entries(empty_session)]
     assert done == [
         ("cem", "changed a setting", "rules"),
         ("cem", "activated", "adapter second"),
         ("ben", "reopened", f"note {note}"),
         ("ada", "submitted", f"note {note}"),
+        ("caseloop", "imported", ""),
     ]
     assert [row.who for row in entries(empty_session, subject=f"note {note}")] == ["ben", "ada"]
     assert [row.id for row in entries(empty_session, before=3, limit=1)] == [2]

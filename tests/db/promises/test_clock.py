@@ -22,6 +22,7 @@ STEPS = (0, -5 * HOUR, +9 * HOUR, -30 * HOUR)
 SAVE = """
 import sys
 from pathlib import Path
+from db.people.acting import acting
 from db.review.decisions import open_review, save_draft
 from db.store.store import open_store
 from tests.kit.desk.stores import decide, extraction
@@ -29,14 +30,13 @@ path, clock = Path(sys.argv[1]), Path(sys.argv[2])
 with open_store(path) as store:  # one process, whose clock is set while it runs
     for number, seconds in enumerate(sys.argv[3:]):
         clock.write_text(seconds)
-        with store.transaction() as session:
-            seen = open_review(session, 1, "ada").revision
-            save_draft(session, note_id=1, reviewer="ada", extraction=extraction(first="draft"), seen_revision=seen)
-            decide(session, 1, seen, values=extraction(first=f"value {number}"))
-        with store.transaction() as session:
-            seen = open_review(session, 2, "ada").revision
-            typed = extraction(first=f"typed {number}")
-            save_draft(session, note_id=2, reviewer="ada", extraction=typed, seen_revision=seen)
+        with acting(store, "ada", "review") as act:
+            seen = open_review(act.session, 1, "ada").revision
+            save_draft(act, note_id=1, extraction=extraction(first="draft"), seen_revision=seen)
+            decide(act.session, 1, seen, values=extraction(first=f"value {number}"))
+        with acting(store, "ada", "review") as act:
+            seen = open_review(act.session, 2, "ada").revision
+            save_draft(act, note_id=2, extraction=extraction(first=f"typed {number}"), seen_revision=seen)
 """
 needs_compiler = pytest.mark.skipif(bool(shims.why_not()), reason=shims.why_not())
 

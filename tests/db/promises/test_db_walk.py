@@ -21,6 +21,7 @@ from db.schema import tables
 from db.store.store import Store, StoreError, open_store
 from tests.db.test_db_notes import plans
 from tests.kit.desk.stores import add, decide, empty_session, extraction, file_store, note, register, store, suggestion
+from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "file_store", "store"]
 
@@ -83,8 +84,8 @@ def test_a_walk_goes_on_behind_any_note_and_comes_round_once(session: Session, o
 
 def test_only_what_the_filter_shows_and_what_waits_comes(session: Session) -> None:
     register(session, ["first"])
-    add_suggestion(session, 1, suggestion(first="machine"))
-    add_notes(session, [note(20, text="An original.", gold=extraction(first="lung"))])
+    add_suggestion(program_in(session), 1, suggestion(first="machine"))
+    add_notes(program_in(session), [note(20, text="An original.", gold=extraction(first="lung"))])
     decide(session, 2, 0)
     decide(session, 4, 0, status="skipped")
     decide(session, 3, 0, status="flagged")
@@ -99,7 +100,7 @@ def test_only_what_the_filter_shows_and_what_waits_comes(session: Session) -> No
         assert count_on(session, Walk(filters), "ada") == 0
     assert count_on(session, Walk(), "ada") == 5
     assert count_on(session, Walk(), "ada", exclude=[1, 2, 7]) == 3
-    reopen(session, note_id=4, reviewer="ada", seen_revision=1, token="undo")  # taken back, it waits again
+    reopen(person_in(session, "ada"), note_id=4, seen_revision=1, token="undo")  # taken back, it waits again
     assert first(session, Walk(order="doubt")) == 4
     with pytest.raises(StoreError, match="Expected one of the orders"):
         Walk(order="sideways")  # type: ignore[arg-type]
@@ -107,13 +108,13 @@ def test_only_what_the_filter_shows_and_what_waits_comes(session: Session) -> No
 
 def test_a_draft_comes_to_whoever_typed_it(session: Session) -> None:
     for number, by in ((2, "ada"), (4, "ben"), (3, "ada"), (3, "ben")):
-        save_draft(session, note_id=number, reviewer=by, extraction=extraction(first="x"), seen_revision=0)
+        save_draft(person_in(session, by), note_id=number, extraction=extraction(first="x"), seen_revision=0)
     walk = Walk(Filters(sure_below=0.8), "doubt")
     assert next_on(session, walk, "ada", limit=9) == [2, 3, 7]
     assert next_on(session, walk, "ben", limit=9) == [4, 3, 7]
     assert next_on(session, walk, "eve", limit=9) == [7]
     assert [count_on(session, walk, by) for by in ("ada", "ben", "eve")] == [3, 3, 1]
-    discard_draft(session, note_id=4, reviewer="ben")
+    discard_draft(person_in(session, "ben"), note_id=4)
     assert first(session, walk, "eve") == 4
 
 

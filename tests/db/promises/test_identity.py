@@ -25,6 +25,7 @@ from db.review.reviewed import holdout_rows, training_rows
 from db.store.store import Store
 from tests.kit.desk.stores import TASK, decide, extraction, note, store
 from tests.kit.desk.stores import empty_session as session
+from tests.kit.permits import program_in
 
 __all__ = ["session", "store"]
 
@@ -60,8 +61,8 @@ def bring(store: Store, file: Path, **settings: Any) -> ImportReport:
 
 @pytest.mark.parametrize(("one", "other"), OTHER_SIGNS)
 def test_another_sign_is_another_note_with_labels_of_its_own(session: Session, one: str, other: str) -> None:
-    add_notes(session, [note(1, text=one, external_id="a")])
-    report = add_notes(session, [note(2, text=other, gold=extraction(first="lung"), external_id="b")])
+    add_notes(program_in(session), [note(1, text=one, external_id="a")])
+    report = add_notes(program_in(session), [note(2, text=other, gold=extraction(first="lung"), external_id="b")])
     assert (report.n_added, report.n_labelled, report.likenesses.n_copies) == (1, 0, 0)
     assert (get_note(session, 1).text, get_note(session, 1).gold, get_note(session, 1).origin) == (
         one,
@@ -82,7 +83,7 @@ def test_only_white_space_around_a_text_and_line_ends_do_not_count(text: str, si
 
 def test_line_ends_do_not_count(session: Session) -> None:
     texts = ("First line.\r\nSecond.", "First line.\nSecond.\n", " First line.\rSecond.")
-    assert add_notes(session, [note(0, text=text) for text in texts]).note_ids == (1, 1, 1)
+    assert add_notes(program_in(session), [note(0, text=text) for text in texts]).note_ids == (1, 1, 1)
 
 
 def test_a_text_under_two_ids_is_two_notes_on_one_side_and_the_report_says_so(store: Store, tmp_path: Path) -> None:
@@ -152,7 +153,10 @@ def test_a_note_without_an_id_leaves_under_one_that_is_no_other_notes(store: Sto
 
 
 def test_a_note_is_found_by_either_hash(session: Session) -> None:
-    add_notes(session, [note(n, text=text, external_id=f"p-{n}") for n, text in enumerate(("a + b", "a - b", "a + b"))])
+    add_notes(
+        program_in(session),
+        [note(n, text=text, external_id=f"p-{n}") for n, text in enumerate(("a + b", "a - b", "a + b"))],
+    )
     exact, folded = text_hash("a + b"), content_hash("a b")
     found = notes_by_hash(session, [exact, folded])
     assert (found[exact].id, found[folded].id) == (1, 1)
@@ -165,7 +169,7 @@ def test_a_note_is_found_by_either_hash(session: Session) -> None:
 def test_the_database_itself_refuses_the_same_note_twice(store: Store) -> None:
     for external_id in ("p-1", None):
         with store.transaction() as session:
-            add_notes(session, [note(1, external_id=external_id)])
+            add_notes(program_in(session), [note(1, external_id=external_id)])
         columns = "content_hash, text_hash, external_id, split, origin, metadata, state, revision, is_suggested"
         columns += ", added_at, updated_at"
         copied = f"INSERT INTO note (id, {columns}) SELECT id + 10, {columns} FROM note"
@@ -177,7 +181,9 @@ def test_training_rows_that_differ_in_signs_or_labels_are_kept_apart(session: Se
     for sign in "+-":
         for n, value in enumerate(("x", "x", "y")):
             given_id = f"{sign}{n}"
-            add_notes(session, [note(1, text=f"HER2 {sign}", gold=extraction(first=value), external_id=given_id)])
+            add_notes(
+                program_in(session), [note(1, text=f"HER2 {sign}", gold=extraction(first=value), external_id=given_id)]
+            )
     held = get_note(session, 1).split == "holdout"
     rows = list((holdout_rows if held else training_rows)(session, TASK))
     file = (write_holdout if held else write_snapshot)(TASK, rows, tmp_path / "rows.jsonl")

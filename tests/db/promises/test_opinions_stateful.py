@@ -22,6 +22,7 @@ from db.review.revisions import Conflict
 from db.store.store import Store, open_store
 from tests.db.promises.test_store_stateful import run
 from tests.kit.desk.stores import FIRST, add, extraction
+from tests.kit.permits import person_in
 
 N_NOTES = 2
 PEOPLE = {"root": "admin", "lea": "lead", "ada": "reviewer", "bob": "reviewer"}
@@ -78,8 +79,8 @@ class Board(RuleBasedStateMachine):
         self.store: Store = open_store(self.folder / "store.db")
         with self.store.transaction() as session:
             for name, role in PEOPLE.items():
-                add_reviewer(session, name, role=role, password_hash="$argon2id$", by="command line")  # type: ignore[arg-type]
-            set_overlap(session, Overlap(1.0, 2), "lea")
+                add_reviewer(person_in(session, "command line"), name, role=role, password_hash="$argon2id$")  # type: ignore[arg-type]
+            set_overlap(person_in(session, "lea"), Overlap(1.0, 2))
             add(session, N_NOTES)
         self.expected = {number: Expected() for number in range(1, N_NOTES + 1)}
         self.pages: dict[str, tuple[int, int, int, object]] = {}  # to (note, revision, opinion, what stood then)
@@ -126,9 +127,8 @@ class Board(RuleBasedStateMachine):
         try:
             with self.store.transaction() as session:
                 saved = submit(
-                    session,
+                    person_in(session, who),
                     note_id=number,
-                    reviewer=who,
                     status=status,
                     extraction=extraction(first=value),
                     seen_revision=revision,
@@ -158,9 +158,8 @@ class Board(RuleBasedStateMachine):
         try:
             with self.store.transaction() as session:
                 reopen(
-                    session,
+                    person_in(session, who),
                     note_id=number,
-                    reviewer=who,
                     seen_revision=revision,
                     token=f"undo {self.n}",
                     seen_opinion=own,
@@ -179,7 +178,7 @@ class Board(RuleBasedStateMachine):
     @rule(n_wanted=st.sampled_from([1, 2, 2, 3]))
     def ask_others(self, n_wanted: int) -> None:
         with self.store.transaction() as session:
-            set_overlap(session, Overlap(float(n_wanted > 1), max(2, n_wanted)), "lea")
+            set_overlap(person_in(session, "lea"), Overlap(float(n_wanted > 1), max(2, n_wanted)))
         if n_wanted == self.n_wanted:
             return  # nothing is changed, for notes that were opened again since neither
         self.n_wanted = n_wanted

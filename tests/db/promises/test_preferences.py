@@ -14,20 +14,26 @@ from db.training.preferences import Choice, PreferenceRow, Tally, add_preference
 from db.training.runs import create_run
 from tests.kit.desk.stores import add, store
 from tests.kit.desk.stores import empty_session as session
+from tests.kit.permits import person_in
 
 __all__ = ["session", "store"]
 
 
 def choose(session: Session, note_id: int, choice: Choice, *, by: str = "ada", run_id: int = 1) -> PreferenceRow:
     return add_preference(
-        session, run_id=run_id, note_id=note_id, reviewer=by, old_adapter="first", new_adapter="run-0001", choice=choice
+        person_in(session, by),
+        run_id=run_id,
+        note_id=note_id,
+        old_adapter="first",
+        new_adapter="run-0001",
+        choice=choice,
     )
 
 
 def material(session: Session, n_notes: int = 3) -> None:
     add(session, n_notes)
     for _ in range(2):
-        create_run(session, config={}, requested_by="ada")
+        create_run(person_in(session, "ada"), config={})
 
 
 def test_the_first_choice_stands(session: Session) -> None:
@@ -77,6 +83,6 @@ def test_the_schema_refuses_what_is_no_preference(tmp_path: Path, changes: dict[
         with opened.transaction() as session:
             material(session)
         with pytest.raises(StoreRefused), opened.transaction() as session:
-            add_preference(session, reviewer="ada", **{**values, **changes})  # type: ignore[arg-type]
+            add_preference(person_in(session, "ada"), **{**values, **changes})  # type: ignore[arg-type]
         with opened.reading() as session:
             assert session.execute(sa.select(sa.func.count()).select_from(t.preference)).scalar_one() == 0

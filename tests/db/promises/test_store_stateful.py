@@ -21,6 +21,7 @@ from db.review.revisions import Conflict
 from db.store.store import Store, open_store
 from tests.kit.desk.postgres import Server
 from tests.kit.desk.stores import FIRST, add, extraction, note, suggestion
+from tests.kit.permits import person_in, program_in
 
 N_NOTES = 3
 DECIDED = f"""SELECT note_id, revision, name, status, extraction ->> '{FIRST}' FROM annotation
@@ -133,16 +134,15 @@ class Desk(RuleBasedStateMachine):
         seen = self.seen_revision(who)
         with self.store.transaction() as session:
             return save_draft(
-                session, note_id=number, reviewer=who, extraction=extraction(first=value), seen_revision=seen
+                person_in(session, who), note_id=number, extraction=extraction(first=value), seen_revision=seen
             )
 
     def send(self, who: str, number: int, status: Status, value: str) -> Saved:
         seen = self.seen_revision(who)
         with self.store.transaction() as session:
             return submit(
-                session,
+                person_in(session, who),
                 note_id=number,
-                reviewer=who,
                 status=status,
                 extraction=extraction(first=value),
                 seen_revision=seen,
@@ -169,12 +169,12 @@ class Desk(RuleBasedStateMachine):
     def undo(self, who: str, number: int, token: str) -> Saved:
         seen = self.seen_revision(who)
         with self.store.transaction() as session:
-            return reopen(session, note_id=number, reviewer=who, seen_revision=seen, token=token)
+            return reopen(person_in(session, who), note_id=number, seen_revision=seen, token=token)
 
     @rule(who=names, number=notes)
     def throw_away(self, who: str, number: int) -> None:
         with self.store.transaction() as session:
-            gone = discard_draft(session, note_id=number, reviewer=who)
+            gone = discard_draft(person_in(session, who), note_id=number)
         assert gone == (self.expected[number].typed.pop(who, None) is not None)
 
     @precondition(lambda self: self.sent)
@@ -183,9 +183,8 @@ class Desk(RuleBasedStateMachine):
         token, number, seen, answer = data.draw(st.sampled_from(self.sent))
         with self.store.transaction() as session:
             again = submit(
-                session,
+                person_in(session, who),
                 note_id=number,
-                reviewer=who,
                 status="submitted",
                 extraction=extraction(first="again"),
                 seen_revision=seen,
@@ -198,13 +197,13 @@ class Desk(RuleBasedStateMachine):
     def suggest(self, number: int) -> None:
         value = self.text()
         with self.store.transaction() as session:
-            add_suggestion(session, number, suggestion(f"adapter {self.n}", first=value))
+            add_suggestion(program_in(session), number, suggestion(f"adapter {self.n}", first=value))
         self.expected[number].suggested.append(value)
 
     @rule(number=notes)
     def import_labels(self, number: int) -> None:
         with self.store.transaction() as session:
-            report = add_notes(session, [note(number - 1, gold=extraction(first="label"))])
+            report = add_notes(program_in(session), [note(number - 1, gold=extraction(first="label"))])
         assert (report.n_added, report.note_ids) == (0, (number,))
         self.expected[number].labelled = True
 

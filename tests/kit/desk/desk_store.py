@@ -13,6 +13,7 @@ from db.notes.notes import add_notes, counts, find_note
 from db.notes.suggestions import add_suggestion
 from db.store.store import Store, open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
+from tests.kit.permits import person_in, program_in
 
 TASK = load_task()
 ADAPTER = "first"
@@ -95,8 +96,8 @@ def make_store(home: Path, notes: Sequence[tuple[str, Mapping[str, str | None] |
             prompt_version=1,
             weights_sha256="0" * 64,
         )
-        register_adapter(session, row)
-        activate(session, ADAPTER, reason="for the tests", by="tests")
+        register_adapter(program_in(session), row)
+        activate(person_in(session, "tests"), ADAPTER, reason="for the tests")
     put_notes(store, notes)
     return store
 
@@ -113,9 +114,9 @@ def put_notes(store: Store, notes: Sequence[tuple[str, Mapping[str, str | None] 
             number = counts(session).n_notes + 1
             known = find_note(session, content_hash(text)) is not None
             note = make_note(TASK, f"{text} ({number})" if known else text, external_id=f"case-{number}")
-            (note_id,) = add_notes(session, [note]).note_ids
+            (note_id,) = add_notes(program_in(session), [note]).note_ids
             assert note_id == number
             if values is not None:
-                add_suggestion(session, note_id, suggestion(note.text, values))
+                add_suggestion(program_in(session), note_id, suggestion(note.text, values))
         put.append(note_id)
     return put

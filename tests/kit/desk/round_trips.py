@@ -19,6 +19,7 @@ from data.task import SPECIAL_TOKEN, Extraction, load_task
 from db.notes.notes import add_notes
 from db.review.decisions import submit
 from db.store.store import Session, Store, open_store
+from tests.kit.permits import person_in, program_in
 
 TASK = load_task()
 FORMS: tuple[Literal["jsonl", "csv"], ...] = ("jsonl", "csv")
@@ -127,9 +128,9 @@ def through(store: Store, form: Literal["jsonl", "csv"], raw: bytes) -> tuple[li
 
 
 def _review(session: Session, notes: list[Note]) -> None:
-    added = add_notes(session, notes)
+    added = add_notes(program_in(session), notes)
     assert (added.n_added, added.n_originals) == (len(notes), len(notes))
     for number, note in zip(added.note_ids, notes, strict=True):
         assert note.gold is not None
-        submit(session, note_id=number, reviewer="ada", status="submitted", extraction=note.gold, seen_revision=0,
+        submit(person_in(session, "ada"), note_id=number, status="submitted", extraction=note.gold, seen_revision=0,
                token=f"token-{number}")  # fmt: skip

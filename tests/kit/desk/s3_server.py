@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -13,16 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.desk.servers import free_port
 from tests.kit.homes import wait_for
 
 FOLDER = Path(sys.prefix) / "s3-server"
 BUCKET = "adapters-of-the-registry"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def variables(port: int) -> dict[str, str]:

@@ -18,6 +18,7 @@ from db.notes.notes import add_notes
 from db.review.decisions import Saved, Status, submit
 from db.store.store import Store, open_store
 from db.training.adapters import AdapterRow, register_adapter
+from tests.kit.permits import person_in, program_in
 
 TASK = load_task()
 FIRST, SECOND, *_ = TASK.keys
@@ -69,7 +70,7 @@ def note(number: int, *, text: str = "", gold: Extraction | None = None, externa
 
 def add(session: Session, n: int, **settings: Any) -> tuple[int, ...]:
     """Add `n` notes; their numbers."""
-    return add_notes(session, [note(number, **settings) for number in range(n)]).note_ids
+    return add_notes(program_in(session), [note(number, **settings) for number in range(n)]).note_ids
 
 
 def suggestion(adapter: str = "first", **values: str | None) -> Suggestion:
@@ -94,9 +95,8 @@ def decide(session: Session, note_id: int, seen: int, *, by: str = "ada", **sett
     token = settings.pop("token", None) or f"token {next(_tokens)}"
     values = settings.pop("values", None) or extraction(first="decided")
     return submit(
-        session,
+        person_in(session, by),
         note_id=note_id,
-        reviewer=by,
         status=status,
         extraction=values,
         seen_revision=seen,
@@ -108,7 +108,7 @@ def decide(session: Session, note_id: int, seen: int, *, by: str = "ada", **sett
 def register(session: Session, names: Sequence[str]) -> None:
     """Register adapters of these names."""
     for name in names:
-        register_adapter(session, adapter(name))
+        register_adapter(program_in(session), adapter(name))
 
 
 def adapter(name: str, **settings: Any) -> AdapterRow:

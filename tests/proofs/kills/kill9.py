@@ -32,6 +32,7 @@ from db.review.decisions import Saved, Status, open_review, save_draft, submit
 from db.review.revisions import Conflict
 from db.store.store import Store, open_store
 from tests.kit.desk.stores import FIRST, TASK, add, extraction, suggestion
+from tests.kit.permits import person_in, program_in
 
 N_NOTES = 40
 N_WRITERS = 2
@@ -110,7 +111,7 @@ def write(store: Store, pipe: int, name: str) -> None:
         try:
             with store.transaction() as session:
                 if kind == "suggest":
-                    add_suggestion(session, note_id, suggestion(token, first=value))
+                    add_suggestion(program_in(session), note_id, suggestion(token, first=value))
                 else:
                     version = save(session, kind, note_id, name, value, token).draft_version or 0
         except Conflict:
@@ -124,15 +125,14 @@ def save(session: Session, kind: str, note_id: int, name: str, value: str, token
     review = open_review(session, note_id, name)
     common: dict[str, Any] = {
         "note_id": note_id,
-        "reviewer": name,
         "extraction": extraction(**dict.fromkeys(TASK.keys, value)),
         "seen_revision": review.revision,
         "suggestion_id": review.suggestion.id if review.suggestion else None,
     }
     if kind == "draft":
-        return save_draft(session, **common)
+        return save_draft(person_in(session, name), **common)
     status: Status = random.Random(token).choice(get_args(Status))
-    return submit(session, **common, status=status, token=token)
+    return submit(person_in(session, name), **common, status=status, token=token)
 
 
 def be_writer(path: Path, pipe: int, name: str) -> None:

@@ -35,6 +35,7 @@ from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, MELANOMA, ma
 from tests.kit.desk.servers import free_port
 from tests.kit.desk.web_client import Client, Sent, digest
 from tests.kit.desk.web_lives import Starter
+from tests.kit.permits import person_in
 from tests.proofs.kills.kill9 import HALF_DONE
 
 NAMES = ("ada", "ben", "cleo", "dora")
@@ -99,8 +100,10 @@ def make_home(home: Path) -> dict[str, str]:
     with make_store(home, [kinds[number % 3] for number in range(N_NOTES)]) as store, store.transaction() as session:
         for name in NAMES:
             hashed = hash_password("a long pass phrase", name)
-            add_reviewer(session, name, role="admin", password_hash=hashed, by="local" if name == "ada" else "ada")
-        return {name: sign_in(session, name) for name in NAMES}
+            add_reviewer(
+                person_in(session, "local" if name == "ada" else "ada"), name, role="admin", password_hash=hashed
+            )
+        return {name: sign_in(person_in(session, name)) for name in NAMES}
 
 
 def live_once(

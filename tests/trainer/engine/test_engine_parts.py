@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pytest
@@ -15,7 +17,7 @@ from trainer.engine.api import Request
 from trainer.engine.forward import parts
 from trainer.engine.forward.base import Asked, Segment
 from trainer.engine.forward.cpu import CpuForward
-from trainer.engine.forward.parts import MOST_TOKENS, Workers, divided
+from trainer.engine.forward.parts import LEAST_TOKENS, MOST_TOKENS, Workers, divided, pieces_of
 from trainer.engine.local import Engine
 from trainer.model.llama_weights import LlamaWeights
 from trainer.model.loading import load_for_serving
@@ -71,6 +73,80 @@ def test_a_pass_in_parts_is_the_pass_as_a_whole(loaded, two_threads, monkeypatch
     whole, divided_too = (more for _, more, _ in found)
     assert [[token for token, _ in some] for some in whole] == [[token for token, _ in some] for some in divided_too]
     assert {threads for _, _, threads in found} == {2}, "the caller keeps its threads"
+
+
+def prompt(slot: int, n_tokens: int, n_drafted: int = 0) -> Segment:
+    tokens = [7 + (slot * 31 + place) % 90 for place in range(n_tokens)]
+    return Segment(slot, 5, tokens, range(n_tokens - 1 - n_drafted, n_tokens), [0] * (1 + n_drafted))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 8])
+@pytest.mark.parametrize("sizes", [[300], [30], [47], [300, 4, 4, 4], [4, 300, 280, 4], [90, 2], [250, 250, 250]])
+def test_a_long_prompt_is_shared_out_among_the_threads(sizes: list[int], n_threads: int):
+    segments = [prompt(slot, size, n_drafted=min(20, size - 1)) for slot, size in enumerate(sizes)]
+    parts = pieces_of(segments, n_threads)
+    found: dict[int, list] = {}
+    for piece in (piece for part in parts for piece in part):
+        found.setdefault(piece.number, []).append(piece)
+    for number, segment in enumerate(segments):
+        pieces = found[number]
+        assert [token for piece in pieces for token in piece.segment.tokens] == segment.tokens
+        starts = [piece.segment.start for piece in pieces]
+        assert starts == [5 + sum(len(one.segment.tokens) for one in pieces[:n]) for n in range(len(pieces))]
+        last = pieces[-1].segment
+        assert [last.start + at for at in last.wanted] == [5 + at for at in segment.wanted]
+        assert not any(piece.segment.wanted for piece in pieces[:-1])
+        assert [piece.before for piece in pieces] == [None, *(piece.after for piece in pieces[:-1])]
+        if len(pieces) > 1:
+            assert all(part[0] in pieces for part in parts[: len(pieces)]), "its pieces begin before all others"
+            assert min(len(piece.segment.tokens) for piece in pieces[:-1]) >= LEAST_TOKENS
+    if n_threads > 1 and sizes in ([300], [300, 4, 4, 4]):
+        loads = [sum(len(piece.segment.tokens) for piece in part) for part in parts]
+        assert len(parts) == n_threads
+        assert max(loads) - min(loads) < 4 * n_threads
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16"])
+def test_a_prompt_that_two_threads_read_is_the_prompt_that_one_reads(loaded, two_threads, kind: str, monkeypatch):
+    weights = LlamaWeights(loaded.model)
+    allowed = torch.ones(1, weights.geometry.n_logits, dtype=torch.bool)
+    segments = [prompt(0, 200, n_drafted=3), prompt(1, 9)]
+    found = []
+    for least in (LEAST_TOKENS, 100_000):
+        monkeypatch.setattr(parts, "LEAST_TOKENS", least)
+        forward = CpuForward(weights, {"a": loaded.lora}, allowed, 2, kind)
+        for slot in (0, 1):
+            forward.submit([Segment(slot, 0, [3, 4, 5, 6, 7], (), ())], "a")
+        is_cut = any(piece.after for part in pieces_of(segments, 2) for piece in part)
+        assert is_cut == (least == LEAST_TOKENS)
+        passed = forward.submit(segments, "a")
+        goes_on = forward.submit([Segment(0, 205, [8, 9], [1], [0])], "a")
+        found.append([options for some in (*passed.options, *goes_on.options) for options in some])
+        assert passed.logits is not None
+        assert passed.logits.shape[0] == sum(len(segment.wanted) for segment in segments)
+    for cut, whole in zip(*found, strict=True):
+        assert cut[0][0] == whole[0][0]
+        assert [sure for _, sure in cut] == pytest.approx(
+            [sure for _, sure in whole], abs=1e-4 if kind == "fp32" else 0.1
+        )
+
+
+def test_a_later_piece_waits_for_the_keys_before_it_and_is_let_go_where_they_never_come(loaded):
+    weights = LlamaWeights(loaded.model)
+    allowed = torch.ones(1, weights.geometry.n_logits, dtype=torch.bool)
+    forward = CpuForward(weights, {"a": loaded.lora}, allowed, 2)
+    tokens = [7 + place % 90 for place in range(100)]
+    whole = forward.submit([Segment(0, 0, tokens, [99], [0])], "a").options[0]
+    forward._memory.reserve(1, 100, 0)
+    first, last = pieces_of([Segment(1, 0, tokens, [99], [0])], 2)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(forward._computed, last, "a")
+        time.sleep(0.1)  # more than it needs, did it not wait
+        forward._computed(first, "a")
+        assert ahead.result().options[0][0][0] == whole[0][0]
+    first, last = pieces_of([Segment(1, 0, [10**6] * 50 + tokens, [149], [0])], 2)
+    with pytest.raises(IndexError):
+        Workers(2).run([lambda part=part: forward._computed(part, "a") for part in (first, last)])
 
 
 def test_a_part_that_fails_waits_for_the_others():

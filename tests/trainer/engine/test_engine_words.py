@@ -12,12 +12,12 @@ import torch
 
 from data.notes import content_hash
 from data.snapshot import Row
+from data.storage.files import save_json
 from data.task import DEFAULT_TASK, Extraction, load_task
 from data.vocabulary.house_words import HOUSE_WORDS, NONE, HouseWords
 from data.vocabulary.wording import START, Words, invented_words, is_word, words_of
 from tests.kit.tiny import shared_tiny, tiny_rows
 from tests.trainer.engine.test_engine_forwards import gpu_forward, modules_forward
-from trainer.adapter.manifest import write_json
 from trainer.engine import Engine
 from trainer.engine.api import MAX_VALUE_TOKENS, Request
 from trainer.engine.decoding.record import Cursor
@@ -179,7 +179,7 @@ def test_an_endless_value_is_cut_at_a_whole_word(loaded, monkeypatch):
 def test_an_engine_beside_another_is_held_to_its_own_words(tmp_path):
     house = HouseWords({"cancer_type": ("mamma-qx",)})
     taught = shutil.copytree(shared_tiny().adapter, tmp_path / "taught")
-    write_json(taught / HOUSE_WORDS, house.to_json())
+    save_json(taught / HOUSE_WORDS, house.to_json())
 
     def may_write(engine: Engine) -> bool:
         return engine._dialogue.words("x")[0].accepts("mamma-qx")

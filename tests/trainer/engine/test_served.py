@@ -11,13 +11,13 @@ import pytest
 from app.core.settings import load_settings
 from app.worker.engines import load_engine
 from data.prompt import BEGIN_OF_TEXT, END_OF_TURN, load_prompt
+from data.storage.files import save_json
 from data.suggestion import Suggestion
 from data.task import Extraction
 from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from db.training.adapters import AdapterRow
 from tests.kit.desk.servers import TASK, cut, fails, faulty, says, send, sends, slow
 from tests.kit.tiny import shared_tiny, tiny_rows
-from trainer.adapter.manifest import write_json
 from trainer.engine.api import EngineError, EngineUnavailableError, Request
 from trainer.engine.remote.client import MAX_VALUE_CHARACTERS
 from trainer.engine.remote.engine import ServedEngine, Server
@@ -86,7 +86,7 @@ def test_an_invented_value_takes_its_probability_with_it():
 
 def test_an_adapter_on_a_server_may_write_the_words_of_its_house(server, tmp_path):
     settings = load_settings({"CASELOOP_ENGINE": "openai", "CASELOOP_BASE_URL": server.url, "CASELOOP_MODEL": "served"})
-    write_json(tmp_path / HOUSE_WORDS, HouseWords({"cancer_type": ("mamma-qx",)}).to_json())
+    save_json(tmp_path / HOUSE_WORDS, HouseWords({"cancer_type": ("mamma-qx",)}).to_json())
     server.fault = says(json.dumps({**dict.fromkeys(TASK.keys), "cancer_type": "mamma-qx", "stage": "mamma-qx"}))
     engine = load_engine(settings, AdapterRow("mine", str(tmp_path), "", None, 1, ""), TASK)
     found = engine.suggest_one(NOTE)

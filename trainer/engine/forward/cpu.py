@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch.nn import functional
@@ -18,13 +17,12 @@ from trainer.engine.forward.base import GrowingSlots, Passed, Segment, read_opti
 from trainer.engine.forward.choosing import Chooser
 from trainer.engine.forward.cpu_slots import SlotMemory, Stretch, stretches
 from trainer.engine.forward.int8 import ByteWeights
-from trainer.engine.forward.parts import Workers, divided, joined
+from trainer.engine.forward.parts import Piece, Workers, joined, pieces_of
 from trainer.model.llama_weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 _FEW_TOKENS = 8
-MANY_TOKENS = 64
 _FAR = 512
 """Keys from which on the fused attention is faster."""
 
@@ -84,7 +82,8 @@ class CpuForward(GrowingSlots):
         self._shared: dict[tuple[int, tuple[str, ...]], Product] = {}
         self._layers: dict[str, list[list[Product]]] = {}
         self._head = self._store.head()
-        self._cosine, self._sine = (part.to(self._dtype)[:, None] for part in weights.rotation(self.max_positions))
+        cosine, sine = (part.chunk(2, -1)[1] for part in weights.rotation(self.max_positions))
+        self._turns = torch.complex(cosine, sine)[:, None]
         self._memory = SlotMemory(self.geometry, self._dtype, n_slots)
         self._workers = Workers(self._n_threads)
         self._held: list[tuple[str, tuple[int, ...]] | None] = [None] * n_slots
@@ -136,30 +135,38 @@ class CpuForward(GrowingSlots):
 
     @torch.inference_mode()
     def submit(self, segments: Sequence[Segment], adapter: str) -> Passed:
-        """Compute the pass, with all threads where it is large: in short steps one is faster than several."""
+        """Compute the pass, large ones in parts with a thread each: in short steps one is faster than several."""
+        parts = pieces_of(segments, self._n_threads)
+        if len(parts) == 1:
+            return self._computed(parts[0], adapter)
+        for piece in (part[0] for part in parts if part[0].before is not None):
+            end = piece.segment.start + len(piece.segment.tokens)
+            self._memory.reserve(piece.segment.slot, end, 0)  # while none of them is written
         few = torch.get_num_threads()
-        n_tokens = sum(len(segment.tokens) for segment in segments)
-        parts = _parts(segments, self._n_threads)
+        torch.set_num_threads(1)
         try:
-            if len(parts) == 1:
-                torch.set_num_threads(few if n_tokens < MANY_TOKENS else self._n_threads)
-                return self._computed(segments, adapter)
-            torch.set_num_threads(1)
-            jobs = [partial(self._computed, [segments[number] for number in part], adapter) for part in parts]
-            done = self._workers.run(jobs)
+            done = self._workers.run([partial(self._computed, part, adapter) for part in parts])
         finally:
             torch.set_num_threads(few)
         return joined(parts, done, self._allowed)
 
+    def _computed(self, pieces: Sequence[Piece], adapter: str) -> Passed:
+        try:
+            return self._read(pieces, adapter)
+        except BaseException:
+            for piece in pieces:
+                piece.give_up(self.geometry.n_layers)
+            raise
+
     @torch.inference_mode()
-    def _computed(self, segments: Sequence[Segment], adapter: str) -> Passed:
+    def _read(self, pieces: Sequence[Piece], adapter: str) -> Passed:
+        segments = [piece.segment for piece in pieces]
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         read = stretches(segments, self._memory, self.geometry.group, self._dtype)
-        positions = torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments])
-        turn = self._cosine[positions], self._sine[positions]
+        turn = self._turned(torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments]))
         x = self._store.embed(tokens)
         for number, stacks in enumerate(self._layers[adapter]):
-            x = self._layer(number, x, stacks, turn, read)
+            x = self._layer(number, x, stacks, turn, read, pieces[0])
         wanted: list[int] = []
         states: list[int] = []
         first = 0
@@ -175,32 +182,38 @@ class CpuForward(GrowingSlots):
         named = [[next(options) for _ in segment.wanted] for segment in segments]
         return Passed(named, logits, self._allowed)
 
+    def _turned(self, positions: torch.Tensor) -> torch.Tensor:
+        """What queries, keys and values are multiplied with, (tokens, heads, half of the head width), complex."""
+        shape, turns = self.geometry, self._turns[positions]
+        n_rotated = shape.n_heads + shape.n_kv_heads
+        left = turns.new_ones(1, 1, 1).expand(len(turns), shape.n_kv_heads, turns.shape[2])  # values stay as they are
+        return torch.cat([turns.expand(-1, n_rotated, -1), left], 1)
+
     def _layer(
-        self, number: int, x: torch.Tensor, stacks: list[Product], turn: Any, read: list[Stretch]
+        self, number: int, x: torch.Tensor, stacks: list[Product], turn: torch.Tensor, read: list[Stretch], cut: Piece
     ) -> torch.Tensor:
-        """One layer over packed tokens, (tokens, width)."""
-        shape = self.geometry
-        first, last = shape.n_heads + shape.n_kv_heads, shape.n_heads
-        qkv = stacks[0](x)
-        qkv = qkv.view(len(x), first + shape.n_kv_heads, shape.head_width)
-        turned = qkv[:, :first]
-        half = shape.head_width // 2
-        turned = turned * turn[0] + torch.cat([turned[..., half:], turned[..., :half]], -1) * turn[1]
-        fresh = torch.stack([turned[:, last:].transpose(0, 1), qkv[:, first:].transpose(0, 1)])
+        """One layer over packed tokens, (tokens, width); `cut` stands first in the part, and is cut if any is."""
+        shape, last = self.geometry, self.geometry.n_heads
+        pairs = torch.view_as_complex(stacks[0](x).float().view(*turn.shape, 2))
+        turned = torch.view_as_real(pairs * turn).view(*turn.shape[:2], shape.head_width).to(self._dtype)
+        fresh = turned[:, last:].view(len(x), 2, shape.n_kv_heads, shape.head_width).permute(1, 2, 0, 3)
         # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
-        queries = turned[:, :last].reshape(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
-        seen = torch.empty_like(queries)
+        queries = turned[:, :last].view(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
+        seen = x.new_empty(shape.n_kv_heads, len(x) * shape.group, shape.head_width)
         for stretch in read:
             own, kept = stretch.own, stretch.kept[number]
             if isinstance(stretch.into, slice):
                 kept[:, :, stretch.into] = fresh[:, :, own]
             else:
                 kept.index_copy_(2, stretch.into, fresh[:, :, own])
+            if stretch is read[0]:
+                cut.written()
             for piece, mask in stretch.pieces:
                 some, n_seen = queries[:, piece].reshape(shape.n_kv_heads, -1, shape.head_width), mask.shape[1]
-                answer = _attended(some, kept[:, :, :n_seen], mask)
-                seen[:, piece] = answer.view(shape.n_kv_heads, -1, shape.group, shape.head_width)
-        x = x + stacks[1](seen.transpose(0, 1).reshape(len(x), last * shape.head_width))
+                into = seen[:, shape.group * piece.start : shape.group * piece.stop]
+                _attend(some, kept[:, :, :n_seen], mask, into)
+        seen = seen.view(shape.n_kv_heads, len(x), shape.group * shape.head_width).transpose(0, 1)
+        x = x + stacks[1](seen.reshape(len(x), last * shape.head_width))
         gate, up = stacks[2](x).chunk(2, -1)
         return x + stacks[3](functional.silu(gate) * up)
 
@@ -212,24 +225,17 @@ class CpuForward(GrowingSlots):
         return self._shared[layer, names]
 
 
-def _attended(asked: torch.Tensor, kept: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def _attend(asked: torch.Tensor, kept: torch.Tensor, mask: torch.Tensor, into: torch.Tensor) -> None:
     """Attention of queries, (key heads, queries, head width), to keys and values, (2, key heads, seen, head width)."""
     scale = asked.shape[-1] ** -0.5
     if kept.shape[2] > _FAR:
-        seen: torch.Tensor = functional.scaled_dot_product_attention(
-            asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale
-        )[0]
-        return seen
+        into.copy_(
+            functional.scaled_dot_product_attention(asked[None], kept[:1], kept[1:], attn_mask=mask, scale=scale)[0]
+        )
+        return
     # Three plain steps: for so few keys the fused one takes twice as long.
     weights = torch.baddbmm(mask, asked, kept[0].transpose(1, 2), alpha=scale).softmax(-1)
-    return torch.bmm(weights, kept[1])
-
-
-def _parts(segments: Sequence[Segment], n_threads: int) -> list[list[int]]:
-    """Which segments are computed together; those of one slot always are."""
-    together = [list(some) for _, some in groupby(range(len(segments)), key=lambda number: segments[number].slot)]
-    sizes = [sum(len(segments[number].tokens) for number in some) for some in together]
-    return [[number for one in part for number in together[one]] for part in divided(sizes, n_threads)]
+    torch.bmm(weights, kept[1], out=into)
 
 
 class DenseWeights:
@@ -249,7 +255,8 @@ class DenseWeights:
 
     def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         """The product of one of `GROUPS`, with an adapter merged in and the norm before it."""
-        product = _product(self._weights.dense(layer, names, adapter, self.dtype))
+        weight = self._weights.dense(layer, names, adapter, self.dtype)
+        product = _product(self._weights.paired(weight) if names == GROUPS[0] else weight)
         before, after = self._weights.norms(layer)
         norm = {GROUPS[0]: before, GROUPS[2]: after}.get(names)
         return product if norm is None else self._normed(norm, product)

@@ -114,7 +114,7 @@ class ByteWeights:
         before, after = (norm.float() for norm in self._weights.norms(layer))
         eps = self._weights.geometry.eps
         if names == GROUPS[0]:
-            weight = self._turn(weight * before)
+            weight = self._turn(self._weights.paired(weight) * before)
             n_values = self._weights.geometry.n_kv_heads * self._weights.geometry.head_width
             weight[-n_values:] = self._of_head(weight[-n_values:].t()).t()
             return _product(weight, eps=eps)

@@ -76,7 +76,7 @@ def assemble(job: Job, scores: Mapping[str, Mapping[str, Any]]) -> None:
 def render(job: Job, scores: Mapping[str, Mapping[str, Any]]) -> str:
     """The card: every number from the steps that made the model."""
     size = sum(path.stat().st_size for part in ("base", "adapter") for path in (job.out / part).rglob("*.*"))
-    adapter, calibrated = figures_of(job, "adapt"), figures_of(job, "calibrate")
+    adapter, calibrated, corpus = (figures_of(job, name) for name in ("adapt", "calibrate", "corpus"))
     weights = job.out / "adapter" / "adapter_model.safetensors"
     filled = {
         **{key: str(value) for key, value in asdict(job.settings).items()},
@@ -87,7 +87,10 @@ def render(job: Job, scores: Mapping[str, Mapping[str, Any]]) -> str:
         "scores": _scores(scores),
         "crossed": _crossed(calibrated, job.settings.folds),
         "embedding": "the embedding table as well" if job.settings.train_embedding else "but not the embedding table",
-        "texts": _texts(figures_of(job, "unlabelled") if job.unlabelled is not None else {}),
+        "shape": _shape(job),
+        "labelled": _labelled(corpus),
+        "runs": _runs(job),
+        "texts": _read(job, corpus) + _texts(figures_of(job, "unlabelled") if job.unlabelled is not None else {}),
         "steps": _steps(job),
         "n_adapter_rows": f"{adapter.get('n_rows', 0):,}",
         "adapter_steps": f"{adapter.get('n_steps', 0):,}",
@@ -96,7 +99,7 @@ def render(job: Job, scores: Mapping[str, Mapping[str, Any]]) -> str:
         "longest_prompt": f"{adapter.get('longest_prompt') or 0:,}",
         "megabytes": f"{size / 1e6:.1f}",
         "n_real": f"{figures_of(job, 'real').get('n_real', 0):,}",
-        "n_mean_tokens": str(figures_of(job, "corpus").get("mean_tokens", "")),
+        "n_mean_tokens": str(corpus.get("mean_tokens", "")),
     }
     return string.Template(TEMPLATE.read_text(encoding="utf-8")).substitute(filled)
 
@@ -117,13 +120,39 @@ def _cell(score: Mapping[str, Any], keys: Sequence[str], form: str) -> str:
     return "" if found is None else form.format(found)
 
 
+def _shape(job: Job) -> str:
+    """The size of the base, by its own configuration."""
+    found = json.loads((job.out / "base" / "config.json").read_text(encoding="utf-8"))
+    layers, width, longest = (found[key] for key in ("num_hidden_layers", "hidden_size", "max_position_embeddings"))
+    return f"It has {layers} layers of width {width} and takes notes of up to {longest:,} tokens."
+
+
+def _labelled(corpus: Mapping[str, Any]) -> str:
+    n = corpus.get("n_labelled", 0)
+    return f"\n- {n:,} further labelled notes, made up, once;" if n else ""
+
+
+def _runs(job: Job) -> str:
+    n = job.settings.runs
+    return "" if n == 1 else f" Tuning on them was done {n} times in different orders, and the weights averaged."
+
+
+def _read(job: Job, corpus: Mapping[str, Any]) -> str:
+    """What was read without an answer, and what stood around other notes."""
+    n = corpus.get("n_texts", 0)
+    if not n:
+        return ""
+    padded = f"sentences of them stand around {job.settings.padded:.0%} of the labelled notes"
+    return f"\n- {n:,} texts of the same kinds without labels, read {job.settings.text_passes} times; {padded}."
+
+
 def _texts(figures: Mapping[str, Any]) -> str:
     """What was learned of texts without labels."""
     if not figures:
         return ""
     return (
-        f"\n- {figures['n_texts']:,} texts of the same kinds without labels: of {figures['n_learned_from']:,} of them "
-        f"the {figures['n_fields']:,} answers that the model was sure of and found in the text, and the text's words."
+        f"\n- of {figures['n_learned_from']:,} of these texts the {figures['n_fields']:,} answers that the model was "
+        "sure of and found in the text, and the text's words."
     )
 
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from data.prompt import Prompt, PromptError, load_prompt
-from data.synthetic import Example, generate_one
+from data.synthetic.corpus import generate_one
+from data.synthetic.example import Example
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.pretraining.notes.padding import NO_PADDING, Padding
 
@@ -88,7 +89,7 @@ class TokenSet:
         return TokenSet(self.tokens[chosen], self.kinds[chosen], starts), int((~keep).sum())
 
 
-def joined(sets: Sequence[TokenSet]) -> TokenSet:
+def join_sets(sets: Sequence[TokenSet]) -> TokenSet:
     """One set of all, in their order; a set may be given several times."""
     lengths = np.concatenate([one.lengths for one in sets])
     return TokenSet(
@@ -157,12 +158,12 @@ def _stretches(prompt: Prompt, extraction: Extraction, keys: frozenset[str]) -> 
         yield start, start + len(value)
 
 
-def written(seed: int, index: int, reports: float) -> Example:
+def generate_note(seed: int, index: int, reports: float) -> Example:
     """A generated note: the share `reports` of them are long and like real ones, the others short abstracts."""
     return generate_one(seed, index, mix={"abstract": 1 - reports, "report": reports})
 
 
-def padded(notes: Sequence[Labelled], padding: Padding, seed: int, first: int = 0) -> list[Labelled]:
+def pad_notes(notes: Sequence[Labelled], padding: Padding, seed: int, first: int = 0) -> list[Labelled]:
     """The notes, some of them among other text; the same for the same seed and number of the first note."""
     return [
         replace(note, text=padding.around(note.text, random.Random(f"{seed}/{number}")))
@@ -171,8 +172,8 @@ def padded(notes: Sequence[Labelled], padding: Padding, seed: int, first: int = 
 
 
 def _generated(tokenizer_file: str, seed: int, bounds: tuple[int, int], reports: float, padding: Padding) -> TokenSet:
-    examples = (written(seed, index, reports) for index in range(*bounds))
-    notes = padded([Labelled(one.text, one.output) for one in examples], padding, seed, bounds[0])
+    examples = (generate_note(seed, index, reports) for index in range(*bounds))
+    notes = pad_notes([Labelled(one.text, one.output) for one in examples], padding, seed, bounds[0])
     return Encoder(Path(tokenizer_file)).encode(notes)
 
 
@@ -182,11 +183,11 @@ def generate_tokens(
     """Generate and tokenise `n_notes` notes of `seed`; the same for any number of processes."""
     bounds = [(start, min(start + _SLICE, n_notes)) for start in range(0, n_notes, _SLICE)]
     if n_processes == 1 or len(bounds) == 1:
-        return joined([_generated(str(tokenizer_file), seed, one, reports, padding) for one in bounds])
+        return join_sets([_generated(str(tokenizer_file), seed, one, reports, padding) for one in bounds])
     # A fork of a process that has used a GPU cannot use it, and torch's threads do not survive one.
     with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(_generated, str(tokenizer_file), seed, one, reports, padding) for one in bounds]
-        return joined([future.result() for future in futures])
+        return join_sets([future.result() for future in futures])
 
 
 def batches(

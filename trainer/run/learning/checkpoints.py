@@ -14,8 +14,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.storage.files import flush_to_disk, sha256_of
-from trainer.adapter.manifest import WEIGHTS, write_json
+from data.storage.files import flush_to_disk, save_json, sha256_of
+from trainer.adapter.manifest import WEIGHTS
 
 WRITING = ".writing"
 """Below the checkpoints: where an unfinished one is."""
@@ -57,7 +57,7 @@ def complete(checkpoints: Path, step: int, eval_loss: float | None) -> Checkpoin
     files = {path.name: sha256_of(path) for path in sorted(draft.iterdir())}
     for path in draft.iterdir():
         flush_to_disk(path)
-    write_json(draft / CHECKPOINT_MANIFEST, {"step": step, "eval_loss": eval_loss, "files": files})
+    save_json(draft / CHECKPOINT_MANIFEST, {"step": step, "eval_loss": eval_loss, "files": files})
     shutil.rmtree(target, ignore_errors=True)
     os.rename(draft, target)
     flush_to_disk(checkpoints)

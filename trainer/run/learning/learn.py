@@ -11,8 +11,9 @@ import torch
 
 from data.prompt import load_prompt
 from data.snapshot import Row
+from data.storage.files import save_json
 from data.vocabulary.house_words import HOUSE_WORDS, NONE, collect_house_words
-from trainer.adapter.manifest import Manifest, now, publish_adapter, read_manifest, write_json
+from trainer.adapter.manifest import Manifest, now, publish_adapter, read_manifest
 from trainer.config import FEW_WEIGHTS, SMALL_MODEL, TrainConfig
 from trainer.engine.forward.int8 import multiplies_bf16
 from trainer.model.loading import Loaded, choose_device, compute_dtype, load_model, save_lora
@@ -93,7 +94,7 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
     loaded, config = load_for_learning(job)
     rows = _encoded(job, loaded, config)
     if job.ranks.is_main:
-        write_json(job.run.left_out, rows.left_out)
+        save_json(job.run.left_out, rows.left_out)
     config = config.with_epochs(len(rows.learned))
     n_planned = planned_steps(len(rows.learned), config)
     check_steps(config, n_planned)
@@ -224,5 +225,5 @@ def _publish(job: Job, loaded: Loaded, learned: Sequence[Example], config: Train
     shutil.rmtree(source, ignore_errors=True)
     save_lora(loaded.model, source, loaded.base_name)
     if house_words.n_words:
-        write_json(source / HOUSE_WORDS, house_words.to_json())
+        save_json(source / HOUSE_WORDS, house_words.to_json())
     publish_adapter(source, job.run.adapter, manifest)

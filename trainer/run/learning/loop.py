@@ -23,7 +23,7 @@ from trainer.run.progress import Diverged, Progress, Stop
 _WINDOW = 50
 
 
-def ordered(examples: Sequence[Example], config: TrainConfig) -> list[Example]:
+def order_rows(examples: Sequence[Example], config: TrainConfig) -> list[Example]:
     """The rows of all epochs in the order in which they are shown, the same for the same seed.
 
     Rows of like length share a step, so that little is padded; steps come in random order, but the one with the
@@ -85,7 +85,7 @@ def checkpoint_every(config: TrainConfig, n_steps: int) -> int:
 
 
 def arguments(config: TrainConfig, fit: Fit, output: Path, n_steps: int, eval_steps: int, loaded: Loaded) -> Any:
-    """The Trainer's settings. Rows come in the order of `ordered`, so one pass over them is the whole run."""
+    """The Trainer's settings. Rows come in the order of `order_rows`, so one pass over them is the whole run."""
     on_gpu = loaded.device.type == "cuda"
     adamw = "adamw_torch_fused" if on_gpu else "adamw_torch"
     return TrainingArguments(
@@ -222,7 +222,7 @@ def run_loop(
     Raises:
         Diverged: loss or gradients became NaN or infinite.
     """
-    shown = ordered(rows[0], config)
+    shown = order_rows(rows[0], config)
     # Every step has the same number of rows, whatever number of processes shares it.
     shown += [shown[number % len(shown)] for number in range(-len(shown) % config.rows_per_step)]
     n_steps = planned_steps(len(rows[0]), config)

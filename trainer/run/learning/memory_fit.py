@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from trainer.adapter.manifest import write_json
+from data.storage.files import save_json
 from trainer.config import SMALL_MODEL, TrainConfig
 from trainer.model.loading import Loaded
 from trainer.run.learning.examples import Collator, Example, answer_loss
@@ -65,7 +65,7 @@ def read_fit(path: Path) -> Fit | None:
 
 def write_fit(path: Path, fit: Fit) -> None:
     """Keep it, so that a resumed run does the very same steps."""
-    write_json(path, TypeAdapter(Fit).dump_python(fit))
+    save_json(path, TypeAdapter(Fit).dump_python(fit))
 
 
 def find_fit(loaded: Loaded, examples: Sequence[Example], config: TrainConfig, n_ranks: int, n_steps: int) -> Fit:

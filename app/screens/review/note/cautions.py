@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from data.prefill.outside import Outside, outside
 from data.suggestion import Suggestion
 from db.notes.suggestions import SuggestionRow
@@ -19,17 +17,17 @@ def caution(suggestion: SuggestionRow | Suggestion | None) -> str | None:
     return "The adapter's confidence is not calibrated yet; check every field." if suggestion.is_raw else None
 
 
-def caution_line(suggestion: SuggestionRow | Suggestion | None) -> str:
-    """Why a note is outside what the adapter knows, as markup for its head; empty where it is not."""
+def outside_line(suggestion: SuggestionRow | Suggestion | None) -> tuple[str, str] | None:
+    """Why a note is outside what the adapter knows, and what was measured, for its head; None where it is not."""
     why = outside(suggestion) if suggestion is not None else None
     if suggestion is None or why is None:
-        return ""
+        return None
     by = {
         Outside.LENGTH: f"{suggestion.times_longest or 0:.1f} times the longest of those",
         Outside.WRITING: f"{suggestion.legibility or 0:.2f} of the characters per token that 99 in 100 of those have",
         Outside.CONFIDENCE: "its mean confidence is as low as on 1 in 100 of the notes that it was measured on",
     }
-    return f'<p id="caution" role="note" title="{escape(by[why])}">{escape(_OUTSIDE[why])}</p>'
+    return _OUTSIDE[why], by[why]
 
 
 _OUTSIDE = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.desk import Desk
 from data.grounding.evidence import Grounded, ground
-from data.prefill.withholding import Reason, withheld
+from data.prefill.withholding import Reason, find_withheld
 from data.suggestion import Grounding
 from data.task import Extraction
 from db.notes.suggestions import SuggestionRow
@@ -54,7 +54,7 @@ def left_out(desk: Desk, review: Review) -> dict[str, Reason]:
     text, suggestion = review.note.text, review.suggestion
     if suggestion is None or review.note.gold is not None:
         return {}
-    return withheld(desk.task, lambda: text, suggestion)
+    return find_withheld(desk.task, lambda: text, suggestion)
 
 
 def proposed_values(desk: Desk, review: Review, offers: Mapping[str, OfferRow]) -> dict[str, str | None]:

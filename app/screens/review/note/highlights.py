@@ -1,22 +1,25 @@
 """A note as HTML in which the evidence of each field is marked.
 
-Everything that comes from a note or a model is escaped here, piece by piece; nothing else on the desk writes note text
-into markup. Spans count code points, so the text is cut before it is escaped.
+Spans count code points, so the text is cut before it is escaped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from itertools import pairwise
 
+from markupsafe import Markup
+
+from app.core.templates import Pieces
 from data.suggestion import Span
 from data.task import Task
 
 Evidence = Mapping[str, Sequence[Span]]
 
+_HTML = Pieces("screens/review/review.html")
 
-def marked(task: Task, text: str, evidence: Evidence) -> str:
+
+def marked(task: Task, text: str, evidence: Evidence) -> Markup:
     """The text in HTML; where several fields rest on the same words, one mark carries all of them.
 
     Args:
@@ -24,11 +27,10 @@ def marked(task: Task, text: str, evidence: Evidence) -> str:
         text: the note.
         evidence: field key to spans; spans may overlap, and what lies outside the text is ignored.
     """
-    pieces = []
-    for start, end, fields in segments(task, len(text), evidence):
-        words = escape(text[start:end])
-        pieces.append(_mark(task, words, fields) if fields else words)
-    return "".join(pieces)
+    return _HTML.marked(
+        (text[start:end], [task.fields[position] for position in positions], _background(positions))
+        for start, end, positions in segments(task, len(text), evidence)
+    )
 
 
 def segments(task: Task, n_characters: int, evidence: Evidence) -> Iterator[tuple[int, int, tuple[int, ...]]]:
@@ -45,20 +47,10 @@ def segments(task: Task, n_characters: int, evidence: Evidence) -> Iterator[tupl
         yield start, end, tuple(sorted(covering))
 
 
-def _mark(task: Task, words: str, positions: tuple[int, ...]) -> str:
-    fields = [task.fields[position] for position in positions]
-    return (
-        f'<mark class="mark" data-fields="{" ".join(field.key for field in fields)}"'
-        f' data-keys="{escape("".join(field.hotkey for field in fields))}"'
-        f' title="{escape(", ".join(field.title for field in fields))}"'
-        f' style="background:{_background(positions)}">{words}</mark>'
-    )
-
-
 def _background(positions: tuple[int, ...]) -> str:
-    """The field's colour, or bands of equal height."""
-    if len(positions) == 1:
-        return f"var(--field-{positions[0]})"
+    """The field's colour, or bands of equal height; empty without a field."""
+    if len(positions) < 2:
+        return "".join(f"var(--field-{position})" for position in positions)
     height = 100 / len(positions)
     bands = [
         f"var(--field-{position}) {index * height:.0f}% {(index + 1) * height:.0f}%"

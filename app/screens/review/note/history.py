@@ -15,7 +15,7 @@ from app.screens.replies import answered
 from app.screens.review.saving.trials import is_kept_back
 from data.task import Task
 from db.notes.suggestions import SuggestionRow, suggestions_of
-from db.people.roles import can
+from db.people.acting import can
 from db.review.decisions import AnnotationRow, history, open_review
 from db.review.opinions import OpinionRow, opinion_history
 

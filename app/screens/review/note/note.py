@@ -7,46 +7,50 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
+from markupsafe import Markup
 
 from app.access.guard import current_reviewer
 from app.access.visits import opened_in
 from app.core.desk import Desk
 from app.core.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
-from app.screens.markup import SEE_IT_LEARN, plural, state
-from app.screens.queue.samples import CHIP_IN_FULL
+from app.core.templates import Pieces
+from app.screens.markup import SEE_IT_LEARN, STATES
 from app.screens.replies import answered
-from app.screens.review.note.cautions import caution, caution_line
+from app.screens.review.note.cautions import caution, outside_line
 from app.screens.review.note.grounding import grounded, left_out, proposed_grounds, proposed_values, told
 from app.screens.review.note.highlights import marked
 from app.screens.review.people.adjudication import Adjudication, adjudication, waiting_for
 from app.screens.review.people.adjudication import line as line_of_opinions
 from app.screens.review.people.claims import claim_next, claim_opened, holder, open_elsewhere
+from app.screens.review.people.tabs import Tab
 from app.screens.review.queue_position import Asked, Chosen, Place, end_of
 from app.screens.review.saving.trials import presented
 from app.screens.review.wake_worker import ask_for
-from app.screens.status import LINE_OF_READING, why_none
+from app.screens.status import why_none
 from app.worker.calibration import current
 from data.cutoffs import DEFAULT, SURE
 from data.grounding.evidence import Grounded
 from data.prefill.outside import outside
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
+from data.text.figures import plural
 from db.notes.notes import Counts, counts, next_notes
 from db.notes.queue.queue_view import count_on, next_on
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL
 from db.review.decisions import Review, open_review
 from db.review.offers import OfferRow, offers_for
 from db.review.opinions import Pending, is_compared, pending
 from db.store.store import Session, UnknownNote
 
 N_AHEAD = 2
+
+_HTML = Pieces("screens/review/review.html")
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Number = Annotated[int, Query(ge=1, lt=1 << 62)]
@@ -65,12 +69,14 @@ def routes(desk: Desk) -> APIRouter:
         return answer
 
     @router.get("/review")
-    def review(by: Reviewer, walk: Asked, skip: Skipped, note: str = "", after: Number | None = None) -> JSONResponse:
-        return answered(lambda: noted(by, opened(desk, by, note, walk, after=after, skip=skip)))
+    def review(
+        by: Reviewer, walk: Asked, skip: Skipped, note: str = "", after: Number | None = None, tab: Tab = ""
+    ) -> JSONResponse:
+        return answered(lambda: noted(by, opened(desk, by, note, walk, after=after, skip=skip, tab=tab)))
 
     @router.get("/review/ahead")
-    def ahead(by: Reviewer, walk: Asked, skip: Skipped, after: Number) -> JSONResponse:
-        return answered(lambda: noted(by, following(desk, by, after, skip, walk)))
+    def ahead(by: Reviewer, walk: Asked, skip: Skipped, after: Number, tab: Tab = "") -> JSONResponse:
+        return answered(lambda: noted(by, following(desk, by, after, skip, walk, tab=tab)))
 
     @router.get("/review/values")
     def values(by: Reviewer) -> JSONResponse:
@@ -109,6 +115,7 @@ def opened(
     *,
     after: int | None = None,
     skip: Collection[int] = (),
+    tab: str = "",
 ) -> dict[str, Any]:
     """What the page shows for a note.
 
@@ -119,14 +126,15 @@ def opened(
         walk: the filter and the order that were chosen in the queue; None for all notes.
         after: the note just decided; the next one is looked for behind it.
         skip: notes that are decided on the page and perhaps not in the store yet.
+        tab: which of the reviewer's tabs the page is.
     """
     if wanted.isascii() and wanted.isdigit() and 0 < len(wanted) < 18:
         numbers = [int(wanted)]
-        claim_opened(desk, reviewer, numbers[0], keep=skip)
+        claim_opened(desk, reviewer, numbers[0], keep=skip, tab=tab)
     else:
-        numbers = _next(desk, reviewer, walk, after, skip, keep=skip)
+        numbers = _next(desk, reviewer, walk, after, skip, keep=skip, tab=tab)
         if not numbers and after is not None:  # a decision that was found wrong waits again, behind all others
-            numbers = _next(desk, reviewer, walk, None, skip, keep=skip)
+            numbers = _next(desk, reviewer, walk, None, skip, keep=skip, tab=tab)
     with desk.store.reading() as session:
         figures = counts(session)
         n_left = count_on(session, walk.walk, reviewer, exclude=skip) if walk else 0
@@ -141,7 +149,7 @@ def opened(
 
 
 def following(
-    desk: Desk, reviewer: str, after: int, skip: Collection[int], walk: Chosen | None = None
+    desk: Desk, reviewer: str, after: int, skip: Collection[int], walk: Chosen | None = None, *, tab: str = ""
 ) -> dict[str, Any]:
     """The notes that come next, as `opened` gives them.
 
@@ -151,12 +159,13 @@ def following(
         after: the note on screen.
         skip: notes that are decided on the page and perhaps not in the store yet.
         walk: the filter and the order that were chosen in the queue; None for all notes.
+        tab: which of the reviewer's tabs the page is.
     """
     passed = {after, *skip}
     with desk.store.reading() as session:
         figures = counts(session)
         n_left = count_on(session, walk.walk, reviewer, exclude=passed) if walk else 0
-    numbers = _next(desk, reviewer, walk, after, skip, keep=passed, limit=N_AHEAD)
+    numbers = _next(desk, reviewer, walk, after, skip, keep=passed, limit=N_AHEAD, tab=tab)
     pages = [
         _page(desk, reviewer, number, Place(figures, len(passed) + before, walk, n_left - before))
         for before, number in enumerate(numbers)
@@ -173,6 +182,7 @@ def _next(
     *,
     keep: Collection[int],
     limit: int = 1,
+    tab: str,
 ) -> list[int]:
     """The next notes to review, of a walk or of all, claimed for the reviewer, whose other claims but `keep` end."""
 
@@ -181,7 +191,7 @@ def _next(
             return next_on(session, walk.walk, reviewer, after=after, exclude=skip, limit=n)
         return next_notes(session, after=after, exclude=skip, reviewer=None if reviewer == LOCAL else reviewer, limit=n)
 
-    return claim_next(desk, reviewer, find, limit=limit, keep=keep)
+    return claim_next(desk, reviewer, find, limit=limit, keep=keep, tab=tab)
 
 
 def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
@@ -258,7 +268,7 @@ def _values(shown: Shown) -> dict[str, str | None] | None:
 def _record(
     desk: Desk, shown: Shown, rules: Rules, values: Extraction, found: Mapping[str, Grounded]
 ) -> dict[str, Any]:
-    """What the page knows of the note on screen; `review.js` and `fields.js` read it."""
+    """What the page knows of the note on screen; `form.js` and `field_state.js` say what is what."""
     review = shown.review
     suggestion, draft = review.suggestion, review.draft
     is_shown = suggestion is not None and dict(values) == suggestion.extraction
@@ -335,40 +345,17 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
     return "sure" if confidence >= SURE else "fair"
 
 
-def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> str:
-    note, suggestion = shown.review.note, shown.review.suggestion
-    by = f"suggested by <b>{escape(suggestion.adapter)}</b>" if suggestion else escape(why_none)
-    by += _NOT_CALIBRATED if suggestion and suggestion.is_raw else ""
-    if shown.is_blind:
-        by = "shown without suggested values, to measure what they save"
-    by = escape(line_of_opinions(shown.review, shown.adjudication)) or by
-    chip = CHIP_IN_FULL if note.origin == "sample" else ""
-    return (
-        f'<h2 title="external id">{escape(note.external_id or f"note {note.id}")}</h2>{state(note.state)}'
-        f'{place.told(note)}{chip}<span class="by">{by}</span>{_held(held_by)}'
-        '<button type="button" id="offer" hidden>A suggestion has arrived: show it</button>'
-        f"{LINE_OF_READING}"
-        f"{caution_line(suggestion)}"
-    )
-
-
-_NOT_CALIBRATED = (
-    ', <span class="raw" title="The model\'s own probability, as a rule too high: look at every value">'
-    "not calibrated</span>"
-)
-
-
-def _held(by: str | None) -> str:
-    """The line that says who else has the note; `claims.js` keeps it up to date."""
-    said = f"{escape(by)} has this note open" if by else ""
-    return f'<span id="held" role="status"{"" if by else " hidden"}>{said}</span>'
+def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> Markup:
+    review = shown.review
+    opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
+    return _HTML.heading(review, STATES[review.note.state], place, opinions, shown.is_blind, why_none, held_by, caution)
 
 
 def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
     elsewhere = waiting_for(others)
     if n_elsewhere:
         them = plural(n_elsewhere, "note is", "notes are")
-        elsewhere += f" {them} open with somebody else; what they leave comes back."
+        elsewhere += f" {them} open with another person; what they leave undecided comes back."
     if walk is not None and figures.n_todo + figures.n_draft:
         sentence, advice = end_of(walk, figures)
         return sentence, advice + elsewhere
@@ -390,10 +377,5 @@ def _query(walk: Chosen | None) -> str:
 
 def nothing(sentence: str, advice: str, walk: Chosen | None = None) -> dict[str, Any]:
     """A page without a note, which says what to do next; in a walk, that one can go on with all notes."""
-    out = '<button type="button" class="strong-button" id="all-notes">Go on with all notes</button>' if walk else ""
-    links = "".join(
-        f'<button type="button" class="plain" data-tab="{name}">{title}</button>'
-        for name, title in (("queue", "Queue"), ("export", "Export"), ("train", "Train"))
-    )
-    page = f'<div class="empty"><strong>{escape(sentence)}</strong><p>{escape(advice)}</p><p>{out}{links}</p></div>'
+    page = _HTML.nothing(sentence, advice, walk is not None)
     return {"note": None, "fields": {}, "heading": "", "html": page, "walk": _query(walk)}

@@ -1,41 +1,41 @@
 // A note about which reviewers differ, for whoever adjudicates: who says what, field by field. A value is a button that
 // puts it into the form; the keys of the alternatives do the same. What is saved then is the decision.
-(() => {
-  'use strict';
+import { button, byId, make } from '../../browser/dom.js';
+import { box, put, record } from '../form/form.js';
 
-  const $ = (id) => document.getElementById(id);
-  const { button, make } = window.shell;
-  const WORDS = { skipped: 'skipped it', flagged: 'flagged it' };
+/** @typedef {{ who: string, status: string, values: Record<string, string | null>, comment: string | null }} Opinion */
+/** @typedef {{ opinions: Opinion[], differing: string[] }} Dispute the opinions, and the fields in which they differ */
 
-  // Nothing at all without `found`.
-  function show(found) {
-    const panel = $('opinions');
-    if (!panel) return;
-    panel.replaceChildren();
-    panel.hidden = !found;
-    if (found) build(panel, found);
+/** @type {Record<string, string>} */
+const WORDS = { skipped: 'skipped it', flagged: 'flagged it' };
+
+/** @param {Dispute | null} dispute */
+export function showDispute(dispute) {
+  const panel = byId('opinions');
+  if (!panel) return;
+  panel.hidden = !dispute;
+  panel.replaceChildren(...(dispute ? partsOf(dispute) : []));
+}
+
+/** @param {Dispute} dispute */
+function partsOf({ opinions, differing }) {
+  const heads = ['', ...opinions.map(({ who }) => who)].map((title) => make('th', {}, title));
+  const rows = [];
+  if (opinions.some(({ status }) => status !== 'submitted')) {
+    rows.push(make('tr', {}, make('th', {}, 'Decision'), ...opinions.map(({ status }) => make('td', {}, WORDS[status] ?? 'reviewed it'))));
   }
-
-  function build(panel, { opinions, differing }) {
-    const table = document.createElement('table'), head = table.createTHead().insertRow(), rows = table.createTBody();
-    for (const title of ['', ...opinions.map(({ who }) => who)]) head.append(make('th', title));
-    const set = rows.insertRow();
-    if (opinions.some(({ status }) => status !== 'submitted')) {
-      set.append(make('th', 'Decision'), ...opinions.map(({ status }) => make('td', WORDS[status] ?? 'reviewed it')));
-    } else set.remove();
-    for (const key of differing) {
-      const row = rows.insertRow(), { title } = window.desk.record().fields[key];
-      row.append(make('th', title));
-      for (const { who, values } of opinions) row.insertCell().append(choice(key, title, values[key] ?? null, who));
-    }
-    panel.append(make('strong', 'Opinions differ: choose or write what is right.'), table);
-    for (const { who, comment } of opinions) if (comment) panel.append(make('p', `${who}: ${comment}`));
+  for (const key of differing) {
+    const { title } = record().fields[key];
+    const cells = opinions.map(({ who, values }) => make('td', {}, choice(key, title, values[key] ?? null, who)));
+    rows.push(make('tr', {}, make('th', {}, title), ...cells));
   }
+  const table = make('table', {}, make('thead', {}, make('tr', {}, ...heads)), make('tbody', {}, ...rows));
+  const comments = opinions.filter(({ comment }) => comment).map(({ who, comment }) => make('p', {}, `${who}: ${comment}`));
+  return [make('strong', {}, 'Opinions differ: choose or write what is right.'), table, ...comments];
+}
 
-  function choice(key, title, value, who) {
-    const take = () => { window.desk.put(key, value); window.desk.box(key)?.focus(); };
-    return button(value ?? 'none', take, `${title}, as ${who} says: ${value ?? 'none'}`);
-  }
-
-  window.opinions = { show };
-})();
+/** @param {string} key @param {string} title @param {string | null} value @param {string} who */
+function choice(key, title, value, who) {
+  const take = () => { put(key, value); box(key)?.focus(); };
+  return button(value ?? 'none', take, { ariaLabel: `${title}, as ${who} says: ${value ?? 'none'}` });
+}

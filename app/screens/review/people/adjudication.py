@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.desk import Desk
-from app.screens.markup import plural
 from data.evaluation.agreement import differing
 from data.evaluation.scoring import items
 from data.task import Task
-from db.people.roles import can
+from data.text.figures import plural
+from db.people.acting import can
 from db.review.decisions import Review
 from db.review.opinions import OpinionRow, Pending, opinions_of
 from db.store.store import Session

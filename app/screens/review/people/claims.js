@@ -1,24 +1,33 @@
 // Where several people sign in: who else has the note on screen open, and which of the notes loaded ahead are still this
 // reviewer's. A page that is closed gives its notes back.
-(() => {
-  'use strict';
+import { post } from '../../browser/api.js';
+import { byId } from '../../browser/dom.js';
+import { reviewer } from '../../browser/reviewer.js';
+import { write } from '../../browser/typing.js';
+import { noteOnScreen } from '../note/note.js';
+import { ahead } from '../queue_position.js';
 
-  let isLeaving = false;
+let isLeaving = false;
 
-  // What the status said of the note that was on screen when it was asked.
-  function told(note, { held_by: by, claims }, askedAt) {
-    if (!claims) return;
-    window.walk.keep(claims, askedAt);
-    const line = document.getElementById('held');
-    if (!line || note !== window.desk.note()) return;
-    line.hidden = !by;
-    window.typing.write(line, by ? `${by} has this note open` : '');
-  }
+// Everything was given back by whoever signs out.
+export function leave() { isLeaving = true; }
 
-  addEventListener('pagehide', () => {
-    const notes = [window.desk?.note(), ...(window.walk?.loaded() ?? [])].filter(Boolean);
-    if (!window.shell.reviewer.is_local && !isLeaving && notes.length) window.outbox.post('/claims/give-back', { notes }, { keepalive: true });
-  });
+/**
+ * What the status said of the note that was on screen when it was asked.
+ * @param {number | null} note
+ * @param {{ held_by?: string | null, claims?: number[] | null }} said
+ * @param {number} askedAt
+ */
+export function hear(note, { held_by: by, claims }, askedAt) {
+  if (!claims) return;
+  ahead.keep(claims, askedAt);
+  const line = byId('held');
+  if (!line || note !== noteOnScreen()) return;
+  line.hidden = !by;
+  write(line, by ? `${by} has this note open` : '');
+}
 
-  window.claims = { told, leave: () => { isLeaving = true; } };
-})();
+addEventListener('pagehide', () => {
+  const notes = [noteOnScreen(), ...ahead.notes].filter(Boolean);
+  if (!reviewer.is_local && !isLeaving && notes.length) post('/claims/give-back', { notes }, { keepalive: true });
+});

@@ -18,8 +18,9 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.logs import place
 from app.screens.replies import answered
+from app.screens.review.people.tabs import Tab, tabs_of
 from db.notes.queue.claims import Find, give, give_back, held, hold, n_held_by_others, renew
-from db.people.roles import LOCAL
+from db.people.acting import LOCAL, acting
 from db.store.store import Session, StoreError
 
 _log = logging.getLogger(__name__)
@@ -40,30 +41,38 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.post("/claims/give-back")
-    def left(left: Left, by: Annotated[str, Depends(current_reviewer)]) -> JSONResponse:
-        return answered(lambda: leave(desk, by, left.notes))
+    def left(left: Left, by: Annotated[str, Depends(current_reviewer)], tab: Tab = "") -> JSONResponse:
+        return answered(lambda: leave(desk, by, left.notes, tab))
 
     return router
 
 
-def claim_next(desk: Desk, reviewer: str, find: Find, *, limit: int, keep: Collection[int] = ()) -> list[int]:
-    """The next notes for a reviewer, claimed; see `db.notes.queue.claims.give`."""
+def claim_next(
+    desk: Desk, reviewer: str, find: Find, *, limit: int, keep: Collection[int] = (), tab: str = ""
+) -> list[int]:
+    """The next notes for a reviewer's tab, claimed; see `db.notes.queue.claims.give`. Other tabs keep theirs."""
     if reviewer != LOCAL:
+        tabs = tabs_of(desk.store)
         try:
-            return give(desk.store, reviewer, find, limit=limit, keep=keep)
+            got = give(desk.store, reviewer, find, limit=limit, keep={*keep, *tabs.others(reviewer, tab)})
+            tabs.hear(reviewer, tab, {*keep, *got})
+            return got
         except StoreError as error:
             _log.warning("notes could not be claimed: %s", place(error))
     with desk.store.reading() as session:
         return list(find(session, limit))
 
 
-def claim_opened(desk: Desk, reviewer: str, note_id: int, *, keep: Collection[int] = ()) -> None:
+def claim_opened(desk: Desk, reviewer: str, note_id: int, *, keep: Collection[int] = (), tab: str = "") -> None:
     """Claim a note that was opened by hand, if nobody else has it."""
     if reviewer == LOCAL:
         return
+    tabs = tabs_of(desk.store)
+    keep = {*keep, note_id}
     try:
-        with desk.store.transaction() as session:
-            hold(session, reviewer, note_id, keep=keep)
+        with acting(desk.store, reviewer, "review") as act:
+            hold(act, note_id, keep=keep | tabs.others(reviewer, tab))
+        tabs.hear(reviewer, tab, keep)
     except StoreError as error:
         _log.warning("a note could not be claimed: %s", place(error))
 
@@ -78,7 +87,7 @@ def open_elsewhere(session: Session, reviewer: str) -> int:
     return 0 if reviewer == LOCAL else n_held_by_others(session, reviewer)
 
 
-def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool) -> dict[str, Any]:
+def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool, tab: str = "") -> dict[str, Any]:
     """What a page that is open learns every few seconds: who else has its note, and which notes are still its own.
 
     Args:
@@ -86,25 +95,30 @@ def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool) -> 
         reviewer: whose page it is.
         note_id: the note on screen.
         is_active: whether the reviewer did something since the last time; then the claims last longer.
+        tab: which of the reviewer's tabs it is.
     """
     if reviewer == LOCAL:
         return {}
+    tabs_of(desk.store).hear(reviewer, tab)
     with desk.store.reading() as session:
         found = held(session, reviewer, note_id)
     if found.is_due and is_active:
         try:
-            with desk.store.transaction() as session:
-                renew(session, reviewer, note_id)
-                found = held(session, reviewer, note_id)
+            with acting(desk.store, reviewer, "review") as act:
+                renew(act, note_id)
+                found = held(act.session, reviewer, note_id)
         except StoreError as error:
             _log.warning("claims could not be renewed: %s", place(error))
     return {"held_by": found.by, "claims": list(found.own)}
 
 
-def leave(desk: Desk, reviewer: str, notes: Collection[int]) -> dict[str, Any]:
-    """Give back what a page had that is closed now."""
+def leave(desk: Desk, reviewer: str, notes: Collection[int], tab: str = "") -> dict[str, Any]:
+    """Give back what a page had that is closed now, but for what another tab of the same person has."""
     if reviewer != LOCAL:
-        with desk.store.transaction() as session:
+        tabs = tabs_of(desk.store)
+        tabs.forget(reviewer, tab)
+        notes = set(notes) - tabs.others(reviewer, tab)
+        with acting(desk.store, reviewer, "review") as act:
             for note_id in notes:
-                give_back(session, reviewer, note_id)
+                give_back(act, note_id)
     return {"given_back": len(notes)}

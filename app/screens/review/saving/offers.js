@@ -1,57 +1,70 @@
 // The same correction elsewhere: after a save, the corrected value is offered on the other notes whose suggestion says the
 // same. An offer changes what their forms propose and decides nothing; it can be taken back.
-(() => {
-  'use strict';
+import { post, why } from '../../browser/api.js';
+import { button, byId, make } from '../../browser/dom.js';
+import { plural } from '../../browser/words.js';
+import { labelKeys } from '../keys.js';
+import { loadNextAnew } from '../note/note.js';
 
-  const { make } = window.shell;
-  const code = (value) => make('code', value ?? 'no value');
-  let of = null;
+/** @typedef {import('./outbox.js').Entry} Entry */
+/** @typedef {{ note: number, field: string, old_value: string | null, new_value: string | null }} Same */
+/** @typedef {{ n: number, title: string, notes: { note: number, name: string, begins: string }[] }} Found */
 
-  function button(text, act, id) {
-    const made = make('button', text, 'plain');
-    Object.assign(made, { type: 'button', onclick: act });
-    if (id) made.id = id;
-    return made;
+/** @type {Entry | null} */
+let of = null;             // the save that is offered elsewhere
+
+/** @param {string | null} value */
+const code = (value) => make('code', {}, value ?? 'no value');
+
+export function hideOffer() {
+  of = null;
+  const bar = byId('elsewhere');
+  if (bar) { bar.hidden = true; bar.replaceChildren(); }
+}
+
+/** @param {Entry} entry what was saved */
+export async function offerElsewhere(entry) {
+  of = entry;
+  for (const change of entry.changes) {
+    const same = { note: entry.content.note, ...change };
+    const found = await post('/offers/look', same);
+    if (of !== entry) return;
+    if (found.status === 200 && found.n > 0) { ask(same, /** @type {any} */ (found)); return; }
   }
+}
 
-  async function elsewhere(entry) {
-    const bar = document.getElementById('elsewhere');
-    of = entry;
-    if (!bar) return;
-    if (!entry) { bar.hidden = true; bar.replaceChildren(); return; }
-    for (const change of entry.changes) {
-      const same = { note: entry.content.note, ...change };
-      const found = await window.outbox.post('/offers/look', same);
-      if (of !== entry) return;
-      if (found.status === 200 && found.n > 0) { ask(bar, same, found); return; }
-    }
-  }
+/** @param {...(Node | string)} parts */
+function show(...parts) {
+  const bar = byId('elsewhere');
+  if (!bar) return;
+  bar.replaceChildren(...parts);
+  bar.hidden = false;
+}
 
-  function ask(bar, same, found) {
-    const notes = make('details');
-    notes.append(make('summary', 'which'));
-    const list = make('ul');
-    for (const note of found.notes) {
-      const line = make('li'), open = button(note.name, () => {});
-      open.dataset.note = note.note;
-      line.append(open, ` ${note.begins}`);
-      list.append(line);
-    }
-    if (found.n > found.notes.length) list.append(make('li', `and ${found.n - found.notes.length} more`));
-    notes.append(list);
-    const offer = button('Offer it there', () => give(bar, same, found), 'offer-make');
-    bar.replaceChildren(`${found.n} other pre-fill${found.n === 1 ? ' says' : 's say'} `, code(same.old_value), ` for ${found.title}: offer `, code(same.new_value), ' there? ', offer, button('No', () => elsewhere(null)), notes);
-    bar.hidden = false;
-    window.keys.label();
-  }
+/** @param {Same} same @param {Found} found */
+function ask(same, found) {
+  const lines = found.notes.map(({ note, name, begins }) => {
+    const open = button(name, () => {});
+    open.dataset.note = String(note);
+    return make('li', {}, open, ` ${begins}`);
+  });
+  if (found.n > lines.length) lines.push(make('li', {}, `and ${found.n - lines.length} more`));
+  const which = make('details', {}, make('summary', {}, 'which'), make('ul', {}, ...lines));
+  const offer = button('Offer it there', () => give(same, found), { id: 'offer-make' });
+  const says = `${found.n} other pre-fill${found.n === 1 ? ' says' : 's say'} `;
+  show(says, code(same.old_value), ` for ${found.title}: offer `, code(same.new_value), ' there? ', offer, button('No', hideOffer), which);
+  labelKeys();
+}
 
-  async function give(bar, same, found) {
-    const made = await window.outbox.post('/offers', same);
-    if (made.status !== 200) { bar.replaceChildren(`Not offered: ${window.outbox.why(made)}.`); return; }
-    window.desk.refresh();
-    const back = button('Undo', async () => { await window.outbox.post('/offers/withdraw', { note: made.offer }); window.desk.refresh(); elsewhere(null); });
-    bar.replaceChildren('Offered ', code(same.new_value), ` on ${found.n} note${found.n === 1 ? '' : 's'}; each still waits for a person. `, back, button('Close', () => elsewhere(null)));
-  }
-
-  window.elsewhere = elsewhere;
-})();
+/** @param {Same} same @param {Found} found */
+async function give(same, found) {
+  const made = await post('/offers', same);
+  if (made.status !== 200) { show(`Not offered: ${why(made)}.`); return; }
+  loadNextAnew();
+  const undo = async () => {
+    await post('/offers/withdraw', { note: made.offer });
+    loadNextAnew();
+    hideOffer();
+  };
+  show('Offered ', code(same.new_value), ` on ${plural(found.n)}; each still waits for a person. `, button('Undo', undo), button('Close', hideOffer));
+}

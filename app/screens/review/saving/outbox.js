@@ -1,98 +1,98 @@
-// Decisions on their way to the desk. Each is kept in this tab until the desk has acknowledged it, and sent again with
-// the same token, which makes sending it twice harmless: neither a lost connection nor a reload loses one.
-(() => {
-  'use strict';
+// Decisions on their way to the desk. Each is kept until the desk has acknowledged it, and sent again with the same token,
+// which makes sending it twice harmless: neither a lost connection nor a reload loses one.
 
-  const { full, named, reviewer, signedOut } = window.shell;
-  const KEPT = `caseloop:outbox:${reviewer.name}`;
-  const PATIENCE_MS = 8000;  // how long an answer may take
-  const SAVES = new Set(['/drafts', '/decisions', '/decisions/undo']);
-  const RETRY_MS = 2000;     // between attempts while the desk is away
+/** @typedef {import('../../browser/api.js').Answer} Answer */
+/** @typedef {import('../form/form.js').Content} Content */
 
-  let list = read(), running = null, timer = 0;
-  let unanswered = [];       // drafts that were sent and not answered, the newest last
-  let told = { saved() {}, refused() {}, waiting() {} };
+/**
+ * @typedef {object} Entry
+ * @property {Content & { status: string, token: string }} content
+ * @property {string} name of the note, for a person
+ * @property {{ field: string, old_value: string | null, new_value: string | null }[]} changes against the suggestion
+ */
 
-  function read() { try { return JSON.parse(sessionStorage.getItem(KEPT)) ?? []; } catch { return []; } }
-  function write() { try { sessionStorage.setItem(KEPT, JSON.stringify(list)); } catch { /* storage may be switched off */ } }
+/**
+ * Who hears what became of a decision.
+ * @typedef {object} Handlers
+ * @property {(entry: Entry, answer: Answer) => void} saved
+ * @property {(entry: Entry, answer: Answer) => void} refused
+ * @property {(n: number, answer: Answer) => void} waiting the desk does not answer, and this many wait
+ */
 
-  async function post(path, content, { keepalive = false, patience = PATIENCE_MS } = {}) {
-    const stop = new AbortController(), limit = setTimeout(() => stop.abort(), patience);
-    try {
-      const answer = await fetch(path, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json', ...named() }, body: JSON.stringify(content), signal: stop.signal, keepalive });
-      if (answer.status === 401) signedOut(true);
-      if (answer.status === 507 || (answer.ok && SAVES.has(path))) full(answer.status === 507);
-      return { status: answer.status, ...(await answer.json().catch(() => ({}))) };
-    } catch {
-      return { status: 0 };
-    } finally { clearTimeout(limit); }
+const RETRY_MS = 2000;     // between attempts while the desk is away
+const REFUSALS = [403, 409, 422];
+
+export class Outbox {
+  /** @type {Entry[]} */
+  #entries;
+  /** @type {Promise<void> | null} */
+  #running = null;
+  #retry = /** @type {ReturnType<typeof setTimeout> | undefined} */ (undefined);
+  /** @type {Handlers} */
+  #handlers = { saved() {}, refused() {}, waiting() {} };
+  #send;
+  #keep;
+
+  /**
+   * @param {object} ways
+   * @param {(content: Entry['content']) => Promise<Answer>} ways.send
+   * @param {() => Entry[] | null} ways.read what was kept before
+   * @param {(entries: Entry[]) => void} ways.keep
+   */
+  constructor({ send, read, keep }) {
+    this.#send = send;
+    this.#keep = keep;
+    this.#entries = read() ?? [];
   }
 
-  async function get(path) {
-    const answer = await fetch(path, { headers: { accept: 'application/json', ...named() }, signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.status === 401) signedOut(true);
-    if (!answer.ok) throw Object.assign(new Error(String(answer.status)), { status: answer.status, ...(await answer.json().catch(() => ({}))) });
-    return answer.json();
-  }
+  size() { return this.#entries.length; }
+  notes() { return this.#entries.map(({ content }) => content.note); }
+  /** @param {Handlers} handlers */
+  tell(handlers) { this.#handlers = handlers; }
 
-  // Why an answer is none, as `post` gave it or `get` threw it: only one that never came is the connection's fault.
-  function why({ status, detail }) {
-    if (!status) return 'the desk cannot be reached';
-    return typeof detail === 'string' ? detail.replace(/\.$/, '') : 'the desk has a problem, and its log says which';
+  /**
+   * Keeps a decision at once, and sends it after what it is to follow.
+   * @param {Entry} entry
+   * @param {Promise<unknown> | null} before
+   */
+  push(entry, before = null) {
+    this.#entries.push(entry);
+    this.#keep(this.#entries);
+    return Promise.resolve(before).then(() => this.flush());
   }
-
-  // A draft whose answer was lost may have arrived: what the desk then holds is this tab's own, and no other window's.
-  async function draft(content, keepalive = false) {
-    const answer = await post('/drafts', content, { keepalive }), { theirs } = answer;
-    if (answer.status === 0) unanswered = [...unanswered.slice(-50), said(content)];
-    if (answer.status !== 409 || !theirs?.draft || !unanswered.includes(said({ ...theirs, note: content.note }))) return answer;
-    return draft({ ...content, draft: theirs.draft }, keepalive);
-  }
-  const said = ({ note, values, comment }) => JSON.stringify([note, Object.entries(values).sort(), comment]);
-
-  // Kept at once, sent after what it is to follow.
-  function push(entry, before = null) { list.push(entry); write(); return Promise.resolve(before).then(flush); }
 
   // In order, one after the other; ends when all are acknowledged or the desk does not answer.
-  function flush() {
-    clearTimeout(timer);
-    running ??= send().finally(() => { running = null; });
-    return running;
+  flush() {
+    clearTimeout(this.#retry);
+    this.#running ??= this.#sendAll().finally(() => { this.#running = null; });
+    return this.#running;
   }
 
-  async function send() {
-    while (list.length) {
-      const entry = list[0];
-      const answer = await post('/decisions', entry.content);
-      if (list[0] !== entry) continue;  // taken back meanwhile
-      if (answer.status === 200) {
-        list.shift(); write(); told.saved(entry, answer);
-      } else if ([403, 409, 422].includes(answer.status)) {
-        list.shift(); write(); told.refused(entry, answer);
-      } else {
-        told.waiting(list.length, answer);
-        timer = setTimeout(flush, RETRY_MS);
+  async #sendAll() {
+    while (this.#entries.length) {
+      const entry = this.#entries[0], answer = await this.#send(entry.content);
+      const isSaved = answer.status === 200;
+      if (!isSaved && !REFUSALS.includes(answer.status)) {
+        this.#handlers.waiting(this.#entries.length, answer);
+        this.#retry = setTimeout(() => this.flush(), RETRY_MS);
         return;
       }
+      this.#entries.shift();
+      this.#keep(this.#entries);
+      if (isSaved) this.#handlers.saved(entry, answer); else this.#handlers.refused(entry, answer);
     }
   }
 
-  // A decision that has not been sent is simply not sent; null where it is on its way or gone.
-  function take(note) {
-    const place = list.findIndex((entry, position) => entry.content.note === note && (position > 0 || !running));
+  /**
+   * A decision that has not been sent is simply not sent.
+   * @param {number} note
+   * @returns {Entry | null} none where it is on its way or gone
+   */
+  take(note) {
+    const place = this.#entries.findIndex((entry, position) => entry.content.note === note && (position > 0 || !this.#running));
     if (place < 0) return null;
-    const [entry] = list.splice(place, 1);
-    write();
+    const [entry] = this.#entries.splice(place, 1);
+    this.#keep(this.#entries);
     return entry;
   }
-
-  window.addEventListener('online', flush);
-  window.addEventListener('beforeunload', (event) => { if (list.length) event.preventDefault(); });
-
-  window.outbox = {
-    get, post, draft, push, flush, take, why,
-    size: () => list.length,
-    notes: () => list.map((entry) => entry.content.note),
-    tell: (handlers) => { told = handlers; },
-  };
-})();
+}

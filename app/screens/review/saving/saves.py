@@ -26,15 +26,17 @@ from app.screens.review.note.highlights import marked
 from app.screens.review.note.note import confidence_word, trusted
 from app.screens.review.people.adjudication import adjudication
 from app.screens.review.saving.conflicts import both_versions, merged
-from app.screens.review.saving.trials import caught, kept_back
+from app.screens.review.saving.trials import kept_back
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Extraction, TaskError
 from db.notes.notes import get_note
 from db.notes.suggestions import suggestion_of
+from db.people.acting import acting
 from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
 from db.review.offers import make_offer, same_value, withdraw_offer
 from db.review.opinions import is_compared
 from db.review.revisions import Conflict, revision_of
+from db.review.trials import reopen_if_seeded
 from db.store.store import StoreError
 
 MAX_LEAD_TIME_MS = 24 * 60 * 60 * 1000
@@ -172,11 +174,10 @@ def keep(desk: Desk, reviewer: str, draft: Draft) -> dict[str, Any]:
         Conflict: someone else changed the note meanwhile; nothing was written.
     """
     values = Extraction(desk.task, draft.values)
-    with desk.store.transaction() as session:
+    with acting(desk.store, reviewer, "review") as act:
         saved = save_draft(
-            session,
+            act,
             note_id=draft.note,
-            reviewer=reviewer,
             extraction=values,
             seen_revision=draft.revision,
             comment=draft.comment,
@@ -195,8 +196,8 @@ def keep(desk: Desk, reviewer: str, draft: Draft) -> dict[str, Any]:
 
 def discard(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
     """Throw the reviewer's draft of a note away, because they asked for it."""
-    with desk.store.transaction() as session:
-        return {"discarded": discard_draft(session, note_id=unwanted.note, reviewer=reviewer)}
+    with acting(desk.store, reviewer, "review") as act:
+        return {"discarded": discard_draft(act, note_id=unwanted.note)}
 
 
 def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
@@ -208,11 +209,10 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
     """
     values = Extraction(desk.task, decision.values)
     _require_settled(desk, reviewer, decision)
-    with desk.store.transaction() as session:
+    with acting(desk.store, reviewer, "review") as act:
         saved = submit(
-            session,
+            act,
             note_id=decision.note,
-            reviewer=reviewer,
             status=decision.status,
             extraction=values,
             seen_revision=decision.revision,
@@ -225,14 +225,7 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
         )
         seeded = None
         if decision.status == "submitted" and saved.annotation_id is not None:
-            seeded = caught(
-                session,
-                desk.task,
-                note_id=decision.note,
-                reviewer=reviewer,
-                decided=values,
-                revision=saved.revision,
-            )
+            seeded = reopen_if_seeded(act, desk.task, note_id=decision.note, decided=values, revision=saved.revision)
     answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated}
     answer |= {"opinion": saved.opinion_id, "is_decided": saved.annotation_id is not None}
     return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
@@ -268,11 +261,10 @@ def take_back(desk: Desk, reviewer: str, undo: TakenBack) -> dict[str, Any]:
     Raises:
         Conflict: someone decided meanwhile; nothing was written.
     """
-    with desk.store.transaction() as session:
+    with acting(desk.store, reviewer, "review") as act:
         saved = reopen(
-            session,
+            act,
             note_id=undo.note,
-            reviewer=reviewer,
             seen_revision=undo.revision,
             token=f"undo-{undo.token}",
             seen_opinion=undo.opinion,
@@ -313,13 +305,12 @@ def elsewhere(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
 def offer(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
     """Propose the correction wherever a waiting note's suggestion says the same; nothing is decided by it."""
     desk.task.field(same.field)
-    with desk.store.transaction() as session:
+    with acting(desk.store, reviewer, "offer a correction") as act:
         made = make_offer(
-            session,
+            act,
             field=same.field,
             old_value=same.old_value,
             new_value=same.new_value or None,
-            by=reviewer,
             note_id=same.note,
         )
     return {"offer": made.id}
@@ -327,21 +318,21 @@ def offer(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
 
 def withdraw(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
     """Take an offer back."""
-    with desk.store.transaction() as session:
-        return {"withdrawn": withdraw_offer(session, unwanted.note, by=reviewer)}
+    with acting(desk.store, reviewer, "offer a correction") as act:
+        return {"withdrawn": withdraw_offer(act, unwanted.note)}
 
 
 def remap(desk: Desk, reviewer: str, keys: Keys) -> dict[str, Any]:
     """Keep a reviewer's own keys."""
-    with desk.store.transaction() as session:
-        write_keys(session, reviewer, keys.keys)
+    with acting(desk.store, reviewer, "review") as act:
+        write_keys(act, keys.keys)
     return {"keys": keys.keys}
 
 
 def end_tour(desk: Desk, reviewer: str, tour: Toured) -> dict[str, Any]:
     """Keep that the reviewer has seen the tour."""
-    with desk.store.transaction() as session:
-        write_tour(session, reviewer, tour.ended)
+    with acting(desk.store, reviewer, "review") as act:
+        write_tour(act, tour.ended)
     return {"ended": tour.ended}
 
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from app.core.desk import Desk
 from app.core.rules import Rules
 from data.grounding.evidence import Evidence
-from data.task import Extraction, Task
-from db.notes.suggestions import suggestion_of
-from db.review.decisions import Review, history, reopen
-from db.review.drafts import save_draft
+from data.task import Task
+from db.people.acting import acting
+from db.review.decisions import Review
 from db.review.opinions import is_compared
 from db.review.trials import TrialRow, begin_trial, trial_of, trials_of
 from db.store.store import Session, StoreError
@@ -105,13 +104,13 @@ def _draw(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> TrialRow:
     note = shown.review.note
     at = _lot(note.content_hash, reviewer)
     wrong = _wrong_value(desk.task, shown, int.from_bytes(_digest(note.content_hash, reviewer)[8:12]))
-    with desk.store.transaction() as session:
+    with acting(desk.store, reviewer, "review") as act:
         if at < rules.blind_share:
-            return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="blind")
+            return begin_trial(act, note_id=note.id, kind="blind")
         if at < rules.blind_share + rules.seeded_share and wrong is not None:
             field, value = wrong
-            return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="seeded", field=field, value=value)
-        return begin_trial(session, note_id=note.id, reviewer=reviewer, kind="prefilled")
+            return begin_trial(act, note_id=note.id, kind="seeded", field=field, value=value)
+        return begin_trial(act, note_id=note.id, kind="prefilled")
 
 
 def _wrong_value(task: Task, shown: Shown, choice: int) -> tuple[str, str] | None:
@@ -130,33 +129,3 @@ def _wrong_value(task: Task, shown: Shown, choice: int) -> tuple[str, str] | Non
         if field.key not in shown.offers and field.key not in shown.withheld and evidence.supports(other, field)
     ]
     return found[choice % len(found)] if found else None
-
-
-def caught(
-    session: Session, task: Task, *, note_id: int, reviewer: str, decided: Extraction, revision: int
-) -> str | None:
-    """The field whose seeded wrong value was just submitted as it stood; the note is then opened again, once.
-
-    Nothing wrong that the desk itself put there stays submitted: what the reviewer decided becomes a draft, with the
-    model's own value in that field and the field not settled.
-    """
-    trial = trial_of(session, note_id, reviewer)
-    if trial is None or trial.field is None or decided[trial.field] != trial.value:
-        return None
-    told = f"seeded-{note_id}-{reviewer}"[:200]
-    if revision > 1 and any(row.token == told for row in history(session, note_id)):
-        return None  # they were told, and stand by it
-    reopened = reopen(session, note_id=note_id, reviewer=reviewer, seen_revision=revision, token=told)
-    suggestion = suggestion_of(session, note_id)
-    own = suggestion.extraction if suggestion else {}
-    if not reopened.repeated:
-        save_draft(
-            session,
-            note_id=note_id,
-            reviewer=reviewer,
-            extraction=Extraction(task, {**decided, trial.field: own.get(trial.field)}),
-            seen_revision=reopened.revision,
-            suggestion_id=suggestion.id if suggestion else None,
-            settled=[key for key in decided if key != trial.field],
-        )
-    return trial.field
