@@ -300,7 +300,7 @@ def _saved_before(session: Session, note_id: int, token: str) -> Saved | None:
     known = read_annotation(row) if row else None
     saved = known.note_id if known else opinion.note_id if opinion else note_id
     if saved != note_id:
-        raise StoreError(f"Expected a token of its own for each save; this one saved note {saved}. Reload the page.")
+        raise StoreError(f"This save's token was already used for note {saved}. Reload the page.")
     opinion_id = opinion.id if opinion and opinion.status != "withdrawn" else 0
     if known:
         return Saved(known.revision, known.submitted_at, annotation_id=known.id, opinion_id=opinion_id, repeated=True)

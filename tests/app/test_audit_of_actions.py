@@ -192,7 +192,7 @@ def test_what_is_decided_about_adapters_and_runs_is_told(desk: Desk) -> None:
 def test_only_a_lead_stops_a_run_and_it_is_told(desk: Desk) -> None:
     with desk.store.transaction() as session:
         run = create_run(person_in(session, "lea"), config={})
-    with pytest.raises(NotAllowed, match="Expected a lead to train; rev is a reviewer"):
+    with pytest.raises(NotAllowed, match="Only leads may train; rev is a reviewer"):
         training.stop_run(desk.store, desk.settings, run.id, "rev")
     with desk.store.reading() as session:
         assert get_run(session, run.id).status == "requested"

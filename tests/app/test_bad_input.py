@@ -147,9 +147,9 @@ def test_a_note_of_20_001_characters_is_not_read(stocked):
 
 def test_an_unknown_adapter_is_answered_with_the_known_ones(stocked, tmp_path):
     for command in (("activate",), ("show",)):
-        assert "(tiny-adapter)" in refused(stocked, "adapters", *command, "nobody")
+        assert "Choose one of: tiny-adapter" in refused(stocked, "adapters", *command, "nobody")
     data = write_labelled(tmp_path / "gold.jsonl", tiny_rows(2))
-    assert "(tiny-adapter)" in refused(stocked, "evaluate", "--data", str(data), "--adapter", "nobody")
+    assert "Choose one of: tiny-adapter" in refused(stocked, "evaluate", "--data", str(data), "--adapter", "nobody")
 
 
 @pytest.mark.parametrize("command", [("prefill",), ("extract",)])

@@ -105,7 +105,7 @@ def test_the_same_save_again_gets_the_same_answer(session: Session) -> None:
     decide(session, 1, 1, by="bob")
     assert decide(session, 1, 0, token="same", values=TYPED).annotation_id == first.annotation_id
     assert len(history(session, 1)) == 2
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         decide(session, 2, 0, token="same")
 
 

@@ -117,7 +117,7 @@ def test_the_database_itself_refuses(store: Store, statement: str) -> None:
     session = transaction.__enter__()
     with pytest.raises((sa.exc.IntegrityError, sa.exc.DataError)) as caught:
         session.execute(sa.text(statement))
-    with pytest.raises(StoreRefused, match="Nothing was written"):
+    with pytest.raises(StoreRefused, match="Nothing was saved"):
         transaction.__exit__(type(caught.value), caught.value, caught.tb)
 
 

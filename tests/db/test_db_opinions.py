@@ -137,7 +137,7 @@ def test_a_save_that_is_sent_again_counts_once(session: Session) -> None:
     assert (again.annotation_id, again.opinion_id) == (second.annotation_id, second.opinion_id)
     assert again.repeated
     assert len(opinions_of(session, 1)) == 2
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         give(session, "ada", token="once-ada", note_id=2)
 
 

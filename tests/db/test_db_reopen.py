@@ -70,7 +70,7 @@ def test_taking_back_is_guarded_like_a_save(session: Session) -> None:
     with pytest.raises(Conflict):
         reopen(person_in(session, "ada"), note_id=1, seen_revision=2, token="undo-2")
     decide(session, 2, 0)
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         reopen(person_in(session, "ada"), note_id=2, seen_revision=1, token="undo-1")
 
 

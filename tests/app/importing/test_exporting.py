@@ -384,7 +384,7 @@ def test_a_choice_is_checked_and_goes_into_an_address():
     for wrong in ({"fields": ["x"]}, {"statuses": ["todo"]}, {"since": "1.2.26"}, {"until": "0026-01-31"}):
         with pytest.raises(InputError, match="Expected"):
             read_choice(TASK, "csv", **wrong)
-    with pytest.raises(InputError, match="Exchange"):
+    with pytest.raises(InputError, match="Swap"):
         read_choice(TASK, "csv", since="2026-02-01", until="2026-01-01")
 
 

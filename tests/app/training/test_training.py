@@ -59,7 +59,7 @@ def row(desk, run_id):
     ],
 )
 def test_options_out_of_range_are_refused(wrong):
-    with pytest.raises(InputError, match="Expected"):
+    with pytest.raises(InputError, match=r"Expected|needs a reason"):
         TrainOptions(**wrong)
 
 
@@ -104,7 +104,7 @@ def test_a_run_goes_on_from_an_adapter_that_came_from_elsewhere(desk):
 
 def test_a_second_run_is_not_asked_for_while_one_waits(desk):
     request_run(desk.store, TrainOptions(), "ada")
-    with pytest.raises(DeskError, match="run-0001, which is requested"):
+    with pytest.raises(DeskError, match="run-0001 is requested"):
         request_run(desk.store, TrainOptions(), "ada")
 
 
@@ -160,7 +160,7 @@ def test_a_waiting_run_is_handed_out_once_nothing_trains(desk):
     stopped = stop_run(desk.store, desk.settings, run_id, "local")
     assert stopped.status == "interrupted"
     assert next_run(desk.store, desk.settings) is None
-    with pytest.raises(DeskError, match="found it interrupted"):
+    with pytest.raises(DeskError, match="it is interrupted"):
         stop_run(desk.store, desk.settings, run_id, "local")
 
 

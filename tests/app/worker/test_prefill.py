@@ -134,7 +134,7 @@ def test_a_note_that_breaks_the_model_is_given_up_after_three_tries(desk, tmp_pa
 def test_a_model_that_answers_nothing_is_not_blamed_on_the_notes(desk, tmp_path):
     ids = bring(desk, tmp_path, texts(4))
     worker = broken(Prefill(desk), "", RuntimeError("the device is lost"))
-    with pytest.raises(DeskError, match="Expected answers from the model"):
+    with pytest.raises(DeskError, match="The model gave no answer"):
         worker.run()
     with desk.store.reading() as session:
         assert [failure_of(session, note_id, "tiny-adapter") for note_id in ids] == [None] * 4
