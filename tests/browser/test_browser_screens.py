@@ -11,7 +11,7 @@ from data.task import Extraction
 from db.notes.notes import add_notes
 from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 

@@ -24,8 +24,8 @@ from db.notes.suggestions import count_without, failure_of, notes_without, sugge
 from db.review.decisions import submit
 from db.store.heartbeats import heartbeat, set_heartbeat
 from db.training.adapters import AdapterRow, activate, register_adapter
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.homes import is_gone, wait_for, write_notes
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapter.files import ModelError
 from trainer.engine.api import EngineUnavailableError, Suggester
