@@ -6,7 +6,7 @@ PORT ?= 7860
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: app setup test lint unit proof screenshots clean
+.PHONY: app setup test lint unit proof screenshots docs clean
 .DEFAULT_GOAL := app
 
 app: setup
@@ -63,6 +63,16 @@ proof: setup $(VENV)/.chromium
 
 screenshots: setup $(VENV)/.chromium
 	@$(BIN)/python -m tests.pictures.screenshots
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/.installed
+	@echo "Installing what builds the documentation ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+# The pages of docs/ as a site in build/docs; a link that leads nowhere fails.
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The documentation is in build/docs: open index.html, or serve it with: python3 -m http.server --directory build/docs"
 
 clean:
 	@rm -rf $(VENV) node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

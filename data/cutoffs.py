@@ -53,7 +53,7 @@ class Cutoffs:
         if not all(0.0 <= one <= 1.0 for one in known) or len(self.ranks) not in (0, _STEPS + 1):
             raise ValueError("Expected cut-offs from 0 to 1; found others. Fit the calibration again.")
         if list(self.ranks) != sorted(self.ranks):
-            raise ValueError("Expected ranks that rise; found others. Fit the calibration again.")
+            raise ValueError("Expected rising ranks; found others. Fit the calibration again.")
 
     def takes(self, key: str) -> float:
         """The confidence from which a field takes a value."""

@@ -1,4 +1,4 @@
-"""Limits of what is taken in from outside, all of them; README.md lists them ("Limits of an import").
+"""Limits of what is taken in from outside, all of them; docs/leading.md lists them ("Limits of an import").
 
 They bound memory as well: whatever a file holds, no more than one record of it, or one batch of notes, is held at once.
 """

@@ -133,7 +133,7 @@ def make_note(
     """
     text = _checked_text(text)
     if gold is not None and tuple(gold) != task.keys:
-        raise NoteError(f"labels with the fields {', '.join(task.keys)}", "those of another task", "label it anew")
+        raise NoteError(f"labels with the fields {', '.join(task.keys)}", "those of another task", "label it again")
     hashed = content_hash(text)
     return Note(
         text=text,

@@ -223,7 +223,7 @@ def _check(task: Task, row: Row, side: Split | None) -> None:
     if content_hash(row.text) != row.content_hash:
         raise SnapshotError(
             f"Expected each row to carry its own note's hash; found {row.content_hash[:12]} on another note. "
-            "Compute it anew."
+            "Compute it again."
         )
     if side is not None and split_of(row.content_hash) != side:
         wanted = "training rows only" if side == "train" else "hold-out rows only"
@@ -233,7 +233,7 @@ def _check(task: Task, row: Row, side: Split | None) -> None:
     if tuple(row.extraction) != task.keys:
         raise SnapshotError(
             f"Expected labels with the fields {', '.join(task.keys)}; found those of another task on the note "
-            f"{row.content_hash[:12]}. Label it anew."
+            f"{row.content_hash[:12]}. Label it again."
         )
 
 

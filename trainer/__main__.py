@@ -45,11 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Train, evaluate and extract, by files.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _train_options(commands.add_parser("train", help="train an adapter in a run directory, or go on with it"))
+    _train_options(commands.add_parser("train", help="train an adapter in a run directory, or continue it"))
     _evaluate_options(commands.add_parser("evaluate", help="score an adapter on labelled notes"))
     _extract_options(commands.add_parser("extract", help="one note in, one JSON object out"))
     _calibrate_options(commands.add_parser("calibrate", help="fit an adapter's confidence on labelled notes"))
-    _curve_options(commands.add_parser("curve", help="how right an adapter is after more and more reviewed notes"))
+    _curve_options(commands.add_parser("curve", help="measure an adapter after more and more reviewed notes"))
     _baseline_options(commands.add_parser("baseline", help="score copying the most similar labelled note's answer"))
     commands.add_parser("pretrain", help="make the embedded base and adapter from a pretrained model", add_help=False)
     return parser
@@ -64,12 +64,14 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
 
 def _train_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_train)
-    parser.add_argument("run_dir", type=Path, help="directory of the run; the same again goes on where it was stopped")
+    parser.add_argument("run_dir", type=Path, help="directory of the run; repeat the command to continue a stopped run")
     parser.add_argument("--snapshot", type=Path, help="training rows (default: snapshot.jsonl in the run directory)")
-    parser.add_argument("--holdout", type=Path, help="rows to score on (default: holdout.jsonl there, if it is there)")
-    parser.add_argument("--parent", help="adapter to compare with, and in warm mode to go on from")
+    parser.add_argument("--holdout", type=Path, help="rows to score on (default: holdout.jsonl there, if it exists)")
+    parser.add_argument("--parent", help="adapter to compare with, and to continue from in warm mode")
     parser.add_argument("--name", help="name of the new adapter (default: the run directory's)")
-    parser.add_argument("--config", type=Path, help="settings (default: config.json in the run directory, if any)")
+    parser.add_argument(
+        "--config", type=Path, help="settings (default: config.json in the run directory, if it exists)"
+    )
     add_options(parser)
     _model_options(parser)
 
@@ -85,8 +87,8 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_evaluate)
     parser.add_argument("--data", type=Path, required=True, help="labelled notes as JSON lines")
     parser.add_argument("--adapter", default=str(EMBEDDED / "adapter"), help="adapter: a directory, or a hub name")
-    parser.add_argument("--limit", type=int, help="score the first so many notes")
-    parser.add_argument("--predictions", type=Path, help="file to write what was answered to, by content hash")
+    parser.add_argument("--limit", type=int, help="score only the first N notes")
+    parser.add_argument("--predictions", type=Path, help="file to write the answers to, by content hash")
     parser.add_argument("--batch-size", type=int, help="notes decoded together")
     _model_options(parser)
 
@@ -96,7 +98,7 @@ def _calibrate_options(parser: argparse.ArgumentParser) -> None:
     parser.description = "Fit an adapter's confidence on labelled notes that it was not trained on, and keep it there."
     parser.add_argument("--data", type=Path, required=True, help="labelled notes as JSON lines")
     parser.add_argument("--adapter", type=Path, required=True, help="directory of the adapter, which is written to")
-    parser.add_argument("--limit", type=int, help="use the first so many notes")
+    parser.add_argument("--limit", type=int, help="use only the first N notes")
     parser.add_argument("--batch-size", type=int, help="notes decoded together")
     _model_options(parser)
 

@@ -68,7 +68,7 @@ class TrainConfig(BaseModel):
         description="Passes over the training rows; auto: 3, warm 2; for few rows up to 10 to make 150 steps, "
         "up to 40 to make 100.",
     )
-    max_steps: int = Field(default=-1, ge=-1, description="Stop after so many optimiser steps; -1 for no such limit.")
+    max_steps: int = Field(default=-1, ge=-1, description="Stop after this many optimiser steps; -1 for no limit.")
     learning_rate: float | None = Field(default=None, gt=0, le=1, description="Peak learning rate.")
     schedule: Literal["cosine", "linear"] = Field(
         default="cosine", description="How the rate falls to zero after the warm-up: cosine or linear."
@@ -105,9 +105,11 @@ class TrainConfig(BaseModel):
         description="Unpack the scales of the 4-bit weights once, and spare the Trainer's bookkeeping at every pass.",
     )
     loss: Literal["answer", "all"] = Field(
-        default="answer", description="Tokens that are learned from: those of the answer, or all with the prompt's."
+        default="answer", description="Tokens that are learned: those of the answer, or all including the prompt's."
     )
-    group_by_length: bool = Field(default=True, description="Rows of like length share a batch, so little is padded.")
+    group_by_length: bool = Field(
+        default=True, description="Put rows of similar length in one batch, so that little is padded."
+    )
     lora: LoraSettings = Field(default=LoraSettings(), description="Shape of the adapter.")
     max_tokens: int | None = Field(
         default=2048, ge=16, description="Longest prompt and answer together; a longer row is left out, never cut."
@@ -122,23 +124,23 @@ class TrainConfig(BaseModel):
         default=3, ge=2, le=4, description="In warm mode, originals that are shown again for each reviewed note."
     )
     seed: int = Field(default=0, ge=0, description="Seed of everything random.")
-    log_steps: int = Field(default=5, ge=1, description="Optimiser steps between two lines of the log.")
+    log_steps: int = Field(default=5, ge=1, description="Optimiser steps between log lines.")
     eval_steps: int = Field(
         default=0, ge=0, description="Optimiser steps between two losses on rows that are not learned; 0: every epoch."
     )
-    eval_rows: int = Field(default=100, ge=0, description="Rows that this loss is taken on; 0 for none.")
+    eval_rows: int = Field(default=100, ge=0, description="Rows this loss is computed on; 0 for none.")
     eval_batch_size: int | None = Field(default=None, ge=1, description="Rows in one forward pass of such a check.")
     save_steps: int = Field(
         default=0, ge=0, description="Optimiser steps between checkpoints; 0 for ten checkpoints in the run."
     )
-    keep_checkpoints: int = Field(default=2, ge=1, description="Checkpoints that are kept, the best one besides.")
+    keep_checkpoints: int = Field(default=2, ge=1, description="Checkpoints to keep, besides the best one.")
     keep_best: bool = Field(
         default=False,
         description="End with the checkpoint of the lowest such loss, taken on training rows that are set aside.",
     )
-    threads: int = Field(default=0, ge=0, description="CPU threads; 0 leaves torch's own choice.")
+    threads: int = Field(default=0, ge=0, description="CPU threads; 0 lets torch choose.")
     memory_gib: float | None = Field(
-        default=None, gt=0, description="GPU memory that the process may take, in GiB; auto: all that there is."
+        default=None, gt=0, description="GPU memory the process may use, in GiB; auto: all of it."
     )
 
     @model_validator(mode="before")

@@ -70,7 +70,7 @@ async def take(scope: Scope, receive: Receive, *, is_for_gradio: bool) -> Receiv
     if scope["method"] in _SAFE_METHODS:  # nobody reads what comes with these
         return receive
     if is_form and headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise BodyRefused(415, "Expected the form of the desk's own page; found another kind of content.")
+        raise BodyRefused(415, "This is not the desk's own form. Reload the page and send it again.")
     body = await _read(receive, limit)
     if is_for_gradio:
         refuse_files(body)
@@ -88,16 +88,16 @@ def refuse_files(body: bytes) -> None:
     try:
         sent = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise BodyRefused(400, "Expected JSON as the desk's own page sends it; found something else.") from None
+        raise BodyRefused(400, "The request is not valid JSON. Reload the page and try again.") from None
     waiting: list[tuple[Any, int]] = [(sent, 0)]
     while waiting:
         value, depth = waiting.pop()
         if not isinstance(value, (dict, list)):
             continue
         if depth > MAX_DEPTH:
-            raise BodyRefused(400, f"Expected JSON of at most {MAX_DEPTH} levels; found more.")
+            raise BodyRefused(400, f"The JSON is nested more than {MAX_DEPTH} levels deep.")
         if isinstance(value, dict) and not _OF_FILES.isdisjoint(value):
-            raise BodyRefused(422, "Expected what the desk's own page sends; found a file. Files come in by importing.")
+            raise BodyRefused(422, "Files cannot be sent here. Import them under Queue.")
         waiting += [(inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value)]
 
 
@@ -118,7 +118,7 @@ def _declared(headers: Headers) -> int:
 
 
 def _too_large(limit: int) -> BodyRefused:
-    return BodyRefused(413, f"Expected at most {limit >> 10:,} KiB; found more. Nothing was kept.")
+    return BodyRefused(413, f"The request is larger than {limit >> 10:,} KiB. Nothing was saved.")
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
@@ -135,7 +135,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError:
-        raise BodyRefused(408, f"Expected all of it within {WHOLE_S:.0f} s; found a part. Send it again.") from None
+        raise BodyRefused(408, f"The request did not arrive within {WHOLE_S:.0f} s. Send it again.") from None
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

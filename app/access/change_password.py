@@ -48,13 +48,13 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
     ) -> Response:
         address = request.scope.get("state", {}).get("address", "")
         if new != again:
-            return bare_page("Password", _FORM, "The new password was not typed twice alike.", 422)
+            return bare_page("Password", _FORM, "The two new passwords do not match.", 422)
         try:
             is_right = await door.opens(by, address, now, await run_in_threadpool(kept_password, desk.store, by))
         except (TooManyError, TooBusyError) as error:
             return later(bare_page("Password", _FORM, str(error)), error)
         if not is_right:
-            return bare_page("Password", _FORM, "The password now is another.", 401)
+            return bare_page("Password", _FORM, "The current password is wrong.", 401)
         try:
             token = await run_in_threadpool(change_password, desk.store, by, new)
         except InputError as error:

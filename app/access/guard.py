@@ -159,7 +159,7 @@ class Guard:
             await self._app({**_stripped(scope), "state": state}, receive, answer)
         except ClientDisconnect:  # who sends went away, or silent, in which case this is heard
             if not answer.has_begun:
-                late = JSONResponse({"detail": "Expected the rest of the file; nothing came. Send it again."}, 408)
+                late = JSONResponse({"detail": "The upload stopped before the end of the file. Send it again."}, 408)
                 await late(scope, receive, answer)
 
     async def _admit(self, scope: Scope) -> tuple[SignedIn | None, Response | None]:
@@ -174,10 +174,10 @@ class Guard:
             if scope["method"] == "GET" and "text/html" in connection.headers.get("accept", ""):
                 query = scope["query_string"].decode("latin-1")
                 return None, RedirectResponse(f"/login?to={quote(scope['path'] + ('?' + query if query else ''))}", 303)
-            return None, JSONResponse({"detail": "your sign-in has ended"}, 401)
+            return None, JSONResponse({"detail": "You are signed out."}, 401)
         meant = unquote(connection.headers.get("x-reviewer", ""))
         if meant and meant != person.name:  # what one person typed is never saved as another's
-            sentence = f"{meant} opened this page and {person.name} is signed in: sign in as {meant}, or reload"
+            sentence = f"{meant} opened this page, but {person.name} is signed in. Sign in as {meant}, or reload it."
             return None, JSONResponse({"detail": sentence}, 401)
         return person, None
 
@@ -193,15 +193,15 @@ class Guard:
         headers, path = Headers(scope=scope), scope["path"]
         host = headers.get("host", "")
         if _name(host) not in self._hosts:
-            return 400, "Expected this machine's own name as the host. Open the desk at http://127.0.0.1 and its port."
+            return 400, "The desk does not answer to this host name. Open it at http://127.0.0.1 and its port."
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return 403, "Expected a request from the desk's own page; found one from another site."
+            return 403, "This request came from another site and was refused."
         if scope["method"] not in _SAFE_METHODS:
             if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-                return 403, "Expected a request from the desk's own page; found one from another site."
+                return 403, "This request came from another site and was refused."
             if path.startswith(MOUNT) and not headers.get("content-type", "").startswith("application/json"):
-                return 415, "Expected JSON."
+                return 415, "The request must be JSON."
         if (path == MOUNT or path.startswith(f"{MOUNT}/")) and not _GRADIO.fullmatch(path):
             return 404, "Nothing is here."
         return None

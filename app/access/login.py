@@ -41,8 +41,8 @@ class NobodyCanSignIn(StoreError):  # noqa: N818 - a situation, which is told
 
     def __init__(self) -> None:
         super().__init__(
-            "Expected somebody who can sign in to this desk, which other machines can reach; found nobody, so it is "
-            "closed. Add one where it runs: caseloop reviewers add NAME --role admin."
+            "Nobody can sign in to this desk, which other machines can reach, so it is "
+            "closed. Add an admin on the server: caseloop reviewers add NAME --role admin."
         )
 
 
@@ -116,7 +116,7 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
         if not is_right:
             if kept is not None or not door.is_spent(address):  # made-up names without end are not all kept
                 await run_in_threadpool(_note_failure, desk.store, name)
-            return login_page("This name and password do not belong together.", name=name, to=to, status=401)
+            return login_page("Wrong name or password.", name=name, to=to, status=401)
         try:
             token = await run_in_threadpool(_begin, desk.store, name)
         except StoreError as error:

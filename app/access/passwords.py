@@ -34,11 +34,11 @@ def hash_password(password: str, name: str) -> str:
     """
     if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
         raise InputError(
-            f"Expected a password of at least {MIN_CHARACTERS} characters; found {len(password)}. "
+            f"The password needs at least {MIN_CHARACTERS} characters; this one has {len(password)}. "
             "A few words in a row are easy to remember and hard to guess."
         )
     if password.casefold() == name.casefold():
-        raise InputError("Expected a password that is not the name; found the name. Choose another.")
+        raise InputError("The password must not be the name. Choose another.")
     return _hasher.hash(password)
 
 
@@ -75,7 +75,7 @@ class TooBusyError(DeskError):
     """So many passwords wait to be checked that another would wait too long."""
 
     def __init__(self) -> None:
-        super().__init__("Many people are signing in at this moment. Try again in a few seconds.")
+        super().__init__("Too many people are signing in at the moment. Try again in a few seconds.")
 
 
 class Door:

@@ -66,7 +66,7 @@ def list_all(as_json: Json = False) -> None:
 
 
 def show(name: Name, as_json: Json = False) -> None:
-    """Show what is known of one adapter: origin, figures, its verdict, when it was active.
+    """Show one adapter: its origin, figures and verdict, and when it was active.
 
     \b
     Example:
@@ -109,12 +109,12 @@ def show(name: Name, as_json: Json = False) -> None:
 
 def activate(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason; it is kept.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Let an adapter take over. The worker switches to it by itself.
+    """Activate an adapter. The worker switches to it by itself.
 
-    One that did not pass its gate, or that somebody rejected, needs a reason.
+    An adapter that did not pass its gate, or was rejected, needs a reason.
 
     \b
     Example:
@@ -131,7 +131,7 @@ def activate(
 
 def reject(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason; it is kept.")] = "",
     as_json: Json = False,
 ) -> None:
     """Mark an adapter as rejected. It stays listed and takes over later only with a reason.
@@ -155,7 +155,7 @@ def reject(
 
 
 def rollback(
-    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason; it is kept.")] = "",
     as_json: Json = False,
 ) -> None:
     """Go back to the adapter that was active before; again, to the one before that.
@@ -219,13 +219,11 @@ def _figure(row: AdapterRow) -> str:
 def publish(
     name: Annotated[str, typer.Argument(help="An adapter's name; caseloop adapters list shows them.")],
     destination: Annotated[str, typer.Argument(help="A hub id owner/name, or a URL: s3://, gs://, file:// ...")],
-    private: Annotated[
-        bool, typer.Option("--private/--public", help="Who may see a hub repository that is made for it.")
-    ] = True,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace another adapter that is there.")] = False,
+    private: Annotated[bool, typer.Option("--private/--public", help="Who may see a new hub repository.")] = True,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace another adapter at the destination.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put an adapter where others can pull it from: weights, configuration, calibration, words, model card, manifest.
+    """Publish an adapter for others to pull: weights, configuration, calibration, words, model card, manifest.
 
     Publishing it again changes nothing. Keys come from the environment: HF_TOKEN, AWS_ACCESS_KEY_ID and the like.
 
@@ -248,11 +246,11 @@ def publish(
 
 def pull(
     source: Annotated[str, typer.Argument(help="A hub id owner/name, or a URL: s3://, gs://, file:// ...")],
-    name: Annotated[str | None, typer.Option(help="What to call it here. Default: its own name.")] = None,
-    base: Annotated[str | None, typer.Option(help="Its base model, where no other adapter has it yet.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name it gets here. Default: its own.")] = None,
+    base: Annotated[str | None, typer.Option(help="Its base model, if no other adapter uses it yet.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring in an adapter that was published. It is checked whole before it appears, and does not take over by itself.
+    """Pull a published adapter. It is checked completely before it appears, and does not take over by itself.
 
     \b
     Example:

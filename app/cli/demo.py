@@ -19,16 +19,16 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     keep: Annotated[
-        Path | None, typer.Option(metavar="HOME", help="Keep the desk in this new directory, to be served afterwards.")
+        Path | None, typer.Option(metavar="HOME", help="Keep the desk in this new directory, to serve it afterwards.")
     ] = None,
-    notes: Annotated[int, typer.Option(min=12, max=200, help="Notes to learn from, and as many held out.")] = 60,
+    notes: Annotated[int, typer.Option(min=12, max=200, help="Notes to learn from; as many are held out.")] = 60,
     epochs: Annotated[float | None, typer.Option(min=0.1, max=40, help="Passes over them.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> int:
     """See the model learn: made-up notes, 60 corrections in a house's style, training, the gate, the next pre-fill.
 
-    It takes up to ten minutes on two cores and touches no other desk. Ctrl+C stops it and leaves nothing. The exit
-    code is 1 where the new adapter did not pass the gate.
+    It takes up to ten minutes on two cores and touches no other desk. Ctrl+C stops it and leaves nothing behind.
+    The exit code is 1 if the new adapter did not pass the gate.
 
     \b
     Example:

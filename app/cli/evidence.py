@@ -17,14 +17,14 @@ def register(app: typer.Typer) -> None:
 
 def evidence(
     data: Annotated[Path, typer.Option(readable=False, help="Labelled notes as JSON lines.")],
-    limit: Annotated[int | None, typer.Option(min=1, help="Use the first so many notes.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N notes.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the planted values.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
     """Measure how labelled values rest on their notes, and whether wrong ones are noticed. No model runs.
 
-    A wrong value is another note's value of the same field. "absent" leaves out those that by chance stand in the note
-    word for word.
+    A wrong value is another note's value of the same field. "absent" leaves out values that the note happens to
+    contain word for word.
 
     \b
     Example:

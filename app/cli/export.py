@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 WithProvenance = Annotated[
-    bool, typer.Option("--with-provenance", help="Add who decided when, and what had been suggested.")
+    bool, typer.Option("--with-provenance", help="Add who decided what and when, and what was suggested.")
 ]
 WithoutText = Annotated[bool, typer.Option("--without-text", help="Leave the notes' text and the comments out.")]
 Corrected = Annotated[bool, typer.Option("--corrected", help="Only notes in which a suggested value was changed.")]
 Status = Annotated[
-    str, typer.Option(help="submitted, flagged, skipped, between commas; all but the first have no output.")
+    str, typer.Option(help="submitted, flagged, skipped, separated by commas; all but the first have no output.")
 ]
 WithSamples = Annotated[
-    bool, typer.Option("--with-samples", help="Take the synthetic sample notes along, beside real ones.")
+    bool, typer.Option("--with-samples", help="Include the synthetic sample notes beside real ones.")
 ]
 
 
@@ -36,11 +36,13 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     out: Annotated[str, typer.Argument(help="The file or folder to write; - writes to standard output.")],
     form: Annotated[
         str | None,
-        typer.Option("--format", help="jsonl, json, csv, parquet, dataset or label-studio; default: by the ending."),
+        typer.Option(
+            "--format", help="jsonl, json, csv, parquet, dataset or label-studio; default: by the file's ending."
+        ),
     ] = None,
     with_provenance: WithProvenance = False,
     without_text: WithoutText = False,
-    fields: Annotated[str, typer.Option(help="Only these fields, between commas.")] = "",
+    fields: Annotated[str, typer.Option(help="Only these fields, separated by commas.")] = "",
     reviewer: Annotated[str, typer.Option(help="Only notes that this reviewer decided.")] = "",
     adapter: Annotated[str, typer.Option(help="Only notes that started from a suggestion of this adapter.")] = "",
     since: Annotated[str, typer.Option(help="Only notes decided on this day (UTC, 2026-01-31) or later.")] = "",

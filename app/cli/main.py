@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _refuse(error)
     except (KeyboardInterrupt, Abort):
-        say("Interrupted: what was done before is kept.")
+        say("Interrupted: everything done before is kept.")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe had enough
         with suppress(OSError):

@@ -24,7 +24,7 @@ def backup(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A directory that does not exist yet.")],
     as_json: Json = False,
 ) -> None:
-    """Copy the store, the adapters and the runs of this moment into a new directory, while everybody works on.
+    """Copy the store, adapters and runs into a new directory, while everyone keeps working.
 
     The copy is checked for damage and compared row by row. It is itself a home: to restore it, copy it to a
     new place and set CASELOOP_HOME to that. Checkpoints of runs are left out; a run that was stopped begins anew.
@@ -49,9 +49,9 @@ def backup(
 
 
 def doctor(as_json: Json = False) -> int:
-    """Look whether the desk is well: store, files, permissions, disk, adapters. Changes nothing.
+    """Check the desk: store, files, permissions, disk, adapters. Nothing is changed.
 
-    Each line says ok, warn or bad, and what to do. The exit code is 1 where something is bad.
+    Each line says ok, warn or bad, and what to do. The exit code is 1 if something is bad.
 
     \b
     Example:

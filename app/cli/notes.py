@@ -38,7 +38,9 @@ def import_notes(
         list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
     ],
     original: Annotated[bool, typer.Option("--original", help="The notes come with labels to train on.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Keep all of it or, if one record is bad, nothing.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Keep everything or, if one record is bad, nothing.")
+    ] = False,
     text_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with the notes, if not text or input.")
     ] = None,
@@ -49,11 +51,10 @@ def import_notes(
 ) -> int:
     """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
 
-    A note is its id and its exact text: with another sign, or under another id, it is another note, and the report says
-    where. A record that cannot be read is refused with its file, line and column; the others are kept. A named column
-    that is not there stops the import before anything is kept.
-    The exit code is 1 when a file, or the rest of one, could not be read or --strict kept nothing, and 2 when nothing
-    could be read.
+    A note is its id and its exact text: a different character or id makes a different note, and the report says
+    where. A record that cannot be read is refused with its file, line and column; the others are kept. A column
+    that does not exist stops the import before anything is kept. The exit code is 1 when a file, or the rest of
+    one, could not be read or --strict kept nothing, and 2 when nothing could be read.
 
     \b
     Example:
@@ -85,7 +86,7 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
         say(sentence)
     n_read = report.n_added + report.n_known
     if not report.is_kept:
-        say(f"Nothing was kept, because of --strict and {report.n_refused} refused.")
+        say(f"Nothing was kept: --strict, and {report.n_refused} refused.")
         return REFUSED
     if report.n_refused and not n_read:
         return BAD_INPUT
@@ -97,8 +98,10 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
 
 
 def prefill(
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and take notes and adapters as they come.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many notes.")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep running, and take notes and adapters as they come.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many notes.")] = None,
     engine: Engine = None,
     base_url: BaseUrl = None,
     model: Model = None,
@@ -180,9 +183,7 @@ def extract(
     with line_on_terminal() as tell:
         suggestion = suggest_telling(loaded, note.text, tell)
     if as_json and suggestion.is_raw:
-        told = (
-            "none was given" if not suggestion.confidence else "it is the model's own probability, as a rule too high"
-        )
+        told = "none was given" if not suggestion.confidence else "it is the model's own probability, usually too high"
         say(f"Confidence is not calibrated: {told}.")
     write(json.dumps(_answer(task, note.text, suggestion, as_json), ensure_ascii=False))
 

@@ -11,19 +11,19 @@ import typer
 from app.core.terminal import say, write, write_json, write_table
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
-Name = Annotated[str, typer.Argument(help="The person's name, as it stands beside decisions.")]
+Name = Annotated[str, typer.Argument(help="The person's name, as shown beside decisions.")]
 Role = Annotated[str, typer.Option(help="reviewer, lead (rules, export, training) or admin (people too).")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the two groups."""
-    reviewers = typer.Typer(no_args_is_help=True, help="Who may sign in. Without anybody the desk has no sign-in.")
+    reviewers = typer.Typer(no_args_is_help=True, help="Who may sign in. Without anyone the desk has no sign-in.")
     for command in (add, passwd, role, disable, enable):
         reviewers.command()(command)
     reviewers.command("list")(list_)
     app.add_typer(reviewers, name="reviewers")
-    trail = typer.Typer(no_args_is_help=True, help="Who did what, when: added to, never changed.")
+    trail = typer.Typer(no_args_is_help=True, help="Who did what, when. Entries are added and never changed.")
     trail.command("show")(show)
     trail.command("verify")(check)
     app.add_typer(trail, name="audit")
@@ -49,7 +49,7 @@ def add(name: Name, role: Role = "reviewer", password_stdin: FromStdin = False) 
 
 
 def passwd(name: Name, password_stdin: FromStdin = False) -> None:
-    """Give a person another password; where the person is signed in, that ends.
+    """Set a new password for a person, who is signed out everywhere.
 
     \b
     Example:
@@ -59,7 +59,7 @@ def passwd(name: Name, password_stdin: FromStdin = False) -> None:
 
     kept = hash_password(_password(password_stdin), name)
     _change(name, password_hash=kept)
-    write(f"{name} has another password and is signed out everywhere.")
+    write(f"{name} has a new password and is signed out everywhere.")
 
 
 def role(name: Name, role: Annotated[str, typer.Argument(help="reviewer, lead or admin.")]) -> None:
@@ -70,18 +70,18 @@ def role(name: Name, role: Annotated[str, typer.Argument(help="reviewer, lead or
       caseloop reviewers role kim lead
     """
     _change(name, role=_role(role))
-    write(f"{name} is {role} now and has to sign in again.")
+    write(f"{name} is now {role} and has to sign in again.")
 
 
 def disable(name: Name) -> None:
-    """Keep a person out, at once; what the person decided stays.
+    """Lock a person out at once; their decisions stay.
 
     \b
     Example:
       caseloop reviewers disable kim
     """
     _change(name, is_disabled=True)
-    write(f"{name} cannot sign in any more.")
+    write(f"{name} can no longer sign in.")
 
 
 def enable(name: Name) -> None:
@@ -96,7 +96,7 @@ def enable(name: Name) -> None:
 
 
 def list_(as_json: Json = False) -> None:
-    """Show everybody who decided something or may sign in.
+    """Show everyone who decided something or may sign in.
 
     \b
     Example:
@@ -115,7 +115,7 @@ def list_(as_json: Json = False) -> None:
 
 def show(
     subject: Annotated[str | None, typer.Option(help='Only what was done to this, for example "note 12".')] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest entries.")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show the newest entries of the audit trail.
@@ -139,13 +139,13 @@ def show(
 
 
 def check(
-    head: Annotated[str | None, typer.Option(help="A hash that was noted earlier and must be in the trail.")] = None,
+    head: Annotated[str | None, typer.Option(help="A hash noted earlier, which must be in the trail.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Follow the trail from its beginning: nothing in it was changed, taken out or put in between.
+    """Check the trail from its beginning: nothing was changed, removed or inserted.
 
-    Note the hash that it prints: given as --head later, it shows that nothing was cut off at the end either. The exit
-    code is 1 where the trail does not hold.
+    Keep the hash it prints: as --head, it later proves that nothing was cut off at the end either. The exit code is
+    1 if the check fails.
 
     \b
     Example:
@@ -159,9 +159,9 @@ def check(
     if as_json:
         write_json({**vars(found), "is_sound": found.is_sound})
     elif found.broken_at is not None:
-        say(f"Entry {found.broken_at} is not as it was written, or is missing; the {found.n_entries:,} before it hold.")
+        say(f"Entry {found.broken_at} was changed or removed; the {found.n_entries:,} before it hold.")
     elif not found.has_known:
-        say(f"The {found.n_entries:,} entries fit each other, but the hash that was noted is not among theirs.")
+        say(f"The {found.n_entries:,} entries fit each other, but the noted hash is not among theirs.")
     else:
         write(f"{found.n_entries:,} entries, nothing changed. Head: {found.head}")
     if not found.is_sound:

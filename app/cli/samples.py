@@ -16,14 +16,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print it as one JSON object.
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
-    samples = typer.Typer(no_args_is_help=True, help="The synthetic notes that a first start loads, to try the desk.")
+    samples = typer.Typer(no_args_is_help=True, help="The synthetic notes loaded by a first start.")
     samples.command()(show)
     samples.command()(remove)
     app.add_typer(samples, name="samples")
 
 
 def show(as_json: Json = False) -> None:
-    """Show how many sample notes there are, what was done with them, and whether they are learned from.
+    """Show how many sample notes there are, what was decided about them, and whether training uses them.
 
     \b
     Example:
@@ -46,9 +46,9 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take every sample note out, with whatever people decided about them. Your own notes are not touched.
+    """Remove every sample note, with all decisions about them. Your own notes are not touched.
 
-    It cannot be undone: a backup has them.
+    This cannot be undone, except from a backup.
 
     \b
     Example:
@@ -64,7 +64,7 @@ def remove(
             found = samples_of(session)
         if found.n_notes and not yes:
             if not sys.stdin.isatty():
-                raise InputError(f"Expected --yes to remove {found.told} for good; found nobody to ask.")
+                raise InputError(f"Removing {found.told} for good needs --yes where there is no terminal to ask.")
             typer.confirm(f"This removes {found.told} for good. Go on?", abort=True, err=True)
         with acting(desk.store, OPERATOR, "import notes") as act:
             gone = remove_samples(act, seen=None if yes else found)

@@ -25,18 +25,18 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; another than this machine's own needs reviewers who sign in.")
+        str, typer.Option(help="Address to listen on; any but this machine's own needs reviewers who sign in.")
     ] = DEFAULT_HOST,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = DEFAULT_PORT,
     public_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where browsers reach it through a proxy. Or $CASELOOP_PUBLIC_URL."),
+        typer.Option(metavar="URL", help="The address browsers use, through a proxy. Or $CASELOOP_PUBLIC_URL."),
     ] = None,
     proxy: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Address of a proxy on another machine, which is believed about who asks. Or $CASELOOP_PROXY.",
+            help="Address of a trusted proxy on another machine. Or $CASELOOP_PROXY.",
         ),
     ] = None,
     engine: Engine = None,
@@ -46,7 +46,7 @@ def serve(
 ) -> None:
     """Serve the desk: the screens, the pre-fill worker, and training when it is asked for. Ctrl-C stops all of it.
 
-    The first start on an empty home loads the sample notes, so that there is something to see.
+    The first start on an empty home loads sample notes.
 
     \b
     Example:
@@ -85,9 +85,9 @@ def _serve(host: str, port: int) -> None:
             check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         note_served(desk.settings)
         if host not in LOOPBACK and not desk.settings.is_secure:
-            say("Passwords and notes travel unencrypted: put a proxy with TLS in front, and name it with --public-url.")
+            say("Passwords and notes travel unencrypted: put a proxy with TLS in front; see --public-url.")
         if host not in LOOPBACK and desk.settings.public_url and desk.settings.proxies is None:
-            say("Wrong passwords of everybody behind the proxy count together: name it with --proxy ADDRESS.")
+            say("Failed sign-ins of everyone behind the proxy count together: name it with --proxy ADDRESS.")
         n_samples = load_samples(desk)
         if n_samples:
             say(f"Loaded {n_samples} sample notes.")

@@ -42,25 +42,28 @@ def train(  # noqa: PLR0913 - one parameter per option
     epochs: Annotated[float | None, typer.Option(help="Passes over the training rows.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     max_steps: Annotated[
-        int | None, typer.Option(help="Stop after so many optimiser steps; -1 for no such limit.")
+        int | None, typer.Option(help="Stop after this many optimiser steps; -1 for no limit.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     base: Annotated[str | None, typer.Option(help="Another base model: a directory or a hub id.")] = None,
-    no_activate: Annotated[bool, typer.Option("--no-activate", help="Leave the active adapter as it is.")] = False,
+    no_activate: Annotated[bool, typer.Option("--no-activate", help="Do not change the active adapter.")] = False,
     activate_anyway: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Activate even if it does not pass; the reason is kept.")
+        str | None,
+        typer.Option(metavar="REASON", help="Activate even if it does not pass the gate; the reason is kept."),
     ] = None,
     curve: Annotated[
         bool,
-        typer.Option("--curve", help="Draw a learning curve: train on more and more reviewed notes, activate none."),
+        typer.Option(
+            "--curve", help="Draw a learning curve: train on growing parts of the reviewed notes, activate nothing."
+        ),
     ] = False,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted run.")] = None,
     as_json: Json = False,
 ) -> int:
     """Train an adapter on originals and reviewed notes, measure it on the hold-out, and activate it if it is better.
 
-    It takes over only where the hold-out shows that it is better, beyond chance, and no field fell. The exit code is 1
-    when it does not.
+    It takes over only if the hold-out shows a gain beyond chance and no field fell. The exit code is 1 when it does
+    not.
 
     \b
     Example:
@@ -123,7 +126,7 @@ def _place(base: str | None) -> str | None:
 def _run_number(run: str) -> int:
     digits = run.removeprefix("run-")
     if not digits.isascii() or not digits.isdigit():
-        raise InputError(f"Expected a run such as 3 or run-0003; found {run!r}. caseloop status names the last one.")
+        raise InputError(f"Expected a run such as 3 or run-0003; found {run!r}. caseloop status shows the last one.")
     return int(digits)
 
 
@@ -164,7 +167,7 @@ def _report_curve(drawn: Drawn, as_json: bool) -> int:
 def evaluate(
     data: Annotated[Path, typer.Option(readable=False, help="Labelled notes as JSON lines.")],
     adapter: Annotated[str | None, typer.Option(metavar="NAME", help="Default: the active one.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Use the first so many notes.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first N notes.")] = None,
     engine: Engine = None,
     base_url: BaseUrl = None,
     model: Model = None,
@@ -173,8 +176,8 @@ def evaluate(
 ) -> None:
     """Measure an adapter on labelled notes, field by field, and its form beside an empty one. Nothing is stored.
 
-    "exact", "normalised" and "f1" are of what it proposes, "right in the form" is of what it puts into the fields. A
-    line of the file may name other right values: "accept": {"FIELD": ["another value", null]}.
+    "exact", "normalised" and "f1" measure what it proposes; "right in the form" measures what it puts into the
+    fields. A line of the file may name other right values: "accept": {"FIELD": ["another value", null]}.
 
     \b
     Example:

@@ -103,7 +103,7 @@ def named_adapter(session: Session, name: str) -> AdapterRow:
         return get_adapter(session, name)
     except UnknownAdapter as error:
         known = ", ".join(row.name for row in list_adapters(session)) or "none yet"
-        raise DeskError(f"Expected the name of an adapter ({known}); found {name!r}. Choose one of these.") from error
+        raise DeskError(f"There is no adapter called {name!r}. Choose one of: {known}.") from error
 
 
 def check_current(settings: Settings, adapter: AdapterRow) -> None:
@@ -116,13 +116,13 @@ def check_current(settings: Settings, adapter: AdapterRow) -> None:
     """
     if is_of_another_version(settings, adapter):
         raise DeskError(
-            f"Expected the model of {adapter.name}, which came with another version of caseloop; found this version's. "
-            "Activate the adapter that comes with this one (caseloop adapters list) and train it: what was reviewed is "
-            "all there."
+            f"{adapter.name} was trained on the model of another version of caseloop. "
+            "Activate the adapter of this version (caseloop adapters list) and train it: all that was reviewed is "
+            "kept."
         )
     if not are_own(settings, adapter):
         raise DeskError(
-            f"Expected the weights of {adapter.name} in {weights_place(settings, adapter)}; found others. Put its own "
+            f"The weights in {weights_place(settings, adapter)} are not those of {adapter.name}. Put its own "
             "back, or choose another adapter."
         )
 
@@ -161,7 +161,7 @@ def activate_present(act: LeadAct, settings: Settings, name: str, *, reason: str
     row = named_adapter(act.session, name)
     place = weights_place(settings, row)
     if not is_hub_id(place) and not (Path(place) / WEIGHTS).is_file():
-        raise DeskError(f"Expected the files of {name} in {place}; they are gone. Put them back or choose another.")
+        raise DeskError(f"The files of {name} are missing from {place}. Put them back, or choose another adapter.")
     check_current(settings, row)
     return activate(act, name, reason=reason)
 

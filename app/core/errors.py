@@ -36,17 +36,16 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in _FULL:
         where = f" while writing {error.filename}" if error.filename else ""
         return (
-            f"Expected room on the disk; found it full{where}. Free some space and run the command again: "
-            "what was stored before is untouched."
+            f"The disk is full{where}. Free some space and run the command again: "
+            "everything stored before is untouched."
         )
     if isinstance(error, OSError) and error.strerror:
         where = f" with {error.filename}" if error.filename else ""
-        return f"Expected the system to allow it; found: {error.strerror}{where}. Check the path and its permissions."
+        return f"The system refused{where}: {error.strerror}. Check the path and its permissions."
     if isinstance(error, MemoryError):
-        return "Expected enough memory; found none left. Close other programs or use a smaller model or batch."
+        return "Out of memory. Close other programs, or use a smaller model or batch."
     return (
-        f"Expected no fault in caseloop; found one ({place(error)}). "
-        "Run it again with CASELOOP_DEBUG=1 to see where, and report it."
+        f"Internal error in caseloop ({place(error)}). Run it again with CASELOOP_DEBUG=1 for details, and report it."
     )
 
 

@@ -81,7 +81,7 @@ def change_rules(act: LeadAct, task: Task, changes: Mapping[str, Any]) -> Rules:
     aside = {key: share for key, share in before.look_below.items() if key not in task.keys}  # of a former task
     unknown = set(rules.look_below) - set(task.keys) - set(aside)
     if unknown:
-        raise DeskError(f"Expected thresholds for fields of the task; found {len(unknown)} of other fields.")
+        raise DeskError(f"Expected thresholds for fields of the task; found {len(unknown)} for other fields.")
     kept = rules.model_dump()
     put_setting(act, "rules", {**kept, "look_below": {**aside, **kept["look_below"]}})
     return rules

@@ -180,7 +180,7 @@ def _database(url: str) -> str:
         # It is not repeated: it may hold a password.
         raise SettingsError(
             "Expected a URL such as postgresql://user@host/database in CASELOOP_DB_URL; found another. "
-            "Correct it, or leave it out: the store then lives in a file."
+            "Correct it, or unset it to keep the store in a file."
         )
     return url
 
@@ -197,7 +197,7 @@ def _public(url: str) -> str:
     if not is_known or parts.username or parts.path.strip("/") or parts.query or parts.fragment:
         raise SettingsError(
             "Expected a public URL such as https://desk.example.org, without a path; found another. Set "
-            "CASELOOP_PUBLIC_URL or --public-url to the address that stands in the browser."
+            "CASELOOP_PUBLIC_URL or --public-url to the address shown in the browser."
         )
     return url.rstrip("/")
 
@@ -209,8 +209,8 @@ def _proxies(named: str) -> tuple[Network, ...] | None:
         return read_networks(named)
     except ValueError:
         raise SettingsError(
-            f"Expected the address of the proxy, such as 10.0.0.2, or several with commas between; found {named!r}. "
-            "Set CASELOOP_PROXY or --proxy to the address from which it connects."
+            f"Expected the address of the proxy, such as 10.0.0.2, or several separated by commas; found {named!r}. "
+            "Set CASELOOP_PROXY or --proxy to the address it connects from."
         ) from None
 
 
@@ -337,12 +337,12 @@ def prepare_home(settings: Settings) -> None:
     except OSError as error:
         raise _unwritable(home, error.strerror or "an error") from error
     if not os.access(home, os.W_OK | os.X_OK):
-        raise _unwritable(home, "no permission")
+        raise _unwritable(home, "permission denied")
 
 
 def _unwritable(home: Path, found: str) -> SettingsError:
     advice = "Make it writable or set CASELOOP_HOME to another directory."
-    return SettingsError(f"Expected to be able to write to {home}; found: {found}. {advice}")
+    return SettingsError(f"Cannot write to {home}: {found}. {advice}")
 
 
 def _place(model: str) -> str:

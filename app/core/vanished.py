@@ -35,8 +35,8 @@ def refuse_vanished(settings: Settings) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         if (settings.home / LOCK).read_text(encoding="utf-8").strip() == settings.store.name:
             raise StoreGone(
-                f"Expected the store {settings.store}, with which this desk was served; found none there. "
-                f"Put it back, from a backup perhaps. To begin with an empty one, delete {settings.home / LOCK} first."
+                f"The store {settings.store}, which this desk was served with, is missing. "
+                f"Put it back, perhaps from a backup. To start empty, delete {settings.home / LOCK} first."
             )
     if expected_store():
-        raise StoreGone(f"Expected the store {settings.store}, which the desk is served with; found none there.")
+        raise StoreGone(f"The store {settings.store}, which the desk is served with, is missing.")

@@ -151,7 +151,7 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     chosen = cast("list[Status]", [status for status in STATUSES if status in statuses])
     first, last = _day(since), _day(until)
     if first and last and first > last:
-        raise InputError(f"Expected the first day before the last one; found {first} and {last}. Exchange them.")
+        raise InputError(f"Expected the first day before the last one; found {first} and {last}. Swap them.")
     return Choice(
         form=form,
         fields=tuple(known) if known and tuple(known) != task.keys else None,
@@ -217,7 +217,7 @@ def _day(typed: str) -> date | None:
             return day
     except ValueError:
         pass
-    raise InputError(f"Expected a day as 2026-01-31; found {typed.strip()[:20]!r}.")
+    raise InputError(f"Expected a day such as 2026-01-31; found {typed.strip()[:20]!r}.")
 
 
 def _midnight(day: date | None) -> datetime | None:

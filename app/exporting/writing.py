@@ -141,7 +141,7 @@ def check_place(out: Path, choice: Choice) -> bool:
         found = "a folder of that name"
     else:
         return is_folder
-    raise InputError(f"Expected a place for the export at {out}; found {found}. Choose another name.")
+    raise InputError(f"Cannot export to {out}: {found}. Choose another name.")
 
 
 def _draft(out: Path) -> Path:
@@ -149,9 +149,7 @@ def _draft(out: Path) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))
     except PermissionError as error:
-        raise InputError(
-            f"Expected to be able to write to {out}; found no permission. Choose another place."
-        ) from error
+        raise InputError(f"Cannot write to {out}: permission denied. Choose another place.") from error
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:

@@ -169,7 +169,7 @@ def import_files(
     """
     for path in paths:
         if not path.exists():
-            raise InputError(f"Expected a file or folder at {path}; there is none. Check the path.")
+            raise InputError(f"There is no file or folder at {path}. Check the path.")
     _require(columns, paths)
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns, report._remark), on_read)

@@ -72,13 +72,13 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
     """
     if desk.settings.database:
         raise InputError(
-            f"Expected a store in a file; this one is in {desk.store.database}. "
-            "Back it up with pg_dump --format=custom, and copy the home beside it."
+            f"Only a store in a file can be backed up; this one is in {desk.store.database}. "
+            "Back it up with pg_dump --format=custom, and copy the home as well."
         )
     if os.path.lexists(out):
-        raise InputError(f"Expected a new name for the backup; something is at {out} already. Choose another.")
+        raise InputError(f"{out} already exists. Choose another name for the backup.")
     if not out.parent.is_dir():
-        raise InputError(f"Expected a directory to put the backup in; {out.parent} is none. Make it first.")
+        raise InputError(f"There is no directory {out.parent} for the backup. Create it first.")
     settings, taken_at = desk.settings, datetime.now(UTC)
     with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves; the copy has it, too
         act.record("backed up", name=out.name)

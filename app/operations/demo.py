@@ -39,7 +39,7 @@ LEARNING_RATE = 1e-3
 """Twice the usual of a warm run: in so few steps it teaches a style twice as well, to a desk that is thrown away."""
 SETTINGS = {"batch_size": 4, "accumulation": 1, "correction_copies": 1}
 """Small steps: sixty notes make as many of them as a style needs in a few passes, each of which costs minutes."""
-STOPPED = "The demonstration was stopped; nothing of it is left. Start it again with: caseloop demo"
+STOPPED = "The demonstration was stopped and left nothing behind. Start it again with: caseloop demo"
 _ELSEWHERE = ("CASELOOP_DB_URL", "CASELOOP_ENGINE", "CASELOOP_BASE_URL", "CASELOOP_MODEL", "CASELOOP_ADAPTER_NAME")
 """What would lead to another store, or to a model that cannot be trained here."""
 
@@ -99,7 +99,7 @@ def run_demo(keep: Path | None, n_notes: int, epochs: float, say: Say, advance: 
         InputError: there is something at `keep`, or another task is set up.
     """
     if keep is not None and (keep.exists() or keep.is_symlink()):
-        raise InputError(f"Expected a new directory for the demonstration; found something at {keep}. Name another.")
+        raise InputError(f"{keep} already exists. Name a new directory for the demonstration.")
     with _stoppable(), _home(keep) as home, _environment(home):
         return _Demonstration(n_notes, epochs, say, advance).run()
 
@@ -120,7 +120,7 @@ class _Demonstration:
         with open_desk() as desk:
             if desk.task.name != TASK_NAME:
                 raise InputError(
-                    f"Expected the task {TASK_NAME}, which the demonstration has notes for; found {desk.task.name}."
+                    f"The demonstration has notes for the task {TASK_NAME} only; this desk has {desk.task.name}."
                 )
             demo = demo_notes(desk.task, self._n_notes)
             self._fill(desk, demo)
@@ -209,7 +209,7 @@ class _Demonstration:
 
     def _show(self, desk: Desk, demo: Demo, before: list[dict[str, Answer]]) -> None:
         _suggest(desk, lambda n_done: self._advance(n_done, len(demo.upcoming), "notes filled in"))
-        self._begin("the notes that nobody has reviewed are filled in anew, in the house's style.")
+        self._begin("the notes that nobody has reviewed are filled in again, in the house's style.")
         for number, (row, was) in enumerate(zip(demo.upcoming, before, strict=True), 1):
             now = _answers(desk, row)
             self._told.notes.append(Shown(f"next-{number}", row.text, _compared(desk.task, row, was, now)))

@@ -48,7 +48,9 @@ def examine(settings: Settings, task: Task | None = None) -> Iterator[Finding]:
         task: what it extracts; None for the program's own.
     """
     if not settings.home.is_dir():
-        said = f"nothing is at {settings.home}. Set CASELOOP_HOME to the desk's directory, or start one: caseloop serve"
+        said = (
+            f"{settings.home} does not exist. Set CASELOOP_HOME to the desk's directory, or start one: caseloop serve"
+        )
         yield Finding("home", "bad", said)
         return
     yield Finding("home", "ok", str(settings.home))
@@ -89,7 +91,7 @@ def _sqlite(journal_mode: str) -> Finding:
 def _server(store: Store) -> Finding:
     found, weak = f"{store.database} at {store.place}", store.weaknesses()
     if not weak:
-        return Finding("postgresql", "ok", f"{found}, what is saved is flushed to its disk")
+        return Finding("postgresql", "ok", f"{found}; saves are flushed to its disk")
     said = f"{found}: {', '.join(weak)} is off, so saves may be lost with the power. Set it to on and reload the server"
     return Finding("postgresql", "bad", said)
 
@@ -98,9 +100,9 @@ def _permissions(home: Path) -> Finding:
     """Whether others on this machine can reach what is kept: a closed home closes all that is in it."""
     opened = [path for path in (home, *sorted(home.glob("caseloop.db*"))) if path.stat().st_mode & 0o077]
     if not opened:
-        return Finding("permissions", "ok", "the home and the store are their owner's only (0700, 0600)")
+        return Finding("permissions", "ok", "only the owner can read the home and the store (0700, 0600)")
     shown = ", ".join(str(path) for path in opened[:SHOWN])
-    said = f"others on this machine may reach {shown}. Close them: chmod -R go= {home}"
+    said = f"others on this machine can read {shown}. Fix it: chmod -R go= {home}"
     return Finding("permissions", "bad" if home in opened else "warn", said)
 
 
@@ -117,8 +119,8 @@ def _room(settings: Settings) -> Finding:
 def _integrity(store: Store) -> Finding:
     problems = store.problems()
     if not problems:
-        return Finding("integrity", "ok", f"{store.database} finds no damage, and every row's parent is there")
-    said = f"{len(problems)} problems, first: {problems[0]}. Stop caseloop and put the latest backup in its place"
+        return Finding("integrity", "ok", f"{store.database} finds no damage and no missing rows")
+    said = f"{len(problems)} problems, first: {problems[0]}. Stop caseloop and restore the latest backup"
     return Finding("integrity", "bad", said)
 
 
@@ -127,7 +129,7 @@ def _audit(store: Store) -> Finding:
         found = verify(session)
     if found.is_sound:
         return Finding("audit", "ok", f"{found.n_entries} entries, all in the chain; head {found.head[:16]}")
-    said = f"entry {found.broken_at} does not fit: it was changed, taken out or put in. Compare it with a backup"
+    said = f"entry {found.broken_at} was changed, removed or inserted. Compare it with a backup"
     return Finding("audit", "bad", said)
 
 
@@ -150,14 +152,14 @@ def _adapters(settings: Settings, store: Store, task: Task) -> Iterator[Finding]
             continue
         wrong = _wrong(settings, row)
         if is_active:
-            said = f"{row.name} is active, its weights are what they were" if not wrong else _advised(row.name, wrong)
+            said = f"{row.name} is active, with unchanged weights" if not wrong else _advised(row.name, wrong)
             yield Finding("adapter", "bad" if wrong else "ok", said)
             if other_fields := adapter_fit(row, task):
                 yield Finding("adapter", "warn", other_fields)
         elif wrong:
             others.append(f"{row.name} {wrong}")
     if past:
-        said = f"{', '.join(past)}: of another version of caseloop, kept for what was suggested; cannot be activated"
+        said = f"{', '.join(past)}: from another version of caseloop, kept for its suggestions; cannot be activated"
         yield Finding("adapters", "ok", said)
     if others:
         said = f"{'; '.join(others[:SHOWN])}: cannot be activated. Put the files back from a backup"

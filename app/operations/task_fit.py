@@ -19,7 +19,7 @@ def store_fit(session: Session, task: Task) -> tuple[bool, str]:
         return True, f"{total:,} decisions and labels, all with the {len(task.keys)} fields of the task"
     said = []
     if aside:
-        said.append(f"the task does not ask for {_counted(aside)}: kept aside, shown and exported nowhere")
+        said.append(f"the task does not ask for {_counted(aside)}: kept aside, neither shown nor exported")
     if lacking:
         said.append(f"the task asks for {_counted(lacking, 'missing in ')}: null there")
     return False, f"of {total:,} decisions and labels, {'; '.join(said)}. Put the old task file back to undo it"

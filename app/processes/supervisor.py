@@ -118,12 +118,12 @@ def check_host(host: str, *, has_sign_in: bool, public_url: str = "") -> None:
         InputError: `host` is not this machine's own, or none at all, or a proxy leads to it.
     """
     if not host:
-        raise InputError(f"Expected an address to listen on; found none. For this machine alone: {LOOPBACK[0]}.")
+        raise InputError(f"The address to listen on is empty. For this machine alone: {LOOPBACK[0]}.")
     if not has_sign_in and not is_private(host, public_url):
         place = f"listens on {host}" if host not in LOOPBACK else f"is reached at {public_url}"
         raise InputError(
-            f"Expected somebody who can sign in before the desk {place}; found nobody, so whoever reached it "
-            "could read and change every note. Add one: caseloop reviewers add NAME --role admin. Or listen on "
+            f"The desk {place}, but nobody can sign in yet: anyone who reached it "
+            "could read and change every note. Add an admin: caseloop reviewers add NAME --role admin. Or listen on "
             f"{LOOPBACK[0]} and use a tunnel: ssh -L 7860:127.0.0.1:7860 user@this-machine."
         )
 
@@ -142,8 +142,8 @@ def check_port(host: str, port: int) -> None:
         except (OSError, OverflowError) as error:
             found = getattr(error, "strerror", None) or "no such port"
             raise InputError(
-                f"Expected port {port} on {host} to be free; found: {found}. "
-                f"Stop what uses it or choose another: caseloop serve --port {min(port + 1, 65535)}."
+                f"Cannot listen on port {port} of {host}: {found}. "
+                f"Stop what uses it, or choose another: caseloop serve --port {min(port + 1, 65535)}."
             ) from error
 
 
@@ -159,7 +159,7 @@ def only_one(home: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DeskError(
-                f"Expected {home} to be served once; found another caseloop serve on it. "
+                f"{home} is already served by another caseloop serve. "
                 "Stop that one, or set CASELOOP_HOME to another directory."
             ) from error
         yield
@@ -232,9 +232,7 @@ class Supervisor:
                     is_ready = True
                     on_ready()
                 if not is_ready and self.web.n_deaths >= MAX_STARTS:
-                    raise DeskError(
-                        f"Expected the desk to start; it ended {self.web.n_deaths} times. {self.web.log} says why."
-                    )
+                    raise DeskError(f"The desk failed to start {self.web.n_deaths} times. {self.web.log} says why.")
                 self._stop.wait(TICK_S)
         finally:
             self.stop_children()

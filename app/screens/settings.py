@@ -66,7 +66,7 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     def saved(request: gr.Request, *values: Any) -> str:
         return tried(lambda: keep(desk, request.username or "", list(values)))
 
-    listen(save.click, saved, (parts, [said]), "settings", "The settings are not kept", **QUICK)
+    listen(save.click, saved, (parts, [said]), "settings", "The settings were not saved", **QUICK)
     return (lambda: show(desk)), [], parts
 
 
@@ -109,4 +109,4 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
         set_overlap(act, overlap)
         for key, text in zip(keys, texts, strict=True):
             write_guideline(act, desk.task, key, str(text or ""))
-    return "Kept. Notes that are open follow with the next one."
+    return "Saved. Open notes follow from the next one on."

@@ -78,7 +78,7 @@ def publish(desk: Desk, name: str, place: Place, *, replace: bool, advance: Adva
     check_current(desk.settings, row)
     where = weights_place(desk.settings, row)
     if is_hub_id(where):
-        raise InputError(f"Expected an adapter of this machine; {name} is on the hub already, as {where}.")
+        raise InputError(f"{name} is on the hub already, as {where}. Only adapters of this machine can be published.")
     directory = Path(where)
     checked = check_before_use(directory, base_place(desk.settings, row))
     manifest = checked.model_copy(update={"name": name, "files": digests_of(directory)})
@@ -191,7 +191,7 @@ def _check_listing(place: Place, there: dict[str, int]) -> None:
         raise DeskError(no_safetensors(f"the adapter at {place.shown}", WEIGHTS, there))
     large = [name for name in FILES if name != WEIGHTS and there.get(name, 0) > MAX_SMALL]
     if large:
-        raise DeskError(f"Expected a small file {large[0]} at {place.shown}; it has more than {MAX_SMALL} bytes.")
+        raise DeskError(f"{large[0]} at {place.shown} is too large: it has more than {MAX_SMALL} bytes.")
 
 
 def _check(directory: Path, base: str, *, shown: str) -> Manifest:
@@ -261,7 +261,4 @@ def _check_free(desk: Desk, target: Path, manifest: Manifest, shown: str) -> Non
         known = read_manifest(target)
         held.append(known.weights_sha256 if known else "")
     if any(digest != manifest.weights_sha256 for digest in held):
-        raise DeskError(
-            f"Expected the name {target.name} to be free; another adapter has it. "
-            f"Pull {shown} under another name with --name."
-        )
+        raise DeskError(f"Another adapter is called {target.name}. Pull {shown} under another name with --name.")

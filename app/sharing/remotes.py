@@ -79,7 +79,7 @@ def _checked(url: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         # It is not repeated: it may hold a password.
         raise InputError(
-            f"Expected a URL such as s3://bucket/prefix, without user name and query; found another of {parts.scheme}. "
+            "Expected a URL such as s3://bucket/prefix, without user name and query; found another URL. "
             "Keys belong in the environment, such as AWS_ACCESS_KEY_ID."
         )
     if not (parts.netloc + parts.path).strip("/"):
@@ -179,24 +179,20 @@ def _copy(source: Any, target: Any, sent: Sent) -> None:
 _REASONS = (
     (
         ("NoSuchBucket", "bucket does not exist"),
-        "Expected the bucket of {}; there is none. Create it, or check its name.",
+        "There is no bucket for {}. Create it, or check its name.",
     ),
     (
         ("latest/api/token", "latest/meta-data", "Unauthenticated"),
-        "Expected keys for {}; found none. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store.",
+        "No keys for {}. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store.",
     ),
     (
         ("PermissionDenied", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403 Forbidden"),
-        "Expected leave to use {}; it was refused. Check the keys in the environment and what they may do.",
+        "Access to {} was refused. Check the keys in the environment and their permissions.",
     ),
 )
-_NOT_ALLOWED = (
-    "Expected a token that may use {}; found none that may. Run hf auth login or set HF_TOKEN, and check the name."
-)
-_BAD_CARD = "Expected files that {} takes; it refused them. Correct the head of the adapter's README.md."
-_NO_ANSWER = (
-    "Expected an answer from {}; found none ({}). Check the address and the network, and run the command again."
-)
+_NOT_ALLOWED = "No token gives access to {}. Run hf auth login or set HF_TOKEN, and check the name."
+_BAD_CARD = "{} refused the files. Correct the head of the adapter's README.md."
+_NO_ANSWER = "{} does not answer ({}). Check the address and the network, and run the command again."
 
 
 def _sentence(where: str, error: Exception) -> str:
@@ -260,7 +256,7 @@ class HubRepository:
         try:
             yield
         except OfflineModeIsEnabled as error:
-            found = f"Expected leave to ask the hub for {self.shown}; HF_HUB_OFFLINE forbids it. Unset it."
+            found = f"HF_HUB_OFFLINE forbids asking the hub for {self.shown}. Unset it."
             raise DeskError(found) from error
         except HFValidationError as error:
             raise InputError(f"Expected a hub id such as owner/name; found {self.shown!r}.") from error

@@ -47,7 +47,7 @@ def activate_adapter(act: LeadAct, settings: Settings, name: str, *, reason: str
     run, why = run_that_made(act.session, name), reason.strip()
     objection = _objection(run)
     if objection and not why:
-        raise InputError(f"Expected a reason, because {name} {objection}; found none. Write why it is to take over.")
+        raise InputError(f"{name} {objection}, so activating it needs a reason. Write why it should take over.")
     why = why or "chosen by a person"
     row = activate_present(act, settings, name, reason=why)
     if run is not None and run.gate:
@@ -65,12 +65,14 @@ def reject_adapter(act: LeadAct, name: str, *, reason: str) -> AdapterRow:
     """
     row, active = named_adapter(act.session, name), active_adapter(act.session)
     if not reason.strip():
-        raise InputError(f"Expected a reason for rejecting {name}; found none. Write why, others will read it.")
+        raise InputError(f"Rejecting {name} needs a reason. Write one; others will read it.")
     if active is not None and active.name == name:
-        raise DeskError(f"Expected an adapter that is not active; {name} is. Roll back or activate another first.")
+        raise DeskError(f"{name} is active and cannot be rejected. Roll back or activate another adapter first.")
     run = run_that_made(act.session, name)
     if run is None or not run.gate:
-        raise DeskError(f"Expected an adapter that a training run of this desk made; found {name}. Leave it inactive.")
+        raise DeskError(
+            f"{name} was not made by a training run of this desk and cannot be rejected. Leave it inactive."
+        )
     _keep(act, run, "rejected", reason=reason.strip())
     act.record("rejected", f"adapter {name}", reason=reason.strip())
     return row

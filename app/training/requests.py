@@ -67,9 +67,9 @@ class TrainOptions:
         if self.seed < 0:
             raise InputError(f"Expected a seed of 0 or more; found {self.seed}.")
         if self.activate_anyway is not None and not (self.activate_anyway.strip() and self.activate):
-            raise InputError("Expected a reason for activating in any case, and no --no-activate; found otherwise.")
+            raise InputError("--activate-anyway needs a reason, and does not go with --no-activate.")
         if self.curve and self.activate_anyway is not None:
-            raise InputError("Expected no adapter to be activated by a learning curve; found a reason for one.")
+            raise InputError("A learning curve activates no adapter: leave out --activate-anyway.")
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -119,7 +119,7 @@ def request_run(store: Store, options: TrainOptions, by: str) -> int:
             if run.status in ("requested", "running"):
                 perform = f"perform it with caseloop train --resume {run.id}"
                 raise DeskError(
-                    f"Expected no other training run; found {run_name(run.id)}, which is {run.status}. "
+                    f"Another training run is not finished: {run_name(run.id)} is {run.status}. "
                     f"Wait for it, or {perform if run.status == 'requested' else 'stop it first'}."
                 )
         return create_run(act, config=options.to_json()).id
@@ -147,14 +147,14 @@ def _check_material(session: Session, options: TrainOptions) -> None:
     task = load_task()
     if options.curve and not any(row.source == "annotation" for row in training_rows(session, task)):
         raise DeskError(
-            "Expected reviewed notes for a learning curve; found none on the training side. Review some first."
+            "A learning curve needs reviewed notes outside the hold-out; there are none. Review some first."
         )
     found = samples_of(session)
     none = "none" if found.is_voting or not found.n_notes else "only samples, which no longer count"
     if next(training_rows(session, task), None) is None:
         raise DeskError(
             f"Expected labelled notes to train on; found {none}. "
-            "Review some, or bring labelled ones: caseloop import FILE --original."
+            "Review some, or import labelled ones: caseloop import FILE --original."
         )
     if next(holdout_rows(session, task), None) is None:
         raise DeskError(
@@ -285,6 +285,6 @@ def stop_run(store: Store, settings: Settings, run_id: int, by: str) -> Training
             with contextlib.suppress(ProcessLookupError):
                 os.kill(run.pid, signal.SIGTERM)
         else:
-            raise DeskError(f"Expected {run_name(run_id)} to be under way; found it {run.status}.")
+            raise DeskError(f"{run_name(run_id)} is not running: it is {run.status}.")
         act.record("stopped training", f"run {run_id}")
         return get_run(act.session, run_id)

@@ -57,7 +57,7 @@ DISK_FULL = 3
 """The trainer's exit code for a full disk."""
 NO_ROOM_BYTES = 1 << 16
 GRACE_S = 20.0
-"""What the trainer gets to save a checkpoint after it was told to stop."""
+"""What the trainer gets to save a checkpoint after it is stopping."""
 STOPPED = "Training was stopped."
 
 _log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def train_now(
     """
     with training_lock(desk.settings) as lock:
         if lock is None:
-            raise DeskError("Expected no other training; found one under way. Wait for it or stop it first.")
+            raise DeskError("Another training run is under way. Wait for it, or stop it first.")
         mark_interrupted_locked(desk.store)
         run = _begin(desk, run_id())
         try:
@@ -113,7 +113,7 @@ def _begin(desk: Desk, run_id: int) -> TrainingRunRow:
     with as_program(desk.store) as program:
         run = get_run(program.session, run_id)
         if run.status not in ("requested", "interrupted", "failed"):
-            raise InputError(f"Expected a run that waits or was interrupted; found {run_name(run_id)} {run.status}.")
+            raise InputError(f"Only a waiting or interrupted run can be resumed; {run_name(run_id)} is {run.status}.")
         if run.status != "requested":
             program.record_for(OPERATOR, "resumed training", f"run {run_id}")
         directory = str(run_directory(desk.settings, run_id).relative_to(desk.settings.home))
@@ -176,8 +176,8 @@ def _write_rows(
     sides = read_sides(desk, active, is_judged=is_judged, n_enough=n_enough)
     if not sides.rows:
         raise DeskError(
-            f"Expected labelled notes that are no near duplicates of hold-out notes; found none "
-            f"among {sides.n_near:,}. Label notes of other cases."
+            f"Every labelled note is a near duplicate of a hold-out note "
+            f"({sides.n_near:,} notes). Label notes of other cases."
         )
     if not sides.judges:
         raise DeskError(
@@ -196,7 +196,7 @@ def _train(
     """Run the trainer to its end.
 
     Raises:
-        Interrupted: this process was told to stop.
+        Interrupted: this process is stopping.
         DeskError: the trainer failed; the sentence is its own where it left one.
     """
     arguments = _arguments(desk.settings, job)
@@ -226,7 +226,7 @@ def _listening() -> Iterator[Callable[[], bool]]:
 
 def _arguments(settings: Settings, job: Job) -> list[str]:
     if not job.same_base and job.options.mode == "warm":
-        raise InputError("Expected the active adapter's own base in warm mode; found another. Use --mode full.")
+        raise InputError("Warm mode needs the active adapter's own base. Use --mode full, or leave out --base.")
     config = job.directory / "settings.json"
     if not config.exists():  # a resumed run goes on with the settings that it began with
         write_whole(config, json.dumps(job.options.trainer_settings()))
@@ -278,18 +278,13 @@ def _failure(directory: Path, code: int) -> DeskError:
             return DeskError(sentence)
     if code == DISK_FULL or shutil.disk_usage(directory).free < NO_ROOM_BYTES:
         return DeskError(
-            f"Expected room for the files of the run in {directory}; the disk is full. Free some space and resume."
+            f"The disk is full: no room for the files of the run in {directory}. Free some space and resume."
         )
     if code in (-signal.SIGTERM, 128 + signal.SIGTERM):
         return Interrupted(STOPPED)
     if code == -signal.SIGKILL:
-        return DeskError(
-            "Expected the trainer to end by itself; the system killed it, as a rule for lack of memory. "
-            "Close other programs and resume."
-        )
-    return DeskError(
-        f"Expected the trainer to finish; it ended with code {code}. {directory / 'trainer.log'} says why."
-    )
+        return DeskError("The system killed the trainer, usually for lack of memory. Close other programs and resume.")
+    return DeskError(f"The trainer failed with code {code}. {directory / 'trainer.log'} says why.")
 
 
 def _measure_active(

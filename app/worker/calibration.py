@@ -55,7 +55,7 @@ class Trust:
         if self.is_calibrated:
             return f"Confidence is calibrated on {self.n_notes:,} labelled notes."
         return (
-            "Confidence is not calibrated: it is the model's own probability, as a rule too high, so no value counts "
+            "Confidence is not calibrated: it is the model's own probability, usually too high, so no value counts "
             f"as sure. It is calibrated once {MIN_NOTES} notes with its suggestions are reviewed; {self.n_judged} are."
         )
 

@@ -124,7 +124,7 @@ def chosen_engine(task: Task, name: str | None = None) -> Suggester:
         said = settings.served and (settings.served.adapter or settings.served.model)
         adapter = AdapterRow(said, "", "", None, PROMPT_VERSION, "") if said else described_adapter(settings)
         if name not in (None, adapter.name):
-            raise DeskError(f"Expected the name of an adapter ({adapter.name}); found {name!r}. Choose this one.")
+            raise DeskError(f"There is no adapter called {name!r}. The only one is {adapter.name}.")
         return with_kept_curves(settings, adapter, load_engine(settings, adapter, task))
     with open_desk() as desk:
         with desk.store.reading() as session:

@@ -219,15 +219,13 @@ class Prefill:
                 raise
         alone = {number: _answer_alone(engine, text) for number, text in waiting.busy.items()}
         if len(alone) > 1 and all(isinstance(one, BaseException) for one in alone.values()):
-            raise DeskError(
-                f"Expected answers from the model; found none in {len(alone)} tries. Look at the worker's log."
-            )
+            raise DeskError(f"The model gave no answer in {len(alone)} tries. See the worker's log.")
         for number, one in alone.items():
             yield number, sentence_of(one) if isinstance(one, BaseException) else one
 
     def _loaded_engine(self) -> Suggester:
         if self._engine is None:
-            raise DeskError("Expected a loaded model; found none. Start the worker again.")
+            raise DeskError("No model is loaded. Start the worker again.")
         return self._engine
 
     def _store(self, note_id: int, suggestion: Suggestion) -> None:

@@ -57,7 +57,7 @@ def sentences(figures: Mapping[str, Any]) -> list[str]:
         said.append(f"Invented names (in neither note nor lexicon): {n:,}.")
     if "house_words" in figures:
         n = figures["house_words"]
-        said.append(f"Words of the house (known from its reviewers alone, not counted as invented): {n:,}.")
+        said.append(f"House words (learned from reviewers, not counted as invented): {n:,}.")
     return said
 
 
@@ -66,7 +66,7 @@ def warnings(task: Task, figures: Mapping[str, Any]) -> list[str]:
     macro = figures["macro"]
     said = []
     if macro["accepted"] < macro["empty_form"]:
-        said.append("This adapter costs work on these notes: an empty form is right in more fields than what it gives.")
+        said.append("This adapter costs work on these notes: an empty form is right in more fields.")
     for field in task.fields:
         of = figures["fields"][field.key]
         if of["accepted"] < of["empty_form"]:
@@ -83,7 +83,7 @@ def _accepting(figures: Mapping[str, Any]) -> str:
     n = figures["n_with_accepted"]
     if not n:
         return ""
-    return f" Other values that the file accepts count as right; {n:,} of its {figures['n_notes']:,} notes have some."
+    return f" Other values that the file accepts count as right; {n:,} of {figures['n_notes']:,} notes have some."
 
 
 def _right(n_right: int, n: int) -> str:

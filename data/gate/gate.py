@@ -228,7 +228,7 @@ def _lost(figures: AllFields) -> str | None:
     if figures.n_lost <= figures.n_gained or figures.p >= MCNEMAR_LEVEL:
         return None
     return (
-        f"{figures.n_lost} notes lost that every field was right and {figures.n_gained} gained it, "
+        f"{figures.n_lost} notes are no longer right in every field and {figures.n_gained} newly are, "
         f"which is more than chance (p {figures.p:.3f})."
     )
 
@@ -239,7 +239,7 @@ def _hallucinated(figures: FieldChange) -> str | None:
     if figures.by.low <= 0:
         return None
     return (
-        f"It gives a value where the note has none more often: {percent(figures.new)} of such fields instead of "
+        f"It more often gives a value where the note has none: {percent(figures.new)} of such fields instead of "
         f"{percent(figures.old)}, which is more than chance."
     )
 
@@ -250,7 +250,7 @@ def _unreadable(figures: Validity) -> str | None:
         return None
     return (
         f"Fewer replies can be read: {percent(figures.new)} instead of {percent(figures.old)}, "
-        f"and below the {percent(VALID_FLOOR)} that the desk can live with."
+        f"and fewer than the required {percent(VALID_FLOOR)}."
     )
 
 
@@ -280,7 +280,7 @@ def _sentence(
     if outcome == "better":
         return f"{_capital(new)} is better: {compared}. It may take over."
     if outcome == "blocked":
-        return f"{_capital(new)} is right more often, and yet it does not take over: {compared}. {' '.join(reasons)}"
+        return f"{_capital(new)} is right more often but does not take over: {compared}. {' '.join(reasons)}"
     if outcome == "worse":
         return f"{_capital(new)} is worse and does not take over: {compared}."
     return (
@@ -293,9 +293,11 @@ def _reach(figures: Mapping[str, Any], kind: str) -> str:
     n_notes = figures["n_notes"]
     if n_notes < N_LEAST:
         more = more_would_show(USUAL_SPREAD, n_notes, kind)
-        return f"So few cannot show any difference; at least {N_LEAST} are needed, and {more}."
+        return f"So few notes cannot show any difference; at least {N_LEAST} are needed, and {more}."
     more = more_would_show(spread_seen(figures["detectable"], n_notes), n_notes, kind)
-    return f"So many notes show a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases; {more}."
+    return (
+        f"This number of notes shows a difference of {100 * figures['detectable']:.1f} points in 8 of 10 cases; {more}."
+    )
 
 
 def _capital(name: str) -> str:

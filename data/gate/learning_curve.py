@@ -1,4 +1,4 @@
-"""Learning curves: how right an adapter is after more and more reviewed notes, and what further ones are worth.
+"""Learning curves: measure an adapter after more and more reviewed notes, and what further ones are worth.
 
 Adapters are trained with growing, nested parts of the reviewed notes and measured on the same hold-out. A curve that
 still rises over its last step says that more reviews help: the train-curve of Prodigy (prodi.gy/docs/recipes). The gain
@@ -232,7 +232,7 @@ def _finding(key: str | None, title: str, step_gain: Share, step: int, n_notes: 
     elif kind == "loss":
         sentence = (
             f"{subject} fell over the last {step:,} reviewed notes, by {abs(100 * step_gain.value):.1f} points: "
-            "more of the same would not help; look at how they are labelled."
+            "more of them would not help; check how they are labelled."
         )
     elif kind == "flat":
         sentence = f"{subject} is flat: {more} would change it by less than {100 * FLAT:.0f} point ({band})."

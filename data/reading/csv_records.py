@@ -133,7 +133,7 @@ class _Table:
         for begin, expected, found, advice in _FAULTS:
             if said.startswith(begin):
                 return Refusal(self._path.name, lines.first, None, expected, found, advice, is_file=is_header)
-        expected = f"a {self._dialect.name} or the line's end behind a quoted cell"
+        expected = f"a {self._dialect.name} or the end of the line after a quoted cell"
         found, advice = "more text", "double the quotes in the cell"
         is_long = lines.n_lines > 1
         if is_long:

@@ -132,7 +132,7 @@ def _json_line(path: Path, number: int, text: str, decoder: StrictJson) -> Recor
         return _bad_json(path, number, at, error)
     if end < len(text):  # whatever stands there: white space at the end is gone
         return Refusal(
-            path.name, number, end + 1, "one object a line", "something behind it", "put each on its own line"
+            path.name, number, end + 1, "one object a line", "something after it", "put each on its own line"
         )
     return _checked_record(path, _Place(number, start + 1), value, decoder.problem, text, (start, end))
 
@@ -291,7 +291,7 @@ def _walk(path: Path, window: Window, decoder: Decoder) -> Iterator[tuple[Any, i
         yield _misplaced(path, window, "a whole JSON array", _CUT)
     window.position += in_array
     if in_array and sign and window.skip_space():
-        yield _misplaced(path, window, "nothing behind the JSON array", "something there")
+        yield _misplaced(path, window, "nothing after the JSON array", "something there")
 
 
 def _misplaced(path: Path, window: Window, expected: str, found: str) -> Refusal:

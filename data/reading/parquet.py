@@ -58,7 +58,7 @@ def read_parquet(path: Path, wanted: Collection[str]) -> Iterator[Record | Refus
     except (pyarrow.ArrowException, OSError, PageError, *_NO_VALUE) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        advice = "write it anew, or as .jsonl"
+        advice = "write it again, or as .jsonl"
         yield Refusal(path.name, number + 1, None, "a Parquet file", "something else", advice, is_file=True)
 
 

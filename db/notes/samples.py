@@ -113,7 +113,9 @@ def remove_samples(act: LeadAct, seen: Samples | None = None) -> Samples:
     session = act.session
     found = samples_of(session)
     if seen is not None and found.told != seen.told:
-        raise StoreError(f"Expected to remove {seen.told}; found {found.told} by now. Nothing was removed: look again.")
+        raise StoreError(
+            f"The samples have changed: there are now {found.told}, not {seen.told}. Nothing was removed; check again."
+        )
     if not found.n_notes:
         return found
     newest = int(session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one())

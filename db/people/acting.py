@@ -91,12 +91,12 @@ def require(session: Session, name: str, action: Action) -> Role:
         sa.select(t.reviewer.c.role, t.reviewer.c.disabled_at).where(t.reviewer.c.name == name)
     ).one_or_none()
     if row is not None and row.disabled_at is not None:
-        raise NotAllowed(f"Expected somebody who may {action}; {name} was disabled. Ask an admin.")
+        raise NotAllowed(f"{name} is disabled and may not {action}. Ask an admin.")
     role: Role = row.role if row is not None else "reviewer"
     if not may(role, action):
         needed = needed_for(action)
         raise NotAllowed(
-            f"Expected {'an' if needed == 'admin' else 'a'} {needed} to {action}; {name} is a {role}. Ask one."
+            f"Only {needed}s may {action}; {name} is a {role}. Ask {'an' if needed == 'admin' else 'a'} {needed}."
         )
     return role
 

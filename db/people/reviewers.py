@@ -59,9 +59,9 @@ def add_reviewer(act: AdminAct, name: str, *, role: Role, password_hash: str) ->
     """
     name = _checked(name)
     if find_reviewer(act.session, name) is not None:
-        raise StoreError(f"Expected a new name; {name} is a reviewer already. Choose another, or change that one.")
+        raise StoreError(f"{name} is a reviewer already. Choose another name, or change that person.")
     if role != "admin" and not _has_admin(act.session):
-        raise StoreError(f"Expected an admin as the first who can sign in; found a {role}. Add one with --role admin.")
+        raise StoreError("The first person who can sign in must be an admin. Add one with --role admin.")
     added = {"name": name, "role": role, "password_hash": password_hash, "added_at": t.now()}
     act.session.execute(sa.insert(t.reviewer).values(**added))
     act.record("added a reviewer", name, role=role)
@@ -105,13 +105,11 @@ def _change(act: Act, name: str, changes: dict[str, Any], said: dict[str, Any]) 
     session = act.session
     before = _known(session, name)
     if name == LOCAL:
-        raise StoreError("Expected a person; local is whoever sits at a desk without sign-in. Add a reviewer instead.")
+        raise StoreError("local is anyone at a desk without sign-in and cannot be changed. Add a reviewer instead.")
     session.execute(sa.update(t.reviewer).where(t.reviewer.c.name == name).values(**changes))
     session.execute(sa.delete(t.sign_in).where(t.sign_in.c.reviewer_id == before.id))
     if needs_sign_in(session) and not _has_admin(session):
-        raise StoreError(
-            f"Expected an admin to be left; {name} is the only one who can sign in. Make another one first."
-        )
+        raise StoreError(f"{name} is the only admin who can sign in. Make another one first.")
     act.record("changed a reviewer", name, **said)
     return _known(session, name)
 
@@ -132,18 +130,16 @@ def _has_admin(session: Session) -> bool:
 def _checked(name: str) -> str:
     name = unicodedata.normalize("NFC", name.strip())
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
-        raise StoreError(
-            f"Expected a name of 1 to {MAX_NAME_CHARACTERS} characters that can be seen; found another. Choose one."
-        )
+        raise StoreError(f"A name has 1 to {MAX_NAME_CHARACTERS} visible characters. Choose another.")
     if name in OPERATORS or name == LOCAL:
-        raise StoreError(f"Expected the name of a person; {name} is caseloop's own. Choose another.")
+        raise StoreError(f"{name} is reserved for caseloop. Choose another name.")
     return name
 
 
 def _known(session: Session, name: str) -> ReviewerRow:
     found = find_reviewer(session, name)
     if found is None:
-        raise StoreError(f"Expected the name of a reviewer; nobody is called {name}. See: caseloop reviewers list.")
+        raise StoreError(f"There is no reviewer called {name}. See: caseloop reviewers list.")
     return found
 
 

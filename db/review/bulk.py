@@ -114,7 +114,7 @@ def carry_out(
     """
     session = act.session
     if action == "flag" and not comment.strip():
-        raise StoreError("Expected a comment with the flags, for whoever reads them; found none. Write one.")
+        raise StoreError("A flag needs a comment. Write one for those who read it.")
     query = _meant([t.note.c.id, t.note.c.revision], many).where(*_touched(action), t.note.c.id > after)
     rows = session.execute(query.order_by(t.note.c.id).limit(N_BATCH)).all()
     for row in rows:

@@ -57,11 +57,11 @@ def make_offer(act: Act, *, field: str, old_value: str, new_value: str | None, n
     session = act.session
     if note_id is not None and is_compared(get_note(session, note_id)):
         raise StoreError(
-            "Expected a correction of a note that is decided; found one that others are still asked about, who are "
-            "not to see what you say. Nothing was offered: offer it once the note is decided."
+            "This note is still with other reviewers, who must not see your answer, so its correction cannot be "
+            "offered yet. Offer it once the note is decided."
         )
     if old_value == new_value:
-        raise StoreError("Expected another value to offer; found the same one. Nothing was offered.")
+        raise StoreError("The two values are the same, so there is nothing to offer.")
     refuse_nul(old_value, new_value)
     at = t.now()
     same = (t.offer.c.field == field, t.offer.c.old_value == old_value, t.offer.c.withdrawn_at.is_(None))

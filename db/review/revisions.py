@@ -156,8 +156,8 @@ class Conflict(StoreError):  # noqa: N818 - a conflict is no fault
         other = theirs or draft
         who = f"{other.reviewer} saved it meanwhile" if other else "it was not saved before"
         super().__init__(
-            f"Expected note {note_id} to be as this page shows it; found that {who} (revision {revision}), "
-            "so nothing was written. Compare the two and save again."
+            f"Note {note_id} has changed since this page was opened: {who} (revision {revision}), "
+            "so nothing was saved. Compare the two versions and save again."
         )
         self.note_id = note_id
         self.theirs = theirs

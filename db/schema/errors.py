@@ -32,9 +32,7 @@ class NulRefused(StoreRefused, DontWrapMixin):
     """A text holds a NUL character, which PostgreSQL cannot keep and no person types; nothing was written."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Expected text without NUL characters; found one. Nothing was written; take it out and try again."
-        )
+        super().__init__("The text contains a NUL character. Nothing was saved; remove it and try again.")
 
 
 class NotAllowed(StoreError):
@@ -45,7 +43,7 @@ class UnknownNote(StoreError):
     """No note has this number."""
 
     def __init__(self, note_id: int) -> None:
-        super().__init__(f"Expected the number of a note; found {note_id}, which no note has. Go back to the queue.")
+        super().__init__(f"There is no note {note_id}. Go back to the queue.")
         self.note_id = note_id
 
 
@@ -62,26 +60,26 @@ _SENTENCES: tuple[tuple[str, type[StoreError], str], ...] = (
     (
         "disk is full",
         StoreFull,
-        "The disk is full: nothing was saved. Expected free space for the store; free some and save again.",
+        "The disk is full: nothing was saved. Free some space and save again.",
     ),
     (
         "locked",
         StoreBusy,
-        "Expected the store to be free; another process has held it too long, so nothing was saved. Try again.",
+        "The store is busy: another process has held it too long. Nothing was saved; try again.",
     ),
     (
         "readonly",
         StoreError,
-        "Expected to be able to write to the store; it is open for reading only. Check its permissions.",
+        "Cannot write to the store: it is read-only. Check its permissions.",
     ),
     (
         "not a database",
         StoreError,
-        "Expected a store; the file is something else or damaged. Put the latest backup in its place.",
+        "The store is damaged, or the file is not a store. Restore the latest backup.",
     ),
-    ("malformed", StoreError, "Expected a sound store; its file is damaged. Put the latest backup in its place."),
-    ("I/O error", StoreError, "Expected the disk to answer; it failed and nothing was saved. Check the disk."),
-    ("unable to open", StoreError, "Expected to open the store; its file or directory cannot be opened. Check them."),
+    ("malformed", StoreError, "The store is damaged. Restore the latest backup."),
+    ("I/O error", StoreError, "The disk failed and nothing was saved. Check the disk."),
+    ("unable to open", StoreError, "Cannot open the store. Check its file and directory."),
 )
 
 
@@ -98,12 +96,12 @@ def refuse_nul(*texts: str | None) -> None:
 def translate(error: Exception) -> StoreError:
     """The store's own error for one of the database's."""
     if isinstance(error, PoolTimeout):
-        return StoreBusy("Expected a free connection to the store; all of them are in use. Try again.")
+        return StoreBusy("All connections to the store are in use. Try again.")
     reason = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     if isinstance(error, IntegrityError):
         # SQLite's message names the rule, or table and column; never a value.
-        return StoreRefused(f"The store refused the change: {reason}. Nothing was written; reload and try again.")
+        return StoreRefused(f"The store refused the change: {reason}. Nothing was saved; reload and try again.")
     for said, kind, sentence in _SENTENCES:
         if said in reason:
             return kind(sentence)
-    return StoreError(f"The store could not carry this out ({reason}). Nothing was written.")
+    return StoreError(f"The store could not do this ({reason}). Nothing was saved.")

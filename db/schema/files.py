@@ -106,8 +106,7 @@ def _explained(path: Path, need: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"Expected to be able to {need} the store at {path}; found: {error.strerror}. "
-            "Check the path and its permissions."
+            f"Cannot {need} the store at {path}: {error.strerror}. Check the path and its permissions."
         ) from error
 
 
@@ -139,9 +138,7 @@ def copy_database(path: Path, out: Path, on_copied: Callable[[int, int], None] |
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"Expected to be able to write a copy of the store to {out}; found: {error.strerror}. Choose another place."
-        ) from error
+        raise StoreError(f"Cannot copy the store to {out}: {error.strerror}. Choose another place.") from error
     return rows
 
 
@@ -155,15 +152,10 @@ def _copy(path: Path, draft: Path, on_copied: Callable[[int, int], None] | None)
         source.backup(target, pages=N_PAGES_AT_ONCE, progress=told)
         target.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, with nothing beside it
         if target.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
-            raise StoreError(
-                "Expected a sound copy of the store; the check found damage. "
-                "Stop caseloop and put the latest backup in the store's place."
-            )
+            raise StoreError("The store is damaged, so the copy is too. Stop caseloop and restore the latest backup.")
         rows = rows_of(source)
         if rows_of(target) != rows:
-            raise StoreError(
-                "Expected the copy of the store to have its rows; it has others. Check the disk, try again."
-            )
+            raise StoreError("The copy of the store has other rows than the store. Check the disk and try again.")
     flush_to_disk(draft)
     return rows
 

@@ -47,7 +47,7 @@ class UtcTime(TypeDecorator[datetime]):
             ValueError: it has no zone.
         """
         if value.tzinfo is None:
-            raise ValueError("Expected a time with its zone; found one without. Use UTC.")
+            raise ValueError("Expected a time with a time zone; found one without. Use UTC.")
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:

@@ -115,8 +115,8 @@ class OnPostgres:
             StoreError: always; the server has tools of its own for this.
         """
         raise StoreError(
-            f"Expected a store in a file to copy; this one is in {self.name}. "
-            "Use pg_dump --format=custom for it, and copy the home beside it."
+            f"Only a store in a file can be copied; this one is in {self.name}. "
+            "Use pg_dump --format=custom, and copy the home as well."
         )
 
     def problems(self, session: Session) -> list[str]:
@@ -147,11 +147,11 @@ class OnPostgres:
             number, shown = int(ask("SHOW server_version_num").scalar_one()), ask("SHOW server_version").scalar_one()
             self.name = f"PostgreSQL {str(shown).split()[0]}"
             if number < OLDEST:
-                raise StoreError(f"Expected PostgreSQL 15 or later at {self.place}; found {shown}. Use a newer one.")
+                raise StoreError(f"Expected PostgreSQL 15 or later at {self.place}; found {shown}. Upgrade the server.")
             encoding = ask("SHOW server_encoding").scalar_one()
             if encoding != "UTF8":
                 raise StoreError(
-                    f"Expected a database in UTF8 at {self.place}; found {encoding}. Make another: createdb -E UTF8."
+                    f"Expected a UTF8 database at {self.place}; found {encoding}. Create another: createdb -E UTF8."
                 )
             self.schema_version = migrations.version(connection, self.place, folder)
             self.identity = str(ask("SELECT oid FROM pg_database WHERE datname = current_database()").scalar_one())
@@ -200,7 +200,7 @@ def _engine(url: sa.URL, busy_timeout_ms: int, readonly: str, isolation: str, *,
         )
     except ImportError as error:
         raise StoreError(
-            "Expected the driver psycopg for a store in PostgreSQL; it is not installed. "
+            "A store in PostgreSQL needs the driver psycopg, which is not installed. "
             "Install it: pip install 'psycopg[binary]==3.3.9'."
         ) from error
 

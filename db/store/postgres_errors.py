@@ -13,43 +13,43 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from db.schema.errors import NulRefused, StoreBusy, StoreError, StoreFull, StoreRefused, translate
 
 _GONE = (
-    "Expected the PostgreSQL server at {place} to answer; the connection broke. "
-    "Look whether the last change was kept, or save again: the same save is never kept twice."
+    "The connection to the PostgreSQL server at {place} broke. "
+    "Check whether the last change was saved, or save again: the same save is never stored twice."
 )
-_BUSY = "Expected the store to be free; another process has held it too long, so nothing was saved. Try again."
+_BUSY = "The store is busy: another process has held it too long. Nothing was saved; try again."
 
 # SQLSTATE, or its class; the first that fits.
 _SENTENCES: tuple[tuple[str, type[StoreError], str], ...] = (
     (
         "53100",
         StoreFull,
-        "The disk of the PostgreSQL server is full: nothing was saved. Expected free space; free some and save again.",
+        "The disk of the PostgreSQL server is full: nothing was saved. Free some space and save again.",
     ),
-    ("53", StoreBusy, "Expected the PostgreSQL server to have room for this; it has not. Try again."),
+    ("53", StoreBusy, "The PostgreSQL server is out of resources. Try again."),
     ("55P03", StoreBusy, _BUSY),
     ("40", StoreBusy, _BUSY),
-    ("22", StoreRefused, "The store refused a value that does not fit its place. Nothing was written."),
+    ("22", StoreRefused, "The store refused a value that does not fit its column. Nothing was saved."),
     ("57014", StoreBusy, _BUSY),
     ("57", StoreError, _GONE),
     ("08", StoreError, _GONE),
     (
         "25006",
         StoreError,
-        "Expected to be able to write to the store; it is open for reading only. Check CASELOOP_DB_URL.",
+        "Cannot write to the store: it is read-only. Check CASELOOP_DB_URL.",
     ),
     (
         "42501",
         StoreError,
-        "Expected to be allowed to read and write the store at {place}; this user may not. Make it the owner.",
+        "This user may not read and write the store at {place}. Make it the owner.",
     ),
     (
         "28",
         StoreError,
-        "Expected to be let in at {place}; user or password do not fit. Check CASELOOP_DB_URL.",
+        "Wrong user or password for {place}. Check CASELOOP_DB_URL.",
     ),
-    ("3D000", StoreError, "Expected a database at {place}; there is none. Make it: createdb -E UTF8."),
-    ("58", StoreError, "Expected the server's disk to answer; it failed and nothing was saved. Check the disk."),
-    ("XX", StoreError, "Expected a sound store; the server finds damage. Put the latest backup in its place."),
+    ("3D000", StoreError, "There is no database at {place}. Create it: createdb -E UTF8."),
+    ("58", StoreError, "The server's disk failed and nothing was saved. Check the disk."),
+    ("XX", StoreError, "The server reports a damaged store. Restore the latest backup."),
 )
 
 
@@ -68,7 +68,7 @@ def translate_postgres(error: Exception, place: str, password: str = "") -> Stor
     primary = getattr(getattr(cause, "diag", None), "message_primary", None) or ""
     if isinstance(error, IntegrityError):
         # Names the rule; what broke it stands in the details, which are left out.
-        return StoreRefused(f"The store refused the change: {primary}. Nothing was written; reload and try again.")
+        return StoreRefused(f"The store refused the change: {primary}. Nothing was saved; reload and try again.")
     if (isinstance(error, DataError) and not state) or state in ("22021", "22P05"):
         return NulRefused()
     return _by_state(state, place) if state else _unreached(error, place, password)
@@ -78,7 +78,7 @@ def _by_state(state: str, place: str) -> StoreError:
     for beginning, kind, sentence in _SENTENCES:
         if state.startswith(beginning):
             return kind(sentence.format(place=place))
-    return StoreError(f"The store could not carry this out (PostgreSQL {state}). Nothing was written.")
+    return StoreError(f"The store could not do this (PostgreSQL {state}). Nothing was saved.")
 
 
 def _unreached(error: DBAPIError, place: str, password: str) -> StoreError:
@@ -86,4 +86,4 @@ def _unreached(error: DBAPIError, place: str, password: str) -> StoreError:
         return StoreError(_GONE.format(place=place))
     reason = " ".join(str(error.orig).split())
     reason = reason.replace(password, "***") if password else reason
-    return StoreError(f"Expected a PostgreSQL server at {place}; found: {reason}. Start it or check CASELOOP_DB_URL.")
+    return StoreError(f"Cannot reach a PostgreSQL server at {place}: {reason}. Start it, or check CASELOOP_DB_URL.")

@@ -64,8 +64,8 @@ def identify(path: Path) -> str:
 
 def gone(place: Path | str, found: str) -> StoreGone:
     """The error to raise where `place` holds another store than the one that was opened, or none."""
-    what = "another in its place" if found else "none there"
+    what = "another store has replaced it" if found else "it is missing"
     return StoreGone(
-        f"Expected the store that was opened at {place}; found {what}, so nothing is saved any more. "
-        "Put it back as it was and start the desk again."
+        f"The store opened at {place} is gone: {what}. Nothing more is saved. "
+        "Put the store back and start the desk again."
     )

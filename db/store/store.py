@@ -128,7 +128,7 @@ class Store:
             StoreError: anything else; nothing was written.
         """
         if self.readonly:
-            raise StoreError("Expected a store open for writing; this one was opened for reading only.")
+            raise StoreError("This store was opened for reading only.")
         engine = self._on.beside if beside else self._on.writer
         try:
             # Those beside need no turn, where they have connections of their own.
@@ -203,7 +203,7 @@ class Store:
 
     def _refuse_closed(self) -> None:
         if self._closed:
-            raise StoreError("Expected an open store; this one was closed. Open it again.")
+            raise StoreError("This store is closed. Open it again.")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -266,7 +266,7 @@ class _Turn:
 
     def __enter__(self) -> None:
         if self._owner == threading.get_ident():
-            raise StoreError("Expected one transaction at a time in a thread; found a second inside the first.")
+            raise StoreError("A thread can have one transaction at a time; this is a second inside the first.")
         mine = threading.Event()
         with self._guard:
             self._queue.append(mine)
@@ -279,9 +279,7 @@ class _Turn:
             raise
         if not in_time:
             self._leave(mine)
-            raise StoreBusy(
-                f"Expected a turn to write within {self._timeout_s:g} s; others are still at it. Try again."
-            )
+            raise StoreBusy(f"Could not write within {self._timeout_s:g} s: others are still writing. Try again.")
         self._owner = threading.get_ident()
 
     def __exit__(self, *_: object) -> None:

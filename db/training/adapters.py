@@ -67,9 +67,7 @@ def register_adapter(permit: LeadAct | Program, adapter: AdapterRow) -> AdapterR
     if known is None:
         session.execute(sa.insert(t.adapter).values(**values))
     elif known.weights_sha256 != adapter.weights_sha256:
-        raise StoreError(
-            f"Expected a new name for these weights; {adapter.name!r} belongs to another adapter. Choose another name."
-        )
+        raise StoreError(f"{adapter.name!r} is already the name of another adapter. Choose another name.")
     else:
         kept = {"path": adapter.path, "metrics": values["metrics"] or known.metrics}
         session.execute(sa.update(t.adapter).where(t.adapter.c.name == adapter.name).values(**kept))
@@ -130,7 +128,7 @@ def rollback(act: LeadAct, *, reason: str = "rolled back") -> AdapterRow:
             target = history[before].restores_id or before
             _activate(act, history[target].adapter, reason=reason, restores_id=target)
             return get_adapter(act.session, history[target].adapter)
-    raise StoreError("Expected an adapter that was active before this one; found none. Activate one by its name.")
+    raise StoreError("No adapter was active before this one. Activate one by name.")
 
 
 def activations(session: Session) -> list[ActivationRow]:

@@ -93,7 +93,7 @@ def get_run(session: Session, run_id: int) -> TrainingRunRow:
     """
     row = session.execute(sa.select(t.training_run).where(t.training_run.c.id == run_id)).one_or_none()
     if row is None:
-        raise UnknownRun(f"Expected the number of a training run; found {run_id}, which none has.")
+        raise UnknownRun(f"There is no training run {run_id}.")
     return TrainingRunRow(**row._mapping)
 
 

@@ -33,9 +33,9 @@ from db.schema.errors import NotAllowed
 from db.training.adapters import activate, register_adapter
 from db.training.runs import create_run, get_run, update_run
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter
 from tests.kit.people import add_people
-from tests.kit.permits import person_in, program_in
 
 SECRET = "Unmistakable words of a note"
 
@@ -192,7 +192,7 @@ def test_what_is_decided_about_adapters_and_runs_is_told(desk: Desk) -> None:
 def test_only_a_lead_stops_a_run_and_it_is_told(desk: Desk) -> None:
     with desk.store.transaction() as session:
         run = create_run(person_in(session, "lea"), config={})
-    with pytest.raises(NotAllowed, match="Expected a lead to train; rev is a reviewer"):
+    with pytest.raises(NotAllowed, match="Only leads may train; rev is a reviewer"):
         training.stop_run(desk.store, desk.settings, run.id, "rev")
     with desk.store.reading() as session:
         assert get_run(session, run.id).status == "requested"

@@ -126,10 +126,10 @@ def test_nothing_is_overwritten(home: Home, tmp_path: Path) -> None:
     taken.mkdir()
     refused = home.run("backup", str(taken))
     assert refused.returncode == 2
-    assert "something is at" in one_sentence(refused.stderr)
+    assert "already exists" in one_sentence(refused.stderr)
     assert not list(taken.iterdir())
     lost = home.run("backup", str(tmp_path / "nowhere" / "monday"))
-    assert (lost.returncode, "Make it first" in one_sentence(lost.stderr)) == (2, True)
+    assert (lost.returncode, "Create it first" in one_sentence(lost.stderr)) == (2, True)
 
 
 def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(home: Home, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(home: Home, 
 def test_a_copy_with_other_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([{"note": 1}, {"note": 2}])
     monkeypatch.setattr("db.schema.files.rows_of", lambda _: next(answers))
-    with make_store(tmp_path, []) as store, pytest.raises(StoreError, match="to have its rows"):
+    with make_store(tmp_path, []) as store, pytest.raises(StoreError, match="has other rows"):
         store.backup(tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
 

@@ -17,8 +17,8 @@ from data.task import Extraction
 from db.notes.notes import next_note
 from db.review.decisions import submit
 from db.training.runs import get_run
+from tests.kit.desk.permits import person_in
 from tests.kit.homes import TASK, one_sentence, wait_for, write_notes
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 
@@ -147,9 +147,9 @@ def test_a_note_of_20_001_characters_is_not_read(stocked):
 
 def test_an_unknown_adapter_is_answered_with_the_known_ones(stocked, tmp_path):
     for command in (("activate",), ("show",)):
-        assert "(tiny-adapter)" in refused(stocked, "adapters", *command, "nobody")
+        assert "Choose one of: tiny-adapter" in refused(stocked, "adapters", *command, "nobody")
     data = write_labelled(tmp_path / "gold.jsonl", tiny_rows(2))
-    assert "(tiny-adapter)" in refused(stocked, "evaluate", "--data", str(data), "--adapter", "nobody")
+    assert "Choose one of: tiny-adapter" in refused(stocked, "evaluate", "--data", str(data), "--adapter", "nobody")
 
 
 @pytest.mark.parametrize("command", [("prefill",), ("extract",)])

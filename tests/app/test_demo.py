@@ -51,7 +51,7 @@ def test_stopped_at_any_step_it_leaves_nothing(tmp_path: Path, error: BaseExcept
     monkeypatch.setenv("CASELOOP_DB_URL", "postgresql://nobody@nowhere/none")  # the user's own store is not touched
     before = dict(os.environ)
     for keep in (None, tmp_path / "deep" / "kept"):
-        with pytest.raises(Interrupted, match="nothing of it is left"):
+        with pytest.raises(Interrupted, match="left nothing behind"):
             begun(keep, "Step 2", error)
         assert not keep or not keep.exists()
     assert [path for path in tmp_path.rglob("*") if path.name not in ("tmp", "deep")] == []
@@ -60,7 +60,7 @@ def test_stopped_at_any_step_it_leaves_nothing(tmp_path: Path, error: BaseExcept
 
 def test_what_is_there_already_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
-    with pytest.raises(InputError, match="found something at"):
+    with pytest.raises(InputError, match="already exists"):
         begun(tmp_path / "kept", "Step 1", AssertionError())
 
 
@@ -96,7 +96,7 @@ def test_it_runs_from_end_to_end_and_the_desk_can_be_kept(tiny_home: Home, tmp_p
     run = home.json("status")["last_run"]
     assert (run["status"], run["name"]) == ("finished", "run-0001")
     assert home.json("samples", "show")["n_decided"] == 12
-    assert "found something at" in one_sentence(tiny_home.run("demo", "--keep", str(kept)).stderr)
+    assert "already exists" in one_sentence(tiny_home.run("demo", "--keep", str(kept)).stderr)
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from db.training.runs import create_run, update_run
 from tests.kit.desk.desk_browser import THREE, browser, serving, tab
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 __all__ = ["browser"]
 
@@ -42,8 +42,6 @@ def test_steps_loss_and_the_end_show_by_themselves(browser: Browser, tmp_path: P
             expect(panel).to_contain_text(f"step {step} of 8, loss {loss:.3f}")
         expect(panel.locator("svg polyline").first).to_be_attached()  # the curve
         with desk.store.transaction() as session:
-            update_run(
-                program_in(session), run.id, status="failed", message="Expected room for the files; the disk is full."
-            )
-        expect(panel).to_contain_text("the disk is full")
+            update_run(program_in(session), run.id, status="failed", message="The disk is full: no room for the files.")
+        expect(panel).to_contain_text("The disk is full")
         assert here.page.evaluate("window.isTheSamePage")

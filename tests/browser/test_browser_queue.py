@@ -18,7 +18,7 @@ from db.review.decisions import history, save_draft
 from db.schema import tables
 from tests.kit.desk.desk_browser import Desk, Tab, browser, serving, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 __all__ = ["browser"]
 
@@ -83,7 +83,7 @@ def test_the_filter_narrows_is_saved_and_comes_back(browser: Browser, desk: Desk
         here.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(here.page.get_by_label("Saved filter").locator("option")).to_have_count(1)
         here.page.get_by_label("Search the notes").fill("nowhere")
-        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note fits.")
+        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note matches.")
         expect(found(here)).to_have_text("0 notes")
         here.page.get_by_role("button", name="Clear the filter").click()
         expect(found(here)).to_have_text("60 notes")
@@ -155,7 +155,7 @@ def test_ticked_notes_are_flagged_with_a_comment(browser: Browser, desk: Desk) -
         dialog = here.page.get_by_role("dialog")
         expect(dialog).to_contain_text("removes 3 sample notes for good")
         dialog.get_by_role("button", name="Remove the samples").click()
-        expect(here.page.locator("#queue-table")).to_contain_text("No note fits")
+        expect(here.page.locator("#queue-table")).to_contain_text("No note matches")
         expect(here.page.locator("#samples")).to_be_hidden()
         assert sum(states(desk).values()) == 59
 
@@ -238,5 +238,5 @@ def test_a_queue_without_a_server_says_so_and_comes_back(browser: Browser, desk:
         expect(rows).to_have_count(50)
         expect(here.page.get_by_role("button", name="Try again")).to_be_visible()
         desk.start()  # Gradio loads the page anew; it comes back to the queue and what was looked for
-        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note fits.", timeout=60_000)
+        expect(here.page.locator("#queue-table .empty")).to_contain_text("No note matches.", timeout=60_000)
         expect(here.page.get_by_label("State", exact=True)).to_have_value("flagged")

@@ -11,7 +11,7 @@ from data.task import Extraction
 from db.notes.notes import add_notes
 from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 
@@ -94,20 +94,20 @@ def test_the_export_follows_its_choices(browser: Browser, own_desk: Desk) -> Non
         said = here.page.locator("#export-summary")
         expect(said).to_contain_text("1 reviewed note")
         here.page.get_by_label("only notes in which a suggested value was changed").check()
-        expect(said).to_contain_text("No note fits")
+        expect(said).to_contain_text("No note matches")
         here.page.get_by_label("only notes in which a suggested value was changed").uncheck()
         here.page.get_by_label("To the day").focus()
         here.page.keyboard.type("01312020")  # month, day and year, as this browser has them
-        expect(said).to_contain_text("No note fits")
+        expect(said).to_contain_text("No note matches")
         here.page.get_by_label("From the day").fill("2020-02-01")
         expect(said).to_contain_text("found 2020-02-01 and 2020-01-31. Exchange them.")
         here.page.get_by_label("From the day").fill("")
-        expect(said).to_contain_text("No note fits")
+        expect(said).to_contain_text("No note matches")
         here.page.get_by_label("To the day").fill("")
         expect(said).to_contain_text("1 reviewed note")
         here.page.get_by_label("To the day").focus()
         here.page.keyboard.type("02312026")
-        expect(said).to_contain_text("Expected a day as 2026-01-31")  # instead of an export without the limit
+        expect(said).to_contain_text("Expected a day such as 2026-01-31")  # instead of an export without the limit
         expect(said.get_by_role("link")).to_have_count(0)
         here.page.get_by_label("To the day").fill("")
         here.page.get_by_label("Provenance").check()
@@ -138,7 +138,7 @@ def test_a_run_is_asked_for_followed_and_stopped(browser: Browser, desk: Desk) -
         here.page.get_by_role("button", name="Stop").click()
         expect(here.page.locator("#runs")).to_contain_text("interrupted")
         here.page.get_by_role("button", name="Roll back").click()
-        expect(here.page.locator("#adapter-said")).to_contain_text("Expected an adapter that was active before")
+        expect(here.page.locator("#adapter-said")).to_contain_text("No adapter was active before")
 
 
 def test_on_a_phone_every_screen_is_one_column_that_fits(browser: Browser, desk: Desk) -> None:

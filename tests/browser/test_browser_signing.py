@@ -54,7 +54,7 @@ def opened(context: BrowserContext, desk: Desk, name: str = "kim") -> Tab:
 def test_the_name_leads_to_a_page_that_changes_the_password(context: BrowserContext, desk: Desk) -> None:
     here = opened(context, desk)
     here.page.locator("#reviewer-name").click()
-    expect(here.page.get_by_label("Password now")).to_be_focused()
+    expect(here.page.get_by_label("Current password")).to_be_focused()
     for text in (PASSWORD, "a new long pass phrase", "a new long pass phrase"):
         here.page.keyboard.type(text)
         here.page.keyboard.press("Tab")
@@ -120,7 +120,7 @@ def test_another_person_at_the_same_browser_saves_nothing_of_the_first(context: 
     here.shows(desk.case(2))
     expect(here.page.locator("#banner")).to_contain_text("NOT SAVED")
     other = opened(context, desk, "Ann Lee")
-    expect(here.page.locator("#banner")).to_contain_text("kim opened this page and Ann Lee is signed in")
+    expect(here.page.locator("#banner")).to_contain_text("kim opened this page, but Ann Lee is signed in")
     assert desk.decisions(1) == []
     here.page.reload()  # now it is Ann Lee's page, and what kim decided stays kim's
     here.ready()
@@ -144,7 +144,7 @@ def test_the_page_to_sign_in_with_is_fit_for_a_screen_reader(browser: Browser, d
     here.page.get_by_label("Name").fill("kim")
     here.page.get_by_label("Password").fill("not the password")
     here.page.get_by_role("button", name="Sign in").click()
-    expect(here.page.get_by_role("alert")).to_have_text("This name and password do not belong together.")
+    expect(here.page.get_by_role("alert")).to_have_text("Wrong name or password.")
     expect(here.page.get_by_label("Password")).to_be_focused()
     answer = Axe().run(here.page).response
     assert [rule["id"] for rule in answer["violations"] if rule["impact"] in ("serious", "critical")] == []

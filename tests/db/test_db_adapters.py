@@ -18,8 +18,8 @@ from db.training.adapters import (
     register_adapter,
     rollback,
 )
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter, empty_session, register, store
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -47,7 +47,7 @@ def test_registering_again_moves_it_and_keeps_its_figures(session: Session) -> N
     known = get_adapter(session, "a")
     again = register_adapter(program_in(session), replace(known, path="elsewhere", metrics={}))
     assert (again.path, again.metrics, again.added_at) == ("elsewhere", {"n_notes": 3}, known.added_at)
-    with pytest.raises(StoreError, match="new name for these weights"):
+    with pytest.raises(StoreError, match="already the name of another"):
         register_adapter(program_in(session), replace(known, weights_sha256="f" * 64))
 
 

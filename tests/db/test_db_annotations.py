@@ -25,8 +25,8 @@ from db.review.decisions import (
 )
 from db.review.revisions import Conflict
 from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, note, store, suggestion
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -105,7 +105,7 @@ def test_the_same_save_again_gets_the_same_answer(session: Session) -> None:
     decide(session, 1, 1, by="bob")
     assert decide(session, 1, 0, token="same", values=TYPED).annotation_id == first.annotation_id
     assert len(history(session, 1)) == 2
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         decide(session, 2, 0, token="same")
 
 

@@ -19,9 +19,9 @@ from db.review.decisions import history, open_review, save_draft
 from db.schema import tables
 from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
 from db.training.adapters import activate
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import add, decide, extraction, note, register, store, suggestion
 from tests.kit.desk.stores import empty_session as session
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["session", "store"]
 
@@ -117,7 +117,7 @@ def test_the_database_itself_refuses(store: Store, statement: str) -> None:
     session = transaction.__enter__()
     with pytest.raises((sa.exc.IntegrityError, sa.exc.DataError)) as caught:
         session.execute(sa.text(statement))
-    with pytest.raises(StoreRefused, match="Nothing was written"):
+    with pytest.raises(StoreRefused, match="Nothing was saved"):
         transaction.__exit__(type(caught.value), caught.value, caught.tb)
 
 

@@ -19,8 +19,8 @@ from db.review.opinions import opinions_of, shared_opinions
 from db.review.overlap_changes import set_overlap
 from db.review.revisions import Conflict
 from db.store.store import Session, Store, StoreError
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import TASK, add, decide, extraction, note, store
-from tests.kit.permits import person_in
 
 __all__ = ["store"]
 
@@ -137,7 +137,7 @@ def test_a_save_that_is_sent_again_counts_once(session: Session) -> None:
     assert (again.annotation_id, again.opinion_id) == (second.annotation_id, second.opinion_id)
     assert again.repeated
     assert len(opinions_of(session, 1)) == 2
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         give(session, "ada", token="once-ada", note_id=2)
 
 

@@ -21,9 +21,9 @@ from db.review.decisions import save_draft
 from db.review.offers import make_offer
 from db.schema import tables as t
 from db.store.store import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import Server, name_in
 from tests.kit.desk.stores import add, decide, extraction, note, store
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["store"]
 
@@ -64,7 +64,7 @@ def test_sessions_are_durable_and_reading_cannot_write(there: Store) -> None:
         with there.transaction() as other:
             add_notes(program_in(other), [note(7)])
         assert session.execute(sa.text("SELECT count(*) FROM note")).scalar_one() == 1
-    with pytest.raises(StoreError, match="reading only"), there.reading() as session:
+    with pytest.raises(StoreError, match="read-only"), there.reading() as session:
         session.execute(sa.text("DELETE FROM claim"))
 
 
@@ -95,7 +95,7 @@ def test_several_that_open_an_empty_database_make_one_store(postgres: Server) ->
     for thread in threads:
         thread.join()
     assert failures == []
-    with open_store(url, readonly=True) as store, pytest.raises(StoreError, match="reading only"):
+    with open_store(url, readonly=True) as store, pytest.raises(StoreError, match="read-only"):
         store.transaction().__enter__()
     postgres.drop(url)
 
@@ -113,7 +113,7 @@ def test_a_server_that_went_away_is_told_and_found_again(there: Store, postgres:
             postgres.do(ended)
             decide(session, 1, 1, token="second")
 
-    with pytest.raises(StoreError, match="the connection broke"):
+    with pytest.raises(StoreError, match=r"The connection .* broke"):
         lose()
     with there.transaction() as session:
         assert decide(session, 1, 1, token="second").revision == 2
@@ -147,12 +147,12 @@ def test_giving_a_note_waits_for_no_writer_and_passes_over_what_is_locked(there:
     ("state", "kind", "said"),
     [
         ("53100", StoreFull, "disk of the PostgreSQL server is full"),
-        ("40001", StoreBusy, "Try again"),
-        ("40P01", StoreBusy, "Try again"),
+        ("40001", StoreBusy, "try again"),
+        ("40P01", StoreBusy, "try again"),
         ("53300", StoreBusy, "Try again"),
         ("42501", StoreError, "may not"),
         ("XX001", StoreError, "damage"),
-        ("P0001", StoreError, "could not carry this out"),
+        ("P0001", StoreError, "could not do this"),
     ],
 )
 def test_what_the_server_says_becomes_the_stores_own(

@@ -19,8 +19,8 @@ from db.review.bulk import Many, carry_out, plan, undo
 from db.review.decisions import history, open_review, reopen, save_draft
 from db.schema import tables
 from db.store.store import Store, StoreError
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import TASK, add, decide, empty_session, extraction, register, store, suggestion
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 
@@ -153,7 +153,7 @@ def test_what_somebody_changed_since_is_not_undone(session: Session) -> None:
     assert [get_note(session, number).state for number in (5, 6, 7, 8)] == ["submitted", "flagged", "todo", "todo"]
     assert undo(person_in(session, "ada"), TASK, bulk="b1").n_done == 0
     assert undo(person_in(session, "ada"), TASK, bulk="b").n_left_alone == 0  # the beginning of a name is no name
-    with pytest.raises(StoreError, match="Expected a comment"):
+    with pytest.raises(StoreError, match="A flag needs a comment"):
         carry_out(person_in(session, "ada"), TASK, action="flag", many=Many(), bulk="b2", comment=" ")
     with pytest.raises(StoreError, match="Expected one of skip, flag, reopen"):
         plan(session, "submit", Many())  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from db.notes.suggestions import add_suggestion
 from db.review.decisions import history, open_review, reopen, reviewed, training_rows
 from db.review.revisions import Conflict
 from db.store.store import Store, StoreError, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import (
     FIRST,
     SECOND,
@@ -28,7 +29,6 @@ from tests.kit.desk.stores import (
     store,
     suggestion,
 )
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "file_store", "store"]
 
@@ -70,7 +70,7 @@ def test_taking_back_is_guarded_like_a_save(session: Session) -> None:
     with pytest.raises(Conflict):
         reopen(person_in(session, "ada"), note_id=1, seen_revision=2, token="undo-2")
     decide(session, 2, 0)
-    with pytest.raises(StoreError, match="token of its own"):
+    with pytest.raises(StoreError, match="token was already used"):
         reopen(person_in(session, "ada"), note_id=2, seen_revision=1, token="undo-1")
 
 

@@ -17,9 +17,9 @@ from db.people.reviewers import find_reviewer, list_reviewers
 from db.schema import tables
 from db.schema.files import copy_database, sqlite
 from db.store.store import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from tests.kit.desk.permits import enlist, program_in
 from tests.kit.desk.stores import add, mode, note
 from tests.kit.desk.stores import file_store as store
-from tests.kit.permits import enlist, program_in
 
 __all__ = ["store"]
 
@@ -211,7 +211,7 @@ def test_a_damaged_store_is_not_copied(store: Store, path: Path, tmp_path: Path)
         " WHERE name = (SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'note' LIMIT 1)"
     )
     raw.close()
-    with pytest.raises(StoreError, match=r"found damage.*put the latest backup in the store's place"):
+    with pytest.raises(StoreError, match=r"store is damaged.*restore the latest backup"):
         copy_database(path, tmp_path / "copy.db")
     assert not [file for file in tmp_path.iterdir() if "copy" in file.name]
 
@@ -233,7 +233,7 @@ def test_problems_finds_what_lost_its_parent(store: Store, path: Path) -> None:
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="Expected a store"):
+    with pytest.raises(StoreError, match="not a store"):
         open_store(path)
     assert path.read_bytes() == content
 

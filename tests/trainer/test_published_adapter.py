@@ -69,14 +69,14 @@ def test_a_cache_that_another_program_filled_serves_by_names(cache: Path, caplog
     assert loaded.base_digest == base_identity(shared_tiny().dense).digest
     assert loaded.lora
     assert not TRACE.exists()
-    assert "is for the base" not in caplog.text, "Meta's prefix is no other name"
+    assert "is declared for the base" not in caplog.text, "Meta's prefix is no other name"
 
 
 def test_a_directory_of_any_name_serves_and_is_learned_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     base, adapter = published_base(tmp_path / "weights"), published_adapter(tmp_path / "mine")
     loaded = load_for_serving(base, adapter, device="cpu")
     assert (loaded.name, loaded.base_name, loaded.prompt_version) == ("mine", "weights", 1)
-    assert "it is for the base meta-llama/Meta-Llama-3.1-8B, and is used on weights" in caplog.text
+    assert "is declared for the base meta-llama/Meta-Llama-3.1-8B, and is used on weights" in caplog.text
     assert not TRACE.exists()
 
 

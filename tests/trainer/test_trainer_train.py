@@ -146,9 +146,9 @@ def test_warm_run_goes_on_from_its_parent(files, tmp_path: Path):
 
 def test_run_that_changes_nothing_is_an_error(files, tmp_path: Path, monkeypatch):
     monkeypatch.setattr("trainer.run.learning.loop.run_loop", lambda *_: (1, 1, 0.5))
-    with pytest.raises(TrainError, match="its weights are as before"):
+    with pytest.raises(TrainError, match="did not change the adapter's weights"):
         run(files, tmp_path / "run")
-    assert "weights are as before" in RunDir(tmp_path / "run").error.read_text()
+    assert "did not change" in RunDir(tmp_path / "run").error.read_text()
 
 
 def test_killed_run_resumes_bit_by_bit(files, tmp_path: Path):
@@ -245,9 +245,9 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(files, tmp_pa
     words = [sys.executable, "-m", "trainer", *command(files, run_dir, "--epochs", "1")]
     done = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, preexec_fn=limit)
     assert done.returncode == 3, done.stderr[-2000:]
-    assert "the disk is full" in RunDir(run_dir).error.read_text()
+    assert "The disk is full" in RunDir(run_dir).error.read_text()
     # Not always the last line: TensorBoard's own thread may say at the end that it could not write either.
-    assert [line for line in done.stderr.splitlines() if line.startswith("Expected room")]
+    assert [line for line in done.stderr.splitlines() if line.startswith("The disk is full")]
     assert not RunDir(run_dir).adapter.exists()
     assert latest_complete(RunDir(run_dir).checkpoints) is None
     config = TrainConfig(epochs=1, batch_size=4, threads=1, log_steps=1, save_steps=2)
@@ -260,7 +260,7 @@ def test_too_little_space_is_refused_before(tmp_path: Path):
 
 
 def test_one_training_at_a_time(files, tmp_path: Path):
-    with trainer_lock(tmp_path / "runs"), pytest.raises(RunError, match="one is under way"):
+    with trainer_lock(tmp_path / "runs"), pytest.raises(RunError, match="is under way"):
         run(files, tmp_path / "runs" / "second")
 
 

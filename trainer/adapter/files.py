@@ -145,8 +145,8 @@ def tell_other_name(directory: Path, manifest: Manifest, base: BaseIdentity) -> 
     """Warn, once, where only the base's name speaks against an adapter that fits it otherwise."""
     if compare_bases(recorded_base(manifest), base) == "unknown" and not is_same_name(manifest.base, base.name):
         _tell(
-            f"The adapter {directory} says that it is for the base {manifest.base}, and is used on {base.name}. "
-            "Nothing else that is known speaks against it; if these are two models, name the right base."
+            f"The adapter {directory} is declared for the base {manifest.base}, and is used on {base.name}. "
+            "Everything else matches; if these are different models, name the right base."
         )
 
 

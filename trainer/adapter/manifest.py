@@ -119,7 +119,7 @@ def publish_adapter(source: Path, target: Path, manifest: Manifest) -> Manifest:
         RunError: `target` exists, or `source` lacks a file.
     """
     if target.exists():
-        raise RunError(f"Expected no adapter at {target}; there is one. Choose another name.")
+        raise RunError(f"There is already an adapter at {target}. Choose another name.")
     for name in (WEIGHTS, ADAPTER_CONFIG):
         if not (source / name).is_file():
             raise RunError(f"Expected {name} in {source}; it is missing. Train again.")

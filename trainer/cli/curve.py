@@ -29,18 +29,22 @@ def curve_options(
         task_of: the task that was chosen.
         is_hub_allowed: whether a hub name was given.
     """
-    parser.description = "Train with growing parts of the reviewed notes and measure each; again goes on."
+    parser.description = (
+        "Train on growing parts of the reviewed notes and measure each; repeat the command to continue."
+    )
     parser.set_defaults(run=lambda options: _curve(options, task_of(options), is_hub_allowed(options)))
-    parser.add_argument("run_dir", type=Path, help="directory of the curve; the same again goes on where it was")
+    parser.add_argument(
+        "run_dir", type=Path, help="directory of the curve; repeat the command to continue a stopped one"
+    )
     parser.add_argument("--snapshot", type=Path, help="training rows (default: snapshot.jsonl in the directory)")
     parser.add_argument("--holdout", type=Path, help="rows to measure on (default: holdout.jsonl there)")
     parser.add_argument("--labelled", type=Path, help="simulate reviewers who answer with the labels of this file")
-    parser.add_argument("--holdout-rows", type=int, default=500, help="its last rows, which are measured on")
+    parser.add_argument("--holdout-rows", type=int, default=500, help="how many of its last rows to measure on")
     parser.add_argument("--style", help="the convention that simulated reviewers label by, such as registry")
-    parser.add_argument("--parent", help="what is measured where nothing is learned, and warm mode goes on from")
+    parser.add_argument("--parent", help="adapter to measure first, and to continue from in warm mode")
     points = parser.add_mutually_exclusive_group()
     points.add_argument("--shares", type=_numbers(float), help="per cent of the reviewed notes (0,25,50,75,100)")
-    points.add_argument("--counts", type=_numbers(int), help="the same as numbers: 0,100,300")
+    points.add_argument("--counts", type=_numbers(int), help="the same as numbers of notes: 0,100,300")
     parser.add_argument("--seeds", type=int, default=1, help="runs for each point")
     parser.add_argument("--config", type=Path, help="settings (default: config.json in the directory, if any)")
     add_options(parser)

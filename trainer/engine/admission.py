@@ -155,7 +155,7 @@ def wait_for_a_slot(until: float) -> None:
         EngineError: none came; both may be driven by one thread, and then none ever would.
     """
     if time.monotonic() > until:
-        raise EngineError("Expected a free slot of the model; the other engine on it holds them all. Wait for it.")
+        raise EngineError("Another engine holds all slots of the model. Wait for it.")
     time.sleep(POLL_S)
 
 

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for the card: what `evaluate --json` printed on the notes that NAME tells of; may be given again",
     )
     parser.add_argument("--step", action="append", help="do this step only; may be given again")
-    parser.add_argument("--minutes", type=float, help="stop at a checkpoint after so many minutes")
+    parser.add_argument("--minutes", type=float, help="stop at a checkpoint after this many minutes")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="the GPU where there is one")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="to generate notes in")
     add_settings(parser)

@@ -124,9 +124,7 @@ def trainer_lock(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            message = (
-                f"Expected no other training among the runs in {directory}; one is under way. Wait for it or stop it."
-            )
+            message = f"Another training run in {directory} is under way. Wait for it, or stop it."
             raise RunError(message) from error
         yield
 

@@ -20,7 +20,7 @@ class Job:
     Attributes:
         run: its directory.
         base: directory of the base, or its name on the hub.
-        parent: the adapter to compare with, and in warm mode to go on from.
+        parent: the adapter to compare with, and to continue from in warm mode.
         rows: to learn from, in the order of their hashes.
         held_out: to score on.
         fingerprint: of the snapshot; None, in its fellow, without a hold-out.

@@ -50,7 +50,7 @@ class Interrupted(TrainError):  # noqa: N818 - named for what happened
     """The run was asked to stop; it can be resumed."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__("Training was interrupted after its last checkpoint. Start it again to go on.")
+        super().__init__("Training was interrupted after its last checkpoint. Start it again to continue.")
         self.exit_code = 128 + signal_number
 
 

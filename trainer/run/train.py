@@ -85,7 +85,7 @@ def train(  # noqa: PLR0913 - all by keyword
     Args:
         run_dir: directory of the run; see `RunDir`.
         base: directory of the base, or its name on the hub with `allow_hub`.
-        parent_adapter: the adapter to compare with, and in warm mode to go on from.
+        parent_adapter: the adapter to compare with, and to continue from in warm mode.
         snapshot: training rows as JSON lines.
         holdout: rows to score on.
         config: settings; None for those in the run directory's `config.json`, or else the defaults.
@@ -170,9 +170,9 @@ _OURS = (TrainError, ModelError, RunError, ConfigError, SnapshotError, EngineErr
 def _named(run: RunDir, error: Exception) -> TrainError | None:
     """What a library's error means for the run, where that is known."""
     if isinstance(error, torch.OutOfMemoryError):
-        return OutOfMemory("Expected the batch to fit the GPU's memory; it does not. Set a smaller batch size.")
+        return OutOfMemory("The batch does not fit the GPU's memory. Set a smaller batch size.")
     if _is_disk_full(error):
-        return DiskFull(f"Expected room for the files of the run in {run.path}; the disk is full. Free some space.")
+        return DiskFull(f"The disk is full: no room for the files of the run in {run.path}. Free some space.")
     return None
 
 
@@ -207,7 +207,7 @@ def _check_job(job: Job) -> None:
     unsuited = [] if is_learned else unsuited_base(job.base, job.task, allow_hub=job.allow_hub)
     check_settings(job.config, on_gpu=on_gpu, has_bf16=has_bf16, n_ranks=job.ranks.size, unsuited=unsuited)
     if job.config.mode == "warm" and job.parent is None:
-        raise TrainError("Expected a parent adapter to go on from in warm mode; found none. Use mode full.")
+        raise TrainError("Warm mode needs a parent adapter; there is none. Use mode full.")
     check_no_leak(job.rows, job.held_out)
     told = {
         "name": job.name,

@@ -12,14 +12,14 @@ Engine = Annotated[
 ]
 BaseUrl = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Where the server's OpenAI-compatible interface is. Or $CASELOOP_BASE_URL."),
+    typer.Option(metavar="URL", help="The server's OpenAI-compatible address. Or $CASELOOP_BASE_URL."),
 ]
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="What the server calls the model; default: the active adapter's name."),
+    typer.Option(metavar="NAME", help="The server's name for the model; default: the active adapter's name."),
 ]
 AdapterName = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The name that its suggestions bear; default: the model's.")
+    str | None, typer.Option(metavar="NAME", help="The name its suggestions carry; default: the model's.")
 ]
 Weights = Annotated[
     str | None,

@@ -46,7 +46,7 @@ OPENED: dict[Format, str] = {
     "parquet": "One table, nested as in the JSON: pandas, DuckDB and Spark read it.",
     "dataset": "Unpack it, then: datasets.load_from_disk('reviewed').",
     "label-studio": "Tasks with the model's predictions and the reviewers' annotations. Paste the configuration below "
-    "into a new project, then import the file. Reviewers are matched by their addresses, where their names are such.",
+    "into a new project, then import the file. Reviewers are matched by e-mail address, if their names are addresses.",
 }
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
 CORRECTED, WITH_TEXT, PROVENANCE, SAMPLES = "corrected", "text", "provenance", "samples"
@@ -167,13 +167,13 @@ def _sentences(task: Task, choice: Choice) -> list[str]:
     if choice.is_training_input(task):
         said.append("Training input: caseloop import FILE --original takes it.")
     elif choice.form in ("jsonl", "json", "csv", "parquet"):
-        said.append("No training input: that needs every field, the text, and reviewed notes only.")
+        said.append("Not training input: that needs every field, the text, and reviewed notes only.")
     if not choice.with_text:
         said.append("Without the text it is not yet anonymous: values and ids are as they were in the notes.")
     if choice.is_marked and choice.form == "label-studio":
         said.append("Skipped and flagged notes are marked as cancelled.")
     elif choice.is_marked:
-        said.append("Skipped and flagged notes have no output; what stood in the form is under set_aside.")
+        said.append("Skipped and flagged notes have no output; what was in the form is under set_aside.")
     else:
         said.append("Drafts, skipped and flagged notes and bare suggestions are not in it.")
     return said

@@ -124,7 +124,7 @@ def saving(trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
     elif high < 0:
         word, said = "failed", f"Pre-filling costs {minutes(-saved)} a note: the suggestions slow reviewers down."
     else:
-        word, said = "", "No difference that could not be chance."
+        word, said = "", "Any difference could be chance."
     figures = (
         f"Median {minutes(whole)} for {plural(len(blind), 'note')} shown blind, {minutes(median(others))} for "
         f"{len(others):,} pre-filled; the difference lies between {minutes(low)} and {minutes(high)} (95 %)."

@@ -99,7 +99,7 @@ def choice(sent: str) -> tuple[Columns, bool]:
         )
         return columns, chosen.get("original") is True
     except (ValueError, AttributeError, RecursionError):
-        raise InputError("Expected the chosen columns as JSON; found something else. Reload the page.") from None
+        raise InputError("The chosen columns are not valid JSON. Reload the page.") from None
 
 
 def foresee(

@@ -146,7 +146,7 @@ def choose(desk: Desk, reviewer: str, at: str, side: str) -> None:
     comparison = compare(desk, run_id, reviewer)
     found = [note for note, row in comparison.notes if row.id == note_id] if comparison else []
     if comparison is None or not found or side not in SIDES:
-        raise InputError("Expected a choice for the note on this page; found none of its sides. Open it again.")
+        raise InputError("The choice is for neither side of this note. Open it again.")
     with acting(desk.store, reviewer, "review") as act:
         add_preference(
             act,

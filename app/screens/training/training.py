@@ -80,7 +80,7 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
             spoke = tried(lambda: action(desk, request.username, *values))
             return [spoke, *filled(chosen, run, seen)]
 
-        listen(button.click, acted, ([*inputs, *given], [place, *outputs]), "train", "That was not done", **QUICK)
+        listen(button.click, acted, ([*inputs, *given], [place, *outputs]), "train", "That did not work", **QUICK)
 
     on(start, said, [mode, epochs], request_training)
     on(stop, said, [], stop_training)
@@ -167,15 +167,15 @@ def stop_training(desk: Desk, reviewer: str) -> str:
     with desk.store.reading() as session:
         run = _under_way(list_runs(session))
     if run is None:
-        raise DeskError("Expected a training run to be under way; found none.")
+        raise DeskError("No training run is under way.")
     stop_run(desk.store, desk.settings, run.id, reviewer)
-    return f"{run_name(run.id)} was told to stop."
+    return f"{run_name(run.id)} is stopping."
 
 
 def activate_adapter(desk: Desk, reviewer: str, name: str | None, reason: str) -> str:
     """Let an adapter take over; one that did not pass its gate, or was rejected, needs a reason."""
     if not name:
-        raise InputError("Expected an adapter to be chosen; found none. Choose one from the list.")
+        raise InputError("Choose an adapter from the list first.")
     with acting(desk.store, reviewer, "decide about an adapter") as act:
         deciding.activate_adapter(act, desk.settings, name, reason=reason)
     return f"{name} is active. Notes that are still to review get its suggestions."

@@ -61,7 +61,7 @@ def test_a_file_is_refused_wherever_it_stands(quiet: TestClient, a_file: Path, c
         for data in placed:
             answer = run(quiet, data)
             assert answer.status_code == 422, data
-            assert "found a file" in answer.json()["detail"]
+            assert "Files cannot be sent here" in answer.json()["detail"]
             assert place not in answer.text
         assert run(quiet, [], event_data=one).status_code == 422
         assert run(quiet, [], trigger_id=one).status_code == 422
@@ -86,7 +86,7 @@ def test_what_could_be_read_in_two_ways_is_refused(
 ) -> None:
     answer = quiet.post(RUN, content=(sent % a_file).encode(), headers=JSON)
     assert answer.status_code in (400, 422)
-    assert "Expected" in answer.json()["detail"]
+    assert answer.json()["detail"].startswith(("The request is not", "The JSON is nested", "Files cannot be sent"))
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le"])

@@ -53,9 +53,9 @@ def test_it_is_changed_and_every_other_sign_in_ends(
 @pytest.mark.parametrize(
     ("sent", "status", "said"),
     [
-        ({"now": "wrong"}, 401, "The password now is another."),
+        ({"now": "wrong"}, 401, "The current password is wrong."),
         ({"new": "short"}, 422, "at least 12 characters"),
-        ({"again": "something else"}, 422, "not typed twice alike"),
+        ({"again": "something else"}, 422, "do not match"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence(

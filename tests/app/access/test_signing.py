@@ -27,8 +27,8 @@ from db.schema import tables as t
 from db.store.store import Store
 from tests.app.access.test_guard import addresses
 from tests.kit.desk.desk_web import HERE, NOTE, form, store
+from tests.kit.desk.permits import person_in
 from tests.kit.people import PASSWORD, add_people, kept
-from tests.kit.permits import person_in
 
 __all__ = ["store"]
 
@@ -195,7 +195,7 @@ def test_signed_in_one_acts_under_the_own_name(signed_in: TestClient, store: Sto
 def test_what_one_person_typed_is_not_saved_as_anothers(signed_in: TestClient, store: Store) -> None:
     answer = signed_in.post("/decisions", json=decision(store), headers={"x-reviewer": "Ann%20Lee"})
     assert answer.status_code == 401
-    assert "sign in as Ann Lee" in answer.json()["detail"]
+    assert "Sign in as Ann Lee" in answer.json()["detail"]
     with store.reading() as session:
         assert get_note(session, NOTE).revision == 0
 
@@ -321,7 +321,7 @@ def test_a_reviewer_neither_exports_nor_imports_nor_works_on_many_notes(signed_i
         "many": signed_in.post("/queue/act", json={"action": "skip", "bulk": "abcdefghijkl"}),
     }
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 403)
-    assert "Expected a lead to export; kim is a reviewer" in answers["export"].json()["detail"]
+    assert "Only leads may export; kim is a reviewer. Ask a lead." in answers["export"].json()["detail"]
     with store.reading() as session:
         assert get_note(session, NOTE).state == "todo"
 

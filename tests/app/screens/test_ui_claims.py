@@ -112,10 +112,10 @@ def test_where_others_have_all_that_is_left_it_says_so(people: People, store: St
     page = opened(ann)
     assert page["note"] is None
     assert "Nothing left for you just now." in page["html"]
-    assert "3 notes are open with somebody else; what they leave comes back." in page["html"]
+    assert "3 notes are open with another person; what they leave undecided comes back." in page["html"]
     ended = opened(ann, "order=newest")["html"]
     assert "The end of this list." in ended
-    assert "3 notes are open with somebody else" in ended
+    assert "3 notes are open with another person" in ended
     assert kim.post("/claims/give-back", json={"notes": [6, 3]}).json() == {"given_back": 2}
     assert opened(ann)["note"] == 6
 

@@ -24,7 +24,7 @@ from tests.app.screens.test_ui_marks import Reader
 from tests.app.screens.test_ui_screens import decide
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, make_store
 from tests.kit.desk.desk_web import store, web
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["store", "web"]
 
@@ -57,7 +57,7 @@ def test_the_queue_lists_counts_and_pages(desk: Desk) -> None:
     assert "case-1" in table
     assert "1 reviewed" in text(queue.show(desk, LOCAL_REVIEWER, queue.FIRST)[1])
     assert shown(desk, page=7)[0]["page"] == 0
-    assert "No note fits" in shown(desk, filters={"text": "unheard-of"})[1]
+    assert "No note matches" in shown(desk, filters={"text": "unheard-of"})[1]
     corrected = shown(desk, filters={"is_corrected": True, "reviewer": LOCAL_REVIEWER, "adapter": "first"})
     assert (corrected[0]["n_notes"], "case-2" in corrected[1]) == (1, True)
     assert corrected[0]["reviewers"] == [LOCAL_REVIEWER]
@@ -127,7 +127,7 @@ def test_many_notes_are_planned_skipped_and_taken_back(web: TestClient, store: S
     assert web.post("/queue/act", json={**acting, "action": "submit"}).status_code == 422
     assert web.post("/queue/act", json={**acting, "bulk": "a-b"}).status_code == 422
     flagged = web.post("/queue/act", json={**acting, "action": "flag", "comment": " "})
-    assert (flagged.status_code, "Expected a comment" in flagged.text) == (503, True)
+    assert (flagged.status_code, "A flag needs a comment" in flagged.text) == (503, True)
 
 
 def preview(web: TestClient, name: str, content: str | bytes, **chosen: Any) -> dict[str, Any]:

@@ -51,7 +51,7 @@ from tests.kit.desk.desk_store import (
     make_store,
     suggestion,
 )
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HARM = HOSTILE[0]
@@ -247,7 +247,7 @@ def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
     assert text(decision.sentence) in text(shown)
     assert text(shown).count("50.0 %") >= len(TASK.fields)
     gone = tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison"))
-    assert "they are gone" in text(gone)
+    assert "are missing from" in text(gone)
     (desk.settings.adapters / "second").mkdir()
     (desk.settings.adapters / "second" / WEIGHTS).touch()
     refused = tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
@@ -304,9 +304,9 @@ def test_the_export_counts_under_its_filters(desk: Desk) -> None:
     assert "2 reviewed notes" in text(export.show(desk))
     assert "1 reviewed note" in text(export.show(desk, only=["corrected"]))
     assert "3 notes" in text(export.show(desk, only=["flagged"]))
-    assert "No note fits" in export.show(desk, reviewer=HARM)
-    assert "No note fits" in export.show(desk, until="2020-01-01")
-    assert "Expected a day as 2026-01-31" in export.show(desk, since="yesterday")
+    assert "No note matches" in export.show(desk, reviewer=HARM)
+    assert "No note matches" in export.show(desk, until="2020-01-01")
+    assert "Expected a day such as 2026-01-31" in export.show(desk, since="yesterday")
     assert "at least one field" in export.show(desk, fields=[])
     only_stage = export.show(desk, "label-studio", fields=["stage"])
     assert 'href="/export/label-studio?fields=stage"' in only_stage

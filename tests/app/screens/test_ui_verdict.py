@@ -21,8 +21,8 @@ from db.training.adapters import active_adapter
 from db.training.runs import get_run, update_run
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.desk.desk_store import BREAST, HOSTILE, TASK, make_store
+from tests.kit.desk.permits import program_in
 from tests.kit.desk_runs import ALIKE, BOTH_WRONG, GOT_BETTER, GOT_WORSE, put_finished_run
-from tests.kit.permits import program_in
 
 PARTS = ("whole", "seen", "run", "head", "activate", "reject", "back", "figures", "invitation", "compare", "notes")
 MANY_BETTER = [GOT_BETTER] * 12 + [ALIKE] * 18
@@ -220,7 +220,7 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
     assert offered("1") == ["Activate run-0001", "Reject run-0001"]
     assert offered("2") == ["Activate run-0002 anyway", "Reject run-0002"]
     refused = tried(lambda: train.activate_run(desk, LOCAL_REVIEWER, "2", " "))
-    assert "Expected a reason" in text(refused)
+    assert "so activating it needs a reason" in text(refused)
     with desk.store.reading() as session:
         assert active_adapter(session).name == "first"  # type: ignore[union-attr]
     assert "run-0002 is active" in train.activate_run(desk, LOCAL_REVIEWER, "2", "for a comparison")
@@ -231,7 +231,7 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
 
 def test_a_rejected_adapter_is_marked_wherever_it_is_listed(desk: Desk) -> None:
     finish(desk, MANY_BETTER)
-    assert "Expected a reason" in text(tried(lambda: train.reject_run(desk, LOCAL_REVIEWER, "1", " ")))
+    assert "needs a reason" in text(tried(lambda: train.reject_run(desk, LOCAL_REVIEWER, "1", " ")))
     assert "run-0001 is rejected" in train.reject_run(desk, LOCAL_REVIEWER, "1", HOSTILE[0])
     shown = page(desk)
     assert f"Rejected by {LOCAL_REVIEWER}: {HOSTILE[0]}" in text(shown["head"])

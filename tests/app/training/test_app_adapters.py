@@ -13,7 +13,7 @@ from app.core.settings import EMBEDDED_NAME, load_settings
 from data.storage.locations import EMBEDDED
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 DIGITS = "0123456789abcdef"
 
@@ -160,7 +160,7 @@ def test_an_adapter_whose_files_are_gone_is_not_activated(store, tmp_path):
     ensure_adapter(chosen, store)
     with store.transaction() as session:
         register_adapter(program_in(session), AdapterRow("run-0001", "./adapters/run-0001", "/b", None, 1, "b" * 64))
-    with store.transaction() as session, pytest.raises(DeskError, match="gone"):
+    with store.transaction() as session, pytest.raises(DeskError, match="are missing from"):
         activate_present(person_in(session, "ada"), chosen, "run-0001", reason="test")
     put_adapter(tmp_path / "home" / "adapters" / "run-0001", digest="b")
     with store.transaction() as session:
@@ -170,5 +170,8 @@ def test_an_adapter_whose_files_are_gone_is_not_activated(store, tmp_path):
 def test_an_unknown_name_is_answered_with_the_known_ones(store, tmp_path):
     put_adapter(tmp_path / "adapter")
     ensure_adapter(settings(tmp_path), store)
-    with store.reading() as session, pytest.raises(DeskError, match=r"\(mine\); found 'nobody'"):
+    with (
+        store.reading() as session,
+        pytest.raises(DeskError, match=r"no adapter called 'nobody'\. Choose one of: mine\."),
+    ):
         named_adapter(session, "nobody")

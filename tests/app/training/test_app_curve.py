@@ -26,8 +26,8 @@ from db.training.runs import get_run
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.curves import made_curve
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK, make_store
+from tests.kit.desk.permits import person_in
 from tests.kit.homes import Home
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 GAIN = Share(value=0.024, low=0.006, high=0.042)
@@ -85,9 +85,9 @@ def test_a_plot_holds_its_band_and_axes_of_one_span_can_be_compared(desk: Desk) 
 
 
 def test_a_curve_needs_reviewed_notes_and_activates_nothing(desk: Desk) -> None:
-    with pytest.raises(DeskError, match="found none on the training side"):
+    with pytest.raises(DeskError, match="needs reviewed notes outside the hold-out"):
         request_run(desk.store, TrainOptions(curve=True), "ada")
-    with pytest.raises(InputError, match="no adapter to be activated"):
+    with pytest.raises(InputError, match="activates no adapter"):
         TrainOptions(curve=True, activate_anyway="why not")
     assert TrainOptions.from_json(TrainOptions(curve=True).to_json()).curve
 

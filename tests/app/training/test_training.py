@@ -26,9 +26,9 @@ from db.notes.notes import find_note
 from db.review.decisions import submit
 from db.training.adapters import activate, register_adapter
 from db.training.runs import get_run, update_run
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter
 from tests.kit.homes import ROOT, Home
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 
@@ -59,7 +59,7 @@ def row(desk, run_id):
     ],
 )
 def test_options_out_of_range_are_refused(wrong):
-    with pytest.raises(InputError, match="Expected"):
+    with pytest.raises(InputError, match=r"Expected|needs a reason"):
         TrainOptions(**wrong)
 
 
@@ -104,7 +104,7 @@ def test_a_run_goes_on_from_an_adapter_that_came_from_elsewhere(desk):
 
 def test_a_second_run_is_not_asked_for_while_one_waits(desk):
     request_run(desk.store, TrainOptions(), "ada")
-    with pytest.raises(DeskError, match="run-0001, which is requested"):
+    with pytest.raises(DeskError, match="run-0001 is requested"):
         request_run(desk.store, TrainOptions(), "ada")
 
 
@@ -160,7 +160,7 @@ def test_a_waiting_run_is_handed_out_once_nothing_trains(desk):
     stopped = stop_run(desk.store, desk.settings, run_id, "local")
     assert stopped.status == "interrupted"
     assert next_run(desk.store, desk.settings) is None
-    with pytest.raises(DeskError, match="found it interrupted"):
+    with pytest.raises(DeskError, match="it is interrupted"):
         stop_run(desk.store, desk.settings, run_id, "local")
 
 

@@ -18,8 +18,8 @@ from db.notes.notes import find_note
 from db.review.decisions import submit
 from db.training.adapters import active_adapter
 from db.training.runs import evaluations, get_run
+from tests.kit.desk.permits import person_in
 from tests.kit.homes import TASK, is_gone, one_sentence, wait_for
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, tiny_sides, write_labelled
 
 N_NOTES = 240
@@ -180,7 +180,7 @@ def test_an_interrupted_run_is_resumed_with_what_it_began_with(learning_home, tm
     process, trainer = begun(home)
     refused = home.run("train", "--max-steps", "1")
     assert refused.returncode == 2
-    assert "found one under way" in one_sentence(refused.stderr)
+    assert "Another training run is under way" in one_sentence(refused.stderr)
 
     process.send_signal(signal.SIGTERM)
     out, errors = process.communicate(timeout=120)
@@ -220,7 +220,7 @@ def test_a_killed_run_takes_the_trainer_along_and_is_marked(learning_home):
     process.communicate(timeout=60)
     # The trainer lives on for a moment: it has the lock with it, so that no second one writes beside it.
     refused = home.run("train", "--resume", "1")
-    assert "found one under way" in one_sentence(refused.stderr)
+    assert "Another training run is under way" in one_sentence(refused.stderr)
     trainer.resume()
     wait_for(lambda: is_gone(trainer.pid), "the end of the trainer")
     assert row(home).status == "running"
@@ -237,7 +237,7 @@ def test_a_killed_trainer_fails_its_run_with_a_sentence(learning_home):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     sentence = one_sentence(errors.removeprefix(FORETOLD))
-    assert "the system killed it" in sentence
+    assert "The system killed the trainer" in sentence
     assert (row(home).status, row(home).message) == ("failed", sentence)
 
 

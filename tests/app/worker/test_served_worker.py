@@ -25,6 +25,7 @@ from db.notes.queue.waiting import opened_notes
 from db.notes.suggestions import failure_of, notes_without, suggestion_of
 from db.review.decisions import submit
 from db.store.heartbeats import heartbeat
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.servers import (
     SECRET,
     TASK,
@@ -41,7 +42,6 @@ from tests.kit.desk.servers import (
     watching,
 )
 from tests.kit.homes import one_sentence, wait_for, write_notes
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 POISON = "Confidential, and poison."
@@ -106,7 +106,7 @@ def test_a_server_that_goes_wrong_for_a_while_costs_no_note(far_home, server, tm
         ids = bring(desk, tmp_path, texts(12))
         server.fault = FAULTS[kind]
         with watching(desk):
-            wait_for(lambda: state(desk).startswith("failed: Expected"), "word of the failure")
+            wait_for(lambda: state(desk).startswith("failed: "), "word of the failure")
             reason = state(desk).removeprefix("failed: ")
             with desk.store.reading() as session:
                 assert [why_none(session, note_id) for note_id in ids] == [f"no suggestion yet: {reason}"] * 12
@@ -141,7 +141,7 @@ def test_a_note_that_always_goes_wrong_is_marked_and_the_others_are_filled(far_h
             n_tries, reason = failure_of(session, ids[3], "served")
             assert why_none(session, ids[3]) == f"no suggestion: {reason}"
         assert n_tries == 3
-        assert reason.startswith("Expected")
+        assert reason.endswith(".")
         assert "Confidential" not in reason
 
 
@@ -153,7 +153,7 @@ def test_a_server_that_dies_meanwhile_is_waited_for(far_home, server, tmp_path, 
             wait_for(lambda: n_suggested(desk, ids) >= 5, "a beginning")
             server.stop()
             wait_for(lambda: state(desk).startswith("failed:"), "word of the failure")
-            assert "no connection" in state(desk)
+            assert "Cannot connect" in state(desk)
             n_before = n_suggested(desk, ids)
             assert n_before < 30
             server.start()
@@ -190,7 +190,7 @@ def test_a_prefill_without_its_server_says_so_in_one_sentence(far_home, server, 
     server.stop()
     done = far_home.run("prefill")
     assert done.returncode == 2
-    assert f"Expected an answer from {server.url}; found no connection" in one_sentence(done.stderr)
+    assert f"Cannot connect to {server.url}" in one_sentence(done.stderr)
     server.start()
     assert far_home.json("prefill")["n_done"] == 3
 

@@ -115,7 +115,7 @@ def test_a_run_that_is_asked_for_is_performed(served):
 def test_serving_ends_without_leftovers(served):
     other = served.home.run("serve", "--port", str(free_port()))
     assert other.returncode == 2
-    assert "served once" in one_sentence(other.stderr)
+    assert "already served" in one_sentence(other.stderr)
     same = served.home.run("serve", "--port", str(served.port))
     assert same.returncode == 2
     assert f"--port {served.port + 1}" in one_sentence(same.stderr)
@@ -200,7 +200,7 @@ def test_a_store_that_vanishes_stops_the_desk(tiny_home):
         supervisor.tick()
         desk.store.path.rename(tiny_home.path / "elsewhere.db")
         supervisor._looked_for_store = 0.0
-        with pytest.raises(StoreGone, match="none there"):
+        with pytest.raises(StoreGone, match="it is missing"):
             supervisor.run(lambda: None)
         assert supervisor.web.n_stops == supervisor.worker.n_stops == 1
     assert not desk.store.path.exists()
@@ -214,7 +214,7 @@ def test_a_child_finds_the_store_that_the_desk_is_served_with_or_none(tiny_home,
         note_served(desk.settings)
         tiny_home.ok("status")
         desk.store.path.rename(tmp_path / "elsewhere.db")
-        assert "found none there" in one_sentence(tiny_home.run("status").stderr)
+        assert "is missing" in one_sentence(tiny_home.run("status").stderr)
         shutil.copy(tmp_path / "elsewhere.db", desk.store.path)  # a copy is not that store, while that one is open
         assert "found another" in one_sentence(tiny_home.run("status").stderr)
 

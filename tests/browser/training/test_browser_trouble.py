@@ -101,4 +101,4 @@ def test_a_screen_whose_server_is_away_says_so(browser: Browser, frozen: Desk) -
         here.page.get_by_label("The least sure, % of the fields").fill("80")
         here.page.get_by_role("button", name="Save settings").click()
         here.page.clock.run_for(9000)
-        expect(alarm).to_contain_text("The settings are not kept: the desk cannot be reached")
+        expect(alarm).to_contain_text("The settings were not saved: the desk cannot be reached")

@@ -116,7 +116,7 @@ def test_invented_names_are_counted_among_all_that_was_proposed() -> None:
     assert sentences(figures)[-1] == "Invented names (in neither note nor lexicon): 2."
     replace(form, n_house_words=3).add_to(figures)
     assert figures["house_words"] == 3
-    assert sentences(figures)[-1].endswith("its reviewers alone, not counted as invented): 3.")
+    assert sentences(figures)[-1].endswith("(learned from reviewers, not counted as invented): 3.")
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
@@ -138,7 +138,7 @@ def test_the_report_says_in_words_where_an_empty_form_is_better() -> None:
     assert figures["shown"]["precision"] == 0  # type: ignore[index]
     told = "\n".join(sentences(figures))
     assert "right in 42.9 % of the fields; an empty one would be in 85.7 %." in told
-    assert "1 of its 1 notes have some" in told
+    assert "1 of 1 notes have some" in told
     assert "3 of 3 proposed, 0 of them right (0.0 %)" in told
     assert "8 characters a note" not in told
     warned = warnings(TASK, figures)

@@ -18,8 +18,8 @@ from data.gate.verdict import N_USES_WORN
 from db.training.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
 from db.training.runs import get_run, update_run
 from tests.kit.compared import ALL, LAST_WRONG, NONE, answers, labels
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.homes import TASK, Home
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 N_NOTES = 40
@@ -193,7 +193,7 @@ def test_one_that_did_not_pass_takes_over_only_with_a_reason(desk):
 
 def test_a_rejected_adapter_stays_listed_and_needs_a_reason(desk):
     conclude(desk, finished_run(desk, GAINED, TrainOptions(activate=False)))
-    with pytest.raises(InputError, match="reason for rejecting"):
+    with pytest.raises(InputError, match="needs a reason"):
         reject(desk, "run-0001", " ")
     reject(desk, "run-0001", "invents stages")
     rejected = rejection(gate_of(desk, 1))
@@ -212,11 +212,11 @@ def test_a_rejected_adapter_stays_listed_and_needs_a_reason(desk):
 
 def test_only_an_inactive_adapter_of_a_run_is_rejected(desk):
     conclude(desk, finished_run(desk, GAINED))
-    with pytest.raises(DeskError, match="Roll back or activate another first"):
+    with pytest.raises(DeskError, match="Roll back or activate another adapter first"):
         reject(desk, "run-0001", "no")
-    with pytest.raises(DeskError, match="a training run of this desk made; found old"):
+    with pytest.raises(DeskError, match="old was not made by a training run"):
         reject(desk, "old", "no")
-    with pytest.raises(DeskError, match="found 'nobody'"):
+    with pytest.raises(DeskError, match="no adapter called 'nobody'"):
         reject(desk, "nobody", "no")
 
 

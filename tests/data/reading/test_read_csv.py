@@ -36,7 +36,7 @@ def test_labelled_csv(tmp_path: Path) -> None:
     [
         (f"1,{CANARY},B,C", "3 values; found 4"),
         (f"1,{CANARY}", "3 values; found 2"),
-        (f'1,"{CANARY}"x,B', "a comma or the line's end behind a quoted cell; found more text; double the quotes"),
+        (f'1,"{CANARY}"x,B', "a comma or the end of the line after a quoted cell; found more text; double the quotes"),
         (f"1,{CANARY}\rx,B", "a cell with a line break in quotes"),
         ("1,,B", "found null"),
         (f"1,{CANARY}\0,B", "U+0000"),

@@ -206,7 +206,7 @@ def test_a_json_array_or_object(tmp_path: Path) -> None:
         ('[{"text": "One."}', 0, 1, "a whole JSON array; found the end of the file in the middle of it"),
         ('[{"text": "One."},\n', 0, 2, "a whole JSON array"),
         ('[{"text": "One."},\n{"text": "Tw', 0, 2, "a whole record; found the end of the file"),
-        ('[{"text": "One."}] x', 0, 1, "nothing behind the JSON array"),
+        ('[{"text": "One."}] x', 0, 1, "nothing after the JSON array"),
         ('[{"text": "One."} {"text": "Two."}]', 0, 1, "a comma or the end of the array"),
         ('{"text": "One."} x', 0, 1, "expected JSON"),
         ('[{"text": "One.", "a": NaN},\n{"text": "Two."}]', 1, 1, "NaN"),

@@ -48,7 +48,7 @@ def test_it_is_noticed_at_the_next_use(file_store: Store, way: Callable[[Path], 
     file_store.require_there()
     way(file_store.path)
     for use in (file_store.transaction, file_store.reading):
-        with pytest.raises(StoreGone, match="nothing is saved any more"), use() as session:
+        with pytest.raises(StoreGone, match="Nothing more is saved"), use() as session:
             session.execute(sa.text("SELECT 1"))
     with pytest.raises(StoreGone):
         file_store.require_there()
@@ -73,7 +73,7 @@ def test_one_that_is_expected_is_opened_and_none_is_made_in_its_place(store: Sto
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(StoreGone, match="none there"):
+    with pytest.raises(StoreGone, match="it is missing"):
         open_store(tmp_path / "home" / "store.db", expected="1:2")
     assert list(tmp_path.iterdir()) == []
 
@@ -85,9 +85,9 @@ def test_a_database_that_was_emptied_or_made_anew_is_not_filled(database_url: st
             connection.exec_driver_sql("DROP SCHEMA public CASCADE")
             connection.exec_driver_sql("CREATE SCHEMA public")
             connection.commit()
-        with pytest.raises(StoreGone, match="none there"):
+        with pytest.raises(StoreGone, match="it is missing"):
             opened.require_there()
-    with pytest.raises(StoreGone, match="none there"):
+    with pytest.raises(StoreGone, match="it is missing"):
         open_store(database_url, expected=identity)
     with open_store(database_url) as opened:  # a first start is one, wherever nobody expects anything
         assert opened.schema_version

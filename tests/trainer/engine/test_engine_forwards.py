@@ -141,7 +141,7 @@ def test_an_engine_waits_for_the_slots_that_another_holds(loaded, texts, expecte
     second = first.beside(load_adapter(loaded, other))
     held, first._shared.free[:] = list(first._shared.free), []
     monkeypatch.setattr("trainer.engine.local.SLOT_PATIENCE_S", 0.05)
-    with pytest.raises(EngineError, match="holds them all"):
+    with pytest.raises(EngineError, match="holds all slots"):
         first.suggest_one(texts[0])
     monkeypatch.setattr("trainer.engine.local.SLOT_PATIENCE_S", 60)
     back = threading.Timer(0.2, lambda: first._shared.free.extend(held))

@@ -140,7 +140,9 @@ def only_chats(server):
 @pytest.mark.parametrize("kind", [its_template, only_chats])
 def test_a_prompt_in_another_template_is_refused_where_an_adapter_was_trained_with_ours(server, kind):
     kind(server)
-    with pytest.raises(EngineUnavailableError, match=r"prompt that it was trained with.*a chat template of its own"):
+    with pytest.raises(
+        EngineUnavailableError, match=r"wraps its own chat template around the prompt that .* was trained with"
+    ):
         engine_of(server, is_exact=True).suggest_one(NOTE)
     assert not asked(server), "no note was sent"
     assert engine_of(server).suggest_one(NOTE), "a model that nothing is known of may be asked in a chat"
@@ -151,7 +153,7 @@ def test_an_adapter_of_the_desk_is_one_that_was_trained_with_ours(server):
     server.is_chat_only = True
     settings = load_settings({"CASELOOP_ENGINE": "openai", "CASELOOP_BASE_URL": server.url, "CASELOOP_MODEL": "served"})
     mine, only_a_name = (AdapterRow("mine", path, "", None, 1, "") for path in ("./adapters/mine", ""))
-    with pytest.raises(EngineUnavailableError, match="a chat template of its own"):
+    with pytest.raises(EngineUnavailableError, match="its own chat template"):
         load_engine(settings, mine, TASK).suggest_one(NOTE)
     assert load_engine(settings, only_a_name, TASK).suggest_one(NOTE)
 
@@ -230,10 +232,10 @@ def test_outcomes_of_attempt_come_in_the_order_of_the_texts(server):
 
 # What a server may do to one note, and the sentence that the note is marked with.
 OF_ONE_NOTE = {
-    "an error": (fails(500), "found its error 500"),
+    "an error": (fails(500), "answered with error 500"),
     "a refusal": (fails(400), "too long"),
     "garbage": (says("Certainly! Here is the JSON you asked for."), "found something else"),
-    "a truncated record": (says(RECORD[:40], "length"), "cut off, which is no fault of the note"),
+    "a truncated record": (says(RECORD[:40], "length"), "cut off, which is not the note's fault"),
     "wrong keys": (says('{"tumour": "melanoma"}'), "Expected exactly the fields"),
     "a list": (says("[1, 2]"), "found list"),
     "a number": (says(RECORD.replace("null", "7", 1)), "Expected a string or null"),
@@ -244,7 +246,7 @@ OF_ONE_NOTE = {
     "no choices": (sends(b'{"choices": []}'), "OpenAI-compatible"),
     "a web page": (sends(b"<html>hello</html>", "text/html"), "OpenAI-compatible"),
     "no text": (sends(b'{"choices": [{"index": 0}]}'), "Expected text"),
-    "a cut connection": (cut, "no connection"),
+    "a cut connection": (cut, "Cannot connect"),
     "a redirection": (fails(307, location="http://127.0.0.1:9/elsewhere"), "error 307"),
 }
 
@@ -274,7 +276,7 @@ def test_a_server_that_comes_back_is_asked_again_by_the_same_engine(server):
     engine = engine_of(server)
     engine.suggest_one(NOTE)
     server.stop()
-    with pytest.raises(EngineUnavailableError, match="no connection"):
+    with pytest.raises(EngineUnavailableError, match="Cannot connect"):
         engine.suggest_one(NOTE)
     server.start()
     server.refused = frozenset({"logprobs"})  # it may have become another
@@ -300,7 +302,7 @@ def test_a_passing_error_is_asked_through_with_the_pause_that_the_server_wants(s
 
 
 def test_a_model_must_be_offered_where_the_user_did_not_name_it(server):
-    with pytest.raises(EngineUnavailableError, match=r"model 'other'.*found served.*--model"):
+    with pytest.raises(EngineUnavailableError, match=r"model 'other'; it offers: served.*--model"):
         engine_of(server, model="other", is_listed=True).suggest_one(NOTE)
     assert engine_of(server, model="served", is_listed=True).suggest_one(NOTE)
 

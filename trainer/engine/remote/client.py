@@ -217,7 +217,7 @@ class Connection:
         if self._server.model not in offered:
             names = ", ".join(offered[:5]) or "none"
             raise EngineError(
-                f"Expected {self._server.base_url} to offer the model {self._server.model!r}; found {names}. "
+                f"{self._server.base_url} does not offer the model {self._server.model!r}; it offers: {names}. "
                 "Serve it there under this name, or choose one with --model."
             )
 
@@ -313,32 +313,29 @@ class Connection:
         return reason.format(url=server.base_url, timeout=f"{server.timeout_s:g}")
 
 
-_TOO_SLOW = (
-    "Expected an answer from {url} within {timeout} s; found none. "
-    "Look at the server, or set CASELOOP_TIMEOUT to more seconds."
-)
-_NOT_THERE = "Expected an answer from {url}; found no connection. Start the server, or correct the address."
+_TOO_SLOW = "{url} did not answer within {timeout} s. Check the server, or set CASELOOP_TIMEOUT to more seconds."
+_NOT_THERE = "Cannot connect to {url}. Start the server, or correct the address."
 _NO_INTERFACE = "Expected an OpenAI-compatible answer from {url}; found something else. Check the address."
-_FAULT = "Expected an answer from {url}; found its error {status}. Look at the server's log."
-_KEY = "Expected {url} to take the key; found that it does not ({status}). Set CASELOOP_API_KEY."
+_FAULT = "{url} answered with error {status}. See the server's log."
+_KEY = "{url} refused the key ({status}). Set CASELOOP_API_KEY."
 _REQUEST = (
-    "Expected {url} to take a request for the model {model!r}; found that it does not ({status}). "
+    "{url} refused a request for the model {model!r} ({status}). "
     "The note may be too long for it, or the model may have another name there."
 )
 _BY_STATUS = {
     400: _REQUEST,
     401: _KEY,
     403: _KEY,
-    404: "Expected {url} to offer the model {model!r}; found that it does not. Name another with --model.",
+    404: "{url} does not offer the model {model!r}. Name another with --model.",
     413: _REQUEST,
     422: _REQUEST,
-    429: "Expected an answer from {url}; found it too busy (429). Set CASELOOP_CONCURRENCY to a lower number.",
+    429: "{url} is too busy (429). Set CASELOOP_CONCURRENCY to a lower number.",
 }
 
 
 _OTHER_PROMPT = (
-    "Expected {url} to give {model!r} the prompt that it was trained with; found that the server writes a chat "
-    "template of its own around it. Serve it where /v1/completions takes a prompt as it is, as vLLM does, or here."
+    "{url} wraps its own chat template around the prompt that {model!r} was trained with. Serve the model where "
+    "/v1/completions takes a prompt unchanged, as vLLM does, or here."
 )
 
 

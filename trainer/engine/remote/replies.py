@@ -17,7 +17,7 @@ from trainer.engine.api import EngineError
 _PAIR = re.compile(r'("(?:[^"\\]|\\.)*")\s*:\s*("(?:[^"\\]|\\.)*"|null)')
 _DECODER = json.JSONDecoder()
 _CUT_OFF = (
-    "Expected a whole record as the server's answer; found one that was cut off, which is no fault of the note. Check "
+    "Expected a whole record as the server's answer; found one that was cut off, which is not the note's fault. Check "
     "that the server has the right model, holds it to the JSON schema, and has room for note and answer "
     "(vLLM: --max-model-len)."
 )

@@ -196,7 +196,7 @@ def _check_learned(loaded: Loaded, before: dict[str, torch.Tensor]) -> None:
     """A run that changed nothing, or left values that are no numbers, must not look like a success."""
     now_there = dict(loaded.model.named_parameters())
     if all(torch.equal(tensor, now_there[key].detach().cpu()) for key, tensor in before.items()):
-        raise TrainError("Expected training to change the adapter; its weights are as before. Check the settings.")
+        raise TrainError("Training did not change the adapter's weights. Check the settings.")
     if not all(bool(torch.isfinite(now_there[key]).all()) for key in before):
         raise Diverged("Expected finite adapter weights after training; found NaN. Lower the learning rate.")
 

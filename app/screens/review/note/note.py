@@ -355,7 +355,7 @@ def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others
     elsewhere = waiting_for(others)
     if n_elsewhere:
         them = plural(n_elsewhere, "note is", "notes are")
-        elsewhere += f" {them} open with somebody else; what they leave comes back."
+        elsewhere += f" {them} open with another person; what they leave undecided comes back."
     if walk is not None and figures.n_todo + figures.n_draft:
         sentence, advice = end_of(walk, figures)
         return sentence, advice + elsewhere
