@@ -100,7 +100,7 @@ def test_the_export_follows_its_choices(browser: Browser, own_desk: Desk) -> Non
         here.page.keyboard.type("01312020")  # month, day and year, as this browser has them
         expect(said).to_contain_text("No note matches")
         here.page.get_by_label("From the day").fill("2020-02-01")
-        expect(said).to_contain_text("found 2020-02-01 and 2020-01-31. Exchange them.")
+        expect(said).to_contain_text("found 2020-02-01 and 2020-01-31. Swap them.")
         here.page.get_by_label("From the day").fill("")
         expect(said).to_contain_text("No note matches")
         here.page.get_by_label("To the day").fill("")
