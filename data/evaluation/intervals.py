@@ -48,6 +48,7 @@ def intervals(rows: Counts, over: Counts, *, n_resamples: int = N_RESAMPLES, see
     both = np.vstack([rows, over]).T.astype(float)  # whole numbers, so the sums are exact
 
     def shares(chosen: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
+        assert axis == -1  # scipy asks with the notes last
         # How often each note was drawn, times what it counts: a product of matrices, not a copy of every resample.
         n_draws = chosen.size // n_notes
         places = (chosen.reshape(n_draws, n_notes) + n_notes * np.arange(n_draws)[:, None]).ravel()

@@ -24,7 +24,6 @@ from db.review.opinions import (
     as_annotation,
     give_opinion,
     opinion_by_token,
-    opinions_settle,
     own_opinion,
     wants_opinion,
     withdraw_opinion,
@@ -194,8 +193,9 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     kept |= {"settled": settled_in_order(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(act, note_id):
-        opinion_id = give_opinion(act, seen_revision, seen_opinion, given_at=at, **kept).id
-        if not opinions_settle(session, note_id):
+        opinion, settles = give_opinion(act, seen_revision, seen_opinion, given_at=at, **kept)
+        opinion_id = opinion.id
+        if not settles:
             give_back(act, note_id)
             act.record("gave an opinion", f"note {note_id}", status=status)
             return Saved(revision=seen_revision, at=at, opinion_id=opinion_id)

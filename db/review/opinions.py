@@ -74,7 +74,7 @@ def is_compared(note: NoteRow) -> bool:
     return not note.is_decided and (note.n_wanted > 1 or note.n_opinions > 0 or note.is_disputed)
 
 
-def give_opinion(act: Act, seen_revision: int, seen_opinion: int, **kept: Any) -> OpinionRow:
+def give_opinion(act: Act, seen_revision: int, seen_opinion: int, **kept: Any) -> tuple[OpinionRow, bool]:
     """Keep what a reviewer says about a note, in place of what the same reviewer said before.
 
     Args:
@@ -82,6 +82,9 @@ def give_opinion(act: Act, seen_revision: int, seen_opinion: int, **kept: Any) -
         seen_revision: the note's revision that the page shows.
         seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
         kept: the columns of the opinion.
+
+    Returns:
+        The opinion; whether the note has all the opinions now that it wants, and they say the same.
 
     Raises:
         Conflict: somebody decided meanwhile, or the reviewer's opinion is another by now; nothing was written.
@@ -104,8 +107,9 @@ def give_opinion(act: Act, seen_revision: int, seen_opinion: int, **kept: Any) -
         "reviewer_id": sa.case((drafts, t.note.c.reviewer_id)),
         "updated_at": given.given_at,
     }
-    compare_and_swap(act, note_id, seen_revision, **changes, **_counted(session, note_id))
-    return given
+    counted, settles = _counted(session, note_id)
+    compare_and_swap(act, note_id, seen_revision, **changes, **counted)
+    return given, settles
 
 
 def withdraw_opinion(act: Act, opinion: OpinionRow, *, token: str, at: datetime) -> None:
@@ -117,16 +121,11 @@ def withdraw_opinion(act: Act, opinion: OpinionRow, *, token: str, at: datetime)
     count_opinions(act, opinion.note_id)
 
 
-def count_opinions(act: Act, note_id: int) -> None:
-    """Bring what a note says about its opinions up to date."""
-    counted = _counted(act.session, note_id)
+def count_opinions(act: Act, note_id: int) -> bool:
+    """Bring what a note says about its opinions up to date; whether it has all that it wants, and they say the same."""
+    counted, settles = _counted(act.session, note_id)
     act.session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(**counted))
-
-
-def opinions_settle(session: Session, note_id: int) -> bool:
-    """Whether a note has all the opinions that it wants, and they say the same."""
-    row = _opinions_of(session, note_id)
-    return row is not None and row.n_opinions >= row.n_wanted and not row.is_disputed
+    return settles
 
 
 def opinions_of(session: Session, note_id: int) -> list[OpinionRow]:
@@ -206,13 +205,14 @@ def as_annotation(opinion: OpinionRow) -> AnnotationRow:
     return AnnotationRow(**{key: values[key] for key in AnnotationRow.__dataclass_fields__})
 
 
-def _counted(session: Session, note_id: int) -> dict[str, int]:
-    """What a note says about its opinions, as they stand now."""
+def _counted(session: Session, note_id: int) -> tuple[dict[str, int], bool]:
+    """What a note says about its opinions, as they stand now; whether they are all that it wants, and agree."""
     row = _opinions_of(session, note_id)
     assert row is not None
     standing = opinions_of(session, note_id)
-    is_disputed = len(standing) >= row.n_wanted and not _agree(standing)
-    return {"n_opinions": len(standing), "is_disputed": int(is_disputed)}
+    is_complete = len(standing) >= row.n_wanted
+    is_disputed = is_complete and not _agree(standing)
+    return {"n_opinions": len(standing), "is_disputed": int(is_disputed)}, is_complete and not is_disputed
 
 
 def _agree(opinions: list[OpinionRow]) -> bool:

@@ -10,7 +10,7 @@ from db.notes.suggestions import UNDECIDED
 from db.people.acting import LeadAct
 from db.people.settings import put_setting
 from db.review.decisions import submit
-from db.review.opinions import count_opinions, opinions_of, opinions_settle
+from db.review.opinions import count_opinions, opinions_of
 from db.schema import tables as t
 
 
@@ -37,17 +37,14 @@ def set_overlap(act: LeadAct, overlap: Overlap) -> int:
         .returning(t.note.c.id, t.note.c.n_opinions)
     ).all()
     for row in changed:
-        if row.n_opinions:
-            count_opinions(act, row.id)
+        if row.n_opinions and count_opinions(act, row.id):
             _settle(act, row.id)
     return len(changed)
 
 
 def _settle(act: LeadAct, note_id: int) -> None:
-    """Decide a note by the newest of its opinions, if it has enough and they agree."""
+    """Decide a note that has opinions enough, which agree, by the newest of them."""
     session = act.session
-    if not opinions_settle(session, note_id):
-        return
     last = opinions_of(session, note_id)[-1]
     assert last.status != "withdrawn"
     revision = session.execute(sa.select(t.note.c.revision).where(t.note.c.id == note_id)).scalar_one()

@@ -33,9 +33,9 @@ from db.schema.errors import NotAllowed
 from db.training.adapters import activate, register_adapter
 from db.training.runs import create_run, get_run, update_run
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter
 from tests.kit.people import add_people
-from tests.kit.permits import person_in, program_in
 
 SECRET = "Unmistakable words of a note"
 

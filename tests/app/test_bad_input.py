@@ -17,8 +17,8 @@ from data.task import Extraction
 from db.notes.notes import next_note
 from db.review.decisions import submit
 from db.training.runs import get_run
+from tests.kit.desk.permits import person_in
 from tests.kit.homes import TASK, one_sentence, wait_for, write_notes
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 

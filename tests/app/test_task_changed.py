@@ -32,8 +32,8 @@ from db.review.overlap_changes import set_overlap
 from db.review.reviewed import acceptance, draft_rows, holdout_rows, training_rows
 from db.training.adapters import active_adapter, get_adapter, register_adapter
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, MELANOMA, TASK, make_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import decide
-from tests.kit.permits import person_in, program_in
 
 FIRST, *REST = TASK.fields
 NEW = Field(key="grade", title="Grade", description="How far", colour="#112233", colour_dark="#445566", hotkey="9")

@@ -12,7 +12,7 @@ from data.task import Extraction
 from db.review.decisions import submit
 from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON_VALUES, TASK
-from tests.kit.permits import person_in
+from tests.kit.desk.permits import person_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 

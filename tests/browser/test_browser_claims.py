@@ -13,8 +13,8 @@ from db.review.decisions import submit
 from tests.browser.test_browser_signing import sign_in
 from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK
+from tests.kit.desk.permits import person_in
 from tests.kit.people import add_people
-from tests.kit.permits import person_in
 
 __all__ = ["browser"]
 

@@ -11,7 +11,7 @@ from data.grounding.evidence import ground
 from db.notes.suggestions import add_suggestion
 from tests.kit.desk.desk_browser import Desk, Tab, browser, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes, suggestion
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["browser", "shared"]
 

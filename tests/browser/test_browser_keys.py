@@ -11,7 +11,7 @@ from db.notes.notes import add_notes, counts
 from db.notes.suggestions import add_suggestion
 from tests.kit.desk.desk_browser import Desk, Tab, browser, desk, own_desk, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, suggestion
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 

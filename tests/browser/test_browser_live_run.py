@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from db.training.runs import create_run, update_run
 from tests.kit.desk.desk_browser import THREE, browser, serving, tab
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 __all__ = ["browser"]
 

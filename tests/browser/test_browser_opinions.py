@@ -15,8 +15,8 @@ from tests.browser.test_browser_access import found as found_by_axe
 from tests.browser.test_browser_claims import entered
 from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES
+from tests.kit.desk.permits import person_in
 from tests.kit.people import add_people
-from tests.kit.permits import person_in
 
 __all__ = ["browser"]
 

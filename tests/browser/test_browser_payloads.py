@@ -25,9 +25,9 @@ from db.review.decisions import submit
 from tests.browser.test_browser_signing import sign_in
 from tests.kit.desk.desk_browser import Desk, browser, serving
 from tests.kit.desk.desk_store import TASK, suggestion
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.payloads import PAYLOADS
 from tests.kit.people import add_people
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["browser"]
 

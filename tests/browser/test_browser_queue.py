@@ -18,7 +18,7 @@ from db.review.decisions import history, save_draft
 from db.schema import tables
 from tests.kit.desk.desk_browser import Desk, Tab, browser, serving, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 __all__ = ["browser"]
 

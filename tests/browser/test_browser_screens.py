@@ -11,7 +11,7 @@ from data.task import Extraction
 from db.notes.notes import add_notes
 from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["browser", "desk", "own_desk", "shared"]
 
@@ -176,7 +176,7 @@ def test_the_page_is_first_painted_in_the_colours_that_were_chosen_and_speaks_en
     context = browser.new_context(locale="de-DE", color_scheme="light")
     page = context.new_page()
     page.add_init_script(PAINTS)
-    page.goto(f"{desk.url}/app/")
+    page.goto(desk.url + desk.path(1))
     expect(page.locator("#note-head h2")).to_have_text(desk.case(1))
     painted = page.evaluate("performance.getEntriesByName('first-paint')[0].startTime")
     assert page.evaluate("window.darkAt") <= painted

@@ -15,7 +15,7 @@ from tests.browser.test_browser_access import found
 from tests.browser.test_browser_keys import doubtful
 from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, serving, shared, tab
 from tests.kit.desk.desk_store import put_notes
-from tests.kit.permits import person_in
+from tests.kit.desk.permits import person_in
 
 __all__ = ["browser", "shared"]
 

@@ -18,8 +18,8 @@ from db.training.adapters import (
     register_adapter,
     rollback,
 )
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter, empty_session, register, store
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 

@@ -25,8 +25,8 @@ from db.review.decisions import (
 )
 from db.review.revisions import Conflict
 from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, note, store, suggestion
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 

@@ -39,8 +39,8 @@ from db.review.revisions import Conflict
 from db.schema import tables as t
 from db.store.store import Store, open_store
 from tests.db.test_db_notes import plans
+from tests.kit.desk.permits import enlist, person_in, program_in
 from tests.kit.desk.stores import add, decide, extraction, file_store, note, store
-from tests.kit.permits import enlist, person_in, program_in
 
 __all__ = ["file_store", "store"]
 

@@ -14,8 +14,8 @@ from db.review.decisions import open_review, reopen
 from db.review.offers import make_offer, offers_for, same_value, standing_offers, withdraw_offer
 from db.review.trials import begin_trial, trial_of, trial_outcomes
 from db.store.store import StoreError
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, store, suggestion
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 

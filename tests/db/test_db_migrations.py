@@ -19,10 +19,10 @@ from db.notes.notes import add_notes, counts, get_note
 from db.notes.suggestions import add_suggestion, get_suggestion, suggestion_of
 from db.schema import tables
 from db.store.store import Store, StoreError, open_store
+from tests.kit.desk.permits import program_in
 from tests.kit.desk.stores import DATABASES, TASK, add, mode, suggestion
 from tests.kit.desk.stores import file_store as store
 from tests.kit.homes import ROOT
-from tests.kit.permits import program_in
 
 __all__ = ["store"]
 

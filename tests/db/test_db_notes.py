@@ -19,9 +19,9 @@ from db.review.decisions import history, open_review, save_draft
 from db.schema import tables
 from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
 from db.training.adapters import activate
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import add, decide, extraction, note, register, store, suggestion
 from tests.kit.desk.stores import empty_session as session
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["session", "store"]
 

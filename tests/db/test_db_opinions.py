@@ -19,8 +19,8 @@ from db.review.opinions import opinions_of, shared_opinions
 from db.review.overlap_changes import set_overlap
 from db.review.revisions import Conflict
 from db.store.store import Session, Store, StoreError
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import TASK, add, decide, extraction, note, store
-from tests.kit.permits import person_in
 
 __all__ = ["store"]
 

@@ -21,9 +21,9 @@ from db.review.decisions import save_draft
 from db.review.offers import make_offer
 from db.schema import tables as t
 from db.store.store import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import Server, name_in
 from tests.kit.desk.stores import add, decide, extraction, note, store
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["store"]
 

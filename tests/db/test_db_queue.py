@@ -19,8 +19,8 @@ from db.review.bulk import Many, carry_out, plan, undo
 from db.review.decisions import history, open_review, reopen, save_draft
 from db.schema import tables
 from db.store.store import Store, StoreError
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import TASK, add, decide, empty_session, extraction, register, store, suggestion
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 

@@ -16,6 +16,7 @@ from db.notes.suggestions import add_suggestion
 from db.review.decisions import history, open_review, reopen, reviewed, training_rows
 from db.review.revisions import Conflict
 from db.store.store import Store, StoreError, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import (
     FIRST,
     SECOND,
@@ -28,7 +29,6 @@ from tests.kit.desk.stores import (
     store,
     suggestion,
 )
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "file_store", "store"]
 

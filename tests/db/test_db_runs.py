@@ -12,9 +12,9 @@ from db.people.reviewers import find_reviewer, list_reviewers
 from db.store.heartbeats import heartbeat, heartbeats, set_heartbeat
 from db.store.store import StoreError, UnknownRun
 from db.training.runs import add_evaluation, create_run, evaluations, get_run, list_runs, next_requested, update_run
+from tests.kit.desk.permits import enlist, person_in, program_in
 from tests.kit.desk.stores import empty_session as session
 from tests.kit.desk.stores import store
-from tests.kit.permits import enlist, person_in, program_in
 
 __all__ = ["session", "store"]
 

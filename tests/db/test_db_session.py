@@ -17,9 +17,9 @@ from db.people.reviewers import find_reviewer, list_reviewers
 from db.schema import tables
 from db.schema.files import copy_database, sqlite
 from db.store.store import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from tests.kit.desk.permits import enlist, program_in
 from tests.kit.desk.stores import add, mode, note
 from tests.kit.desk.stores import file_store as store
-from tests.kit.permits import enlist, program_in
 
 __all__ = ["store"]
 

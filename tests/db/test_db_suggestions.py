@@ -22,6 +22,7 @@ from db.notes.suggestions import (
 from db.review.decisions import open_review, save_draft
 from db.store.store import UnknownNote
 from db.training.adapters import activate
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import (
     FIRST,
     SECOND,
@@ -34,7 +35,6 @@ from tests.kit.desk.stores import (
     store,
     suggestion,
 )
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from db.notes.queue.waiting import OPEN_FOR, given_up_because, open_note, opened_notes
 from db.notes.suggestions import MAX_FAILURES, add_suggestion, record_failure
 from db.schema import tables as t
+from tests.kit.desk.permits import program_in
 from tests.kit.desk.stores import add, decide, empty_session, extraction, register, store, suggestion
-from tests.kit.permits import program_in
 
 __all__ = ["empty_session", "store"]
 

@@ -18,8 +18,8 @@ from db.store.store import Store
 from db.training.adapters import register_adapter
 from db.training.runs import create_run, update_run
 from tests.kit.desk.desk_store import ADAPTER, COLON, COLON_VALUES, TASK
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter
-from tests.kit.permits import person_in, program_in
 
 Changes = Mapping[str, str | None]
 PARENT = ADAPTER

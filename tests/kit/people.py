@@ -8,7 +8,7 @@ from functools import cache
 from app.access.passwords import hash_password
 from db.people.reviewers import Role, add_reviewer
 from db.store.store import Store
-from tests.kit.permits import person_in
+from tests.kit.desk.permits import person_in
 
 PASSWORD = "correct horse battery"
 

@@ -31,9 +31,9 @@ from db.store.heartbeats import set_heartbeat
 from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, desk, shared, tab
 from tests.kit.desk.desk_store import ADAPTER, BREAST, BREAST_VALUES, MELANOMA, empty_values, put_notes
 from tests.kit.desk.desk_web import form
+from tests.kit.desk.permits import program_in
 from tests.kit.desk.servers import faulty, settle, watching
 from tests.kit.homes import Home, wait_for
-from tests.kit.permits import program_in
 from tests.proofs.network import LOSSES, decide_while_away, expect_nothing_lost, lose
 
 __all__ = ["browser", "desk", "shared"]

@@ -15,9 +15,9 @@ from app.core.logs import log_to, place
 from app.importing.load import import_files
 from db.notes.notes import next_note
 from db.review.decisions import submit
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.witness import seen, started, watch
 from tests.kit.homes import TASK, Home, write_notes
-from tests.kit.permits import person_in
 from tests.kit.tiny import shared_tiny, tiny_rows
 
 CANARY = "Xanthippe-Zyzzyva"

@@ -25,7 +25,7 @@ from db.store.heartbeats import heartbeat, set_heartbeat
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes
 from tests.kit.desk.desk_web import NOTE, app, form, quiet, quiet_store, store, web
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["app", "quiet", "quiet_store", "store", "web"]
 

@@ -35,10 +35,10 @@ from db.schema import tables as t
 from db.schema.dialects import insert_into
 from db.schema.errors import StoreBusy
 from db.store.store import Store, open_store
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.postgres import a_place
 from tests.kit.desk.stores import decide
 from tests.kit.forks import fork
-from tests.kit.permits import person_in
 
 N_PROCESSES, N_THREADS = 4, 4
 N_TIMED = 400

@@ -179,7 +179,7 @@ def test_a_run_that_is_done_is_not_tokenised_again(job: Job, real: Path, monkeyp
             raise OutOfTime("The minutes are over.")
         return pad_notes(notes, padding, seed, first)
 
-    monkeypatch.setattr(phases, "padded", until_the_second)
+    monkeypatch.setattr(phases, "pad_notes", until_the_second)
     with pytest.raises(OutOfTime):
         done(given, "real")
     done(given, "real")

@@ -23,9 +23,9 @@ from db.schema.errors import NotAllowed
 from db.store.store import Store, StoreError
 from db.training.adapters import activate, register_adapter
 from db.training.runs import create_run
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import TASK, adapter, add, decide, extraction, note
 from tests.kit.desk.stores import file_store as store
-from tests.kit.permits import person_in
 
 __all__ = ["store"]
 

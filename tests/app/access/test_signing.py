@@ -27,8 +27,8 @@ from db.schema import tables as t
 from db.store.store import Store
 from tests.app.access.test_guard import addresses
 from tests.kit.desk.desk_web import HERE, NOTE, form, store
+from tests.kit.desk.permits import person_in
 from tests.kit.people import PASSWORD, add_people, kept
-from tests.kit.permits import person_in
 
 __all__ = ["store"]
 

@@ -32,9 +32,9 @@ from db.review.decisions import holdout_rows, save_draft, training_rows
 from db.review.figures.statistics import outcomes
 from db.review.reviewed import acceptance, holdout_texts
 from db.store.store import Session, Store, StoreError, UnknownNote, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, TASK, decide, extraction, note, store, suggestion
 from tests.kit.homes import Home
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["store"]
 

@@ -23,8 +23,8 @@ from db.review.trials import TrialOutcome, begin_trial, trial_outcomes
 from db.schema import tables as t
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.desk.desk_store import HOSTILE
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, store
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 

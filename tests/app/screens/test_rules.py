@@ -20,7 +20,7 @@ from db.review.decisions import history
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, make_store
 from tests.kit.desk.desk_web import form, store, web
-from tests.kit.permits import person_in
+from tests.kit.desk.permits import person_in
 
 __all__ = ["store", "web"]
 

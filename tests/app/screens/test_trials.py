@@ -20,7 +20,7 @@ from db.review.trials import trial_of, trial_outcomes
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, TASK, put_notes, suggestion
 from tests.kit.desk.desk_web import HERE, _app, form, make_store
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 __all__: list[str] = []
 NOTE = 1

@@ -11,7 +11,7 @@ from db.review.decisions import submit
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST_VALUES, TASK, empty_values
 from tests.kit.desk.desk_web import NOTE, form, store, web
-from tests.kit.permits import person_in
+from tests.kit.desk.permits import person_in
 
 __all__ = ["store", "web"]
 

@@ -21,8 +21,8 @@ from db.schema import tables
 from db.store.store import StoreError
 from tests.app.screens.test_ui_screens import text
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
+from tests.kit.desk.permits import person_in
 from tests.kit.people import add_people
-from tests.kit.permits import person_in
 
 OTHER = {**BREAST_VALUES, "stage": "IIIB"}
 

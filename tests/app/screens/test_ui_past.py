@@ -12,7 +12,7 @@ from db.review.trials import begin_trial
 from db.store.store import Store
 from tests.kit.desk.desk_browser import Desk, browser, desk, shared, tab
 from tests.kit.desk.desk_web import NOTE, form, store, web
-from tests.kit.permits import person_in
+from tests.kit.desk.permits import person_in
 
 __all__ = ["browser", "desk", "shared", "store", "web"]
 

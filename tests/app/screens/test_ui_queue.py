@@ -24,7 +24,7 @@ from tests.app.screens.test_ui_marks import Reader
 from tests.app.screens.test_ui_screens import decide
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, make_store
 from tests.kit.desk.desk_web import store, web
-from tests.kit.permits import program_in
+from tests.kit.desk.permits import program_in
 
 __all__ = ["store", "web"]
 

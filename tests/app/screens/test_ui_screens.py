@@ -51,7 +51,7 @@ from tests.kit.desk.desk_store import (
     make_store,
     suggestion,
 )
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HARM = HOSTILE[0]

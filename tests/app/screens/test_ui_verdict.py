@@ -21,8 +21,8 @@ from db.training.adapters import active_adapter
 from db.training.runs import get_run, update_run
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.desk.desk_store import BREAST, HOSTILE, TASK, make_store
+from tests.kit.desk.permits import program_in
 from tests.kit.desk_runs import ALIKE, BOTH_WRONG, GOT_BETTER, GOT_WORSE, put_finished_run
-from tests.kit.permits import program_in
 
 PARTS = ("whole", "seen", "run", "head", "activate", "reject", "back", "figures", "invitation", "compare", "notes")
 MANY_BETTER = [GOT_BETTER] * 12 + [ALIKE] * 18

@@ -26,7 +26,7 @@ from db.store.store import Store
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values, put_notes
 from tests.kit.desk.desk_web import form, store, web
-from tests.kit.permits import person_in
+from tests.kit.desk.permits import person_in
 
 __all__ = ["store", "web"]
 

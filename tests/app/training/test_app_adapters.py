@@ -13,7 +13,7 @@ from app.core.settings import EMBEDDED_NAME, load_settings
 from data.storage.locations import EMBEDDED
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 DIGITS = "0123456789abcdef"
 

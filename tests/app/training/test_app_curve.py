@@ -26,8 +26,8 @@ from db.training.runs import get_run
 from tests.app.screens.test_ui_marks import Reader
 from tests.kit.curves import made_curve
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK, make_store
+from tests.kit.desk.permits import person_in
 from tests.kit.homes import Home
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 GAIN = Share(value=0.024, low=0.006, high=0.042)

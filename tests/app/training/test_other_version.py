@@ -27,8 +27,8 @@ from db.notes.suggestions import suggestion_of, suggestions_of
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
 from tests.kit.desk.desk_store import put_notes
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.homes import TASK
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_base, tiny_rows
 
 WEIGHTS = "adapter_model.safetensors"

@@ -26,9 +26,9 @@ from db.notes.notes import find_note
 from db.review.decisions import submit
 from db.training.adapters import activate, register_adapter
 from db.training.runs import get_run, update_run
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter
 from tests.kit.homes import ROOT, Home
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 

@@ -18,8 +18,8 @@ from db.notes.notes import find_note
 from db.review.decisions import submit
 from db.training.adapters import active_adapter
 from db.training.runs import evaluations, get_run
+from tests.kit.desk.permits import person_in
 from tests.kit.homes import TASK, is_gone, one_sentence, wait_for
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, tiny_sides, write_labelled
 
 N_NOTES = 240

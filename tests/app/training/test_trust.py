@@ -40,9 +40,9 @@ from db.review.figures.judged import count_judged, judged
 from db.store.store import Session
 from db.training.adapters import AdapterRow
 from tests.kit.desk import stores
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, empty_session, extraction, note, store, suggestion
 from tests.kit.homes import Home, write_notes
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows
 
 __all__ = ["empty_session", "store"]

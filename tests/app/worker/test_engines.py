@@ -10,10 +10,10 @@ from app.worker.engines import N_DRAFTS, Drafts, load_engine
 from data.storage.files import sha256_of
 from db.review.reviewed import count_labelled, draft_rows
 from db.training.adapters import AdapterRow, register_adapter
+from tests.kit.desk.permits import program_in
 from tests.kit.desk.stores import TASK as TWO_FIELDS
 from tests.kit.desk.stores import add, decide, empty_session, extraction
 from tests.kit.desk.stores import file_store as store
-from tests.kit.permits import program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapter.files import ModelError
 

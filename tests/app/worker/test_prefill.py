@@ -24,8 +24,8 @@ from db.notes.suggestions import count_without, failure_of, notes_without, sugge
 from db.review.decisions import submit
 from db.store.heartbeats import heartbeat, set_heartbeat
 from db.training.adapters import AdapterRow, activate, register_adapter
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.homes import is_gone, wait_for, write_notes
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_rows
 from trainer.adapter.files import ModelError
 from trainer.engine.api import EngineUnavailableError, Suggester
@@ -152,9 +152,9 @@ def test_a_note_too_long_for_the_model_says_so(desk, tmp_path):
 def test_the_store_knows_how_far_a_note_is_read_that_somebody_waits_for(desk, tmp_path, monkeypatch):
     said = []
 
-    def heard(session, what, payload):
+    def heard(program, what, payload):
         said.append(payload.get("read"))
-        set_heartbeat(program_in(session), what, payload)
+        set_heartbeat(program, what, payload)
 
     monkeypatch.setattr("app.worker.prefill.set_heartbeat", heard)
     first, long, other = bring(desk, tmp_path, [text * 8 for text in texts(3)])

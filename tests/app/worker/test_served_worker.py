@@ -25,6 +25,7 @@ from db.notes.queue.waiting import opened_notes
 from db.notes.suggestions import failure_of, notes_without, suggestion_of
 from db.review.decisions import submit
 from db.store.heartbeats import heartbeat
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.servers import (
     SECRET,
     TASK,
@@ -41,7 +42,6 @@ from tests.kit.desk.servers import (
     watching,
 )
 from tests.kit.homes import one_sentence, wait_for, write_notes
-from tests.kit.permits import person_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 POISON = "Confidential, and poison."

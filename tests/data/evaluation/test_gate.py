@@ -18,8 +18,8 @@ from data.gate.verdict import N_USES_WORN
 from db.training.adapters import AdapterRow, activate, activations, active_adapter, get_adapter, register_adapter
 from db.training.runs import get_run, update_run
 from tests.kit.compared import ALL, LAST_WRONG, NONE, answers, labels
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.homes import TASK, Home
-from tests.kit.permits import person_in, program_in
 from tests.kit.tiny import tiny_rows, write_labelled
 
 N_NOTES = 40

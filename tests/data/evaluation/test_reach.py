@@ -20,8 +20,8 @@ from data.gate.reach import (
 )
 from data.task import Extraction, load_task
 from db.training.runs import create_run, update_run
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.homes import Home
-from tests.kit.permits import person_in, program_in
 
 TASK = load_task()
 

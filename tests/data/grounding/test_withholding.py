@@ -28,7 +28,7 @@ from db.review.figures.statistics import outcomes
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, put_notes, suggestion
 from tests.kit.desk.desk_web import form, store, web
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 from trainer.engine.suggestion import Answer, make_suggestion
 
 __all__ = ["store", "web"]

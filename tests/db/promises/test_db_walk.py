@@ -20,8 +20,8 @@ from db.review.decisions import discard_draft, reopen, save_draft
 from db.schema import tables
 from db.store.store import Store, StoreError, open_store
 from tests.db.test_db_notes import plans
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import add, decide, empty_session, extraction, file_store, note, register, store, suggestion
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "file_store", "store"]
 

@@ -23,9 +23,9 @@ from data.snapshot import read_rows, write_holdout, write_snapshot
 from db.notes.notes import add_notes, find_note, get_note, notes_by_hash
 from db.review.reviewed import holdout_rows, training_rows
 from db.store.store import Store
+from tests.kit.desk.permits import program_in
 from tests.kit.desk.stores import TASK, decide, extraction, note, store
 from tests.kit.desk.stores import empty_session as session
-from tests.kit.permits import program_in
 
 __all__ = ["session", "store"]
 

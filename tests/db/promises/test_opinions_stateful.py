@@ -21,8 +21,8 @@ from db.review.overlap_changes import set_overlap
 from db.review.revisions import Conflict
 from db.store.store import Store, open_store
 from tests.db.promises.test_store_stateful import run
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import FIRST, add, extraction
-from tests.kit.permits import person_in
 
 N_NOTES = 2
 PEOPLE = {"root": "admin", "lea": "lead", "ada": "reviewer", "bob": "reviewer"}

@@ -12,9 +12,9 @@ from db.schema import tables as t
 from db.store.store import StoreRefused, open_store
 from db.training.preferences import Choice, PreferenceRow, Tally, add_preference, preferences, tallies
 from db.training.runs import create_run
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import add, store
 from tests.kit.desk.stores import empty_session as session
-from tests.kit.permits import person_in
 
 __all__ = ["session", "store"]
 

@@ -19,9 +19,9 @@ from db.notes.suggestions import add_suggestion
 from db.review.decisions import Saved, Status, discard_draft, open_review, reopen, save_draft, submit
 from db.review.revisions import Conflict
 from db.store.store import Store, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import Server
 from tests.kit.desk.stores import FIRST, add, extraction, note, suggestion
-from tests.kit.permits import person_in, program_in
 
 N_NOTES = 3
 DECIDED = f"""SELECT note_id, revision, name, status, extraction ->> '{FIRST}' FROM annotation

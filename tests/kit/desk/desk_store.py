@@ -13,7 +13,7 @@ from db.notes.notes import add_notes, counts, find_note
 from db.notes.suggestions import add_suggestion
 from db.store.store import Store, open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 TASK = load_task()
 ADAPTER = "first"

@@ -19,7 +19,7 @@ from data.task import SPECIAL_TOKEN, Extraction, load_task
 from db.notes.notes import add_notes
 from db.review.decisions import submit
 from db.store.store import Session, Store, open_store
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 TASK = load_task()
 FORMS: tuple[Literal["jsonl", "csv"], ...] = ("jsonl", "csv")

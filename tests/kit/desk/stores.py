@@ -18,7 +18,7 @@ from db.notes.notes import add_notes
 from db.review.decisions import Saved, Status, submit
 from db.store.store import Store, open_store
 from db.training.adapters import AdapterRow, register_adapter
-from tests.kit.permits import person_in, program_in
+from tests.kit.desk.permits import person_in, program_in
 
 TASK = load_task()
 FIRST, SECOND, *_ = TASK.keys

@@ -31,8 +31,8 @@ from db.notes.suggestions import add_suggestion
 from db.review.decisions import Saved, Status, open_review, save_draft, submit
 from db.review.revisions import Conflict
 from db.store.store import Store, open_store
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, TASK, add, extraction, suggestion
-from tests.kit.permits import person_in, program_in
 
 N_NOTES = 40
 N_WRITERS = 2

@@ -32,10 +32,10 @@ from db.people.reviewers import add_reviewer
 from db.people.sign_ins import sign_in
 from db.store.store import Store, open_store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, MELANOMA, make_store
+from tests.kit.desk.permits import person_in
 from tests.kit.desk.servers import free_port
 from tests.kit.desk.web_client import Client, Sent, digest
 from tests.kit.desk.web_lives import Starter
-from tests.kit.permits import person_in
 from tests.proofs.kills.kill9 import HALF_DONE
 
 NAMES = ("ada", "ben", "cleo", "dora")

@@ -165,8 +165,6 @@ class CpuForward(GrowingSlots):
         read = stretches(segments, self._memory, self.geometry.group, self._dtype)
         turn = self._turned(torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments]))
         x = self._store.embed(tokens)
-        for number, stacks in enumerate(self._layers[adapter]):
-            x = self._layer(number, x, stacks, turn, read, pieces[0])
         wanted: list[int] = []
         states: list[int] = []
         first = 0
@@ -174,9 +172,16 @@ class CpuForward(GrowingSlots):
             wanted += [first + place for place in segment.wanted]
             states += segment.states
             first += len(segment.tokens)
-        if not wanted:
-            return Passed([[] for _ in segments])
-        logits = self._head(x[wanted]).float()
+        for number, stacks in enumerate(self._layers[adapter]):
+            seen = self._attention(number, stacks[0](x), turn, read, pieces[0])
+            if number == self.geometry.n_layers - 1:  # beyond its keys and values, only what is asked for matters
+                if not wanted:
+                    return Passed([[] for _ in segments])
+                seen, x = seen[wanted], x[wanted]
+            x = x + stacks[1](seen)
+            gate, up = stacks[2](x).chunk(2, -1)
+            x = x + stacks[3](functional.silu(gate) * up)
+        logits = self._head(x).float()
         found, log_probabilities = self._chooser.best(logits, states)
         options = iter(read_options(found.tolist(), log_probabilities.tolist()))
         named = [[next(options) for _ in segment.wanted] for segment in segments]
@@ -189,17 +194,25 @@ class CpuForward(GrowingSlots):
         left = turns.new_ones(1, 1, 1).expand(len(turns), shape.n_kv_heads, turns.shape[2])  # values stay as they are
         return torch.cat([turns.expand(-1, n_rotated, -1), left], 1)
 
-    def _layer(
-        self, number: int, x: torch.Tensor, stacks: list[Product], turn: torch.Tensor, read: list[Stretch], cut: Piece
+    def _attention(
+        self, number: int, qkv: torch.Tensor, turn: torch.Tensor, read: list[Stretch], cut: Piece
     ) -> torch.Tensor:
-        """One layer over packed tokens, (tokens, width); `cut` stands first in the part, and is cut if any is."""
-        shape, last = self.geometry, self.geometry.n_heads
-        pairs = torch.view_as_complex(stacks[0](x).float().view(*turn.shape, 2))
+        """What the heads of one layer see, (tokens, heads * head width).
+
+        Args:
+            number: of the layer.
+            qkv: queries, keys and values, (tokens, heads * head width).
+            turn: see `_turned`.
+            read: the notes.
+            cut: the part's first piece; no other is cut.
+        """
+        shape, last, n_tokens = self.geometry, self.geometry.n_heads, len(qkv)
+        pairs = torch.view_as_complex(qkv.float().view(*turn.shape, 2))
         turned = torch.view_as_real(pairs * turn).view(*turn.shape[:2], shape.head_width).to(self._dtype)
-        fresh = turned[:, last:].view(len(x), 2, shape.n_kv_heads, shape.head_width).permute(1, 2, 0, 3)
+        fresh = turned[:, last:].view(n_tokens, 2, shape.n_kv_heads, shape.head_width).permute(1, 2, 0, 3)
         # Query heads that share a key head stand together as further rows of one query: no copy of keys for each.
-        queries = turned[:, :last].view(len(x), shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
-        seen = x.new_empty(shape.n_kv_heads, len(x) * shape.group, shape.head_width)
+        queries = turned[:, :last].view(n_tokens, shape.n_kv_heads, shape.group, shape.head_width).transpose(0, 1)
+        seen = turned.new_empty(shape.n_kv_heads, n_tokens * shape.group, shape.head_width)
         for stretch in read:
             own, kept = stretch.own, stretch.kept[number]
             if isinstance(stretch.into, slice):
@@ -212,10 +225,8 @@ class CpuForward(GrowingSlots):
                 some, n_seen = queries[:, piece].reshape(shape.n_kv_heads, -1, shape.head_width), mask.shape[1]
                 into = seen[:, shape.group * piece.start : shape.group * piece.stop]
                 _attend(some, kept[:, :, :n_seen], mask, into)
-        seen = seen.view(shape.n_kv_heads, len(x), shape.group * shape.head_width).transpose(0, 1)
-        x = x + stacks[1](seen.reshape(len(x), last * shape.head_width))
-        gate, up = stacks[2](x).chunk(2, -1)
-        return x + stacks[3](functional.silu(gate) * up)
+        seen = seen.view(shape.n_kv_heads, n_tokens, shape.group * shape.head_width).transpose(0, 1)
+        return seen.reshape(n_tokens, last * shape.head_width)
 
     def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         if any((layer, name) in adapter for name in names):

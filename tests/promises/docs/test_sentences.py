@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.promises.sentences import ROOT, all_sentences, sentences_of
+from tests.promises.docs.sentences import ROOT, all_sentences, sentences_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from tests.promises.handbook import DOCS, PAGES, README, ROOT, Page
+from tests.promises.docs.handbook import DOCS, PAGES, README, ROOT, Page
 
 SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
 

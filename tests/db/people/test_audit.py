@@ -12,8 +12,8 @@ from db.review.decisions import reopen
 from db.schema.dialects import is_postgres
 from db.store.store import Session, Store, StoreError
 from db.training.adapters import activate, register_adapter
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter, add, decide, empty_session, store
-from tests.kit.permits import person_in, program_in
 
 __all__ = ["empty_session", "store"]
 

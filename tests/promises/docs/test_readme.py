@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from app.cli.main import app
 from app.core.rules import Rules
 from data import limits
-from tests.promises.handbook import DOCS, PAGES, ROOT, commands
+from tests.promises.docs.handbook import DOCS, PAGES, ROOT, commands
 from tests.proofs.__main__ import PROOFS
 from trainer.cli.options import all_settings
 

@@ -1,4 +1,4 @@
-"""`python -m tests.promises.sentences [FOLDER ...]`: every text that a user can see, by file, to be read in one go.
+"""`python -m tests.promises.docs.sentences [FOLDER ...]`: every text that a user can see, to be read in one go.
 
 Found in the source: strings of two words or more that are no docstring, the docstrings of commands (their help), the
 words of scripts, pages and templates, and what tables say to a person.
@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDERS = ("app", "db", "data", "trainer")
 SPOKEN = {"title", "description", "because", "instruction", "system"}
 """Keys of a TOML table whose text a person reads."""

@@ -19,7 +19,7 @@ from tests.kit.desk.stores import file_store as store
 
 __all__ = ["store"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ROOMS = ("people", "store", "training", "notes", "review")  # below them the schema is made, before there is anybody
 WITHOUT_PERMIT = {
     "db.people.audit.record": "the permits record with it",

@@ -1,0 +1,1 @@
+"""What the whole product promises, and what others got wrong."""
