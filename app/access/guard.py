@@ -33,7 +33,7 @@ LOCAL_REVIEWER = LOCAL
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 MOUNT = "/app"
 COOKIE, SECURE_COOKIE = "caseloop", "__Host-caseloop"
-# Without a session there is the page to sign in with, and the health check.
+# Without a session there is the page to sign in with, and the health check; and files of the program.
 OPEN = ("/login", "/healthz")
 # Pages with nothing of the desk but a form.
 BARE = ("/login", "/password")
@@ -54,8 +54,9 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 
-# Files whose address changes with their content, by a hash in the name (Gradio's bundles) or in the query (the desk's).
-_HASHED = re.compile(re.escape(MOUNT) + r"/assets/.*|/desk/[^?]*\?[0-9a-f]+")
+# Gradio's bundles: their address changes with their content, by a hash in the name. Like the desk's own files they hold
+# nothing of anybody.
+_BUNDLE = re.compile(re.escape(MOUNT) + r"/assets/\w[\w-]*(\.\w+)+")
 
 # Gradio 6.31 mounts about sixty routes; these are the ones that the desk's page asks for. The rest (uploads, tokens,
 # deep links, MCP, proxying, monitoring, run history ...) does not exist here.
@@ -98,6 +99,8 @@ class Guard:
         people: who somebody is.
         hosts: host names the desk answers to, without a port.
         head: markup put before `</head>` of every page: the desk's own styles and scripts.
+        files: addresses of the desk's own files, each with a fingerprint of the content in its query. They hold nothing
+            of anybody and only a page tells the fingerprint, so that is enough to get them.
         first: markup put before the first script of every page: an import map counts only before all modules.
         is_secure: whether browsers reach the desk by HTTPS, through a proxy.
         proxies: who is believed about where a request comes from.
@@ -110,6 +113,7 @@ class Guard:
         people: Known,
         hosts: Collection[str] = LOOPBACK,
         head: str = "",
+        files: Collection[str] = (),
         first: str = "",
         is_secure: bool = False,
         proxies: Proxies = Proxies(),  # noqa: B008 - nobody, which never changes
@@ -119,6 +123,7 @@ class Guard:
         self._hosts = frozenset(host.lower() for host in hosts)
         self._head = head
         self._first = first
+        self._files = frozenset(files)
         self._is_secure = is_secure
         self._proxies = proxies
 
@@ -132,18 +137,20 @@ class Guard:
             return
         refusal = self._refusal(scope)
         person = None
-        if refusal is None and scope["path"] not in OPEN:
+        path = scope["path"]
+        is_file = f"{path}?{scope['query_string'].decode('latin-1')}" in self._files or bool(_BUNDLE.fullmatch(path))
+        if refusal is None and not is_file and path not in OPEN:
             person, refusal = await self._admit(scope)
         if refusal is None:
             try:
-                receive = await take(scope, receive, is_for_gradio=scope["path"].startswith(MOUNT))
+                receive = await take(scope, receive, is_for_gradio=path.startswith(MOUNT))
             except BodyRefused as error:
                 refusal = JSONResponse({"detail": error.sentence}, error.status)
             except Gone:
                 return
-        is_bare = scope["path"] in (*OPEN, *BARE)
+        is_bare = path in (*OPEN, *BARE)
         head, first = ("", "") if is_bare else (_who(person) + self._head, self._first)
-        answer = _Answer(send, scope, head.encode(), first.encode(), is_secure=self._is_secure)
+        answer = _Answer(send, path, head.encode(), first.encode(), is_kept=is_file, is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
@@ -203,9 +210,8 @@ class Guard:
 class _Answer:
     """A `send` that adds headers, and rewrites pages: they are held back whole, everything else streams through."""
 
-    def __init__(self, send: Send, scope: Scope, head: bytes, first: bytes, *, is_secure: bool) -> None:
-        self._send, self._path, self._is_secure = send, scope["path"], is_secure
-        self._address = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
+    def __init__(self, send: Send, path: str, head: bytes, first: bytes, *, is_kept: bool, is_secure: bool) -> None:
+        self._send, self._path, self._is_kept, self._is_secure = send, path, is_kept, is_secure
         self._head, self._first = head, first
         self._nonce = secrets.token_urlsafe(16)
         self._start: Message | None = None  # of a page, until its body is complete
@@ -238,7 +244,7 @@ class _Answer:
         if self._is_secure:
             headers["strict-transport-security"] = "max-age=31536000"
         # Everything but files may show a note and is not to be kept.
-        if _HASHED.fullmatch(self._address):
+        if self._is_kept:
             if is_found:  # a reload need not ask whether they have changed
                 headers["cache-control"] = "max-age=31536000, immutable"
         elif not self._path.startswith(f"{MOUNT}/static/"):

@@ -101,6 +101,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         people=People(store, is_private=is_private(host, settings.public_url)),
         hosts=_hosts(settings, host),
         head=_head(files),
+        files=[_address(name, files) for name in files],
         first=_first(files),
         is_secure=settings.is_secure,
         proxies=Proxies(settings.believed),

@@ -89,6 +89,19 @@ def test_every_route_of_the_running_app_is_closed_without_a_session(desk: FastAP
     assert answered == []
 
 
+def test_a_file_of_the_desk_is_for_whoever_knows_its_fingerprint(stranger: TestClient) -> None:
+    script, other = "/desk/page.js", "/desk/status.js"
+    assert stranger.get(script).status_code == 401
+    assert sign_in(stranger, "kim").status_code == 303
+    addresses = dict(re.findall(r'"(/desk/[^"]+)\?([0-9a-f]+)"', stranger.get("/app/").text))
+    stranger.cookies.clear()
+    assert stranger.get(f"{script}?{addresses[script]}").status_code == 200
+    for wrong in (addresses[other], "0" * 12, addresses[script] + "&", ""):
+        assert stranger.get(f"{script}?{wrong}").status_code == 401, wrong
+    for elsewhere in ("..%2Fconfig", "..", "a%2F..%2F..%2Fconfig", ".env"):
+        assert stranger.get(f"/app/assets/{elsewhere}").status_code == 401, elsewhere
+
+
 def test_a_page_leads_to_the_page_to_sign_in_with_and_back(stranger: TestClient) -> None:
     answer = stranger.get("/app/?note=2", headers={"accept": "text/html"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?to=/app/%3Fnote%3D2")
