@@ -18,7 +18,7 @@ from db.review.overlap_changes import set_overlap
 CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
     ("The fields that ask to be looked at", "asked"),
     ("Every field", "all"),
-    ("None: a note can be saved as it stands", "none"),
+    ("None: a note can be saved as it is", "none"),
 ]
 
 _HTML = Pieces("screens/page.html")

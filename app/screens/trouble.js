@@ -3,7 +3,7 @@
 import { button, byId, make } from './browser/dom.js';
 
 const PATIENCE_MS = 8000;
-const NEVER = 'This screen could not be filled', OLDER = 'What you see is older: it could not be refreshed';
+const NEVER = 'This screen could not be filled', OLDER = 'What you see is out of date: it could not be refreshed';
 /** @type {Map<string, number>} */
 const waits = new Map();
 /** @type {Set<string>} */
@@ -16,7 +16,7 @@ export async function whyNoAnswer(isSilent = false) {
   try {
     if (isSilent) throw new Error();
     const answer = await fetch('/healthz', { signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.ok) return 'the desk has a problem, and its log says which.';
+    if (answer.ok) return 'the desk has a problem; see its log.';
     return (await answer.json()).detail ?? 'the desk has a problem.';
   } catch { return 'the desk cannot be reached.'; }
 }

@@ -50,7 +50,7 @@ def test_two_opinions_that_differ_are_adjudicated(browser: Browser, desk: Desk) 
     expect(kim.said()).to_contain_text("as your opinion")
     kim.page.get_by_role("button", name="Undo").click()
     kim.shows("case-1")
-    expect(kim.said()).to_contain_text("taken back")
+    expect(kim.said()).to_contain_text("undone")
     kim.type_into("stage", "IIIB")
     for key in ("Alt+a", "Control+Enter"):
         kim.page.keyboard.press(key)

@@ -142,8 +142,8 @@ def test_ticked_notes_are_flagged_with_a_comment(browser: Browser, desk: Desk) -
             assert [row.id for row in search_notes(session, state="flagged")] == [1, 3]
             assert history(session, 3)[0].comment == "which is it?"
         rows.nth(0).get_by_role("checkbox").check()
-        here.page.get_by_role("button", name="Take back 1 note, ticked").click()
-        expect(here.page.locator("#queue-done")).to_contain_text("1 note taken back.")
+        here.page.get_by_role("button", name="Reopen 1 note, ticked").click()
+        expect(here.page.locator("#queue-done")).to_contain_text("1 note reopened.")
         expect(rows.nth(0)).to_contain_text("draft")
         # Samples are named, and go once a person was told what goes with them.
         with desk.store.transaction() as session:

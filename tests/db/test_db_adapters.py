@@ -87,7 +87,7 @@ def test_rollback_goes_back_step_by_step(session: Session) -> None:
 
 
 def test_rollback_needs_a_before(session: Session) -> None:
-    with pytest.raises(StoreError, match="found none"):
+    with pytest.raises(StoreError, match="No adapter was active before"):
         rollback(person_in(session, "ada"))
 
 

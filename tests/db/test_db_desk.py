@@ -46,7 +46,7 @@ def test_an_offer_stands_until_it_is_withdrawn(session: Session) -> None:
     assert withdraw_offer(person_in(session, "ada"), second.id)
     assert not withdraw_offer(person_in(session, "ada"), second.id)
     assert standing_offers(session) == []
-    with pytest.raises(StoreError, match="same one"):
+    with pytest.raises(StoreError, match="are the same"):
         make_offer(person_in(session, "ada"), field=SECOND, old_value="3b", new_value="3b")
 
 

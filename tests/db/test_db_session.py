@@ -84,7 +84,7 @@ def test_a_transaction_keeps_what_it_did(store: Store, path: Path) -> None:
 
 
 def test_reading_cannot_write(store: Store) -> None:
-    with pytest.raises(StoreError, match="reading only"), store.reading() as session:
+    with pytest.raises(StoreError, match="read-only"), store.reading() as session:
         enlist(session, "ada")
 
 
@@ -102,7 +102,7 @@ def test_reading_does_not_wait_and_sees_one_state(store: Store) -> None:
 def test_a_transaction_holds_the_write_lock_from_its_start(store: Store, path: Path) -> None:
     with open_store(path, busy_timeout_ms=20) as other, store.transaction():
         waiting = other.transaction()
-        with pytest.raises(StoreBusy, match="nothing was saved"):
+        with pytest.raises(StoreBusy, match="Nothing was saved"):
             waiting.__enter__()
     with open_store(path, busy_timeout_ms=20) as other, other.transaction() as session:
         enlist(session, "ada")

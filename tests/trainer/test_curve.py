@@ -122,7 +122,7 @@ def test_a_stopped_curve_goes_on_with_the_same_settings_only(tmp_path):
     place = tmp_path / "curves" / "one"
 
     def stop(_: Point) -> None:
-        with pytest.raises(RunError, match="no other training"), trainer_lock(place.parent):
+        with pytest.raises(RunError, match="Another training run"), trainer_lock(place.parent):
             pass
         signal.raise_signal(signal.SIGTERM)
 

@@ -317,7 +317,7 @@ def test_published_adapter_is_whole_or_absent(tmp_path: Path, monkeypatch):
     assert read_manifest(tmp_path / "target") == written
     assert not source.exists()
     source.mkdir()
-    with pytest.raises(RunError, match="there is one"):
+    with pytest.raises(RunError, match="already an adapter"):
         publish_adapter(source, tmp_path / "target", manifest)
 
 

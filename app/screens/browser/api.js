@@ -52,5 +52,5 @@ export async function get(path) {
  */
 export function why({ status, detail }) {
   if (!status) return 'the desk cannot be reached';
-  return typeof detail === 'string' ? detail.replace(/\.$/, '') : 'the desk has a problem, and its log says which';
+  return typeof detail === 'string' ? detail.replace(/\.$/, '') : 'the desk has a problem; see its log';
 }

@@ -9,14 +9,14 @@ import { keep, list, ticked, told } from './list/state.js';
 /** @typedef {import('./list/state.js').Action} Action */
 /** @typedef {{ word: string, doing: string, done: string, effect: string, stays: string }} Words */
 
-const UNTOUCHED = 'decided, or somebody has a draft of it';
+const UNTOUCHED = 'decided, or someone has drafted it';
 /** @type {Record<Action, Words>} */
 const WORDS = {
   skip: { word: 'Skip', doing: 'Skipping', done: 'skipped', effect: 'They leave the queue without values.', stays: UNTOUCHED },
   flag: { word: 'Flag', doing: 'Flagging', done: 'flagged', effect: 'They leave the queue for whoever looks at flags.', stays: UNTOUCHED },
   reopen: {
-    word: 'Take back', doing: 'Taking back', done: 'taken back', effect: 'They wait for review again, with what was decided as your draft.',
-    stays: 'not decided, or somebody has a draft of it since',
+    word: 'Reopen', doing: 'Reopening', done: 'reopened', effect: 'They wait for review again, with what was decided as your draft.',
+    stays: 'not decided, or someone has drafted it since',
   },
 };
 

@@ -32,7 +32,7 @@ export function ask({ title, says, yes, line = '', limit = 0 }) {
 export async function request(path, body) {
   const { status, ...said } = await post(path, body, { patience: PATIENCE_MS });
   if (status === 0) throw new Error('The desk cannot be reached.');
-  if (status !== 200) throw new Error(typeof said.detail === 'string' ? said.detail : 'The desk has a problem, and its log says which.');
+  if (status !== 200) throw new Error(typeof said.detail === 'string' ? said.detail : 'The desk has a problem; see its log.');
   return said;
 }
 

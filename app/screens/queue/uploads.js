@@ -38,7 +38,7 @@ const ROLES = {
   text: 'the note', id: 'its id', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
 };
 const AWAY = 'Nothing was imported: the desk cannot be reached. Try again when it is back.';
-const PROBLEM = 'Nothing was imported: the desk has a problem, and its log says which.';
+const PROBLEM = 'Nothing was imported: the desk has a problem; see its log.';
 
 /** @type {any} */
 let file = null;
@@ -135,7 +135,7 @@ function picker(label, name, value, names, none) {
 function mapping(found) {
   const names = found.columns.map((column) => column.name), line = make('div', { className: 'filter-line' });
   const guessed = `No column is named text or input; “${found.text}” looks like the notes. Choose another if it is not.`;
-  const missing = 'No column looks like the notes. Choose the one that holds them.';
+  const missing = 'No column looks like the notes. Choose the column with the notes.';
   const hint = found.is_guessed ? guessed : found.can_choose && !found.text ? missing : '';
   if (found.can_choose) {
     // The guess stands until a person chooses; what is chosen is sent with the file.

@@ -37,7 +37,7 @@ const putOther = (other) => put(other.closest('.side').dataset.field, JSON.parse
 const DO = {
   save: () => decide('submitted'), skip: () => decide('skipped'), flag: () => decide('flagged'), previous, undo,
   accept: inField(accept),
-  acceptAll: () => { keys().forEach(confirm); say('hint', 'Every field is confirmed as it stands.'); },
+  acceptAll: () => { keys().forEach(confirm); say('hint', 'Every field is confirmed as it is.'); },
   asks: () => { if (!toAsking()) say('hint', 'No field asks to be looked at.'); },
   first: inField((key) => take(key, 0)), second: inField((key) => take(key, 1)), clear: inField((key) => put(key, null)),
   comment: () => comment()?.focus(),

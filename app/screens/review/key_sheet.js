@@ -25,7 +25,7 @@ export function showSheet() {
   said.setAttribute('role', 'status');
   const close = button('Close', () => dialog.close());
   const tour = button('Show the tour', () => { dialog.close(); openTour(document.activeElement); });
-  const reset = button('All keys as they were', () => keep({}, 'All keys are as they were.'));
+  const reset = button('Reset all keys', () => keep({}, 'All keys are reset.'));
   const dialog = openDialog('key-sheet', 'Keys', table, said, make('p', {}, close, tour, reset));
   close.focus();
 }
@@ -67,7 +67,7 @@ function takeNext(action, change) {
     if (combination === 'Escape') return;
     const objection = whyNot(action, combination);
     if (objection) byId('key-sheet-said').textContent = objection;
-    else keep({ ...ownKeys(), [action]: combination }, `${inWords(combination)} it is.`);
+    else keep({ ...ownKeys(), [action]: combination }, `Set to ${inWords(combination)}.`);
   }
   document.addEventListener('keydown', take, true);
 }

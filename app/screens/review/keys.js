@@ -12,7 +12,7 @@ import { byId } from '../browser/dom.js';
 export const ACTIONS = [
   ['save', 'Ctrl+Enter', 'Save and go to the next note; first to what asks to be looked at'],
   ['accept', 'Enter', 'In a field: confirm its value and go to the next that asks'],
-  ['acceptAll', 'Alt+A', 'Confirm every field as it stands'],
+  ['acceptAll', 'Alt+A', 'Confirm every field as it is'],
   ['asks', 'Alt+N', 'Go to the next field that asks to be looked at'],
   ['first', 'Alt+Q', 'Take the first other value of the field'],
   ['second', 'Alt+W', 'Take the second other value of the field'],

@@ -7,7 +7,7 @@ import { leave } from '../review/people/claims.js';
 import { outbox } from '../review/saving/on_their_way.js';
 import { banner } from './banner.js';
 
-const NOT_YET = 'Not signed out: what you typed or decided is not saved yet. It is sent again as soon as the desk can be reached.';
+const NOT_YET = 'Not signed out: what you typed or decided is not saved yet. It is sent again once the desk is reachable.';
 
 const isKept = () => outbox.size() > 0 || keysFrom('caseloop:typed:').length > 0;
 

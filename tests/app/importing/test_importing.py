@@ -102,7 +102,7 @@ def test_originals_need_labels(store, tmp_path):
 
 def test_a_missing_path_is_refused_before_anything_is_read(store, tmp_path):
     file = write_notes(tmp_path / "a.jsonl", ["One."])
-    with pytest.raises(InputError, match="there is none"):
+    with pytest.raises(InputError, match="There is no file or folder"):
         import_files(store, TASK, [file, tmp_path / "nowhere.jsonl"])
     assert n_notes(store) == 0
 

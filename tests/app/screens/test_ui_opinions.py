@@ -87,7 +87,7 @@ def test_offers_neither_come_from_nor_reach_a_note_under_opinions(tmp_path: Path
         give(desk, "kim", OTHER)
         told = Same(note=1, field="stage", old_value="IV", new_value="IIIB")
         assert elsewhere(desk, "kim", told)["n"] == 0
-        with pytest.raises(StoreError, match="others are still asked about"):
+        with pytest.raises(StoreError, match="still with other reviewers"):
             offer(desk, "kim", told)
         give(desk, "kim", OTHER, note=3)
         told = Same(note=3, field="stage", old_value="IV", new_value="IIIB")

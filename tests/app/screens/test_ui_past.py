@@ -39,7 +39,7 @@ def test_who_did_what_and_what_it_changed(web: TestClient, store: Store) -> None
         ("first", "suggested"),
         (LOCAL_REVIEWER, "saved, revision 1"),
         (LOCAL_REVIEWER, "saved, revision 2"),
-        (LOCAL_REVIEWER, "taken back, revision 3"),
+        (LOCAL_REVIEWER, "reopened, revision 3"),
     ]
     assert told[2]["changes"] == [{"field": "Stage", "old": "IV", "new": "IIIB"}]
     assert told[3]["changes"] == [

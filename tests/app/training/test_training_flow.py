@@ -248,7 +248,7 @@ def test_another_base_is_compared_on_the_same_holdout(learning_home, tmp_path):
     other = tiny_base(tmp_path / "other", seed=5)
     warm = home.run("train", "--mode", "warm", "--base", str(other))
     assert warm.returncode == 2
-    assert "warm mode" in one_sentence(warm.stderr.removeprefix(FORETOLD))
+    assert "Warm mode" in one_sentence(warm.stderr.removeprefix(FORETOLD))
     done = home.run("train", "--max-steps", "1", "--base", str(other), "--activate-anyway", "a test", "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from trainer.engine.forward.base import Segment
+from trainer.engine.forward.parts import PIECE
 from trainer.model.llama_weights import Geometry
 
 _ROOM = 320
 _BESIDE = 32
-_PIECE = 64
 
 
 class SlotMemory:
@@ -115,7 +115,7 @@ def stretches(segments: Sequence[Segment], memory: SlotMemory, group: int, dtype
         into, mask = _laid(together, count, length, n_beside)
         shared = torch.from_numpy(mask).to(dtype).repeat_interleave(group, 0)
         # The first tokens of a prompt see little of it: in pieces, most of what they do not see is not computed.
-        size = _PIECE if isinstance(into, slice) and count >= 2 * _PIECE else count
+        size = PIECE if isinstance(into, slice) else count
         pieces = []
         for begin in range(0, count, size):
             end = min(begin + size, count)

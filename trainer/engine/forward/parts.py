@@ -27,6 +27,9 @@ MOST_TOKENS = 256
 """Tokens of a part, where it holds several notes."""
 LEAST_TOKENS = 24
 """Fewer tokens are not worth a thread of their own: a pass over them takes its time from the number of its steps."""
+PIECE = 32
+"""Tokens of a prompt that are attended together, from its start on. A prompt is cut between them alone: each token then
+gives the same numbers to the last bit, whether one thread reads the prompt or several do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,11 @@ def _cut(numbers: Sequence[int], segments: Sequence[Segment], total: int, n_thre
     """
     number, segment = numbers[0], segments[numbers[0]]
     n_before = segment.wanted[0] if segment.wanted else len(segment.tokens)
-    n_pieces = min(n_threads, round(len(segment.tokens) * n_threads / total), n_before // LEAST_TOKENS)
+    n_pieces = min(n_threads, round(len(segment.tokens) * n_threads / total), n_before // PIECE)
     if n_pieces < 2 or len(numbers) > 1 or segment.side is not None:
         return [Piece(number, segment)]
-    size = min(-(-len(segment.tokens) // n_pieces), n_before // (n_pieces - 1))
+    share = -(-len(segment.tokens) // (n_pieces * PIECE))
+    size = PIECE * min(share, n_before // (PIECE * (n_pieces - 1)))
     bounds = [*range(0, size * n_pieces, size), len(segment.tokens)]
     links = [None, *(Semaphore(0) for _ in range(n_pieces - 1)), None]
     cut = []

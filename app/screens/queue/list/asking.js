@@ -47,5 +47,5 @@ export function endWait() {
 
 export async function showFailure(isSilent = false) {
   endWait();
-  sayFound(`What you see is older: the list could not be refreshed: ${await whyNoAnswer(isSilent)}`, true);
+  sayFound(`This list is out of date and could not be refreshed: ${await whyNoAnswer(isSilent)}`, true);
 }

@@ -9,7 +9,7 @@ import { control, list, ticked } from './state.js';
 
 const ASK_ABOVE = 50;      // from more ticked notes on, one is asked first; about notes that are not ticked always
 /** @type {[action: Action, word: string, kind: 'untouched' | 'decided'][]} */
-const ACTS = [['skip', 'Skip', 'untouched'], ['flag', 'Flag', 'untouched'], ['reopen', 'Take back', 'decided']];
+const ACTS = [['skip', 'Skip', 'untouched'], ['flag', 'Flag', 'untouched'], ['reopen', 'Reopen', 'decided']];
 
 /** @param {Action} action @param {number} n */
 export const asksFirst = (action, n) => action === 'flag' || !ticked.size || n > ASK_ABOVE;
@@ -33,7 +33,7 @@ export function paint() {
   const review = control('review');
   review.textContent = `Review these ${told.n_waiting.toLocaleString('en')}`;
   review.disabled = !told.n_waiting;
-  review.title = 'Those of them that wait for you, one after the other as they are listed (R)';
+  review.title = 'Review those that wait for you, in this order (R)';
   review.setAttribute('aria-label', `${review.textContent}: ${plural(told.n_waiting)} waiting for you, as they are listed`);
   control('untick').hidden = !ticked.size;
   byId('queue-pages').hidden = told.n_pages < 2;

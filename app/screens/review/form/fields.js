@@ -140,7 +140,7 @@ export function paintField(key, box, field, state) {
   // A server that gives no probabilities leaves the confidence unknown, which is not the same as none.
   const unknown = !['sure', 'fair', 'look', 'confirmed'].includes(word) || field.confidence === null;
   write(find('.percent', side), unknown ? '' : `${field.raw ? 'raw ' : ''}${percent} %`);
-  find('.percent', side).title = field.raw ? 'Not calibrated: the model’s own probability, as a rule too high' : '';
+  find('.percent', side).title = field.raw ? 'Not calibrated: the model’s own probability, usually too high' : '';
   find('.bar', side).style.setProperty('--share', `${percent}%`);
   const differs = state.suggested && ['edited', 'cleared', 'offered'].includes(word);
   find('.model', side).hidden = !differs;

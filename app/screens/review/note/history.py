@@ -19,7 +19,7 @@ from db.people.acting import can
 from db.review.decisions import AnnotationRow, history, open_review
 from db.review.opinions import OpinionRow, opinion_history
 
-SAID = {"submitted": "saved", "skipped": "skipped", "flagged": "flagged", "reopened": "taken back"}
+SAID = {"submitted": "saved", "skipped": "skipped", "flagged": "flagged", "reopened": "reopened"}
 
 
 def routes(desk: Desk) -> APIRouter:

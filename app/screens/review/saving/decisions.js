@@ -37,7 +37,7 @@ export function decide(status) {
   if (!hasNote() || !canDecide()) return;
   if (status === 'flagged' && !comment()?.value.trim()) {
     comment()?.focus();
-    say('hint', 'Say in a word what is wrong, then flag again.');
+    say('hint', 'Say briefly what is wrong, then flag again.');
     return;
   }
   if (isComparing() || leadsToChoice() || (status === 'submitted' && !isLookedAt())) return;
@@ -120,7 +120,7 @@ function waiting(n, answer) {
 // ---------------------------------------------------------------- the way back
 
 export async function undo() {
-  if (!last) { say('hint', 'No save of this tab to take back; the queue lists every note.'); return; }
+  if (!last) { say('hint', 'Nothing saved in this tab to undo; the queue lists every note.'); return; }
   const { note } = last, unsent = outbox.take(note);
   if (unsent) {
     keepTyped(unsent.content);
@@ -129,13 +129,13 @@ export async function undo() {
     const { revision, opinion } = last ?? { revision: null };
     if (revision === null) { say('hint', 'The save is still on its way; try again in a moment.'); return; }
     const answer = await post('/decisions/undo', { note, revision, opinion, token: `${note}-${revision}-${Date.now()}` });
-    if (answer.status !== 200) { say('away', `not taken back: ${why(answer)}`); return; }
+    if (answer.status !== 200) { say('away', `not undone: ${why(answer)}`); return; }
   }
   last = null;
   ahead.forget();
   byId('undo').hidden = true;
   hideOffer();
-  before.outcome = 'taken back: the note waits again, with what you had decided';
+  before.outcome = 'undone: the note waits again, with what you had decided';
   open(note);
 }
 
@@ -144,5 +144,5 @@ export async function previous() {
   if (typedFor(noteOnScreen())) await sendDraft();
   const list = visited(), note = list.pop();
   write(VISITED, list);
-  if (note === undefined) say('hint', 'Nothing before this in this tab; the queue lists every note.'); else open(note);
+  if (note === undefined) say('hint', 'This is the first note in this tab; the queue lists every note.'); else open(note);
 }
