@@ -70,7 +70,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "an open home": ("permissions", "bad", "chmod -R go="),
     "an open store": ("permissions", "warn", "chmod -R go="),
     "a lost row": ("integrity", "bad", "latest backup"),
-    "a changed entry of the audit": ("audit", "bad", "entry 1 does not fit"),
+    "a changed entry of the audit": ("audit", "bad", "entry 1 was changed, removed or inserted"),
     "a newer schema": ("store", "bad", "written by a newer version"),
     "another file": ("store", "bad", "latest backup"),
 }

@@ -68,7 +68,7 @@ def test_from_the_queue_to_the_export_without_a_mouse(browser: Browser, tmp_path
         tab_to(page, "Settings")
         press_until(page, "#settings-save", most=120)
         page.keyboard.press("Enter")
-        expect(page.locator("#settings-said")).to_contain_text("Kept")
+        expect(page.locator("#settings-said")).to_contain_text("Saved")
         tab_to(page, "Export")
         expect(page.locator("#export-summary")).to_contain_text("1 reviewed note")
         press_until(page, "#export-summary a", most=120)

@@ -234,7 +234,7 @@ def test_a_run_with_nothing_else_to_learn_from_says_so(desk, tmp_path: Path) -> 
     held_out = tiny_sides(60)[1][:2]
     rows = [*held_out, *(twin(row, "train") for row in held_out)]
     import_files(desk.store, desk.task, [write_labelled(tmp_path / "originals.jsonl", rows)], original=True)
-    with pytest.raises(DeskError, match="found none among 2"):
+    with pytest.raises(DeskError, match=r"near duplicate of a hold-out note \(2 notes\)"):
         _write_rows(desk, tmp_path / "run", None, is_judged=True)
     assert not (tmp_path / "run").exists()
 

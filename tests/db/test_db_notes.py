@@ -92,7 +92,7 @@ def test_a_note_is_found_by_its_hash_or_id(session: Session) -> None:
     assert by_id is not None
     assert (by_hash.id, by_id.id) == (1, 2)
     assert find_note(session, "other") is None
-    with pytest.raises(UnknownNote, match="found 99"):
+    with pytest.raises(UnknownNote, match="no note 99"):
         get_note(session, 99)
 
 

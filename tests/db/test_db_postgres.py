@@ -95,7 +95,7 @@ def test_several_that_open_an_empty_database_make_one_store(postgres: Server) ->
     for thread in threads:
         thread.join()
     assert failures == []
-    with open_store(url, readonly=True) as store, pytest.raises(StoreError, match="read-only"):
+    with open_store(url, readonly=True) as store, pytest.raises(StoreError, match="for reading only"):
         store.transaction().__enter__()
     postgres.drop(url)
 

@@ -35,7 +35,7 @@ def test_what_is_kept_is_what_is_shown_again(desk: Desk) -> None:
     values = settings.show(desk)
     assert values[0] == "asked"
     values[:3], values[9], values[-4:] = ["all", 20, 40], "Site and histology.", [2, 1.5, 12.5, 3]
-    assert "Kept" in settings.keep(desk, "ada", values)
+    assert "Saved" in settings.keep(desk, "ada", values)
     assert settings.show(desk) == values
     with desk.store.reading() as session:
         rules = read_rules(session)

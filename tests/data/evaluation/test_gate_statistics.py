@@ -137,7 +137,7 @@ def test_fewer_notes_with_all_fields_right_block_a_higher_mean():
     verdict = judged(500, old, [(halves[0], 100), (halves[1], 100), *spoilt, (ALL, 0)])
     assert verdict.change.low > 0
     assert verdict.outcome == "blocked"
-    assert any("70 notes lost that every field was right" in reason for reason in verdict.reasons)
+    assert any("70 notes are no longer right in every field" in reason for reason in verdict.reasons)
 
 
 def test_values_where_the_note_has_none_block():

@@ -84,7 +84,7 @@ def test_the_train_screen_shows_what_confidence_means_with_its_diagram() -> None
     assert "off by 14.8 % on average" in shown
     assert "of the surest 75.0 % of its values 95.0 % are right" in shown
     assert shown.count("<circle") == 2
-    assert "30 values, confidence 0.97, right 1.00" in shown
+    assert "30 values of confidence 0.97: 1.00 right" in shown
     assert "&lt;b&gt;" in shown
     never = measured((0.9, False))
     assert "no share of its values" in confidence_html({"source": "", "overall": never.to_json(), "fields": {}})

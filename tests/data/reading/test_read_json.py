@@ -79,7 +79,7 @@ def test_a_broken_line_does_not_stop_the_rest(tmp_path: Path) -> None:
         (f'{{"text": "{CANARY}", "a": {"9" * 5000}}}', "more than 300 digits"),
         (f'{{"text": "x", "text": "{CANARY}"}}', "the key text twice"),
         (f'{{"text": "{CANARY}", "a": {{"b": 1, "b": 2}}}}', "the key b twice"),
-        (f'{{"text": "{CANARY}"}} {{"text": "{CANARY}"}}', "one object a line; found something behind it"),
+        (f'{{"text": "{CANARY}"}} {{"text": "{CANARY}"}}', "one object a line; found something after it"),
         (f'{{"text": "{CANARY}", "a": {"[" * 100_000}', "nested too deeply"),
         (f'{{"text": "{CANARY}", "a": {"[" * 20}{"]" * 20}}}', "at most 16 levels"),
         (f'{{"text": "{CANARY}\t"}}', "invalid control character"),
