@@ -21,9 +21,10 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
     MAX_VALUE_CHARACTERS,
 )
-from data.reading.json_records import read_json_value
-from data.reading.readers import TEXT_KEYS, Tell, read_records, unheard
+from data.reading.json.records import read_json_value
+from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
+from data.reading.sources import TEXT_KEYS, Options, Tell, unheard
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
 __all__ = [
@@ -151,7 +152,7 @@ def make_note(
 def read_notes(
     path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = unheard
 ) -> Iterator[Note | Refusal]:
-    """Read the notes of a file with one of `data.reading.endings.ENDINGS`, or of all such files below a folder.
+    """Read the notes of a file in one of `data.reading.formats.FORMATS`, or of all such files below a folder.
 
     The text is under "text" or "input", the id under "id" or "external_id", labels under "output" or in one column
     per field; everything else is metadata. A bad record becomes a `Refusal` and the rest goes on. Memory stays
@@ -162,9 +163,10 @@ def read_notes(
         task: what labels must fit.
         original: whether every record must bring labels; otherwise labels are ignored.
         columns: where the text and the id are, if not under their usual names.
-        tell: see `data.reading.readers.read_records`.
+        tell: see `data.reading.sources.Options`.
     """
-    for record in read_records(path, (columns.text,) if columns.text else TEXT_KEYS, tell):
+    options = Options((columns.text,) if columns.text else TEXT_KEYS, tell, columns.codec)
+    for record in read_records(path, options):
         if isinstance(record, Refusal):
             yield record
             continue

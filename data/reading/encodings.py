@@ -9,11 +9,10 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from data.reading.records import Refusal, refused_file
+from data.reading.sources import Encoding, Source
 
 STRETCH_BYTES = 1 << 18
 _HEAD_BYTES = 4096
@@ -23,14 +22,7 @@ _MARKS = (  # the longest first: UTF-16's begins UTF-32's
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-_OTHER_FORMATS = (  # what no text begins with
-    (b"PK\x03\x04", "a ZIP archive, which an Excel workbook is too", "save the sheet as CSV, or unpack the archive"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file", "save the sheet as CSV, or the document as text"),
-    (b"%PDF-", "a PDF", "save its text as .txt"),
-    (b"{\\rtf", "rich text (RTF)", "save it as plain text"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it"),
-    (b"PAR1", "a Parquet file", "name it .parquet"),
-)
+_TITLES = {"utf-8": "UTF-8", "iso8859-1": "Latin-1"} | {f"cp{n}": f"Windows-{n}" for n in range(1250, 1259)}
 _FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that are not UTF-8
 # Signs that only UTF-8 text has: Latin letters, punctuation and all signs of three bytes or more. Signs of two bytes
 # from U+0180 on are left out, since Windows-1252 has them by chance: a sharp s before a closing quote is one. Half of a
@@ -44,60 +36,39 @@ _ASCII = bytes(range(128))
 _ASCII_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How a file is read.
-
-    Attributes:
-        codec: Python's name for it.
-        title: its name as people know it.
-        has_only_returns: whether lines end in a carriage return alone, as on an old Mac.
-    """
-
-    codec: str
-    title: str
-    has_only_returns: bool = False
-
-    @property
-    def is_usual(self) -> bool:
-        """Whether nothing need be said about it."""
-        return self.codec == "utf-8"
-
-
-UTF_8 = Encoding("utf-8", "UTF-8")
-
-
-def encoding_of(path: Path) -> Encoding | Refusal:
+def encoding_of(source: Source, codec: str | None = None) -> Encoding | Refusal:
     """The encoding of a file of text, or why it cannot be read.
+
+    Args:
+        source: the file.
+        codec: Python's name for it, where a person says what it is.
 
     Raises:
         OSError: the system does not let it be read.
     """
-    with path.open("rb") as stream:
+    with source.open("rb") as stream:
+        if codec is not None:
+            return _decoded(source, stream, codec, title_of(codec))
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
-        for mark, found, advice in _OTHER_FORMATS:
+        for mark, marked, title in _MARKS:
             if head.startswith(mark):
-                expected = f"text in a file ending in {path.suffix.lower()}"
-                return refused_file(path.name, expected, found, advice)
-        for mark, codec, title in _MARKS:
-            if head.startswith(mark):
-                return _wide(path, stream, codec, title)
+                return _decoded(source, stream, marked, title)
         if unmarked := _unmarked(head):
-            return _wide(path, stream, unmarked, "UTF-16")
+            return _decoded(source, stream, unmarked, "UTF-16")
         try:
             return Encoding("utf-8", "UTF-8", _has_only_returns(stream, "utf-8"))
         except UnicodeDecodeError:
             stream.seek(0)
-            return _eight_bits(path, stream)
+            return _eight_bits(source, stream)
 
 
-def open_as_utf8(path: Path, encoding: Encoding) -> BinaryIO:
+def open_as_utf8(source: Source, encoding: Encoding) -> BinaryIO:
     """The file's bytes as they would be in UTF-8, with line feeds, in bounded memory.
 
     Reading raises UnicodeDecodeError where the file is not, or no longer, in that encoding.
     """
-    stream = path.open("rb")
+    stream = source.open("rb")
     if encoding.is_usual and not encoding.has_only_returns:
         return stream
     return cast("BinaryIO", io.BufferedReader(_Transcoded(stream, encoding), STRETCH_BYTES))
@@ -161,16 +132,28 @@ def _unmarked(head: bytes) -> str | None:
     return "utf-16-le" if n_odd > n_even else "utf-16-be"
 
 
-def _wide(path: Path, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
+def _decoded(source: Source, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
     try:
         return Encoding(codec, title, _has_only_returns(stream, codec))
     except UnicodeDecodeError:
         found = "bytes that are not, or an end in the middle of a character"
         advice = "get the whole file, or save it as UTF-8"
-        return refused_file(path.name, f"{title} text, as it begins", found, advice)
+        return refused_file(source.name, f"{title} text", found, advice)
 
 
-def _eight_bits(path: Path, stream: BinaryIO) -> Encoding | Refusal:
+def title_of(codec: str) -> str:
+    """The name of an encoding as people know it.
+
+    Raises:
+        LookupError: Python knows none of this name, or what it knows is none of text.
+    """
+    found = codecs.lookup(codec)
+    if not found._is_text_encoding:
+        raise LookupError(codec)
+    return _TITLES.get(found.name, found.name.upper().replace("_", "-"))
+
+
+def _eight_bits(source: Source, stream: BinaryIO) -> Encoding | Refusal:
     """What a file is that is not UTF-8: Windows-1252, or nothing that can be told."""
     seen = _Seen()
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -185,9 +168,9 @@ def _eight_bits(path: Path, stream: BinaryIO) -> Encoding | Refusal:
     found, advice = f"the byte 0x{byte:02X}, which is not UTF-8", "save the file as UTF-8"
     if seen.is_mixed or seen.n_perhaps > seen.n_stray:
         expected, found = "one encoding in the whole file", f"UTF-8 and {found}"
-        return Refusal(path.name, line, column, expected, found, advice, is_file=True)
+        return Refusal(source.name, line, column, expected, found, advice, is_file=True)
     expected = "text in UTF-8, UTF-16 or Windows-1252"
-    return Refusal(path.name, line, column, expected, f"another encoding: {found}", advice, is_file=True)
+    return Refusal(source.name, line, column, expected, f"another encoding: {found}", advice, is_file=True)
 
 
 class _Seen:

@@ -7,33 +7,27 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from data.limits import MAX_FOLDER_DEPTH, MAX_RECORD_BYTES
-from data.reading.csv_records import read_csv
-from data.reading.encodings import Encoding, encoding_of, open_as_utf8
-from data.reading.endings import ENDINGS, PARQUET, SEPARATORS, other_ending
-from data.reading.json_files import read_json_file
-from data.reading.parquet import read_parquet
-from data.reading.records import BOM, Record, Refusal, bad_character, decode, refused_file, refused_line
+from data.limits import MAX_FOLDER_DEPTH
+from data.reading.encodings import encoding_of
+from data.reading.foreign import Foreign, unknown
+from data.reading.formats import ENDINGS, format_of
+from data.reading.records import Record, Refusal, refused_file
+from data.reading.sources import UTF_8, Options, Source, head_of
 
-TEXT_KEYS = ("text", "input")
-Tell = Callable[[str], None]
+USUAL_WAY = Options()
 
 
-def unheard(_: str) -> None:
-    """Takes what a reader tells, where nobody wants to know."""
-
-
-def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS, tell: Tell = unheard) -> Iterator[Record | Refusal]:
+def read_records(path: Path, options: Options = USUAL_WAY) -> Iterator[Record | Refusal]:
     """The records of a file, or of all files below a folder in the order of their names.
 
     A link in a folder is followed to a file below the same folder, and nowhere else.
 
     Args:
-        wanted: a table without any of these columns is refused as a whole; none at all takes every table.
-        tell: called with a sentence about each file that is not read in the usual way, for instance not as UTF-8.
+        path: the file or folder.
+        options: what a person says about it.
     """
     try:
         mode = path.stat().st_mode
@@ -41,21 +35,21 @@ def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS, tell: Tell = u
         yield _unreadable(path, error)
         return
     if stat.S_ISDIR(mode):
-        yield from _folder(path, wanted, tell)
+        yield from _folder(path, options)
     elif stat.S_ISREG(mode):
-        yield from _file(path, wanted, tell)
+        yield from read_source(path, options)
     else:
         yield refused_file(path.name, "a file or a folder", "something else", "copy it into a file")
 
 
-def _folder(path: Path, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
+def _folder(path: Path, options: Options) -> Iterator[Record | Refusal]:
     n_found = 0
     for found in _files(path):
         n_found += 1
         if isinstance(found, Refusal):
             yield found
         else:
-            yield from read_records(found, wanted, tell)
+            yield from read_records(found, options)
     if not n_found:
         yield refused_file(path.name, "a folder with files", "an empty one", "name another folder")
 
@@ -89,58 +83,43 @@ def _outside(name: str) -> Refusal:
     return refused_file(name, "files that are in the folder", found, advice)
 
 
-def _file(path: Path, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        yield other_ending(path)
-        return
+def read_source(source: Source, options: Options) -> Iterator[Record | Refusal]:
+    """The records of one file, by the format that its content has."""
     n_records = 0
     try:
-        for record in _opened(path, ending, wanted, tell):
+        for record in _opened(source, options):
             n_records += 1
             yield record
     except (OSError, UnicodeDecodeError) as error:
-        yield _unreadable(path, error)
+        yield _unreadable(source, error)
     else:
         if not n_records:
             found = "a file that holds no records"
-            yield refused_file(path.name, "at least one record", found, "check that it is the right one")
+            yield refused_file(source.name, "at least one record", found, "check that it is the right one")
 
 
-def _opened(path: Path, ending: str, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
-    if ending == PARQUET:
-        yield from read_parquet(path, wanted)
-        return
-    encoding = encoding_of(path)
-    if isinstance(encoding, Refusal):
-        yield encoding
-        return
-    if not encoding.is_usual:
-        tell(f"{path.name}: read as {encoding.title}.")
-    if ending == ".txt":
-        yield from _txt(path, encoding)
-    elif ending in SEPARATORS:
-        yield from read_csv(path, encoding, wanted, tell, usual=SEPARATORS[ending])
+def _opened(source: Source, options: Options) -> Iterator[Record | Refusal]:
+    head, encoding = head_of(source), UTF_8
+    form = format_of(head, is_binary=True)
+    if form is None:
+        encoding = encoding_of(source, options.codec)
+        if isinstance(encoding, Refusal):
+            yield encoding if head.ending in ENDINGS else unknown(head, ENDINGS)
+            return
+        form = format_of(head.with_text(encoding), is_binary=False)
+    if form is None:
+        yield unknown(head, ENDINGS)
+    elif isinstance(form, Foreign):
+        yield form.refusal(source.name)
     else:
-        yield from read_json_file(path, encoding, is_lines=ending != ".json")
+        if not encoding.is_usual:
+            options.tell(f"{source.name}: read as {encoding.title}.")
+        if head.ending not in form.endings:
+            options.tell(f"{source.name}: read as {form.title}.")
+        yield from form.read(source, encoding, options)
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> Refusal:
+def _unreadable(source: Source, error: OSError | ValueError) -> Refusal:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "a fault in it"
     expected = "a file or folder that can be read"
-    return refused_file(path.name, expected, reason.lower(), "check its path and permissions")
-
-
-def _txt(path: Path, encoding: Encoding) -> Iterator[Record | Refusal]:
-    with open_as_utf8(path, encoding) as stream:
-        raw = stream.read(MAX_RECORD_BYTES + 1)
-    if len(raw) > MAX_RECORD_BYTES:
-        yield refused_line(path, 1, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
-        return
-    text = decode(raw).removeprefix(BOM)
-    for number, line in enumerate(text.split("\n"), start=1):
-        if bad := bad_character(line):
-            yield refused_line(path, number, bad)
-            return
-    if text.strip():
-        yield Record(path.name, 1, {"id": path.stem, "text": text.rstrip("\r\n")})
+    return refused_file(source.name, expected, reason.lower(), "check its path and permissions")

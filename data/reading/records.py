@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from data.limits import MAX_RECORD_BYTES
@@ -112,10 +111,12 @@ class Columns:
     Attributes:
         text: the key of the note; None where it is under its usual name.
         id: the key of its id; None where it is under its usual name.
+        codec: Python's name for the encoding of the files; None where each shows its own.
     """
 
     text: str | None = None
     id: str | None = None
+    codec: str | None = None
 
 
 USUAL = Columns()
@@ -192,29 +193,29 @@ def refused_file(name: str, expected: str, found: str, advice: str) -> Refusal:
     return Refusal(name, None, None, expected, found, advice, is_file=True)
 
 
-def refused_line(path: Path, line: int, trouble: tuple[int | None, str]) -> Refusal:
+def refused_line(name: str, line: int, trouble: tuple[int | None, str]) -> Refusal:
     """The refusal of a line with what `Line.trouble` says of it."""
     column, found = trouble
     if column is None:
         expected = f"a record of at most {MAX_RECORD_BYTES:,} bytes"
-        return Refusal(path.name, line, None, expected, found, "split the record")
+        return Refusal(name, line, None, expected, found, "split the record")
     if found.startswith("U+"):
         advice = "remove that character, or save the file as UTF-8"
-        return Refusal(path.name, line, column, "printable text", found, advice)
-    return Refusal(path.name, line, column, "UTF-8 text", found, "convert the file to UTF-8")
+        return Refusal(name, line, column, "printable text", found, advice)
+    return Refusal(name, line, column, "UTF-8 text", found, "convert the file to UTF-8")
 
 
-def bad_header(path: Path, header: list[str], wanted: Collection[str], line: int | None = 1) -> Refusal | None:
+def bad_header(name: str, header: list[str], wanted: Collection[str], line: int | None = 1) -> Refusal | None:
     """The refusal of a table with these columns, as a whole; None where it can be read."""
     found = "the columns " + (", ".join(plain_name(name) for name in header[:20]) or "none")
     if len(set(header)) != len(header):
-        return Refusal(path.name, line, None, "columns with different names", found, "rename one of them", is_file=True)
+        return Refusal(name, line, None, "columns with different names", found, "rename one of them", is_file=True)
     if len(header) == 1 and (sign := _OTHER_SEPARATORS.search(header[0])):
         found = f"one, which looks like several with {sign.group()} between them"
         advice = "save it with commas, semicolons or tabs between the columns"
-        return Refusal(path.name, line, None, "columns", found, advice, is_file=True)
+        return Refusal(name, line, None, "columns", found, advice, is_file=True)
     if wanted and not set(wanted) & set(header):
         columns = " or ".join(plain_name(name) for name in wanted)
         advice = "choose the column with the notes (--text-column NAME), or name it text"
-        return Refusal(path.name, line, None, f"a column {columns}", found, advice, is_file=True)
+        return Refusal(name, line, None, f"a column {columns}", found, advice, is_file=True)
     return None

@@ -68,12 +68,11 @@ def test_a_folder_is_read_in_order(tmp_path: Path) -> None:
     file(tmp_path, lines({"text": "Two."}), "a.jsonl")
     file(tmp_path, "One.", "A.txt")
     file(tmp_path, CANARY, ".hidden.txt")
-    file(tmp_path, CANARY, "scan.pdf")
+    file(tmp_path, CANARY, "scan.dat")
     notes, (refusal,) = read(tmp_path)
     assert [note.text for note in notes] == ["One.", "Two.", "Three."]
-    assert refusal.file == "scan.pdf"
-    assert "a file ending in .jsonl, .ndjson, .json, .csv, .tsv, .parquet, .txt" in refusal.sentence
-    assert "save its text as .txt" in refusal.sentence
+    assert refusal.file == "scan.dat"
+    assert "a file ending in" in refusal.sentence
     assert refusal.is_file
 
 

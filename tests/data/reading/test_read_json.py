@@ -261,7 +261,7 @@ def test_lines_that_break_off_are_not_a_whole_file(tmp_path: Path) -> None:
 
 def test_a_json_array_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "data.reading.json_records.CHUNK_BYTES", 7
+        "data.reading.json.records.CHUNK_BYTES", 7
     )  # each record, number and character is cut somewhere
     records = [{"text": f"Größe {n} cm 🧬.", "a": [n / 8, -(10**n), True, None]} for n in range(40)]
     text = "\ufeff" + json.dumps(records, indent=1, ensure_ascii=False).replace("Größe 7 ", "Größe \\ud800 ") + "\n"
@@ -273,7 +273,7 @@ def test_a_json_array_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_numbers_are_not_cut_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.reading.json_records.CHUNK_BYTES", 7)
+    monkeypatch.setattr("data.reading.json.records.CHUNK_BYTES", 7)
     text = '[{"text": "One."}, 1234567890123, -1.5e-10, 12.5, 1234567890, {"text": "Two."}]'
     notes, refusals = read(file(tmp_path, text, "notes.json"))
     assert [note.text for note in notes] == ["One.", "Two."]

@@ -12,8 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from data.limits import MIB
-from data.reading import parquet as parquet_records
-from data.reading.parquet_pages import groups, pages
+from data.reading.tables import parquet as parquet_records
+from data.reading.tables.parquet_pages import groups, pages
 from tests.kit.note_files import CANARY, file, only, read
 
 

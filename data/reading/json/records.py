@@ -10,13 +10,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from data.limits import MAX_DIGITS, MAX_RECORD_BYTES
-from data.reading.encodings import UTF_8, Encoding, open_as_utf8
-from data.reading.json_faults import escape_fault, number_fault
+from data.reading.encodings import open_as_utf8
+from data.reading.json.faults import escape_fault, number_fault
 from data.reading.records import BOM, Lines, Record, Refusal, bad_character, plain_name, plain_type, refused_line
+from data.reading.sources import UTF_8, Encoding, Source
 
 CHUNK_BYTES = 1 << 20
 _CUT = "the end of the file in the middle of it"
@@ -107,19 +107,19 @@ def read_json_value(text: str) -> Any:
     return text if decoder.problem or end != len(text.strip()) else value
 
 
-def read_jsonl(path: Path, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
+def read_jsonl(path: Source, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
     """The records of a file with one JSON object a line; empty lines are passed over."""
     decoder = StrictJson()
     with open_as_utf8(path, encoding) as stream:
         lines = Lines(stream)
         while line := lines.read():
             if line.trouble:
-                yield refused_line(path, lines.number, line.trouble)
+                yield refused_line(path.name, lines.number, line.trouble)
             elif not line.text.isspace():
                 yield _json_line(path, lines.number, line.text, decoder)
 
 
-def _json_line(path: Path, number: int, text: str, decoder: StrictJson) -> Record | Refusal:
+def _json_line(path: Source, number: int, text: str, decoder: StrictJson) -> Record | Refusal:
     is_ended = text.endswith("\n")
     text = text.rstrip()  # so that the line break does not count when a column is given
     start = 0 if text.startswith("{") else len(text) - len(text.lstrip())
@@ -149,7 +149,7 @@ def _is_cut(error: Exception, text: str) -> bool:
     )
 
 
-def _bad_json(path: Path, line: int, column: int | None, error: Exception) -> Refusal:
+def _bad_json(path: Source, line: int, column: int | None, error: Exception) -> Refusal:
     if isinstance(error, json.JSONDecodeError):
         reason = error.msg[0].lower() + error.msg[1:]  # the decoder's own words, which repeat nothing of the text
         return Refusal(path.name, line, column, "JSON", f"a fault ({reason})", "correct the line")
@@ -157,7 +157,7 @@ def _bad_json(path: Path, line: int, column: int | None, error: Exception) -> Re
 
 
 def _checked_record(
-    path: Path, begin: _Place, value: Any, problem: Problem | None, text: str, span: tuple[int, int]
+    path: Source, begin: _Place, value: Any, problem: Problem | None, text: str, span: tuple[int, int]
 ) -> Record | Refusal:
     """The record of a value that stands between two positions of a text and begins at a place of the file."""
     start, end = span
@@ -246,7 +246,7 @@ class Window:
         return not self.is_last and len(self.text) - self.position > MAX_RECORD_BYTES
 
 
-def read_json(path: Path, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
+def read_json(path: Source, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
     """The records of a file with one JSON array of objects, or with objects one after another.
 
     Behind a fault nothing can be read, so that the whole file is looked at first and refused if it has one.
@@ -267,7 +267,7 @@ def read_json(path: Path, encoding: Encoding = UTF_8) -> Iterator[Record | Refus
                 yield _json_value(path, window, *found, decoder.problem)
 
 
-def _walk(path: Path, window: Window, decoder: Decoder) -> Iterator[tuple[Any, int] | Refusal]:
+def _walk(path: Source, window: Window, decoder: Decoder) -> Iterator[tuple[Any, int] | Refusal]:
     """Each value where the window stands on it, with its end; last of all the fault that ends the file, if one does."""
     in_array = window.skip_space() == "["
     window.position += in_array
@@ -294,22 +294,22 @@ def _walk(path: Path, window: Window, decoder: Decoder) -> Iterator[tuple[Any, i
         yield _misplaced(path, window, "nothing after the JSON array", "something there")
 
 
-def _misplaced(path: Path, window: Window, expected: str, found: str) -> Refusal:
+def _misplaced(path: Source, window: Window, expected: str, found: str) -> Refusal:
     advice = f"{'get the whole file' if found == _CUT else 'correct it there'}; {_NOTHING_READ}"
     return Refusal(path.name, *window.place(window.position), expected, found, advice, is_file=True)
 
 
-def _json_value(path: Path, window: Window, value: Any, end: int, problem: Problem | None) -> Record | Refusal:
+def _json_value(path: Source, window: Window, value: Any, end: int, problem: Problem | None) -> Record | Refusal:
     start, begin = window.position, window.place(window.position)
     if end - start > MAX_RECORD_BYTES:
-        return refused_line(path, begin.line, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
+        return refused_line(path.name, begin.line, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
     if bad := bad_character(window.text[start:end]):
         place = window.place(start + bad[0] - 1)
-        return refused_line(path, place.line, (place.column, bad[1]))
+        return refused_line(path.name, place.line, (place.column, bad[1]))
     return _checked_record(path, begin, value, problem, window.text, (start, end))
 
 
-def _json_fault(path: Path, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
+def _json_fault(path: Source, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
     """The refusal of a file with a value that cannot be read, so that nobody knows where the next one begins."""
     if window.is_last and _is_cut(error, window.text.rstrip()):
         return _misplaced(path, window, "a whole record", _CUT)
@@ -317,16 +317,16 @@ def _json_fault(path: Path, window: Window, error: json.JSONDecodeError | Recurs
     return replace(refusal, advice=f"{refusal.advice}; {_NOTHING_READ}", is_file=True)
 
 
-def _faulty_value(path: Path, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
+def _faulty_value(path: Source, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
     if isinstance(error, RecursionError):
         return _bad_json(path, *window.place(window.position), error)
     if bad := bad_character(window.text[window.position : error.pos + 1]):
         place = window.place(window.position + bad[0] - 1)
-        return refused_line(path, place.line, (place.column, bad[1]))
+        return refused_line(path.name, place.line, (place.column, bad[1]))
     is_cut = error.pos + _NEAR > len(window.text) or error.msg.startswith("Unterminated string")
     if window.is_full and is_cut:
         line = window.place(window.position).line
-        return refused_line(path, line, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
+        return refused_line(path.name, line, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
     return _bad_json(path, *window.place(error.pos), error)
 
 
