@@ -6,7 +6,7 @@ A refusal never repeats what a record says, because that is a patient's.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, NamedTuple
 
@@ -59,9 +59,10 @@ class Statement:
     """What a person or a model of another tool said about a record, under that tool's own names.
 
     Attributes:
-        values: name of the label, question or control to its values, in the order of the text; see
-            `data.reading.annotators.fields` for the fields that they fit.
-        spans: the same names to where each value stands, in code points of the text; only of values that do.
+        values: name of the label, question or control to its values; see `data.reading.annotators.fields` for the
+            fields that they fit.
+        spans: name of the label to where it stands, in code points of the text with line feeds as line breaks. Where
+            `values` has nothing under a name, the words there are its values.
         by: the reviewer, or the model's name and version.
         at: when, as ISO 8601.
         status: "submitted", "skipped" (left out by the person), "flagged" or "rejected" (the labels are wrong); a
@@ -72,8 +73,8 @@ class Statement:
         is_truth: whether the tool marks it as the one that holds among several.
     """
 
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    spans: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    spans: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     by: str | None = None
     at: str | None = None
     status: Literal["submitted", "skipped", "flagged", "rejected", "suggested"] = "submitted"

@@ -12,6 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from data.reading.clinical.narrative import html_text
+from data.reading.clinical.xml import root_of
 
 _KINDS = (
     (b"%PDF-", "a PDF"),
@@ -25,10 +26,10 @@ _KINDS = (
     (b"\x1f\x8b", "a gzip archive"),
 )
 _MEDIA = {"application/pdf": "a PDF", "application/msword": "a Word document", "application/dicom": "a DICOM object"}
+CDA_ROOT = "ClinicalDocument"
 _NO_TEXT = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _HTML = re.compile(r"\s*<(?:!doctype\s+html|html|body|div|head)\b", re.IGNORECASE)
-_CDA = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<\?.*?\?>\s*)*<(?:\w+:)?ClinicalDocument\b", re.DOTALL)
 
 
 class NoText(NamedTuple):
@@ -61,7 +62,7 @@ def attachment_text(raw: bytes, media_type: str = "") -> str | NoText:
         return NoText("bytes that are no text")
     if text.startswith("{\\rtf"):
         return _rtf(text)
-    if _CDA.match(text):
+    if root_of(text[:4096].encode("utf-8", "replace")) == CDA_ROOT:
         return _cda(text)
     if "html" in media or _HTML.match(text):
         text = html_text(text)

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from data.reading.clinical.attachments import NoText, attachment_text, decode_base64
+from data.reading.clinical.attachments import CDA_ROOT, NoText, attachment_text, decode_base64
 from data.reading.clinical.narrative import element_text
 from data.reading.clinical.times import iso_time
 from data.reading.clinical.xml import every, find, read_elements, root_of
 from data.reading.records import Record, Refusal, refused_file
 from data.reading.sources import Encoding, Head, Options, Source
 
-ROOT = "ClinicalDocument"
-
 
 def is_cda(head: Head) -> bool:
     """Whether a file that begins so is a CDA document."""
-    return root_of(head.raw) == ROOT
+    return root_of(head.raw) == CDA_ROOT
 
 
 def read_cda(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refusal]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from data.limits import MAX_RECORD_BYTES
 from data.reading.clinical.attachments import NoText, attachment_text, decode_base64
 from data.reading.clinical.hl7_syntax import Message, Segment, read_messages
 from data.reading.clinical.times import iso_time
+from data.reading.encodings import open_as_utf8
 from data.reading.records import Record, Refusal, refused_file
+from data.reading.sources import Encoding, Head, Options, Source
 
 _BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?[\s\x0b]*(?:MSH|FHS|BHS)([^\w\s])[^\w\s]{1,5}(?:\1|[\r\n])")
 _KINDS = frozenset(("ORU", "OUL", "ORF", "OPU", "MDM", "T02"))
@@ -39,38 +40,41 @@ class _Report:
     has_text: bool = False
 
 
-def is_hl7(head: bytes) -> bool:
+def is_hl7(head: Head) -> bool:
     """Whether a file that begins so holds HL7 v2 messages."""
-    return _BEGINS.match(head) is not None
+    raw = head.raw if head.text is None else head.start[:100].encode("utf-8")
+    return _BEGINS.match(raw) is not None
 
 
-def read_hl7(path: Path, stream: BinaryIO, codec: str) -> Iterator[Record | Refusal]:
+def read_hl7(source: Source, encoding: Encoding, _: Options) -> Iterator[Record | Refusal]:
     """The reports of a file of messages, with or without the envelopes of a batch.
 
-    Args:
-        path: the file, for its name.
-        stream: its bytes.
-        codec: how messages are read that do not name their character set.
+    Each message says its own character set (MSH-18); `encoding` is one that the whole file is in, as UTF-16.
     """
+    with open_as_utf8(source, encoding) as stream:
+        yield from _read(source.name, stream)
+
+
+def _read(name: str, stream: BinaryIO) -> Iterator[Record | Refusal]:
     n_reports = 0
     kinds: dict[str, None] = {}
-    for message in read_messages(stream, codec):
+    for message in read_messages(stream):
         if message.trouble:
             n_reports += 1
             limit = f"a message of at most {MAX_RECORD_BYTES:,} bytes in the character set that it names"
-            yield Refusal(path.name, message.line, None, limit, message.trouble, "send it again")
+            yield Refusal(name, message.line, None, limit, message.trouble, "send it again")
             continue
         kind = message.segments[0].raw(9).replace(message.segments[0].marks.component, "^")[:7] or "no type"
         kinds.setdefault(kind if re.fullmatch(r"[A-Z0-9^_]+", kind) else "another type")
         for report in _reports(message) if kind[:3] in _KINDS or kind == "no type" else ():
-            made = _record(path, message.line, report)
+            made = _record(name, message.line, report)
             if made is not None:
                 n_reports += 1
                 yield made
     if not n_reports:
         found = f"HL7 messages without any ({', '.join(list(kinds)[:5]) or 'none at all'})"
         expected = "reports in HL7 messages (ORU or MDM, with their text in OBX-5)"
-        yield refused_file(path.name, expected, found, "export the reports' messages")
+        yield refused_file(name, expected, found, "export the reports' messages")
 
 
 def _reports(message: Message) -> Iterator[_Report]:
@@ -197,19 +201,19 @@ def _encapsulated(segment: Segment) -> str | NoText:
     return attachment_text(data.encode("utf-8"), media)
 
 
-def _record(path: Path, line: int, report: _Report) -> Record | Refusal | None:
+def _record(name: str, line: int, report: _Report) -> Record | Refusal | None:
     """The record of a report; None where it has no text and nothing that should have been text."""
     if not report.has_text:
         if not report.found:
             return None
         advice = "export the text of the report, or import its documents as files"
-        return Refusal(path.name, line, None, "a report with its text in OBX-5", report.found[0], advice)
+        return Refusal(name, line, None, "a report with its text in OBX-5", report.found[0], advice)
     has_sections = len({code for code, _, _ in report.sections}) > 1
     parts = []
-    for _, name, lines in report.sections:
+    for _, title, lines in report.sections:
         text = "\n".join(lines).strip("\n")
-        begins = text.lstrip().casefold().startswith(name.casefold())
-        parts.append(f"{name}:\n{text}" if has_sections and name and text.strip() and not begins else text)
+        begins = text.lstrip().casefold().startswith(title.casefold())
+        parts.append(f"{title}:\n{text}" if has_sections and title and text.strip() and not begins else text)
     values = {
         "id": report.number or report.about.get("message_id"),
         "text": ("\n\n" if has_sections else "\n").join(part for part in parts if part.strip()),
@@ -217,7 +221,7 @@ def _record(path: Path, line: int, report: _Report) -> Record | Refusal | None:
     }
     if report.found:
         values["left_out"] = report.found
-    return Record(path.name, line, {key: value for key, value in values.items() if value is not None})
+    return Record(name, line, {key: value for key, value in values.items() if value is not None})
 
 
 def _sent(header: Segment) -> dict[str, Any]:

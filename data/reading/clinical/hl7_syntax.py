@@ -107,26 +107,24 @@ class Message:
     trouble: str = ""
 
 
-def read_messages(stream: BinaryIO, codec: str) -> Iterator[Message]:
+def read_messages(stream: BinaryIO) -> Iterator[Message]:
     """The messages of a file, without the envelopes of batches; memory holds one at a time.
 
-    Args:
-        stream: its bytes; lines end in \\r, \\n or both.
-        codec: how those messages are read that do not say it themselves.
+    Lines end in carriage returns, line feeds or both.
     """
     begin, lines, size = 0, list[bytes](), 0
     for number, line in enumerate(_lines(stream), start=1):
         line = line.strip(_FRAME) if line[:1] in (b"\x0b", b"\x1c") or line[-1:] == b"\x1c" else line
         if _HEADER.match(line.lstrip()):
             if lines:
-                yield _message(begin, lines, size, codec)
+                yield _message(begin, lines, size)
             begin, lines, size = number, [line.lstrip()], len(line)
         elif lines and not _ENVELOPE.match(line):
             size += len(line) + 1
             if size <= MAX_RECORD_BYTES:
                 lines.append(line)
     if lines:
-        yield _message(begin, lines, size, codec)
+        yield _message(begin, lines, size)
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -144,15 +142,15 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _message(begin: int, lines: list[bytes], size: int, codec: str) -> Message:
+def _message(begin: int, lines: list[bytes], size: int) -> Message:
     if size > MAX_RECORD_BYTES or len(lines[0]) < 8:
         found = f"more than {MAX_RECORD_BYTES:,} bytes" if size > MAX_RECORD_BYTES else "a header (MSH) that is cut"
         return Message(begin, trouble=found)
     raw = b"\n".join(lines)
     declared = _declared(lines[0])
-    text, read_as = _decoded(raw, declared, codec)
+    text, read_as = _decoded(raw, declared)
     if text is None:
-        return Message(begin, trouble=f"bytes that are not {declared or codec}")
+        return Message(begin, trouble=f"bytes that are not {declared or "in UTF-8 or Windows-1252"}")
     sign = text[3]
     marks = Separators(sign, *_four(text[4:].split(sign)[0].split("\n")[0]))
     return Message(begin, tuple(_segments(text, marks, read_as)))
@@ -167,7 +165,7 @@ def _segments(text: str, marks: Separators, codec: str) -> Iterator[Segment]:
     """The segments; a line that begins none belongs to the text before it."""
     joined: list[str] = []
     for line in text.split("\n"):
-        if _SEGMENT.match(line) and line[3:4] in (marks.field, ""):
+        if _SEGMENT.match(line) and line[3:4] == marks.field:
             joined.append(line)
         elif joined:
             joined[-1] += "\n" + line
@@ -185,7 +183,7 @@ def _declared(header: bytes) -> str:
     return re.split(rb"[^\w /.-]", said)[0].decode("ascii", "replace").strip().upper()
 
 
-def _decoded(raw: bytes, declared: str, codec: str) -> tuple[str | None, str]:
+def _decoded(raw: bytes, declared: str) -> tuple[str | None, str]:
     """The text, and in what it was read.
 
     UTF-8 beyond ASCII is so hardly ever by chance: a header that calls it ISO 8859 is wrong.
@@ -193,10 +191,10 @@ def _decoded(raw: bytes, declared: str, codec: str) -> tuple[str | None, str]:
     said = _CODECS.get(declared)
     if said is None and (match := re.fullmatch(r"(?:ISO[ -]?)?8859[/-](\d{1,2})", declared)):
         said = "cp1252" if match[1] == "1" else f"iso8859-{match[1]}"
-    trusted = ["utf-8"] if said is None or said == "cp1252" or said.startswith("iso8859") else []
-    for name in (*trusted, *([said] if said else []), codec, *([] if said else ["cp1252"])):
+    is_eight_bits = said is None or said.startswith(("cp", "iso8859"))
+    for name in (*(["utf-8"] if is_eight_bits else []), said or "cp1252"):
         try:
             return raw.decode(name), name
         except (UnicodeDecodeError, LookupError):
             continue
-    return None, codec
+    return None, ""

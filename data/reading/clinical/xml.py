@@ -16,11 +16,13 @@ from data.reading.records import Refusal, refused_file
 from data.reading.sources import Source
 
 MAX_ELEMENT_BYTES = 4 * MAX_RECORD_BYTES
-_PROLOGUE = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?\s*>|\s+)*<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", re.DOTALL)
+_PROLOGUE = re.compile(
+    r"\s*+(?:(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?\s*+>)\s*+)*+<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", re.DOTALL
+)
 _ROOT_CHARACTERS = 4096
 
 
-class _TooLong(Exception):
+class _TooLong(Exception):  # noqa: N818 - never leaves this module
     """An element is longer than the limit."""
 
 
