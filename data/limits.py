@@ -25,6 +25,13 @@ MAX_DIGITS = 300
 MAX_FOLDER_DEPTH = 32
 MAX_UPLOAD_BYTES = 64 * MIB
 
+# An archive, and files that are read as a whole.
+MAX_UNPACKED_BYTES = 4096 * MIB
+MAX_PACKING = 200
+"""How many times its size a packed file may unpack to; text comes to five to twenty."""
+MAX_ZIP_DIRECTORY_BYTES = 16 * MIB
+MAX_HELD_BYTES = 64 * MIB
+
 # A Parquet file, which unpacks to many times its size. A page is what it unpacks at once; several columns are open
 # together. Nested values are the items of lists, which have no other bound: a million of them fit into a few bytes.
 MAX_PARQUET_FOOTER_BYTES = 16 * MIB

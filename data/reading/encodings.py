@@ -1,7 +1,7 @@
 """Encodings: how the bytes of a file are to be read, decided by all of them before any is.
 
-A file is UTF-8, UTF-16, UTF-32 or Windows-1252 as a whole, or is refused as a whole: were it decided line by line, the
-lines with letters beyond ASCII would be left out and the others kept.
+A file is UTF-8, UTF-16, UTF-32 or in one older encoding as a whole, or is refused as a whole: were it decided line by
+line, the lines with letters beyond ASCII would be left out and the others kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import re
 from typing import BinaryIO, cast
 
+from data.reading.code_pages import code_page_of
 from data.reading.records import Refusal, refused_file
 from data.reading.sources import Encoding, Source
 
@@ -22,18 +23,22 @@ _MARKS = (  # the longest first: UTF-16's begins UTF-32's
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-_TITLES = {"utf-8": "UTF-8", "iso8859-1": "Latin-1"} | {f"cp{n}": f"Windows-{n}" for n in range(1250, 1259)}
+_TITLES = {"utf-8": "UTF-8", "iso8859-1": "Latin-1", "iso8859-2": "Latin-2", "mac-roman": "Mac Roman"}
+_TITLES |= {f"cp{n}": f"Windows-{n}" for n in range(1250, 1259)}
+_TITLES |= {"cp932": "Shift JIS", "cp949": "EUC-KR", "euc_jp": "EUC-JP", "cp850": "DOS (CP850)", "cp852": "DOS (CP852)"}
 _FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that are not UTF-8
 # Signs that only UTF-8 text has: Latin letters, punctuation and all signs of three bytes or more. Signs of two bytes
 # from U+0180 on are left out, since Windows-1252 has them by chance: a sharp s before a closing quote is one. Half of a
 # surrogate pair, written as if it were a sign, is UTF-8 that somebody damaged.
 _SURELY_UTF8 = re.compile("[\x80-\u017f\u0800-\ud7ff\ue000-\U0010ffff]|\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _PERHAPS_UTF8 = re.compile("[\u0180-\u07ff]")
-_NOT_WINDOWS = re.compile(b"[\x81\x8d\x8f\x90\x9d]")
-_FEW, _MAX_HIGH = 4, 0.4
-"""Signs beyond ASCII that any Windows-1252 text may have, and their share of its letters: more is another alphabet."""
+_HIGH_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
+SAMPLE_BYTES = 1 << 15
+DOUBLE_BYTES = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
+"""Encodings in which two letters may look like one of UTF-8."""
+MAX_CHANCE = 0.2
+"""The share of bytes beyond ASCII that may do so."""
 _ASCII = bytes(range(128))
-_ASCII_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def encoding_of(source: Source, codec: str | None = None) -> Encoding | Refusal:
@@ -154,35 +159,44 @@ def title_of(codec: str) -> str:
 
 
 def _eight_bits(source: Source, stream: BinaryIO) -> Encoding | Refusal:
-    """What a file is that is not UTF-8: Windows-1252, or nothing that can be told."""
+    """What a file is that is not UTF-8: in one of the encodings before it, or nothing that can be told."""
     seen = _Seen()
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     while raw := stream.read(STRETCH_BYTES):
         seen.take(raw, decoder.decode(raw))
-        if seen.is_mixed and seen.first:
-            break
     seen.take(b"", decoder.decode(b"", final=True))
-    if seen.is_windows:
-        return Encoding("cp1252", "Windows-1252", seen.has_return and not seen.has_feed)
+    is_mixed = seen.n_sure > 0 or seen.n_perhaps > seen.n_stray
+    codec = None if seen.n_sure > MAX_CHANCE * seen.n_high else code_page_of(bytes(seen.sample))
+    if codec is not None and (not is_mixed or codec in DOUBLE_BYTES):
+        stream.seek(0)
+        found = _decoded(source, stream, codec, title_of(codec))
+        if isinstance(found, Encoding):
+            return found
     line, column, byte = seen.first or (None, None, 0)
-    found, advice = f"the byte 0x{byte:02X}, which is not UTF-8", "save the file as UTF-8"
-    if seen.is_mixed or seen.n_perhaps > seen.n_stray:
-        expected, found = "one encoding in the whole file", f"UTF-8 and {found}"
-        return Refusal(source.name, line, column, expected, found, advice, is_file=True)
-    expected = "text in UTF-8, UTF-16 or Windows-1252"
-    return Refusal(source.name, line, column, expected, f"another encoding: {found}", advice, is_file=True)
+    what, advice = f"the byte 0x{byte:02X}, which is not UTF-8", "save the file as UTF-8"
+    if is_mixed:
+        expected, what = "one encoding in the whole file", f"UTF-8 and {what}"
+        return Refusal(source.name, line, column, expected, what, advice, is_file=True)
+    expected = "text in UTF-8, UTF-16 or an encoding that shows itself"
+    advice += ", or name its encoding (--encoding NAME)"
+    return Refusal(source.name, line, column, expected, what, advice, is_file=True)
 
 
 class _Seen:
-    """What was seen so far of a file that is not UTF-8."""
+    """What was seen so far of a file that is not UTF-8.
+
+    Attributes:
+        first: line, column and value of the first byte that is not UTF-8.
+        sample: the first lines that have bytes beyond ASCII.
+        n_sure: signs that only UTF-8 text has.
+        n_perhaps: others that may be UTF-8 by chance.
+        n_high: bytes beyond ASCII.
+    """
 
     def __init__(self) -> None:
         self.first: tuple[int, int, int] | None = None
-        """Line, column and value of the first byte that is not UTF-8."""
-        self.is_mixed = self.has_feed = self.has_return = False
-        self.n_perhaps = 0
-        self._is_western = True
-        self._n_high = self._n_letters = 0
+        self.sample = bytearray()
+        self.n_sure = self.n_perhaps = self.n_high = 0
         self._line, self._column = 1, 1
 
     def take(self, raw: bytes, text: str) -> None:
@@ -194,20 +208,15 @@ class _Seen:
         n_feeds = text.count("\n")
         self._line += n_feeds
         self._column = len(text) - text.rfind("\n") if n_feeds else self._column + len(text)
-        self.is_mixed = self.is_mixed or _SURELY_UTF8.search(text) is not None
+        self.n_sure += sum(1 for _ in _SURELY_UTF8.finditer(text))
         self.n_perhaps += sum(1 for _ in _PERHAPS_UTF8.finditer(text))
-        self._is_western = self._is_western and not _NOT_WINDOWS.search(raw)
-        self._n_high += len(raw.translate(None, _ASCII))
-        self._n_letters += len(raw) - len(raw.translate(None, _ASCII_LETTERS))
-        self.has_feed, self.has_return = self.has_feed or b"\n" in raw, self.has_return or b"\r" in raw
+        self.n_high += len(raw.translate(None, _ASCII))
+        for line in _HIGH_LINE.finditer(raw):
+            if len(self.sample) > SAMPLE_BYTES:
+                break
+            self.sample += line.group()[:SAMPLE_BYTES] + b"\n"
 
     @property
     def n_stray(self) -> int:
-        """Bytes beyond ASCII that are part of no sign of UTF-8, where `is_mixed` is false."""
-        return self._n_high - 2 * self.n_perhaps
-
-    @property
-    def is_windows(self) -> bool:
-        """Whether it is Windows-1252: no byte and no share of letters speaks against it."""
-        is_latin = self._n_high <= max(_FEW, _MAX_HIGH * (self._n_letters + self._n_high))
-        return self._is_western and is_latin and not self.is_mixed and self.n_perhaps <= self.n_stray
+        """Bytes beyond ASCII that are part of no sign of UTF-8, where there are no sure ones."""
+        return self.n_high - 2 * self.n_perhaps

@@ -6,7 +6,7 @@ plain text. The first format that recognises a file reads it, so narrow ones sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from data.reading.documents.plain import is_never_plain, read_plain
@@ -41,11 +41,33 @@ class Format:
     is_binary: bool = False
 
 
+@dataclass(frozen=True)
+class FolderFormat:
+    """Files that are one thing together.
+
+    Attributes:
+        title: in sentences.
+        sniff: whether a folder with files of these names is one.
+        takes: whether a file of this name belongs to it, so that it is not read by itself.
+        read: the records of the files, by name; None where those that belong to it hold no records.
+    """
+
+    title: str
+    sniff: Callable[[frozenset[str]], bool]
+    takes: Callable[[str], bool]
+    read: Callable[[Mapping[str, Source], Options], Iterator[Record | Refusal]] | None = None
+
+
+_OF_DATASETS = frozenset({"dataset_info.json", "dataset_dict.json", "state.json"})
 FORMATS = (
     Format("parquet", "Parquet", (".parquet",), is_parquet, read_parquet, is_binary=True),
     Format("json", "JSON", (".jsonl", ".ndjson", ".json"), is_json, read_json_file),
     Format("table", "a table", (".csv", ".tsv"), is_table, read_csv),
     Format("text", "plain text", (".txt",), is_never_plain, read_plain),
+)
+FOLDERS = (
+    FolderFormat("Spark", lambda names: "_SUCCESS" in names, lambda name: name.startswith("_")),
+    FolderFormat("datasets", lambda names: not names.isdisjoint(_OF_DATASETS), lambda name: name in _OF_DATASETS),
 )
 ENDINGS = tuple(ending for form in FORMATS for ending in form.endings)
 
@@ -65,3 +87,9 @@ def format_of(head: Head, *, is_binary: bool) -> Format | Foreign | None:
         if foreign.is_binary == is_binary and foreign.sniff(head):
             return foreign
     return next((form for form in among if head.ending in form.endings), None)
+
+
+def folder_format_of(names: Collection[str]) -> FolderFormat | None:
+    """What the files of a folder are together; None where each stands for itself."""
+    found = frozenset(names)
+    return next((form for form in FOLDERS if form.sniff(found)), None)

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from data.limits import MAX_FOLDER_DEPTH
+from data.reading.archives.packed import Packed, PackedError, gzipped, held, is_gzip, is_zip, zip_names, zipped
 from data.reading.encodings import encoding_of
 from data.reading.foreign import Foreign, unknown
-from data.reading.formats import ENDINGS, format_of
+from data.reading.formats import ENDINGS, folder_format_of, format_of
 from data.reading.records import Record, Refusal, refused_file
 from data.reading.sources import UTF_8, Options, Source, head_of
 
@@ -29,33 +33,38 @@ def read_records(path: Path, options: Options = USUAL_WAY) -> Iterator[Record | 
         path: the file or folder.
         options: what a person says about it.
     """
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        yield _unreadable(path, error)
-        return
-    if stat.S_ISDIR(mode):
+    if path.is_dir():
         yield from _folder(path, options)
-    elif stat.S_ISREG(mode):
-        yield from read_source(path, options)
+    elif refusal := _no_file(path):
+        yield refusal
     else:
-        yield refused_file(path.name, "a file or a folder", "something else", "copy it into a file")
+        yield from _read(path, options)
 
 
 def _folder(path: Path, options: Options) -> Iterator[Record | Refusal]:
-    n_found = 0
-    for found in _files(path):
-        n_found += 1
+    is_empty = True
+    for found in _folders(path):
+        is_empty = False
         if isinstance(found, Refusal):
             yield found
         else:
-            yield from read_records(found, options)
-    if not n_found:
+            yield from _together(found, options)
+    if is_empty:
         yield refused_file(path.name, "a folder with files", "an empty one", "name another folder")
 
 
-def _files(path: Path) -> Iterator[Path | Refusal]:
-    """The files below a folder, and what is not looked into; hidden ones are passed over."""
+def _together(sources: dict[str, Source], options: Options, *, is_packed: bool = False) -> Iterator[Record | Refusal]:
+    """The records of the files that lie in one folder, which may be one thing."""
+    form = folder_format_of(sources)
+    if form is not None and form.read is not None:
+        yield from form.read(sources, options)
+    for name, source in sources.items():
+        if form is None or not form.takes(name):
+            yield from _read(source, options, is_packed=is_packed)
+
+
+def _folders(path: Path) -> Iterator[dict[str, Source] | Refusal]:
+    """The files of each folder from here on, by their names, and what is not looked into; no hidden ones."""
     failures: list[OSError] = []
     root = os.path.realpath(path)
     for folder, subfolders, names in os.walk(path, onerror=failures.append):
@@ -68,10 +77,28 @@ def _files(path: Path) -> Iterator[Path | Refusal]:
             elif is_deepest:
                 expected = f"folders at most {MAX_FOLDER_DEPTH} deep"
                 yield refused_file(name, expected, "more", "import that folder by itself")
+        files: dict[str, Source] = {}
         for name in sorted(name for name in names if not name.startswith(".")):
-            yield _outside(name) if _leads_out(Path(folder, name), root) else Path(folder, name)
+            found = Path(folder, name)
+            if _leads_out(found, root):
+                yield _outside(name)
+            elif refusal := _no_file(found):
+                yield refusal
+            else:
+                files[name] = found
+        if files:
+            yield files
     for failure in failures:
         yield _unreadable(Path(failure.filename), failure)
+
+
+def _no_file(path: Path) -> Refusal | None:
+    """The refusal of what is no file."""
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        return _unreadable(path, error)
+    return None if is_file else refused_file(path.name, "a file or a folder", "something else", "copy it into a file")
 
 
 def _leads_out(path: Path, root: str) -> bool:
@@ -83,13 +110,15 @@ def _outside(name: str) -> Refusal:
     return refused_file(name, "files that are in the folder", found, advice)
 
 
-def read_source(source: Source, options: Options) -> Iterator[Record | Refusal]:
+def _read(source: Source, options: Options, *, is_packed: bool = False) -> Iterator[Record | Refusal]:
     """The records of one file, by the format that its content has."""
     n_records = 0
     try:
-        for record in _opened(source, options):
+        for record in _opened(source, options, is_packed=is_packed):
             n_records += 1
             yield record
+    except PackedError as error:
+        yield error.refusal(source.name)
     except (OSError, UnicodeDecodeError) as error:
         yield _unreadable(source, error)
     else:
@@ -98,14 +127,21 @@ def read_source(source: Source, options: Options) -> Iterator[Record | Refusal]:
             yield refused_file(source.name, "at least one record", found, "check that it is the right one")
 
 
-def _opened(source: Source, options: Options) -> Iterator[Record | Refusal]:
+def _opened(source: Source, options: Options, *, is_packed: bool) -> Iterator[Record | Refusal]:
     head, encoding = head_of(source), UTF_8
+    if is_zip(head.raw):
+        whole = held(source) if isinstance(source, Packed) else source
+        head, source = replace(head, members=zip_names(whole)), whole
     form = format_of(head, is_binary=True)
+    if form is None and (is_gzip(head.raw) or is_zip(head.raw)):
+        yield from _unpacked(source, options, is_gzip=is_gzip(head.raw), is_packed=is_packed)
+        return
     if form is None:
-        encoding = encoding_of(source, options.codec)
-        if isinstance(encoding, Refusal):
-            yield encoding if head.ending in ENDINGS else unknown(head, ENDINGS)
+        found = encoding_of(source, options.codec)
+        if isinstance(found, Refusal):
+            yield found if head.ending in ENDINGS else unknown(head, ENDINGS)
             return
+        encoding = found
         form = format_of(head.with_text(encoding), is_binary=False)
     if form is None:
         yield unknown(head, ENDINGS)
@@ -116,7 +152,20 @@ def _opened(source: Source, options: Options) -> Iterator[Record | Refusal]:
             options.tell(f"{source.name}: read as {encoding.title}.")
         if head.ending not in form.endings:
             options.tell(f"{source.name}: read as {form.title}.")
-        yield from form.read(source, encoding, options)
+        is_held = form.is_binary and isinstance(source, Packed)
+        yield from form.read(held(source) if is_held else source, encoding, options)
+
+
+def _unpacked(source: Source, options: Options, *, is_gzip: bool, is_packed: bool) -> Iterator[Record | Refusal]:
+    """The records of the files in an archive."""
+    if is_packed:
+        yield refused_file(source.name, "files in an archive", "an archive in it", "unpack the outer one first")
+    elif is_gzip:
+        yield from _read(gzipped(source), options, is_packed=True)
+    else:
+        with zipped(source) as members:
+            for _, inside in groupby(members, key=itemgetter(0)):
+                yield from _together({one.own_name: one for _, one in inside}, options, is_packed=True)
 
 
 def _unreadable(source: Source, error: OSError | ValueError) -> Refusal:

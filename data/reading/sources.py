@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import BinaryIO, Literal, Protocol
 
 from data.reading.records import BOM
@@ -114,4 +113,4 @@ def head_of(source: Source) -> Head:
     """
     with source.open("rb") as stream:
         raw = stream.read(HEAD_BYTES)
-    return Head(source.name, PurePath(source.name).suffix.lower(), raw)
+    return Head(source.name, source.suffix.lower(), raw)
