@@ -21,6 +21,7 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
     MAX_VALUE_CHARACTERS,
 )
+from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
 from data.reading.json.records import read_json_value
 from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
@@ -199,12 +200,13 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
     id_keys = (columns.id,) if columns.id else ID_KEYS
     id_key = next((key for key in id_keys if values.get(key) is not None), None)
+    beside = kept_beside(record, task if gold is not None else None)
     used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *task.keys}
     return make_note(
         task,
         values[text_key],
         external_id=values[id_key] if id_key else None,
-        metadata={key: value for key, value in values.items() if key not in used and value is not None},
+        metadata={key: value for key, value in values.items() if key not in used and value is not None} | beside,
         gold=gold,
         place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
     )
@@ -230,6 +232,11 @@ def _gold(record: Record, task: Task) -> Extraction:
         NoteError: there are none, or they do not fit the task.
     """
     values = record.values.get(GOLD_KEY)
+    if values is None:
+        try:
+            values = stated_labels(record, task)
+        except StatedError as error:
+            raise NoteError(error.expected, error.found, error.advice) from None
     if values is None and any(key in record.values for key in task.keys):
         values = {key: record.values[key] for key in task.keys if key in record.values}
     if isinstance(values, str) and record.is_flat:

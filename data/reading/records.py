@@ -61,8 +61,8 @@ class Statement:
     Attributes:
         values: name of the label, question or control to its values; see `data.reading.annotators.fields` for the
             fields that they fit.
-        spans: name of the label to where it stands, in code points of the text with line feeds as line breaks. Where
-            `values` has nothing under a name, the words there are its values.
+        words: name of the label to the words that it marks, in the order of the text.
+        spans: name of the label to where it stands, in code points of the text with line feeds as line breaks.
         by: the reviewer, or the model's name and version.
         at: when, as ISO 8601.
         status: "submitted", "skipped" (left out by the person), "flagged" or "rejected" (the labels are wrong); a
@@ -74,6 +74,7 @@ class Statement:
     """
 
     values: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     spans: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     by: str | None = None
     at: str | None = None

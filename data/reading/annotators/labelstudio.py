@@ -75,7 +75,9 @@ def _task(record: Record, wanted: Collection[str]) -> Record:
 
 def _decision(annotation: Mapping[str, Any], text: str, own: Mapping[str, Any]) -> Statement:
     status = own.get("status")
-    if status not in ("submitted", "skipped", "flagged") or (status == "submitted") == bool(annotation.get("was_cancelled")):
+    if status not in ("submitted", "skipped", "flagged") or (status == "submitted") == bool(
+        annotation.get("was_cancelled")
+    ):
         status = "skipped" if annotation.get("was_cancelled") else "submitted"
     return _said(annotation.get("result"), text).statement(
         by=name_of(annotation.get("completed_by")) if not own.get("reviewer") else plain(own["reviewer"]),
@@ -143,5 +145,5 @@ def _minimal(record: Record) -> Record:
         at=plain(values.get("updated_at")) or plain(values.get("created_at")),
         lead_time_ms=milliseconds(values.get("lead_time")),
     )
-    beside = {key: values[key] for key in ("id", "text", "input") if key in values}
+    beside: dict[str, Any] = {key: values[key] for key in ("id", "text", "input") if key in values}
     return with_statements(record, {**beside, **kept}, [decision])

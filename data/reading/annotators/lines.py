@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from data.reading.annotators.statements import Said, name_of, objects, plain, spans_in, text_key, with_statements
@@ -55,7 +55,9 @@ def _doccano(record: Record) -> Record:
 def is_prodigy(head: Head) -> bool:
     """Whether a file that begins so holds records of Prodigy."""
     keys = leading_keys(head.start)
-    return "text" in keys and ("_task_hash" in keys or keys.get("answer", "").startswith(tuple(f'"{a}"' for a in _ANSWERS)))
+    return "text" in keys and (
+        "_task_hash" in keys or keys.get("answer", "").startswith(tuple(f'"{a}"' for a in _ANSWERS))
+    )
 
 
 def read_prodigy(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
@@ -203,4 +205,4 @@ def _unfolded(values: dict[str, Any], key: str) -> dict[str, Any]:
 def _when(seconds: object) -> str | None:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e11:
         return None
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -48,13 +48,12 @@ class Said:
 
     def statement(self, **about: Any) -> Statement:
         """All of it, with spans in the text as notes keep it."""
-        values, spans = self.values, self.spans
-        for name, words in self.unplaced.items():
-            placed = [self.text[start:end] for start, end in spans.get(name, ())]
-            values = {name: [*placed, *words], **values}
+        spans = {name: sorted(places) for name, places in self.spans.items()}
+        words = {name: [self.text[start:end] for start, end in places] for name, places in spans.items()}
+        words |= {name: [*words.get(name, ()), *more] for name, more in self.unplaced.items()}
         if "\r" in self.text:
             spans = {name: [_with_feeds(self.text, place) for place in places] for name, places in spans.items()}
-        return Statement(values=values, spans=spans, scores=self.scores, **about)
+        return Statement(values=self.values, words=words, spans=spans, scores=self.scores, **about)
 
     def __bool__(self) -> bool:
         return bool(self.values or self.spans or self.unplaced)

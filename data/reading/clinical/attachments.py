@@ -51,7 +51,7 @@ def attachment_text(raw: bytes, media_type: str = "") -> str | NoText:
 
     What it is says its beginning, and only then the media type, since many senders give all documents the same.
     """
-    media = media_type.split(";")[0].strip().lower()
+    media = media_type.split(";", maxsplit=1)[0].strip().lower()
     for mark, found in _KINDS:
         if raw.startswith(mark):
             return NoText(found)
@@ -70,7 +70,11 @@ def attachment_text(raw: bytes, media_type: str = "") -> str | NoText:
 
 
 def _decoded(raw: bytes, media_type: str) -> str | None:
-    for mark, codec in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+    for mark, codec in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
         if raw.startswith(mark):
             return _in(codec, raw)
     said = _CHARSET.search(media_type)

@@ -116,4 +116,3 @@ def _name(element: Element | None) -> str | None:
     given = [word for child in every(element, "given") if (word := _words(child))]
     parts = [" ".join(part) for part in (family, given) if part]
     return ", ".join(parts) or _words(element)
-

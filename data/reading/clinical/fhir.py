@@ -113,7 +113,9 @@ def _reports(name: str, resources: Any, options: Options) -> Iterator[Record | R
             yield found
             continue
         kind = found.resource.get("resourceType")
-        is_inside = kind == "Binary" and any(find in around.binaries for find in addresses(found.resource, found.full_url))
+        is_inside = kind == "Binary" and any(
+            find in around.binaries for find in addresses(found.resource, found.full_url)
+        )
         if is_inside or (is_document and kind != "Composition"):
             continue
         made = report_of(name, found.line, found.resource, found.full_url, around)
@@ -168,7 +170,9 @@ def _unfold(found: _Found) -> Iterator[_Found]:
             yield current
             continue
         entries = many(current.resource.get("entry"))
-        todo = [_Found(found.line, inner, at(e, "fullUrl")) for e in entries for inner in many(e.get("resource"))] + todo
+        todo = [
+            _Found(found.line, inner, at(e, "fullUrl")) for e in entries for inner in many(e.get("resource"))
+        ] + todo
 
 
 def _bundles(source: Source, encoding: Encoding) -> Iterator[_Found | Refusal]:

@@ -230,7 +230,9 @@ def _about(resource: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
         "reported_at": at(resource, "issued") or at(resource, "date") or at(resource, "indexed"),
         "author": _person(resource.get("author")) or _person(resource.get("performer")),
         "facility": _person(resource.get("custodian")),
-        "visit_number": _tail(at(resource, "encounter", "reference") or at(resource, "context", "encounter", "reference")),
+        "visit_number": _tail(
+            at(resource, "encounter", "reference") or at(resource, "context", "encounter", "reference")
+        ),
     }
 
 

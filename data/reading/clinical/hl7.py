@@ -1,7 +1,7 @@
 """HL7 v2 files: a note for each report of their messages.
 
-A report is what the OBX segments below one OBR say (ORU), or all of a message with a TXA (MDM). Orders with one number are
-one report. Results that are withdrawn (OBX-11 D or W) are left out.
+A report is what the OBX segments below one OBR say (ORU), or all of a message with a TXA (MDM). Orders with one number
+are one report. Results that are withdrawn (OBX-11 D or W) are left out.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def _sent(header: Segment) -> dict[str, Any]:
 def _patient(segment: Segment) -> dict[str, Any]:
     numbers = segment.repetitions(3) or segment.repetitions(2)
     record_numbers = [one for one in numbers if segment.component(one, 5) == "MR"]
-    said = {
+    said: dict[str, Any] = {
         "patient_id": segment.component((record_numbers or numbers)[0]) if numbers else None,
         "patient_name": _name(segment, 5),
         "birth_date": iso_time(segment.part(7)),

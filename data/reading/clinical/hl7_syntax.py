@@ -1,8 +1,8 @@
 r"""HL7 v2 as it is written: messages of a file, their segments, fields and escapes.
 
-By hand, because the libraries harm reports: python-hl7 drops the text behind a lone backslash and logs the field that it
-stood in, and hl7apy takes only messages that follow their version's structure. Neither reads character sets (MSH-18),
-lines that end in \n, or a text that somebody broke into several lines.
+By hand, because the libraries harm reports: python-hl7 drops the text behind a lone backslash and logs the field that
+it stood in, and hl7apy takes only messages that follow their version's structure. Neither reads character sets
+(MSH-18), lines that end in \n, or a text that somebody broke into several lines.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def read_messages(stream: BinaryIO) -> Iterator[Message]:
     Lines end in carriage returns, line feeds or both.
     """
     begin, lines, size = 0, list[bytes](), 0
-    for number, line in enumerate(_lines(stream), start=1):
-        line = line.strip(_FRAME) if line[:1] in (b"\x0b", b"\x1c") or line[-1:] == b"\x1c" else line
+    for number, raw in enumerate(_lines(stream), start=1):
+        line = raw.strip(_FRAME)
         if _HEADER.match(line.lstrip()):
             if lines:
                 yield _message(begin, lines, size)
@@ -150,7 +150,7 @@ def _message(begin: int, lines: list[bytes], size: int) -> Message:
     declared = _declared(lines[0])
     text, read_as = _decoded(raw, declared)
     if text is None:
-        return Message(begin, trouble=f"bytes that are not {declared or "in UTF-8 or Windows-1252"}")
+        return Message(begin, trouble=f"bytes that are not {declared or 'in UTF-8 or Windows-1252'}")
     sign = text[3]
     marks = Separators(sign, *_four(text[4:].split(sign)[0].split("\n")[0]))
     return Message(begin, tuple(_segments(text, marks, read_as)))

@@ -6,11 +6,44 @@ import re
 from html.parser import HTMLParser
 from xml.etree.ElementTree import Element
 
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption dd details div dl dt fieldset figcaption figure footer footnote form h1 h2 "
-    "h3 h4 h5 h6 header hr item li list main nav ol p paragraph pre section summary table tbody tfoot thead title tr ul".split()
+_APART = frozenset(
+    (
+        "blockquote",
+        "dl",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "list",
+        "ol",
+        "p",
+        "paragraph",
+        "pre",
+        "section",
+        "table",
+        "ul",
+    )
 )
-_APART = frozenset("blockquote dl h1 h2 h3 h4 h5 h6 list ol p paragraph pre section table ul".split())
+_BLOCKS = _APART.union(
+    (
+        "address",
+        "article",
+        "aside",
+        "body",
+        "caption",
+        "dd",
+        "details",
+        "div",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+    ),
+    ("footer", "footnote", "form", "header", "hr", "item", "li", "main", "nav", "summary", "tbody", "tfoot", "thead"),
+    ("title", "tr"),
+)
 _ITEMS, _CELLS = frozenset(("li", "item")), frozenset(("td", "th"))
 _UNSEEN = frozenset(("head", "script", "style", "template", "noscript"))
 _EMPTY = frozenset(("br", "hr", "img", "meta", "link", "input", "col", "wbr", "rendermultimedia"))

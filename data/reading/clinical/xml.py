@@ -17,7 +17,8 @@ from data.reading.sources import Source
 
 MAX_ELEMENT_BYTES = 4 * MAX_RECORD_BYTES
 _PROLOGUE = re.compile(
-    r"\s*+(?:(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?\s*+>)\s*+)*+<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)", re.DOTALL
+    r"\s*+(?:(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\])?\s*+>)\s*+)*+<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)",
+    re.DOTALL,
 )
 _ROOT_CHARACTERS = 4096
 
@@ -103,9 +104,7 @@ def read_elements(source: Source, is_whole: Callable[[tuple[str, ...]], bool]) -
             yield refused_file(source.name, "XML in the encoding that it names", found, "save it as UTF-8")
 
 
-def _elements(
-    events: Any, is_whole: Callable[[tuple[str, ...]], bool], rest: Callable[[], None]
-) -> Iterator[Element]:
+def _elements(events: Any, is_whole: Callable[[tuple[str, ...]], bool], rest: Callable[[], None]) -> Iterator[Element]:
     path: list[Element] = []
     names: list[str] = []
     kept = 0  # how deep the wanted element is that is being read, or 0
