@@ -70,7 +70,6 @@ _JSON = (".jsonl", ".ndjson", ".json")
 FORMATS = (
     Format("parquet", "Parquet", (".parquet",), is_parquet, read_parquet, is_binary=True),
     Format("hl7", "HL7 v2 messages", (".hl7",), is_hl7, read_hl7, is_binary=True),
-    Format("hl7-wide", "HL7 v2 messages", (), is_hl7, read_hl7),  # in UTF-16, which no message names
     Format("cda", "a clinical document (CDA)", (), is_cda, read_cda, is_binary=True),
     Format("naaccr", "NAACCR XML", (), is_naaccr, read_naaccr, is_binary=True),
     Format("fhir-xml", "FHIR resources in XML", (), is_fhir_xml, read_fhir_xml, is_binary=True),

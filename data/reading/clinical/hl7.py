@@ -7,6 +7,7 @@ are one report. Results that are withdrawn (OBX-11 D or W) are left out.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -42,16 +43,22 @@ class _Report:
 
 def is_hl7(head: Head) -> bool:
     """Whether a file that begins so holds HL7 v2 messages."""
-    raw = head.raw if head.text is None else head.start[:100].encode("utf-8")
-    return _BEGINS.match(raw) is not None
+    return (
+        _BEGINS.match(head.raw[:400].removeprefix(BOM_UTF16_LE).removeprefix(BOM_UTF16_BE).replace(b"\0", b""))
+        is not None
+    )
 
 
-def read_hl7(source: Source, encoding: Encoding, _: Options) -> Iterator[Record | Refusal]:
+def read_hl7(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refusal]:
     """The reports of a file of messages, with or without the envelopes of a batch.
 
-    Each message says its own character set (MSH-18); `encoding` is one that the whole file is in, as UTF-16.
+    Each message says its own character set (MSH-18), so that the file as a whole may have none.
     """
-    with open_as_utf8(source, encoding) as stream:
+    with source.open("rb") as stream:
+        head = stream.read(4)
+    wide = "utf-16" if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-16-le" if head[1:2] == b"\0" else None
+    wide = "utf-16-be" if head[:1] == b"\0" else wide
+    with open_as_utf8(source, Encoding(wide, "UTF-16")) if wide else source.open("rb") as stream:
         yield from _read(source.name, stream)
 
 
@@ -65,7 +72,7 @@ def _read(name: str, stream: BinaryIO) -> Iterator[Record | Refusal]:
             yield Refusal(name, message.line, None, limit, message.trouble, "send it again")
             continue
         kind = message.segments[0].raw(9).replace(message.segments[0].marks.component, "^")[:7] or "no type"
-        kinds.setdefault(kind if re.fullmatch(r"[A-Z0-9^_]+", kind) else "another type")
+        kinds.setdefault(kind if re.fullmatch(r"[A-Z0-9^_]+|no type", kind) else "another type")
         for report in _reports(message) if kind[:3] in _KINDS or kind == "no type" else ():
             made = _record(name, message.line, report)
             if made is not None:
@@ -134,7 +141,7 @@ def _observe(segment: Segment, report: _Report) -> None:
     code, name = segment.part(3) or "", segment.part(3, 2) or segment.part(3) or ""
     said: str | NoText = NoText("another kind of value")
     if kind in _TEXTS:
-        said = segment.unescape(segment.raw(5).replace(segment.marks.repetition, "\n"))
+        said = segment.unescape(_whole(segment).replace(segment.marks.repetition, "\n"))
     elif kind == "ED":
         said = _encapsulated(segment)
     elif kind in _CODES or kind in _FIGURES:
@@ -146,6 +153,14 @@ def _observe(segment: Segment, report: _Report) -> None:
         return
     report.has_text = report.has_text or (kind not in _FIGURES and bool(said.strip()))
     _append(report, code, name, said)
+
+
+def _whole(segment: Segment) -> str:
+    """The text in OBX-5, and what stands right behind it: a text has no unit, but may have a separator in it."""
+    if segment.raw(2) == "ST":
+        return " ".join(filter(None, (segment.raw(5), segment.part(6))))
+    end = next((number for number in range(6, len(segment.fields)) if not segment.fields[number]), len(segment.fields))
+    return segment.marks.field.join([segment.raw(5), *segment.fields[6:end]])
 
 
 def _append(report: _Report, code: str, name: str, said: str) -> None:

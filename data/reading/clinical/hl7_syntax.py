@@ -168,12 +168,18 @@ def _segments(text: str, marks: Separators, codec: str) -> Iterator[Segment]:
         if _SEGMENT.match(line) and line[3:4] == marks.field:
             joined.append(line)
         elif joined:
-            joined[-1] += "\n" + line
+            joined[-1] += "\n" + _as_text(line, marks)
     for whole in joined:
         fields = whole.rstrip("\n").split(marks.field)
         if fields[0] == "MSH":  # whose first field is the separator itself
             fields.insert(1, marks.field)
         yield Segment(fields[0], tuple(fields), marks, codec)
+
+
+def _as_text(line: str, marks: Separators) -> str:
+    """A line that goes on with a text, in which one separator by itself is a sign of the text; two end it."""
+    said, twice, rest = line.partition(2 * marks.field)
+    return said.replace(marks.field, f"{marks.escape}F{marks.escape}") + twice + rest
 
 
 def _declared(header: bytes) -> str:

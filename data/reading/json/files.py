@@ -28,7 +28,7 @@ def read_json_file(source: Source, encoding: Encoding, _: Options) -> Iterator[R
         yield from read_json(source, encoding)
 
 
-_BEGIN = re.compile(r"(?:\[\s*)?\{\s*[\"}]")
+_BEGIN = re.compile(r"(?:\[\s*)?\{\s*(?:\"(?!%)|\})")  # UIMA's JSON has names like "%TYPES"
 
 
 def is_json(head: Head) -> bool:

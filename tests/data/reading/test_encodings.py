@@ -146,7 +146,6 @@ def test_what_is_no_text_is_refused_with_what_helps(tmp_path: Path, name: str, r
     assert refusal.is_file
 
 
-
 def test_notes_of_one_file_stay_together(tmp_path: Path) -> None:
     """One row with a letter beyond ASCII among many: neither left out nor left alone."""
     rows = "".join(f"{n},Plain report {n}.\n" for n in range(3000))
