@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from data.reading.documents.pdf import is_pdf, read_pdf
 from data.reading.documents.plain import is_never_plain, read_plain
+from data.reading.documents.rtf import is_rtf, read_rtf
+from data.reading.documents.web import is_html, read_html
+from data.reading.documents.word import is_docx, read_docx
 from data.reading.foreign import FOREIGN, Foreign
 from data.reading.json.files import is_json, read_json_file
 from data.reading.records import Record, Refusal
@@ -17,6 +21,7 @@ from data.reading.sources import Encoding, Head, Options, Source
 from data.reading.tables.csv_dialect import is_table
 from data.reading.tables.csv_records import read_csv
 from data.reading.tables.parquet import is_parquet, read_parquet
+from data.reading.tables.workbook import is_workbook, read_workbook
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,14 @@ class FolderFormat:
 _OF_DATASETS = frozenset({"dataset_info.json", "dataset_dict.json", "state.json"})
 FORMATS = (
     Format("parquet", "Parquet", (".parquet",), is_parquet, read_parquet, is_binary=True),
+    Format("workbook", "an Excel workbook", (".xlsx", ".xlsm"), is_workbook, read_workbook, is_binary=True),
+    Format("docx", "a Word document", (".docx", ".docm"), is_docx, read_docx, is_binary=True),
+    Format("pdf", "PDF", (".pdf",), is_pdf, read_pdf, is_binary=True),
+    Format("rtf", "RTF", (".rtf",), is_rtf, read_rtf, is_binary=True),
+    Format("html", "HTML", (".html", ".htm", ".xhtml"), is_html, read_html),
     Format("json", "JSON", (".jsonl", ".ndjson", ".json"), is_json, read_json_file),
     Format("table", "a table", (".csv", ".tsv"), is_table, read_csv),
-    Format("text", "plain text", (".txt",), is_never_plain, read_plain),
+    Format("text", "plain text", (".txt", ".text", ".md", ".markdown"), is_never_plain, read_plain),
 )
 FOLDERS = (
     FolderFormat("Spark", lambda names: "_SUCCESS" in names, lambda name: name.startswith("_")),
