@@ -16,7 +16,11 @@ from data.reading.clinical.cda import is_cda, read_cda
 from data.reading.clinical.fhir import is_fhir, is_fhir_xml, read_fhir, read_fhir_xml
 from data.reading.clinical.hl7 import is_hl7, read_hl7
 from data.reading.clinical.naaccr import is_naaccr, read_naaccr
+from data.reading.documents.pdf import is_pdf, read_pdf
 from data.reading.documents.plain import is_never_plain, read_plain
+from data.reading.documents.rtf import is_rtf, read_rtf
+from data.reading.documents.web import is_html, read_html
+from data.reading.documents.word import is_docx, read_docx
 from data.reading.foreign import FOREIGN, Foreign
 from data.reading.json.files import is_json, read_json_file
 from data.reading.records import Record, Refusal
@@ -24,6 +28,7 @@ from data.reading.sources import Encoding, Head, Options, Source
 from data.reading.tables.csv_dialect import is_table
 from data.reading.tables.csv_records import read_csv
 from data.reading.tables.parquet import is_parquet, read_parquet
+from data.reading.tables.workbook import is_workbook, read_workbook
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ FORMATS = (
     Format("cda", "a clinical document (CDA)", (), is_cda, read_cda, is_binary=True),
     Format("naaccr", "NAACCR XML", (), is_naaccr, read_naaccr, is_binary=True),
     Format("fhir-xml", "FHIR resources in XML", (), is_fhir_xml, read_fhir_xml, is_binary=True),
+    Format("workbook", "an Excel workbook", (".xlsx", ".xlsm"), is_workbook, read_workbook, is_binary=True),
+    Format("docx", "a Word document", (".docx", ".docm"), is_docx, read_docx, is_binary=True),
+    Format("pdf", "PDF", (".pdf",), is_pdf, read_pdf, is_binary=True),
+    Format("rtf", "RTF", (".rtf",), is_rtf, read_rtf, is_binary=True),
+    Format("html", "HTML", (".html", ".htm", ".xhtml"), is_html, read_html),
     Format("fhir", "FHIR resources", _JSON, is_fhir, read_fhir),
     Format("labelstudio", "tasks of Label Studio", _JSON, is_labelstudio, read_labelstudio),
     Format("prodigy", "records of Prodigy", _JSON, is_prodigy, read_prodigy),
@@ -80,7 +90,7 @@ FORMATS = (
     Format("doccano", "records of doccano", _JSON, is_doccano, read_doccano),
     Format("json", "JSON", _JSON, is_json, read_json_file),
     Format("table", "a table", (".csv", ".tsv"), is_table, read_csv),
-    Format("text", "plain text", (".txt",), is_never_plain, read_plain),
+    Format("text", "plain text", (".txt", ".text", ".md", ".markdown"), is_never_plain, read_plain),
 )
 FOLDERS = (
     FolderFormat("brat", is_brat, is_brats, read_brat),

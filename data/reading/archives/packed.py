@@ -25,7 +25,7 @@ _FREE = 8 * MIB
 """What may unpack from anything: the rule of proportion is for more."""
 _END, _END_BYTES, _SIZE = b"PK\5\6", 22, slice(12, 16)
 _END_64, _END_64_BYTES, _SIZE_64 = b"PK\6\6", 76, slice(40, 48)
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, IndexError)
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, IndexError)
 
 
 class PackedError(OSError):
@@ -139,9 +139,9 @@ class _Gunzip(gzip.GzipFile):
 def zip_names(source: Source) -> frozenset[str]:
     """The names in a ZIP archive; none where it is broken."""
     try:
-        with source.open("rb") as stream, _archive(stream) as archive:
+        with source.open("rb") as stream, open_archive(stream) as archive:
             return frozenset(archive.namelist())
-    except (OSError, *_FAULTS):
+    except (OSError, *BROKEN):
         return frozenset()
 
 
@@ -152,9 +152,9 @@ def zipped(source: Source) -> Iterator[list[tuple[str, Packed]]]:
     Raises:
         PackedError: it is broken or encrypted, or unpacks to too much.
     """
-    with source.open("rb") as stream, _archive(stream) as archive:
+    with source.open("rb") as stream, open_archive(stream) as archive:
         infos = sorted((info for info in archive.infolist() if _is_file(info.filename)), key=lambda info: info.filename)
-        check_members(infos)
+        checked(infos)
         yield [_member(source, archive, info) for info in infos]
 
 
@@ -164,8 +164,8 @@ def _member(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
     return str(own.parent), Packed(name, own.stem, own.suffix, lambda: archive.open(info), info.file_size)
 
 
-def check_members(infos: list[zipfile.ZipInfo]) -> None:
-    """Refuse what would unpack to too much; no member gives more bytes than it says.
+def checked(infos: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """The same members, where they unpack to no more than they may; none gives more bytes than it says.
 
     Raises:
         PackedError: so it would, or it needs a password or what few programs know.
@@ -178,6 +178,7 @@ def check_members(infos: list[zipfile.ZipInfo]) -> None:
     n_packed = sum(min(info.compress_size, info.file_size) for info in infos)
     if n_bytes > min(MAX_UNPACKED_BYTES, _FREE + MAX_PACKING * n_packed):
         raise _too_much(n_bytes)
+    return infos
 
 
 def _is_file(name: str) -> bool:
@@ -185,7 +186,7 @@ def _is_file(name: str) -> bool:
     return bool(parts) and not name.endswith("/") and not any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
-def _archive(stream: BinaryIO) -> zipfile.ZipFile:
+def open_archive(stream: BinaryIO) -> zipfile.ZipFile:
     """The archive, if its directory is one that may be held.
 
     Raises:
@@ -201,7 +202,7 @@ def _archive(stream: BinaryIO) -> zipfile.ZipFile:
         raise PackedError("an archive of fewer files", "too many to list", "unpack it first")
     try:
         archive = zipfile.ZipFile(stream)
-    except _FAULTS:
+    except BROKEN:
         raise _broken() from None
     if min((info.header_offset for info in archive.infolist()), default=0):
         raise _broken()  # an archive that lies in this one, which has lost its end
@@ -236,7 +237,7 @@ class _Unpacking(io.RawIOBase):
     def _opened(self) -> IO[bytes]:
         try:
             return self._unpacked()
-        except _FAULTS:
+        except BROKEN:
             raise _broken() from None
 
     def readable(self) -> bool:
@@ -260,7 +261,7 @@ class _Unpacking(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         try:
             raw = self._stream.read(len(buffer))
-        except (OSError, *_FAULTS):
+        except (OSError, *BROKEN):
             raise _broken() from None
         self._position += len(raw)
         if self._position > self._max_bytes:

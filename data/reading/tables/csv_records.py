@@ -10,6 +10,7 @@ from data.limits import MAX_CELL_CHARACTERS, MAX_RECORD_BYTES
 from data.reading.encodings import open_as_utf8
 from data.reading.records import Lines, Record, Refusal, bad_header, refused_line
 from data.reading.sources import Encoding, Options, Source
+from data.reading.tables.columns import named
 from data.reading.tables.csv_dialect import Dialect, dialect_of, usual_separator
 from data.text.formulas import is_escaping, unescape_cell
 
@@ -95,7 +96,7 @@ class _Table:
             elif not any(row):
                 continue
             elif header is None:
-                header = [name.strip() for name in row]
+                header = named(row)
                 if refusal := bad_header(self._name, header, wanted, self._lines.first):
                     yield refusal
                     return

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from data.limits import (
-    MAX_PARQUET_COLUMNS,
+    MAX_COLUMNS,
     MAX_PARQUET_FOOTER_BYTES,
     MAX_PARQUET_NESTED_VALUES,
     MAX_PARQUET_PAGES_BYTES,
@@ -100,8 +100,8 @@ def _rows_at_once(stream: BinaryIO, found: Sequence[Group]) -> int:
         PageError: a page has no readable header.
     """
     n_columns = max((len(group.chunks) for group in found), default=0)
-    if n_columns > MAX_PARQUET_COLUMNS:
-        raise _TooLarge(f"at most {MAX_PARQUET_COLUMNS:,} columns", f"{n_columns:,}")
+    if n_columns > MAX_COLUMNS:
+        raise _TooLarge(f"at most {MAX_COLUMNS:,} columns", f"{n_columns:,}")
     n_rows = sum(group.n_rows for group in found)
     if n_rows > MAX_PARQUET_ROWS:
         raise _TooLarge(f"at most {MAX_PARQUET_ROWS:,} rows", f"{n_rows:,}")
