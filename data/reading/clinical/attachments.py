@@ -6,17 +6,27 @@ import base64
 import binascii
 import codecs
 import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
+from data.reading.archives.packed import Held
 from data.reading.clinical.narrative import html_text
 from data.reading.clinical.xml import root_of
+from data.reading.documents.pdf import read_pdf
+from data.reading.documents.rtf import read_rtf
+from data.reading.documents.word import read_docx
+from data.reading.records import Record, Refusal
+from data.reading.sources import UTF_8, Encoding, Options, Source
 
+_DOCUMENTS: tuple[tuple[bytes, str, Callable[[Source, Encoding, Options], Iterator[Record | Refusal]]], ...] = (
+    (b"%PDF-", "a PDF", read_pdf),
+    (b"PK\x03\x04", "a Word document or another archive", read_docx),
+    (b"{\\rtf", "rich text (RTF)", read_rtf),
+)
 _KINDS = (
-    (b"%PDF-", "a PDF"),
-    (b"PK\x03\x04", "a Word document or another archive"),
     (b"\xd0\xcf\x11\xe0", "an old Word document"),
     (b"\xff\xd8\xff", "a picture"),
     (b"\x89PNG", "a picture"),
@@ -25,7 +35,7 @@ _KINDS = (
     (b"GIF8", "a picture"),
     (b"\x1f\x8b", "a gzip archive"),
 )
-_MEDIA = {"application/pdf": "a PDF", "application/msword": "a Word document", "application/dicom": "a DICOM object"}
+_MEDIA = {"application/msword": "a Word document", "application/dicom": "a DICOM object"}
 CDA_ROOT = "ClinicalDocument"
 _NO_TEXT = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
@@ -52,6 +62,9 @@ def attachment_text(raw: bytes, media_type: str = "") -> str | NoText:
     What it is says its beginning, and only then the media type, since many senders give all documents the same.
     """
     media = media_type.split(";", maxsplit=1)[0].strip().lower()
+    for mark, title, read in _DOCUMENTS:
+        if raw.startswith(mark):
+            return _document(raw, title, read)
     for mark, found in _KINDS:
         if raw.startswith(mark):
             return NoText(found)
@@ -60,8 +73,6 @@ def attachment_text(raw: bytes, media_type: str = "") -> str | NoText:
     text = _decoded(raw, media_type)
     if text is None or _NO_TEXT.search(text):
         return NoText("bytes that are no text")
-    if text.startswith("{\\rtf"):
-        return _rtf(text)
     if root_of(text[:4096].encode("utf-8", "replace")) == CDA_ROOT:
         return _cda(text)
     if "html" in media or _HTML.match(text):
@@ -90,14 +101,12 @@ def _in(codec: str, raw: bytes) -> str | None:
         return None
 
 
-def _rtf(text: str) -> str | NoText:
-    from striprtf.striprtf import rtf_to_text
-
-    try:
-        plain = str(rtf_to_text(text, errors="replace"))
-    except Exception:  # noqa: BLE001 - whatever it meets in a broken file
-        return NoText("RTF with a fault")
-    return plain if plain.strip() else NoText("an empty document")
+def _document(
+    raw: bytes, title: str, read: Callable[[Source, Encoding, Options], Iterator[Record | Refusal]]
+) -> str | NoText:
+    for found in read(Held("", "", "", raw), UTF_8, Options()):
+        return NoText(f"{title}: {found.found}") if isinstance(found, Refusal) else str(found.values["text"])
+    return NoText(f"{title} without text")
 
 
 def _cda(text: str) -> str | NoText:

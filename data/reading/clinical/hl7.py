@@ -25,6 +25,8 @@ _KINDS = frozenset(("ORU", "OUL", "ORF", "OPU", "MDM", "T02"))
 _TEXTS, _FIGURES = frozenset(("TX", "FT", "ST", "")), frozenset(("NM", "SN", "DT", "TM", "TS", "DTM"))
 _CODES = frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID"))
 _WITHDRAWN = frozenset("DW")
+_COPY = 0.5
+"""A text this share as long as a document beside it is the same report; a shorter one only points to it."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ class _Report:
     sections: list[tuple[str, str, list[str]]] = field(default_factory=list)
     """Code, name and lines of each section."""
     number: str | None = None
+    documents: list[tuple[str, str, str]] = field(default_factory=list)
+    """Code, name and text of each document inside, which may be the same report once more."""
     found: list[str] = field(default_factory=list)
     """What was there that is no text."""
     has_text: bool = False
@@ -151,6 +155,9 @@ def _observe(segment: Segment, report: _Report) -> None:
     if isinstance(said, NoText):
         report.found.append(said.found)
         return
+    if kind == "ED":
+        report.documents.append((code, name, said))
+        return
     report.has_text = report.has_text or (kind not in _FIGURES and bool(said.strip()))
     _append(report, code, name, said)
 
@@ -218,6 +225,13 @@ def _encapsulated(segment: Segment) -> str | NoText:
 
 def _record(name: str, line: int, report: _Report) -> Record | Refusal | None:
     """The record of a report; None where it has no text and nothing that should have been text."""
+    length = sum(len(line) for _, _, lines in report.sections for line in lines)
+    for code, title, said in report.documents:
+        if length > _COPY * len(said) and report.has_text:
+            report.found.append("a document with the same report")
+        else:
+            report.has_text = True
+            _append(report, code, title, said)
     if not report.has_text:
         if not report.found:
             return None

@@ -135,7 +135,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
         (cda("<structuredBody/>"), "found sections without any"),
         (
             cda('<nonXMLBody><text mediaType="application/pdf" representation="B64">JVBERi0x</text></nonXMLBody>'),
-            "a PDF",
+            "a PDF: a fault in it",
         ),
         (cda('<nonXMLBody><text><reference value="x.pdf"/></text></nonXMLBody>'), "only the address"),
         (cda(SECTIONS)[:-30] + CANARY, "found a fault in it"),

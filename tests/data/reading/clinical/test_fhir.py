@@ -182,7 +182,7 @@ XML = """<?xml version="1.0" encoding="UTF-8"?>
 <entry><fullUrl value="urn:uuid:1"/><resource><Patient><id value="p1"/><identifier><value value="4711"/></identifier>
 <gender value="female"/></Patient></resource></entry>
 <entry><resource><DocumentReference><id value="d1"/><subject><reference value="urn:uuid:1"/></subject>
-<content><attachment><contentType value="text/plain"/><data value="T25lLg=="/></attachment></content></DocumentReference>
+<content><attachment><data value="T25lLg=="/></attachment></content></DocumentReference>
 </resource></entry>
 <entry><resource><DiagnosticReport><id value="r1"/><text><status value="generated"/>
 <div xmlns="http://www.w3.org/1999/xhtml"><p>Two.</p><p>Three.</p></div></text></DiagnosticReport></resource></entry>
@@ -205,7 +205,7 @@ def test_resources_in_xml(tmp_path: Path, codec: str) -> None:
     ("resource", "said"),
     [
         (document({"url": "https://x.example/report.txt"}), "found its text by address only (attachment.url)"),
-        (document(data(PDF, "application/pdf")), "found a PDF"),
+        (document(data(PDF, "application/pdf")), "found a PDF: a fault in it"),
         (document({"contentType": "text/plain", "data": "?"}), "base64 with a fault"),
         (document(), "found none"),
         (diagnosis(), "(presentedForm.data, text or conclusion); found none"),

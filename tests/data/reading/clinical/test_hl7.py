@@ -186,9 +186,18 @@ def test_documents_in_a_message(tmp_path: Path, part: str, text: str) -> None:
     assert note.text == text
 
 
-def test_a_picture_beside_the_text_is_named(tmp_path: Path) -> None:
+def test_an_attachment_beside_the_text_is_named(tmp_path: Path) -> None:
     (note,), _ = read(file(tmp_path, message(PID, OBR, obx("One."), attached(b"%PDF-1.4 ...", "AP", "PDF")), "a.hl7"))
-    assert (note.text, note.metadata["left_out"]) == ("One.", ["a PDF"])
+    assert (note.text, note.metadata["left_out"]) == ("One.", ["a PDF: a fault in it"])
+
+
+def test_a_document_beside_the_text_is_its_copy_or_the_report(tmp_path: Path) -> None:
+    whole = "Ductal carcinoma of the left breast, grade 2, ER positive."
+    copy = message(PID, OBR, obx(whole), attached(b"{\\rtf1 " + whole.encode() + b"}", "AP", "RTF"))
+    (note,), _ = read(file(tmp_path, copy, "a.hl7"))
+    assert (note.text, note.metadata["left_out"]) == (whole, ["a document with the same report"])
+    (note,), _ = read(file(tmp_path, message(PID, OBR, obx("See below."), attached(whole.encode())), "a.hl7"))
+    assert note.text == f"See below.\n{whole}"
 
 
 def test_documents_of_their_own(tmp_path: Path) -> None:
@@ -211,7 +220,10 @@ def test_messages_without_reports_are_passed_over(tmp_path: Path) -> None:
     ("raw", "said"),
     [
         (message(PID, PV1, obx(CANARY), kind="ADT^A08").encode(), "found HL7 messages without any (ADT^A08)"),
-        (message(PID, OBR, attached(b"%PDF- " + CANARY.encode(), "AP", "PDF")).encode(), "in OBX-5; found a PDF;"),
+        (
+            message(PID, OBR, attached(b"%PDF- " + CANARY.encode(), "AP", "PDF")).encode(),
+            "in OBX-5; found a PDF: a fault in it;",
+        ),
         (message(PID, OBR, obx(f"{CANARY} \x81")).encode("latin-1"), "bytes that are not"),
         (message(PID, OBR, obx(f"ß{CANARY}"), charset="UNICODE UTF-8").encode("latin-1"), "not UNICODE UTF-8"),
         (b"MSH|^~\\&|\r", "without any (no type)"),
