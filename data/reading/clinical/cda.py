@@ -42,16 +42,16 @@ def document_text(root: Element) -> str | NoText:
 
 def _sections(parent: Element | None) -> Iterator[str]:
     """Each section's title and narrative; those within it follow."""
-    todo = _below(parent)
+    todo = _below(parent)[::-1]
     while todo:
-        section = todo.pop(0)
+        section = todo.pop()
         title, text = find(section, "title"), find(section, "text")
         heading = " ".join("".join(title.itertext()).split()) if title is not None else ""
         said = element_text(text) if text is not None else ""
         if said:
             begins = said.casefold().startswith(heading.casefold())
             yield f"{heading}\n{said}" if heading and not begins else said
-        todo = _below(section) + todo
+        todo += _below(section)[::-1]
 
 
 def _below(parent: Element | None) -> list[Element]:

@@ -84,12 +84,16 @@ def read_fhir_xml(source: Source, _: Encoding, options: Options) -> Iterator[Rec
                 yield element
                 continue
             number += 1
-            if local(element) == "entry":
-                entry = _plain(element)
-                inner = [resource for resource in many(entry.get("resource")) if isinstance(entry, dict)]
-                yield from (_Found(number, resource, at(entry, "fullUrl")) for resource in inner)
-            else:
-                yield _Found(number, _plain(element))
+            try:
+                plain = _plain(element)
+            except RecursionError:
+                advice = "leave it out"
+                yield Refusal(source.name, number, None, "a resource of a few levels", "one nested too deeply", advice)
+                continue
+            if local(element) != "entry":
+                yield _Found(number, plain)
+            elif isinstance(plain, dict):
+                yield from (_Found(number, inner, at(plain, "fullUrl")) for inner in many(plain.get("resource")))
 
     yield from _reports(source.name, resources, options)
 
@@ -165,14 +169,12 @@ def _unfold(found: _Found) -> Iterator[_Found]:
     """The resources of a Bundle, of Bundles in it too; another resource as it is."""
     todo = [found]
     while todo:
-        current = todo.pop(0)
+        current = todo.pop()
         if current.resource.get("resourceType") != "Bundle":
             yield current
             continue
-        entries = many(current.resource.get("entry"))
-        todo = [
-            _Found(found.line, inner, at(e, "fullUrl")) for e in entries for inner in many(e.get("resource"))
-        ] + todo
+        entries = reversed(many(current.resource.get("entry")))
+        todo += [_Found(found.line, inner, at(e, "fullUrl")) for e in entries for inner in many(e.get("resource"))]
 
 
 def _bundles(source: Source, encoding: Encoding) -> Iterator[_Found | Refusal]:

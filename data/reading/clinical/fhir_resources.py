@@ -177,14 +177,14 @@ def _composition(resource: Mapping[str, Any], _: Surroundings) -> str | NoText:
 
 
 def _sections(resource: Mapping[str, Any]) -> Iterator[str]:
-    todo = many(resource.get("section"))
+    todo = many(resource.get("section"))[::-1]
     while todo:
-        section = todo.pop(0)
+        section = todo.pop()
         title, said = at(section, "title") or "", _narrative(section)
         if said:
             begins = said.casefold().startswith(title.casefold())
             yield f"{title}\n{said}" if title and not begins else said
-        todo = many(section.get("section")) + todo
+        todo += many(section.get("section"))[::-1]
 
 
 def _binary(resource: Mapping[str, Any], _: Surroundings) -> str | NoText:

@@ -219,6 +219,13 @@ def test_what_is_refused(tmp_path: Path, resource: dict[str, Any], said: str) ->
     assert said in only(file(tmp_path, json.dumps(resource), "a.json")).sentence
 
 
+def test_a_resource_nested_without_end(tmp_path: Path) -> None:
+    deep = f"<entry><resource><Basic>{'<a>' * 20_000}{'</a>' * 20_000}</Basic></resource></entry>"
+    notes, (refusal,) = read(file(tmp_path, XML.replace("<entry>", f"{deep}<entry>", 1), "a.xml"))
+    assert [note.external_id for note in notes] == ["d1", "r1"]
+    assert "nested too deeply" in refusal.sentence
+
+
 def test_a_bundle_that_breaks_off_is_refused_whole(tmp_path: Path) -> None:
     whole = json.dumps(bundle(diagnosis(conclusion=CANARY), diagnosis(conclusion="Two.")))
     for end in (len(whole) - 2, len(whole) - 40, len(whole) // 2):
