@@ -21,6 +21,7 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
     MAX_VALUE_CHARACTERS,
 )
+from data.provenance import own_keys
 from data.reading.json_records import read_json_value
 from data.reading.readers import TEXT_KEYS, Tell, read_records, unheard
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
@@ -197,7 +198,7 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
     id_keys = (columns.id,) if columns.id else ID_KEYS
     id_key = next((key for key in id_keys if values.get(key) is not None), None)
-    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *task.keys}
+    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
     return make_note(
         task,
         values[text_key],
