@@ -21,8 +21,8 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
     MAX_VALUE_CHARACTERS,
 )
-from data.provenance import own_keys
 from data.reading.json_records import read_json_value
+from data.reading.provenance import own_keys
 from data.reading.readers import TEXT_KEYS, Tell, read_records, unheard
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task

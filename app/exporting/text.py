@@ -10,7 +10,7 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from app.exporting.records import Record
-from data import provenance
+from data.reading import provenance
 from data.reading.records import BOM
 from data.task import Task
 from data.text.formulas import escape_cell

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from data import provenance
 from data.decisions import label_studio, training
 from data.limits import MAX_VALUE_CHARACTERS
 from data.notes import Note, NoteError, note_from_record
+from data.reading import provenance
 from data.reading.readers import TEXT_KEYS, Tell, read_records, unheard
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_type
 from data.suggestion import Grounding, Span, Suggestion

@@ -49,7 +49,8 @@ def exported(desk: Desk, form: str, case: str) -> dict[str, Any]:
     """One note of an export with provenance: values, the model's answer and confidence, its adapter, corrections."""
     content = httpx.get(f"{desk.url}/export/{form}?with_provenance=1", timeout=30).raise_for_status().content
     if form == "csv":
-        (row,) = [row for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")) if row["id"] == case]
+        lines = io.StringIO(content.decode("utf-8-sig"), newline="")
+        (row,) = [row for row in csv.DictReader(lines) if row["id"] == case]
         parts = {"suggestion": "suggested", "confidence": "confidence", "corrections": "correction", "states": "state"}
         told = {name: {key: row[f"{part}_{key}"] or None for key in BREAST_VALUES} for name, part in parts.items()}
         told["confidence"] = {key: float(value) for key, value in told["confidence"].items()}
