@@ -23,6 +23,7 @@ from data.limits import (
 )
 from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
 from data.reading.json.records import read_json_value
+from data.reading.provenance import own_keys
 from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
 from data.reading.sources import TEXT_KEYS, Options, Tell, unheard
@@ -201,7 +202,7 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     id_keys = (columns.id,) if columns.id else ID_KEYS
     id_key = next((key for key in id_keys if values.get(key) is not None), None)
     beside = kept_beside(record, task if gold is not None else None)
-    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *task.keys}
+    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
     return make_note(
         task,
         values[text_key],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.shared.decisions import Adjudicate, Decisions, bring_decisions
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.core.errors import BAD_INPUT, InputError
 from app.core.terminal import progress_bar, say, write, write_json
@@ -47,6 +48,8 @@ def import_notes(
     id_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
     ] = None,
+    decisions: Decisions = False,
+    adjudicate: Adjudicate = False,
     as_json: Json = False,
 ) -> int:
     """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
@@ -61,11 +64,16 @@ def import_notes(
       caseloop import reports.jsonl
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
+      caseloop import other-desk.jsonl --decisions
     """
     from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files
     from data.reading.records import Columns
 
+    if decisions:
+        if original or strict:
+            raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
+        return bring_decisions(files, columns=Columns(text_column, id_column), adjudicate=adjudicate, as_json=as_json)
     with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.exporting.choice import Choice
+from app.exporting.spans import stands_of, told
 from data.corrections import compare, states_of
 from data.grounding.evidence import inferred_by
 from data.identity import made_id
@@ -34,15 +36,23 @@ def chosen_rows(session: Session, choice: Choice, on_record: OnRecord = nobody) 
 
 def export_records(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[Record]:
     """The records of an export, one after the other."""
-    if not choice.with_provenance:
-        for number, plain in enumerate(decided(session, **choice.filters()), 1):
-            yield _record(task, plain, Extraction.stored(task, plain.extraction), choice)
-            on_record(number)
+    if choice.with_provenance:
+        yield from (record for _, record in rows_and_records(session, task, choice, on_record))
         return
-    trials = marked_trials(session)
+    rows = decided(session, with_evidence=choice.has_spans, **choice.filters())
+    for number, plain in enumerate(rows, 1):
+        yield _record(task, plain, Extraction.stored(task, plain.extraction), choice)
+        on_record(number)
+
+
+def rows_and_records(
+    session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody
+) -> Iterator[tuple[ReviewedRow, Record]]:
+    """The same records, each with what it was made of."""
+    trials = marked_trials(session) if choice.with_provenance else {}
     for row in chosen_rows(session, choice, on_record):
-        opinions = opinions_of(session, row.note.id) if row.note.n_opinions else ()
-        yield export_record(task, row, choice, trials, opinions)
+        opinions = opinions_of(session, row.note.id) if choice.with_provenance and row.note.n_opinions else ()
+        yield row, export_record(task, row, choice, trials, opinions)
 
 
 def export_record(
@@ -57,6 +67,8 @@ def export_record(
     note, decision = row.note, row.annotation
     extraction = Extraction.stored(task, decision.extraction)
     plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction)
+    if row.suggestion is not None:
+        plain = replace(plain, suggested=row.suggestion.extraction, evidence=row.suggestion.evidence)
     record = _record(task, plain, extraction, choice)
     if choice.with_provenance:
         trial = (trials or {}).get((note.id, decision.reviewer))
@@ -81,6 +93,9 @@ def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice)
     if choice.is_marked:
         record["status"] = row.status
         record["set_aside"] = None if is_reviewed else values
+    if choice.has_spans:
+        stands = stands_of(task, row.text, values, row.suggested, row.evidence) if is_reviewed else {}
+        record["spans"] = told(row.text, values, stands)
     return record
 
 

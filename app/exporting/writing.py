@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,39 @@ from typing import Any
 from app.core.errors import InputError
 from app.exporting.choice import Choice
 from app.exporting.columns import dataset_archive, dataset_folder, parquet
-from app.exporting.labelstudio import TEXT, label_config, label_studio
-from app.exporting.records import OnRecord, chosen_rows, export_records, nobody
+from app.exporting.folders import Files, unpacked, zipped
+from app.exporting.formats import FOLDERS, TABLES, Format
+from app.exporting.records import OnRecord, Record, chosen_rows, export_records, nobody, rows_and_records
+from app.exporting.registries.fhir import bundle
+from app.exporting.registries.mapping import RegistryMapping, load_mapping
+from app.exporting.registries.naaccr import naaccr_xml
+from app.exporting.registries.omop import mention_rows, note_rows
+from app.exporting.sheets import sheet
 from app.exporting.text import csv_lines, json_lines, json_list
+from app.exporting.tools.brat import brat_files
+from app.exporting.tools.label_studio import TEXT, label_config, label_studio
+from app.exporting.tools.spacy_docs import doc_bin
+from app.exporting.training import alpaca, messages
+from data.reading.records import BOM
 from data.task import Task
+from db.review.decisions import ReviewedRow
 from db.store.store import Session, Store
 
+BINARY: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[bytes]]] = {
+    "parquet": parquet,
+    "dataset": dataset_archive,
+    "xlsx": sheet,
+    "spacy": doc_bin,
+}
+SEVERAL: frozenset[Format] = frozenset(["brat", "omop"])
+CHATS: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[str]]] = {
+    "alpaca": alpaca,
+    "messages": messages,
+}
+REGISTRIES: Mapping[Format, Callable[[Task, Choice, RegistryMapping, Iterable[ReviewedRow]], Iterator[str]]] = {
+    "fhir": bundle,
+    "naaccr": naaccr_xml,
+}
 N_SHOWN = 400
 """Characters of a note in the preview."""
 
@@ -33,20 +60,36 @@ def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRec
         choice: what is written how.
         on_record: called with the number of records written so far.
     """
-    if choice.form == "parquet":
-        return parquet(task, choice, export_records(session, task, choice, on_record))
-    if choice.form == "dataset":
-        return dataset_archive(task, choice, export_records(session, task, choice, on_record))
+    if choice.form in SEVERAL:
+        return zipped(_files(session, task, choice, on_record))
+    if choice.form in BINARY:
+        return BINARY[choice.form](task, choice, export_records(session, task, choice, on_record))
     return (piece.encode() for piece in export_lines(session, task, choice, on_record))
 
 
+def _files(session: Session, task: Task, choice: Choice, on_record: OnRecord) -> Files:
+    """The files of a format that has several."""
+    if choice.form == "brat":
+        yield from brat_files(task, choice, export_records(session, task, choice, on_record))
+        return
+    mapping = load_mapping(task, choice.mapping, choice.form)
+    for name, table, told in (("note", note_rows, nobody), ("note_nlp", mention_rows, on_record)):
+        rows = rows_and_records(session, task, choice, told)
+        yield f"{name}.csv", (line.encode() for line in table(task, choice, mapping, rows))
+
+
 def export_lines(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[str]:
-    """The same for a format that is text; a format of columns is shown as JSON lines."""
+    """The same for a format that is text; any other is shown as JSON lines."""
     if choice.form == "label-studio":
-        return label_studio(task, choice, chosen_rows(session, choice, on_record))
+        return label_studio(task, choice, rows_and_records(session, task, choice, on_record))
+    if choice.form in REGISTRIES:
+        mapping = load_mapping(task, choice.mapping, choice.form)
+        return REGISTRIES[choice.form](task, choice, mapping, chosen_rows(session, choice, on_record))
     records = export_records(session, task, choice, on_record)
-    if choice.form == "csv":
-        return csv_lines(task, choice, records)
+    if choice.form in TABLES:
+        return csv_lines(task, choice, records, "\t" if choice.form == "tsv" else ",")
+    if choice.form in CHATS:
+        return CHATS[choice.form](task, choice, records)
     return json_list(records) if choice.form == "json" else json_lines(records)
 
 
@@ -76,7 +119,9 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
     draft = _draft(out)
     try:
         with store.reading() as session:
-            if is_folder:
+            if choice.form in SEVERAL and is_folder:
+                unpacked(_files(session, task, choice, count), draft)
+            elif is_folder:
                 dataset_folder(task, choice, export_records(session, task, choice, count), draft)
             else:
                 _write(draft / "file", export_pieces(session, task, choice, count))
@@ -105,9 +150,9 @@ def preview(session: Session, task: Task, choice: Choice) -> str:
 
     For CSV the heading and the first line; for the others the first record, with the note's text cut where it is long.
     """
-    if choice.form == "csv":
+    if choice.form in TABLES:
         lines = list(islice(export_lines(session, task, choice), 2))
-        return "".join(lines) if len(lines) > 1 else ""
+        return "".join(lines).removeprefix(BOM) if len(lines) > 1 else ""
     if choice.form == "label-studio":
         pieces = list(islice(export_lines(session, task, choice), 2))
         first = pieces[1].strip() if len(pieces) > 1 else "]"
@@ -132,7 +177,7 @@ def check_place(out: Path, choice: Choice) -> bool:
     Raises:
         InputError: it cannot be made there.
     """
-    is_folder = choice.form == "dataset" and out.suffix.lower() != ".zip"
+    is_folder = choice.form in FOLDERS and out.suffix.lower() != ".zip"
     if not out.absolute().parent.is_dir():
         found = "no such folder"
     elif is_folder and out.exists() and not (out.is_dir() and not any(out.iterdir())):

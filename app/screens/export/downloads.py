@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.errors import InputError
-from app.exporting import ENDINGS, FORMATS, MEDIA_TYPES, Choice, export_pieces, label_config, note_export, read_choice
+from app.exporting import FORMATS, KINDS, Choice, export_pieces, label_config, note_export, read_choice
 from app.screens.replies import refusal
 from db.people.acting import acting
 from db.store.store import StoreError
@@ -76,10 +76,10 @@ def routes(desk: Desk) -> APIRouter:
                 note_export(act, choice)
         except StoreError as error:
             return refusal(error)
-        name = f"reviewed-{date.today():%Y-%m-%d}.{ENDINGS[known]}"
+        name = f"reviewed-{date.today():%Y-%m-%d}.{KINDS[known].ending}"
         return StreamingResponse(
             _pieces(desk, choice),
-            media_type=MEDIA_TYPES[known],
+            media_type=KINDS[known].media_type,
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
 

@@ -6,8 +6,11 @@ https://labelstud.io/guide/task_format
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from data.reading.annotators.own_tasks import is_task as is_own_task
+from data.reading.annotators.own_tasks import nested
 from data.reading.annotators.statements import (
     Said,
     milliseconds,
@@ -42,10 +45,20 @@ def read_labelstudio(source: Source, encoding: Encoding, options: Options) -> It
     for record in read_json_file(source, encoding, options):
         if isinstance(record, Refusal):
             yield record
+        elif is_own_task(record.values) and (own := _own(record)):
+            yield own
         elif isinstance(record.values.get("data"), dict):
             yield _task(record, options.wanted)
         else:
             yield _minimal(record) if record.values.keys() >= _MIN else record
+
+
+def _own(record: Record) -> Record | None:
+    """What caseloop wrote a task of; None where somebody changed it so that it cannot be told."""
+    try:
+        return replace(record, values=nested(record.values))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _task(record: Record, wanted: Collection[str]) -> Record:
