@@ -17,7 +17,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("CASELOOP_LABEL_STUDIO", ROOT / ".venv" / "label-studio"))
 STARTS_WITHIN_S = 600  # its first start makes a database
-_MAIL, _PASSWORD = "lead@example.org", "a-password-of-tests"
+MEMBER, _PASSWORD = "lead@example.org", "a-password-of-tests"  # whose decisions it takes under their name
 
 
 class LabelStudio:
@@ -28,7 +28,7 @@ class LabelStudio:
         page = self._client.get("/user/login/")
         mark = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert mark, "no form to sign in"
-        form = {"email": _MAIL, "password": _PASSWORD, "csrfmiddlewaretoken": mark.group(1)}
+        form = {"email": MEMBER, "password": _PASSWORD, "csrfmiddlewaretoken": mark.group(1)}
         self._client.post("/user/login/", data=form, headers={"Referer": url})
 
     def project(self, config: str) -> int:
@@ -59,7 +59,7 @@ def label_studio(folder: Path) -> Iterator[LabelStudio]:
     port = _free_port()
     quiet = {"COLLECT_ANALYTICS": "false", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": "", "LATEST_VERSION_CHECK": "false"}
     line = [FOLDER / "bin" / "label-studio", "start", "--no-browser", "--internal-host", "127.0.0.1"]
-    line += ["--port", str(port), "--data-dir", folder, "--username", _MAIL, "--password", _PASSWORD]
+    line += ["--port", str(port), "--data-dir", folder, "--username", MEMBER, "--password", _PASSWORD]
     environ = {**os.environ, **quiet, "LABEL_STUDIO_BASE_DATA_DIR": str(folder)}
     with (folder / "log").open("wb") as log, subprocess.Popen(line, env=environ, stdout=log, stderr=log) as server:
         try:

@@ -31,7 +31,7 @@ from db.notes.suggestions import add_suggestion
 from db.review.decisions import submit
 from db.store.store import Store, open_store
 from tests.kit.desk.permits import person_in, program_in
-from tests.kit.label_studio_server import label_studio
+from tests.kit.label_studio_server import MEMBER, label_studio
 
 TASK = load_task()
 CHOICE = Choice("label-studio", statuses=("submitted", "skipped", "flagged"))
@@ -93,7 +93,7 @@ def fill(store: Store, n_notes: int) -> None:
                 for key, value in suggested.items()
             }
             submit(
-                person_in(session, draw.choice(("ada", "bo@example.org"))),
+                person_in(session, draw.choice(("ada", MEMBER))),
                 note_id=note_id,
                 status=draw.choice(STATUSES),
                 extraction=Extraction(TASK, kept),

@@ -93,7 +93,7 @@ def _decision(annotation: Mapping[str, Any], text: str, own: Mapping[str, Any]) 
     ):
         status = "skipped" if annotation.get("was_cancelled") else "submitted"
     return _said(annotation.get("result"), text).statement(
-        by=name_of(annotation.get("completed_by")) if not own.get("reviewer") else plain(own["reviewer"]),
+        by=plain(own.get("reviewer")) or _person(annotation.get("completed_by")),
         at=plain(annotation.get("updated_at")) or plain(annotation.get("created_at")),
         status=status,
         lead_time_ms=milliseconds(annotation.get("lead_time")),
@@ -109,6 +109,11 @@ def _proposal(prediction: Mapping[str, Any], text: str) -> Statement:
     return said.statement(
         by=plain(prediction.get("model_version")), at=plain(prediction.get("created_at")), status="suggested"
     )
+
+
+def _person(told: object) -> str | None:
+    """A person by address or name; a number, which only this Label Studio knows, is said to be one."""
+    return f"user {told}" if isinstance(told, int) else name_of(told)
 
 
 def _said(results: object, text: str) -> Said:
@@ -154,7 +159,7 @@ def _minimal(record: Record) -> Record:
             if isinstance(value, str):
                 said.add(name, value)
     decision = said.statement(
-        by=name_of(values.get("annotator")),
+        by=_person(values.get("annotator")),
         at=plain(values.get("updated_at")) or plain(values.get("created_at")),
         lead_time_ms=milliseconds(values.get("lead_time")),
     )

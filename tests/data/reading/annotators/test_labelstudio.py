@@ -91,7 +91,7 @@ def test_who_said_what_and_when(tmp_path: Path) -> None:
     record = one(tmp_path, task(said, left, predictions=[model]))
     skipped, submitted = record.decisions
     assert (skipped.status, skipped.by) == ("skipped", "ann@north.example")
-    assert (submitted.by, submitted.at, submitted.lead_time_ms) == ("3", "2026-01-02T03:04:05Z", 4500)
+    assert (submitted.by, submitted.at, submitted.lead_time_ms) == ("user 3", "2026-01-02T03:04:05Z", 4500)
     assert evidence_of(submitted, TASK) == {"stage": ((TEXT.index("IIA"), TEXT.index("IIA") + 3),)}
     (proposal,) = record.proposals
     assert (proposal.by, proposal.status) == ("m-1", "suggested")
@@ -159,7 +159,7 @@ def test_its_short_form(tmp_path: Path) -> None:
     assert (note.external_id, note.metadata["ward"]) == ("4", "B")
     (record,) = read_records(path)
     assert isinstance(record, Record)
-    assert (record.decisions[0].by, record.decisions[0].lead_time_ms) == ("2", 1500)
+    assert (record.decisions[0].by, record.decisions[0].lead_time_ms) == ("user 2", 1500)
 
 
 @pytest.mark.parametrize(
