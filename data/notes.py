@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +21,14 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
     MAX_VALUE_CHARACTERS,
 )
+from data.proposed import suggestions_in
 from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
 from data.reading.json.records import read_json_value
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
 from data.reading.sources import TEXT_KEYS, Options, Tell, unheard
+from data.suggestion import Suggestion
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
 __all__ = [
@@ -79,6 +81,7 @@ class Note:
         split: the side of the hold-out that the hash falls on.
         text_hash: 64 hexadecimal digits over the exact text; with the external id it says which note this is.
         place: file and line that it was read from, for example "a.jsonl line 7"; empty where it comes from no file.
+        suggestions: what models of another tool had proposed, where it comes without labels.
     """
 
     text: str = field(repr=False)
@@ -90,6 +93,7 @@ class Note:
     split: Split
     text_hash: str
     place: str = field(default="", compare=False)
+    suggestions: tuple[Suggestion, ...] = field(default=(), compare=False, repr=False)
 
 
 def fold_text(text: str) -> str:
@@ -201,9 +205,10 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
     id_keys = (columns.id,) if columns.id else ID_KEYS
     id_key = next((key for key in id_keys if values.get(key) is not None), None)
-    beside = kept_beside(record, task if gold is not None else None)
+    suggestions = suggestions_in(record, task) if gold is None else ()
+    beside = kept_beside(record, labels=task if gold is not None else None, suggestions=task if suggestions else None)
     used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
-    return make_note(
+    note = make_note(
         task,
         values[text_key],
         external_id=values[id_key] if id_key else None,
@@ -211,6 +216,7 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
         gold=gold,
         place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
     )
+    return replace(note, suggestions=suggestions) if suggestions else note
 
 
 def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:

@@ -15,11 +15,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.exporting import Choice, export_pieces
-from app.exporting.labelstudio import label_config
+from app.exporting import Choice, export_pieces, label_config
+from app.importing.decisions import import_decisions
 from data.notes import Note, make_note, read_notes
 from data.reading.annotators.fields import confidence_of, evidence_of, labels_of
 from data.reading.readers import read_records
@@ -30,11 +31,13 @@ from db.notes.notes import add_notes
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import submit
 from db.store.store import Store, open_store
+from tests.kit.desk.decided_records import records
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.label_studio_server import MEMBER, label_studio
 
 TASK = load_task()
 CHOICE = Choice("label-studio", statuses=("submitted", "skipped", "flagged"))
+TELLING = replace(CHOICE, with_provenance=True)
 PIECES = (
     "melanoma",
     "stage IV",
@@ -64,15 +67,25 @@ def main() -> int:
         with open_store(folder / "store" / "caseloop.db") as store:
             fill(store, n_notes)
             with store.reading() as session:
-                tasks = b"".join(export_pieces(session, TASK, CHOICE))
+                tasks, told = (b"".join(export_pieces(session, TASK, choice)) for choice in (CHOICE, TELLING))
+            decided = records(store)
         (folder / "server").mkdir()
         with label_studio(folder / "server") as server:
             project = server.project(label_config(TASK, CHOICE))
             answer = server.bring(project, tasks)
             whole, short = (server.export(project, form) for form in ("JSON", "JSON_MIN"))
+            telling = server.project(label_config(TASK, TELLING))
+            server.bring(telling, told)
+            (folder / "told.json").write_bytes(server.export(telling, "JSON"))
         (folder / "whole.json").write_bytes(whole)
         (folder / "short.json").write_bytes(short)
         same, other = compare(json.loads(tasks), json.loads(whole), folder)
+        with open_store(folder / "other" / "caseloop.db") as store:
+            import_decisions(store, TASK, [folder / "told.json"])
+            n_back = sum(one == two for one, two in zip(decided, records(store), strict=True))
+        same["decisions brought into another desk"] = n_back
+        if n_back < n_notes:
+            other["decisions brought into another desk"] = n_notes - n_back
     counts = {name: answer[f"{name}_count"] for name in ("task", "annotation", "prediction")}
     print(json.dumps({"taken": counts, "same": same, "other": other, "seconds": round(time.monotonic() - started, 1)}))
     return 1 if other or set(counts.values()) != {n_notes} else 0

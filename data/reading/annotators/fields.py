@@ -98,20 +98,31 @@ def names_in(statements: Sequence[Statement]) -> list[str]:
     return list(dict.fromkeys(name for part in used for name in part))
 
 
-def kept_beside(record: Record, taken: Task | None = None) -> dict[str, Any]:
+def kept_beside(record: Record, *, labels: Task | None = None, suggestions: Task | None = None) -> dict[str, Any]:
     """What was said of a record in another tool, as metadata; of longer ones the words and values only, or nothing.
 
     Args:
         record: with what was said.
-        taken: the task whose fields have become the note's labels, so that they are not told again.
+        labels: the task whose fields have become the note's labels, so that they are not told again.
+        suggestions: the task whose fields have become the note's suggestions.
     """
-    said = {"annotations": (record.decisions, taken), "predictions": (record.proposals, None)}
+    said = {"annotations": (record.decisions, labels), "predictions": (record.proposals, suggestions)}
     for has_spans in (True, False):
-        told = {key: [_told(one, task, has_spans=has_spans) for one in some] for key, (some, task) in said.items()}
+        told = {
+            key: [_told(one, task if task and _fits(one, task) else None, has_spans=has_spans) for one in some]
+            for key, (some, task) in said.items()
+        }
         told = {key: [one for one in some if one] for key, some in told.items()}
         if len(json.dumps(told, ensure_ascii=False)) <= _ROOM:
             return {key: some for key, some in told.items() if some}
     return {}
+
+
+def _fits(statement: Statement, task: Task) -> bool:
+    try:
+        return labels_of(statement, task) is not None
+    except StatedError:
+        return False
 
 
 def _told(statement: Statement, taken: Task | None, *, has_spans: bool) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from app.importing.decisions import import_decisions
+from app.importing.load import import_files
 from data.task import load_task
 from db.notes.notes import find_note
-from db.notes.suggestions import suggestion_of
+from db.notes.suggestions import suggestion_of, suggestions_of
 from db.review.decisions import history
 from db.store.store import open_store
 from tests.data.reading.annotators.test_annotators import PRODIGY, objects, spans
@@ -89,3 +90,31 @@ def test_an_answer_of_prodigy(desk, tmp_path):
     _, decision, _ = decided(desk, "5")
     assert (decision.reviewer, decision.extraction["gene_mutation"]) == ("ann", "BRCA1; TP53")
     assert ["rejected" in report.refusals[0].found, "does not say who" in report.refusals[1].found] == [True, True]
+
+
+def test_a_prediction_is_a_suggestion_of_its_model(desk, tmp_path):
+    model = {
+        "model_version": "m-1",
+        "score": 0.4,
+        "result": [area("stage", "II"), mark("Stage", "IIA"), mark("SITE", "Ductal")],
+    }
+    unfit = {"model_version": "m-2", "result": [mark("Stage", "IIA"), mark("Stage", "stage")]}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([task(predictions=[model, unfit])]), encoding="utf-8")
+    for _ in range(2):
+        import_files(desk, TASK, [path])
+        with desk.reading() as session:
+            note = find_note(session, "17")
+            (suggestion,) = suggestions_of(session, note.id)
+        assert (note.state, note.gold) == ("todo", None)
+        assert (suggestion.adapter, suggestion.extraction["stage"], suggestion.confidence) == (
+            "m-1",
+            "II",
+            {"stage": 0.4},
+        )
+        assert suggestion.is_raw
+        assert [(one.start, one.end) for one in suggestion.evidence["stage"]] == [
+            (TEXT.index("IIA"), TEXT.index("IIA") + 3)
+        ]
+        assert [one["by"] for one in note.metadata["predictions"]] == ["m-1", "m-2"]
+        assert note.metadata["predictions"][0]["labels"] == {"SITE": ["Ductal"]}
