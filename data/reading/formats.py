@@ -18,6 +18,7 @@ from data.reading.foreign import FOREIGN, Foreign
 from data.reading.json.files import is_json, read_json_file
 from data.reading.records import Record, Refusal
 from data.reading.sources import Encoding, Head, Options, Source
+from data.reading.tables.arrow import is_arrow, read_arrow
 from data.reading.tables.csv_dialect import is_table
 from data.reading.tables.csv_records import read_csv
 from data.reading.tables.parquet import is_parquet, read_parquet
@@ -66,6 +67,7 @@ class FolderFormat:
 _OF_DATASETS = frozenset({"dataset_info.json", "dataset_dict.json", "state.json"})
 FORMATS = (
     Format("parquet", "Parquet", (".parquet",), is_parquet, read_parquet, is_binary=True),
+    Format("arrow", "Arrow", (".arrow", ".feather"), is_arrow, read_arrow, is_binary=True),
     Format("workbook", "an Excel workbook", (".xlsx", ".xlsm"), is_workbook, read_workbook, is_binary=True),
     Format("docx", "a Word document", (".docx", ".docm"), is_docx, read_docx, is_binary=True),
     Format("pdf", "PDF", (".pdf",), is_pdf, read_pdf, is_binary=True),
@@ -79,7 +81,7 @@ FOLDERS = (
     FolderFormat("Spark", lambda names: "_SUCCESS" in names, lambda name: name.startswith("_")),
     FolderFormat("datasets", lambda names: not names.isdisjoint(_OF_DATASETS), lambda name: name in _OF_DATASETS),
 )
-ENDINGS = tuple(ending for form in FORMATS for ending in form.endings)
+ENDINGS = (*(ending for form in FORMATS for ending in form.endings), ".gz", ".zip")
 
 
 def format_of(head: Head, *, is_binary: bool) -> Format | Foreign | None:

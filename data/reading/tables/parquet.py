@@ -27,7 +27,7 @@ _BUFFER_BYTES = 1 << 20
 _MARK = 8  # bytes at the end of a file: how long its footer is, and its name
 # What Arrow raises beside its own errors when a value has no form in Python: text that is not UTF-8, a time beyond
 # the calendar, a time zone that nobody knows.
-_NO_VALUE = (ValueError, ArithmeticError, LookupError, NotImplementedError)
+NO_VALUE = (ValueError, ArithmeticError, LookupError, NotImplementedError)
 
 
 class _TooLarge(Exception):  # noqa: N818 - never leaves this module: it becomes a refusal
@@ -56,7 +56,7 @@ def read_parquet(source: Source, _: Encoding, options: Options) -> Iterator[Reco
                 number += 1
     except _TooLarge as error:
         yield refused_file(source.name, error.expected, error.found, "write it as .jsonl")
-    except (pyarrow.ArrowException, OSError, PageError, *_NO_VALUE) as error:
+    except (pyarrow.ArrowException, OSError, PageError, *NO_VALUE) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         advice = "write it again, or as .jsonl"
@@ -78,7 +78,7 @@ def _read(source: Source, stream: BinaryIO, options: Options) -> Iterator[Record
         for batch in table.iter_batches(batch_size=n_rows):
             for row in range(batch.num_rows):
                 number += 1
-                yield _row(source, number, batch.slice(row, 1), options)
+                yield record_of(source, number, batch.slice(row, 1), options)
 
 
 def _footer(stream: BinaryIO) -> bytes:
@@ -131,7 +131,7 @@ def _open_bytes(stream: BinaryIO, group: Group) -> int:
     return n_bytes
 
 
-def _row(source: Source, number: int, row: Any, options: Options) -> Record | Refusal:
+def record_of(source: Source, number: int, row: Any, options: Options) -> Record | Refusal:
     """One row of a batch as a record."""
     from pyarrow import types
 
@@ -142,7 +142,7 @@ def _row(source: Source, number: int, row: Any, options: Options) -> Record | Re
     for name, column in zip(row.schema.names, plain, strict=True):
         try:
             value = column[0].as_py()
-        except _NO_VALUE:
+        except NO_VALUE:
             if name in options.wanted:
                 return Refusal(source.name, number, None, "text in UTF-8", "something else", "write the column again")
             options.tell(f"{source.name}: row {number:,} has no {plain_name(name)}, since its value cannot be read.")
