@@ -1,4 +1,4 @@
-"""Arrow files, of which the folder of a Hugging Face dataset consists: rows in the batches that they were written in."""
+"""Arrow files, of which the folder of a Hugging Face dataset consists: rows in the batches that they came in."""
 
 from __future__ import annotations
 
