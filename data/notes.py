@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,11 +22,22 @@ from data.limits import (
 )
 from data.proposed import suggestions_in
 from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
-from data.reading.json.records import read_json_value
+from data.reading.json.window import read_json_value
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
-from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
+from data.reading.records import (
+    USUAL,
+    Columns,
+    Record,
+    Refusal,
+    plain_name,
+    plain_type,
+    reached,
+    wanted_names,
+    without,
+)
 from data.reading.sources import TEXT_KEYS, Options, Tell, unheard
+from data.reading.values import plain_id, plain_value
 from data.suggestion import Suggestion
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
@@ -204,14 +214,20 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     values = record.values
     text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
     id_keys = (columns.id,) if columns.id else ID_KEYS
-    id_key = next((key for key in id_keys if values.get(key) is not None), None)
-    suggestions = suggestions_in(record, task) if gold is None else ()
-    beside = kept_beside(record, labels=task if gold is not None else None, suggestions=task if suggestions else None)
+    id_key = next((key for key in id_keys if reached(values, key) is not None), None)
+    if id_key is None and columns.id is None:
+        id_key = next(iter(wanted_names(values, ID_KEYS)), None)
+    text, external_id = reached(values, text_key), reached(values, id_key) if id_key else None
+    for key in (text_key, id_key):
+        if key is not None and key not in values:
+            values = without(values, key)  # the rest of the object that it lies in is metadata
+    suggestions = suggestions_in(record, task) if record.proposals and gold is None else ()
+    beside = kept_beside(record, labels=task if gold else None, suggestions=task if suggestions else None)
     used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
     note = make_note(
         task,
-        values[text_key],
-        external_id=values[id_key] if id_key else None,
+        text,
+        external_id=external_id,
         metadata={key: value for key, value in values.items() if key not in used and value is not None} | beside,
         gold=gold,
         place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
@@ -220,7 +236,7 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
 
 
 def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
-    present = [key for key in wanted if key in values]
+    present = wanted_names(values, wanted)
     if len(present) == 1:
         return present[0]
     names = ", ".join(plain_name(key) for key in list(values)[:10]) or "none"
@@ -238,12 +254,10 @@ def _gold(record: Record, task: Task) -> Extraction:
     Raises:
         NoteError: there are none, or they do not fit the task.
     """
-    values = record.values.get(GOLD_KEY)
-    if values is None:
-        try:
-            values = stated_labels(record, task)
-        except StatedError as error:
-            raise NoteError(error.expected, error.found, error.advice) from None
+    try:
+        values = record.values.get(GOLD_KEY) or stated_labels(record, task)
+    except StatedError as error:
+        raise NoteError(error.expected, error.found, error.advice) from None
     if values is None and any(key in record.values for key in task.keys):
         values = {key: record.values[key] for key in task.keys if key in record.values}
     if isinstance(values, str) and record.is_flat:
@@ -301,6 +315,7 @@ def _checked_text(text: object) -> str:
 
 
 def _checked_id(external_id: object) -> str | None:
+    external_id = plain_id(external_id)
     if external_id is None:
         return None
     if isinstance(external_id, bool) or not isinstance(external_id, (str, int)):
@@ -341,27 +356,19 @@ def _is_surely_short(metadata: Mapping[str, Any]) -> bool:
 
 
 def _checked_json(value: Any, depth: int) -> Any:
-    """The value as plain JSON; dates become text, and NaN, which stands for no value in tables, becomes null."""
+    """The value as plain JSON; what JSON does not have becomes text, and NaN, which stands for no value, null."""
     if depth > MAX_METADATA_DEPTH:
         raise NoteError(f"metadata of at most {MAX_METADATA_DEPTH} levels", "more", "flatten it")
-    if isinstance(value, str):
-        _check_characters(value, "the metadata")
-        return value
-    if isinstance(value, float):
-        if abs(value) == float("inf"):
-            raise NoteError("numbers in the metadata", "an infinity", "leave it out")
-        return None if value != value else value  # noqa: PLR0124 - only NaN differs from itself
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, date):
-        return value.isoformat()
     if isinstance(value, (list, tuple)):
         return [_checked_json(item, depth + 1) for item in value]
     if isinstance(value, Mapping):
         for key in value:
             _check_characters(str(key), "the metadata")
         return {str(key): _checked_json(item, depth + 1) for key, item in value.items()}
-    raise NoteError("metadata that JSON can hold", plain_type(value), "turn it into text or leave it out")
+    value = plain_value(value)
+    if isinstance(value, str):
+        _check_characters(value, "the metadata")
+    return value
 
 
 def _check_characters(text: str, where: str) -> None:

@@ -15,7 +15,7 @@ from app.core.errors import InputError, Interrupted
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
 from data.reading.readers import read_records
-from data.reading.records import USUAL, Columns, Record, plain_name
+from data.reading.records import USUAL, Columns, Record, plain_name, wanted_names
 from data.reading.sources import Options, Tell
 from data.task import Task
 from db.notes.identity import Likenesses
@@ -242,7 +242,7 @@ def _require(columns: Columns, paths: Sequence[Path]) -> None:
     wanted = [name for name in (columns.text, columns.id) if name is not None]
     for path in paths if wanted else ():
         found = names_of(beginning(path, columns.codec))
-        missing = [name for name in wanted if name not in found]
+        missing = [name for name in wanted if not wanted_names(found, (name,))]
         if found and missing:
             listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
             more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""

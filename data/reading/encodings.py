@@ -177,8 +177,8 @@ def _eight_bits(source: Source, stream: BinaryIO) -> Encoding | Refusal:
     if is_mixed:
         expected, what = "one encoding in the whole file", f"UTF-8 and {what}"
         return Refusal(source.name, line, column, expected, what, advice, is_file=True)
-    expected = "text in UTF-8, UTF-16 or an encoding that shows itself"
-    advice += ", or name its encoding (--encoding NAME)"
+    expected = "text in UTF-8, UTF-16 or an encoding that can be told"
+    advice += ", or give its encoding (--encoding NAME)"
     return Refusal(source.name, line, column, expected, what, advice, is_file=True)
 
 

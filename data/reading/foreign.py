@@ -49,6 +49,8 @@ def _is_conll(head: Head) -> bool:
     return len(lines) >= _MANY and n_tagged >= _MOST * len(lines)
 
 
+_PACKED = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+_PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
 _NO_NOTES = "choose the file that holds the notes"
 FOREIGN = (
     Foreign("an old Office file (.doc or .xls)", "save it as .docx, .xlsx, .csv or .txt", _magic(b"\xd0\xcf\x11\xe0")),
@@ -78,8 +80,6 @@ FOREIGN = (
         is_binary=False,
     ),
 )
-_PACKED = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
-_PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
 
 
 def _is_picture(raw: bytes) -> bool:

@@ -25,6 +25,7 @@ from data.reading.foreign import FOREIGN, Foreign
 from data.reading.json.files import is_json, read_json_file
 from data.reading.records import Record, Refusal
 from data.reading.sources import Encoding, Head, Options, Source
+from data.reading.tables.arrow import is_arrow, read_arrow
 from data.reading.tables.csv_dialect import is_table
 from data.reading.tables.csv_records import read_csv
 from data.reading.tables.parquet import is_parquet, read_parquet
@@ -78,6 +79,7 @@ FORMATS = (
     Format("cda", "a clinical document (CDA)", (), is_cda, read_cda, is_binary=True),
     Format("naaccr", "NAACCR XML", (), is_naaccr, read_naaccr, is_binary=True),
     Format("fhir-xml", "FHIR resources in XML", (), is_fhir_xml, read_fhir_xml, is_binary=True),
+    Format("arrow", "Arrow", (".arrow", ".feather"), is_arrow, read_arrow, is_binary=True),
     Format("workbook", "an Excel workbook", (".xlsx", ".xlsm"), is_workbook, read_workbook, is_binary=True),
     Format("docx", "a Word document", (".docx", ".docm"), is_docx, read_docx, is_binary=True),
     Format("pdf", "PDF", (".pdf",), is_pdf, read_pdf, is_binary=True),
@@ -97,7 +99,7 @@ FOLDERS = (
     FolderFormat("Spark", lambda names: "_SUCCESS" in names, lambda name: name.startswith("_")),
     FolderFormat("datasets", lambda names: not names.isdisjoint(_OF_DATASETS), lambda name: name in _OF_DATASETS),
 )
-ENDINGS = tuple(dict.fromkeys(ending for form in FORMATS for ending in form.endings))
+ENDINGS = (*dict.fromkeys(ending for form in FORMATS for ending in form.endings), ".gz", ".zip")
 
 
 def format_of(head: Head, *, is_binary: bool) -> Format | Foreign | None:

@@ -152,8 +152,9 @@ def _opened(source: Source, options: Options, *, is_packed: bool) -> Iterator[Re
             options.tell(f"{source.name}: read as {encoding.title}.")
         if head.ending not in form.endings:
             options.tell(f"{source.name}: read as {form.title}.")
-        is_held = form.is_binary and isinstance(source, Packed)
-        yield from form.read(held(source) if is_held else source, encoding, options)
+        if form.is_binary and isinstance(source, Packed):
+            source = held(source)
+        yield from form.read(source, encoding, options)
 
 
 def _unpacked(source: Source, options: Options, *, is_gzip: bool, is_packed: bool) -> Iterator[Record | Refusal]:

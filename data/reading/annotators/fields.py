@@ -106,6 +106,8 @@ def kept_beside(record: Record, *, labels: Task | None = None, suggestions: Task
         labels: the task whose fields have become the note's labels, so that they are not told again.
         suggestions: the task whose fields have become the note's suggestions.
     """
+    if not record.decisions and not record.proposals:
+        return {}
     said = {"annotations": (record.decisions, labels), "predictions": (record.proposals, suggestions)}
     for has_spans in (True, False):
         told = {

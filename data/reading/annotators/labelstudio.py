@@ -20,7 +20,7 @@ from data.reading.annotators.statements import (
     text_key,
     with_statements,
 )
-from data.reading.json.files import read_json_file
+from data.reading.json.files import read_objects
 from data.reading.json.keys import leading_keys
 from data.reading.records import Record, Refusal, Statement
 from data.reading.sources import Encoding, Head, Options, Source
@@ -42,7 +42,7 @@ def is_labelstudio(head: Head) -> bool:
 
 def read_labelstudio(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
     """Each task as a record: its data as values, annotations as decisions, predictions as proposals."""
-    for record in read_json_file(source, encoding, options):
+    for record in read_objects(source, encoding):
         if isinstance(record, Refusal):
             yield record
         elif is_own_task(record.values) and (own := _own(record)):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from data.reading.annotators.statements import Said, name_of, objects, plain, spans_in, text_key, with_statements
-from data.reading.json.files import read_json_file
+from data.reading.json.files import read_objects
 from data.reading.json.keys import leading_keys
 from data.reading.records import Record, Refusal, Statement
 from data.reading.sources import Encoding, Head, Options, Source
@@ -25,9 +25,9 @@ def is_doccano(head: Head) -> bool:
     return has_text and any(keys.get(name, "").startswith("[") for name in _DOCCANO_LABELS) and "answer" not in keys
 
 
-def read_doccano(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
+def read_doccano(source: Source, encoding: Encoding, _: Options) -> Iterator[Record | Refusal]:
     """Each record with its spans as a decision; categories, which belong to no field, stay as they are."""
-    for record in read_json_file(source, encoding, options):
+    for record in read_objects(source, encoding):
         yield record if isinstance(record, Refusal) else _doccano(record)
 
 
@@ -60,9 +60,9 @@ def is_prodigy(head: Head) -> bool:
     )
 
 
-def read_prodigy(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
+def read_prodigy(source: Source, encoding: Encoding, _: Options) -> Iterator[Record | Refusal]:
     """Each record with its answer as a decision; a rejected one brings no labels."""
-    for record in read_json_file(source, encoding, options):
+    for record in read_objects(source, encoding):
         yield record if isinstance(record, Refusal) else _prodigy(record)
 
 
@@ -98,7 +98,7 @@ def is_argilla(head: Head) -> bool:
 
 def read_argilla(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
     """Each record with its responses as decisions and its suggestions as proposals."""
-    for record in read_json_file(source, encoding, options):
+    for record in read_objects(source, encoding):
         if isinstance(record, Refusal):
             yield record
         elif isinstance(record.values.get("fields"), dict):

@@ -24,9 +24,9 @@ from data.reading.clinical.fhir_resources import (
 )
 from data.reading.clinical.xml import local, read_elements, root_of
 from data.reading.encodings import open_as_utf8
-from data.reading.json.files import read_json_file
+from data.reading.json.files import read_objects
 from data.reading.json.keys import leading_keys
-from data.reading.json.records import StrictJson, Window
+from data.reading.json.window import StrictJson, Window
 from data.reading.records import Record, Refusal, refused_file
 from data.reading.sources import Encoding, Head, Options, Source
 
@@ -68,7 +68,7 @@ def read_fhir(source: Source, encoding: Encoding, options: Options) -> Iterator[
         if is_bundle:
             yield from _bundles(source, encoding)
             return
-        for record in read_json_file(source, encoding, options):
+        for record in read_objects(source, encoding):
             yield from [record] if isinstance(record, Refusal) else _unfold(_Found(record.line or 1, record.values))
 
     yield from _reports(source.name, resources, options)
@@ -207,45 +207,20 @@ def _bundle(window: Window) -> Iterator[_Found]:
     """
     decoder = StrictJson()
     begin, rest, has_entries = window.place(window.position).line, dict[str, Any](), False
-    _pass(window, "{")
-    while window.skip_space() != "}":
-        key = _value(window, decoder)
-        _pass(window, ":")
-        if key == "entry" and window.skip_space() == "[":
-            has_entries = True
-            _pass(window, "[")
-            while window.skip_space() != "]":
-                line = window.place(window.position).line
-                entry = _value(window, decoder)
-                for inner in many(entry.get("resource")) if isinstance(entry, dict) else ():
-                    yield from _unfold(_Found(line, inner, at(entry, "fullUrl")))
-                _comma(window, "]")
-            _pass(window, "]")
-        elif isinstance(key, str):
-            rest[key] = _value(window, decoder)
-        _comma(window, "}")
-    _pass(window, "}")
+    for key in window.keys(decoder):
+        if key != "entry" or window.skip_space() != "[":
+            rest[key] = window.value(decoder)
+            continue
+        has_entries = True
+        for _ in window.parts("[", "]"):
+            line = window.place(window.position).line
+            entry = window.value(decoder)
+            for inner in many(entry.get("resource")) if isinstance(entry, dict) else ():
+                yield from _unfold(_Found(line, inner, at(entry, "fullUrl")))
     if rest.get("type") == "document":
         yield _Found(begin, {"resourceType": "document"})
     if not has_entries and rest.get("resourceType") != "Bundle":
         yield _Found(begin, rest)
-
-
-def _value(window: Window, decoder: StrictJson) -> Any:
-    window.skip_space()
-    value, window.position = window.decode(decoder)
-    return value
-
-
-def _pass(window: Window, sign: str) -> None:
-    if window.skip_space() != sign:
-        raise json.JSONDecodeError("Expecting a sign", window.text, window.position)
-    window.position += 1
-
-
-def _comma(window: Window, end: str) -> None:
-    if window.skip_space() != end:
-        _pass(window, ",")
 
 
 def _is_resource(path: tuple[str, ...]) -> bool:

@@ -10,22 +10,43 @@ import re
 from collections.abc import Iterator
 
 from data.reading.encodings import open_as_utf8
-from data.reading.json.records import LooseJson, Window, read_json, read_jsonl
-from data.reading.records import Record, Refusal
+from data.reading.json.records import read_json, read_jsonl
+from data.reading.json.shapes import read_shape, shape_of
+from data.reading.json.window import LooseJson, Window
+from data.reading.records import Record, Refusal, plain_name
 from data.reading.sources import Encoding, Head, Options, Source
 
 
-def read_json_file(source: Source, encoding: Encoding, _: Options) -> Iterator[Record | Refusal]:
-    """The records of a file of JSON lines, or of one JSON array, or of objects one after another.
+def read_json_file(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
+    """The records of a file of JSON lines, of one JSON array, of objects one after another, or in one object.
 
     Where the beginning does not tell, the ending does.
     """
+    if _has_lines(source, encoding):
+        yield from read_jsonl(source, encoding)
+        return
+    with open_as_utf8(source, encoding) as stream:
+        shape = shape_of(source, Window(stream), options.wanted)
+    if isinstance(shape, Refusal):
+        yield shape
+    elif shape is None:
+        yield from read_json(source, encoding)
+    elif shape.kind == "list":
+        options.tell(f"{source.name}: read the records under {plain_name(shape.key)}.")
+        yield from read_json(source, encoding, shape.key)
+    else:
+        yield from read_shape(source, encoding, options, shape)
+
+
+def read_objects(source: Source, encoding: Encoding) -> Iterator[Record | Refusal]:
+    """The same for a format of its own, where one object by itself is one record, whatever it holds."""
+    yield from read_jsonl(source, encoding) if _has_lines(source, encoding) else read_json(source, encoding)
+
+
+def _has_lines(source: Source, encoding: Encoding) -> bool:
     with open_as_utf8(source, encoding) as stream:
         told = _are_lines(Window(stream))
-    if source.suffix.lower() != ".json" if told is None else told:
-        yield from read_jsonl(source, encoding)
-    else:
-        yield from read_json(source, encoding)
+    return source.suffix.lower() != ".json" if told is None else told
 
 
 _BEGIN = re.compile(r"(?:\[\s*)?\{\s*(?:\"(?!%)|\})")  # UIMA's JSON has names like "%TYPES"

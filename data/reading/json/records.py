@@ -5,106 +5,20 @@ Of an array, too, only a stretch is in memory, so that it may be of any length a
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any
 
-from data.limits import MAX_DIGITS, MAX_RECORD_BYTES
+from data.limits import MAX_RECORD_BYTES
 from data.reading.encodings import open_as_utf8
 from data.reading.json.faults import escape_fault, number_fault
-from data.reading.records import BOM, Lines, Record, Refusal, bad_character, plain_name, plain_type, refused_line
+from data.reading.json.window import NEAR, Decoder, LooseJson, Place, Problem, StrictJson, Window
+from data.reading.records import Lines, Record, Refusal, bad_character, plain_type, refused_line
 from data.reading.sources import UTF_8, Encoding, Source
 
-CHUNK_BYTES = 1 << 20
 _CUT = "the end of the file in the middle of it"
 _NOTHING_READ = "nothing of the file was read"
-_NEAR = 32
-"""Characters before the end of what was read, up to which the end may cut a number in two."""
-
-
-class Problem(NamedTuple):
-    """What was found in a value, and what to do about it; with a number, `number_fault` knows its place."""
-
-    found: str
-    advice: str
-    is_number: bool = True
-
-
-class StrictJson:
-    """A JSON decoder that notes what the standard one lets pass: NaN, infinities, repeated keys.
-
-    It notes instead of raising, so that an array can be read on behind the record.
-    """
-
-    def __init__(self) -> None:
-        self.problem: Problem | None = None
-        self._decoder = json.JSONDecoder(
-            object_pairs_hook=self._object, parse_constant=self._constant, parse_float=self._float, parse_int=self._int
-        )
-
-    def decode(self, text: str, start: int = 0) -> tuple[Any, int]:
-        """The value that begins at `start`, and where it ends. Look at `problem` afterwards.
-
-        Raises:
-            json.JSONDecodeError: it is not JSON.
-            RecursionError: it is nested too deeply.
-        """
-        self.problem = None
-        return self._decoder.raw_decode(text, start)
-
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in values:
-                self.problem = self.problem or Problem(
-                    f"the key {plain_name(key)} twice", "remove one of them", is_number=False
-                )
-            values[key] = value
-        return values
-
-    def _constant(self, name: str) -> None:
-        self.problem = self.problem or Problem(f"{name}, which is not JSON", "write null instead")
-
-    def _float(self, digits: str) -> float:
-        value = float(digits)
-        if abs(value) == float("inf"):
-            self.problem = self.problem or Problem("a number beyond the range of numbers", "write it as a string")
-        return value
-
-    def _int(self, digits: str) -> int:
-        if len(digits) > MAX_DIGITS:
-            self.problem = self.problem or Problem(f"a number of more than {MAX_DIGITS} digits", "write it as a string")
-            return 0
-        return int(digits)
-
-
-class LooseJson:
-    """A JSON decoder that only finds where values end, in a third of the time."""
-
-    problem = None
-
-    def __init__(self) -> None:
-        self._decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
-
-    def decode(self, text: str, start: int = 0) -> tuple[Any, int]:
-        """As `StrictJson.decode`; numbers come as text."""
-        return self._decoder.raw_decode(text, start)
-
-
-Decoder = StrictJson | LooseJson
-
-
-def read_json_value(text: str) -> Any:
-    """The value of a JSON string in a cell; the string itself where it is none."""
-    decoder = StrictJson()
-    try:
-        value, end = decoder.decode(text.strip())
-    except (ValueError, RecursionError):
-        return text
-    return text if decoder.problem or end != len(text.strip()) else value
 
 
 def read_jsonl(path: Source, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
@@ -134,12 +48,7 @@ def _json_line(path: Source, number: int, text: str, decoder: StrictJson) -> Rec
         return Refusal(
             path.name, number, end + 1, "one object a line", "something after it", "put each on its own line"
         )
-    return _checked_record(path, _Place(number, start + 1), value, decoder.problem, text, (start, end))
-
-
-class _Place(NamedTuple):
-    line: int
-    column: int
+    return _checked_record(path, Place(number, start + 1), value, decoder.problem, text, (start, end))
 
 
 def _is_cut(error: Exception, text: str) -> bool:
@@ -157,16 +66,16 @@ def _bad_json(path: Source, line: int, column: int | None, error: Exception) -> 
 
 
 def _checked_record(
-    path: Source, begin: _Place, value: Any, problem: Problem | None, text: str, span: tuple[int, int]
+    path: Source, begin: Place, value: Any, problem: Problem | None, text: str, span: tuple[int, int]
 ) -> Record | Refusal:
     """The record of a value that stands between two positions of a text and begins at a place of the file."""
     start, end = span
 
-    def place(offset: int) -> _Place:
+    def place(offset: int) -> Place:
         n_before = text.count("\n", start, offset)
         if not n_before:
-            return _Place(begin.line, begin.column + offset - start)
-        return _Place(begin.line + n_before, offset - text.rfind("\n", start, offset))
+            return Place(begin.line, begin.column + offset - start)
+        return Place(begin.line + n_before, offset - text.rfind("\n", start, offset))
 
     if escape := escape_fault(text, start, end):
         offset, code = escape
@@ -181,76 +90,16 @@ def _checked_record(
     return Record(path.name, begin.line, value)
 
 
-class Window:
-    """The stretch of a file that is being read: decoded characters, and where in the file they are."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._begin = _Place(1, 1)  # of the stretch
-        self._mark = 0, self._begin  # the furthest position that somebody asked for, so that nothing is counted twice
-        self.text = ""
-        self.position = 0
-        self.is_last = False
-        self.extend()
-        self.position = len(BOM) if self.text.startswith(BOM) else 0
-        self._begin = _Place(1, 1 - self.position)
-        self._mark = 0, self._begin
-
-    def extend(self) -> None:
-        """Let go of what was read and take in more."""
-        self._begin = self.place(self.position)
-        self._mark = 0, self._begin
-        raw = self._stream.read(CHUNK_BYTES)
-        self.is_last = not raw
-        self.text = self.text[self.position :] + self._decoder.decode(raw, final=self.is_last)
-        self.position = 0
-
-    def skip_space(self) -> str:
-        """Go to the next character that is not white space, and give it; empty behind the last."""
-        while True:
-            self.position = _behind_space(self.text, self.position)
-            if self.position < len(self.text) or self.is_last:
-                return self.text[self.position : self.position + 1]
-            self.extend()
-
-    def place(self, offset: int) -> _Place:
-        """The line and column of a position in the stretch."""
-        at, (line, column) = self._mark if offset >= self._mark[0] else (0, self._begin)
-        n_before = self.text.count("\n", at, offset)
-        if n_before:
-            place = _Place(line + n_before, offset - self.text.rfind("\n", at, offset))
-        else:
-            place = _Place(line, column + offset - at)
-        if offset > self._mark[0]:
-            self._mark = offset, place
-        return place
-
-    def decode(self, decoder: Decoder) -> tuple[Any, int]:
-        """The value that begins here and where it ends, as `StrictJson.decode`; more is taken in as it is needed."""
-        while True:
-            is_enough = self.is_last or len(self.text) - self.position > MAX_RECORD_BYTES
-            try:
-                value, end = decoder.decode(self.text, self.position)
-            except json.JSONDecodeError:
-                if is_enough:
-                    raise
-            else:
-                if is_enough or end + _NEAR < len(self.text):
-                    return value, end
-            self.extend()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no record that is allowed could go on behind this stretch."""
-        return not self.is_last and len(self.text) - self.position > MAX_RECORD_BYTES
-
-
-def read_json(path: Source, encoding: Encoding = UTF_8) -> Iterator[Record | Refusal]:
+def read_json(path: Source, encoding: Encoding = UTF_8, key: str | None = None) -> Iterator[Record | Refusal]:
     """The records of a file with one JSON array of objects, or with objects one after another.
+
+    With a key, those of the array that is under it in the one object of a file that has been gone through.
 
     Behind a fault nothing can be read, so that the whole file is looked at first and refused if it has one.
     """
+    if key is not None:
+        yield from _listed(path, encoding, key)
+        return
     with open_as_utf8(path, encoding) as stream:
         looked_at = _walk(path, Window(stream), LooseJson())
         fault = next((found for found in looked_at if isinstance(found, Refusal)), None)
@@ -267,6 +116,21 @@ def read_json(path: Source, encoding: Encoding = UTF_8) -> Iterator[Record | Ref
                 yield _json_value(path, window, *found, decoder.problem)
 
 
+def _listed(path: Source, encoding: Encoding, wanted: str) -> Iterator[Record | Refusal]:
+    decoder = StrictJson()
+    with open_as_utf8(path, encoding) as stream:
+        window = Window(stream)
+        for key in window.keys(LooseJson()):
+            if key != wanted:
+                window.skip_value()
+                continue
+            for _ in window.parts("[", "]"):
+                value, end = window.decode(decoder)
+                yield _json_value(path, window, value, end, decoder.problem)
+                window.position = end
+            return
+
+
 def _walk(path: Source, window: Window, decoder: Decoder) -> Iterator[tuple[Any, int] | Refusal]:
     """Each value where the window stands on it, with its end; last of all the fault that ends the file, if one does."""
     in_array = window.skip_space() == "["
@@ -276,7 +140,7 @@ def _walk(path: Source, window: Window, decoder: Decoder) -> Iterator[tuple[Any,
         try:
             value, end = window.decode(decoder)
         except (json.JSONDecodeError, RecursionError) as error:
-            yield _json_fault(path, window, error)
+            yield json_fault(path, window, error)
             return
         yield value, end
         window.position = end
@@ -309,7 +173,7 @@ def _json_value(path: Source, window: Window, value: Any, end: int, problem: Pro
     return _checked_record(path, begin, value, problem, window.text, (start, end))
 
 
-def _json_fault(path: Source, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
+def json_fault(path: Source, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
     """The refusal of a file with a value that cannot be read, so that nobody knows where the next one begins."""
     if window.is_last and _is_cut(error, window.text.rstrip()):
         return _misplaced(path, window, "a whole record", _CUT)
@@ -323,16 +187,8 @@ def _faulty_value(path: Source, window: Window, error: json.JSONDecodeError | Re
     if bad := bad_character(window.text[window.position : error.pos + 1]):
         place = window.place(window.position + bad[0] - 1)
         return refused_line(path.name, place.line, (place.column, bad[1]))
-    is_cut = error.pos + _NEAR > len(window.text) or error.msg.startswith("Unterminated string")
+    is_cut = error.pos + NEAR > len(window.text) or error.msg.startswith("Unterminated string")
     if window.is_full and is_cut:
         line = window.place(window.position).line
         return refused_line(path.name, line, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
     return _bad_json(path, *window.place(error.pos), error)
-
-
-_SPACE = re.compile(r"[ \t\r\n]*")
-
-
-def _behind_space(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position

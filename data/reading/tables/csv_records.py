@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Collection, Iterator
 from typing import BinaryIO
 
-from data.limits import MAX_CELL_CHARACTERS, MAX_RECORD_BYTES
+from data.limits import MAX_RECORD_BYTES
 from data.reading.encodings import open_as_utf8
 from data.reading.records import Lines, Record, Refusal, bad_header, refused_line
 from data.reading.sources import Encoding, Options, Source
@@ -14,10 +14,10 @@ from data.reading.tables.columns import named
 from data.reading.tables.csv_dialect import Dialect, dialect_of, usual_separator
 from data.text.formulas import is_escaping, unescape_cell
 
-csv.field_size_limit(MAX_CELL_CHARACTERS)  # of the whole process: the module has no other place for it
+csv.field_size_limit(MAX_RECORD_BYTES)  # of the whole process: the module has no other place for it
 # The csv module's own messages speak to programmers; the first words of each, and what a person is told instead.
 _FAULTS = (
-    ("field larger", f"a cell of at most {MAX_CELL_CHARACTERS:,} characters", "a longer one", "split it"),
+    ("field larger", f"a cell of at most {MAX_RECORD_BYTES:,} characters", "a longer one", "split it"),
     ("new-line character", "a cell with a line break in quotes", "one without", "put the cell in double quotes"),
     ("line contains NUL", "printable text", "U+0000", "remove that character"),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from data.limits import MAX_COLUMNS, MAX_RECORD_BYTES
+from data.limits import MAX_PARQUET_COLUMNS, MAX_RECORD_BYTES
 from data.reading.archives.office import opened_office
 from data.reading.archives.packed import PackedError
 from data.reading.records import Record, Refusal, bad_header, refused_file, refused_line, wanted_names
@@ -94,8 +94,10 @@ def _rows(sheet: Any) -> Iterator[_Row]:
 
 def _records(source: Source, sheet: Any, header: _Row, options: Options) -> Iterator[Record | Refusal]:
     first, names = header
-    if len(names) > MAX_COLUMNS:
-        yield refused_file(source.name, f"at most {MAX_COLUMNS:,} columns", f"{len(names):,}", "split the sheet")
+    if len(names) > MAX_PARQUET_COLUMNS:
+        yield refused_file(
+            source.name, f"at most {MAX_PARQUET_COLUMNS:,} columns", f"{len(names):,}", "split the sheet"
+        )
         return
     if refusal := bad_header(source.name, names, options.wanted, first):
         yield refusal

@@ -100,11 +100,10 @@ def test_a_table_longer_than_what_is_looked_at_first(tmp_path: Path) -> None:
         ("1,Größe\n".encode() + "2,Größe\n".encode("cp1252"), "line 3, column 5: expected one encoding in the whole"),
         ("1,Größe\n".encode("cp1252") + "2,Größe\n".encode(), "line 2, column 5: expected one encoding in the whole"),
         (b"1,x\xed\xa0\xbd\n", "line 2, column 4: expected one encoding"),  # half of a surrogate pair
-        (b"1,t\xe9\n2,t\x81\n", "line 2, column 4: expected text in UTF-8, UTF-16 or Windows-1252; found another"),
-        ("1,Рак молочной железы\n".encode("cp1251"), "line 2, column 3: expected text in UTF-8"),
+        (b"1,t\xe9\n2,t\x81\n", "line 2, column 4: expected text in UTF-8, UTF-16 or an encoding that"),
         ("1,Рак молочной железы\n".encode()[:-2], "line 2, column 21: expected one encoding"),
     ],
-    ids=["mixed", "mixed the other way", "half a pair", "another", "another alphabet", "broken off"],
+    ids=["mixed", "mixed the other way", "half a pair", "too little", "broken off"],
 )
 def test_what_has_no_one_encoding_is_refused_whole(tmp_path: Path, raw: bytes, said: str) -> None:
     refusal = only(file(tmp_path, b"id,text\n" + raw + b"3,Three.\n" * ("broken" not in said), "a.csv"))

@@ -74,10 +74,11 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("form", ["lines", "array"])
+@pytest.mark.parametrize("form", ["lines", "array", "alone"])
 def test_labels_that_are_named_like_fields(tmp_path: Path, case: str, form: str) -> None:
     record = CASES[case]
-    path = file(tmp_path, lines(record) if form == "lines" else json.dumps([record]), "a.json")
+    written = {"lines": lines(record), "array": json.dumps([record]), "alone": json.dumps(record, indent=1)}
+    path = file(tmp_path, written[form], "a.json")
     (note,), refusals = read(path, original=True)
     assert not refusals
     assert (note.text, note.external_id, note.gold) == (TEXT, "5", GOLD)

@@ -64,7 +64,8 @@ LABELS: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
 @pytest.mark.parametrize("case", LABELS)
 def test_annotations_are_labels(tmp_path: Path, case: str) -> None:
     results, values = LABELS[case]
-    path = file(tmp_path, json.dumps([task(annotation(*results))]), "a.json")
+    given = task(annotation(*results))
+    path = file(tmp_path, json.dumps(given if case in ("choices", "labels") else [given]), "a.json")
     (note,), refusals = read(path, original=True)
     assert not refusals
     assert note.gold == Extraction(TASK, {**EMPTY, **values})
