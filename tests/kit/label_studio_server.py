@@ -46,6 +46,17 @@ class LabelStudio:
         """A project as a file of its formats, for example "JSON" or "JSON_MIN"."""
         return self._asked("GET", f"/api/projects/{project}/export", params={"exportType": form}).content
 
+    def export_whole(self, project: int) -> bytes:
+        """A project as JSON with its predictions and people, of which "JSON" gives the numbers only."""
+        whole = {"predictions": {"only_id": False}, "annotations__completed_by": {"only_id": False}}
+        asked = {"title": "whole", "serialization_options": whole}
+        made = self._asked("POST", f"/api/projects/{project}/exports/", json=asked).json()
+        while made["status"] in ("created", "in_progress"):
+            time.sleep(0.5)
+            made = self._asked("GET", f"/api/projects/{project}/exports/{made['id']}").json()
+        path = f"/api/projects/{project}/exports/{made['id']}/download"
+        return self._asked("GET", path, params={"exportType": "JSON"}).content
+
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"X-CSRFToken": self._client.cookies.get("csrftoken") or "", "Referer": str(self._client.base_url)}
         answer = self._client.request(method, path, headers=headers, **more)

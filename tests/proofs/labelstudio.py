@@ -73,7 +73,7 @@ def main() -> int:
         with label_studio(folder / "server") as server:
             project = server.project(label_config(TASK, CHOICE))
             answer = server.bring(project, tasks)
-            whole, short = (server.export(project, form) for form in ("JSON", "JSON_MIN"))
+            whole, short = server.export_whole(project), server.export(project, "JSON_MIN")
             telling = server.project(label_config(TASK, TELLING))
             server.bring(telling, told)
             (folder / "told.json").write_bytes(server.export(telling, "JSON"))

@@ -82,8 +82,16 @@ def _task(record: Record, wanted: Collection[str]) -> Record:
         record,
         values,
         sorted(decisions, key=lambda one: one.at or ""),
-        [_proposal(one, text) for one in objects(task.get("predictions"))],
+        [_proposal(one, text) for one in _predictions(task, judged)],
     )
+
+
+def _predictions(task: Mapping[str, Any], judged: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A task's predictions; where it has their numbers only, those that its annotations started from."""
+    started_from = {
+        str(one["prediction"]): one["prediction"] for one in judged if isinstance(one.get("prediction"), dict)
+    }
+    return objects(task.get("predictions")) or [one for one in started_from.values() if "result" in one]
 
 
 def _decision(annotation: Mapping[str, Any], text: str, own: Mapping[str, Any]) -> Statement:

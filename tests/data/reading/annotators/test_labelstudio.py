@@ -100,6 +100,13 @@ def test_who_said_what_and_when(tmp_path: Path) -> None:
     assert labels_of(proposal, TASK) == {**EMPTY, "stage": "II"}
 
 
+def test_predictions_of_which_a_task_has_the_numbers_only(tmp_path: Path) -> None:
+    model = {"model_version": "m-1", "result": [area("stage", "II")]}
+    given = task(annotation(area("stage", "IIA"), prediction=model), annotation(prediction={}), predictions=[4])
+    (proposal,) = one(tmp_path, given).proposals
+    assert (proposal.by, proposal.values) == ("m-1", {"stage": ["II"]})
+
+
 def test_without_labels_they_stay_beside_the_note(tmp_path: Path) -> None:
     model = {"model_version": "m-1", "result": [mark("SITE", "Ductal")]}
     given = task(annotation(area("stage", "IIA"), completed_by=None), predictions=[model])
