@@ -111,9 +111,8 @@ def _decision(annotation: Mapping[str, Any], text: str, own: Mapping[str, Any]) 
 
 def _proposal(prediction: Mapping[str, Any], text: str) -> Statement:
     said = _said(prediction.get("result"), text)
-    for name in (*said.values, *said.spans):
-        if name not in said.scores:
-            said.score(name, prediction.get("score"))
+    for name in (*said.values, *said.spans) if not said.scores else ():  # the whole's is for lack of one each
+        said.score(name, prediction.get("score"))
     return said.statement(
         by=plain(prediction.get("model_version")), at=plain(prediction.get("created_at")), status="suggested"
     )
@@ -133,9 +132,10 @@ def _said(results: object, text: str) -> Said:
             continue
         labels = value.get("labels") or value.get("hypertextlabels")
         if isinstance(labels, list):
-            start, end = value.get("globalOffsets", value), value.get("globalOffsets", value)
+            place = value["globalOffsets"] if isinstance(value.get("globalOffsets"), dict) else value
             for label in labels:
-                said.mark(label, start.get("start"), end.get("end"), value.get("text"))
+                said.mark(label, place.get("start"), place.get("end"), value.get("text"))
+                said.score(label, result.get("score"))
         else:
             kind = result.get("type")
             held = value.get(kind if isinstance(kind, str) and kind in value else "text")

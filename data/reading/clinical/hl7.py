@@ -94,14 +94,14 @@ def _reports(message: Message) -> Iterator[_Report]:
     sent = _sent(header)
     patient: dict[str, Any] = {}
     visit: dict[str, Any] = {}
-    open_reports: list[_Report] = []
+    open_reports: dict[str | None, _Report] = {}
     current: _Report | None = None
     order: Segment | None = None
     for segment in message.segments[1:]:
         name = segment.name
         if name == "PID":
-            yield from open_reports
-            patient, visit, open_reports, current, order = _patient(segment), {}, [], None, None
+            yield from open_reports.values()
+            patient, visit, open_reports, current, order = _patient(segment), {}, {}, None, None
         elif name == "PV1":
             visit = _visit(segment)
         elif name == "ORC":
@@ -109,7 +109,7 @@ def _reports(message: Message) -> Iterator[_Report]:
         elif name == "TXA":
             current = _Report(is_document=True, number=segment.part(12))
             current.about = {**sent, **patient, **visit, **_document(segment)}
-            open_reports.append(current)
+            open_reports[current.number] = current
         elif name == "OBR" and not (current and current.is_document):
             current = _ordered(segment, order, open_reports)
             current.about = {**sent, **patient, **visit, **_order(segment), **current.about}
@@ -119,22 +119,22 @@ def _reports(message: Message) -> Iterator[_Report]:
             _note(segment, current)
         elif name == "OBX" and header.raw(9).startswith("MDM"):
             current = _Report(is_document=True, about={**sent, **patient, **visit})
-            open_reports.append(current)
+            open_reports[None] = current
             _observe(segment, current)
-    yield from open_reports
+    yield from open_reports.values()
 
 
-def _ordered(segment: Segment, order: Segment | None, reports: list[_Report]) -> _Report:
+def _ordered(segment: Segment, order: Segment | None, reports: dict[str | None, _Report]) -> _Report:
     """The report that an OBR begins, or goes on with: one that has its number, or its parent's."""
     number = segment.part(3) or segment.part(2)
     if number is None and order is not None:
         number = order.part(3) or order.part(2)
     parents = [part for part in re.split(r"[\^&~]", segment.raw(29)) if part]
-    for report in reports:
-        if report.number == number or (report.number is not None and report.number in parents):
-            return report
-    reports.append(_Report(number=number))
-    return reports[-1]
+    for known in (number, *parents):
+        if known in reports:
+            return reports[known]
+    reports[number] = _Report(number=number)
+    return reports[number]
 
 
 def _observe(segment: Segment, report: _Report) -> None:

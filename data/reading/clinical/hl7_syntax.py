@@ -163,13 +163,14 @@ def _four(said: str) -> tuple[str, ...]:
 
 def _segments(text: str, marks: Separators, codec: str) -> Iterator[Segment]:
     """The segments; a line that begins none belongs to the text before it."""
-    joined: list[str] = []
+    joined: list[list[str]] = []
     for line in text.split("\n"):
         if _SEGMENT.match(line) and line[3:4] == marks.field:
-            joined.append(line)
+            joined.append([line])
         elif joined:
-            joined[-1] += "\n" + _as_text(line, marks)
-    for whole in joined:
+            joined[-1].append(_as_text(line, marks))
+    for lines in joined:
+        whole = "\n".join(lines)
         fields = whole.rstrip("\n").split(marks.field)
         if fields[0] == "MSH":  # whose first field is the separator itself
             fields.insert(1, marks.field)

@@ -55,7 +55,7 @@ class Layout:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._line = ""
+        self._line: list[str] = []
         self._n_unseen = self._n_kept = 0
         self._is_apart = self._is_cell = False
 
@@ -72,10 +72,10 @@ class Layout:
         if tag == "pre":
             self._n_kept += 1
         elif tag in _ITEMS:
-            self._line = "- "
+            self._line = ["- "]
         elif tag in _CELLS:
             if self._is_cell:
-                self._line = self._line.rstrip() + " | "
+                self._line.append("| " if self._is_fresh else " | ")
             self._is_cell = True
 
     def end(self, tag: str) -> None:
@@ -94,22 +94,27 @@ class Layout:
             return
         if self._n_kept:
             first, *rest = said.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            self._line += first
+            self._line.append(first)
             for line in rest:
                 self._break(always=True)
-                self._line = line
+                self._line = [line]
             return
         said = _SPACES.sub(" ", said)
-        is_fresh = not self._line or self._line.endswith((" ", "\xa0"))
-        self._line += said.lstrip(" ") if is_fresh else said
+        if said := said.lstrip(" ") if self._is_fresh else said:
+            self._line.append(said)
 
     def text(self) -> str:
         """All of it, without white space around."""
         self._break()
         return "\n".join(self._lines).strip()
 
+    @property
+    def _is_fresh(self) -> bool:
+        """Whether a space would be one too many."""
+        return not self._line or self._line[-1].endswith((" ", "\xa0"))
+
     def _break(self, *, always: bool = False) -> None:
-        line = self._line.rstrip(" ")
+        line = "".join(self._line).rstrip(" ")
         if line.strip(" -") or (line and self._n_kept):
             if self._is_apart and self._lines and self._lines[-1]:
                 self._lines.append("")
@@ -117,7 +122,7 @@ class Layout:
             self._is_apart = False
         elif always and self._lines:
             self._lines.append("")
-        self._line = ""
+        self._line = []
 
 
 class _Html(HTMLParser):

@@ -153,6 +153,6 @@ def test_notes_of_one_file_stay_together(tmp_path: Path) -> None:
 
 
 def test_a_long_line_is_looked_at_once(tmp_path: Path) -> None:
-    # A pattern that tries each character of a line again would take hours; here the suite's time limit is the assertion.
+    # A pattern that tries each character of a line again takes hours: the suite's time limit is the assertion.
     path = file(tmp_path, b"x \x90" + b"\n" + b"y" * (2 << 20), "note.txt")
     assert "0x90" in only(path).sentence
