@@ -25,7 +25,7 @@ from app.core.templates import Pieces
 from db.notes.queue.claims import leave_desk
 from db.people.acting import LOCAL, acting, as_program, needs_sign_in
 from db.people.reviewers import find_reviewer, password_of
-from db.people.sign_ins import LONGEST, SignedIn, note_action, sign_in, signed_in
+from db.people.sign_ins import LONGEST, SignedIn, find_sign_in, note_action, sign_in
 from db.store.store import Store, StoreError
 
 BUSY_S = 10
@@ -72,7 +72,7 @@ class People:
                 if not self._is_private:
                     raise NobodyCanSignIn
                 return SignedIn(LOCAL, "admin")
-            person = signed_in(session, token) if token else None
+            person = find_sign_in(session, token) if token else None
         if person is not None and person.is_due and is_active:
             assert token is not None
             try:

@@ -12,7 +12,7 @@ from data.identity import made_id
 from data.task import Extraction, Task
 from db.review.decisions import ReviewedRow
 from db.review.opinions import OpinionRow, opinions_of
-from db.review.reviewed import DecidedRow, decided, reviewed
+from db.review.reviewed import DecidedRow, read_decided_rows, read_reviewed_rows
 from db.review.trials import TrialRow, marked_trials
 from db.store.store import Session
 
@@ -27,7 +27,7 @@ def nobody(n_records: int) -> None:
 
 def chosen_rows(session: Session, choice: Choice, on_record: OnRecord = nobody) -> Iterator[ReviewedRow]:
     """The notes of an export, in import order, read from the store as they are asked for."""
-    for number, row in enumerate(reviewed(session, **choice.filters()), 1):
+    for number, row in enumerate(read_reviewed_rows(session, **choice.filters()), 1):
         yield row
         on_record(number)
 
@@ -35,7 +35,7 @@ def chosen_rows(session: Session, choice: Choice, on_record: OnRecord = nobody) 
 def export_records(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[Record]:
     """The records of an export, one after the other."""
     if not choice.with_provenance:
-        for number, plain in enumerate(decided(session, **choice.filters()), 1):
+        for number, plain in enumerate(read_decided_rows(session, **choice.filters()), 1):
             yield _record(task, plain, Extraction.stored(task, plain.extraction), choice)
             on_record(number)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.task import Task
-from db.review.revisions import fields_held
+from db.review.revisions import count_held_fields
 from db.store.store import Session
 from db.training.adapters import AdapterRow
 
@@ -12,7 +12,7 @@ MAX_NAMED = 10
 
 def store_fit(session: Session, task: Task) -> tuple[bool, str]:
     """Whether decisions and labels have just the fields of the task, and a sentence; reads all of them."""
-    held, total = fields_held(session)
+    held, total = count_held_fields(session)
     aside = {key: n for key, n in sorted(held.items()) if key not in task.keys}
     lacking = {key: total - held.get(key, 0) for key in task.keys if held.get(key, 0) < total}
     if not aside and not lacking:

@@ -16,7 +16,7 @@ from data.text.figures import percent
 from db.notes.notes import Filters, count_notes
 from db.notes.queue.overlap import read_overlap
 from db.review.figures.statistics import note_names
-from db.review.opinions import OpinionRow, decided_among, shared_opinions
+from db.review.opinions import OpinionRow, find_decided, shared_opinions
 from db.store.store import Session
 
 N_NOTES = 1000
@@ -63,7 +63,7 @@ def _worst(
     About the others nobody is to know yet where they differ; whoever decides finds them in the queue.
     """
     titles = {field.key: field.title for field in task.fields}
-    differ = {number: differing(task, said[number]) for number in decided_among(session, said)}
+    differ = {number: differing(task, said[number]) for number in find_decided(session, said)}
     worst = sorted((number for number in differ if differ[number]), key=lambda number: (-len(differ[number]), number))[
         :N_WORST
     ]

@@ -13,7 +13,7 @@ from app.core.templates import Pieces
 from app.training.foresight import foreseen
 from app.training.material import foretold, foretold_reach
 from db.notes.samples import samples_of
-from db.review.decisions import holdout_rows, reviewed, training_rows
+from db.review.decisions import holdout_rows, read_reviewed_rows, training_rows
 from db.training.adapters import activations
 
 _HTML = Pieces("screens/training/training.html")
@@ -29,7 +29,7 @@ def material_html(desk: Desk) -> Markup:
         history = activations(session)
         since = history[0].at if history else None
         of_samples = samples_of(session)
-        n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
+        n_new = sum(row.note.split == "train" for row in read_reviewed_rows(session, since=since))
     since_then = n_new if history and sources["annotation"] else None
     foreseen = _foreseen(desk) if sources and n_holdout else ""
     return _HTML.material(sources, since_then, n_holdout, foreseen, of_samples)

@@ -132,7 +132,7 @@ def hold(act: Act, note_id: int, *, keep: Collection[int] = ()) -> None:
     _end(act, but={*keep, note_id})
 
 
-def held(session: Session, reviewer: str, note_id: int | None) -> Held:
+def read_held(session: Session, reviewer: str, note_id: int | None) -> Held:
     """What a page with this note on screen learns about claims.
 
     Args:

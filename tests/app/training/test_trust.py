@@ -36,7 +36,7 @@ from db.notes.notes import Filters, add_notes, count_notes, search_notes
 from db.notes.samples import remove_samples
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.review.decisions import submit
-from db.review.figures.judged import count_judged, judged
+from db.review.figures.judged import count_judged, read_judged_rows
 from db.store.store import Session
 from db.training.adapters import AdapterRow
 from tests.kit.desk import stores
@@ -193,7 +193,7 @@ def test_only_what_the_adapter_cannot_have_known_is_fitted_on(empty_session: Ses
         add_suggestion(program_in(session), number, suggestion())
         stores.decide(session, number, 1 if number == again else 0)
     assert count_judged(session, "first") == 2
-    found = judged(session, "first", 10)
+    found = read_judged_rows(session, "first", 10)
     assert [one.decided[FIRST] for one in found] == ["decided", "decided"]
     assert found[0].raw_confidence == suggestion().raw_confidence
     assert count_judged(session, "second") == 0

@@ -39,7 +39,7 @@ from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.text.figures import plural
 from db.notes.notes import Counts, counts, next_notes
-from db.notes.queue.queue_view import count_on, next_on
+from db.notes.queue.queue_view import count_on, next_in_walk
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
 from db.people.acting import LOCAL
@@ -188,7 +188,7 @@ def _next(
 
     def find(session: Session, n: int) -> list[int]:
         if walk is not None:
-            return next_on(session, walk.walk, reviewer, after=after, exclude=skip, limit=n)
+            return next_in_walk(session, walk.walk, reviewer, after=after, exclude=skip, limit=n)
         return next_notes(session, after=after, exclude=skip, reviewer=None if reviewer == LOCAL else reviewer, limit=n)
 
     return claim_next(desk, reviewer, find, limit=limit, keep=keep, tab=tab)
