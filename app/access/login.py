@@ -57,7 +57,7 @@ class People:
     def __init__(self, store: Store, *, is_private: bool = True) -> None:
         self._store, self._is_private = store, is_private
 
-    def who(self, token: str | None, *, is_active: bool) -> SignedIn | None:
+    def identify(self, token: str | None, *, is_active: bool) -> SignedIn | None:
         """Who this is; the local reviewer where nobody has a password; None for somebody who has to sign in.
 
         Args:
@@ -112,7 +112,7 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
             kept = await run_in_threadpool(kept_password, desk.store, name)
             is_right = await door.opens(name, address, password, kept)
         except (TooManyError, TooBusyError) as error:
-            return later(login_page(str(error), name=name, to=to), error)
+            return ask_to_wait(login_page(str(error), name=name, to=to), error)
         if not is_right:
             if kept is not None or not door.is_spent(address):  # made-up names without end are not all kept
                 await run_in_threadpool(_note_failure, desk.store, name)
@@ -168,7 +168,7 @@ def own_place(to: str) -> str:
     return f"{parts.path}{'?' + quote(parts.query, safe='=&%+') if parts.query else ''}" if is_own else f"{MOUNT}/"
 
 
-def later(page: Response, error: TooManyError | TooBusyError) -> Response:
+def ask_to_wait(page: Response, error: TooManyError | TooBusyError) -> Response:
     """The same page, as an answer that says when to come back."""
     status, wait_s = (429, error.wait_s) if isinstance(error, TooManyError) else (503, BUSY_S)
     page.status_code = status

@@ -21,18 +21,20 @@ OnRecord = Callable[[int], None]
 Trials = Mapping[tuple[int, str], TrialRow]
 
 
-def nobody(n_records: int) -> None:
+def ignore_count(n_records: int) -> None:
     """Told of every record, and does nothing about it."""
 
 
-def chosen_rows(session: Session, choice: Choice, on_record: OnRecord = nobody) -> Iterator[ReviewedRow]:
+def chosen_rows(session: Session, choice: Choice, on_record: OnRecord = ignore_count) -> Iterator[ReviewedRow]:
     """The notes of an export, in import order, read from the store as they are asked for."""
     for number, row in enumerate(read_reviewed_rows(session, **choice.filters()), 1):
         yield row
         on_record(number)
 
 
-def export_records(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[Record]:
+def export_records(
+    session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count
+) -> Iterator[Record]:
     """The records of an export, one after the other."""
     if not choice.with_provenance:
         for number, plain in enumerate(read_decided_rows(session, **choice.filters()), 1):
@@ -91,7 +93,7 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
 
     rules = inferred_by(task, row.note.text, suggested, suggestion.grounding) if suggestion and suggested else None
 
-    def chosen(values: Mapping[str, Any]) -> Record:
+    def keep_chosen(values: Mapping[str, Any]) -> Record:
         return {key: values[key] for key in keys if key in values}
 
     return {
@@ -100,20 +102,22 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
         "revision": decided.revision,
         "adapter": suggestion.adapter if suggestion else None,
         "prompt_version": suggestion.prompt_version if suggestion else None,
-        "suggestion": chosen(suggested) if suggested is not None else None,
-        "confidence": chosen(suggestion.confidence) if suggestion else None,
-        "grounding": chosen({key: str(kind) for key, kind in suggestion.grounding.items()}) if suggestion else None,
-        "rules": chosen(rules) if rules is not None else None,
-        "corrections": chosen(corrections),
-        "states": chosen(states_of(corrections, decided.settled)) | _not_asked(decided.extraction, keys),
-        "shown": _shown(trial, decided.extraction, keys),
+        "suggestion": keep_chosen(suggested) if suggested is not None else None,
+        "confidence": keep_chosen(suggestion.confidence) if suggestion else None,
+        "grounding": keep_chosen({key: str(kind) for key, kind in suggestion.grounding.items()})
+        if suggestion
+        else None,
+        "rules": keep_chosen(rules) if rules is not None else None,
+        "corrections": keep_chosen(corrections),
+        "states": keep_chosen(states_of(corrections, decided.settled)) | _list_unasked(decided.extraction, keys),
+        "shown": _trial_record(trial, decided.extraction, keys),
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment if choice.with_text else "",
         "content_hash": row.note.content_hash,
     }
 
 
-def _not_asked(decided: Mapping[str, Any], keys: tuple[str, ...]) -> Record:
+def _list_unasked(decided: Mapping[str, Any], keys: tuple[str, ...]) -> Record:
     """Fields that the task did not have when the note was decided: their null is nobody's."""
     return {key: "not asked" for key in keys if key not in decided}
 
@@ -128,7 +132,7 @@ def _opinion(opinion: OpinionRow, keys: tuple[str, ...]) -> Record:
     }
 
 
-def _shown(trial: TrialRow | None, decided: Mapping[str, Any], keys: tuple[str, ...]) -> Record:
+def _trial_record(trial: TrialRow | None, decided: Mapping[str, Any], keys: tuple[str, ...]) -> Record:
     """How the note was shown: a value that was seeded wrong is the desk's, neither the model's nor the reviewer's."""
     seeded = trial if trial is not None and trial.field in keys else None
     return {

@@ -172,7 +172,7 @@ def import_files(
             raise InputError(f"There is no file or folder at {path}. Check the path.")
     _require(columns, paths)
     report = ImportReport()
-    records = _counted(_records(task, paths, original, columns, report._remark), on_read)
+    records = _count_records(_records(task, paths, original, columns, report._remark), on_read)
     ahead = _read_ahead(batches(records))
     told = {
         "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
@@ -198,7 +198,7 @@ def import_files(
     return report
 
 
-def beginning(path: Path) -> list[Record]:
+def read_beginning(path: Path) -> list[Record]:
     """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
     return [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
 
@@ -218,7 +218,7 @@ def _require(columns: Columns, paths: Sequence[Path]) -> None:
         raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
     wanted = [name for name in (columns.text, columns.id) if name is not None]
     for path in paths if wanted else ():
-        found = names_of(beginning(path))
+        found = names_of(read_beginning(path))
         missing = [name for name in wanted if name not in found]
         if found and missing:
             listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
@@ -235,7 +235,7 @@ def _records(
         yield from read_notes(path, task, original=original, columns=columns, tell=tell)
 
 
-def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
+def _count_records(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
     n_read = 0
     for n_read, record in enumerate(records, start=1):
         yield record

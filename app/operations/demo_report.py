@@ -73,15 +73,20 @@ class Told:
         return asdict(self)
 
 
-def told_fields(shown: Shown) -> list[tuple[str, ...]]:
+def tabulate_fields(shown: Shown) -> list[tuple[str, ...]]:
     """A note's fields as the rows of a table: field, before, now, what the house writes."""
     return [
-        (one.title, _said(one.before, was=one.was_right), _said(one.after, was=one.is_right), one.house or "–")
+        (
+            one.title,
+            _answer_words(one.before, was=one.was_right),
+            _answer_words(one.after, was=one.is_right),
+            one.house or "–",
+        )
         for one in shown.fields
     ]
 
 
-def _said(answer: Answer, *, was: bool) -> str:
+def _answer_words(answer: Answer, *, was: bool) -> str:
     beside = " (beside the field)" if answer.is_beside else ""
     return f"{'✓' if was else '✗'} {answer.value or '–'}{beside}"
 

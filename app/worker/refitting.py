@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.desk import Desk
 from app.core.logs import place
-from app.worker.calibration import calibrated, curves_of, keep_curves, kept_curves, key_of, name_weights, own_curves
+from app.worker.calibration import apply_curves, curves_of, keep_curves, kept_curves, key_of, name_weights, own_curves
 from app.worker.engines import with_kept_curves
 from data.evaluation.calibration import Calibration
 from data.suggestion import Suggestion
@@ -37,7 +37,7 @@ class Refitting:
         self._desk = desk
         self._looked = float("-inf")
 
-    def began(self, adapter: AdapterRow, engine: Suggester) -> None:
+    def begin(self, adapter: AdapterRow, engine: Suggester) -> None:
         """Give a newly loaded engine the curves that hold."""
         loaded: Any = getattr(engine, "loaded", None)
         if loaded is not None and loaded.manifest is not None:
@@ -76,7 +76,7 @@ class Refitting:
         with self._desk.store.reading() as session:
             reached = read_placement(session)
             after = reached.after if reached.curves == told else 0
-            rows = [calibrated(row, kept) for row in read_unplaced(session, adapter.name, after, N_TURN)]
+            rows = [apply_curves(row, kept) for row in read_unplaced(session, adapter.name, after, N_TURN)]
         if rows:
             with as_program(self._desk.store) as program:
                 put_places(program, rows, told)

@@ -102,16 +102,16 @@ def test_training_and_what_else_reads_decisions_gets_todays_fields(changed: Desk
 
 def test_every_note_opens_and_is_saved(changed: Desk) -> None:
     for number in range(1, 6):
-        page = opening.opened(changed, "ada", str(number))
+        page = opening.page_for(changed, "ada", str(number))
         assert tuple(page["fields"]) == changed.task.keys
-        assert past.past_of(changed, "ada", number)["steps"]
+        assert past.list_events(changed, "ada", number)["steps"]
         sent = {"note": number, "revision": page["revision"], "suggestion": page["suggestion"], "draft": page["draft"]}
         sent |= {"values": {key: one["value"] for key, one in page["fields"].items()}}
         saving.keep(changed, "ada", saving.Draft(**sent))
         decision = saving.Decision(**sent, settled=changed.task.keys, status="submitted", token=f"a-token-{number}")
         assert saving.decide(changed, "ada", decision)["revision"] == page["revision"] + 1
-    assert opening.following(changed, "ada", 1, ())["notes"] == []
-    assert set(opening.aids(changed, "ada")["values"]) == set(changed.task.keys)
+    assert opening.next_pages(changed, "ada", 1, ())["notes"] == []
+    assert set(opening.personal_settings(changed, "ada")["values"]) == set(changed.task.keys)
 
 
 def test_a_decision_keeps_aside_what_is_not_asked(desk: Desk, changed: Desk) -> None:
@@ -148,7 +148,7 @@ def test_many_at_once_and_several_reviewers(changed: Desk) -> None:
 def test_the_screens_show_and_the_rules_can_be_changed(changed: Desk) -> None:
     with changed.store.reading() as session:
         found = progress.figures.of_task(changed.task, progress.outcomes(session))
-        assert all(progress.judged(changed.task, session, found, ""))
+        assert all(progress.show_suggestions(changed.task, session, found, ""))
         assert len(progress.show(changed, session, found)) == 7
     key = changed.task.keys[0]
     with changed.store.transaction() as session:

@@ -26,7 +26,7 @@ N_WORST = 10
 _HTML = Pieces("screens/progress/progress.html")
 
 
-def agreeing(desk: Desk, session: Session) -> Markup:
+def agreement_card(desk: Desk, session: Session) -> Markup:
     """The card: per field the share of notes with one answer, the coefficients, and the notes that differ most."""
     opinions = shared_opinions(session, N_NOTES)
     overlap, n_disputed = read_overlap(session), count_notes(session, Filters(is_disputed=True, origin="incoming"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.training.material import N_JUDGES, foretold_reach
+from app.training.material import N_JUDGES, foretell_reach
 from data.gate.gate import judge
 from data.gate.reach import (
     N_LEAST,
@@ -84,10 +84,10 @@ def test_the_verdict_names_its_judges_as_what_they_are() -> None:
 
 def test_the_next_run_is_foretold_by_what_the_last_ones_saw(home: Home) -> None:
     with home.desk() as desk, desk.store.transaction() as session:
-        assert foretold_reach(session, {}) == "", "nobody counted"
-        assert foretold_reach(session, {N_JUDGES: 60}) == foretell(60)
+        assert foretell_reach(session, {}) == "", "nobody counted"
+        assert foretell_reach(session, {N_JUDGES: 60}) == foretell(60)
         run = create_run(person_in(session, "ann"), config={})
         gate = {"detectable": detectable(0.05, 60), "n_notes": 60, "passed": False}
         update_run(program_in(session), run.id, status="finished", gate=gate)
-        assert foretold_reach(session, {N_JUDGES: 60}) == foretell(60, spread_of([(gate["detectable"], 60)]))
-        assert "a gain of 3.3 points" in foretold_reach(session, {N_JUDGES: 60})
+        assert foretell_reach(session, {N_JUDGES: 60}) == foretell(60, spread_of([(gate["detectable"], 60)]))
+        assert "a gain of 3.3 points" in foretell_reach(session, {N_JUDGES: 60})

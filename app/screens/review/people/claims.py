@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.logs import place
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from app.screens.review.people.tabs import Tab, tabs_of
 from db.notes.queue.claims import Find, give, give_back, hold, n_held_by_others, read_held, renew
 from db.people.acting import LOCAL, acting
@@ -41,8 +41,8 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.post("/claims/give-back")
-    def left(left: Left, by: Annotated[str, Depends(current_reviewer)], tab: Tab = "") -> JSONResponse:
-        return answered(lambda: leave(desk, by, left.notes, tab))
+    def give_back(left: Left, by: Annotated[str, Depends(current_reviewer)], tab: Tab = "") -> JSONResponse:
+        return answer_with(lambda: leave(desk, by, left.notes, tab))
 
     return router
 
