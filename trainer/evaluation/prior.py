@@ -64,7 +64,7 @@ class Prior:
             told += [("", kind, middle, right, 0.5) for kind in self.kinds for right in (0.0, 1.0)]
             rows += [self._row(None, kind, middle) for kind in self.kinds for _ in range(2)]
         known = [self._known(key, kind, odds) for key, kind, odds, _, _ in told]
-        self._weights, self._spread = _fitted(rows, known, [one[3] for one in told], [one[4] for one in told])
+        self._weights, self._spread = _fit_ridge(rows, known, [one[3] for one in told], [one[4] for one in told])
 
     def __call__(self, key: str | None, kind: str, odds: Sequence[float], levelled: Levelled) -> list[float]:
         """The probability of being right at each of some log-odds, which rise; made never to fall."""
@@ -91,7 +91,7 @@ class Prior:
         return [term * self._shared for term in by_kind] + own
 
 
-def _fitted(
+def _fit_ridge(
     rows: Sequence[Sequence[float]], known: Sequence[float], right: Sequence[float], counts: Sequence[float]
 ) -> tuple[Any, Any]:
     """Weights of a logistic regression with a ridge and known log-odds, by Newton's method; and their covariance."""
