@@ -211,7 +211,7 @@ def _read_text(file: str) -> str:
 def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
     if not as_json:
         return dict(suggestion.extraction.as_dict())
-    from data.grounding.evidence import inferred_by
+    from data.grounding.evidence import find_inferred
 
     return {
         "extraction": suggestion.extraction.as_dict(),
@@ -219,7 +219,7 @@ def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dic
         "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
-        "rules": inferred_by(task, text, suggestion.extraction, suggestion.grounding),
+        "rules": find_inferred(task, text, suggestion.extraction, suggestion.grounding),
         "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from data.corrections import compare, states_of
-from data.grounding.evidence import inferred_by
+from data.grounding.evidence import find_inferred
 from data.identity import made_id
 from data.task import Extraction, Task
 from db.review.decisions import ReviewedRow
@@ -38,7 +38,7 @@ def export_records(
     """The records of an export, one after the other."""
     if not choice.with_provenance:
         for number, plain in enumerate(read_decided_rows(session, **choice.filters()), 1):
-            yield _record(task, plain, Extraction.stored(task, plain.extraction), choice)
+            yield _record(task, plain, Extraction.from_stored(task, plain.extraction), choice)
             on_record(number)
         return
     trials = marked_trials(session)
@@ -57,7 +57,7 @@ def export_record(
         opinions: what each of several reviewers said about the note.
     """
     note, decision = row.note, row.annotation
-    extraction = Extraction.stored(task, decision.extraction)
+    extraction = Extraction.from_stored(task, decision.extraction)
     plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction)
     record = _record(task, plain, extraction, choice)
     if choice.with_provenance:
@@ -88,10 +88,10 @@ def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice)
 
 def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Choice, trial: TrialRow | None) -> Record:
     keys, decided, suggestion = choice.keys(task), row.annotation, row.suggestion
-    suggested = Extraction.stored(task, suggestion.extraction) if suggestion else None
+    suggested = Extraction.from_stored(task, suggestion.extraction) if suggestion else None
     corrections = compare(task, suggested, extraction)
 
-    rules = inferred_by(task, row.note.text, suggested, suggestion.grounding) if suggestion and suggested else None
+    rules = find_inferred(task, row.note.text, suggested, suggestion.grounding) if suggestion and suggested else None
 
     def keep_chosen(values: Mapping[str, Any]) -> Record:
         return {key: values[key] for key in keys if key in values}

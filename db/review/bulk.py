@@ -145,7 +145,7 @@ def _form_values(session: Session, task: Task, note_id: int, shown: SuggestionRo
     """What the form of a note shows that nobody has touched."""
     if shown is None:
         return Extraction.empty(task)
-    return Extraction.stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
+    return Extraction.from_stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
 
 
 def undo(act: LeadAct, task: Task, *, bulk: str, after: int = 0) -> Done:
@@ -193,7 +193,7 @@ def _take_back(act: LeadAct, task: Task, row: sa.Row[Any], bulk: str) -> None:
         act.restore_for(before.reviewer),
         note_id=row.id,
         status=cast(Status, before.status),
-        extraction=Extraction.stored(task, before.extraction),
+        extraction=Extraction.from_stored(task, before.extraction),
         seen_revision=row.revision,
         settled=before.settled,
         suggestion_id=before.suggestion_id,

@@ -52,7 +52,7 @@ def _settle(act: LeadAct, note_id: int) -> None:
         act.restore_for(last.reviewer),
         note_id=note_id,
         status=last.status,
-        extraction=Extraction.stored(load_task(), last.extraction),
+        extraction=Extraction.from_stored(load_task(), last.extraction),
         seen_revision=revision,
         token=f"overlap-{last.id}-{revision}",
         settled=last.settled,

@@ -199,7 +199,7 @@ def draft_rows(session: Session, task: Task, limit: int) -> list[Row]:
             query = query.where(t.note.c.gold.is_not(None), t.note.c.state.not_in(("submitted", "flagged")))
         for row in session.execute(query.limit(limit - len(found))):
             label = row.extraction if source == "annotation" else row.gold
-            found.append(Row(row.text, Extraction.stored(task, label), source, row.content_hash))
+            found.append(Row(row.text, Extraction.from_stored(task, label), source, row.content_hash))
     return found
 
 
@@ -226,7 +226,7 @@ def acceptance(session: Session, task: Task | None = None) -> dict[str, dict[str
     )
     for row in session.execute(query, execution_options=_STREAM):
         fields = totals.setdefault(row.adapter, {key: _no_kinds() for key in task.keys})
-        suggested, decided = Extraction.stored(task, row.extraction), Extraction.stored(task, row.decided)
+        suggested, decided = Extraction.from_stored(task, row.extraction), Extraction.from_stored(task, row.decided)
         for key, kind in compare(task, suggested, decided).items():
             fields[key][kind] += 1
     return totals
@@ -282,10 +282,13 @@ def _read_labelled_rows(session: Session, task: Task, split: Split) -> Iterator[
     )
     for row in session.execute(query, execution_options=_STREAM):
         if row.decided is None:
-            yield Row(row.text, Extraction.stored(task, row.gold), "original", row.content_hash)
+            yield Row(row.text, Extraction.from_stored(task, row.gold), "original", row.content_hash)
             continue
-        decided, before = Extraction.stored(task, row.decided), row.gold if row.suggested is None else row.suggested
-        corrected = is_corrected(task, None if before is None else Extraction.stored(task, before), decided)
+        decided, before = (
+            Extraction.from_stored(task, row.decided),
+            row.gold if row.suggested is None else row.suggested,
+        )
+        corrected = is_corrected(task, None if before is None else Extraction.from_stored(task, before), decided)
         yield Row(row.text, decided, "annotation", row.content_hash, corrected)
 
 

@@ -120,13 +120,13 @@ def test_a_decision_keeps_aside_what_is_not_asked(desk: Desk, changed: Desk) -> 
     assert before is not None
     with changed.store.transaction() as session:
         reopen(person_in(session, "ada"), note_id=1, seen_revision=1, token="reopen-1")
-        values = Extraction.stored(changed.task, before.extraction)
+        values = Extraction.from_stored(changed.task, before.extraction)
         save_draft(person_in(session, "ada"), note_id=1, extraction=values, seen_revision=2)
         decide(session, 1, 2, values=values)
     with desk.store.reading() as session:
         after = latest_annotation(session, 1)
     assert after is not None
-    assert Extraction.stored(desk.task, after.extraction) == Extraction(desk.task, before.extraction)
+    assert Extraction.from_stored(desk.task, after.extraction) == Extraction(desk.task, before.extraction)
     assert tuple(after.extraction)[: len(changed.task.keys)] == changed.task.keys
 
 
@@ -138,7 +138,7 @@ def test_many_at_once_and_several_reviewers(changed: Desk) -> None:
         assert undo(person_in(session, "ada"), changed.task, bulk="b2").n_done == again.n_done == 2
         set_overlap(person_in(session, "local"), Overlap(share=1.0, n_opinions=2))
         for by in ("ada", "bob"):
-            values = Extraction.stored(changed.task, COLON_VALUES)
+            values = Extraction.from_stored(changed.task, COLON_VALUES)
             decide(session, 4, 2, by=by, values=values)
         standing = latest_annotation(session, 4)
     assert standing is not None

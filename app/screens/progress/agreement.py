@@ -9,7 +9,7 @@ from markupsafe import Markup
 from app.core.desk import Desk
 from app.core.templates import Pieces
 from app.screens.charts.rows import share_row
-from data.evaluation.agreement import FieldAgreement, agreement, differing
+from data.evaluation.agreement import FieldAgreement, agreement, differing_fields
 from data.evaluation.intervals import wilson
 from data.task import Task
 from data.text.figures import percent
@@ -63,7 +63,7 @@ def _worst(
     About the others nobody is to know yet where they differ; whoever decides finds them in the queue.
     """
     titles = {field.key: field.title for field in task.fields}
-    differ = {number: differing(task, said[number]) for number in find_decided(session, said)}
+    differ = {number: differing_fields(task, said[number]) for number in find_decided(session, said)}
     worst = sorted((number for number in differ if differ[number]), key=lambda number: (-len(differ[number]), number))[
         :N_WORST
     ]

@@ -42,7 +42,7 @@ def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
     """How the suggestion's own values rest on the note."""
     if review.suggestion is None:
         return {}
-    extraction = Extraction.stored(desk.task, review.suggestion.extraction)
+    extraction = Extraction.from_stored(desk.task, review.suggestion.extraction)
     return ground_values(desk, review.note.text, extraction, review.suggestion)
 
 

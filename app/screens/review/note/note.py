@@ -40,7 +40,7 @@ from app.screens.status import why_none
 from app.worker.calibration import apply_kept_curves
 from data.cutoffs import DEFAULT, SURE
 from data.grounding.evidence import Grounded
-from data.prefill.outside import outside
+from data.prefill.outside import judge_outside
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.text.figures import plural
@@ -226,7 +226,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
     if why:
         ask_for(desk, reviewer, number)
     review = shown.review
-    values = Extraction.stored(desk.task, _values(shown) or {})
+    values = Extraction.from_stored(desk.task, _values(shown) or {})
     found = ground_values(desk, review.note.text, values, review.suggestion)
     text = mark_evidence(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
@@ -249,7 +249,7 @@ def as_asked(task: Task, review: Review) -> Review:
     suggestion = review.suggestion
     if suggestion is None:
         return review
-    said = Extraction.stored(task, suggestion.extraction).as_dict()
+    said = Extraction.from_stored(task, suggestion.extraction).as_dict()
     return replace(review, suggestion=replace(suggestion, extraction=said))
 
 
@@ -346,7 +346,7 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
     is_missing = found is not None and found.grounding == Grounding.NOT_FOUND
     confidence = suggestion.confidence.get(key, 0.0)
     least = rules.look_below.get(key, (suggestion.cutoffs or DEFAULT).asks_below(rules.look_share))
-    if suggestion.is_raw or is_missing or outside(suggestion) is not None or confidence < least:
+    if suggestion.is_raw or is_missing or judge_outside(suggestion) is not None or confidence < least:
         return "look"
     return "sure" if confidence >= SURE else "fair"
 

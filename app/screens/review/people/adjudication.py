@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.desk import Desk
-from data.evaluation.agreement import differing
+from data.evaluation.agreement import differing_fields
 from data.evaluation.scoring import items
 from data.task import Task
 from data.text.figures import plural
@@ -55,7 +55,7 @@ def adjudication(desk: Desk, session: Session, review: Review, reviewer: str) ->
         proposed[key], *rest = _by_frequency(desk.task, key, opinions)
         others[key] = tuple(rest)
     said: Mapping[str, Mapping[str, str | None]] = {one.reviewer: one.extraction for one in opinions}
-    return Adjudication(opinions, tuple(differing(desk.task, said)), proposed, others)
+    return Adjudication(opinions, tuple(differing_fields(desk.task, said)), proposed, others)
 
 
 def _by_frequency(task: Task, key: str, opinions: tuple[OpinionRow, ...]) -> list[str | None]:

@@ -368,7 +368,7 @@ def _conflict_answer(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, A
     """Both versions, and what they merge to."""
     told = both_versions(conflict)
     if conflict.theirs is not None or conflict.draft is not None:
-        told["theirs"]["values"] = Extraction.stored(desk.task, told["theirs"]["values"]).as_dict()
+        told["theirs"]["values"] = Extraction.from_stored(desk.task, told["theirs"]["values"]).as_dict()
     told["theirs"]["merge"] = merge_versions(
         desk,
         conflict,
