@@ -69,7 +69,7 @@ def build_queue(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
 
     outputs = [wanted, figures, table]
     asking = "queue/list/asking.js"
-    event = refresh.click(list_notes, [wanted], outputs, js=call_script(asking, "wanted"), **FOLLOWING)
+    event = refresh.click(list_notes, [wanted], outputs, js=call_script(asking, "readWanted"), **FOLLOWING)
     event.failure(None, js=call_script(asking, "showFailure"))
     return list_notes, [wanted], outputs
 

@@ -1,6 +1,6 @@
 // Importing a file: first what would become of it, then doing it. The browser keeps the file and sends it again, so
 // nothing of a preview stays on the server. Everything that a file holds is written with textContent.
-import { button, byId, find, make, within } from '../browser/dom.js';
+import { button, byId, closest, find, make } from '../browser/dom.js';
 import { plural } from '../browser/words.js';
 import { noteOnScreen, open } from '../review/note/note.js';
 import { messageOf } from './dialogs.js';
@@ -98,7 +98,7 @@ function show(found) {
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${found.file}`),
     make('p', { className: 'sum' }, sum(found)),
-    ...remarks(found), ...mapping(found), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
+    ...remarks(found), ...mapping(found), ...listRefused(found), ...columns(found), ...beginnings(found), answers(found),
   );
   find('.sum', dialog).setAttribute('role', 'status');
   if (!dialog.open) dialog.showModal();
@@ -187,18 +187,18 @@ function beginnings(found) {
 }
 
 /** @param {Found} found */
-function rest(found) {
+function sayRest(found) {
   if (!found.n_new && !found.n_known) return 'nothing is left to import';
   return found.n_files_refused ? 'the file could not be read to its end' : 'the rest can be imported';
 }
 
 /** @param {Found} found */
-function refused(found) {
+function listRefused(found) {
   if (!found.n_refused) return [];
   const more = found.n_refused - found.refusals.length;
   const sentences = more ? [...found.refusals, `${more.toLocaleString('en')} more are refused.`] : found.refusals;
   const lines = sentences.map((line) => make('li', {}, line));
-  const summary = make('summary', {}, `${found.n_refused.toLocaleString('en')} refused; ${rest(found)}`);
+  const summary = make('summary', {}, `${found.n_refused.toLocaleString('en')} refused; ${sayRest(found)}`);
   return [make('details', { className: 'refused', open: lines.length <= 4 }, summary, make('ul', {}, ...lines))];
 }
 
@@ -228,13 +228,13 @@ async function bring(yes) {
 // ---------------------------------------------------------------- choosing and dropping
 
 const chooseFile = () => byId('import-file')?.click();
-document.addEventListener('click', (event) => { if (within(event, '#import')) chooseFile(); });
+document.addEventListener('click', (event) => { if (closest(event, '#import')) chooseFile(); });
 document.addEventListener('keydown', (event) => {
   const isHere = event.target instanceof Element && event.target.id === 'import';
   if (isHere && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); chooseFile(); }
 });
 document.addEventListener('change', (event) => {
-  const input = within(event, '#import-file');
+  const input = closest(event, '#import-file');
   if (!input?.files[0]) return;
   look(input.files[0]);
   input.value = '';
