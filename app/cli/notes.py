@@ -171,7 +171,7 @@ def extract(
     from app.worker.engines import chosen_engine
     from data.notes import make_note
     from data.task import load_task
-    from trainer.engine.reading import line_on_terminal, suggest_telling
+    from trainer.engine.reading import line_on_terminal, suggest_with_progress
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
     logging.getLogger("trainer.adapter.files").addHandler(
@@ -181,7 +181,7 @@ def extract(
     note = make_note(task, _read_text(file))
     loaded = chosen_engine(task)
     with line_on_terminal() as tell:
-        suggestion = suggest_telling(loaded, note.text, tell)
+        suggestion = suggest_with_progress(loaded, note.text, tell)
     if as_json and suggestion.is_raw:
         told = "none was given" if not suggestion.confidence else "it is the model's own probability, usually too high"
         say(f"Confidence is not calibrated: {told}.")

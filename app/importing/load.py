@@ -174,7 +174,7 @@ def import_files(
     report = ImportReport()
     records = _count_records(_records(task, paths, original, columns, report._remark), on_read)
     ahead = _read_ahead(batches(records))
-    told = {
+    details = {
         "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
         "n_files": len(paths),
         "with_labels": original,
@@ -184,12 +184,12 @@ def import_files(
             notes = _sift(batch, report)
             if notes:
                 with acting(store, by, "import notes") as act:
-                    report._count(add_notes(act, notes, **told))
+                    report._count(add_notes(act, notes, **details))
         return report
     try:
         with acting(store, by, "import notes") as act:
             for batch in ahead:
-                report._count(add_notes(act, _all_of(batch, report), **told))
+                report._count(add_notes(act, _all_of(batch, report), **details))
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:

@@ -91,18 +91,18 @@ def _answer_words(answer: Answer, *, was: bool) -> str:
     return f"{'✓' if was else '✗'} {answer.value or '–'}{beside}"
 
 
-def closing_lines(told: Told, keep: Path | None) -> list[str]:
+def closing_lines(demo: Told, keep: Path | None) -> list[str]:
     """What to say at the end."""
-    n_fields = sum(len(note.fields) for note in told.notes)
+    n_fields = sum(len(note.fields) for note in demo.notes)
     said = []
-    if told.notes:
+    if demo.notes:
         right = [
-            sum(getattr(one, name) for note in told.notes for one in note.fields) for name in ("was_right", "is_right")
+            sum(getattr(one, name) for note in demo.notes for one in note.fields) for name in ("was_right", "is_right")
         ]
         said.append(f"On these notes {right[0]} of {n_fields} fields were right before, {right[1]} are now.")
     else:
         said.append("The new adapter did not pass the gate, so the pre-fill stays as it was.")
-    said.append(f"It took {told.seconds / 60:.1f} minutes.")
+    said.append(f"It took {demo.seconds / 60:.1f} minutes.")
     if keep is not None:
         said.append(f"Look at it with: CASELOOP_HOME={keep} caseloop serve")
     else:

@@ -246,7 +246,7 @@ def words_of(task: Task, text: str, house: House | None = None) -> tuple[Words |
     """
     if task.lexicon is None and all(field.lexicon is None for field in task.fields):
         return (None,) * len(task.fields)
-    note, taught = known_in(text), house or {}
+    note, taught = collect_known(text), house or {}
     return tuple(
         None if one.lexicon is None else Words(note, _lexicon(task.lexicon, one.lexicon), taught.get(one.key))
         for one in task.fields
@@ -289,7 +289,7 @@ def has_known_figures(word: str, words: Words) -> bool:
     return all(place in covered for place, character in enumerate(folded) if character.isdigit())
 
 
-def known_in(text: str) -> Known:
+def collect_known(text: str) -> Known:
     """The words of a note: as they stand, the parts of joined ones, and neighbours joined as other people join them.
 
     "CA 125" is known as CA-125 and CA125 as well, "pT2 N1" as pT2N1, and "lesions" as lesion.
@@ -369,7 +369,7 @@ def _lexicon(folder: Path | None, names: tuple[str, ...]) -> Known:
     words: set[str] = set()
     characters: set[str] = set()
     for name in (name for key in names for name in lists[key]):
-        known = known_in(name)
+        known = collect_known(name)
         words.update(word for word in known.words if any(map(str.isalpha, word)))
         characters |= known.characters
     return Known(sorted(words), frozenset(characters))

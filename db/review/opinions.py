@@ -186,7 +186,7 @@ class Pending:
     n_disputed: int = 0
 
 
-def pending(session: Session, reviewer: str) -> Pending:
+def count_pending(session: Session, reviewer: str) -> Pending:
     """How many notes wait for others than this reviewer."""
     mine = sa.exists().where(t.standing_opinion.c.note_id == t.note.c.id, t.reviewer.c.name == reviewer)
     mine = mine.where(t.standing_opinion.c.reviewer_id == t.reviewer.c.id).correlate(t.note)

@@ -31,7 +31,7 @@ from db.notes.queue.claims import (
     reap,
     renew,
 )
-from db.notes.queue.queue_view import Walk, count_on, next_in_walk
+from db.notes.queue.queue_view import Walk, count_in_walk, next_in_walk
 from db.notes.queue.search import Filters
 from db.people.sign_ins import sign_in
 from db.review.decisions import latest_annotation, submit
@@ -183,7 +183,7 @@ def test_a_walk_passes_over_what_others_have(desk: Store) -> None:
     with desk.reading() as session:
         assert next_in_walk(session, walk, "kim", limit=9) == [6, 5, 4, 3]
         assert next_in_walk(session, walk, "ann", limit=9) == [6, 5, 4, 3, 2, 1]
-        assert (count_on(session, walk, "kim"), count_on(session, walk, "ann")) == (4, 6)
+        assert (count_in_walk(session, walk, "kim"), count_in_walk(session, walk, "ann")) == (4, 6)
     assert give(desk, "kim", lambda session, n: next_in_walk(session, walk, "kim", limit=n), limit=2) == [6, 5]
     assert give(desk, "ann", lambda session, n: next_in_walk(session, walk, "ann", limit=n), limit=2) == [4, 3]
 

@@ -63,10 +63,10 @@ def all_steps(job: Job) -> list[Step]:
     files: tuple[Path, ...] = ()
     if job.real is not None:
         settings, files, last = _REAL, (job.real,), "real"
-        steps.append(Step("real", settings, ("tune", "corpus"), files, _real))
+        steps.append(Step("real", settings, ("tune", "corpus"), files, _run_real))
     if job.real is not None and _is_self_trained(job):
         settings, files, last = (*_REAL, *_UNLABELLED), (job.real, *read), "unlabelled"
-        steps.append(Step("unlabelled", settings, ("real", "corpus"), files, _unlabelled))
+        steps.append(Step("unlabelled", settings, ("real", "corpus"), files, _run_unlabelled))
     steps.append(Step("quantise", ("name",), (last,), (), _quantiser(last)))
     steps.append(Step("adapt", _LORA, ("quantise",), files[:1], _adapt))
     if job.real is None:
@@ -113,11 +113,11 @@ def _tune(job: Job, draft: Path) -> Mapping[str, Any]:
     return tune(job, phase, TokenSet.load(place(job, "corpus") / GENERATED), place(job, "start"), draft)
 
 
-def _real(job: Job, draft: Path) -> Mapping[str, Any]:
+def _run_real(job: Job, draft: Path) -> Mapping[str, Any]:
     return _tune_real(job, "real", _notes(job), draft)
 
 
-def _unlabelled(job: Job, draft: Path) -> Mapping[str, Any]:
+def _run_unlabelled(job: Job, draft: Path) -> Mapping[str, Any]:
     return _tune_unlabelled(job, "unlabelled", _notes(job), place(job, "real"), draft)
 
 

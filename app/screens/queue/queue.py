@@ -25,7 +25,7 @@ from app.screens.review.queue_position import ORDERS, read_chosen
 from data.cutoffs import SURE
 from db.notes.notes import Counts, Order, counts, search_notes
 from db.notes.queue.novelty import count_compared
-from db.notes.queue.queue_view import Walk, count_on
+from db.notes.queue.queue_view import Walk, count_in_walk
 from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, saved_filters
 from db.notes.queue.search import Found, count_found
 from db.people.reviewers import list_reviewers
@@ -91,7 +91,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
         with desk.store.reading() as session:
             figures = counts(session)
             found = count_found(session, shown.filters)
-            n_waiting = count_on(session, Walk(shown.filters), reviewer)
+            n_waiting = count_in_walk(session, Walk(shown.filters), reviewer)
             page = max(0, min(page, (found.n_notes - 1) // N_ROWS))
             rows = search_notes(session, shown.filters, order=order, seed=seed, offset=page * N_ROWS, limit=N_ROWS)
             is_unordered = order == "novelty" and not count_compared(session)

@@ -109,7 +109,7 @@ def _set_times(slots: dict[str, str | tuple[str, ...]]) -> None:
     )
 
 
-def sites_told(case: Case, text: str) -> bool:
+def are_sites_told(case: Case, text: str) -> bool:
     """Whether each organ is named among what was measured."""
     return all(any(target.removeprefix("the ") in text for target in sites()[site].targets) for site in case.sites)
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.claimed import UNANSWERED, claimed_by
+from db.notes.queue.claimed import UNANSWERED, select_claimed
 from db.notes.queue.search import ALL, Filters, Order, keys_of, select_filtered
 from db.notes.suggestions import UNDECIDED, WAITING
 from db.schema import tables as t
@@ -71,7 +71,7 @@ def next_in_walk(
     return list(session.execute(query.order_by(*sorting).limit(limit)).scalars())
 
 
-def count_on(session: Session, walk: Walk, reviewer: str, *, exclude: Collection[int] = ()) -> int:
+def count_in_walk(session: Session, walk: Walk, reviewer: str, *, exclude: Collection[int] = ()) -> int:
     """How many notes of a walk wait for this reviewer, without those in `exclude` and those that others have."""
     query, _ = _select_waiting([sa.func.count()], walk.filters, reviewer, exclude)
     return int(session.execute(query).scalar_one())
@@ -91,7 +91,7 @@ def _select_waiting(
         query = query.where(UNDECIDED)
     else:
         query = query.where(WAITING, sa.or_(t.note.c.state == "todo", own), UNANSWERED).params(reviewer=reviewer)
-    query = query.where(sa.or_(t.note.c.is_claimed == 0, t.note.c.id.in_(claimed_by(reviewer))))
+    query = query.where(sa.or_(t.note.c.is_claimed == 0, t.note.c.id.in_(select_claimed(reviewer))))
     return (query.where(t.note.c.id.not_in({*exclude})) if exclude else query), document
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from db.notes.notes import add_notes, search_notes
-from db.notes.queue.queue_view import Walk, count_on, next_in_walk
+from db.notes.queue.queue_view import Walk, count_in_walk, next_in_walk
 from db.notes.queue.search import Filters
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import discard_draft, reopen, save_draft
@@ -67,7 +67,7 @@ def test_a_walk_gives_every_note_once_as_the_queue_lists_them(session: Session, 
     listed = [row.id for row in search_notes(session, order=order, seed=3)]
     assert next_in_walk(session, Walk(order=order, seed=3), "ada", limit=20) == listed
     assert walked(session, Walk(order=order, seed=3), status=status) == listed
-    assert count_on(session, Walk(order=order, seed=3), "ada") == 0
+    assert count_in_walk(session, Walk(order=order, seed=3), "ada") == 0
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -99,9 +99,9 @@ def test_only_what_the_filter_shows_and_what_waits_comes(session: Session) -> No
     assert next_in_walk(session, Walk(Filters(text='"number 4'), "imported"), "ada") == [5]
     for filters in (Filters(state="submitted"), Filters(origin="original"), Filters(text="nowhere")):
         assert next_in_walk(session, Walk(filters, "novelty"), "ada") == []
-        assert count_on(session, Walk(filters), "ada") == 0
-    assert count_on(session, Walk(), "ada") == 5
-    assert count_on(session, Walk(), "ada", exclude=[1, 2, 7]) == 3
+        assert count_in_walk(session, Walk(filters), "ada") == 0
+    assert count_in_walk(session, Walk(), "ada") == 5
+    assert count_in_walk(session, Walk(), "ada", exclude=[1, 2, 7]) == 3
     reopen(person_in(session, "ada"), note_id=4, seen_revision=1, token="undo")  # taken back, it waits again
     assert first(session, Walk(order="doubt")) == 4
     with pytest.raises(StoreError, match="Expected one of the orders"):
@@ -115,7 +115,7 @@ def test_a_draft_comes_to_whoever_typed_it(session: Session) -> None:
     assert next_in_walk(session, walk, "ada", limit=9) == [2, 3, 7]
     assert next_in_walk(session, walk, "ben", limit=9) == [4, 3, 7]
     assert next_in_walk(session, walk, "eve", limit=9) == [7]
-    assert [count_on(session, walk, by) for by in ("ada", "ben", "eve")] == [3, 3, 1]
+    assert [count_in_walk(session, walk, by) for by in ("ada", "ben", "eve")] == [3, 3, 1]
     discard_draft(person_in(session, "ben"), note_id=4)
     assert first(session, walk, "eve") == 4
 
@@ -140,7 +140,7 @@ def test_no_walk_reads_every_note(file_store: Store, order: Any) -> None:
         asked = plans(
             file_store, lambda reader, one=one: next_in_walk(reader, Walk(one, order), "ada", after=3, limit=2)
         )
-        asked += plans(file_store, lambda reader, one=one: count_on(reader, Walk(one, order), "ada", exclude=[3]))
+        asked += plans(file_store, lambda reader, one=one: count_in_walk(reader, Walk(one, order), "ada", exclude=[3]))
         assert len(asked) == 3
         assert not any(re.search(r"SCAN note\b(?!_)", plan) for plan in asked), (one, asked)
 

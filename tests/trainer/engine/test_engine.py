@@ -18,7 +18,7 @@ from tests.kit.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong
 from trainer.engine.api import Request
 from trainer.engine.decoding.record import Cursor, build_tables, follow
-from trainer.engine.reading import Reading, line_on_terminal, suggest_telling
+from trainer.engine.reading import Reading, line_on_terminal, suggest_with_progress
 from trainer.model.loading import load_model
 
 TASK = load_task(DEFAULT_TASK)
@@ -233,7 +233,7 @@ def test_it_says_how_far_a_long_note_is_read(loaded, monkeypatch, capsys):
     text, told = tiny_rows(1)[0].text * 6, []
     monkeypatch.setattr("trainer.engine.reading.LONG_S", 0)
     monkeypatch.setattr("trainer.engine.reading.EVERY_S", 0)
-    suggestion = suggest_telling(engine, text, told.append)
+    suggestion = suggest_with_progress(engine, text, told.append)
     assert suggestion.extraction == engine.suggest_one(text).extraction
     assert told == sorted(told)
     assert 0 < told[0] < 0.5

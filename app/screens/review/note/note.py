@@ -29,7 +29,7 @@ from app.screens.review.note.grounding import (
     proposed_values,
 )
 from app.screens.review.note.highlights import mark_evidence
-from app.screens.review.people.adjudication import Adjudication, adjudication, waiting_for
+from app.screens.review.people.adjudication import Adjudication, adjudication, describe_waiting
 from app.screens.review.people.adjudication import line as line_of_opinions
 from app.screens.review.people.claims import claim_next, claim_opened, holder, open_elsewhere
 from app.screens.review.people.tabs import Tab
@@ -45,13 +45,13 @@ from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.text.figures import plural
 from db.notes.notes import Counts, counts, next_notes
-from db.notes.queue.queue_view import count_on, next_in_walk
+from db.notes.queue.queue_view import count_in_walk, next_in_walk
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
 from db.people.acting import LOCAL
 from db.review.decisions import Review, open_review
 from db.review.offers import OfferRow, offers_for
-from db.review.opinions import Pending, is_compared, pending
+from db.review.opinions import Pending, count_pending, is_compared
 from db.store.store import Session, UnknownNote
 
 N_AHEAD = 2
@@ -143,9 +143,9 @@ def page_for(
             numbers = _next(desk, reviewer, walk, None, skip, keep=skip, tab=tab)
     with desk.store.reading() as session:
         figures = counts(session)
-        n_left = count_on(session, walk.walk, reviewer, exclude=skip) if walk else 0
+        n_left = count_in_walk(session, walk.walk, reviewer, exclude=skip) if walk else 0
         n_elsewhere = 0 if numbers else open_elsewhere(session, reviewer)
-        others = Pending() if numbers else pending(session, reviewer)
+        others = Pending() if numbers else count_pending(session, reviewer)
     if not numbers:
         return empty_page(*_say_nothing_left(figures, walk, n_elsewhere, others), walk=walk)
     try:
@@ -170,7 +170,7 @@ def next_pages(
     passed = {after, *skip}
     with desk.store.reading() as session:
         figures = counts(session)
-        n_left = count_on(session, walk.walk, reviewer, exclude=passed) if walk else 0
+        n_left = count_in_walk(session, walk.walk, reviewer, exclude=passed) if walk else 0
     numbers = _next(desk, reviewer, walk, after, skip, keep=passed, limit=N_AHEAD, tab=tab)
     pages = [
         _page(desk, reviewer, number, Place(figures, len(passed) + before, walk, n_left - before))
@@ -358,7 +358,7 @@ def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> 
 
 
 def _say_nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
-    elsewhere = waiting_for(others)
+    elsewhere = describe_waiting(others)
     if n_elsewhere:
         them = plural(n_elsewhere, "note is", "notes are")
         elsewhere += f" {them} open with another person; what they leave undecided comes back."

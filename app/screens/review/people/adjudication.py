@@ -87,7 +87,7 @@ def line(review: Review, found: Adjudication | None) -> str:
     return f"your opinion is kept; {note.n_opinions} of {note.n_wanted} are in"
 
 
-def waiting_for(others: Pending) -> str:
+def describe_waiting(others: Pending) -> str:
     """What is said of notes that a reviewer cannot bring further, each sentence with a space before it."""
     said = ""
     if others.n_others:
