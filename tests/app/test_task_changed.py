@@ -147,7 +147,7 @@ def test_many_at_once_and_several_reviewers(changed: Desk) -> None:
 
 def test_the_screens_show_and_the_rules_can_be_changed(changed: Desk) -> None:
     with changed.store.reading() as session:
-        found = progress.figures.of_task(changed.task, progress.outcomes(session))
+        found = progress.figures.keep_task_fields(changed.task, progress.outcomes(session))
         assert all(progress.show_suggestions(changed.task, session, found, ""))
         assert len(progress.show(changed, session, found)) == 7
     key = changed.task.keys[0]
