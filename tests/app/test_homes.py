@@ -62,7 +62,9 @@ def closed_home(tiny_home, tmp_path):
         values = Extraction(TASK, dict.fromkeys(TASK.keys))
         with acting(desk.store, "kim", "review") as act:
             submit(act, note_id=1, status="submitted", extraction=values, seen_revision=0, token="once")
-        kept = {path: path.read_bytes() for path in tiny_home.path.glob("caseloop.db*") if not path.name.endswith("-shm")}
+        kept = {
+            path: path.read_bytes() for path in tiny_home.path.glob("caseloop.db*") if not path.name.endswith("-shm")
+        }
     for path, content in kept.items():
         path.write_bytes(content)
     (tiny_home.path / "caseloop.db-shm").unlink(missing_ok=True)

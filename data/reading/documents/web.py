@@ -39,7 +39,7 @@ def read_html(source: Source, encoding: Encoding, _: Options) -> Iterator[Record
         return
     page = _Page()
     try:
-        page.feed(text)
+        page.feed(_closed(text))
         page.close()
     except AssertionError:  # the parser's own, of a declaration that it does not know
         yield refused_file(source.name, "a web page", "a fault in it", "save its text as .txt")
@@ -48,6 +48,14 @@ def read_html(source: Source, encoding: Encoding, _: Options) -> Iterator[Record
     if not found:
         yield refused_file(source.name, "a page with text", "none", "check that it is the right one")
     yield from found
+
+
+def _closed(text: str) -> str:
+    """The page without what begins and does not end: the parser looks for each such end to the end of the page."""
+    for begin, end in (("<!--", "-->"), ("<![", "]"), ("<", ">")):
+        last = text.rfind(end) + len(end) if end in text else 0
+        text = text[:last] + text[last:].replace(begin, " ")
+    return text
 
 
 class _Page(HTMLParser):
