@@ -36,7 +36,7 @@ def routes(desk: Desk) -> APIRouter:
     """`POST /import/preview` and `POST /import`."""
     router = APIRouter()
 
-    async def received(
+    async def receive(
         request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str], dict[str, Any]]
     ) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
@@ -55,11 +55,11 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/import/preview")
     async def look(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, foresee)
+        return await receive(request, by, foresee)
 
     @router.post("/import")
     async def bring(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, bring_in)
+        return await receive(request, by, bring_in)
 
     return router
 
