@@ -15,7 +15,7 @@ from typing import Any
 from data.limits import MAX_PARQUET_COLUMNS, MAX_RECORD_BYTES
 from data.reading.archives.office import open_office
 from data.reading.archives.packed import PackedError
-from data.reading.records import Record, Refusal, refused_file, refused_line, wanted_names
+from data.reading.records import Record, Refusal, bad_header, refused_file, refused_line, wanted_names
 from data.reading.sources import TEXT_KEYS, Encoding, Head, Options, Source
 from data.reading.tables.columns import name_columns
 
