@@ -84,7 +84,7 @@ def _find_header(sheet: Any, options: Options) -> _Row | None:
 def _read_rows(sheet: Any) -> Iterator[_Row]:
     """The rows that are not empty, with their numbers."""
     sheet.reset_dimensions()  # some programs write wrong ones
-    for number, row in enumerate(sheet.iter_read_rows(), start=1):
+    for number, row in enumerate(sheet.iter_rows(), start=1):
         cells = [_read_value(cell) for cell in row]
         while cells and cells[-1] is None:
             cells.pop()
