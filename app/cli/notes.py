@@ -47,9 +47,15 @@ def import_notes(
     id_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
+    """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
+
+    The content of a file decides how it is read, whatever it is called.
 
     A note is its id and its exact text: a different character or id makes a different note, and the report says
     where. A record that cannot be read is refused with its file, line and column; the others are kept. A column
@@ -73,12 +79,29 @@ def import_notes(
             files,
             original=original,
             strict=strict,
-            columns=Columns(text_column, id_column),
+            columns=Columns(text_column, id_column, _codec(encoding)),
             on_read=lambda n_read: advance(n_read, None, ""),
         )
     if as_json:
         write_json(report.to_json())
     return _report_import(report, as_json)
+
+
+def _codec(name: str | None) -> str | None:
+    """Python's name for an encoding, if there is one.
+
+    Raises:
+        InputError: nobody knows it.
+    """
+    from data.reading.encodings import title_of
+
+    try:
+        title_of(name or "utf-8")
+    except LookupError:
+        raise InputError(
+            f"Expected the name of an encoding, such as utf-8, cp1252 or latin-1; found {name!r}. Use another name."
+        ) from None
+    return name
 
 
 def _report_import(report: ImportReport, as_json: bool) -> int:
