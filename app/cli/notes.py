@@ -66,7 +66,7 @@ def import_notes(
       caseloop import registry.csv --text-column report --id-column case_no
       caseloop import other-desk.jsonl --decisions
     """
-    from app.core.desk import open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files
     from data.reading.records import Columns
 
@@ -74,7 +74,7 @@ def import_notes(
         if original or strict:
             raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
         return bring_decisions(files, columns=Columns(text_column, id_column), adjudicate=adjudicate, as_json=as_json)
-    with open_desk() as desk, progress_bar("Importing") as advance:
+    with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,
             desk.task,

@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
 from app.core.errors import InputError
-from app.exporting.formats import REVIEWED_ONLY, TABLES, TRAINING, Format
+from app.exporting.formats import RETURNING, REVIEWED_ONLY, TABLES, TRAINING, Format
 from data.task import Task
 from db.people.acting import LeadAct
 from db.review.decisions import Status
@@ -66,6 +66,11 @@ class Choice:
         whole = self.with_text and self.keys(task) == task.keys and self.statuses == REVIEWED
         return whole and self.form in TRAINING
 
+    def comes_back(self, task: Task) -> bool:
+        """Whether `caseloop import --decisions` takes every record of it."""
+        whole = self.with_text and self.with_provenance and self.keys(task) == task.keys
+        return whole and self.form in RETURNING
+
     @property
     def has_spans(self) -> bool:
         """Whether each record says where its values stand in the text; in a table only beside the provenance."""
@@ -118,6 +123,7 @@ class Choice:
         said |= {} if self.with_text else {"with_text": "0"}
         said |= {"with_provenance": "1"} if self.with_provenance else {}
         said |= {"with_samples": "1"} if self.with_samples else {}
+        said |= {} if self.with_spans else {"with_spans": "0"}
         return f"?{urlencode(said)}" if said else ""
 
 
@@ -135,6 +141,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     with_text: bool = True,
     with_provenance: bool = False,
     with_samples: bool = False,
+    with_spans: bool = True,
+    mapping: Path | None = None,
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
 
@@ -162,6 +170,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
         is_corrected=is_corrected,
         statuses=tuple(chosen) or REVIEWED,
         with_samples=with_samples,
+        with_spans=with_spans,
+        mapping=mapping,
     )
 
 

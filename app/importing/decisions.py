@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import InputError
+from app.core.errors import InputError, Interrupted
 from app.importing.load import N_TOLD, ImportReport
 from data.decisions.reading import Decision, read_decisions
 from data.limits import MAX_BATCH_CHARACTERS
@@ -95,19 +95,22 @@ def import_decisions(
     Raises:
         InputError: a path is not there; nothing was stored.
         StoreError: the store refused; the batches before were stored.
+        Interrupted: Ctrl-C; it says how many decisions were stored before.
     """
     for path in paths:
         if not path.exists():
             raise InputError(f"There is no file or folder at {path}. Check the path.")
     report = DecisionReport()
     told = {"files": [_printable(path.name) for path in paths[:20]], "n_files": len(paths), "with_decisions": True}
-    for batch in _batches(_read(task, paths, columns, report), on_read):
-        with acting(store, by, "import notes") as act:
-            added, arrivals = add_decisions(act, task, batch, adjudicate=adjudicate, **told)
-        report.n_added += added.n_added
-        report.n_known += added.n_known
-        report.likenesses.add(added.likenesses)
-        report.arrivals.add(arrivals)
+    try:
+        for batch in _batches(_read(task, paths, columns, report), on_read):
+            with acting(store, by, "import notes") as act:
+                added, arrivals = add_decisions(act, task, batch, adjudicate=adjudicate, **told)
+            report._count(added)
+            report.arrivals.add(arrivals)
+    except KeyboardInterrupt:
+        kept = plural(report.arrivals.n_kept, "decision")
+        raise Interrupted(f"Interrupted: {kept} kept so far stay. Import the same files again for the rest.") from None
     return report
 
 
