@@ -56,8 +56,13 @@ def row(task: Task, choice: Choice, record: Record) -> list[Any]:
 
 def csv_line(cells: Iterable[Any], separator: str = ",") -> str:
     """A line of a CSV file, safe to open in a spreadsheet."""
+    return plain_line([_safe_cell(cell) for cell in cells], separator)
+
+
+def plain_line(cells: Iterable[Any], separator: str = ",") -> str:
+    """A line of a CSV file for a database, which runs nothing: each cell as it is."""
     line = io.StringIO(newline="")
-    csv.writer(line, delimiter=separator, lineterminator="\r\n").writerow([_safe_cell(cell) for cell in cells])
+    csv.writer(line, delimiter=separator, lineterminator="\r\n").writerow(cells)
     return line.getvalue()
 
 

@@ -64,6 +64,7 @@ REFUSED = {
     ("serve", "--port", "99999"): "65535",
 }
 
+
 def test_every_command_has_help_with_an_example(home):
     answers = run_many(home, [(*command, "--help") for command in COMMANDS])
     assert len(answers) == len(COMMANDS)

@@ -13,7 +13,7 @@ from app.exporting.choice import Choice
 from app.exporting.records import Record
 from app.exporting.registries.facts import codes_of, facts_of, items_of
 from app.exporting.registries.mapping import RegistryMapping, filled
-from app.exporting.text import csv_line
+from app.exporting.text import plain_line
 from data.task import Task
 from data.text.values import normalise
 from db.review.decisions import ReviewedRow
@@ -41,9 +41,9 @@ def note_rows(
 ) -> Iterator[str]:
     """The table NOTE as CSV."""
     assert mapping.omop is not None
-    yield csv_line(NOTE)
+    yield plain_line(NOTE)
     for row, _ in rows:
-        yield csv_line(_cells(NOTE, filled(mapping.omop.note, facts_of(row, mapping)) or {}))
+        yield plain_line(_cells(NOTE, filled(mapping.omop.note, facts_of(row, mapping)) or {}))
 
 
 def mention_rows(
@@ -51,7 +51,7 @@ def mention_rows(
 ) -> Iterator[str]:
     """The table NOTE_NLP as CSV."""
     assert mapping.omop is not None
-    yield csv_line(NOTE_NLP)
+    yield plain_line(NOTE_NLP)
     number = 0
     for row, record in rows:
         facts, text = facts_of(row, mapping), row.note.text
@@ -64,7 +64,7 @@ def mention_rows(
             snippet = text[max(0, span["start"] - AROUND) : span["start"] + len(words) + AROUND]
             own |= {"words": words, "snippet": snippet, "concept_id": concept}
             cells = filled(mapping.omop.note_nlp, facts | own) or {}
-            yield csv_line(_cells(NOTE_NLP, {"note_nlp_id": number, **cells}))
+            yield plain_line(_cells(NOTE_NLP, {"note_nlp_id": number, **cells}))
 
 
 def _concept(mapping: RegistryMapping, key: str, items: list[str], words: str) -> int:
