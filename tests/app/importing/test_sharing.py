@@ -288,6 +288,7 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(
 
 
 def test_the_command_publishes_on_the_hub(tiny_home: Home, other_home: Home, tmp_path: Path) -> None:
+    tiny_home.begin()
     with hub_server() as hub:
         tiny_home.variables |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": TOKEN}
         assert set(tiny_home.json("adapters", "publish", NAME, "registry/one")["files"]) == TRAVELS
