@@ -1,5 +1,5 @@
-"""Proof: each foreign format is opened by its own reader. The readers are in a folder of their own, since they are heavy
-and pinned otherwise than we are:
+"""Proof: each foreign format is opened by its own reader. These are in a folder of their own, being heavy and pinned
+otherwise than we are:
 
 pip install --no-deps --target FOLDER trl fhirclient fhir.resources fhir-core isodate requests
 pip install --target FOLDER spacy

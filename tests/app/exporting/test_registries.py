@@ -120,7 +120,7 @@ def test_a_bundle_holds_what_the_mapping_says_of_each_field(one):
     assert markers[0]["code"]["coding"][0]["code"] == "85337-4"
     (drug,) = [one for one in found if one["resourceType"] == "MedicationRequest"]
     assert drug["medicationCodeableConcept"] == {"text": "tamoxifen"}
-    provenance = [one for one in found if one["resourceType"] == "Provenance"][0]
+    provenance = next(one for one in found if one["resourceType"] == "Provenance")
     assert provenance["agent"][0]["who"]["display"] == "ada"
     assert len(provenance["target"]) == len(found) - 4  # the second note has three of its own, and shares the patient
 
