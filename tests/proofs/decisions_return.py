@@ -1,6 +1,5 @@
 """Proof: export, import and export again give the same notes, ids, metadata and decisions, in every format written.
 
-
 python -m tests.proofs.decisions_return [--notes 10000] [--forms jsonl csv] [--desk FILE]
 """
 
