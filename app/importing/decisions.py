@@ -103,7 +103,7 @@ def import_decisions(
     report = DecisionReport()
     told = {"files": [_printable(path.name) for path in paths[:20]], "n_files": len(paths), "with_decisions": True}
     try:
-        for batch in _batches(_read(task, paths, columns, report), on_read):
+        for batch in batches_of(read_with_refusals(task, paths, columns, report), on_read):
             with acting(store, by, "import notes") as act:
                 added, arrivals = add_decisions(act, task, batch, adjudicate=adjudicate, **told)
             report._count(added)
@@ -114,7 +114,9 @@ def import_decisions(
     return report
 
 
-def _read(task: Task, paths: Sequence[Path], columns: Columns, report: ImportReport) -> Iterator[Decision | None]:
+def read_with_refusals(
+    task: Task, paths: Sequence[Path], columns: Columns, report: ImportReport
+) -> Iterator[Decision | None]:
     """The decisions; None for a record that was refused."""
     for path in paths:
         for found in read_decisions(path, task, columns=columns, tell=report._remark):
@@ -132,7 +134,8 @@ def _nobody(decision: Decision) -> Refusal | None:
     return Refusal(decision.note.place, None, None, "a person's name as the reviewer", found, advice)
 
 
-def _batches(found: Iterable[Decision | None], on_read: Callable[[int], None]) -> Iterator[list[Decision]]:
+def batches_of(found: Iterable[Decision | None], on_read: Callable[[int], None]) -> Iterator[list[Decision]]:
+    """Decisions in lists that are held at once; `on_read` hears of every hundredth record, refused or not."""
     batch: list[Decision] = []
     n_read = n_characters = 0
     for n_read, decision in enumerate(found, 1):
