@@ -23,7 +23,7 @@ from data.limits import (
 )
 from data.reading.json_records import read_json_value
 from data.reading.provenance import own_keys
-from data.reading.readers import TEXT_KEYS, Tell, read_records, unheard
+from data.reading.readers import TEXT_KEYS, Tell, ignore_reading, read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
@@ -150,7 +150,7 @@ def make_note(
 
 
 def read_notes(
-    path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = unheard
+    path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = ignore_reading
 ) -> Iterator[Note | Refusal]:
     """Read the notes of a file with one of `data.reading.endings.ENDINGS`, or of all such files below a folder.
 

@@ -179,7 +179,7 @@ def extract(
     from app.worker.engines import chosen_engine
     from data.notes import make_note
     from data.task import load_task
-    from trainer.engine.reading import line_on_terminal, suggest_telling
+    from trainer.engine.reading import line_on_terminal, suggest_with_progress
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
     logging.getLogger("trainer.adapter.files").addHandler(
@@ -189,7 +189,7 @@ def extract(
     note = make_note(task, _read_text(file))
     loaded = chosen_engine(task)
     with line_on_terminal() as tell:
-        suggestion = suggest_telling(loaded, note.text, tell)
+        suggestion = suggest_with_progress(loaded, note.text, tell)
     if as_json and suggestion.is_raw:
         told = "none was given" if not suggestion.confidence else "it is the model's own probability, usually too high"
         say(f"Confidence is not calibrated: {told}.")
@@ -219,7 +219,7 @@ def _read_text(file: str) -> str:
 def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
     if not as_json:
         return dict(suggestion.extraction.as_dict())
-    from data.grounding.evidence import inferred_by
+    from data.grounding.evidence import find_inferred
 
     return {
         "extraction": suggestion.extraction.as_dict(),
@@ -227,7 +227,7 @@ def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dic
         "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
-        "rules": inferred_by(task, text, suggestion.extraction, suggestion.grounding),
+        "rules": find_inferred(task, text, suggestion.extraction, suggestion.grounding),
         "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,

@@ -1,6 +1,6 @@
 """Export: what people decided, for training, spreadsheets, annotation tools and registries; see `formats`."""
 
-from app.exporting.choice import FIRST_DAY, LAST_DAY, Choice, count_records, note_export, read_choice, told_of_samples
+from app.exporting.choice import FIRST_DAY, LAST_DAY, Choice, count_records, mention_samples, note_export, read_choice
 from app.exporting.formats import FORMATS, GROUPS, KINDS, Format, format_of
 from app.exporting.records import export_record
 from app.exporting.tools.label_studio import label_config
@@ -33,9 +33,9 @@ __all__ = [
     "features_path",
     "format_of",
     "label_config",
+    "mention_samples",
     "note_export",
     "preview",
     "read_choice",
-    "told_of_samples",
     "write_export",
 ]

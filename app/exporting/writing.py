@@ -15,18 +15,18 @@ from typing import Any
 from app.core.errors import InputError
 from app.exporting.choice import Choice
 from app.exporting.columns import dataset_archive, dataset_folder, features, parquet
-from app.exporting.folders import Files, unpacked, zipped
+from app.exporting.folders import Files, write_files, zip_files
 from app.exporting.formats import FOLDERS, MAPPED, TABLES, Format
-from app.exporting.records import OnRecord, Record, chosen_rows, export_records, nobody, rows_and_records
-from app.exporting.registries.fhir import bundle
+from app.exporting.records import OnRecord, Record, chosen_rows, export_records, ignore_count, read_rows_and_records
+from app.exporting.registries.fhir import write_bundle
 from app.exporting.registries.mapping import RegistryMapping, load_mapping
-from app.exporting.registries.naaccr import naaccr_xml
+from app.exporting.registries.naaccr import write_naaccr
 from app.exporting.registries.omop import mention_rows, note_rows
-from app.exporting.sheets import sheet
+from app.exporting.sheets import write_sheet
 from app.exporting.text import csv_lines, json_lines, json_list
 from app.exporting.tools.brat import brat_files
 from app.exporting.tools.label_studio import TEXT, label_config, label_studio
-from app.exporting.tools.spacy_docs import doc_bin
+from app.exporting.tools.spacy_docs import write_doc_bin
 from app.exporting.training import alpaca, messages
 from data.reading.records import BOM
 from data.task import Task
@@ -36,8 +36,8 @@ from db.store.store import Session, Store
 BINARY: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[bytes]]] = {
     "parquet": parquet,
     "dataset": dataset_archive,
-    "xlsx": sheet,
-    "spacy": doc_bin,
+    "xlsx": write_sheet,
+    "spacy": write_doc_bin,
 }
 SEVERAL: frozenset[Format] = frozenset(["brat", "omop"])
 CHATS: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[str]]] = {
@@ -45,15 +45,15 @@ CHATS: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[str]]
     "messages": messages,
 }
 REGISTRIES: Mapping[Format, Callable[[Task, Choice, RegistryMapping, Iterable[ReviewedRow]], Iterator[str]]] = {
-    "fhir": bundle,
-    "naaccr": naaccr_xml,
+    "fhir": write_bundle,
+    "naaccr": write_naaccr,
 }
 N_SHOWN = 400
 """Characters of a note in the preview."""
 N_FILES, N_LINES = 3, 3
 
 
-def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[bytes]:
+def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count) -> Iterator[bytes]:
     """The records as pieces of a file, read from the store as they are asked for.
 
     Args:
@@ -63,7 +63,7 @@ def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRec
         on_record: called with the number of records written so far.
     """
     if choice.form in SEVERAL:
-        return zipped(_files(session, task, choice, on_record))
+        return zip_files(_files(session, task, choice, on_record))
     if choice.form in BINARY:
         return BINARY[choice.form](task, choice, export_records(session, task, choice, on_record))
     return (piece.encode() for piece in export_lines(session, task, choice, on_record))
@@ -75,15 +75,15 @@ def _files(session: Session, task: Task, choice: Choice, on_record: OnRecord) ->
         yield from brat_files(task, choice, export_records(session, task, choice, on_record))
         return
     mapping = load_mapping(task, choice.mapping, choice.form)
-    for name, table, told in (("note", note_rows, nobody), ("note_nlp", mention_rows, on_record)):
-        rows = rows_and_records(session, task, choice, told)
+    for name, table, told in (("note", note_rows, ignore_count), ("note_nlp", mention_rows, on_record)):
+        rows = read_rows_and_records(session, task, choice, told)
         yield f"{name}.csv", (line.encode() for line in table(task, choice, mapping, rows))
 
 
-def export_lines(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[str]:
+def export_lines(session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count) -> Iterator[str]:
     """The same for a format that is text; any other is shown as JSON lines."""
     if choice.form == "label-studio":
-        return label_studio(task, choice, rows_and_records(session, task, choice, on_record))
+        return label_studio(task, choice, read_rows_and_records(session, task, choice, on_record))
     if choice.form in REGISTRIES:
         mapping = load_mapping(task, choice.mapping, choice.form)
         return REGISTRIES[choice.form](task, choice, mapping, chosen_rows(session, choice, on_record))
@@ -95,7 +95,7 @@ def export_lines(session: Session, task: Task, choice: Choice, on_record: OnReco
     return json_list(records) if choice.form == "json" else json_lines(records)
 
 
-def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_record: OnRecord = nobody) -> int:
+def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_record: OnRecord = ignore_count) -> int:
     """Write the records to a file, or to a folder for `datasets`: the whole of it appears, or the old one stays.
 
     The labelling configuration for Label Studio is written beside its tasks, as `OUT.xml`, and the types of JSON lines
@@ -123,7 +123,7 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
     try:
         with store.reading() as session:
             if choice.form in SEVERAL and is_folder:
-                unpacked(_files(session, task, choice, count), draft)
+                write_files(_files(session, task, choice, count), draft)
             elif is_folder:
                 dataset_folder(task, choice, export_records(session, task, choice, count), draft)
             else:
@@ -181,7 +181,7 @@ def preview(session: Session, task: Task, choice: Choice) -> str:
         lines = list(islice(export_lines(session, task, choice), 2))
         return "".join(lines).removeprefix(BOM) if len(lines) > 1 else ""
     if choice.form in SEVERAL:
-        return _first_lines(_files(session, task, choice, nobody))
+        return _first_lines(_files(session, task, choice, ignore_count))
     if choice.form == "naaccr":
         return "".join(islice(export_lines(session, task, choice), 3))
     if choice.form in ("label-studio", "fhir"):

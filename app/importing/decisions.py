@@ -66,7 +66,7 @@ class DecisionReport(ImportReport):
             said.append(
                 f"{waits} decided otherwise here; that decision stands. With --adjudicate a lead is asked about both."
             )
-        said += [_described(one) for one in a.differences[:N_NAMED]]
+        said += [_describe(one) for one in a.differences[:N_NAMED]]
         more = a.n_differing + a.n_disputed - min(N_NAMED, len(a.differences))
         return [*said, *([f"{more:,} more differ."] if more > 0 else [])]
 
@@ -103,7 +103,7 @@ def import_decisions(
     report = DecisionReport()
     told = {"files": [_printable(path.name) for path in paths[:20]], "n_files": len(paths), "with_decisions": True}
     try:
-        for batch in batches_of(read_with_refusals(task, paths, columns, report), on_read):
+        for batch in batch_decisions(read_and_refuse(task, paths, columns, report), on_read):
             with acting(store, by, "import notes") as act:
                 added, arrivals = add_decisions(act, task, batch, adjudicate=adjudicate, **told)
             report._count(added)
@@ -114,7 +114,7 @@ def import_decisions(
     return report
 
 
-def read_with_refusals(
+def read_and_refuse(
     task: Task, paths: Sequence[Path], columns: Columns, report: ImportReport
 ) -> Iterator[Decision | None]:
     """The decisions; None for a record that was refused."""
@@ -134,7 +134,7 @@ def _nobody(decision: Decision) -> Refusal | None:
     return Refusal(decision.note.place, None, None, "a person's name as the reviewer", found, advice)
 
 
-def batches_of(found: Iterable[Decision | None], on_read: Callable[[int], None]) -> Iterator[list[Decision]]:
+def batch_decisions(found: Iterable[Decision | None], on_read: Callable[[int], None]) -> Iterator[list[Decision]]:
     """Decisions in lists that are held at once; `on_read` hears of every hundredth record, refused or not."""
     batch: list[Decision] = []
     n_read = n_characters = 0
@@ -152,7 +152,7 @@ def batches_of(found: Iterable[Decision | None], on_read: Callable[[int], None])
     on_read(n_read)
 
 
-def _described(one: Difference) -> str:
+def _describe(one: Difference) -> str:
     name = f"{one.external_id} (note {one.note_id})" if one.external_id else f"Note {one.note_id}"
     where = f"in {', '.join(one.fields)}" if one.fields else "in what was done with it"
     return f"{name}: {one.here} here and {one.there} elsewhere differ {where}."

@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from app.importing.decisions import batches_of, read_with_refusals
-from app.importing.load import ImportReport, beginning
+from app.importing.decisions import batch_decisions, read_and_refuse
+from app.importing.load import ImportReport, read_beginning
 from data.decisions.reading import has_decisions
+from data.reading.provenance import own_keys
 from data.reading.records import Columns
 from data.task import Task
 from data.text.figures import plural
@@ -19,7 +20,15 @@ from db.store.store import Store
 
 def brings_decisions(path: Path) -> bool:
     """Whether a file tells who decided what and when: an export with provenance."""
-    return any(has_decisions(row.values) for row in beginning(path))
+    return any(has_decisions(row.values) for row in read_beginning(path))
+
+
+def name_roles(found: dict[str, Any], path: Path, task: Task, *, taken: bool) -> dict[str, Any]:
+    """A preview in which the columns that tell of decisions are called so, or left out."""
+    own = {key for row in read_beginning(path) for key in own_keys(task, row.values)} | ({"output"} if taken else set())
+    role = "decision" if taken else "left out"
+    columns = [{**one, "role": role} if one["name"] in own else one for one in found["columns"]]
+    return found | {"columns": columns, "has_decisions": True}
 
 
 def preview_decisions(store: Store, task: Task, path: Path, columns: Columns) -> dict[str, Any]:
@@ -32,7 +41,7 @@ def preview_decisions(store: Store, task: Task, path: Path, columns: Columns) ->
     def count(n_read: int) -> None:
         counted["rows"] = n_read
 
-    for batch in batches_of(read_with_refusals(task, [path], columns, report), count):
+    for batch in batch_decisions(read_and_refuse(task, [path], columns, report), count):
         with store.reading() as session:
             known.look_up(session, [decision.note for decision in batch])
             for decision in batch:

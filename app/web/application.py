@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from app.core.errors import BAD_INPUT, sentence_of
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
 from app.core.templates import Pieces
-from app.web.gradio_stubs import without_stubs
+from app.web.gradio_stubs import skip_stubs
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -51,7 +51,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         host: the address that it listens on, a name by which browsers may reach it.
     """
     quiet_environment()  # both before Gradio is imported, which happens here
-    without_stubs()
+    skip_stubs()
     from fastapi import FastAPI, Request
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, RedirectResponse
@@ -87,13 +87,13 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     _serve_files(app, files)
 
     @app.exception_handler(RequestValidationError)
-    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+    def refuse_malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         # FastAPI's own answer would repeat what was sent, which may be note text.
         places = sorted({".".join(str(part) for part in problem["loc"]) for problem in error.errors()})
         return JSONResponse({"detail": f"Expected another request; found a problem in {', '.join(places)}."}, 422)
 
     @app.get("/")
-    def to_the_desk() -> RedirectResponse:
+    def redirect_to_desk() -> RedirectResponse:
         return RedirectResponse(f"{MOUNT}/", 307)
 
     _mount(app, desk)
@@ -103,7 +103,7 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         hosts=_hosts(settings, host),
         head=_head(files),
         files=[_address(name, files) for name in files],
-        first=_first(files),
+        first=_early_markup(files),
         is_secure=settings.is_secure,
         proxies=Proxies(settings.believed),
     )
@@ -186,7 +186,7 @@ def _head(files: dict[str, bytes]) -> str:
     )
 
 
-def _first(files: dict[str, bytes]) -> str:
+def _early_markup(files: dict[str, bytes]) -> str:
     """Markup that comes before all other scripts of the page."""
     modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
     return str(_HTML.first(modules, _address(FIRST_SCRIPT, files)))

@@ -14,7 +14,7 @@ from data.decisions import label_studio, training
 from data.limits import MAX_VALUE_CHARACTERS
 from data.notes import Note, NoteError, note_from_record
 from data.reading import provenance
-from data.reading.readers import TEXT_KEYS, Tell, read_records, unheard
+from data.reading.readers import TEXT_KEYS, Tell, ignore_reading, read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_type
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import UNKEEPABLE, Extraction, Task, TaskError
@@ -76,7 +76,7 @@ def has_decisions(values: Mapping[str, Any]) -> bool:
 
 
 def read_decisions(
-    path: Path, task: Task, *, columns: Columns = USUAL, tell: Tell = unheard
+    path: Path, task: Task, *, columns: Columns = USUAL, tell: Tell = ignore_reading
 ) -> Iterator[Decision | Refusal]:
     """The decisions of a file or folder that caseloop exported with provenance; a bad record becomes a `Refusal`.
 
@@ -106,7 +106,7 @@ def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL
     if not has_decisions(record.values):
         advice = "export with provenance, or import without --decisions"
         raise NoteError("who decided and when (reviewer, submitted_at)", "neither", advice)
-    values = _nested(record, task)
+    values = _to_nested(record, task)
     told, status = values[provenance.PROVENANCE], _one_of(values.get("status") or "submitted", Status, "the status")
     decided = _decided(task, values.get(OUTPUT if status == "submitted" else provenance.SET_ASIDE))
     plain = {key: value for key, value in values.items() if key not in _OWN}
@@ -131,15 +131,15 @@ def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL
     )
 
 
-def _nested(record: Record, task: Task) -> dict[str, Any]:
+def _to_nested(record: Record, task: Task) -> dict[str, Any]:
     values = record.values
     try:
         if label_studio.is_task(values):
-            values = label_studio.nested(values)
+            values = label_studio.from_task(values)
         elif not isinstance(values.get(provenance.PROVENANCE), dict):
-            values = provenance.nested(task, values)
+            values = provenance.from_row(task, values)
         else:
-            values = training.nested(values)
+            values = training.from_training(values)
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
         raise NoteError("the columns of an export with provenance", "other values", "export it again") from None
     return values

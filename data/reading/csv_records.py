@@ -116,12 +116,12 @@ class _Table:
         try:
             row = next(self._rows, None)
         except csv.Error as error:
-            return self._fault(str(error), is_header=is_header)
+            return self._fault_refusal(str(error), is_header=is_header)
         if row is not None and self._lines.trouble:
             return refused_line(self._path, *self._lines.trouble)
         return row
 
-    def _fault(self, said: str, *, is_header: bool) -> Refusal:
+    def _fault_refusal(self, said: str, *, is_header: bool) -> Refusal:
         """The refusal of a row that the csv module cannot take apart.
 
         A quote left open takes the lines behind it along, up to the next quote or the end: then it is more than a row.

@@ -82,9 +82,9 @@ def encoding_of(path: Path) -> Encoding | Refusal:
                 return refused_file(path.name, expected, found, advice)
         for mark, codec, title in _MARKS:
             if head.startswith(mark):
-                return _wide(path, stream, codec, title)
-        if unmarked := _unmarked(head):
-            return _wide(path, stream, unmarked, "UTF-16")
+                return _read_wide(path, stream, codec, title)
+        if unmarked := _detect_unmarked(head):
+            return _read_wide(path, stream, unmarked, "UTF-16")
         try:
             return Encoding("utf-8", "UTF-8", _has_only_returns(stream, "utf-8"))
         except UnicodeDecodeError:
@@ -152,7 +152,7 @@ def _has_only_returns(stream: BinaryIO, codec: str) -> bool:
     return has_return and not has_feed
 
 
-def _unmarked(head: bytes) -> str | None:
+def _detect_unmarked(head: bytes) -> str | None:
     """UTF-16 that nothing announces: every second byte of Latin text is zero."""
     half = len(head) // 2
     n_even, n_odd = head[: 2 * half : 2].count(0), head[1 : 2 * half : 2].count(0)
@@ -161,7 +161,7 @@ def _unmarked(head: bytes) -> str | None:
     return "utf-16-le" if n_odd > n_even else "utf-16-be"
 
 
-def _wide(path: Path, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
+def _read_wide(path: Path, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
     try:
         return Encoding(codec, title, _has_only_returns(stream, codec))
     except UnicodeDecodeError:

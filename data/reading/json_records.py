@@ -209,7 +209,7 @@ class Window:
     def skip_space(self) -> str:
         """Go to the next character that is not white space, and give it; empty behind the last."""
         while True:
-            self.position = _behind_space(self.text, self.position)
+            self.position = _skip_space(self.text, self.position)
             if self.position < len(self.text) or self.is_last:
                 return self.text[self.position : self.position + 1]
             self.extend()
@@ -285,16 +285,16 @@ def _walk(path: Path, window: Window, decoder: Decoder) -> Iterator[tuple[Any, i
             window.position += 1
             sign = window.skip_space()
         elif in_array and sign not in ("", "]"):
-            yield _misplaced(path, window, "a comma or the end of the array", "something else")
+            yield _misplaced_refusal(path, window, "a comma or the end of the array", "something else")
             return
     if in_array and not sign:
-        yield _misplaced(path, window, "a whole JSON array", _CUT)
+        yield _misplaced_refusal(path, window, "a whole JSON array", _CUT)
     window.position += in_array
     if in_array and sign and window.skip_space():
-        yield _misplaced(path, window, "nothing after the JSON array", "something there")
+        yield _misplaced_refusal(path, window, "nothing after the JSON array", "something there")
 
 
-def _misplaced(path: Path, window: Window, expected: str, found: str) -> Refusal:
+def _misplaced_refusal(path: Path, window: Window, expected: str, found: str) -> Refusal:
     advice = f"{'get the whole file' if found == _CUT else 'correct it there'}; {_NOTHING_READ}"
     return Refusal(path.name, *window.place(window.position), expected, found, advice, is_file=True)
 
@@ -312,7 +312,7 @@ def _json_value(path: Path, window: Window, value: Any, end: int, problem: Probl
 def _json_fault(path: Path, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
     """The refusal of a file with a value that cannot be read, so that nobody knows where the next one begins."""
     if window.is_last and _is_cut(error, window.text.rstrip()):
-        return _misplaced(path, window, "a whole record", _CUT)
+        return _misplaced_refusal(path, window, "a whole record", _CUT)
     refusal = _faulty_value(path, window, error)
     return replace(refusal, advice=f"{refusal.advice}; {_NOTHING_READ}", is_file=True)
 
@@ -333,6 +333,6 @@ def _faulty_value(path: Path, window: Window, error: json.JSONDecodeError | Recu
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def _behind_space(text: str, position: int) -> int:
+def _skip_space(text: str, position: int) -> int:
     match = _SPACE.match(text, position)
     return match.end() if match else position

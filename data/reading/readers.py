@@ -22,11 +22,13 @@ TEXT_KEYS = ("text", "input")
 Tell = Callable[[str], None]
 
 
-def unheard(_: str) -> None:
+def ignore_reading(_: str) -> None:
     """Takes what a reader tells, where nobody wants to know."""
 
 
-def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS, tell: Tell = unheard) -> Iterator[Record | Refusal]:
+def read_records(
+    path: Path, wanted: Collection[str] = TEXT_KEYS, tell: Tell = ignore_reading
+) -> Iterator[Record | Refusal]:
     """The records of a file, or of all files below a folder in the order of their names.
 
     A link in a folder is followed to a file below the same folder, and nowhere else.
@@ -38,7 +40,7 @@ def read_records(path: Path, wanted: Collection[str] = TEXT_KEYS, tell: Tell = u
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        yield _unreadable(path, error)
+        yield _unreadable_refusal(path, error)
         return
     if stat.S_ISDIR(mode):
         yield from _folder(path, wanted, tell)
@@ -70,21 +72,21 @@ def _files(path: Path) -> Iterator[Path | Refusal]:
         subfolders[:] = [] if is_deepest else seen
         for name in seen:
             if _leads_out(Path(folder, name), root):
-                yield _outside(name)
+                yield _outside_refusal(name)
             elif is_deepest:
                 expected = f"folders at most {MAX_FOLDER_DEPTH} deep"
                 yield refused_file(name, expected, "more", "import that folder by itself")
         for name in sorted(name for name in names if not name.startswith(".")):
-            yield _outside(name) if _leads_out(Path(folder, name), root) else Path(folder, name)
+            yield _outside_refusal(name) if _leads_out(Path(folder, name), root) else Path(folder, name)
     for failure in failures:
-        yield _unreadable(Path(failure.filename), failure)
+        yield _unreadable_refusal(Path(failure.filename), failure)
 
 
 def _leads_out(path: Path, root: str) -> bool:
     return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root)
 
 
-def _outside(name: str) -> Refusal:
+def _outside_refusal(name: str) -> Refusal:
     found, advice = "a link to somewhere else", "copy the file there, or import it by name"
     return refused_file(name, "files that are in the folder", found, advice)
 
@@ -96,18 +98,18 @@ def _file(path: Path, wanted: Collection[str], tell: Tell) -> Iterator[Record | 
         return
     n_records = 0
     try:
-        for record in _opened(path, ending, wanted, tell):
+        for record in _read_opened(path, ending, wanted, tell):
             n_records += 1
             yield record
     except (OSError, UnicodeDecodeError) as error:
-        yield _unreadable(path, error)
+        yield _unreadable_refusal(path, error)
     else:
         if not n_records:
             found = "a file that holds no records"
             yield refused_file(path.name, "at least one record", found, "check that it is the right one")
 
 
-def _opened(path: Path, ending: str, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
+def _read_opened(path: Path, ending: str, wanted: Collection[str], tell: Tell) -> Iterator[Record | Refusal]:
     if ending == PARQUET:
         yield from read_parquet(path, wanted)
         return
@@ -125,7 +127,7 @@ def _opened(path: Path, ending: str, wanted: Collection[str], tell: Tell) -> Ite
         yield from read_json_file(path, encoding, is_lines=ending != ".json")
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> Refusal:
+def _unreadable_refusal(path: Path, error: OSError | ValueError) -> Refusal:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else "a fault in it"
     expected = "a file or folder that can be read"
     return refused_file(path.name, expected, reason.lower(), "check its path and permissions")

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.decisions.reading import Decision, Opinion
-from data.evaluation.agreement import differing, same_record
+from data.evaluation.agreement import differing_fields, same_record
 from data.task import Extraction, Task
 from db.notes.notes import AddReport, add_notes
 from db.notes.suggestions import add_suggestion, suggestion_of
@@ -127,7 +127,7 @@ class _People:
 
     def act_of(self, name: str) -> Act:
         if name not in self._acts:
-            self._acts[name] = self._act.restoring(know_author(self._act, name), role="reviewer")
+            self._acts[name] = self._act.restore_for(know_author(self._act, name), role="reviewer")
         return self._acts[name]
 
 
@@ -171,7 +171,7 @@ def _difference(arrival: _Arrival, standing: AnnotationRow) -> Difference:
         place=decision.note.place,
         here=standing.reviewer,
         there=decision.reviewer,
-        fields=tuple(differing(arrival.task, {"here": standing.extraction, "there": decision.values})),
+        fields=tuple(differing_fields(arrival.task, {"here": standing.extraction, "there": decision.values})),
     )
 
 
@@ -227,16 +227,16 @@ def _keep(arrival: _Arrival) -> bool:
         suggestion_id=_suggestion_id(arrival),
         token=_token_of(arrival),
         decided_at=decision.submitted_at,
-        **_said(arrival),
+        **_submitted_parts(arrival),
     )
     return saved.annotation_id is not None
 
 
-def _said(arrival: _Arrival) -> dict[str, Any]:
+def _submitted_parts(arrival: _Arrival) -> dict[str, Any]:
     task, decision = arrival.task, arrival.decision
     return {
         "status": decision.status,
-        "extraction": Extraction.stored(task, decision.values),
+        "extraction": Extraction.from_stored(task, decision.values),
         "not_asked": [key for key in task.keys if key not in decision.values],
         "settled": decision.settled,
         "comment": decision.comment,
@@ -270,7 +270,7 @@ def _dispute(arrival: _Arrival, standing: AnnotationRow) -> None:
     """
     act, note_id, decision = arrival.act, arrival.note_id, arrival.decision
     name = decision.reviewer if decision.reviewer != standing.reviewer else f"{decision.reviewer[:80]}{_ELSEWHERE}"
-    here, there, token = act.restoring(standing.reviewer), arrival.people.act_of(name), _token_of(arrival)
+    here, there, token = act.restore_for(standing.reviewer), arrival.people.act_of(name), _token_of(arrival)
     reopen(here, note_id=note_id, seen_revision=standing.revision, token=f"{token}-reopened")
     discard_draft(here, note_id=note_id)
     both = (

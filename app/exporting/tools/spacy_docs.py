@@ -17,7 +17,7 @@ LANGUAGE = "xx"
 """Words are told apart as in any language: notes are in several."""
 
 
-def doc_bin(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
+def write_doc_bin(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
     """The file as `spacy train` and `spacy debug data` read it; id and values stand in `user_data`."""
     import spacy
     from spacy.tokens import DocBin

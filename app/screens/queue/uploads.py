@@ -19,7 +19,7 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
 from app.importing.decisions import import_decisions
-from app.importing.foresight import brings_decisions, preview_decisions
+from app.importing.foresight import brings_decisions, name_roles, preview_decisions
 from app.importing.load import ImportReport, import_files
 from app.importing.preview import preview
 from app.screens.replies import refusal
@@ -40,7 +40,7 @@ def routes(desk: Desk) -> APIRouter:
     """`POST /import/preview` and `POST /import`."""
     router = APIRouter()
 
-    async def received(request: Request, by: str, use: Use) -> Response:
+    async def receive(request: Request, by: str, use: Use) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
         try:
             await run_in_threadpool(may_import, desk, by)
@@ -63,11 +63,11 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/import/preview")
     async def look(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, foresee)
+        return await receive(request, by, foresee)
 
     @router.post("/import")
     async def bring(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, bring_in)
+        return await receive(request, by, bring_in)
 
     return router
 
@@ -120,13 +120,14 @@ def use_of_decisions(use: Use, *, adjudicate: bool) -> Use:
     """The same with the decisions of a file, in place of its notes alone."""
 
     def look(desk: Desk, path: Path, columns: Columns, original: bool, by: str) -> dict[str, Any]:
-        found = {**preview(desk.store, desk.task, path, chosen=columns, original=False), "has_decisions": True}
+        found = preview(desk.store, desk.task, path, chosen=columns, original=False)
+        found = name_roles(found, path, desk.task, taken=True)
         chosen = {"decisions": True, "adjudicate": adjudicate}
         return found | preview_decisions(desk.store, desk.task, path, columns) | chosen
 
     def bring(desk: Desk, path: Path, columns: Columns, original: bool, by: str) -> dict[str, Any]:
         report = import_decisions(desk.store, desk.task, [path], columns=columns, adjudicate=adjudicate, by=by)
-        return _told(path, report, [*report.decision_sentences(), *report.likeness_sentences()])
+        return _describe_import(path, report, [*report.decision_sentences(), *report.likeness_sentences()])
 
     return look if use is foresee else bring
 
@@ -140,7 +141,8 @@ def foresee(
         StoreError: the store cannot be read.
     """
     found = preview(desk.store, desk.task, path, chosen=columns, original=original)
-    return found | {"has_decisions": brings_decisions(path), "decisions": False, "adjudicate": False}
+    found |= {"has_decisions": False, "decisions": False, "adjudicate": False}
+    return name_roles(found, path, desk.task, taken=False) if brings_decisions(path) else found
 
 
 def bring_in(
@@ -153,10 +155,10 @@ def bring_in(
     """
     report = import_files(desk.store, desk.task, [path], columns=columns, original=original, by=by)
     labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []
-    return _told(path, report, [*labelled, *report.likeness_sentences()])
+    return _describe_import(path, report, [*labelled, *report.likeness_sentences()])
 
 
-def _told(path: Path, report: ImportReport, further: list[str]) -> dict[str, Any]:
+def _describe_import(path: Path, report: ImportReport, further: list[str]) -> dict[str, Any]:
     """What an import did, as the page shows it."""
     first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
     refused = f", {report.n_refused:,} refused." if report.n_refused else "."
