@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.shared.decisions import Adjudicate, Decisions, bring_decisions
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.core.errors import BAD_INPUT, InputError
 from app.core.terminal import progress_bar, say, write, write_json
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command()(extract)
 
 
-def import_notes(
+def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
     ],
@@ -51,6 +52,8 @@ def import_notes(
         str | None,
         typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
     ] = None,
+    decisions: Decisions = False,
+    adjudicate: Adjudicate = False,
     as_json: Json = False,
 ) -> int:
     """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
@@ -67,11 +70,17 @@ def import_notes(
       caseloop import reports.jsonl
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
+      caseloop import other-desk.jsonl --decisions
     """
     from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files
     from data.reading.records import Columns
 
+    columns = Columns(text_column, id_column, _codec(encoding))
+    if decisions:
+        if original or strict:
+            raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
+        return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
     with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,
@@ -79,7 +88,7 @@ def import_notes(
             files,
             original=original,
             strict=strict,
-            columns=Columns(text_column, id_column, _codec(encoding)),
+            columns=columns,
             on_read=lambda n_read: advance(n_read, None, ""),
         )
     if as_json:

@@ -27,6 +27,7 @@ PROOFS = {
     "network": ["-m", "tests.proofs.network"],
     "fuzz": ["-m", "tests.proofs.fuzzing"],
     "round-trips": ["-m", "tests.proofs.round_trips"],
+    "decisions-return": ["-m", "tests.proofs.decisions_return"],
     "claims": ["-m", "tests.proofs.claims"],
     "stale": ["-m", "tests.proofs.stale"],
     "claims-postgres": ["-m", "tests.proofs.claims", "--postgres"],
