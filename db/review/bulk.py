@@ -30,6 +30,12 @@ from db.schema.errors import StoreError
 Action = Literal["skip", "flag", "reopen"]
 N_BATCH = 500
 Current = Callable[[Session, SuggestionRow], SuggestionRow]
+WORKED_ON = sa.or_(
+    t.note.c.revision > 0,
+    t.note.c.n_opinions > 0,
+    sa.exists().where(t.draft.c.note_id == t.note.c.id).correlate(t.note),
+)
+"""Notes that somebody decided about, gave an opinion about, or typed in."""
 _STATUSES: dict[Action, Status] = {"skip": "skipped", "flag": "flagged"}
 
 
@@ -41,11 +47,15 @@ class Many:
         filters: the notes that these show, unless `ids` are given.
         ids: exactly these notes; None for all that the filters show.
         upto: no note with a higher number: those are younger than the plan. None for all.
+        import_id: only notes that this import brought.
+        is_untouched: only notes that nobody worked on: no decision, no opinion, no draft.
     """
 
     filters: Filters = ALL
     ids: tuple[int, ...] | None = None
     upto: int | None = None
+    import_id: int | None = None
+    is_untouched: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,8 +95,8 @@ def plan(session: Session, action: Action, many: Many) -> Plan:
         StoreError: there is no such action.
     """
     upto = session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0
-    n_notes = _count(session, _meant([sa.func.count()], many))
-    return Plan(n_notes, _count(session, _meant([sa.func.count()], many).where(*_touched(action))), int(upto))
+    n_notes = _count(session, select_meant([sa.func.count()], many))
+    return Plan(n_notes, _count(session, select_meant([sa.func.count()], many).where(*_touched(action))), int(upto))
 
 
 def carry_out(
@@ -115,7 +125,7 @@ def carry_out(
     session = act.session
     if action == "flag" and not comment.strip():
         raise StoreError("A flag needs a comment. Write one for those who read it.")
-    query = _meant([t.note.c.id, t.note.c.revision], many).where(*_touched(action), t.note.c.id > after)
+    query = select_meant([t.note.c.id, t.note.c.revision], many).where(*_touched(action), t.note.c.id > after)
     rows = session.execute(query.order_by(t.note.c.id).limit(N_BATCH)).all()
     for row in rows:
         token = f"bulk-{bulk}-{row.id}"
@@ -208,10 +218,16 @@ def _annotation(session: Session, note_id: int, revision: int) -> AnnotationRow:
     return read_annotation(row)
 
 
-def _meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
-    query, _ = select_filtered(list(columns), many.filters if many.ids is None else ALL)
+def select_meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
+    """Columns of the notes that are meant."""
+    everything = Filters(with_superseded=True)
+    query, _ = select_filtered(list(columns), many.filters if many.ids is None else everything)
     if many.ids is not None:
         query = query.where(t.note.c.id.in_(many.ids))
+    if many.import_id is not None:
+        query = query.where(t.note.c.import_id == many.import_id)
+    if many.is_untouched:
+        query = query.where(~WORKED_ON)
     return query if many.upto is None else query.where(t.note.c.id <= many.upto)
 
 
