@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from data.notes import Note, Refusal, read_notes
 from data.reading.readers import Tell, read_records
 from data.reading.records import USUAL, Columns, Record, plain_name
 from data.task import Task
-from db.notes.identity import Likenesses
+from db.notes.identity import USUALLY, Changes, Likenesses, Rules
+from db.notes.imports import begin_import, end_import
 from db.notes.notes import AddReport, add_notes
-from db.people.acting import OPERATOR, acting
+from db.people.acting import OPERATOR, LeadAct, acting
 from db.store.store import Store
 
 N_TOLD = 100
@@ -40,6 +41,8 @@ class ImportReport:
         n_known: notes that were there already: the same id and exactly the same text, see `db.notes.identity`.
         n_labelled: of the known ones, those that had no labels before.
         likenesses: of the new ones, those that have another note's text, or another note's id.
+        changes: what was put right in notes that were there already.
+        number: of the import, as `caseloop imports list` has it; 0 where nothing was stored.
         n_originals: notes that came with labels, new or known.
         n_refused: records that could not be read.
         n_files_refused: of these, how many stand for a whole file, or for all of one from some place on.
@@ -53,6 +56,8 @@ class ImportReport:
     n_originals: int = 0
     n_labelled: int = 0
     likenesses: Likenesses = field(default_factory=Likenesses)
+    changes: Changes = field(default_factory=Changes)
+    number: int = 0
     n_refused: int = 0
     n_files_refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
@@ -67,6 +72,10 @@ class ImportReport:
             "n_known": self.n_known,
             "n_originals": self.n_originals,
             "n_labelled": self.n_labelled,
+            "n_updated": self.changes.n_notes,
+            "updated": dict(self.changes.by_field),
+            "n_superseded": self.likenesses.n_superseding,
+            "import": self.number or None,
             "n_copies": self.likenesses.n_copies,
             "n_namesakes": self.likenesses.n_namesakes,
             "copies": self.likenesses.copies,
@@ -86,7 +95,7 @@ class ImportReport:
 
     def likeness_sentences(self) -> list[str]:
         """What a person should know of the notes that were added: which are like another one, and where they stood."""
-        return describe_likenesses(self.likenesses)
+        return [*describe_changes(self.changes, "was corrected"), *describe_likenesses(self.likenesses)]
 
     def _refuse(self, refusal: Refusal) -> None:
         self.n_refused += 1
@@ -104,8 +113,14 @@ class ImportReport:
         self.n_originals += added.n_originals
         self.n_labelled += added.n_labelled
         self.likenesses.add(added.likenesses)
+        self.changes.add(added.changes)
+        for place in added.likenesses.refused[: added.n_refused]:
+            self._refuse(same_id_refusal(place))
+        self.n_refused += added.n_refused - len(added.likenesses.refused)
 
     def _count_nothing(self) -> None:
+        self.number = 0
+        self.changes = Changes()
         self.n_added = self.n_known = self.n_originals = self.n_labelled = 0
         self.likenesses = Likenesses()
         self.is_kept = False
@@ -117,10 +132,44 @@ def describe_likenesses(likenesses: Likenesses) -> list[str]:
     if n := likenesses.n_copies:
         have, ids = ("note has", "another id") if n == 1 else ("notes have", "other ids")
         said.append(f"{n:,} new {have} the text of another note, under {ids}: {_places(likenesses.copies, n)}.")
+    if n := likenesses.n_superseding:
+        note, waits = ("note replaces an older text", "waits") if n == 1 else ("notes replace older texts", "wait")
+        said.append(f"{n:,} {note} under the same id, and {waits} for review: {_places(likenesses.superseding, n)}.")
     if n := likenesses.n_namesakes:
         have = "note has an id" if n == 1 else "notes have ids"
         said.append(f"{n:,} new {have} that another text has: {_places(likenesses.namesakes, n)}.")
     return said
+
+
+def describe_changes(changes: Changes, done: str) -> list[str]:
+    """A sentence about what an update changes, field by field; none where it changes nothing.
+
+    Args:
+        changes: what it changes.
+        done: what happens or happened to one note: "was corrected", "would be corrected".
+    """
+    if not changes.n_notes:
+        return []
+    n, fields = (
+        changes.n_notes,
+        ", ".join(f"{name} {count:,}" for name, count in changes.by_field.most_common(MAX_NAMED)),
+    )
+    were = done if n == 1 else done.replace("was", "were")
+    return [f"{n:,} {'note' if n == 1 else 'notes'} {were}: {fields}."]
+
+
+def same_id_refusal(place: str) -> Refusal:
+    """The refusal of a record because another text has its id, where it was asked to be refused."""
+    file, _, line = place.rpartition(" line ")
+    number = line.replace(",", "")
+    return Refusal(
+        file=file if number.isdigit() else place,
+        line=int(number) if number.isdigit() else None,
+        column=None,
+        expected="an id that no other text has",
+        found="one under which another text is here",
+        advice="import it as a new version or as a separate note",
+    )
 
 
 def _printable(name: str) -> str:
@@ -138,7 +187,7 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module: it rolls a 
     """A strict import met a record that it cannot read."""
 
 
-def import_files(
+def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
     store: Store,
     task: Task,
     paths: Sequence[Path],
@@ -146,6 +195,7 @@ def import_files(
     original: bool = False,
     strict: bool = False,
     columns: Columns = USUAL,
+    rules: Rules = USUALLY,
     on_read: Callable[[int], None] = lambda n_read: None,
     by: str = OPERATOR,
 ) -> ImportReport:
@@ -160,6 +210,7 @@ def import_files(
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
+        rules: what becomes of notes that are known by their text or id.
         on_read: called with the number of records read so far, every hundredth time and at the end, in any thread.
         by: who imports.
 
@@ -174,28 +225,51 @@ def import_files(
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns, report._remark), on_read)
     ahead = _read_ahead(batches(records))
-    told = {
-        "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
-        "n_files": len(paths),
-        "with_labels": original,
-    }
+    bringing = _Bringing(paths, rules, with_labels=original)
     if not strict:
         for batch in ahead:
             notes = _sift(batch, report)
             if notes:
                 with acting(store, by, "import notes") as act:
-                    report._count(add_notes(act, notes, **told))
+                    bringing.bring(act, notes, report)
+        if report.number:
+            with acting(store, by, "import notes") as act:
+                end_import(act, report.number, n_refused=report.n_refused)
         return report
     try:
         with acting(store, by, "import notes") as act:
             for batch in ahead:
-                report._count(add_notes(act, _all_of(batch, report), **told))
+                bringing.bring(act, _all_of(batch, report), report)
+                if report.n_refused:
+                    raise _Refused
+            if report.number:
+                end_import(act, report.number, n_refused=0)
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
             _sift(batch, report)
         report._count_nothing()
     return report
+
+
+class _Bringing:
+    """An import in the store: it is there once there is something to bring."""
+
+    def __init__(self, paths: Sequence[Path], rules: Rules, *, with_labels: bool) -> None:
+        self._rules = rules
+        self._files = [_printable(path.name) for path in paths[:MAX_NAMED]]
+        self._n_files = len(paths)
+        self._options = {"with_labels": with_labels, "update": rules.update, "same_id": rules.same_id}
+
+    def bring(self, act: LeadAct, notes: Sequence[Note], report: ImportReport) -> None:
+        """Add notes in the transaction that is open, and count them."""
+        if self._rules.import_id is None:
+            number = begin_import(
+                act, files=self._files, n_files=self._n_files, source=self._rules.source, **self._options
+            )
+            self._rules = replace(self._rules, import_id=number)
+            report.number = number
+        report._count(add_notes(act, notes, self._rules))
 
 
 def beginning(path: Path) -> list[Record]:

@@ -185,6 +185,12 @@ def find_note(session: Session, external_id_or_hash: str) -> NoteRow | None:
     return None
 
 
+def numbers_of(session: Session, external_id: str) -> list[int]:
+    """The numbers of the notes with this id: versions of one, or of several sources."""
+    query = sa.select(t.note.c.id).where(t.note.c.external_id == external_id).order_by(t.note.c.id)
+    return list(session.execute(query).scalars())
+
+
 def notes_by_hash(session: Session, hashes: Collection[str]) -> dict[str, NoteRow]:
     """The notes with these hashes, those of the text or content hashes; those that the store lacks are left out.
 

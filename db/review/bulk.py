@@ -9,7 +9,7 @@ behind the last number that it is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 import sqlalchemy as sa
@@ -49,6 +49,7 @@ class Many:
         upto: no note with a higher number: those are younger than the plan. None for all.
         import_id: only notes that this import brought.
         is_untouched: only notes that nobody worked on: no decision, no opinion, no draft.
+        is_worked_on: only the others.
     """
 
     filters: Filters = ALL
@@ -56,6 +57,7 @@ class Many:
     upto: int | None = None
     import_id: int | None = None
     is_untouched: bool = False
+    is_worked_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,15 +222,25 @@ def _annotation(session: Session, note_id: int, revision: int) -> AnnotationRow:
 
 def select_meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
     """Columns of the notes that are meant."""
-    everything = Filters(with_superseded=True)
-    query, _ = select_filtered(list(columns), many.filters if many.ids is None else everything)
+    filters = many.filters if many.ids is None else ALL
+    if many.ids is not None or many.import_id is not None:  # named, so that it does not matter what they are shown by
+        filters = replace(filters, with_superseded=True)
+    query, _ = select_filtered(list(columns), filters)
     if many.ids is not None:
         query = query.where(t.note.c.id.in_(many.ids))
     if many.import_id is not None:
         query = query.where(t.note.c.import_id == many.import_id)
     if many.is_untouched:
         query = query.where(~WORKED_ON)
+    if many.is_worked_on:
+        query = query.where(WORKED_ON)
     return query if many.upto is None else query.where(t.note.c.id <= many.upto)
+
+
+def names_meant(session: Session, many: Many, limit: int) -> list[str]:
+    """What the first of the notes that are meant are called: their ids, or else their numbers."""
+    query = select_meant([t.note.c.id, t.note.c.external_id], many).order_by(t.note.c.id).limit(limit)
+    return [row.external_id or f"note {row.id}" for row in session.execute(query)]
 
 
 def _touched(action: Action) -> list[sa.ColumnElement[bool]]:

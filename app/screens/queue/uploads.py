@@ -20,6 +20,7 @@ from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
 from app.importing.load import import_files
 from app.importing.preview import preview
+from app.operations.deleting import held
 from app.screens.replies import refusal
 from data.limits import MAX_UPLOAD_BYTES
 from data.reading.endings import ENDINGS, other_ending
@@ -140,7 +141,8 @@ def _check_ending(path: Path) -> None:
 
 @contextmanager
 def _place(desk: Desk, name: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=desk.settings.home / "tmp", prefix="import-") as directory:
+    place = tempfile.TemporaryDirectory(dir=desk.settings.home / "tmp", prefix="import-")
+    with place as directory, held(Path(directory)):  # or a deletion takes it for what a killed import has left
         yield Path(directory) / name
 
 
