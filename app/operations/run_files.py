@@ -18,7 +18,7 @@ from db.review.deletion import Deletion
 
 ROWS_DELETED = "rows_deleted.json"
 """In a run's directory: by deletion, how many rows went out of each file; and the files' digests from before."""
-FRESH = "fresh.json"
+FRESH, CHECKPOINTS = "fresh.json", "checkpoints"
 _KEPT = ("settings.json", "trainer.log", ROWS_DELETED)
 """What an unfinished run keeps: what it was told, and what it said."""
 
@@ -41,6 +41,8 @@ def take_rows_out(directory: Path, deletion: Deletion, *, is_finished: bool) -> 
             if path.name not in _KEPT:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         return
+    for place in directory.rglob(CHECKPOINTS):  # none is left of a run that ended well
+        shutil.rmtree(place, ignore_errors=True)
     for path in found:
         with path.open(encoding="utf-8", newline="\n") as file:
             kept = [line.encode("utf-8") for line in file if not _is_gone(line, deletion)]

@@ -67,16 +67,18 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from app.screens.export import downloads
     from app.screens.queue import bulk as many
     from app.screens.queue import samples, uploads
+    from app.screens.queue.correcting import routes as correcting
     from app.screens.review.note import history as past
     from app.screens.review.note import note as opening
     from app.screens.review.people import claims as claiming
+    from app.screens.review.relatives import copies
     from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import field_colours
     from data.task import load_task
 
     desk = Desk(settings, load_task(), store)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
+    screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples, correcting, copies)
     for router in [screen.routes(desk) for screen in screens]:
         app.include_router(router)
     door = Door()

@@ -20,7 +20,7 @@ from data.task import Extraction, Task
 from db.notes.notes import get_note
 from db.notes.queue.search import ALL, Filters, select_filtered
 from db.notes.suggestions import WAITING, SuggestionRow, suggestion_of
-from db.people.acting import LeadAct
+from db.people.acting import Act, LeadAct
 from db.review.decisions import Status, discard_draft, reopen, submit
 from db.review.reviewed import AnnotationRow, read_annotation, select_annotations
 from db.review.revisions import Conflict
@@ -50,6 +50,7 @@ class Many:
         import_id: only notes that this import brought.
         is_untouched: only notes that nobody worked on: no decision, no opinion, no draft.
         is_worked_on: only the others.
+        with_older: the versions that these notes supersede as well, however many.
     """
 
     filters: Filters = ALL
@@ -58,6 +59,7 @@ class Many:
     import_id: int | None = None
     is_untouched: bool = False
     is_worked_on: bool = False
+    with_older: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,13 +159,20 @@ def _in_form(session: Session, task: Task, note_id: int, shown: SuggestionRow | 
 
 
 def undo(act: LeadAct, task: Task, *, bulk: str, after: int = 0) -> Done:
-    """Take back what `carry_out` did under this name, for the next notes, at most `N_BATCH`.
+    """Take back what `carry_out` did under this name, for the next notes, at most `N_BATCH`; see `undo_all`."""
+    return undo_all(act, task, prefix=f"bulk-{bulk}-", after=after)
+
+
+def undo_all(act: Act, task: Task, *, prefix: str, after: int = 0) -> Done:
+    """Take back decisions whose tokens begin alike, for the next notes, at most `N_BATCH`.
 
     A note that somebody decided about since, or typed into, is left as it is. A decision that was taken back stands
     again as its own reviewer made it.
 
     Args:
         act: of whoever did it; nobody else undoes it.
+        task: what the values are checked against.
+        prefix: of the tokens, up to the note's number.
         after: only notes with a higher number.
     """
     a, n = t.annotation.c, t.note.c
@@ -176,21 +185,20 @@ def undo(act: LeadAct, task: Task, *, bulk: str, after: int = 0) -> Done:
         sa.select(n.id, n.revision, a.status, sa.and_(a.revision == n.revision, ~typed).label("is_as_left"))
         .join_from(t.annotation, t.note, n.id == a.note_id)
         # A range of the index on tokens: everything that begins with the name.
-        .where(a.token >= f"bulk-{bulk}-", a.token < f"bulk-{bulk}.", a.reviewer_id == act.number, n.id > after)
+        .where(a.token >= prefix, a.token < f"{prefix[:-1]}.", a.reviewer_id == act.number, n.id > after)
         .order_by(n.id)
         .limit(N_BATCH)
     ).all()
     n_done = 0
     for row in rows:
         if row.is_as_left:
-            _take_back(act, task, row, bulk)
+            _take_back(act, task, row, f"undo-{prefix.removeprefix('bulk-')}{row.id}")
             n_done += 1
     last = rows[-1].id if len(rows) == N_BATCH else None
     return Done(n_done=n_done, n_left_alone=len(rows) - n_done, last=last)
 
 
-def _take_back(act: LeadAct, task: Task, row: sa.Row[Any], bulk: str) -> None:
-    token = f"undo-{bulk}-{row.id}"
+def _take_back(act: Act, task: Task, row: sa.Row[Any], token: str) -> None:
     if row.status != "reopened":
         reopen(act, note_id=row.id, seen_revision=row.revision, token=token)
         discard_draft(act, note_id=row.id)  # there was none before
@@ -222,6 +230,12 @@ def _annotation(session: Session, note_id: int, revision: int) -> AnnotationRow:
 
 def select_meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
     """Columns of the notes that are meant."""
+    if many.with_older:
+        meant = select_meant([t.note.c.id], replace(many, with_older=False)).cte("meant", recursive=True)
+        version = t.note.alias("version")
+        older = sa.select(version.c.supersedes_id).join(meant, meant.c.id == version.c.id)
+        meant = meant.union(older.where(version.c.supersedes_id.is_not(None)))
+        return sa.select(*columns).select_from(t.note).where(t.note.c.id.in_(sa.select(meant.c.id)))
     filters = many.filters if many.ids is None else ALL
     if many.ids is not None or many.import_id is not None:  # named, so that it does not matter what they are shown by
         filters = replace(filters, with_superseded=True)

@@ -48,9 +48,9 @@ def delete(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> int:
     """Delete notes for good: their text, suggestions, drafts and decisions, in the store and in the files of runs.
 
-    Give at least one option that says which; several narrow the choice. The audit trail keeps that they were there:
-    numbers, hashes of their ids, and the reason. Backups and adapters are not changed; those that may hold the notes
-    are named. The exit code is 1 if something is left to do.
+    Give at least one option that says which; several narrow the choice. Older versions of a note go with it. The
+    audit trail keeps that they were there: numbers, hashes of their ids, and the reason. Backups and adapters are not
+    changed; those that may hold the notes are named. The exit code is 1 if something is left to do.
 
     \b
     Example:
@@ -84,6 +84,7 @@ def delete(  # noqa: PLR0913, PLR0917 - one for each option
                 ),
                 named if ids or numbers else None,
                 import_id=import_id,
+                with_older=True,
             )
             going = foresee(session, many)
         confirmed(going.n_notes, told(going), yes=yes, is_terminal=sys.stdin.isatty())

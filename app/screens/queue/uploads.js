@@ -19,6 +19,9 @@ import { refresh } from './list/asking.js';
  * @property {number} n_refused
  * @property {number} n_files_refused
  * @property {number} n_labelled
+ * @property {number} n_updated notes that are here and would be corrected
+ * @property {{ field: string, n: number, examples: { place: string, before: string | null, now: string | null }[] }[]} updates
+ * @property {number} n_namesakes notes with the id of another text
  * @property {string[]} remarks
  * @property {string[]} refusals the first
  * @property {Column[]} columns
@@ -98,7 +101,7 @@ function show(found) {
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${found.file}`),
     make('p', { className: 'sum' }, sum(found)),
-    ...remarks(found), ...mapping(found), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
+    ...remarks(found), ...mapping(found), ...corrections(found), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
   );
   find('.sum', dialog).setAttribute('role', 'status');
   if (!dialog.open) dialog.showModal();
@@ -156,6 +159,30 @@ function mapping(found) {
   return [...(hint ? [make('p', { className: 'hint' }, hint)] : []), ...(line.childElementCount ? [line] : [])];
 }
 
+// What becomes of notes that are here already: they can be corrected, or replaced by newer versions.
+const SAME_IDS = [['', 'choose what they are'], ['supersede', 'new versions: they replace the older texts'], ['separate', 'other notes: both stay'], ['refuse', 'leave them out']];
+/** @param {Found} found */
+function corrections(found) {
+  const line = make('div', { className: 'filter-line' });
+  if (found.n_known || choice.update) {
+    const box = make('input', { type: 'checkbox', name: 'update', checked: choice.update === true });
+    box.addEventListener('change', () => look(file, { ...choice, update: box.checked }));
+    const title = 'Notes with exactly the same text get the ids, labels and metadata that the file has; what it leaves out stays.';
+    line.append(make('label', { className: 'chip', title }, box, make('span', {}, 'correct the notes that are already here')));
+  }
+  if (found.n_namesakes) {
+    const select = make('select', { name: 'same_id', ariaLabel: 'Notes with the id of another text' }, ...SAME_IDS.map(([value, words]) => new Option(words, value)));
+    select.value = String(choice.same_id ?? '');
+    select.addEventListener('change', () => look(file, { ...choice, same_id: select.value || null }));
+    line.append(make('label', { className: 'choice' }, make('span', {}, `${plural(found.n_namesakes)} with the id of another text:`), select));
+  }
+  const lines = found.updates.map(({ field, n, examples }) => [
+    field, plural(n), examples.map(({ place, before, now }) => `${place}: ${before ?? 'none'} → ${now ?? 'none'}`).join('; '),
+  ]);
+  const changes = lines.length ? [make('h4', {}, `What would be corrected in ${plural(found.n_updated)}`), table(['Field', 'In', 'For example'], lines)] : [];
+  return [...(line.childElementCount ? [line] : []), ...changes];
+}
+
 /** @param {string[]} headings @param {string[][]} lines */
 function table(headings, lines) {
   const head = make('tr', {}, ...headings.map((heading) => make('th', { scope: 'col' }, heading)));
@@ -204,9 +231,12 @@ function refused(found) {
 
 /** @param {Found} found */
 function answers(found) {
-  const brings = found.n_new > 0 || found.n_labelled > 0;
-  const does = found.n_new || !brings ? `Import ${plural(found.n_new)}` : `Bring the labels of ${plural(found.n_labelled)}`;
-  const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings });
+  const brings = found.n_new > 0 || found.n_labelled > 0 || found.n_updated > 0;
+  const other = found.n_updated ? `Correct ${plural(found.n_updated)}` : `Bring the labels of ${plural(found.n_labelled)}`;
+  const does = found.n_new || !brings ? `Import ${plural(found.n_new)}` : other;
+  const isOpen = found.n_namesakes > 0 && !choice.same_id;
+  const title = isOpen ? 'First choose what the notes with the id of another text are' : '';
+  const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings || isOpen, title });
   const no = button(brings ? 'Cancel' : 'Close', () => byId('import-preview').close(), { name: 'no' });
   return make('div', { className: 'answers' }, no, yes);
 }

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Request
@@ -26,6 +26,7 @@ from data.limits import MAX_UPLOAD_BYTES
 from data.reading.endings import ENDINGS, other_ending
 from data.reading.records import USUAL, Columns
 from data.text.figures import plural
+from db.notes.identity import USUALLY, Rules, SameId
 from db.people.acting import LOCAL, require
 from db.schema.errors import NotAllowed
 from db.store.store import StoreError
@@ -39,16 +40,16 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     async def received(
-        request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str], dict[str, Any]]
+        request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str, Rules], dict[str, Any]]
     ) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
         try:
             await run_in_threadpool(may_import, desk, by)
-            columns, original = choice(request.headers.get("x-columns", ""))
+            columns, original, rules = choice(request.headers.get("x-columns", ""))
             with _place(desk, name) as path:
                 _check_ending(path)
                 await _receive(request, path)
-                return JSONResponse(await run_in_threadpool(use, desk, path, columns, original, by))
+                return JSONResponse(await run_in_threadpool(use, desk, path, columns, original, by, rules))
         except (InputError, DeskError) as error:
             return JSONResponse({"detail": str(error)}, 422)
         except NotAllowed as error:
@@ -82,47 +83,59 @@ def file_name(sent: str) -> str:
     return re.sub(r"[^\w.-]+", "-", Path(unquote(sent)).name)[-80:].lstrip(".-") or "notes"
 
 
-def choice(sent: str) -> tuple[Columns, bool]:
-    """What a person chose in the preview: where the text and the id are, and whether the labels come along.
+def choice(sent: str) -> tuple[Columns, bool, Rules]:
+    """What a person chose in the preview: columns, whether labels come along, what becomes of known notes.
 
     Args:
-        sent: JSON with `text`, `id` and `original`, percent-encoded; empty for no choice.
+        sent: JSON with `text`, `id`, `original`, `update`, `same_id` and `source`, percent-encoded; empty for none.
 
     Raises:
         InputError: it is something else.
     """
     if not sent:
-        return USUAL, False
+        return USUAL, False, USUALLY
     try:
         chosen = json.loads(unquote(sent[: 3 * MAX_CHOICE_CHARACTERS]))
         columns = Columns(
             *(str(chosen[name])[:MAX_CHOICE_CHARACTERS] if chosen.get(name) else None for name in ["text", "id"])
         )
-        return columns, chosen.get("original") is True
-    except (ValueError, AttributeError, RecursionError):
+        same_id: SameId = next(kind for kind in get_args(SameId) if kind == (chosen.get("same_id") or "separate"))
+        source = str(chosen.get("source") or "").strip()
+        return columns, chosen.get("original") is True, Rules(source, chosen.get("update") is True, same_id)
+    except (ValueError, AttributeError, TypeError, RecursionError, StopIteration):
         raise InputError("The chosen columns are not valid JSON. Reload the page.") from None
 
 
 def foresee(
-    desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False, by: str = LOCAL
+    desk: Desk,
+    path: Path,
+    columns: Columns = USUAL,
+    original: bool = False,
+    by: str = LOCAL,
+    rules: Rules = USUALLY,
 ) -> dict[str, Any]:
     """What importing a file would do; nothing is written.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    return preview(desk.store, desk.task, path, chosen=columns, original=original)
+    return preview(desk.store, desk.task, path, chosen=columns, original=original, rules=rules)
 
 
 def bring_in(
-    desk: Desk, path: Path, columns: Columns = USUAL, original: bool = False, by: str = LOCAL
+    desk: Desk,
+    path: Path,
+    columns: Columns = USUAL,
+    original: bool = False,
+    by: str = LOCAL,
+    rules: Rules = USUALLY,
 ) -> dict[str, Any]:
     """Import one file; the answer is what became of it, in sentences.
 
     Raises:
         StoreError: the store refused.
     """
-    report = import_files(desk.store, desk.task, [path], columns=columns, original=original, by=by)
+    report = import_files(desk.store, desk.task, [path], columns=columns, original=original, rules=rules, by=by)
     first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
     refused = f", {report.n_refused:,} refused." if report.n_refused else "."
     labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []

@@ -6,7 +6,7 @@ Plain routes rather than Gradio events: a page loads the next notes ahead, so th
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -28,6 +28,7 @@ from app.screens.review.people.adjudication import line as line_of_opinions
 from app.screens.review.people.claims import claim_next, claim_opened, holder, open_elsewhere
 from app.screens.review.people.tabs import Tab
 from app.screens.review.queue_position import Asked, Chosen, Place, end_of
+from app.screens.review.relatives.versions import decided_before, relatives_of
 from app.screens.review.saving.trials import presented
 from app.screens.review.wake_worker import ask_for
 from app.screens.status import why_none
@@ -46,6 +47,7 @@ from db.people.acting import LOCAL
 from db.review.decisions import Review, open_review
 from db.review.offers import OfferRow, offers_for
 from db.review.opinions import Pending, is_compared, pending
+from db.review.relatives import Copies, Older, copies_of, older_of
 from db.store.store import Session, UnknownNote
 
 N_AHEAD = 2
@@ -97,6 +99,8 @@ class Shown:
         withheld: the fields whose suggested value is offered beside them only, and why.
         is_blind: the suggestion is kept from the reviewer.
         adjudication: the opinions that the reviewer decides between, where there are any.
+        older: the version that the note supersedes, if it does.
+        copies: the other notes with its text.
     """
 
     review: Review
@@ -105,6 +109,13 @@ class Shown:
     withheld: Mapping[str, str]
     is_blind: bool = False
     adjudication: Adjudication | None = None
+    older: Older | None = None
+    copies: Copies = field(default_factory=Copies)
+
+    @property
+    def is_open_to_all(self) -> bool:
+        """Whether the reviewer may know what others said about it."""
+        return not self.is_blind and not is_compared(self.review.note)
 
 
 def opened(
@@ -214,7 +225,12 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         review = as_asked(desk.task, trusted(desk, session, open_review(session, number, reviewer)))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
-        shown = replace(_shown(desk, session, review), adjudication=adjudication(desk, session, review, reviewer))
+        shown = replace(
+            _shown(desk, session, review),
+            adjudication=adjudication(desk, session, review, reviewer),
+            older=older_of(session, review.note),
+            copies=copies_of(session, review.note),
+        )
         held_by = holder(session, reviewer, number)
     shown = presented(desk, reviewer, shown, rules)
     if why:
@@ -268,7 +284,7 @@ def _values(shown: Shown) -> dict[str, str | None] | None:
 def _record(
     desk: Desk, shown: Shown, rules: Rules, values: Extraction, found: Mapping[str, Grounded]
 ) -> dict[str, Any]:
-    """What the page knows of the note on screen; `form.js` and `field_state.js` say what is what."""
+    """What the page knows of the note; `form.js` and `field_state.js` say what is what."""
     review = shown.review
     suggestion, draft = review.suggestion, review.draft
     is_shown = suggestion is not None and dict(values) == suggestion.extraction
@@ -276,13 +292,13 @@ def _record(
     kept = draft or (None if shown.adjudication else review.standing)
     disputes = shown.adjudication
     fields = {}
-    for field in desk.task.fields:
-        key = field.key
+    for one in desk.task.fields:
+        key = one.key
         said = suggestion.extraction[key] if suggestion else None
         offer = shown.offers.get(key)
         fields[key] = {
-            "title": field.title,
-            "hotkey": field.hotkey,
+            "title": one.title,
+            "hotkey": one.hotkey,
             "value": values[key],
             "suggested": said,
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
@@ -296,6 +312,7 @@ def _record(
                 if value is not None and key in of
             },
             "alternatives": _alternatives(shown, key),
+            "before": decided_before(shown.older, key) if shown.is_open_to_all else None,
         }
     return {
         "note": review.note.id,
@@ -348,7 +365,9 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> Markup:
     review = shown.review
     opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
-    return _HTML.heading(review, STATES[review.note.state], place, opinions, shown.is_blind, why_none, held_by, caution)
+    relatives = relatives_of(review.note, shown.older, shown.copies)
+    state = STATES[review.note.state]
+    return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, relatives)
 
 
 def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
