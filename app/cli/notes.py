@@ -88,12 +88,12 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop import registry.csv --id-column case_no --update
       caseloop import amended.jsonl --same-id supersede
     """
-    from app.core.desk import open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files
     from data.reading.records import Columns
     from db.notes.identity import Rules
 
-    with open_desk() as desk, progress_bar("Importing") as advance:
+    with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,
             desk.task,

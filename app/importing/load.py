@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import InputError
+from app.core.errors import InputError, Interrupted
+from app.importing.corrections import describe_changes, same_id_refusal
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
 from data.reading.readers import Tell, read_records
@@ -114,16 +116,12 @@ class ImportReport:
         self.n_labelled += added.n_labelled
         self.likenesses.add(added.likenesses)
         self.changes.add(added.changes)
-        for place in added.likenesses.refused[: added.n_refused]:
+        self._refuse_same_ids(added)
+
+    def _refuse_same_ids(self, added: AddReport) -> None:
+        for place in added.likenesses.refused:
             self._refuse(same_id_refusal(place))
         self.n_refused += added.n_refused - len(added.likenesses.refused)
-
-    def _count_nothing(self) -> None:
-        self.number = 0
-        self.changes = Changes()
-        self.n_added = self.n_known = self.n_originals = self.n_labelled = 0
-        self.likenesses = Likenesses()
-        self.is_kept = False
 
 
 def describe_likenesses(likenesses: Likenesses) -> list[str]:
@@ -139,37 +137,6 @@ def describe_likenesses(likenesses: Likenesses) -> list[str]:
         have = "note has an id" if n == 1 else "notes have ids"
         said.append(f"{n:,} new {have} that another text has: {_places(likenesses.namesakes, n)}.")
     return said
-
-
-def describe_changes(changes: Changes, done: str) -> list[str]:
-    """A sentence about what an update changes, field by field; none where it changes nothing.
-
-    Args:
-        changes: what it changes.
-        done: what happens or happened to one note: "was corrected", "would be corrected".
-    """
-    if not changes.n_notes:
-        return []
-    n, fields = (
-        changes.n_notes,
-        ", ".join(f"{name} {count:,}" for name, count in changes.by_field.most_common(MAX_NAMED)),
-    )
-    were = done if n == 1 else done.replace("was", "were")
-    return [f"{n:,} {'note' if n == 1 else 'notes'} {were}: {fields}."]
-
-
-def same_id_refusal(place: str) -> Refusal:
-    """The refusal of a record because another text has its id, where it was asked to be refused."""
-    file, _, line = place.rpartition(" line ")
-    number = line.replace(",", "")
-    return Refusal(
-        file=file if number.isdigit() else place,
-        line=int(number) if number.isdigit() else None,
-        column=None,
-        expected="an id that no other text has",
-        found="one under which another text is here",
-        advice="import it as a new version or as a separate note",
-    )
 
 
 def _printable(name: str) -> str:
@@ -217,6 +184,7 @@ def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
     Raises:
         InputError: a path is not there, or lacks a column that was named; nothing was stored.
         StoreError: the store refused; with `strict` nothing was stored, otherwise the batches before were.
+        Interrupted: Ctrl-C; it says how many notes were stored before.
     """
     for path in paths:
         if not path.exists():
@@ -224,32 +192,62 @@ def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
     _require(columns, paths)
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns, report._remark), on_read)
-    ahead = _read_ahead(batches(records))
     bringing = _Bringing(paths, rules, with_labels=original)
-    if not strict:
-        for batch in ahead:
-            notes = _sift(batch, report)
-            if notes:
-                with acting(store, by, "import notes") as act:
-                    bringing.bring(act, notes, report)
-        if report.number:
+    # Closed here, and not whenever it is collected: that may be in the thread that it would wait for.
+    with closing(_read_ahead(batches(records))) as ahead:
+        try:
+            if strict:
+                _import_strictly(store, by, ahead, report, bringing)
+            else:
+                _import_by_batches(store, by, ahead, report, bringing)
+        except KeyboardInterrupt:
+            raise Interrupted(_describe_interruption(report)) from None
+    return report
+
+
+Batches = Iterator[list[Note | Refusal]]
+
+
+def _import_by_batches(store: Store, by: str, ahead: Batches, report: ImportReport, bringing: _Bringing) -> None:
+    for batch in ahead:
+        notes = _sift(batch, report)
+        if notes:
             with acting(store, by, "import notes") as act:
-                end_import(act, report.number, n_refused=report.n_refused)
-        return report
+                added = bringing.bring(act, notes)
+            report._count(added)
+            report.number = bringing.number
+    if report.number:
+        with acting(store, by, "import notes") as act:
+            end_import(act, report.number, n_refused=report.n_refused)
+
+
+def _import_strictly(store: Store, by: str, ahead: Batches, report: ImportReport, bringing: _Bringing) -> None:
     try:
         with acting(store, by, "import notes") as act:
+            added = []
             for batch in ahead:
-                bringing.bring(act, _all_of(batch, report), report)
-                if report.n_refused:
+                added.append(bringing.bring(act, _all_of(batch, report)))
+                if added[-1].n_refused:
+                    report._refuse_same_ids(added[-1])
                     raise _Refused
-            if report.number:
-                end_import(act, report.number, n_refused=0)
+            if bringing.number:
+                end_import(act, bringing.number, n_refused=0)
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
             _sift(batch, report)
-        report._count_nothing()
-    return report
+        report.is_kept = False
+        return
+    report.number = bringing.number
+    for of_batch in added:
+        report._count(of_batch)
+
+
+def _describe_interruption(report: ImportReport) -> str:
+    if not report.n_added + report.n_labelled:
+        return "Interrupted: nothing was imported."
+    notes = f"{report.n_added:,} note{'' if report.n_added == 1 else 's'}"
+    return f"Interrupted: {notes} had been added and will stay. Import the same files again for the rest."
 
 
 class _Bringing:
@@ -259,17 +257,19 @@ class _Bringing:
         self._rules = rules
         self._files = [_printable(path.name) for path in paths[:MAX_NAMED]]
         self._n_files = len(paths)
-        self._options = {"with_labels": with_labels, "update": rules.update, "same_id": rules.same_id}
+        self._options: dict[str, Any] = {"with_labels": with_labels, "update": rules.update, "same_id": rules.same_id}
 
-    def bring(self, act: LeadAct, notes: Sequence[Note], report: ImportReport) -> None:
-        """Add notes in the transaction that is open, and count them."""
-        if self._rules.import_id is None:
-            number = begin_import(
-                act, files=self._files, n_files=self._n_files, source=self._rules.source, **self._options
-            )
-            self._rules = replace(self._rules, import_id=number)
-            report.number = number
-        report._count(add_notes(act, notes, self._rules))
+    @property
+    def number(self) -> int:
+        """Of the import; 0 before there is one."""
+        return self._rules.import_id or 0
+
+    def bring(self, act: LeadAct, notes: Sequence[Note]) -> AddReport:
+        """Add notes in the transaction that is open."""
+        if not self.number:
+            told: dict[str, Any] = {"files": self._files, "n_files": self._n_files, "source": self._rules.source}
+            self._rules = replace(self._rules, import_id=begin_import(act, **told, **self._options))
+        return add_notes(act, notes, self._rules)
 
 
 def beginning(path: Path) -> list[Record]:
@@ -332,7 +332,7 @@ def batches(records: Iterable[Note | Refusal]) -> Iterator[list[Note | Refusal]]
         yield batch
 
 
-def _read_ahead(stream: Iterator[list[Note | Refusal]]) -> Iterator[list[Note | Refusal]]:
+def _read_ahead(stream: Batches) -> Generator[list[Note | Refusal], None, None]:
     """The same lists; the next one is read in a thread while SQLite, which needs no Python for it, stores this one.
 
     SQLite lets go of Python's lock ten times a batch and would get it back after 5 ms each time, which made an import

@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing.load import batches, beginning, describe_likenesses, names_of, same_id_refusal
+from app.importing.corrections import same_id_refusal
+from app.importing.load import batches, beginning, describe_likenesses, names_of
 from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
 from data.reading.readers import TEXT_KEYS

@@ -124,7 +124,7 @@ def undo_copies(act: Act, task: Task, *, name: str) -> Done:
     return undo_all(act, task, prefix=f"copy-{name}-")
 
 
-def _waiting_copies(session: Session, note: NoteRow, reviewer: str) -> Sequence[sa.Row[Any]]:
+def _waiting_copies(session: Session, note: NoteRow, reviewer: str) -> Sequence[Any]:
     c = t.note.c
     typed = sa.exists().where(t.draft.c.note_id == c.id).correlate(t.note)
     mine = c.id.in_(claimed_by(reviewer))
