@@ -124,8 +124,6 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
             write(sentence)
         if report.likenesses.n_namesakes:
             write("They are separate notes. For new versions of the same report: --same-id supersede.")
-        if report.number:
-            write(f"Undo it with: caseloop imports undo {report.number} --reason ...")
     return REFUSED if report.n_files_refused else 0
 
 

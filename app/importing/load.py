@@ -131,8 +131,8 @@ def describe_likenesses(likenesses: Likenesses) -> list[str]:
         have, ids = ("note has", "another id") if n == 1 else ("notes have", "other ids")
         said.append(f"{n:,} new {have} the text of another note, under {ids}: {_places(likenesses.copies, n)}.")
     if n := likenesses.n_superseding:
-        note, waits = ("note replaces an older text", "waits") if n == 1 else ("notes replace older texts", "wait")
-        said.append(f"{n:,} {note} under the same id, and {waits} for review: {_places(likenesses.superseding, n)}.")
+        are = "note is a new version of one" if n == 1 else "notes are new versions of others"
+        said.append(f"{n:,} {are} with the same id: {_places(likenesses.superseding, n)}.")
     if n := likenesses.n_namesakes:
         have = "note has an id" if n == 1 else "notes have ids"
         said.append(f"{n:,} new {have} that another text has: {_places(likenesses.namesakes, n)}.")

@@ -87,7 +87,6 @@ def end_import(permit: LeadAct | Program, import_id: int, *, n_refused: int) -> 
     """Keep that an import has come to its end, and how many records it refused."""
     ended = {"ended_at": t.now(), "n_refused": n_refused}
     permit.session.execute(sa.update(t.note_import).where(t.note_import.c.id == import_id).values(**ended))
-    permit.record("ended an import", f"import {import_id}", n_refused=n_refused)
 
 
 def mark_undone(act: LeadAct, import_id: int) -> None:
