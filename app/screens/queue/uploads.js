@@ -1,6 +1,6 @@
 // Importing a file: first what would become of it, then doing it. The browser keeps the file and sends it again, so
 // nothing of a preview stays on the server. Everything that a file holds is written with textContent.
-import { button, byId, find, make } from '../browser/dom.js';
+import { button, byId, find, make, table } from '../browser/dom.js';
 import { plural } from '../browser/words.js';
 import { noteOnScreen, open } from '../review/note/note.js';
 import { corrections, isUnsettled } from './correcting/known.js';
@@ -171,15 +171,6 @@ export function mapping(found, chosen, again) {
     line.append(make('label', { className: 'chip', title }, box, make('span', {}, 'take the labels too: the notes become originals')));
   }
   return [...(hint ? [make('p', { className: 'hint' }, hint)] : []), ...(line.childElementCount ? [line] : [])];
-}
-
-/** @param {string[]} headings @param {string[][]} lines */
-export function table(headings, lines) {
-  const head = make('tr', {}, ...headings.map((heading) => make('th', { scope: 'col' }, heading)));
-  const body = lines.map(([first, ...others]) => make(
-    'tr', {}, make('th', { scope: 'row', dir: 'auto' }, first), ...others.map((cell) => make('td', { dir: 'auto' }, cell)),
-  ));
-  return make('table', { className: 'list' }, make('thead', {}, head), make('tbody', {}, ...body));
 }
 
 /** @param {Found} found */

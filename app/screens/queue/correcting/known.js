@@ -1,7 +1,6 @@
 // What becomes of notes that are here already: they can be corrected, or replaced by newer versions.
-import { make } from '../../browser/dom.js';
+import { make, table } from '../../browser/dom.js';
 import { plural } from '../../browser/words.js';
-import { table } from '../uploads.js';
 
 /** @typedef {import('../uploads.js').Found} Found */
 /** @typedef {import('../uploads.js').Chosen} Chosen */

@@ -1,12 +1,12 @@
 // Importing several files at once: each is looked at, and then imported, by itself and one after the other, so that
 // however many there are the desk holds one of them, a fault stays with its file, and stopping keeps what was done.
-import { button, byId, find, make } from '../../browser/dom.js';
+import { button, byId, find, make, table } from '../../browser/dom.js';
 import { plural } from '../../browser/words.js';
 import { noteOnScreen, open } from '../../review/note/note.js';
 import { isUnsettled, sameIds, updating } from '../correcting/known.js';
 import { messageOf } from '../dialogs.js';
 import { refresh } from '../list/asking.js';
-import { mapping, send, table, tell } from '../uploads.js';
+import { mapping, send, tell } from '../uploads.js';
 
 /** @typedef {import('../uploads.js').Found} Found */
 /** @typedef {import('../uploads.js').Chosen} Chosen */
