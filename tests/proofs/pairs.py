@@ -51,7 +51,7 @@ def _changed(text: str, draw: random.Random) -> str | None:
     if kind == "sign":
         return text[:at] + draw.choice(SIGNS) + text[at + draw.randint(0, 1) :]
     if kind == "digit":
-        places = [place for place, one in enumerate(text) if one.isdigit()]
+        places = [place for place, one in enumerate(text) if one.isdecimal()]
         place = draw.choice(places)
         return text[:place] + str((int(text[place]) + draw.randint(1, 9)) % 10) + text[place + 1 :]
     if kind == "accent":

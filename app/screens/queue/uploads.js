@@ -102,7 +102,7 @@ function show(found) {
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${found.file}`),
     make('p', { className: 'sum' }, sum(found)),
-    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...corrections(found, choice, (chosen) => look(file, chosen)),
+    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...corrections(found, choice, (more) => look(file, { ...choice, ...more })),
     ...refused(found), ...columns(found), ...beginnings(found), answers(found),
   );
   find('.sum', dialog).setAttribute('role', 'status');
@@ -214,7 +214,8 @@ function refused(found) {
 function answers(found) {
   const brings = found.n_new > 0 || found.n_labelled > 0 || found.n_updated > 0;
   const other = found.n_updated ? `Correct ${plural(found.n_updated)}` : `Bring the labels of ${plural(found.n_labelled)}`;
-  const does = found.n_new || !brings ? `Import ${plural(found.n_new)}` : other;
+  const both = found.n_updated ? `, correct ${found.n_updated.toLocaleString('en')}` : '';
+  const does = found.n_new || !brings ? `Import ${plural(found.n_new)}${both}` : other;
   const isOpen = isUnsettled(found.n_namesakes, choice);
   const title = isOpen ? 'First choose what the notes with the id of another text are' : '';
   const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings || isOpen, title });

@@ -69,11 +69,12 @@ export async function lookAtAll(files, chosen = {}) {
 function show(files, seen, chosen) {
   const dialog = byId('import-preview'), first = seen.find((one) => one.found?.can_choose)?.found;
   const ask = (/** @type {Chosen} */ again) => lookAtAll(files, again);
+  const more = (/** @type {Chosen} */ also) => ask({ ...chosen, ...also });
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${plural(files.length, 'file')}`),
     make('p', { className: 'sum' }, sum(seen)),
     ...(first ? mapping(first, chosen, ask) : []),
-    make('div', { className: 'filter-line' }, ...updating(total(seen, 'n_known') > 0, chosen, ask), ...sameIds(total(seen, 'n_namesakes'), chosen, ask)),
+    make('div', { className: 'filter-line' }, ...updating(total(seen, 'n_known') > 0, chosen, more), ...sameIds(total(seen, 'n_namesakes'), chosen, more)),
     ...faults(seen), ...lines(seen), answers(seen, chosen),
   );
   (find('[name="yes"]:enabled', dialog) ?? find('[name="no"]', dialog)).focus();
