@@ -15,8 +15,9 @@ from app.core.errors import InputError, Interrupted
 from app.importing.corrections import describe_changes, same_id_refusal
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
-from data.reading.readers import Tell, read_records
-from data.reading.records import USUAL, Columns, Record, plain_name
+from data.reading.readers import read_records
+from data.reading.records import USUAL, Columns, Record, plain_name, wanted_names
+from data.reading.sources import Options, Tell
 from data.task import Task
 from db.notes.identity import USUALLY, Changes, Likenesses, Rules
 from db.notes.imports import begin_import, end_import
@@ -173,7 +174,7 @@ def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
     Args:
         store: where the notes go.
         task: what their labels are checked against.
-        paths: files, see `data.reading.endings`, and folders of them.
+        paths: files, see `data.reading.formats`, and folders of them.
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
@@ -191,7 +192,7 @@ def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
             raise InputError(f"There is no file or folder at {path}. Check the path.")
     _require(columns, paths)
     report = ImportReport()
-    records = _counted(_records(task, paths, original, columns, report._remark), on_read)
+    records = _count_records(_records(task, paths, original, columns, report._remark), on_read)
     bringing = _Bringing(paths, rules, with_labels=original)
     # Closed here, and not whenever it is collected: that may be in the thread that it would wait for.
     with closing(_read_ahead(batches(records))) as ahead:
@@ -272,9 +273,9 @@ class _Bringing:
         return add_notes(act, notes, self._rules)
 
 
-def beginning(path: Path) -> list[Record]:
+def read_beginning(path: Path, codec: str | None = None) -> list[Record]:
     """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
-    return [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
+    return [row for row in islice(read_records(path, Options((), codec=codec)), N_LOOKED_AT) if isinstance(row, Record)]
 
 
 def names_of(rows: Sequence[Record]) -> list[str]:
@@ -292,8 +293,8 @@ def _require(columns: Columns, paths: Sequence[Path]) -> None:
         raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
     wanted = [name for name in (columns.text, columns.id) if name is not None]
     for path in paths if wanted else ():
-        found = names_of(beginning(path))
-        missing = [name for name in wanted if name not in found]
+        found = names_of(read_beginning(path, columns.codec))
+        missing = [name for name in wanted if not wanted_names(found, (name,))]
         if found and missing:
             listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
             more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
@@ -309,7 +310,7 @@ def _records(
         yield from read_notes(path, task, original=original, columns=columns, tell=tell)
 
 
-def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
+def _count_records(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
     n_read = 0
     for n_read, record in enumerate(records, start=1):
         yield record

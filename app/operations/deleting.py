@@ -19,7 +19,7 @@ from typing import Any
 
 from app.core.desk import Desk
 from app.core.errors import DeskError
-from app.operations.run_files import rows_deleted, take_rows_out
+from app.operations.run_files import count_rows_deleted, take_rows_out
 from app.training.requests import run_name, training_lock
 from data.text.figures import plural
 from db.people.acting import acting, as_program
@@ -148,7 +148,7 @@ def _finish(desk: Desk, deletion: Deletion) -> Deleted:
     with desk.store.reading() as session:
         learned = _adapters(session, desk, deletion)
         backups = [(str(entry.detail.get("name", "")), entry.at.date().isoformat()) for entry in _backups(session)]
-    n_rows = sum(sum(rows_deleted(path, deletion.id).values()) for path in desk.settings.runs.glob("run-*"))
+    n_rows = sum(sum(count_rows_deleted(path, deletion.id).values()) for path in desk.settings.runs.glob("run-*"))
     return Deleted(deletion.n_notes, deletion.id, n_rows, tuple(learned), tuple(backups), why)
 
 
@@ -163,7 +163,7 @@ def _adapters(session: Session, desk: Desk, deletion: Deletion) -> list[str]:
         row.name
         for row in named
         if row.run_id is not None
-        and rows_deleted(desk.settings.runs / run_name(row.run_id), deletion.id).get("snapshot.jsonl")
+        and count_rows_deleted(desk.settings.runs / run_name(row.run_id), deletion.id).get("snapshot.jsonl")
     }
     while True:
         more = {
@@ -184,7 +184,7 @@ def _is_warm(session: Session, run_id: int) -> bool:
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[None]:
+def hold_directory(directory: Path) -> Iterator[None]:
     """Say that a directory of uploads is in use, for as long as this process lives."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:

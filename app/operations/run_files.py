@@ -49,7 +49,7 @@ def take_rows_out(directory: Path, deletion: Deletion, *, is_finished: bool) -> 
         write_whole(path, kept)
 
 
-def rows_deleted(directory: Path, deletion_id: int) -> dict[str, int]:
+def count_rows_deleted(directory: Path, deletion_id: int) -> dict[str, int]:
     """How many rows a deletion took out of each file of a run, by its path there; empty where it took none."""
     counted: dict[str, int] = _read(directory)["deletions"].get(str(deletion_id), {})
     return counted

@@ -37,7 +37,7 @@ class Undoing:
     deleted: Deleted = field(default_factory=lambda: Deleted(0))
 
 
-def told(going: Going) -> str:
+def describe_going(going: Going) -> str:
     """What would go, as part of a sentence."""
     work = [(going.n_decided, "decision"), (going.n_drafts, "draft")]
     said = [plural(n, what) for n, what in work if n]
@@ -56,7 +56,7 @@ def foresee_undo(desk: Desk, import_id: int, *, force: bool = False) -> Undoing:
         going = foresee(session, _many(import_id, force=force))
         n_all = foresee(session, Many(import_id=import_id)).n_notes
         staying = [] if force else names_meant(session, Many(import_id=import_id, is_worked_on=True), N_NAMED)
-    return Undoing(going.n_notes, told(going), n_all - going.n_notes, tuple(staying))
+    return Undoing(going.n_notes, describe_going(going), n_all - going.n_notes, tuple(staying))
 
 
 def undo_import(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.task import Extraction, Task
 from db.notes.notes import NoteRow, get_note
-from db.notes.queue.claimed import FREE, claimed_by
+from db.notes.queue.claimed import FREE, select_claimed
 from db.notes.suggestions import WAITING
 from db.people.acting import Act
 from db.review.bulk import Done, undo_all
@@ -109,7 +109,7 @@ def decide_copies(act: Act, task: Task, *, note_id: int, name: str) -> int:
             act,
             note_id=row.id,
             status="submitted",
-            extraction=Extraction.stored(task, standing.extraction),
+            extraction=Extraction.from_stored(task, standing.extraction),
             seen_revision=row.revision,
             settled=standing.settled,
             comment=standing.comment,
@@ -127,7 +127,7 @@ def undo_copies(act: Act, task: Task, *, name: str) -> Done:
 def _waiting_copies(session: Session, note: NoteRow, reviewer: str) -> Sequence[Any]:
     c = t.note.c
     typed = sa.exists().where(t.draft.c.note_id == c.id).correlate(t.note)
-    mine = c.id.in_(claimed_by(reviewer))
+    mine = c.id.in_(select_claimed(reviewer))
     query = sa.select(c.id, c.revision).where(
         c.text_hash == note.text_hash, c.id != note.id, WAITING, c.n_wanted == 1, ~typed, sa.or_(FREE, mine)
     )

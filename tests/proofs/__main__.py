@@ -27,7 +27,7 @@ PROOFS = {
     "network": ["-m", "tests.proofs.network"],
     "pairs": ["-m", "tests.proofs.pairs"],
     "pairs-postgres": ["-m", "tests.proofs.pairs", "--postgres"],
-    "imports": ["-m", "tests.proofs.imports"],
+    "fuzz": ["-m", "tests.proofs.fuzzing"],
     "round-trips": ["-m", "tests.proofs.round_trips"],
     "claims": ["-m", "tests.proofs.claims"],
     "stale": ["-m", "tests.proofs.stale"],

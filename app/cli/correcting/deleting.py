@@ -60,7 +60,7 @@ def delete(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from app.core.desk import open_desk
     from app.operations.deleting import delete as delete_for_good
-    from app.operations.undoing import numbers_of_ids, told
+    from app.operations.undoing import describe_going, numbers_of_ids
     from db.notes.queue.search import Filters
     from db.people.acting import OPERATOR
     from db.review.bulk import Many
@@ -87,12 +87,12 @@ def delete(  # noqa: PLR0913, PLR0917 - one for each option
                 with_older=True,
             )
             going = foresee(session, many)
-        confirmed(going.n_notes, told(going), yes=yes, is_terminal=sys.stdin.isatty())
+        confirm_deletion(going.n_notes, describe_going(going), yes=yes, is_terminal=sys.stdin.isatty())
         done = delete_for_good(desk, many, by=OPERATOR, reason=reason, expected=going.n_notes)
     return show_deleted(done, as_json)
 
 
-def confirmed(n_notes: int, told: str, *, yes: bool, is_terminal: bool) -> None:
+def confirm_deletion(n_notes: int, told: str, *, yes: bool, is_terminal: bool) -> None:
     """Ask before notes are deleted.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.correcting.deleting import Json, Reason, Yes, confirmed, show_deleted
+from app.cli.correcting.deleting import Json, Reason, Yes, confirm_deletion, show_deleted
 from app.core.terminal import write, write_json
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def list_all(as_json: Json = False) -> None:
         write_json([{**asdict(row), **{at: _stamp(getattr(row, at)) for at in times}} for row in found])
         return
     for row in found:
-        write(line(row))
+        write(describe_import(row))
     if not found:
         write("No imports yet.")
 
@@ -70,12 +70,12 @@ def undo(
 
     with open_desk() as desk:
         going = foresee_undo(desk, number, force=force)
-        confirmed(going.n_notes, going.told, yes=yes, is_terminal=sys.stdin.isatty())
+        confirm_deletion(going.n_notes, going.told, yes=yes, is_terminal=sys.stdin.isatty())
         done = undo_import(desk, number, by=OPERATOR, reason=reason, force=force, expected=going.n_notes)
     return show_deleted(done.deleted, as_json, n_staying=done.n_staying, staying=done.staying)
 
 
-def line(row: ImportRow) -> str:
+def describe_import(row: ImportRow) -> str:
     """An import on one line."""
     files = ", ".join(row.files) + (f" and {row.n_files - len(row.files)} more" if row.n_files > len(row.files) else "")
     counted = [f"{row.n_added} added", f"{row.n_known} known", f"{row.n_refused} refused"]

@@ -20,10 +20,9 @@ from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
 from app.importing.load import import_files
 from app.importing.preview import preview
-from app.operations.deleting import held
+from app.operations.deleting import hold_directory
 from app.screens.replies import refusal
 from data.limits import MAX_UPLOAD_BYTES
-from data.reading.endings import ENDINGS, other_ending
 from data.reading.records import USUAL, Columns
 from data.text.figures import plural
 from db.notes.identity import USUALLY, Rules, SameId
@@ -39,7 +38,7 @@ def routes(desk: Desk) -> APIRouter:
     """`POST /import/preview` and `POST /import`."""
     router = APIRouter()
 
-    async def received(
+    async def receive(
         request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str, Rules], dict[str, Any]]
     ) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
@@ -47,7 +46,6 @@ def routes(desk: Desk) -> APIRouter:
             await run_in_threadpool(may_import, desk, by)
             columns, original, rules = choice(request.headers.get("x-columns", ""))
             with _place(desk, name) as path:
-                _check_ending(path)
                 await _receive(request, path)
                 return JSONResponse(await run_in_threadpool(use, desk, path, columns, original, by, rules))
         except (InputError, DeskError) as error:
@@ -59,11 +57,11 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/import/preview")
     async def look(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, foresee)
+        return await receive(request, by, foresee)
 
     @router.post("/import")
     async def bring(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, bring_in)
+        return await receive(request, by, bring_in)
 
     return router
 
@@ -145,17 +143,13 @@ def bring_in(
     return {"sentences": [first + refused, *labelled, *report.likeness_sentences(), *refusals], **figures}
 
 
-def _check_ending(path: Path) -> None:
-    if path.suffix.lower() not in ENDINGS:
-        refused = other_ending(path)
-        advice = refused.advice[0].upper() + refused.advice[1:]
-        raise InputError(f"Expected {refused.expected}; found {path.name}. {advice}.")
-
-
 @contextmanager
 def _place(desk: Desk, name: str) -> Iterator[Path]:
     place = tempfile.TemporaryDirectory(dir=desk.settings.home / "tmp", prefix="import-")
-    with place as directory, held(Path(directory)):  # or a deletion takes it for what a killed import has left
+    with (
+        place as directory,
+        hold_directory(Path(directory)),
+    ):  # or a deletion takes it for what a killed import has left
         yield Path(directory) / name
 
 

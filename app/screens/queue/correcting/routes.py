@@ -13,9 +13,9 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.errors import DeskError
 from app.operations.deleting import Deleted, delete
-from app.operations.undoing import foresee_undo, told, undo_import
+from app.operations.undoing import describe_going, foresee_undo, undo_import
 from app.screens.queue.bulk import MAX_TICKED, Number, Shown
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from data.text.figures import plural
 from db.notes.imports import ImportRow, list_imports
 from db.people.acting import require
@@ -71,23 +71,23 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/delete/plan")
     def planned(meant: Meant, by: Reviewer) -> JSONResponse:
-        return _told(lambda: plan(desk, by, meant))
+        return _answer(lambda: plan(desk, by, meant))
 
     @router.post("/delete")
     def deleted(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
-        return _told(lambda: remove(desk, by, unwanted))
+        return _answer(lambda: remove(desk, by, unwanted))
 
     @router.post("/imports")
     def imports(by: Reviewer) -> JSONResponse:
-        return _told(lambda: brought(desk, by))
+        return _answer(lambda: show_imports(desk, by))
 
     @router.post("/imports/plan")
     def foreseen(undone: Undone, by: Reviewer) -> JSONResponse:
-        return _told(lambda: plan_undo(desk, by, undone))
+        return _answer(lambda: plan_undo(desk, by, undone))
 
     @router.post("/imports/undo")
     def undid(undo: Undo, by: Reviewer) -> JSONResponse:
-        return _told(lambda: take_back(desk, by, undo))
+        return _answer(lambda: take_back(desk, by, undo))
 
     return router
 
@@ -97,20 +97,20 @@ def plan(desk: Desk, reviewer: str, meant: Meant) -> dict[str, Any]:
     with desk.store.reading() as session:
         require(session, reviewer, "delete notes")
         going = foresee(session, meant.many)
-    return {"n_notes": going.n_notes, "told": told(going), "upto": going.upto}
+    return {"n_notes": going.n_notes, "told": describe_going(going), "upto": going.upto}
 
 
 def remove(desk: Desk, reviewer: str, unwanted: Unwanted) -> dict[str, Any]:
     """Delete notes for good."""
     done = delete(desk, unwanted.many, by=reviewer, reason=unwanted.reason, expected=unwanted.expected)
-    return _become(done)
+    return _report(done)
 
 
-def brought(desk: Desk, reviewer: str) -> dict[str, Any]:
+def show_imports(desk: Desk, reviewer: str) -> dict[str, Any]:
     """The imports, newest first."""
     with desk.store.reading() as session:
         require(session, reviewer, "import notes")
-        return {"imports": [_shown(row) for row in list_imports(session)]}
+        return {"imports": [_import_as_json(row) for row in list_imports(session)]}
 
 
 def plan_undo(desk: Desk, reviewer: str, undone: Undone) -> dict[str, Any]:
@@ -125,14 +125,14 @@ def take_back(desk: Desk, reviewer: str, undo: Undo) -> dict[str, Any]:
     """Undo an import."""
     done = undo_import(desk, undo.number, by=reviewer, reason=undo.reason, force=undo.force, expected=undo.expected)
     stay = f" {plural(done.n_staying, 'note')} stayed: somebody has worked on them." if done.n_staying else ""
-    return {**_become(done.deleted), "stay": stay}
+    return {**_report(done.deleted), "stay": stay}
 
 
-def _become(done: Deleted) -> dict[str, Any]:
+def _report(done: Deleted) -> dict[str, Any]:
     return {"n_notes": done.n_notes, "sentences": done.sentences(), "is_finished": not done.why_unfinished}
 
 
-def _shown(row: ImportRow) -> dict[str, Any]:
+def _import_as_json(row: ImportRow) -> dict[str, Any]:
     counted = [(row.n_added, "added"), (row.n_known, "already here"), (row.n_updated, "corrected")]
     counted += [(row.n_superseded, "replaced"), (row.n_refused, "refused")]
     return {
@@ -149,8 +149,8 @@ def _shown(row: ImportRow) -> dict[str, Any]:
     }
 
 
-def _told(action: Callable[[], dict[str, Any]]) -> JSONResponse:
+def _answer(action: Callable[[], dict[str, Any]]) -> JSONResponse:
     try:
-        return answered(action)
+        return answer_with(action)
     except DeskError as error:
         return JSONResponse({"detail": str(error)}, 422)

@@ -1,6 +1,6 @@
 // A decision for the copies of a note, which have the same text: offered after it was saved, done at one click or key, and
 // taken back at another. Nothing is applied by itself.
-import { post, why } from '../../browser/api.js';
+import { explain, post } from '../../browser/api.js';
 import { button, byId } from '../../browser/dom.js';
 import { plural } from '../../browser/words.js';
 import { labelKeys } from '../keys.js';
@@ -30,7 +30,7 @@ async function give(note, n) {
   const name = newName();
   show(`Saving ${copies(n)} …`);
   const done = await post('/copies', { note, name });
-  if (done.status !== 200) { show(`Not saved: ${why(done)}.`); return; }
+  if (done.status !== 200) { show(`Not saved: ${explain(done)}.`); return; }
   loadNextAnew();
   show(`Saved ${copies(/** @type {any} */ (done).n)} alike. `, button('Undo', () => takeBack(name)), button('Close', () => show()));
 }
@@ -38,7 +38,7 @@ async function give(note, n) {
 /** @param {string} name */
 async function takeBack(name) {
   const done = /** @type {any} */ (await post('/copies/undo', { name }));
-  if (done.status !== 200) { show(`Not undone: ${why(done)}.`); return; }
+  if (done.status !== 200) { show(`Not undone: ${explain(done)}.`); return; }
   loadNextAnew();
   const left = done.n_left_alone ? ` ${plural(done.n_left_alone)} left alone: somebody changed it since.` : '';
   show(`${copies(done.n)} as before.${left} `, button('Close', () => show()));

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from db.people.acting import acting
 from db.review.relatives import decide_copies, undo_copies
 
@@ -41,11 +41,11 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("")
     def applied(asked: Applied, by: Reviewer) -> JSONResponse:
-        return answered(lambda: apply(desk, by, asked))
+        return answer_with(lambda: apply(desk, by, asked))
 
     @router.post("/undo")
     def undone(asked: TakenBack, by: Reviewer) -> JSONResponse:
-        return answered(lambda: take_back(desk, by, asked))
+        return answer_with(lambda: take_back(desk, by, asked))
 
     return router
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Literal
 
@@ -13,7 +13,9 @@ from markupsafe import Markup
 from app.core.templates import Pieces
 from data.text.figures import plural
 from db.notes.notes import NoteRow
-from db.review.relatives import Copies, Older
+from db.review.opinions import is_compared
+from db.review.relatives import Copies, Older, copies_of, older_of
+from db.store.store import Session
 
 _HTML = Pieces("screens/review/review.html")
 Kind = Literal["same", "gone", "new"]
@@ -51,17 +53,41 @@ def differences(before: str, now: str) -> list[Line]:
     return shown
 
 
-def relatives_of(note: NoteRow, older: Older | None, copies: Copies) -> Markup:
+@dataclass(frozen=True)
+class Relatives:
+    """The notes that belong to one.
+
+    Attributes:
+        older: the version that it supersedes; None where it is the first.
+        copies: the others with its text.
+    """
+
+    older: Older | None = None
+    copies: Copies = field(default_factory=Copies)
+
+    def value_before(self, key: str) -> dict[str, str | None] | None:
+        """What was decided about the version before: offered beside the field, and never put in by itself."""
+        if self.older is None or self.older.values is None:
+            return None
+        return {"value": self.older.values.get(key), "by": self.older.reviewer}
+
+
+NONE = Relatives()
+
+
+def read_relatives(session: Session, note: NoteRow) -> Relatives:
+    """A note's version before and its copies; what others decided is kept back where several are asked apart."""
+    older = older_of(session, note)
+    if older is not None and is_compared(note):
+        older = replace(older, values=None, reviewer="")
+    return Relatives(older, copies_of(session, note))
+
+
+def describe_relatives(note: NoteRow, relatives: Relatives) -> Markup:
     """What stands in a note's heading about its versions and copies."""
+    older = relatives.older
     changed = differences(older.text, note.text) if older else []
-    return _HTML.relatives(note, older, changed, copies_line(copies))
-
-
-def decided_before(older: Older | None, key: str) -> dict[str, str | None] | None:
-    """What was decided about the version before: offered beside the field, and never put in by itself."""
-    if older is None or older.values is None:
-        return None
-    return {"value": older.values.get(key), "by": older.reviewer}
+    return _HTML.relatives(note, older, changed, copies_line(relatives.copies))
 
 
 def copies_line(copies: Copies) -> str:
