@@ -28,6 +28,7 @@ from db.review.opinions import OpinionRow, give_opinion, mark_disputed, opinion_
 from db.review.reviewed import AnnotationRow, history
 from db.review.trials import begin_trial
 from db.schema import tables as t
+from db.schema.json_text import as_json
 
 Outcome = Literal["kept", "known", "agrees", "differs", "disputed"]
 N_NAMED = 1000
@@ -322,5 +323,5 @@ def _token_of(arrival: _Arrival) -> str:
 
 def _token(note_id: int, who: str, at: datetime, what: str, values: Mapping[str, Any]) -> str:
     """The name of a save that is the same whenever the same decision arrives."""
-    told = t.as_json([who, at.isoformat(), what, [*values.items()]])
+    told = as_json([who, at.isoformat(), what, [*values.items()]])
     return f"{_ARRIVED}{note_id}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
