@@ -36,7 +36,7 @@ from data.reading.records import (
     wanted_names,
     without,
 )
-from data.reading.sources import TEXT_KEYS, Options, Tell, unheard
+from data.reading.sources import TEXT_KEYS, Options, Tell, ignore_reading
 from data.reading.values import plain_id, plain_value
 from data.suggestion import Suggestion
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
@@ -166,7 +166,7 @@ def make_note(
 
 
 def read_notes(
-    path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = unheard
+    path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = ignore_reading
 ) -> Iterator[Note | Refusal]:
     """Read the notes of a file in one of `data.reading.formats.FORMATS`, or of all such files below a folder.
 

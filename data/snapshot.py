@@ -174,7 +174,7 @@ def _row(task: Task, record: Record) -> Row:
 
 
 def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> Snapshot:
-    ordered = _distinct(task, rows, side)
+    ordered = _sort_distinct(task, rows, side)
     fingerprint = hashlib.sha256()
     lines = [_line(task, row).encode("utf-8") + b"\n" for row in ordered]
     for line in lines:
@@ -192,7 +192,7 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> S
     )
 
 
-def _distinct(task: Task, rows: Iterable[Row], side: Split | None) -> list[Row]:
+def _sort_distinct(task: Task, rows: Iterable[Row], side: Split | None) -> list[Row]:
     """The rows in a repeatable order, none twice.
 
     Of a text that stands under several ids, reviewers' labels go before those that it came with; labels that differ

@@ -10,7 +10,7 @@ from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
 from app.core.errors import InputError
-from app.exporting.formats import REVIEWED_ONLY, TABLES, TRAINING, Format
+from app.exporting.formats import RETURNING, REVIEWED_ONLY, TABLES, TRAINING, Format
 from data.task import Task
 from db.people.acting import LeadAct
 from db.review.decisions import Status
@@ -66,6 +66,11 @@ class Choice:
         whole = self.with_text and self.keys(task) == task.keys and self.statuses == REVIEWED
         return whole and self.form in TRAINING
 
+    def comes_back(self, task: Task) -> bool:
+        """Whether `caseloop import --decisions` takes every record of it."""
+        whole = self.with_text and self.with_provenance and self.keys(task) == task.keys
+        return whole and self.form in RETURNING
+
     @property
     def has_spans(self) -> bool:
         """Whether each record says where its values stand in the text; in a table only beside the provenance."""
@@ -94,7 +99,7 @@ class Choice:
             "with_samples": self.with_samples,
         }
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """The choice for the audit trail: what was taken out and which notes' it is, no text and no value."""
         told: dict[str, Any] = {"format": self.form, "with_text": self.with_text}
         told |= {"with_provenance": self.with_provenance, "statuses": list(self.statuses)}
@@ -118,6 +123,7 @@ class Choice:
         said |= {} if self.with_text else {"with_text": "0"}
         said |= {"with_provenance": "1"} if self.with_provenance else {}
         said |= {"with_samples": "1"} if self.with_samples else {}
+        said |= {} if self.with_spans else {"with_spans": "0"}
         return f"?{urlencode(said)}" if said else ""
 
 
@@ -135,6 +141,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     with_text: bool = True,
     with_provenance: bool = False,
     with_samples: bool = False,
+    with_spans: bool = True,
+    mapping: Path | None = None,
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
 
@@ -162,6 +170,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
         is_corrected=is_corrected,
         statuses=tuple(chosen) or REVIEWED,
         with_samples=with_samples,
+        with_spans=with_spans,
+        mapping=mapping,
     )
 
 
@@ -170,7 +180,7 @@ def count_records(session: Session, choice: Choice) -> int:
     return count_reviewed(session, **choice.filters())
 
 
-def told_of_samples(session: Session, choice: Choice) -> str:
+def mention_samples(session: Session, choice: Choice) -> str:
     """A sentence about the samples that the export has or leaves out; empty where it would have none in any case."""
     mine: Filters = {**choice.filters(), "origin": "sample"}
     has = count_reviewed(session, **mine)
@@ -187,7 +197,7 @@ def told_of_samples(session: Session, choice: Choice) -> str:
 def note_export(act: LeadAct, choice: Choice) -> int:
     """Say in the audit trail who takes what out, before anything leaves; how many records that are."""
     n_records = count_records(act.session, choice)
-    act.record("exported", n_records=n_records, **choice.told())
+    act.record("exported", n_records=n_records, **choice.describe())
     return n_records
 
 

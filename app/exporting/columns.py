@@ -75,8 +75,8 @@ def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[b
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for table in _tables(schema, records):
             writer.write_table(table, row_group_size=N_ROWS)
-            yield sink.taken()
-    yield sink.taken()
+            yield sink.take()
+    yield sink.take()
 
 
 def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
@@ -87,8 +87,8 @@ def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> It
             archive.writestr(f"{FOLDER}/{name}", content)
         with archive.open(f"{FOLDER}/{ARROW}", "w", force_zip64=True) as file:
             for _ in _arrow(schema, records, file):
-                yield sink.taken()
-    yield sink.taken()
+                yield sink.take()
+    yield sink.take()
 
 
 def dataset_folder(task: Task, choice: Choice, records: Iterable[Record], folder: Path) -> None:
@@ -131,6 +131,14 @@ def _with_time(record: Record) -> Record:
     return {**record, "provenance": {**provenance, **timed}}
 
 
+def features(task: Task, choice: Choice) -> dict[str, Any]:
+    """The types of the records as JSON has them, as `datasets.Features.from_dict` takes them.
+
+    Without these `datasets` goes by a file's first records, in which a field may have no value.
+    """
+    return {field.name: _feature(field.type, is_json=True) for field in schema_of(task, choice)}
+
+
 def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:
     """The two files that tell `datasets` what the rows are: names as in its own `save_to_disk`."""
     info = {
@@ -154,12 +162,15 @@ def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:
     return {"dataset_info.json": json.dumps(info, indent=2), "state.json": json.dumps(state, indent=2)}
 
 
-def _feature(kind: Any) -> dict[str, Any]:
+def _feature(kind: Any, *, is_json: bool = False) -> dict[str, Any]:
     import pyarrow as pa
 
     if pa.types.is_struct(kind):
-        return {kind.field(position).name: _feature(kind.field(position).type) for position in range(kind.num_fields)}
+        parts = [kind.field(position) for position in range(kind.num_fields)]
+        return {part.name: _feature(part.type, is_json=is_json) for part in parts}
     if pa.types.is_list(kind):
-        return {"feature": _feature(kind.value_type), "_type": "List"}
+        return {"feature": _feature(kind.value_type, is_json=is_json), "_type": "List"}
+    if is_json and pa.types.is_timestamp(kind):
+        kind = pa.string()
     names = {"double": "float64"}  # the only one that `datasets` calls otherwise than pyarrow
     return {"dtype": names.get(str(kind), str(kind)), "_type": "Value"}

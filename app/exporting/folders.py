@@ -14,7 +14,7 @@ FOLDER = "reviewed"
 """Name of the folder inside an archive."""
 
 
-def zipped(files: Files) -> Iterator[bytes]:
+def zip_files(files: Files) -> Iterator[bytes]:
     """The files as one archive."""
     sink = Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -22,11 +22,11 @@ def zipped(files: Files) -> Iterator[bytes]:
             with archive.open(f"{FOLDER}/{name}", "w", force_zip64=True) as file:
                 for piece in pieces:
                     file.write(piece)
-                    yield sink.taken()
-    yield sink.taken()
+                    yield sink.take()
+    yield sink.take()
 
 
-def unpacked(files: Files, folder: Path) -> None:
+def write_files(files: Files, folder: Path) -> None:
     """The files in a folder, which must be there and empty."""
     for name, pieces in files:
         with (folder / name).open("wb") as file:
@@ -47,7 +47,7 @@ class Sink(io.RawIOBase):
         return True
 
     def write(self, data: Any, /) -> int:
-        """Keep a piece until it is taken."""
+        """Keep a piece until it is take."""
         piece = bytes(data)
         self._pieces.append(piece)
         self._n_bytes += len(piece)
@@ -57,7 +57,7 @@ class Sink(io.RawIOBase):
         """Bytes written so far."""
         return self._n_bytes
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """What was written since the last time."""
         piece = b"".join(self._pieces)
         self._pieces.clear()

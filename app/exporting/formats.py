@@ -143,7 +143,9 @@ REVIEWED_ONLY: frozenset[Format] = MAPPED | frozenset(["alpaca", "messages", "br
 FOLDERS: frozenset[Format] = frozenset(["dataset", "brat", "omop"])
 """Formats of several files: a folder, or an archive of it."""
 TRAINING: frozenset[Format] = frozenset(["jsonl", "json", "csv", "tsv", "xlsx", "parquet"])
-"""Formats that come back as labels, and with provenance as decisions."""
+"""Formats that come back as labels."""
+RETURNING: frozenset[Format] = TRAINING | frozenset(["dataset", "label-studio", "alpaca", "messages"])
+"""Formats that come back as decisions, where they tell the provenance."""
 
 
 def format_of(out: str, chosen: str | None) -> Format:

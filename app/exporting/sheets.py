@@ -11,7 +11,7 @@ from typing import Any
 from app.core.errors import InputError
 from app.exporting.choice import Choice
 from app.exporting.records import Record
-from app.exporting.text import heading, row
+from app.exporting.text import list_cells, list_columns
 from data.task import Task
 from data.text.formulas import escape_cell
 
@@ -22,7 +22,7 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
 """What XML cannot hold, or would read otherwise: it is written as the format says, `_x000D_` for a carriage return."""
 
 
-def sheet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
+def write_sheet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
     """A workbook with one sheet.
 
     Raises:
@@ -46,11 +46,11 @@ def sheet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[byt
             written.append(cell)
         return written
 
-    page.append(line(heading(task, choice)))
+    page.append(line(list_columns(task, choice)))
     for number, record in enumerate(records, 2):
         if number > MAX_ROWS:
             raise InputError(f"Expected at most {MAX_ROWS - 1:,} records for a sheet; found more. Export as csv.")
-        page.append(line(row(task, choice, record)))
+        page.append(line(list_cells(task, choice, record)))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "reviewed.xlsx"
         book.save(path)

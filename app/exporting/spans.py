@@ -12,7 +12,7 @@ from data.task import Extraction, Task
 Stands = Mapping[str, Sequence[Span]]
 
 
-def stands_of(
+def find_stands(
     task: Task, text: str, decided: Mapping[str, str | None], suggested: Mapping[str, Any] | None, evidence: Stands
 ) -> dict[str, Sequence[Span]]:
     """Field to where its value stands, the best first.
@@ -29,17 +29,17 @@ def stands_of(
     found: dict[str, Sequence[Span]] = {key: evidence[key] for key in kept}
     written = {key: None if key in kept else value for key, value in decided.items()}
     if any(value is not None for value in written.values()):
-        looked = ground(task, text, Extraction.stored(task, written))
+        looked = ground(task, text, Extraction.from_stored(task, written))
         found |= {key: one.spans for key, one in looked.items() if key not in kept}
     return {key: found.get(key, ()) for key, value in decided.items() if value is not None}
 
 
-def told(text: str, decided: Mapping[str, str | None], stands: Stands) -> list[dict[str, Any]]:
+def list_spans(text: str, decided: Mapping[str, str | None], stands: Stands) -> list[dict[str, Any]]:
     """The spans as a record tells them."""
-    return [*_told(text, decided, stands)]
+    return [*_spans(text, decided, stands)]
 
 
-def _told(text: str, decided: Mapping[str, str | None], stands: Stands) -> Iterator[dict[str, Any]]:
+def _spans(text: str, decided: Mapping[str, str | None], stands: Stands) -> Iterator[dict[str, Any]]:
     for key, spans in stands.items():
         for one in spans:
             if 0 <= one.start < one.end <= len(text):

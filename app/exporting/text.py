@@ -35,29 +35,34 @@ def json_list(records: Iterable[Record]) -> Iterator[str]:
 
 def csv_lines(task: Task, choice: Choice, records: Iterable[Record], separator: str = ",") -> Iterator[str]:
     """A heading, then a line for each record; the mark in front tells a spreadsheet that it is UTF-8."""
-    yield BOM + csv_line(heading(task, choice), separator)
+    yield BOM + csv_line(list_columns(task, choice), separator)
     for record in records:
-        yield csv_line(row(task, choice, record), separator)
+        yield csv_line(list_cells(task, choice, record), separator)
 
 
-def heading(task: Task, choice: Choice) -> list[str]:
+def list_columns(task: Task, choice: Choice) -> list[str]:
     """The columns of a table."""
     keys = choice.keys(task)
-    behind = provenance.columns_of(keys, is_marked=choice.is_marked, with_provenance=choice.with_provenance)
+    behind = provenance.list_columns(keys, is_marked=choice.is_marked, with_provenance=choice.with_provenance)
     return ["id", *(["input"] if choice.with_text else []), *keys, *behind]
 
 
-def row(task: Task, choice: Choice, record: Record) -> list[Any]:
+def list_cells(task: Task, choice: Choice, record: Record) -> list[Any]:
     """The cells of a record, under these columns."""
     keys, output = choice.keys(task), record["output"] or {}
     first = [record["id"], *([record["input"]] if choice.with_text else []), *(output.get(key) for key in keys)]
-    return [*first, *provenance.cells_of(record, keys)]
+    return [*first, *provenance.list_cells(record, keys)]
 
 
 def csv_line(cells: Iterable[Any], separator: str = ",") -> str:
     """A line of a CSV file, safe to open in a spreadsheet."""
+    return format_plain_line([_safe_cell(cell) for cell in cells], separator)
+
+
+def format_plain_line(cells: Iterable[Any], separator: str = ",") -> str:
+    """A line of a CSV file for a database, which runs nothing: each cell as it is."""
     line = io.StringIO(newline="")
-    csv.writer(line, delimiter=separator, lineterminator="\r\n").writerow([_safe_cell(cell) for cell in cells])
+    csv.writer(line, delimiter=separator, lineterminator="\r\n").writerow(cells)
     return line.getvalue()
 
 

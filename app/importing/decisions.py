@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import InputError
+from app.core.errors import InputError, Interrupted
 from app.importing.load import N_TOLD, ImportReport
 from data.decisions.reading import Decision, read_decisions
 from data.limits import MAX_BATCH_CHARACTERS
@@ -66,7 +66,7 @@ class DecisionReport(ImportReport):
             said.append(
                 f"{waits} decided otherwise here; that decision stands. With --adjudicate a lead is asked about both."
             )
-        said += [_described(one) for one in a.differences[:N_NAMED]]
+        said += [_describe(one) for one in a.differences[:N_NAMED]]
         more = a.n_differing + a.n_disputed - min(N_NAMED, len(a.differences))
         return [*said, *([f"{more:,} more differ."] if more > 0 else [])]
 
@@ -95,23 +95,28 @@ def import_decisions(
     Raises:
         InputError: a path is not there; nothing was stored.
         StoreError: the store refused; the batches before were stored.
+        Interrupted: Ctrl-C; it says how many decisions were stored before.
     """
     for path in paths:
         if not path.exists():
             raise InputError(f"There is no file or folder at {path}. Check the path.")
     report = DecisionReport()
     told = {"files": [_printable(path.name) for path in paths[:20]], "n_files": len(paths), "with_decisions": True}
-    for batch in _batches(_read(task, paths, columns, report), on_read):
-        with acting(store, by, "import notes") as act:
-            added, arrivals = add_decisions(act, task, batch, adjudicate=adjudicate, **told)
-        report.n_added += added.n_added
-        report.n_known += added.n_known
-        report.likenesses.add(added.likenesses)
-        report.arrivals.add(arrivals)
+    try:
+        for batch in batch_decisions(read_and_refuse(task, paths, columns, report), on_read):
+            with acting(store, by, "import notes") as act:
+                added, arrivals = add_decisions(act, task, batch, adjudicate=adjudicate, **told)
+            report._count(added)
+            report.arrivals.add(arrivals)
+    except KeyboardInterrupt:
+        kept = plural(report.arrivals.n_kept, "decision")
+        raise Interrupted(f"Interrupted: {kept} kept so far stay. Import the same files again for the rest.") from None
     return report
 
 
-def _read(task: Task, paths: Sequence[Path], columns: Columns, report: ImportReport) -> Iterator[Decision | None]:
+def read_and_refuse(
+    task: Task, paths: Sequence[Path], columns: Columns, report: ImportReport
+) -> Iterator[Decision | None]:
     """The decisions; None for a record that was refused."""
     for path in paths:
         for found in read_decisions(path, task, columns=columns, tell=report._remark):
@@ -129,7 +134,8 @@ def _nobody(decision: Decision) -> Refusal | None:
     return Refusal(decision.note.place, None, None, "a person's name as the reviewer", found, advice)
 
 
-def _batches(found: Iterable[Decision | None], on_read: Callable[[int], None]) -> Iterator[list[Decision]]:
+def batch_decisions(found: Iterable[Decision | None], on_read: Callable[[int], None]) -> Iterator[list[Decision]]:
+    """Decisions in lists that are held at once; `on_read` hears of every hundredth record, refused or not."""
     batch: list[Decision] = []
     n_read = n_characters = 0
     for n_read, decision in enumerate(found, 1):
@@ -146,7 +152,7 @@ def _batches(found: Iterable[Decision | None], on_read: Callable[[int], None]) -
     on_read(n_read)
 
 
-def _described(one: Difference) -> str:
+def _describe(one: Difference) -> str:
     name = f"{one.external_id} (note {one.note_id})" if one.external_id else f"Note {one.note_id}"
     where = f"in {', '.join(one.fields)}" if one.fields else "in what was done with it"
     return f"{name}: {one.here} here and {one.there} elsewhere differ {where}."

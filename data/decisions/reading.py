@@ -16,7 +16,7 @@ from data.notes import Note, NoteError, note_from_record
 from data.reading import provenance
 from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_type
-from data.reading.sources import TEXT_KEYS, Options, Tell, unheard
+from data.reading.sources import TEXT_KEYS, Options, Tell, ignore_reading
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import UNKEEPABLE, Extraction, Task, TaskError
 
@@ -77,7 +77,7 @@ def has_decisions(values: Mapping[str, Any]) -> bool:
 
 
 def read_decisions(
-    path: Path, task: Task, *, columns: Columns = USUAL, tell: Tell = unheard
+    path: Path, task: Task, *, columns: Columns = USUAL, tell: Tell = ignore_reading
 ) -> Iterator[Decision | Refusal]:
     """The decisions of a file or folder that caseloop exported with provenance, or that another annotation tool wrote.
 
@@ -87,10 +87,10 @@ def read_decisions(
         path: the file or folder.
         task: whose fields were decided.
         columns: where the text and the id are, if not under their usual names.
-        tell: see `data.reading.readers.read_records`.
+        tell: see `data.reading.sources.Options`.
     """
-    wanted = (columns.text,) if columns.text else TEXT_KEYS
-    for record in read_records(path, Options(wanted, tell, columns.codec)):
+    options = Options((columns.text,) if columns.text else TEXT_KEYS, tell, columns.codec)
+    for record in read_records(path, options):
         if isinstance(record, Refusal):
             yield record
             continue
@@ -109,7 +109,7 @@ def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL
     if not record.decisions and not has_decisions(record.values):
         advice = "export with provenance, or import without --decisions"
         raise NoteError("who decided and when (reviewer, submitted_at)", "neither", advice)
-    values = _nested(record, task)
+    values = _to_nested(record, task)
     told, status = values[provenance.PROVENANCE], _one_of(values.get("status") or "submitted", Status, "the status")
     decided = _decided(task, values.get(OUTPUT if status == "submitted" else provenance.SET_ASIDE))
     plain = {key: value for key, value in values.items() if key not in _OWN}
@@ -135,15 +135,15 @@ def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL
     )
 
 
-def _nested(record: Record, task: Task) -> dict[str, Any]:
+def _to_nested(record: Record, task: Task) -> dict[str, Any]:
     values = record.values
     try:
         if record.decisions:
             values = foreign.nested(record, task)
         elif not isinstance(values.get(provenance.PROVENANCE), dict):
-            values = provenance.nested(task, values)
+            values = provenance.from_row(task, values)
         else:
-            values = training.nested(values)
+            values = training.from_training(values)
     except NoteError:
         raise
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):

@@ -15,7 +15,7 @@ def is_chat(values: Mapping[str, Any]) -> bool:
     return isinstance(values.get("messages"), list)
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+def from_training(values: Mapping[str, Any]) -> dict[str, Any]:
     """The record with its note and its values in their usual places.
 
     Raises:

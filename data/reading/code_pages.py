@@ -48,10 +48,10 @@ _MANY, _FEW_BAD, _MIXED, _MAX_CHAOS, _MAX_FOREIGN = 8, 0.05, 0.03, 0.15, 0.3
 
 def code_page_of(sample: bytes) -> str | None:
     """Python's name for the encoding of lines that are not UTF-8; None where nothing is sure enough."""
-    return _latin(sample) or _other(sample)
+    return _detect_latin(sample) or _detect_other(sample)
 
 
-def _latin(sample: bytes) -> str | None:
+def _detect_latin(sample: bytes) -> str | None:
     fits = [(fit, number) for number, codec in enumerate(_LATIN) if (fit := _misfit(sample, codec)) <= _FEW_BAD]
     return _LATIN[min(fits)[1]] if fits else None
 
@@ -63,7 +63,7 @@ def _misfit(sample: bytes, codec: str) -> float:
     except UnicodeDecodeError:
         return 1
     beyond = [sign for sign in text if sign > "\x7f" and sign not in _SIGNS]
-    n_odd = len(_BETWEEN_LETTERS.findall(text)) + _capitals_in_words(text)
+    n_odd = len(_BETWEEN_LETTERS.findall(text)) + _count_inner_capitals(text)
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     n_foreign = sum(all(sign > "\x7f" for sign in word) for word in words)  # in Latin letters some are always plain
     if (len(beyond) < _MANY and codec != _LATIN[0]) or n_foreign > _MAX_FOREIGN * len(words):
@@ -74,12 +74,12 @@ def _misfit(sample: bytes, codec: str) -> float:
     return (n_bad + n_odd) / max(1, len(beyond))
 
 
-def _capitals_in_words(text: str) -> int:
+def _count_inner_capitals(text: str) -> int:
     """How many capitals beyond ASCII follow a small letter."""
     return sum(after > "\x7f" and after.isupper() and before.islower() for before, after in pairwise(text))
 
 
-def _other(sample: bytes) -> str | None:
+def _detect_other(sample: bytes) -> str | None:
     from charset_normalizer import from_bytes
 
     for match in from_bytes(sample, cp_isolation=_OTHERS, threshold=_MAX_CHAOS):

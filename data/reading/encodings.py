@@ -52,19 +52,19 @@ def encoding_of(source: Source, codec: str | None = None) -> Encoding | Refusal:
     """
     with source.open("rb") as stream:
         if codec is not None:
-            return _decoded(source, stream, codec, title_of(codec))
+            return _check_decoding(source, stream, codec, title_of(codec))
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
         for mark, marked, title in _MARKS:
             if head.startswith(mark):
-                return _decoded(source, stream, marked, title)
-        if unmarked := _unmarked(head):
-            return _decoded(source, stream, unmarked, "UTF-16")
+                return _check_decoding(source, stream, marked, title)
+        if unmarked := _detect_unmarked(head):
+            return _check_decoding(source, stream, unmarked, "UTF-16")
         try:
             return Encoding("utf-8", "UTF-8", _has_only_returns(stream, "utf-8"))
         except UnicodeDecodeError:
             stream.seek(0)
-            return _eight_bits(source, stream)
+            return _detect_older(source, stream)
 
 
 def open_as_utf8(source: Source, encoding: Encoding) -> BinaryIO:
@@ -127,7 +127,7 @@ def _has_only_returns(stream: BinaryIO, codec: str) -> bool:
     return has_return and not has_feed
 
 
-def _unmarked(head: bytes) -> str | None:
+def _detect_unmarked(head: bytes) -> str | None:
     """UTF-16 that nothing announces: every second byte of Latin text is zero."""
     half = len(head) // 2
     n_even, n_odd = head[: 2 * half : 2].count(0), head[1 : 2 * half : 2].count(0)
@@ -136,7 +136,7 @@ def _unmarked(head: bytes) -> str | None:
     return "utf-16-le" if n_odd > n_even else "utf-16-be"
 
 
-def _decoded(source: Source, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
+def _check_decoding(source: Source, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
     try:
         return Encoding(codec, title, _has_only_returns(stream, codec))
     except UnicodeDecodeError:
@@ -157,7 +157,7 @@ def title_of(codec: str) -> str:
     return _TITLES.get(found.name, found.name.upper().replace("_", "-"))
 
 
-def _eight_bits(source: Source, stream: BinaryIO) -> Encoding | Refusal:
+def _detect_older(source: Source, stream: BinaryIO) -> Encoding | Refusal:
     """What a file is that is not UTF-8: in one of the encodings before it, or nothing that can be told."""
     seen = _Seen()
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -168,7 +168,7 @@ def _eight_bits(source: Source, stream: BinaryIO) -> Encoding | Refusal:
     codec = None if seen.n_sure > MAX_CHANCE * seen.n_high else code_page_of(bytes(seen.sample))
     if codec is not None and (not is_mixed or codec in DOUBLE_BYTES):
         stream.seek(0)
-        found = _decoded(source, stream, codec, title_of(codec))
+        found = _check_decoding(source, stream, codec, title_of(codec))
         if isinstance(found, Encoding):
             return found
     line, column, byte = seen.first or (None, None, 0)

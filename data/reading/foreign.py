@@ -39,7 +39,7 @@ class Foreign:
         return refused_file(name, "a file with notes", self.title, self.advice)
 
 
-def _magic(*begins: bytes, at: int = 0) -> Callable[[Head], bool]:
+def _begins(*begins: bytes, at: int = 0) -> Callable[[Head], bool]:
     return lambda head: head.raw.startswith(begins, at)
 
 
@@ -53,12 +53,12 @@ _PACKED = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\0", b"\x28
 _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM")
 _NO_NOTES = "choose the file that holds the notes"
 FOREIGN = (
-    Foreign("an old Office file (.doc or .xls)", "save it as .docx, .xlsx, .csv or .txt", _magic(b"\xd0\xcf\x11\xe0")),
+    Foreign("an old Office file (.doc or .xls)", "save it as .docx, .xlsx, .csv or .txt", _begins(b"\xd0\xcf\x11\xe0")),
     Foreign("a picture", "recognise its text first (OCR) and save that", lambda head: _is_picture(head.raw)),
-    Foreign("a program", _NO_NOTES, _magic(b"MZ\x90", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")),
-    Foreign("a database (SQLite)", "export its table as CSV", _magic(b"SQLite format 3\0")),
+    Foreign("a program", _NO_NOTES, _begins(b"MZ\x90", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")),
+    Foreign("a database (SQLite)", "export its table as CSV", _begins(b"SQLite format 3\0")),
     Foreign("an archive (7z, rar, bzip2, xz, zstd)", _UNPACK, lambda head: head.raw.startswith(_PACKED)),
-    Foreign("an archive (tar)", _UNPACK, _magic(b"ustar", at=257)),
+    Foreign("an archive (tar)", _UNPACK, _begins(b"ustar", at=257)),
     Foreign("a pickle of Python", "write it as .parquet or .jsonl", lambda head: _is_pickle(head.raw)),
     Foreign(
         "words one a line with their tags (CoNLL), which are no longer a text",
@@ -92,7 +92,7 @@ def _is_pickle(raw: bytes) -> bool:
     return raw[:1] == b"\x80" and raw[1:2] in (b"\2", b"\3", b"\4", b"\5")
 
 
-def unknown(head: Head, endings: tuple[str, ...]) -> Refusal:
+def unknown_refusal(head: Head, endings: tuple[str, ...]) -> Refusal:
     """The refusal of a file whose content tells nothing and whose ending is none of those that are read."""
     found = f"another ending, {head.ending}" if _PLAIN_ENDING.fullmatch(head.ending) else "no ending"
     if head.ending in _ADVICE:

@@ -45,7 +45,7 @@ def own_keys(task: Task, values: Mapping[str, Any]) -> set[str]:
     """The keys of a record that tell of its decision, where it is one of an export; none of anybody else's record."""
     own = set()
     if tells_decisions(values):
-        own |= {*columns_of(task.keys, is_marked=True, with_provenance=True)} & values.keys()
+        own |= {*list_columns(task.keys, is_marked=True, with_provenance=True)} & values.keys()
     told, spans = values.get(PROVENANCE), values.get(SPANS)
     if isinstance(told, dict) and "submitted_at" in told:
         own.add(PROVENANCE)
@@ -58,7 +58,7 @@ def own_keys(task: Task, values: Mapping[str, Any]) -> set[str]:
     return own
 
 
-def columns_of(keys: Sequence[str], *, is_marked: bool, with_provenance: bool) -> list[str]:
+def list_columns(keys: Sequence[str], *, is_marked: bool, with_provenance: bool) -> list[str]:
     """The columns behind the values of some fields, in their order."""
     columns = []
     if is_marked:
@@ -69,7 +69,7 @@ def columns_of(keys: Sequence[str], *, is_marked: bool, with_provenance: bool) -
     return columns
 
 
-def cells_of(record: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
+def list_cells(record: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
     """The cells of these columns of a nested record."""
     cells: list[Any] = []
     if STATUS in record:
@@ -83,13 +83,13 @@ def cells_of(record: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
     return cells
 
 
-def nested(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
+def from_row(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
     """A row of a table as a nested record: cells are texts, or numbers where the format knows any.
 
     Raises:
         ValueError: a cell is not what its column has: a number or JSON.
     """
-    own = {*columns_of(task.keys, is_marked=True, with_provenance=True), *task.keys}
+    own = {*list_columns(task.keys, is_marked=True, with_provenance=True), *task.keys}
     record = {key: value for key, value in values.items() if key not in own}
     told: dict[str, Any] = {name: values.get(name) for name in OF_DECISION}
     told |= {name: int(told[name]) for name in _NUMBERS if told[name] is not None}

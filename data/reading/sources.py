@@ -55,7 +55,7 @@ class Encoding:
 UTF_8 = Encoding("utf-8", "UTF-8")
 
 
-def unheard(_: str) -> None:
+def ignore_reading(_: str) -> None:
     """Takes what a reader tells, where nobody wants to know."""
 
 
@@ -71,7 +71,7 @@ class Options:
     """
 
     wanted: Collection[str] = TEXT_KEYS
-    tell: Tell = unheard
+    tell: Tell = ignore_reading
     codec: str | None = None
 
 

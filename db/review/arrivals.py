@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.decisions.reading import Decision, Opinion
-from data.evaluation.agreement import differing, same_record
+from data.evaluation.agreement import differing_fields, same_record
 from data.task import Extraction, Task
 from db.notes.notes import AddReport, add_notes
 from db.notes.suggestions import add_suggestion, suggestion_of
@@ -28,6 +28,7 @@ from db.review.opinions import OpinionRow, give_opinion, mark_disputed, opinion_
 from db.review.reviewed import AnnotationRow, history
 from db.review.trials import begin_trial
 from db.schema import tables as t
+from db.schema.json_text import as_json
 
 Outcome = Literal["kept", "known", "agrees", "differs", "disputed"]
 N_NAMED = 1000
@@ -127,7 +128,7 @@ class _People:
 
     def act_of(self, name: str) -> Act:
         if name not in self._acts:
-            self._acts[name] = self._act.restoring(know_author(self._act, name), role="reviewer")
+            self._acts[name] = self._act.restore_for(know_author(self._act, name), role="reviewer")
         return self._acts[name]
 
 
@@ -171,7 +172,7 @@ def _difference(arrival: _Arrival, standing: AnnotationRow) -> Difference:
         place=decision.note.place,
         here=standing.reviewer,
         there=decision.reviewer,
-        fields=tuple(differing(arrival.task, {"here": standing.extraction, "there": decision.values})),
+        fields=tuple(differing_fields(arrival.task, {"here": standing.extraction, "there": decision.values})),
     )
 
 
@@ -227,16 +228,16 @@ def _keep(arrival: _Arrival) -> bool:
         suggestion_id=_suggestion_id(arrival),
         token=_token_of(arrival),
         decided_at=decision.submitted_at,
-        **_said(arrival),
+        **_submitted_parts(arrival),
     )
     return saved.annotation_id is not None
 
 
-def _said(arrival: _Arrival) -> dict[str, Any]:
+def _submitted_parts(arrival: _Arrival) -> dict[str, Any]:
     task, decision = arrival.task, arrival.decision
     return {
         "status": decision.status,
-        "extraction": Extraction.stored(task, decision.values),
+        "extraction": Extraction.from_stored(task, decision.values),
         "not_asked": [key for key in task.keys if key not in decision.values],
         "settled": decision.settled,
         "comment": decision.comment,
@@ -270,7 +271,7 @@ def _dispute(arrival: _Arrival, standing: AnnotationRow) -> None:
     """
     act, note_id, decision = arrival.act, arrival.note_id, arrival.decision
     name = decision.reviewer if decision.reviewer != standing.reviewer else f"{decision.reviewer[:80]}{_ELSEWHERE}"
-    here, there, token = act.restoring(standing.reviewer), arrival.people.act_of(name), _token_of(arrival)
+    here, there, token = act.restore_for(standing.reviewer), arrival.people.act_of(name), _token_of(arrival)
     reopen(here, note_id=note_id, seen_revision=standing.revision, token=f"{token}-reopened")
     discard_draft(here, note_id=note_id)
     both = (
@@ -322,5 +323,5 @@ def _token_of(arrival: _Arrival) -> str:
 
 def _token(note_id: int, who: str, at: datetime, what: str, values: Mapping[str, Any]) -> str:
     """The name of a save that is the same whenever the same decision arrives."""
-    told = t.as_json([who, at.isoformat(), what, [*values.items()]])
+    told = as_json([who, at.isoformat(), what, [*values.items()]])
     return f"{_ARRIVED}{note_id}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"

@@ -28,10 +28,10 @@ Adjudicate = Annotated[
 
 def bring_decisions(files: Sequence[Path], *, columns: Columns, adjudicate: bool, as_json: bool) -> int:
     """Import decisions and print what became of them; the exit code of the command."""
-    from app.core.desk import open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.decisions import import_decisions
 
-    with open_desk() as desk, progress_bar("Importing") as advance:
+    with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_decisions(
             desk.store,
             desk.task,

@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from app.exporting.choice import Choice
-from app.exporting.registries.facts import codes_of, facts_of, items_of
-from app.exporting.registries.mapping import ALL, RegistryMapping, Resource, filled, slots
+from app.exporting.registries.facts import collect_facts, find_codes, split_items
+from app.exporting.registries.mapping import ALL, RegistryMapping, Resource, fill_template, find_slots
 from data.task import Extraction, Task
 from db.review.decisions import ReviewedRow
 
@@ -31,13 +31,13 @@ class Entry:
     is_shared: bool
 
 
-def bundle(task: Task, choice: Choice, mapping: RegistryMapping, rows: Iterable[ReviewedRow]) -> Iterator[str]:
+def write_bundle(task: Task, choice: Choice, mapping: RegistryMapping, rows: Iterable[ReviewedRow]) -> Iterator[str]:
     """One Bundle, an entry a line; a patient of several notes is in it once."""
     yield '{"resourceType": "Bundle", "type": "collection", "entry": [\n'
     shared: set[str] = set()
     separator = ""
     for row in rows:
-        for entry in entries_of(task, choice, mapping, row):
+        for entry in make_entries(task, choice, mapping, row):
             if entry.address in shared:
                 continue
             if entry.is_shared:
@@ -47,13 +47,13 @@ def bundle(task: Task, choice: Choice, mapping: RegistryMapping, rows: Iterable[
     yield "\n]}\n"
 
 
-def entries_of(task: Task, choice: Choice, mapping: RegistryMapping, row: ReviewedRow) -> Iterator[Entry]:
+def make_entries(task: Task, choice: Choice, mapping: RegistryMapping, row: ReviewedRow) -> Iterator[Entry]:
     """The resources of a note, in the order of the mapping file."""
     assert mapping.fhir is not None
-    facts = facts_of(row, mapping)
+    facts = collect_facts(row, mapping)
     if not choice.with_text:
         facts |= {"note_text": None, "note_base64": None, "comment": None}
-    decided = Extraction.stored(task, row.annotation.extraction)
+    decided = Extraction.from_stored(task, row.annotation.extraction)
     planned = [
         (resource, own, _address(resource, row, facts, number))
         for resource in mapping.fhir.resources
@@ -61,9 +61,9 @@ def entries_of(task: Task, choice: Choice, mapping: RegistryMapping, row: Review
     ]
     for resource, _, address in reversed(planned):  # a reference is to the first resource of that name
         facts[resource.name] = address
-    facts[ALL] = [{"reference": address} for one, _, address in planned if ALL not in slots(one.template)]
+    facts[ALL] = [{"reference": address} for one, _, address in planned if ALL not in find_slots(one.template)]
     for resource, own, address in planned:
-        made = filled(resource.template, facts | own)
+        made = fill_template(resource.template, facts | own)
         if resource.profile and all(facts.get(name) for name in resource.profile_needs):
             made = {"resourceType": made["resourceType"], "meta": {"profile": [resource.profile]}, **made}
         yield Entry(address, made, resource.once)
@@ -79,12 +79,12 @@ def _values(
     value, field = decided[resource.field], task.field(resource.field)
     if value is None or field.key not in choice.keys(task):
         return
-    for item in items_of(field, value):
+    for item in split_items(field, value):
         if resource.where is not None and not resource.where.search(item):
             continue
         if resource.unless is not None and resource.unless.search(item):
             continue
-        found = codes_of(mapping, field.key, item)
+        found = find_codes(mapping, field.key, item)
         coding = [{"system": one.system, "code": one.code, "display": one.display} for one in found if one.code]
         yield {"value": item, "field": field.key, "title": field.title, "coding": coding or None}
 

@@ -139,7 +139,7 @@ def load_mapping(task: Task, path: Path | None, form: Format) -> RegistryMapping
             raise InputError(
                 f"Expected a mapping file for the task {task.name}; found none. Write one and give --mapping FILE."
             )
-        found = _fitting(task, read := _read(path))
+        found = _fit_to_task(task, read := _read(path))
     else:
         found = read = _read(path)
         for fault in _unknown_fields(task, found):
@@ -151,7 +151,7 @@ def load_mapping(task: Task, path: Path | None, form: Format) -> RegistryMapping
     return found
 
 
-def _fitting(task: Task, mapping: RegistryMapping) -> RegistryMapping:
+def _fit_to_task(task: Task, mapping: RegistryMapping) -> RegistryMapping:
     """The mapping without what it says of fields that the task does not have any more."""
 
     def kept(parts: Iterable[Any]) -> tuple[Any, ...]:
@@ -186,10 +186,10 @@ def _read(path: Path) -> RegistryMapping:
         ) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise InputError(f"{path.name}: {_told(first['loc'], first['type'])}") from None
+        raise InputError(f"{path.name}: {_describe_fault(first['loc'], first['type'])}") from None
 
 
-def _told(loc: tuple[int | str, ...], kind: str) -> str:
+def _describe_fault(loc: tuple[int | str, ...], kind: str) -> str:
     """One fault of form as a sentence."""
     where = ".".join(f"{part + 1}" if isinstance(part, int) else part for part in loc)
     if kind == "extra_forbidden":
@@ -219,7 +219,7 @@ def _faults(mapping: RegistryMapping) -> Iterator[str]:
         yield from _reference_faults(mapping.fhir)
     for where, template, further in _texts(mapping):
         known = {*FACTS, *further}
-        for slot in slots(template):
+        for slot in find_slots(template):
             if slot not in known and not slot.startswith("metadata."):
                 listed = ", ".join(sorted(known))
                 yield f"expected one of {listed} or metadata.NAME in braces; found {{{slot}}} in {where}. Correct it."
@@ -249,17 +249,17 @@ def _texts(mapping: RegistryMapping) -> Iterator[tuple[str, Any, Collection[str]
             yield f"naaccr.items, {item.id}", item.value, OF_VALUE if item.field else ()
 
 
-def slots(template: Any) -> set[str]:
+def find_slots(template: Any) -> set[str]:
     """The words in braces of a template."""
     if isinstance(template, str):
         return {name for slot in SLOT.findall(template) for name in slot.split("|")}
     parts = (
         template.values() if isinstance(template, Mapping) else template if isinstance(template, (list, tuple)) else ()
     )
-    return {slot for part in parts for slot in slots(part)}
+    return {slot for part in parts for slot in find_slots(part)}
 
 
-def filled(template: Any, facts: Mapping[str, Any]) -> Any:
+def fill_template(template: Any, facts: Mapping[str, Any]) -> Any:
     """A template with its braces filled in; None where a fact is missing that it needs."""
     if isinstance(template, str):
         whole = SLOT.fullmatch(template)
@@ -269,10 +269,10 @@ def filled(template: Any, facts: Mapping[str, Any]) -> Any:
             return None
         return SLOT.sub(lambda found: str(_fact(facts, found[1])), template)
     if isinstance(template, Mapping):
-        kept = {key: filled(part, facts) for key, part in template.items()}
+        kept = {key: fill_template(part, facts) for key, part in template.items()}
         return {key: part for key, part in kept.items() if part is not None} or None
     if isinstance(template, (list, tuple)):
-        return [part for part in (filled(one, facts) for one in template) if part is not None] or None
+        return [part for part in (fill_template(one, facts) for one in template) if part is not None] or None
     return template
 
 

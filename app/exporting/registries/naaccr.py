@@ -12,8 +12,8 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from app.exporting.choice import Choice
-from app.exporting.registries.facts import facts_of
-from app.exporting.registries.mapping import Item, RegistryMapping, filled
+from app.exporting.registries.facts import collect_facts
+from app.exporting.registries.mapping import Item, RegistryMapping, fill_template
 from data.task import Extraction, Task
 from db.review.decisions import ReviewedRow
 
@@ -21,7 +21,7 @@ LEVELS = ("NaaccrData", "Patient", "Tumor")
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def naaccr_xml(task: Task, choice: Choice, mapping: RegistryMapping, rows: Iterable[ReviewedRow]) -> Iterator[str]:
+def write_naaccr(task: Task, choice: Choice, mapping: RegistryMapping, rows: Iterable[ReviewedRow]) -> Iterator[str]:
     """The file, a patient at a time."""
     chosen = mapping.naaccr
     assert chosen is not None
@@ -35,10 +35,10 @@ def naaccr_xml(task: Task, choice: Choice, mapping: RegistryMapping, rows: Itera
     levels = {level: [item for item in chosen.items if item.level == level] for level in LEVELS}
     yield "".join(f"  {one}\n" for one in _items(levels["NaaccrData"], {}, {}))
     for row in rows:
-        facts = facts_of(row, mapping)
+        facts = collect_facts(row, mapping)
         if not choice.with_text:
             facts |= {"note_text": None, "comment": None}
-        decided = Extraction.stored(task, row.annotation.extraction)
+        decided = Extraction.from_stored(task, row.annotation.extraction)
         own = {
             key: {"value": decided[key], "field": key, "title": task.field(key).title}
             for key in choice.keys(task)
@@ -54,7 +54,7 @@ def _items(items: Iterable[Item], facts: Mapping[str, Any], own: Mapping[str, Ma
     for item in items:
         if item.field is not None and item.field not in own:
             continue
-        text = filled(item.value, {**facts, **own.get(item.field or "", {})})
+        text = fill_template(item.value, {**facts, **own.get(item.field or "", {})})
         written = "" if text is None else _UNWRITABLE.sub(" ", str(text)).strip()
         if len(written) > item.length:
             written = written[: item.length].rstrip() if item.cut else ""

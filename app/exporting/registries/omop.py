@@ -11,9 +11,9 @@ from typing import Any
 
 from app.exporting.choice import Choice
 from app.exporting.records import Record
-from app.exporting.registries.facts import codes_of, facts_of, items_of
-from app.exporting.registries.mapping import RegistryMapping, filled
-from app.exporting.text import csv_line
+from app.exporting.registries.facts import collect_facts, find_codes, split_items
+from app.exporting.registries.mapping import RegistryMapping, fill_template
+from app.exporting.text import format_plain_line
 from data.task import Task
 from data.text.values import normalise
 from db.review.decisions import ReviewedRow
@@ -41,9 +41,9 @@ def note_rows(
 ) -> Iterator[str]:
     """The table NOTE as CSV."""
     assert mapping.omop is not None
-    yield csv_line(NOTE)
+    yield format_plain_line(NOTE)
     for row, _ in rows:
-        yield csv_line(_cells(NOTE, filled(mapping.omop.note, facts_of(row, mapping)) or {}))
+        yield format_plain_line(_cells(NOTE, fill_template(mapping.omop.note, collect_facts(row, mapping)) or {}))
 
 
 def mention_rows(
@@ -51,26 +51,26 @@ def mention_rows(
 ) -> Iterator[str]:
     """The table NOTE_NLP as CSV."""
     assert mapping.omop is not None
-    yield csv_line(NOTE_NLP)
+    yield format_plain_line(NOTE_NLP)
     number = 0
     for row, record in rows:
-        facts, text = facts_of(row, mapping), row.note.text
+        facts, text = collect_facts(row, mapping), row.note.text
         for span in record.get("spans", ()):
             number += 1
             field = task.field(span["field"])
             words = span["text"][: _WIDTHS["lexical_variant"]]
-            concept = _concept(mapping, field.key, items_of(field, span["value"]), words)
+            concept = _concept(mapping, field.key, split_items(field, span["value"]), words)
             own = {"value": span["value"], "field": field.key, "title": field.title, "start": span["start"]}
             snippet = text[max(0, span["start"] - AROUND) : span["start"] + len(words) + AROUND]
             own |= {"words": words, "snippet": snippet, "concept_id": concept}
-            cells = filled(mapping.omop.note_nlp, facts | own) or {}
-            yield csv_line(_cells(NOTE_NLP, {"note_nlp_id": number, **cells}))
+            cells = fill_template(mapping.omop.note_nlp, facts | own) or {}
+            yield format_plain_line(_cells(NOTE_NLP, {"note_nlp_id": number, **cells}))
 
 
 def _concept(mapping: RegistryMapping, key: str, items: list[str], words: str) -> int:
     """The concept of the item that the words stand for: the only one, or the one that they are; 0 for none."""
     said = [item for item in items if normalise(item) == normalise(words)] or items
-    found = [code.concept_id for item in said for code in codes_of(mapping, key, item) if code.concept_id]
+    found = [code.concept_id for item in said for code in find_codes(mapping, key, item) if code.concept_id]
     return found[0] if found and (len(said) == 1 or len(set(found)) == 1) else 0
 
 

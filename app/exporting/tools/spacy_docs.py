@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.core.errors import InputError
 from app.exporting.choice import Choice
 from app.exporting.records import Record
 from data.task import Task
@@ -18,20 +17,12 @@ LANGUAGE = "xx"
 """Words are told apart as in any language: notes are in several."""
 
 
-def doc_bin(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
-    """The file as `spacy train` and `spacy debug data` read it; document and id stand in `user_data`.
+def write_doc_bin(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
+    """The file as `spacy train` and `spacy debug data` read it; id and values stand in `user_data`."""
+    import spacy
+    from spacy.tokens import DocBin
+    from spacy.util import filter_spans
 
-    Raises:
-        InputError: spaCy is not installed.
-    """
-    try:
-        import spacy
-        from spacy.tokens import DocBin
-        from spacy.util import filter_spans
-    except ImportError:
-        raise InputError(
-            'Expected the package spacy for this format; found none. Install it: pip install "caseloop[spacy]".'
-        ) from None
     tokenizer, kept = spacy.blank(LANGUAGE), DocBin(store_user_data=True)
     for record in records:
         doc: Any = tokenizer.make_doc(record.get("input", ""))

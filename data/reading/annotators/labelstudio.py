@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from data.reading.annotators.own_tasks import from_task
 from data.reading.annotators.own_tasks import is_task as is_own_task
-from data.reading.annotators.own_tasks import nested
 from data.reading.annotators.statements import (
     Said,
     milliseconds,
@@ -56,7 +56,7 @@ def read_labelstudio(source: Source, encoding: Encoding, options: Options) -> It
 def _own(record: Record) -> Record | None:
     """What caseloop wrote a task of; None where somebody changed it so that it cannot be told."""
     try:
-        return replace(record, values=nested(record.values))
+        return replace(record, values=from_task(record.values))
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 

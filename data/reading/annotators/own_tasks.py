@@ -15,7 +15,7 @@ def is_task(values: Mapping[str, Any]) -> bool:
     return isinstance(values.get("data"), dict) and isinstance(meta, dict) and isinstance(meta.get(META), dict)
 
 
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+def from_task(values: Mapping[str, Any]) -> dict[str, Any]:
     """The record that a task was made of; the values are those of its annotation, as they stand there now."""
     data, told = values["data"], dict(values["meta"][META])
     record = {**told.pop("record", {}), "input": data.get("text"), "id": data.get("note_id"), "provenance": told}

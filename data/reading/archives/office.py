@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from data.limits import MAX_HELD_BYTES, MIB
-from data.reading.archives.packed import BROKEN, PackedError, checked, open_archive
+from data.reading.archives.packed import BROKEN, PackedError, check_members, open_archive
 from data.reading.sources import Source
 
 
 @contextmanager
-def opened_office(source: Source) -> Iterator[zipfile.ZipFile]:
+def open_office(source: Source) -> Iterator[zipfile.ZipFile]:
     """The parts of a file, whole all of them, and each of which may be held.
 
     Raises:
         PackedError: it is broken or encrypted, or unpacks to too much; so does reading from it.
     """
     with source.open("rb") as stream, open_archive(stream) as archive:
-        infos = checked(archive.infolist())
+        infos = check_members(archive.infolist())
         largest = max((info.file_size for info in infos if info.filename.endswith((".xml", ".rels"))), default=0)
         if largest > MAX_HELD_BYTES:
             expected = f"a file whose parts unpack to at most {MAX_HELD_BYTES // MIB} MB"

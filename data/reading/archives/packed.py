@@ -98,7 +98,7 @@ class Held:
         return io.BytesIO(self.raw)
 
 
-def held(source: Packed) -> Held:
+def hold(source: Packed) -> Held:
     """A packed file in memory, for a reader that goes to and fro in it.
 
     Raises:
@@ -112,7 +112,7 @@ def held(source: Packed) -> Held:
     return Held(source.name, source.stem, source.suffix, raw)
 
 
-def gzipped(source: Source) -> Packed:
+def open_gzip(source: Source) -> Packed:
     """The file in a .gz."""
     own = PurePosixPath(source.stem if source.suffix.lower() == ".gz" else source.name)
     with source.open("rb") as stream:
@@ -146,7 +146,7 @@ def zip_names(source: Source) -> frozenset[str]:
 
 
 @contextmanager
-def zipped(source: Source) -> Iterator[list[tuple[str, Packed]]]:
+def open_zip(source: Source) -> Iterator[list[tuple[str, Packed]]]:
     """The files in a ZIP archive with the folders in which they lie there, in the order of their names.
 
     Raises:
@@ -154,7 +154,7 @@ def zipped(source: Source) -> Iterator[list[tuple[str, Packed]]]:
     """
     with source.open("rb") as stream, open_archive(stream) as archive:
         infos = sorted((info for info in archive.infolist() if _is_file(info.filename)), key=lambda info: info.filename)
-        checked(infos)
+        check_members(infos)
         yield [_member(source, archive, info) for info in infos]
 
 
@@ -164,7 +164,7 @@ def _member(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
     return str(own.parent), Packed(name, own.stem, own.suffix, lambda: archive.open(info), info.file_size)
 
 
-def checked(infos: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+def check_members(infos: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     """The same members, where they unpack to no more than they may; none gives more bytes than it says.
 
     Raises:
@@ -177,7 +177,7 @@ def checked(infos: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     n_bytes = sum(info.file_size for info in infos)
     n_packed = sum(min(info.compress_size, info.file_size) for info in infos)
     if n_bytes > min(MAX_UNPACKED_BYTES, _FREE + MAX_PACKING * n_packed):
-        raise _too_much(n_bytes)
+        raise _size_error(n_bytes)
     return infos
 
 
@@ -195,32 +195,32 @@ def open_archive(stream: BinaryIO) -> zipfile.ZipFile:
     n_bytes = stream.seek(0, 2)
     stream.seek(max(0, n_bytes - _END_BYTES - _END_64_BYTES - (1 << 16)))
     tail = stream.read()
-    sizes = [int.from_bytes(tail[at:][_SIZE], "little") for at in _places(tail, _END)]
+    sizes = [int.from_bytes(tail[at:][_SIZE], "little") for at in _find_all(tail, _END)]
     sizes = [size for size in sizes if size != 0xFFFFFFFF]
-    sizes += [int.from_bytes(tail[at:][_SIZE_64], "little") for at in _places(tail, _END_64)]
+    sizes += [int.from_bytes(tail[at:][_SIZE_64], "little") for at in _find_all(tail, _END_64)]
     if max(sizes, default=0) > MAX_ZIP_DIRECTORY_BYTES:
         raise PackedError("an archive of fewer files", "too many to list", "unpack it first")
     try:
         archive = zipfile.ZipFile(stream)
     except BROKEN:
-        raise _broken() from None
+        raise _broken_error() from None
     if min((info.header_offset for info in archive.infolist()), default=0):
-        raise _broken()  # an archive that lies in this one, which has lost its end
+        raise _broken_error()  # an archive that lies in this one, which has lost its end
     return archive
 
 
-def _places(tail: bytes, mark: bytes) -> Iterator[int]:
+def _find_all(tail: bytes, mark: bytes) -> Iterator[int]:
     at = tail.find(mark)
     while at >= 0:
         yield at
         at = tail.find(mark, at + 1)
 
 
-def _broken() -> PackedError:
+def _broken_error() -> PackedError:
     return PackedError("a whole archive", "a fault in it, or not all of it", "get the whole file, or unpack it first")
 
 
-def _too_much(n_bytes: int | None = None) -> PackedError:
+def _size_error(n_bytes: int | None = None) -> PackedError:
     expected = f"an archive that unpacks to at most {MAX_UNPACKED_BYTES // MIB:,} MB, and {MAX_PACKING} times its size"
     return PackedError(expected, f"{n_bytes / MIB:,.0f} MB" if n_bytes else "more", "unpack it first if it is right")
 
@@ -238,7 +238,7 @@ class _Unpacking(io.RawIOBase):
         try:
             return self._unpacked()
         except BROKEN:
-            raise _broken() from None
+            raise _broken_error() from None
 
     def readable(self) -> bool:
         return True
@@ -262,10 +262,10 @@ class _Unpacking(io.RawIOBase):
         try:
             raw = self._stream.read(len(buffer))
         except (OSError, *BROKEN):
-            raise _broken() from None
+            raise _broken_error() from None
         self._position += len(raw)
         if self._position > self._max_bytes:
-            raise _too_much()
+            raise _size_error()
         buffer[: len(raw)] = raw
         return len(raw)
 

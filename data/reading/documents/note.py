@@ -11,7 +11,7 @@ from data.reading.sources import Source
 _BLANK_LINES, _TRAILING = re.compile(r"\n{3,}"), re.compile(r"[ \t\xa0]+(?=\n|$)")
 
 
-def document(source: Source, parts: Iterable[str]) -> list[Record]:
+def make_document(source: Source, parts: Iterable[str]) -> list[Record]:
     """The record of a document; none where it holds no text.
 
     Args:

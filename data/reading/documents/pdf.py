@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from data.limits import MAX_HELD_BYTES, MAX_PAGES, MAX_RECORD_BYTES, MIB
-from data.reading.documents.note import document
+from data.reading.documents.note import make_document
 from data.reading.records import Record, Refusal, refused_file, refused_line
 from data.reading.sources import Encoding, Head, Options, Source
 
@@ -34,7 +34,7 @@ def read_pdf(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refu
     if isinstance(found, Refusal):
         yield found
     else:
-        yield from document(source, found)
+        yield from make_document(source, found)
 
 
 def _read(source: Source, stream: Any) -> list[str] | Refusal:
@@ -56,10 +56,10 @@ def _read(source: Source, stream: Any) -> list[str] | Refusal:
         texts.append(text)
         if sum(map(len, texts)) > MAX_RECORD_BYTES:
             return refused_line(source.name, 1, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
-    return _checked(source, texts, pictures)
+    return _check_texts(source, texts, pictures)
 
 
-def _checked(source: Source, texts: list[str], pictures: list[int]) -> list[str] | Refusal:
+def _check_texts(source: Source, texts: list[str], pictures: list[int]) -> list[str] | Refusal:
     whole = "".join(texts)
     if not whole.strip():
         found = "a scanned one, which holds pictures of its pages" if pictures else "none"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from data.limits import MAX_DOCUMENT_BYTES, MIB
-from data.reading.documents.note import document
+from data.reading.documents.note import make_document
 from data.reading.records import Record, Refusal, refused_file
 from data.reading.sources import Encoding, Head, Options, Source
 
@@ -36,18 +36,18 @@ def read_rtf(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refu
     told = _CODE_PAGE.search(raw)
     codec = f"cp{told.group(1).decode()}" if told else "cp1252"
     try:
-        text = rtf_to_text(raw.decode("latin-1"), encoding=_known(codec), errors="strict")
+        text = rtf_to_text(raw.decode("latin-1"), encoding=_known_codec(codec), errors="strict")
     except Exception:  # noqa: BLE001 - whatever the parser stumbles over, the document is what it stumbles over
         found, advice = "a fault in it", "open it in a word processor and save it again, or as .docx"
         yield refused_file(source.name, "rich text", found, advice)
         return
-    found_notes = document(source, [text])
+    found_notes = make_document(source, [text])
     if not found_notes:
         yield refused_file(source.name, "a document with text", "none", "check that it is the right one")
     yield from found_notes
 
 
-def _known(codec: str) -> str:
+def _known_codec(codec: str) -> str:
     try:
         b"x".decode(codec)
     except LookupError:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 from data.limits import MAX_RECORD_BYTES
-from data.reading.documents.note import document
+from data.reading.documents.note import make_document
 from data.reading.encodings import open_as_utf8
 from data.reading.records import Record, Refusal, bad_character, decode, refused_file, refused_line
 from data.reading.sources import Encoding, Head, Options, Source
@@ -39,15 +39,23 @@ def read_html(source: Source, encoding: Encoding, _: Options) -> Iterator[Record
         return
     page = _Page()
     try:
-        page.feed(text)
+        page.feed(_drop_unclosed(text))
         page.close()
     except AssertionError:  # the parser's own, of a declaration that it does not know
         yield refused_file(source.name, "a web page", "a fault in it", "save its text as .txt")
         return
-    found = document(source, ["".join(page.said)])
+    found = make_document(source, ["".join(page.said)])
     if not found:
         yield refused_file(source.name, "a page with text", "none", "check that it is the right one")
     yield from found
+
+
+def _drop_unclosed(text: str) -> str:
+    """The page without what begins and does not end: the parser looks for each such end to the end of the page."""
+    for begin, end in (("<!--", "-->"), ("<![", "]"), ("<", ">")):
+        last = text.rfind(end) + len(end) if end in text else 0
+        text = text[:last] + text[last:].replace(begin, " ")
+    return text
 
 
 class _Page(HTMLParser):

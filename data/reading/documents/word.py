@@ -10,9 +10,9 @@ import zipfile
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError
 
-from data.reading.archives.office import opened_office
+from data.reading.archives.office import open_office
 from data.reading.archives.packed import PackedError
-from data.reading.documents.note import document
+from data.reading.documents.note import make_document
 from data.reading.records import Record, Refusal, refused_file
 from data.reading.sources import Encoding, Head, Options, Source
 
@@ -28,8 +28,8 @@ def is_docx(head: Head) -> bool:
 def read_docx(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refusal]:
     """The one record of a document."""
     try:
-        with opened_office(source) as archive:
-            found = document(source, list(_texts(archive)))
+        with open_office(source) as archive:
+            found = make_document(source, list(_read_texts(archive)))
     except PackedError as error:
         yield error.refusal(source.name)
         return
@@ -43,17 +43,17 @@ def read_docx(source: Source, _: Encoding, __: Options) -> Iterator[Record | Ref
     yield from found
 
 
-def _texts(archive: zipfile.ZipFile) -> Iterator[str]:
+def _read_texts(archive: zipfile.ZipFile) -> Iterator[str]:
     names = sorted(archive.namelist(), key=lambda name: (len(name), name))
     for begin in ("word/header", "word/document", "word/footnotes", "word/endnotes", "word/footer"):
         seen: set[str] = set()
         for name in names:
-            if name.startswith(begin) and name.endswith(".xml") and (text := _text(archive, name)) not in seen:
+            if name.startswith(begin) and name.endswith(".xml") and (text := _read_text(archive, name)) not in seen:
                 seen.add(text)
                 yield text
 
 
-def _text(archive: zipfile.ZipFile, name: str) -> str:
+def _read_text(archive: zipfile.ZipFile, name: str) -> str:
     from defusedxml.ElementTree import iterparse
 
     words = _Words()

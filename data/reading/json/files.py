@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from data.reading.encodings import open_as_utf8
 from data.reading.json.records import read_json, read_jsonl
-from data.reading.json.shapes import read_shape, shape_of
+from data.reading.json.shapes import find_shape, read_shape
 from data.reading.json.window import LooseJson, Window
 from data.reading.records import Record, Refusal, plain_name
 from data.reading.sources import Encoding, Head, Options, Source
@@ -26,7 +26,7 @@ def read_json_file(source: Source, encoding: Encoding, options: Options) -> Iter
         yield from read_jsonl(source, encoding)
         return
     with open_as_utf8(source, encoding) as stream:
-        shape = shape_of(source, Window(stream), options.wanted)
+        shape = find_shape(source, Window(stream), options.wanted)
     if isinstance(shape, Refusal):
         yield shape
     elif shape is None:

@@ -149,16 +149,16 @@ def _walk(path: Source, window: Window, decoder: Decoder) -> Iterator[tuple[Any,
             window.position += 1
             sign = window.skip_space()
         elif in_array and sign not in ("", "]"):
-            yield _misplaced(path, window, "a comma or the end of the array", "something else")
+            yield _misplaced_refusal(path, window, "a comma or the end of the array", "something else")
             return
     if in_array and not sign:
-        yield _misplaced(path, window, "a whole JSON array", _CUT)
+        yield _misplaced_refusal(path, window, "a whole JSON array", _CUT)
     window.position += in_array
     if in_array and sign and window.skip_space():
-        yield _misplaced(path, window, "nothing after the JSON array", "something there")
+        yield _misplaced_refusal(path, window, "nothing after the JSON array", "something there")
 
 
-def _misplaced(path: Source, window: Window, expected: str, found: str) -> Refusal:
+def _misplaced_refusal(path: Source, window: Window, expected: str, found: str) -> Refusal:
     advice = f"{'get the whole file' if found == _CUT else 'correct it there'}; {_NOTHING_READ}"
     return Refusal(path.name, *window.place(window.position), expected, found, advice, is_file=True)
 
@@ -176,7 +176,7 @@ def _json_value(path: Source, window: Window, value: Any, end: int, problem: Pro
 def json_fault(path: Source, window: Window, error: json.JSONDecodeError | RecursionError) -> Refusal:
     """The refusal of a file with a value that cannot be read, so that nobody knows where the next one begins."""
     if window.is_last and _is_cut(error, window.text.rstrip()):
-        return _misplaced(path, window, "a whole record", _CUT)
+        return _misplaced_refusal(path, window, "a whole record", _CUT)
     refusal = _faulty_value(path, window, error)
     return replace(refusal, advice=f"{refusal.advice}; {_NOTHING_READ}", is_file=True)
 

@@ -47,7 +47,7 @@ class _Member:
         return self.kind == "[" and self.types == {dict}
 
 
-def shape_of(source: Source, window: Window, wanted: Collection[str]) -> Shape | Refusal | None:
+def find_shape(source: Source, window: Window, wanted: Collection[str]) -> Shape | Refusal | None:
     """The shape of a file where the window stands at its beginning; None where it is one of records.
 
     Args:
@@ -59,7 +59,7 @@ def shape_of(source: Source, window: Window, wanted: Collection[str]) -> Shape |
     if window.skip_space() != "{":
         return None
     try:
-        members.update(_members(window))
+        members.update(_read_members(window))
     except (json.JSONDecodeError, RecursionError) as error:
         is_inside = any(member.is_list_of_records and member.n_values > 1 for member in members.values())
         return json_fault(source, window, error) if is_inside else None
@@ -71,7 +71,7 @@ def _shape(source: Source, members: dict[str, _Member], wanted: Collection[str])
     named = [name.partition(".")[0] for name in wanted_names(members, wanted)]
     if any(members[name].kind not in "[{" for name in named if name in members):
         return None
-    if table := _table_shape(members, wanted, named):
+    if table := _find_table(members, wanted, named):
         return table
     if named or not lists:
         return None
@@ -82,7 +82,7 @@ def _shape(source: Source, members: dict[str, _Member], wanted: Collection[str])
     return Shape("list", (usual or lists)[0])
 
 
-def _table_shape(members: dict[str, _Member], wanted: Collection[str], named: list[str]) -> Shape | None:
+def _find_table(members: dict[str, _Member], wanted: Collection[str], named: list[str]) -> Shape | None:
     objects = [member for member in members.values() if member.kind == "{" and member.n_values]
     are_all = bool(objects) and len(objects) == len(members)
     if {"columns", "data"} <= members.keys() and members["data"].types <= {list} and members["data"].kind == "[":
@@ -99,7 +99,7 @@ def _are_paths(members: dict[str, _Member], wanted: Collection[str]) -> bool:
     return any("." in name and name not in members for name in wanted_names(members, wanted))
 
 
-def _members(window: Window) -> Iterator[tuple[str, _Member]]:
+def _read_members(window: Window) -> Iterator[tuple[str, _Member]]:
     """Each key of the object where the window stands, and what is under it, which grows meanwhile."""
     for key in window.keys(LooseJson()):
         kind = window.skip_space()
@@ -137,10 +137,10 @@ def read_shape(source: Source, encoding: Encoding, options: Options, shape: Shap
     elif problem and not problem.found.startswith("NaN"):
         yield refused_file(source.name, "strict JSON", problem.found, problem.advice)
     else:
-        yield from _table(source, options, value, shape)
+        yield from _read_table(source, options, value, shape)
 
 
-def _table(source: Source, options: Options, value: dict[str, Any], shape: Shape) -> Iterator[Record | Refusal]:
+def _read_table(source: Source, options: Options, value: dict[str, Any], shape: Shape) -> Iterator[Record | Refusal]:
     options.tell(f"{source.name}: read as a table of pandas.")
     if shape.kind == "rows":
         header = list(dict.fromkeys(key for row in value.values() for key in row))

@@ -133,7 +133,7 @@ class Window:
     def skip_space(self) -> str:
         """Go to the next character that is not white space, and give it; empty behind the last."""
         while True:
-            self.position = _behind_space(self.text, self.position)
+            self.position = _skip_space(self.text, self.position)
             if self.position < len(self.text) or self.is_last:
                 return self.text[self.position : self.position + 1]
             self.extend()
@@ -239,6 +239,6 @@ class Window:
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def _behind_space(text: str, position: int) -> int:
+def _skip_space(text: str, position: int) -> int:
     match = _SPACE.match(text, position)
     return match.end() if match else position

@@ -5,6 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def named(header: Sequence[str]) -> list[str]:
+def name_columns(header: Sequence[str]) -> list[str]:
     """The names without white space around them; a column without one is named after its place."""
     return [name.strip() or f"column_{number}" for number, name in enumerate(header, start=1)]

@@ -10,7 +10,7 @@ from data.limits import MAX_RECORD_BYTES
 from data.reading.encodings import open_as_utf8
 from data.reading.records import Lines, Record, Refusal, bad_header, refused_line
 from data.reading.sources import Encoding, Options, Source
-from data.reading.tables.columns import named
+from data.reading.tables.columns import name_columns
 from data.reading.tables.csv_dialect import Dialect, dialect_of, usual_separator
 from data.text.formulas import is_escaping, unescape_cell
 
@@ -96,7 +96,7 @@ class _Table:
             elif not any(row):
                 continue
             elif header is None:
-                header = named(row)
+                header = name_columns(row)
                 if refusal := bad_header(self._name, header, wanted, self._lines.first):
                     yield refusal
                     return
@@ -108,12 +108,12 @@ class _Table:
         try:
             row = next(self._rows, None)
         except csv.Error as error:
-            return self._fault(str(error), is_header=is_header)
+            return self._fault_refusal(str(error), is_header=is_header)
         if row is not None and self._lines.trouble:
             return refused_line(self._name, *self._lines.trouble)
         return row
 
-    def _fault(self, said: str, *, is_header: bool) -> Refusal:
+    def _fault_refusal(self, said: str, *, is_header: bool) -> Refusal:
         """The refusal of a row that the csv module cannot take apart.
 
         A quote left open takes the lines behind it along, up to the next quote or the end: then it is more than a row.

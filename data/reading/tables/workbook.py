@@ -13,11 +13,11 @@ from itertools import islice
 from typing import Any
 
 from data.limits import MAX_PARQUET_COLUMNS, MAX_RECORD_BYTES
-from data.reading.archives.office import opened_office
+from data.reading.archives.office import open_office
 from data.reading.archives.packed import PackedError
 from data.reading.records import Record, Refusal, bad_header, refused_file, refused_line, wanted_names
 from data.reading.sources import TEXT_KEYS, Encoding, Head, Options, Source
-from data.reading.tables.columns import named
+from data.reading.tables.columns import name_columns
 
 _N_TITLES = 10
 """Rows that may stand above the names of the columns."""
@@ -36,7 +36,7 @@ def read_workbook(source: Source, _: Encoding, options: Options) -> Iterator[Rec
     """The records of a workbook, or its refusal as a whole."""
     number = 0
     try:
-        with opened_office(source):
+        with open_office(source):
             pass  # what its parts unpack to is bounded
         with source.open("rb") as stream:
             for found in _read(source, stream, options):
@@ -56,7 +56,7 @@ def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Re
     workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
     try:
         sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
-        headers = [(sheet, header) for sheet in sheets if (header := _header(sheet, options)) is not None]
+        headers = [(sheet, header) for sheet in sheets if (header := _find_header(sheet, options)) is not None]
         wanted = options.wanted or TEXT_KEYS
         chosen = [(sheet, header) for sheet, header in headers if wanted_names(header[1], wanted)] or headers[:1]
         if not chosen:
@@ -64,16 +64,16 @@ def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Re
         if len(headers) > len(chosen):
             options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, which has the notes.")
         for sheet, header in chosen:
-            yield from _records(source, sheet, header, options)
+            yield from _read_records(source, sheet, header, options)
     finally:
         workbook.close()
 
 
-def _header(sheet: Any, options: Options) -> _Row | None:
+def _find_header(sheet: Any, options: Options) -> _Row | None:
     """Row and names of the columns: the first row with a name that is wanted, else the first with several."""
     best: _Row | None = None
-    for number, cells in islice(_rows(sheet), _N_TITLES):
-        names = named([str(cell) if cell is not None else "" for cell in cells])
+    for number, cells in islice(_read_rows(sheet), _N_TITLES):
+        names = name_columns([str(cell) if cell is not None else "" for cell in cells])
         if wanted_names(names, options.wanted or TEXT_KEYS):
             return number, names
         if best is None or len(best[1]) == 1 < len(names):  # a title above the table fills one cell
@@ -81,18 +81,18 @@ def _header(sheet: Any, options: Options) -> _Row | None:
     return best
 
 
-def _rows(sheet: Any) -> Iterator[_Row]:
+def _read_rows(sheet: Any) -> Iterator[_Row]:
     """The rows that are not empty, with their numbers."""
     sheet.reset_dimensions()  # some programs write wrong ones
     for number, row in enumerate(sheet.iter_rows(), start=1):
-        cells = [_value(cell) for cell in row]
+        cells = [_read_value(cell) for cell in row]
         while cells and cells[-1] is None:
             cells.pop()
         if cells:
             yield number, cells
 
 
-def _records(source: Source, sheet: Any, header: _Row, options: Options) -> Iterator[Record | Refusal]:
+def _read_records(source: Source, sheet: Any, header: _Row, options: Options) -> Iterator[Record | Refusal]:
     first, names = header
     if len(names) > MAX_PARQUET_COLUMNS:
         yield refused_file(
@@ -102,7 +102,7 @@ def _records(source: Source, sheet: Any, header: _Row, options: Options) -> Iter
     if refusal := bad_header(source.name, names, options.wanted, first):
         yield refusal
         return
-    for number, cells in _rows(sheet):
+    for number, cells in _read_rows(sheet):
         if number <= first:
             continue
         if len(cells) > len(names):
@@ -115,11 +115,11 @@ def _records(source: Source, sheet: Any, header: _Row, options: Options) -> Iter
             yield Record(source.name, number, values, is_flat=True)
 
 
-def _value(cell: Any) -> Any:
+def _read_value(cell: Any) -> Any:
     """What a cell shows, as JSON can hold it."""
     value = cell.value
     if isinstance(value, str):
-        return _shown(value) if value and cell.data_type != "e" else None
+        return _unescape(value) if value and cell.data_type != "e" else None
     if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_WHOLE:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and _ZEROS.fullmatch(cell.number_format):
@@ -129,6 +129,6 @@ def _value(cell: Any) -> Any:
     return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value
 
 
-def _shown(value: str) -> str:
+def _unescape(value: str) -> str:
     """Text as it is shown: signs that XML cannot hold are written as numbers in it."""
     return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), value) if "_x" in value else value

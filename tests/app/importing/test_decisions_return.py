@@ -20,13 +20,13 @@ from db.review.opinions import opinions_of
 from db.store.store import open_store
 from tests.kit.desk.decided_records import STATUSES, TASK, brought, exported, fill, records
 from tests.kit.desk.permits import person_in, program_in
-from tests.kit.desk.stores import store
+from tests.kit.desk.stores import file_store, store
 
-__all__ = ["store"]
+__all__ = ["file_store", "store"]
 
 KEYS = TASK.keys
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-N_NOTES = 60
+N_NOTES = 25
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def test_a_decision_stands_as_its_reviewers_who_cannot_sign_in(store, other, tmp
     assert "melanoma" not in json.dumps([detail for *_, detail in said])
 
 
-def test_a_decision_that_is_there_stands_and_the_other_is_named(store, other, tmp_path):
-    number = decide(store, "bob", **{KEYS[0]: "melanoma"})
+def test_a_decision_that_is_there_stands_and_the_other_is_named(file_store, other, tmp_path):
+    number = decide(file_store, "bob", **{KEYS[0]: "melanoma"})
     decide(other, "ada", **{KEYS[0]: "sarcoma"})
-    report = brought(store, taken(other, tmp_path))
+    report = brought(file_store, taken(other, tmp_path))
     assert (report.arrivals.n_kept, report.arrivals.n_differing) == (0, 1)
     (one,) = report.arrivals.differences
     assert (one.note_id, one.external_id, one.here, one.there, one.fields) == (
@@ -118,7 +118,7 @@ def test_a_decision_that_is_there_stands_and_the_other_is_named(store, other, tm
         (KEYS[0],),
     )
     assert "sarcoma" not in json.dumps([report.to_json(), report.decision_sentences()])
-    with store.reading() as session:
+    with file_store.reading() as session:
         (decision,) = history(session, number)
     assert (decision.reviewer, decision.extraction[KEYS[0]]) == ("bob", "melanoma")
 
@@ -141,40 +141,40 @@ def test_a_lead_is_asked_about_both_on_request(store, other, tmp_path):
     assert {one["reviewer"] for one in record["provenance"]["opinions"]} == {"ada", "bob"}
 
 
-def test_one_person_who_decided_otherwise_at_both_desks_is_asked_about_too(store, other, tmp_path):
-    number = decide(store, "ada", **{KEYS[0]: "melanoma"})
+def test_one_person_who_decided_otherwise_at_both_desks_is_asked_about_too(file_store, other, tmp_path):
+    number = decide(file_store, "ada", **{KEYS[0]: "melanoma"})
     decide(other, "ada", at=AT.replace(day=2), **{KEYS[0]: "sarcoma"})
     file = taken(other, tmp_path)
-    assert brought(store, file).arrivals.n_differing == 1
-    assert brought(store, file, adjudicate=True).arrivals.n_disputed == 1
-    with store.reading() as session:
+    assert brought(file_store, file).arrivals.n_differing == 1
+    assert brought(file_store, file, adjudicate=True).arrivals.n_disputed == 1
+    with file_store.reading() as session:
         assert {one.reviewer for one in opinions_of(session, number)} == {"ada", "ada (imported)"}
-    assert brought(store, file, adjudicate=True).arrivals.n_known == 1
+    assert brought(file_store, file, adjudicate=True).arrivals.n_known == 1
 
 
-def test_the_same_said_by_another_stays_as_it_is(store, other, tmp_path):
-    decide(store, "bob", **{KEYS[0]: "melanoma"})
+def test_the_same_said_by_another_stays_as_it_is(file_store, other, tmp_path):
+    decide(file_store, "bob", **{KEYS[0]: "melanoma"})
     decide(other, "ada", **{KEYS[0]: "Melanoma."})
-    report = brought(store, taken(other, tmp_path))
+    report = brought(file_store, taken(other, tmp_path))
     assert (report.arrivals.n_agreeing, report.arrivals.n_differing) == (1, 0)
-    (record,) = records(store)
+    (record,) = records(file_store)
     assert (record["provenance"]["reviewer"], record["output"][KEYS[0]]) == ("bob", "melanoma")
 
 
-def test_what_went_away_and_comes_back_is_known(store, other, tmp_path):
-    decide(store, "ada", **{KEYS[0]: "melanoma"})
-    brought(other, taken(store, tmp_path))
-    assert brought(store, taken(other, tmp_path)).arrivals.n_known == 1
+def test_what_went_away_and_comes_back_is_known(file_store, other, tmp_path):
+    decide(file_store, "ada", **{KEYS[0]: "melanoma"})
+    brought(other, taken(file_store, tmp_path))
+    assert brought(file_store, taken(other, tmp_path)).arrivals.n_known == 1
 
 
-def test_a_change_of_mind_elsewhere_follows_and_an_old_file_takes_nothing_back(store, other, tmp_path):
+def test_a_change_of_mind_elsewhere_follows_and_an_old_file_takes_nothing_back(file_store, other, tmp_path):
     decide(other, "ada", **{KEYS[0]: "melanoma"})
     old = taken(other, tmp_path).rename(tmp_path / "old.jsonl")
-    brought(store, old)
+    brought(file_store, old)
     decide(other, "ada", at=AT.replace(day=2), **{KEYS[0]: "sarcoma"})
-    assert brought(store, taken(other, tmp_path)).arrivals.n_kept == 1
-    assert brought(store, old).arrivals.n_known == 1
-    (record,) = records(store)
+    assert brought(file_store, taken(other, tmp_path)).arrivals.n_kept == 1
+    assert brought(file_store, old).arrivals.n_known == 1
+    (record,) = records(file_store)
     assert record["output"][KEYS[0]] == "sarcoma"
 
 
@@ -198,12 +198,12 @@ def test_without_provenance_nothing_is_a_decision(full, other, tmp_path):
         ({"spans": [{"field": KEYS[0], "start": 0, "end": 1, "text": "Z"}]}, "spans with the words"),
     ],
 )  # fmt: skip
-def test_a_record_that_tells_something_else_is_refused_with_its_place(other, store, tmp_path, change, found):
+def test_a_record_that_tells_something_else_is_refused_with_its_place(other, file_store, tmp_path, change, found):
     decide(other, "ada", **{KEYS[0]: "melanoma"})
     record = json.loads(exported(other, "jsonl"))
     file = tmp_path / "changed.jsonl"
     file.write_text(json.dumps(record | change), encoding="utf-8")
-    report = import_decisions(store, TASK, [file])
+    report = import_decisions(file_store, TASK, [file])
     assert report.n_added == 0
     (sentence,) = report.sentences()
     assert sentence.startswith("changed.jsonl")
@@ -211,15 +211,15 @@ def test_a_record_that_tells_something_else_is_refused_with_its_place(other, sto
     assert "melanoma" not in sentence
 
 
-def test_a_note_whose_decision_was_taken_back_is_decided_by_what_arrives(store, other, tmp_path):
+def test_a_note_whose_decision_was_taken_back_is_decided_by_what_arrives(file_store, other, tmp_path):
     from db.review.decisions import reopen
 
-    number = decide(store, "bob", **{KEYS[0]: "melanoma"})
-    with store.transaction() as session:
+    number = decide(file_store, "bob", **{KEYS[0]: "melanoma"})
+    with file_store.transaction() as session:
         reopen(person_in(session, "bob"), note_id=number, seen_revision=1, token="back")
     decide(other, "ada", **{KEYS[0]: "sarcoma"})
-    assert brought(store, taken(other, tmp_path)).arrivals.n_kept == 1
-    with store.reading() as session:
+    assert brought(file_store, taken(other, tmp_path)).arrivals.n_kept == 1
+    with file_store.reading() as session:
         assert open_review(session, number, "bob").draft is not None  # what bob had is still there
-    assert records(store)[0]["provenance"]["reviewer"] == "ada"
+    assert records(file_store)[0]["provenance"]["reviewer"] == "ada"
     assert STATUSES

@@ -138,7 +138,7 @@ def _suggestion(draw: random.Random, text: str) -> Suggestion:
 
 def exported(store: Store, form: Format, **chosen: Any) -> bytes:
     """An export of everything that people decided, with how it came about."""
-    choice = Choice(form, with_provenance=True, **{"statuses": STATUSES, **chosen})
+    choice = Choice(form, **{"with_provenance": True, "statuses": STATUSES, **chosen})
     with store.reading() as session:
         return b"".join(export_pieces(session, TASK, choice))
 
