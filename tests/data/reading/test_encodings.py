@@ -150,3 +150,9 @@ def test_notes_of_one_file_stay_together(tmp_path: Path) -> None:
     rows = "".join(f"{n},Plain report {n}.\n" for n in range(3000))
     notes, refusals = read(file(tmp_path, f"id,text\n{rows}3000,Größe.\n".encode("cp1252"), "a.csv"))
     assert (len(notes), notes[-1].text, refusals) == (3001, "Größe.", [])
+
+
+def test_a_long_line_is_looked_at_once(tmp_path: Path) -> None:
+    # A pattern that tries each character of a line again takes hours: the suite's time limit is the assertion.
+    path = file(tmp_path, b"x \x90" + b"\n" + b"y" * (2 << 20), "note.txt")
+    assert "0x90" in only(path).sentence
