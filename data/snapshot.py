@@ -12,7 +12,7 @@ from typing import Any, Literal
 from data.accepted import Accepted, AcceptedError, read_accepted
 from data.identity import text_hash
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
-from data.reading.json_records import read_jsonl
+from data.reading.json.records import read_jsonl
 from data.reading.records import Record, Refusal, plain_type
 from data.storage.files import write_whole
 from data.task import Extraction, Task

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command()(extract)
 
 
-def import_notes(
+def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
     ],
@@ -48,11 +48,17 @@ def import_notes(
     id_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
+    ] = None,
     decisions: Decisions = False,
     adjudicate: Adjudicate = False,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
+    """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
+
+    The content of a file decides how it is read, whatever it is called.
 
     A note is its id and its exact text: a different character or id makes a different note, and the report says
     where. A record that cannot be read is refused with its file, line and column; the others are kept. A column
@@ -70,10 +76,11 @@ def import_notes(
     from app.importing.load import import_files
     from data.reading.records import Columns
 
+    columns = Columns(text_column, id_column, _codec(encoding))
     if decisions:
         if original or strict:
             raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
-        return bring_decisions(files, columns=Columns(text_column, id_column), adjudicate=adjudicate, as_json=as_json)
+        return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
     with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,
@@ -81,12 +88,29 @@ def import_notes(
             files,
             original=original,
             strict=strict,
-            columns=Columns(text_column, id_column),
+            columns=columns,
             on_read=lambda n_read: advance(n_read, None, ""),
         )
     if as_json:
         write_json(report.to_json())
     return _report_import(report, as_json)
+
+
+def _codec(name: str | None) -> str | None:
+    """Python's name for an encoding, if there is one.
+
+    Raises:
+        InputError: nobody knows it.
+    """
+    from data.reading.encodings import title_of
+
+    try:
+        title_of(name or "utf-8")
+    except LookupError:
+        raise InputError(
+            f"Expected the name of an encoding, such as utf-8, cp1252 or latin-1; found {name!r}. Use another name."
+        ) from None
+    return name
 
 
 def _report_import(report: ImportReport, as_json: bool) -> int:

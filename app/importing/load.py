@@ -14,8 +14,9 @@ from typing import Any
 from app.core.errors import InputError, Interrupted
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
-from data.reading.readers import Tell, read_records
-from data.reading.records import USUAL, Columns, Record, plain_name
+from data.reading.readers import read_records
+from data.reading.records import USUAL, Columns, Record, plain_name, wanted_names
+from data.reading.sources import Options, Tell
 from data.task import Task
 from db.notes.identity import Likenesses
 from db.notes.notes import AddReport, add_notes
@@ -152,7 +153,7 @@ def import_files(
     Args:
         store: where the notes go.
         task: what their labels are checked against.
-        paths: files, see `data.reading.endings`, and folders of them.
+        paths: files, see `data.reading.formats`, and folders of them.
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
@@ -220,9 +221,9 @@ def _describe_interruption(report: ImportReport) -> str:
     return f"Interrupted: {notes} had been added and will stay. Import the same files again for the rest."
 
 
-def read_beginning(path: Path) -> list[Record]:
+def read_beginning(path: Path, codec: str | None = None) -> list[Record]:
     """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
-    return [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
+    return [row for row in islice(read_records(path, Options((), codec=codec)), N_LOOKED_AT) if isinstance(row, Record)]
 
 
 def names_of(rows: Sequence[Record]) -> list[str]:
@@ -240,8 +241,8 @@ def _require(columns: Columns, paths: Sequence[Path]) -> None:
         raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
     wanted = [name for name in (columns.text, columns.id) if name is not None]
     for path in paths if wanted else ():
-        found = names_of(read_beginning(path))
-        missing = [name for name in wanted if name not in found]
+        found = names_of(read_beginning(path, columns.codec))
+        missing = [name for name in wanted if not wanted_names(found, (name,))]
         if found and missing:
             listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
             more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""

@@ -12,8 +12,8 @@ from typing import Any
 from app.importing.load import batches, describe_likenesses, names_of, read_beginning
 from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
-from data.reading.readers import TEXT_KEYS
 from data.reading.records import Columns, Record, Refusal
+from data.reading.sources import TEXT_KEYS
 from data.task import Task
 from db.notes.identity import Known, Likenesses
 from db.store.store import Store
@@ -40,7 +40,7 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = [_shorten(row) for row in read_beginning(path)]
+    first = [_shorten(row) for row in read_beginning(path, chosen.codec)]
     names = names_of(first)[:MAX_COLUMNS]
     columns = Columns(
         chosen.text if chosen.text in names else guess_text(names, first),

@@ -14,8 +14,9 @@ from data.decisions import label_studio, training
 from data.limits import MAX_VALUE_CHARACTERS
 from data.notes import Note, NoteError, note_from_record
 from data.reading import provenance
-from data.reading.readers import TEXT_KEYS, Tell, ignore_reading, read_records
+from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_type
+from data.reading.sources import TEXT_KEYS, Options, Tell, ignore_reading
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import UNKEEPABLE, Extraction, Task, TaskError
 
@@ -84,10 +85,10 @@ def read_decisions(
         path: the file or folder.
         task: whose fields were decided.
         columns: where the text and the id are, if not under their usual names.
-        tell: see `data.reading.readers.read_records`.
+        tell: see `data.reading.sources.Options`.
     """
     wanted = (columns.text,) if columns.text else TEXT_KEYS
-    for record in read_records(path, wanted, tell):
+    for record in read_records(path, Options(wanted, tell, columns.codec)):
         if isinstance(record, Refusal):
             yield record
             continue

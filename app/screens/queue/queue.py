@@ -23,6 +23,7 @@ from app.screens.queue.samples import samples_line
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
 from app.screens.review.queue_position import ORDERS, read_chosen
 from data.cutoffs import SURE
+from data.reading.formats import ENDINGS
 from db.notes.notes import Counts, Order, counts, search_notes
 from db.notes.queue.novelty import count_compared
 from db.notes.queue.queue_view import Walk, count_in_walk
@@ -57,7 +58,7 @@ def build_queue(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     """
     with gr.Row(elem_id="queue-top"):
         figures = gr.HTML(elem_id="queue-counts", js_on_load=None)
-        gr.HTML(_HTML.importing(), js_on_load=None, elem_id="queue-import")
+        gr.HTML(_HTML.importing(ENDINGS), js_on_load=None, elem_id="queue-import")
     gr.HTML(_controls(), elem_id="queue-controls", js_on_load=None)
     table = gr.HTML(elem_id="queue-table", js_on_load=None)
     gr.HTML(_HTML.foot(), elem_id="queue-foot", js_on_load=None)

@@ -24,7 +24,6 @@ from app.importing.load import ImportReport, import_files
 from app.importing.preview import preview
 from app.screens.replies import refusal
 from data.limits import MAX_UPLOAD_BYTES
-from data.reading.endings import ENDINGS, other_ending
 from data.reading.records import USUAL, Columns
 from data.text.figures import plural
 from db.people.acting import LOCAL, require
@@ -51,7 +50,6 @@ def routes(desk: Desk) -> APIRouter:
             else:
                 doing = use
             with _place(desk, name) as path:
-                _check_ending(path)
                 await _receive(request, path)
                 return JSONResponse(await run_in_threadpool(doing, desk, path, columns, original, by))
         except (InputError, DeskError) as error:
@@ -166,13 +164,6 @@ def _describe_import(path: Path, report: ImportReport, further: list[str]) -> di
     refusals = [sentence.replace(f"{path.parent}/", "") for sentence in report.sentences()]
     figures = {"n_added": report.n_added, "n_known": report.n_known, "n_refused": report.n_refused}
     return {"sentences": [first + refused, *further, *refusals], **figures}
-
-
-def _check_ending(path: Path) -> None:
-    if path.suffix.lower() not in ENDINGS:
-        refused = other_ending(path)
-        advice = refused.advice[0].upper() + refused.advice[1:]
-        raise InputError(f"Expected {refused.expected}; found {path.name}. {advice}.")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.exporting import Choice, export_pieces
+from app.exporting import Choice, export_pieces, write_export
 from app.importing.decisions import import_decisions
 from data.notes import make_note
 from data.task import Extraction
@@ -42,7 +42,7 @@ def full(tmp_path_factory):
         yield opened
 
 
-@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "parquet", "label-studio"])
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "xlsx", "parquet", "label-studio"])
 def test_decisions_come_back_from_every_format(full, other, tmp_path, form):
     file = tmp_path / f"all.{'json' if form == 'label-studio' else form}"
     file.write_bytes(exported(full, form))
@@ -51,6 +51,12 @@ def test_decisions_come_back_from_every_format(full, other, tmp_path, form):
     assert records(other) == records(full)
     again = brought(other, file)
     assert (again.n_added, again.arrivals.n_known, again.arrivals.n_kept) == (0, N_NOTES, 0)
+    assert records(other) == records(full)
+
+
+def test_decisions_come_back_from_a_folder_of_datasets(full, other, tmp_path):
+    write_export(full, TASK, tmp_path / "set", Choice("dataset", with_provenance=True, statuses=STATUSES))
+    assert brought(other, tmp_path / "set").arrivals.n_kept == N_NOTES
     assert records(other) == records(full)
 
 
@@ -222,4 +228,3 @@ def test_a_note_whose_decision_was_taken_back_is_decided_by_what_arrives(file_st
     with file_store.reading() as session:
         assert open_review(session, number, "bob").draft is not None  # what bob had is still there
     assert records(file_store)[0]["provenance"]["reviewer"] == "ada"
-    assert STATUSES
