@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from app.importing.load import ImportReport
     from data.suggestion import Suggestion
     from data.task import Task
+
+
+class SameId(StrEnum):
+    """What becomes of a record with the id of a note that has another text."""
+
+    separate = "separate"
+    supersede = "supersede"
+    refuse = "refuse"
+
 
 REFUSED = 1
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -48,6 +58,17 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     id_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Correct ids, labels and metadata of notes that are there already.")
+    ] = False,
+    same_id: Annotated[
+        SameId,
+        typer.Option(help="What becomes of a note whose id another text has: a new version, or a separate note."),
+    ] = SameId.separate,
+    source: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Where the notes come from; the same id of another source is another note."),
+    ] = "",
     encoding: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
@@ -61,7 +82,10 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     The content of a file decides how it is read, whatever it is called.
 
     A note is its id and its exact text: a different character or id makes a different note, and the report says
-    where. A record that cannot be read is refused with its file, line and column; the others are kept. A column
+    where. With --update, a note with exactly the same text gets the id, the labels (with --original) and the metadata
+    that the file has; what the file leaves out stays. With --same-id supersede, a note with a known id and another
+    text is its new version: it waits for review again, and the old one keeps its decision and leaves queue and
+    exports. A record that cannot be read is refused with its file, line and column; the others are kept. A column
     that does not exist stops the import before anything is kept. The exit code is 1 when a file, or the rest of
     one, could not be read or --strict kept nothing, and 2 when nothing could be read.
 
@@ -71,10 +95,13 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
       caseloop import other-desk.jsonl --decisions
+      caseloop import registry.csv --id-column case_no --update
+      caseloop import amended.jsonl --same-id supersede
     """
     from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files
     from data.reading.records import Columns
+    from db.notes.identity import Rules
 
     columns = Columns(text_column, id_column, _codec(encoding))
     if decisions:
@@ -89,6 +116,7 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
             original=original,
             strict=strict,
             columns=columns,
+            rules=Rules(source=source.strip(), update=update, same_id=same_id.value),
             on_read=lambda n_read: advance(n_read, None, ""),
         )
     if as_json:
@@ -126,6 +154,8 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
         write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
         for sentence in report.likeness_sentences():
             write(sentence)
+        if report.likenesses.n_namesakes:
+            write("They are separate notes. For new versions of the same report: --same-id supersede.")
     return REFUSED if report.n_files_refused else 0
 
 

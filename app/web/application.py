@@ -100,11 +100,14 @@ def _include_routes(app: FastAPI, desk: Desk) -> None:
     from app.screens import status
     from app.screens.export import downloads
     from app.screens.queue import bulk, samples, uploads
+    from app.screens.queue.correcting import routes as correcting
     from app.screens.review.note import history, note
     from app.screens.review.people import claims
+    from app.screens.review.relatives import copies
     from app.screens.review.saving import saves
 
-    for screen in (note, history, claims, saves, downloads, uploads, status, bulk, samples):
+    screens = (note, history, claims, saves, downloads, uploads, status, bulk, samples, correcting, copies)
+    for screen in screens:
         app.include_router(screen.routes(desk))
     door = Door()
     for way_in in (login, change_password):

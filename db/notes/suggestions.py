@@ -21,7 +21,7 @@ from db.training.adapters import active_name
 MAX_FAILURES = 3
 INCOMING = "(note.origin = 'incoming' OR (note.origin = 'sample' AND note.gold IS NULL))"
 """Notes that came to be reviewed, and the samples that stand for such."""
-UNDECIDED = sa.text(f"{INCOMING} AND note.state IN ('todo', 'draft')")
+UNDECIDED = sa.text(f"{INCOMING} AND note.state IN ('todo', 'draft') AND note.is_superseded = 0")
 """Those that nobody has decided about. Written out, without parameters: only so does SQLite see that a partial index
 fits."""
 WAITING = sa.text(f"{UNDECIDED.text} AND note.is_disputed = 0")

@@ -28,6 +28,7 @@ ReviewerAction = Literal["review", "offer a correction"]
 LeadAction = Literal[
     "adjudicate",
     "import notes",
+    "delete notes",
     "export",
     "change rules",
     "work on many notes at once",

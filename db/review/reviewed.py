@@ -93,6 +93,7 @@ class Filters(TypedDict, total=False):
         with_samples: whether those about samples are among them in any case; else only while none about a real note
             stands, see `db.notes.samples.COUNTS`.
         origin: only annotations about notes of this origin.
+        with_superseded: whether those about notes that a newer one replaces are among them.
     """
 
     since: datetime | None
@@ -103,6 +104,7 @@ class Filters(TypedDict, total=False):
     statuses: Sequence[Status]
     with_samples: bool
     origin: Origin
+    with_superseded: bool
 
 
 @dataclass(frozen=True)
@@ -179,8 +181,8 @@ def training_rows(session: Session, task: Task) -> Iterator[Row]:
     """What an adapter may be trained on, of the training side of the hold-out, in import order.
 
     A submitted annotation is a label; so are the labels that a note came with, until an annotation replaces them. A
-    note that stands flagged is left out: somebody said that it is not right. Samples are left out as soon as a real
-    note is labelled, see `db.notes.samples.VOTES`.
+    note that stands flagged is left out: somebody said that it is not right; so is one that a newer note replaces.
+    Samples are left out as soon as a real note is labelled, see `db.notes.samples.VOTES`.
     """
     return _read_labelled_rows(session, task, "train")
 
@@ -293,7 +295,7 @@ def _read_labelled_rows(session: Session, task: Task, split: Split) -> Iterator[
         .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
         .outerjoin(t.annotation, _stands())
         .outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
-        .where(t.note.c.split == split, t.note.c.state != "flagged", VOTES)
+        .where(t.note.c.split == split, t.note.c.state != "flagged", t.note.c.is_superseded == 0, VOTES)
         .where(sa.or_(t.note.c.gold.is_not(None), is_decided))
         .order_by(t.note.c.id)
     )
@@ -319,6 +321,8 @@ def _select_standing(columns: Sequence[Any], filters: Filters, *further: sa.Tabl
     query = query.where(t.note.c.state.in_(filters.get("statuses", ("submitted",))))
     if not filters.get("with_samples"):
         query = query.where(COUNTS)
+    if not filters.get("with_superseded"):
+        query = query.where(t.note.c.is_superseded == 0)
     if "origin" in filters:
         query = query.where(t.note.c.origin == filters["origin"])
     since, until = filters.get("since"), filters.get("until")

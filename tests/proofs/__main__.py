@@ -25,6 +25,8 @@ PROOFS = {
     "loop": ["-m", "pytest", "-q", "tests/app/test_end_to_end.py"],
     "long": ["-m", "pytest", "-q", "-m", "long"],
     "network": ["-m", "tests.proofs.network"],
+    "pairs": ["-m", "tests.proofs.pairs"],
+    "pairs-postgres": ["-m", "tests.proofs.pairs", "--postgres"],
     "fuzz": ["-m", "tests.proofs.fuzzing"],
     "round-trips": ["-m", "tests.proofs.round_trips"],
     "decisions-return": ["-m", "tests.proofs.decisions_return"],

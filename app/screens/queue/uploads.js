@@ -1,8 +1,9 @@
 // Importing a file: first what would become of it, then doing it. The browser keeps the file and sends it again, so
 // nothing of a preview stays on the server. Everything that a file holds is written with textContent.
-import { button, byId, find, make } from '../browser/dom.js';
+import { button, byId, find, make, table } from '../browser/dom.js';
 import { plural } from '../browser/words.js';
 import { noteOnScreen, open } from '../review/note/note.js';
+import { corrections, isUnsettled } from './correcting/known.js';
 import { messageOf } from './dialogs.js';
 import { refresh } from './list/asking.js';
 
@@ -19,6 +20,9 @@ import { refresh } from './list/asking.js';
  * @property {number} n_refused
  * @property {number} n_files_refused
  * @property {number} n_labelled
+ * @property {number} n_updated notes that are here and would be corrected
+ * @property {{ field: string, n: number, examples: { place: string, before: string | null, now: string | null }[] }[]} updates
+ * @property {number} n_namesakes notes with the id of another text
  * @property {string[]} remarks
  * @property {string[]} refusals the first
  * @property {Column[]} columns
@@ -103,7 +107,8 @@ function show(found) {
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${found.file}`),
     make('p', { className: 'sum' }, sum(found)),
-    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...listRefused(found), ...columns(found), ...beginnings(found), answers(found),
+    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...corrections(found, choice, (more) => look(file, { ...choice, ...more })),
+    ...listRefused(found), ...columns(found), ...beginnings(found), answers(found),
   );
   find('.sum', dialog).setAttribute('role', 'status');
   if (!dialog.open) dialog.showModal();
@@ -191,15 +196,6 @@ function decisions(found, chosen, again) {
   return [take, ...(found.decisions && differ ? [chip('adjudicate', found.adjudicate, 'ask a lead where this desk decided otherwise', 'Else the decision of this desk stands.')] : [])];
 }
 
-/** @param {string[]} headings @param {string[][]} lines */
-export function table(headings, lines) {
-  const head = make('tr', {}, ...headings.map((heading) => make('th', { scope: 'col' }, heading)));
-  const body = lines.map(([first, ...others]) => make(
-    'tr', {}, make('th', { scope: 'row', dir: 'auto' }, first), ...others.map((cell) => make('td', { dir: 'auto' }, cell)),
-  ));
-  return make('table', { className: 'list' }, make('thead', {}, head), make('tbody', {}, ...body));
-}
-
 /** @param {Found} found */
 function columns(found) {
   if (!found.can_choose && found.columns.length < 2) return [];
@@ -240,10 +236,14 @@ function listRefused(found) {
 /** @param {Found} found */
 function answers(found) {
   const asked = found.adjudicate ? found.n_differing ?? 0 : 0, decided = (found.n_decisions ?? 0) + asked;
-  const brings = found.n_new > 0 || found.n_labelled > 0 || decided > 0;
-  const labels = found.n_new || !brings ? `Import ${plural(found.n_new)}` : `Bring the labels of ${plural(found.n_labelled)}`;
-  const does = found.decisions ? `Bring ${plural(decided, 'decision')}` : labels;
-  const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings });
+  const brings = found.n_new > 0 || found.n_labelled > 0 || found.n_updated > 0 || decided > 0;
+  const other = found.n_updated ? `Correct ${plural(found.n_updated)}` : `Bring the labels of ${plural(found.n_labelled)}`;
+  const both = found.n_updated ? `, correct ${found.n_updated.toLocaleString('en')}` : '';
+  const notes = found.n_new || !brings ? `Import ${plural(found.n_new)}${both}` : other;
+  const does = found.decisions ? `Bring ${plural(decided, 'decision')}` : notes;
+  const isOpen = isUnsettled(found.n_namesakes, choice);
+  const title = isOpen ? 'First choose what the notes with the id of another text are' : '';
+  const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings || isOpen, title });
   const no = button(brings ? 'Cancel' : 'Close', () => byId('import-preview').close(), { name: 'no' });
   return make('div', { className: 'answers' }, no, yes);
 }

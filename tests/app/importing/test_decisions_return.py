@@ -11,6 +11,8 @@ from app.exporting import Choice, export_pieces, write_export
 from app.importing.decisions import import_decisions
 from data.notes import make_note
 from data.task import Extraction
+from db.notes.identity import Rules
+from db.notes.imports import list_imports
 from db.notes.notes import add_notes, find_note
 from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries, verify
@@ -182,6 +184,29 @@ def test_a_change_of_mind_elsewhere_follows_and_an_old_file_takes_nothing_back(f
     assert brought(file_store, old).arrivals.n_known == 1
     (record,) = records(file_store)
     assert record["output"][KEYS[0]] == "sarcoma"
+
+
+def test_notes_of_two_sources_stay_two(file_store, other, tmp_path):
+    with other.transaction() as session:
+        for who, source in (("ada", "north"), ("bob", "south")):
+            note = make_note(TASK, "A report.", external_id="case-1")
+            (number,) = add_notes(program_in(session), [note], Rules(source=source)).note_ids
+            submit(person_in(session, who), note_id=number, status="submitted", seen_revision=0, token=f"token-{who}",
+                   extraction=Extraction(TASK, {**dict.fromkeys(TASK.keys), KEYS[0]: who}))  # fmt: skip
+    file = taken(other, tmp_path)
+    assert brought(file_store, file).n_added == 2
+    assert records(file_store) == records(other)
+    assert brought(file_store, file).arrivals.n_known == 2
+
+
+def test_an_import_of_decisions_is_listed(file_store, other, tmp_path):
+    decide(other, "ada", **{KEYS[0]: "melanoma"})
+    report = brought(file_store, taken(other, tmp_path), by="lea")
+    with file_store.reading() as session:
+        (row,) = list_imports(session)
+    assert (row.id, row.brought_by, row.n_added, row.files) == (report.number, "lea", 1, ["taken.jsonl"])
+    assert row.ended_at is not None
+    assert row.options["with_decisions"]
 
 
 def test_without_provenance_nothing_is_a_decision(full, other, tmp_path):

@@ -36,6 +36,7 @@ WITHOUT_ENTRY = {
     "db.review.drafts.put_draft": "a draft is nobody's decision",
     "db.review.drafts.discard_draft": "a draft is nobody's decision",
     "db.review.trials.begin_trial": "drawn by the desk; an entry would tell the reviewer",
+    "db.notes.imports.end_import": "every batch of it has left an entry",
     "db.review.revisions.compare_and_swap": "a part of a save, which leaves the entry",
     "db.review.opinions.give_opinion": "a part of a save, which leaves the entry",
     "db.review.opinions.withdraw_opinion": "a part of a save, which leaves the entry",
@@ -45,7 +46,7 @@ WITHOUT_ENTRY = {
 }
 LEADS = {
     "put_setting", "drop_setting", "set_overlap", "remove_samples", "carry_out", "undo", "create_run",
-    "rollback", "add_decisions", "know_author", "mark_disputed",
+    "rollback", "add_decisions", "know_author", "mark_disputed", "delete_notes", "mark_undone",
 }  # fmt: skip
 ADMINS = {"add_reviewer", "change_reviewer"}
 SQL = {"insert", "update", "delete"}
