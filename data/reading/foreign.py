@@ -50,6 +50,11 @@ _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"
 _NO_NOTES = "choose the file that holds the notes"
 FOREIGN = (
     Foreign("an old Office file (.doc or .xls)", "save it as .docx, .xlsx, .csv or .txt", _begins(b"\xd0\xcf\x11\xe0")),
+    Foreign(
+        "an OpenDocument file (.odt or .ods)",
+        "save it as .docx, .xlsx, .csv or .txt",
+        lambda head: {"mimetype", "content.xml"} <= head.members,
+    ),
     Foreign("a picture", "recognise its text first (OCR) and save that", lambda head: _is_picture(head.raw)),
     Foreign("a program", _NO_NOTES, _begins(b"MZ\x90", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")),
     Foreign("a database (SQLite)", "export its table as CSV", _begins(b"SQLite format 3\0")),
