@@ -121,7 +121,7 @@ def _read(source: Source, options: Options, *, is_packed: bool = False) -> Itera
             yield record
     except PackedError as error:
         yield error.refusal(source.name)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         yield _unreadable_refusal(source, error)
     else:
         if not n_records:
