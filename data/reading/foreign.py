@@ -87,13 +87,11 @@ def _is_pickle(raw: bytes) -> bool:
     return raw[:1] == b"\x80" and raw[1:2] in (b"\2", b"\3", b"\4", b"\5")
 
 
-def unknown_refusal(head: Head, endings: tuple[str, ...]) -> Refusal:
+def unknown_refusal(head: Head) -> Refusal:
     """The refusal of a file whose content tells nothing and whose ending is none of those that are read."""
     found = f"another ending, {head.ending}" if _PLAIN_ENDING.fullmatch(head.ending) else "no ending"
-    if head.ending in _ADVICE:
-        return refused_file(head.name, f"a file ending in {', '.join(endings)}", found, _ADVICE[head.ending])
-    advice = "name it .txt if it is one note, or write its notes into one of these"
-    return refused_file(head.name, f"a file ending in {', '.join(endings)}", found, advice)
+    advice = _ADVICE.get(head.ending, "name it .txt if it is one note, or write its notes as .jsonl or .csv")
+    return refused_file(head.name, "a table, JSON, a document or an archive of them", found, advice)
 
 
 _PLAIN_ENDING = re.compile(r"\.[a-z0-9]{1,12}")
