@@ -21,6 +21,7 @@ from data.limits import (
     MAX_VALUE_CHARACTERS,
 )
 from data.reading.json.window import read_json_value
+from data.reading.provenance import own_keys
 from data.reading.readers import read_records
 from data.reading.records import (
     USUAL,
@@ -215,7 +216,7 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     for key in (text_key, id_key):
         if key is not None and key not in values:
             values = without(values, key)  # the rest of the object that it lies in is metadata
-    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *task.keys}
+    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
     return make_note(
         task,
         text,

@@ -22,6 +22,7 @@ from app.cli import export as exporting
 from app.cli import maintenance as upkeep
 from app.cli import serve as desk
 from app.cli import training as learning
+from app.cli.correcting import deleting, imports
 from app.core.errors import BAD_INPUT, INTERRUPTED, exit_code_of, sentence_of
 from app.core.settings import quiet_environment
 from app.core.terminal import say, write
@@ -56,6 +57,8 @@ for register in (
     desk.register,
     demo.register,
     notes.register,
+    imports.register,
+    deleting.register,
     samples.register,
     exporting.register,
     learning.register,

@@ -7,11 +7,13 @@ import logging
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.shared.decisions import Adjudicate, Decisions, bring_decisions
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.core.errors import BAD_INPUT, InputError
 from app.core.terminal import progress_bar, say, write, write_json
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from app.importing.load import ImportReport
     from data.suggestion import Suggestion
     from data.task import Task
+
+
+class SameId(StrEnum):
+    """What becomes of a record with the id of a note that has another text."""
+
+    separate = "separate"
+    supersede = "supersede"
+    refuse = "refuse"
+
 
 REFUSED = 1
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -33,7 +44,7 @@ def register(app: typer.Typer) -> None:
     app.command()(extract)
 
 
-def import_notes(
+def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
     ],
@@ -47,10 +58,23 @@ def import_notes(
     id_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Correct ids, labels and metadata of notes that are there already.")
+    ] = False,
+    same_id: Annotated[
+        SameId,
+        typer.Option(help="What becomes of a note whose id another text has: a new version, or a separate note."),
+    ] = SameId.separate,
+    source: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Where the notes come from; the same id of another source is another note."),
+    ] = "",
     encoding: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
     ] = None,
+    decisions: Decisions = False,
+    adjudicate: Adjudicate = False,
     as_json: Json = False,
 ) -> int:
     """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
@@ -58,7 +82,10 @@ def import_notes(
     The content of a file decides how it is read, whatever it is called.
 
     A note is its id and its exact text: a different character or id makes a different note, and the report says
-    where. A record that cannot be read is refused with its file, line and column; the others are kept. A column
+    where. With --update, a note with exactly the same text gets the id, the labels (with --original) and the metadata
+    that the file has; what the file leaves out stays. With --same-id supersede, a note with a known id and another
+    text is its new version: it waits for review again, and the old one keeps its decision and leaves queue and
+    exports. A record that cannot be read is refused with its file, line and column; the others are kept. A column
     that does not exist stops the import before anything is kept. The exit code is 1 when a file, or the rest of
     one, could not be read or --strict kept nothing, and 2 when nothing could be read.
 
@@ -67,11 +94,20 @@ def import_notes(
       caseloop import reports.jsonl
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
+      caseloop import other-desk.jsonl --decisions
+      caseloop import registry.csv --id-column case_no --update
+      caseloop import amended.jsonl --same-id supersede
     """
     from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files
     from data.reading.records import Columns
+    from db.notes.identity import Rules
 
+    columns = Columns(text_column, id_column, _codec(encoding))
+    if decisions:
+        if original or strict:
+            raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
+        return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
     with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,
@@ -79,7 +115,8 @@ def import_notes(
             files,
             original=original,
             strict=strict,
-            columns=Columns(text_column, id_column, _codec(encoding)),
+            columns=columns,
+            rules=Rules(source=source.strip(), update=update, same_id=same_id.value),
             on_read=lambda n_read: advance(n_read, None, ""),
         )
     if as_json:
@@ -117,6 +154,8 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
         write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
         for sentence in report.likeness_sentences():
             write(sentence)
+        if report.likenesses.n_namesakes:
+            write("They are separate notes. For new versions of the same report: --same-id supersede.")
     return REFUSED if report.n_files_refused else 0
 
 

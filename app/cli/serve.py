@@ -69,6 +69,7 @@ def _serve(host: str, port: int) -> None:
     from app.cli.shared.beginning import open_or_begin_desk
     from app.core.desk import load_samples
     from app.core.vanished import note_served
+    from app.operations.deleting import finish_deletions
     from app.processes.supervisor import (
         LOOPBACK,
         Supervisor,
@@ -89,6 +90,8 @@ def _serve(host: str, port: int) -> None:
             say("Passwords and notes travel unencrypted: put a proxy with TLS in front; see --public-url.")
         if host not in LOOPBACK and desk.settings.public_url and desk.settings.proxies is None:
             say("Failed sign-ins of everyone behind the proxy count together: name it with --proxy ADDRESS.")
+        for done in finish_deletions(desk):
+            say(f"Finished what was begun before: {' '.join(done.sentences())}")
         n_samples = load_samples(desk)
         if n_samples:
             say(f"Loaded {n_samples} sample notes.")

@@ -6,21 +6,23 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import InputError, Interrupted
+from app.importing.corrections import describe_changes, same_id_refusal
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
 from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, plain_name, wanted_names
 from data.reading.sources import Options, Tell
 from data.task import Task
-from db.notes.identity import Likenesses
+from db.notes.identity import USUALLY, Changes, Likenesses, Rules
+from db.notes.imports import begin_import, end_import
 from db.notes.notes import AddReport, add_notes
-from db.people.acting import OPERATOR, acting
+from db.people.acting import OPERATOR, LeadAct, acting
 from db.store.store import Store
 
 N_TOLD = 100
@@ -42,6 +44,8 @@ class ImportReport:
         n_known: notes that were there already: the same id and exactly the same text, see `db.notes.identity`.
         n_labelled: of the known ones, those that had no labels before.
         likenesses: of the new ones, those that have another note's text, or another note's id.
+        changes: what was put right in notes that were there already.
+        number: of the import, as `caseloop imports list` has it; 0 where nothing was stored.
         n_originals: notes that came with labels, new or known.
         n_refused: records that could not be read.
         n_files_refused: of these, how many stand for a whole file, or for all of one from some place on.
@@ -55,6 +59,8 @@ class ImportReport:
     n_originals: int = 0
     n_labelled: int = 0
     likenesses: Likenesses = field(default_factory=Likenesses)
+    changes: Changes = field(default_factory=Changes)
+    number: int = 0
     n_refused: int = 0
     n_files_refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
@@ -69,6 +75,10 @@ class ImportReport:
             "n_known": self.n_known,
             "n_originals": self.n_originals,
             "n_labelled": self.n_labelled,
+            "n_updated": self.changes.n_notes,
+            "updated": dict(self.changes.by_field),
+            "n_superseded": self.likenesses.n_superseding,
+            "import": self.number or None,
             "n_copies": self.likenesses.n_copies,
             "n_namesakes": self.likenesses.n_namesakes,
             "copies": self.likenesses.copies,
@@ -88,7 +98,7 @@ class ImportReport:
 
     def likeness_sentences(self) -> list[str]:
         """What a person should know of the notes that were added: which are like another one, and where they stood."""
-        return describe_likenesses(self.likenesses)
+        return [*describe_changes(self.changes, "was corrected"), *describe_likenesses(self.likenesses)]
 
     def _refuse(self, refusal: Refusal) -> None:
         self.n_refused += 1
@@ -106,6 +116,13 @@ class ImportReport:
         self.n_originals += added.n_originals
         self.n_labelled += added.n_labelled
         self.likenesses.add(added.likenesses)
+        self.changes.add(added.changes)
+        self._refuse_same_ids(added)
+
+    def _refuse_same_ids(self, added: AddReport) -> None:
+        for place in added.likenesses.refused:
+            self._refuse(same_id_refusal(place))
+        self.n_refused += added.n_refused - len(added.likenesses.refused)
 
 
 def describe_likenesses(likenesses: Likenesses) -> list[str]:
@@ -114,6 +131,9 @@ def describe_likenesses(likenesses: Likenesses) -> list[str]:
     if n := likenesses.n_copies:
         have, ids = ("note has", "another id") if n == 1 else ("notes have", "other ids")
         said.append(f"{n:,} new {have} the text of another note, under {ids}: {_places(likenesses.copies, n)}.")
+    if n := likenesses.n_superseding:
+        are = "note is a new version of one" if n == 1 else "notes are new versions of others"
+        said.append(f"{n:,} {are} with the same id: {_places(likenesses.superseding, n)}.")
     if n := likenesses.n_namesakes:
         have = "note has an id" if n == 1 else "notes have ids"
         said.append(f"{n:,} new {have} that another text has: {_places(likenesses.namesakes, n)}.")
@@ -135,7 +155,7 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module: it rolls a 
     """A strict import met a record that it cannot read."""
 
 
-def import_files(
+def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
     store: Store,
     task: Task,
     paths: Sequence[Path],
@@ -143,6 +163,7 @@ def import_files(
     original: bool = False,
     strict: bool = False,
     columns: Columns = USUAL,
+    rules: Rules = USUALLY,
     on_read: Callable[[int], None] = lambda n_read: None,
     by: str = OPERATOR,
 ) -> ImportReport:
@@ -157,6 +178,7 @@ def import_files(
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
+        rules: what becomes of notes that are known by their text or id.
         on_read: called with the number of records read so far, every hundredth time and at the end, in any thread.
         by: who imports.
 
@@ -171,18 +193,14 @@ def import_files(
     _require(columns, paths)
     report = ImportReport()
     records = _count_records(_records(task, paths, original, columns, report._remark), on_read)
-    details = {
-        "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
-        "n_files": len(paths),
-        "with_labels": original,
-    }
+    bringing = _Bringing(paths, rules, with_labels=original)
     # Closed here, and not whenever it is collected: that may be in the thread that it would wait for.
     with closing(_read_ahead(batches(records))) as ahead:
         try:
             if strict:
-                _import_strictly(store, by, ahead, report, details)
+                _import_strictly(store, by, ahead, report, bringing)
             else:
-                _import_by_batches(store, by, ahead, report, details)
+                _import_by_batches(store, by, ahead, report, bringing)
         except KeyboardInterrupt:
             raise Interrupted(_describe_interruption(report)) from None
     return report
@@ -191,25 +209,37 @@ def import_files(
 Batches = Iterator[list[Note | Refusal]]
 
 
-def _import_by_batches(store: Store, by: str, ahead: Batches, report: ImportReport, details: dict[str, Any]) -> None:
+def _import_by_batches(store: Store, by: str, ahead: Batches, report: ImportReport, bringing: _Bringing) -> None:
     for batch in ahead:
         notes = _sift(batch, report)
         if notes:
             with acting(store, by, "import notes") as act:
-                added = add_notes(act, notes, **details)
+                added = bringing.bring(act, notes)
             report._count(added)
+            report.number = bringing.number
+    if report.number:
+        with acting(store, by, "import notes") as act:
+            end_import(act, report.number, n_refused=report.n_refused)
 
 
-def _import_strictly(store: Store, by: str, ahead: Batches, report: ImportReport, details: dict[str, Any]) -> None:
+def _import_strictly(store: Store, by: str, ahead: Batches, report: ImportReport, bringing: _Bringing) -> None:
     try:
         with acting(store, by, "import notes") as act:
-            added = [add_notes(act, _all_of(batch, report), **details) for batch in ahead]
+            added = []
+            for batch in ahead:
+                added.append(bringing.bring(act, _all_of(batch, report)))
+                if added[-1].n_refused:
+                    report._refuse_same_ids(added[-1])
+                    raise _Refused
+            if bringing.number:
+                end_import(act, bringing.number, n_refused=0)
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
             _sift(batch, report)
         report.is_kept = False
         return
+    report.number = bringing.number
     for of_batch in added:
         report._count(of_batch)
 
@@ -219,6 +249,28 @@ def _describe_interruption(report: ImportReport) -> str:
         return "Interrupted: nothing was imported."
     notes = f"{report.n_added:,} note{'' if report.n_added == 1 else 's'}"
     return f"Interrupted: {notes} had been added and will stay. Import the same files again for the rest."
+
+
+class _Bringing:
+    """An import in the store: it is there once there is something to bring."""
+
+    def __init__(self, paths: Sequence[Path], rules: Rules, *, with_labels: bool) -> None:
+        self._rules = rules
+        self._files = [_printable(path.name) for path in paths[:MAX_NAMED]]
+        self._n_files = len(paths)
+        self._options: dict[str, Any] = {"with_labels": with_labels, "update": rules.update, "same_id": rules.same_id}
+
+    @property
+    def number(self) -> int:
+        """Of the import; 0 before there is one."""
+        return self._rules.import_id or 0
+
+    def bring(self, act: LeadAct, notes: Sequence[Note]) -> AddReport:
+        """Add notes in the transaction that is open."""
+        if not self.number:
+            told: dict[str, Any] = {"files": self._files, "n_files": self._n_files, "source": self._rules.source}
+            self._rules = replace(self._rules, import_id=begin_import(act, **told, **self._options))
+        return add_notes(act, notes, self._rules)
 
 
 def read_beginning(path: Path, codec: str | None = None) -> list[Record]:

@@ -9,13 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from app.importing.corrections import same_id_refusal
 from app.importing.load import batches, describe_likenesses, names_of, read_beginning
 from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
 from data.reading.records import Columns, Record, Refusal
 from data.reading.sources import TEXT_KEYS
 from data.task import Task
-from db.notes.identity import Known, Likenesses
+from db.notes.identity import USUALLY, Known, Likenesses, Rules
 from db.store.store import Store
 
 N_SHOWN = 3
@@ -27,7 +28,9 @@ LONG = 40
 _ID_NAME = re.compile(r"(^|.*[_\W])(id|nr|no|number|case|key|pmid|pmcid|doi|uid|name)$", re.IGNORECASE)
 
 
-def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: bool) -> dict[str, Any]:
+def preview(
+    store: Store, task: Task, path: Path, *, chosen: Columns, original: bool, rules: Rules = USUALLY
+) -> dict[str, Any]:
     """Read a file as an import would; nothing is written.
 
     Args:
@@ -36,6 +39,7 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
         path: the file.
         chosen: what a person said about its columns, if anything.
         original: the records are to bring their labels.
+        rules: what is to become of notes that are known by their text or id.
 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
@@ -51,7 +55,8 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     has_labels = GOLD_KEY in names or all(key in names for key in task.keys)
     remarks: list[str] = []
     roles = [(name, role(name, columns, task, original=original)) for name in names]
-    counted, likenesses = _read(store, read_notes(path, task, original=original, columns=columns, tell=remarks.append))
+    records = read_notes(path, task, original=original, columns=columns, tell=remarks.append)
+    counted, likenesses = _read(store, records, rules)
     return {
         "file": path.name,
         "columns": [{"name": name, "role": said, "holds": _example(name, first)} for name, said in roles],
@@ -98,14 +103,14 @@ def role(name: str, columns: Columns, task: Task, *, original: bool) -> str:
     return "left out" if name in DERIVED_KEYS else "metadata"
 
 
-def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses]:
+def _read(store: Store, records: Any, rules: Rules) -> tuple[dict[str, Any], Likenesses]:
     """Counts and beginnings of what an import would read, and which new notes are like another one.
 
     In bounded memory, but for what notes are known by.
     """
     shown: list[dict[str, Any]] = []
     refusals: list[str] = []
-    known, counted = Known(), Counter[str]()
+    known, counted = Known(rules), Counter[str]()
     for batch in batches(records):
         counted["rows"] += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
@@ -118,7 +123,9 @@ def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses]:
             known.look_up(session, notes)
         for note in notes:
             entry, meeting = known.meet(note)
-            counted["new" if meeting == "new" else "known"] += 1
+            counted[meeting if meeting in ("new", "refused") else "known"] += 1
+            if meeting == "refused" and len(refusals) < MAX_REFUSALS:
+                refusals.append(same_id_refusal(note.place).sentence)
             counted["labelled"] += meeting == "labels" and not entry.is_new
             entry.note = None  # or all texts of the file would be held
     counts = {
@@ -127,11 +134,27 @@ def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses]:
         "n_new": counted["new"],
         "n_known": counted["known"],
         "n_labelled": counted["labelled"],
+        "n_updated": known.changes.n_notes,
+        "updates": [_change(name, n, known.changes.examples[name]) for name, n in known.changes.by_field.most_common()],
+        "n_namesakes": known.likenesses.n_namesakes + known.likenesses.n_superseding + known.likenesses.n_refused,
         "n_refused": counted["refused"],
         "n_files_refused": counted["files_refused"],
         "refusals": refusals,
     }
     return counts, known.likenesses
+
+
+def _change(name: str, n: int, examples: Sequence[tuple[str, Any, Any]]) -> dict[str, Any]:
+    """Of how many notes a field would change, and the first values; never a word of a note."""
+    shown = [{"place": place, "before": _short(before), "now": _short(now)} for place, before, now in examples]
+    return {"field": name, "n": n, "examples": shown}
+
+
+def _short(value: Any) -> str | None:
+    if value is None:
+        return None
+    line = " ".join(str(value)[: 4 * MAX_CELL_CHARACTERS].split())
+    return line if len(line) <= MAX_CELL_CHARACTERS else line[: MAX_CELL_CHARACTERS - 1] + "…"
 
 
 def _beginning(note: Note) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from typing import Literal
 from app.core.adapters import WEIGHTS, is_of_another_version, weights_place
 from app.core.desk import is_writable
 from app.core.settings import Settings, is_hub_id
+from app.operations.deleting import unfinished_sentence
 from app.operations.task_fit import adapter_fit, store_fit
 from app.processes.supervisor import has_gpu
 from data.storage.files import sha256_of
 from data.task import Task, load_task
-from db.people.audit import verify
+from data.text.figures import plural
+from db.people.audit import entries_of, verify
 from db.schema.files import sqlite
 from db.store.store import WAL_SAFE, Store, StoreError, open_store
 from db.training.adapters import AdapterRow, active_adapter, list_adapters
@@ -24,6 +26,8 @@ State = Literal["ok", "warn", "bad"]
 SHORT_BYTES, SCARCE_BYTES = 100_000_000, 2_000_000_000
 """Below the first a save may fail at any moment; below the second a training run would."""
 SHOWN = 3
+N_IMPORTS = 1000
+"""Of the newest that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def _store(settings: Settings, task: Task) -> Iterator[Finding]:
             yield _integrity(store)
             yield _audit(store)
             yield _fields(store, task)
+            yield from _notes(store)
             yield from _adapters(settings, store, task)
     except StoreError as error:
         yield Finding("store", "bad", str(error))
@@ -136,6 +141,20 @@ def _audit(store: Store) -> Finding:
         return Finding("audit", "ok", f"{found.n_entries} entries, all in the chain; head {found.head[:16]}")
     said = f"entry {found.broken_at} was changed, removed or inserted. Compare it with a backup"
     return Finding("audit", "bad", said)
+
+
+def _notes(store: Store) -> Iterator[Finding]:
+    """Deletions that are not finished, and imports from when notes were told apart by their words alone."""
+    with store.reading() as session:
+        unfinished = unfinished_sentence(session)
+        old = [entry for entry in entries_of(session, "imported", N_IMPORTS) if "n_known" not in entry.detail]
+    yield Finding("deletions", "warn" if unfinished else "ok", unfinished or "none is unfinished")
+    if old:
+        said = (
+            f"{plural(len(old), 'import')} up to {old[0].at.date()} may have merged notes that differed in signs only, "
+            "such as ER+ and ER-. Import those files again: what is missing is added, and nothing twice"
+        )
+        yield Finding("merged notes", "warn", said)
 
 
 def _fields(store: Store, task: Task) -> Finding:

@@ -31,6 +31,7 @@ STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",
     "queue/queue.css",
+    "export/export.css",
     "charts/figures.css",
     "review/tour.css",
     "theme/phone.css",
@@ -55,33 +56,17 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, RedirectResponse
 
-    from app.access import change_password as own_password
     from app.access.guard import MOUNT, Guard
     from app.access.login import People
-    from app.access.login import routes as signing_routes
-    from app.access.passwords import Door
     from app.core.desk import Desk
     from app.core.proxies import Proxies
     from app.processes.supervisor import is_private
-    from app.screens import status
-    from app.screens.export import downloads
-    from app.screens.queue import bulk as many
-    from app.screens.queue import samples, uploads
-    from app.screens.review.note import history as past
-    from app.screens.review.note import note as opening
-    from app.screens.review.people import claims as claiming
-    from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import field_colours
     from data.task import load_task
 
     desk = Desk(settings, load_task(), store)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
-    for router in [screen.routes(desk) for screen in screens]:
-        app.include_router(router)
-    door = Door()
-    app.include_router(signing_routes(desk, door, is_secure=settings.is_secure))
-    app.include_router(own_password.routes(desk, door, is_secure=settings.is_secure))
+    _include_routes(app, desk)
     files = _files(field_colours(desk.task))
     _serve_files(app, files)
 
@@ -107,6 +92,26 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         proxies=Proxies(settings.believed),
     )
     return app
+
+
+def _include_routes(app: FastAPI, desk: Desk) -> None:
+    from app.access import change_password, login
+    from app.access.passwords import Door
+    from app.screens import status
+    from app.screens.export import downloads
+    from app.screens.queue import bulk, samples, uploads
+    from app.screens.queue.correcting import routes as correcting
+    from app.screens.review.note import history, note
+    from app.screens.review.people import claims
+    from app.screens.review.relatives import copies
+    from app.screens.review.saving import saves
+
+    screens = (note, history, claims, saves, downloads, uploads, status, bulk, samples, correcting, copies)
+    for screen in screens:
+        app.include_router(screen.routes(desk))
+    door = Door()
+    for way_in in (login, change_password):
+        app.include_router(way_in.routes(desk, door, is_secure=desk.settings.is_secure))
 
 
 def _mount(app: FastAPI, desk: Desk) -> None:

@@ -102,6 +102,12 @@ def entries(
     return [AuditRow(**row._mapping) for row in session.execute(query)]
 
 
+def entries_of(session: Session, action: str, limit: int) -> list[AuditRow]:
+    """The newest entries of this action, newest first."""
+    query = sa.select(*t.audit.c).where(t.audit.c.action == action).order_by(t.audit.c.id.desc()).limit(limit)
+    return [AuditRow(**row._mapping) for row in session.execute(query)]
+
+
 def verify(session: Session, known: str | None = None) -> Verified:
     """Follow the chain from its beginning.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from data.corrections import Kind, compare, is_corrected
 from data.notes import Origin, Split
 from data.snapshot import Row
+from data.suggestion import Span
 from data.task import Extraction, Task, load_task
 from db.notes.notes import NoteRow, note_columns
 from db.notes.samples import COUNTS, VOTES
-from db.notes.suggestions import SuggestionRow, read_suggestion
+from db.notes.suggestions import SuggestionRow, read_evidence, read_suggestion
 from db.schema import tables as t
 
 Status = Literal["submitted", "skipped", "flagged"]
@@ -63,13 +64,20 @@ class ReviewedRow:
 
 @dataclass(frozen=True)
 class DecidedRow:
-    """What was decided about a note, without how; see `NoteRow` and `AnnotationRow`."""
+    """What was decided about a note, and what the values rested on; see `NoteRow`, `AnnotationRow`, `SuggestionRow`.
+
+    Attributes:
+        suggested: the values that it started from; None without a suggestion.
+        evidence: what these rested on.
+    """
 
     note_id: int
     external_id: str | None
     text: str
     status: Kept
     extraction: dict[str, str | None]
+    suggested: dict[str, str | None] | None = None
+    evidence: dict[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 class Filters(TypedDict, total=False):
@@ -85,6 +93,7 @@ class Filters(TypedDict, total=False):
         with_samples: whether those about samples are among them in any case; else only while none about a real note
             stands, see `db.notes.samples.COUNTS`.
         origin: only annotations about notes of this origin.
+        with_superseded: whether those about notes that a newer one replaces are among them.
     """
 
     since: datetime | None
@@ -95,6 +104,7 @@ class Filters(TypedDict, total=False):
     statuses: Sequence[Status]
     with_samples: bool
     origin: Origin
+    with_superseded: bool
 
 
 @dataclass(frozen=True)
@@ -137,13 +147,22 @@ def read_reviewed_rows(session: Session, **filters: Unpack[Filters]) -> Iterator
         )
 
 
-def read_decided_rows(session: Session, **filters: Unpack[Filters]) -> Iterator[DecidedRow]:
+def read_decided_rows(
+    session: Session, *, with_evidence: bool = False, **filters: Unpack[Filters]
+) -> Iterator[DecidedRow]:
     """The notes of `read_reviewed_rows` in the same order, in a third of the time."""
     note, annotation = t.note.c, t.annotation.c
     columns = [note.id, note.external_id, t.note_text.c.text, annotation.status, annotation.extraction]
+    if with_evidence:
+        columns += [t.suggestion.c.extraction, t.suggestion.c.evidence]
     query = _select_standing(columns, filters, t.note_text).order_by(note.id)
     for row in session.execute(query, execution_options=_STREAM):
-        yield DecidedRow(*row)
+        if with_evidence:
+            number, external_id, text, status, values, suggested, evidence = row
+            found = read_evidence(evidence or {})
+            yield DecidedRow(number, external_id, text, status, values, suggested, found)
+        else:
+            yield DecidedRow(*row)
 
 
 def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:
@@ -162,8 +181,8 @@ def training_rows(session: Session, task: Task) -> Iterator[Row]:
     """What an adapter may be trained on, of the training side of the hold-out, in import order.
 
     A submitted annotation is a label; so are the labels that a note came with, until an annotation replaces them. A
-    note that stands flagged is left out: somebody said that it is not right. Samples are left out as soon as a real
-    note is labelled, see `db.notes.samples.VOTES`.
+    note that stands flagged is left out: somebody said that it is not right; so is one that a newer note replaces.
+    Samples are left out as soon as a real note is labelled, see `db.notes.samples.VOTES`.
     """
     return _read_labelled_rows(session, task, "train")
 
@@ -276,7 +295,7 @@ def _read_labelled_rows(session: Session, task: Task, split: Split) -> Iterator[
         .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
         .outerjoin(t.annotation, _stands())
         .outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
-        .where(t.note.c.split == split, t.note.c.state != "flagged", VOTES)
+        .where(t.note.c.split == split, t.note.c.state != "flagged", t.note.c.is_superseded == 0, VOTES)
         .where(sa.or_(t.note.c.gold.is_not(None), is_decided))
         .order_by(t.note.c.id)
     )
@@ -302,6 +321,8 @@ def _select_standing(columns: Sequence[Any], filters: Filters, *further: sa.Tabl
     query = query.where(t.note.c.state.in_(filters.get("statuses", ("submitted",))))
     if not filters.get("with_samples"):
         query = query.where(COUNTS)
+    if not filters.get("with_superseded"):
+        query = query.where(t.note.c.is_superseded == 0)
     if "origin" in filters:
         query = query.where(t.note.c.origin == filters["origin"])
     since, until = filters.get("since"), filters.get("until")

@@ -79,6 +79,9 @@ class Database(Protocol):
     def copy(self, out: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
         """Write a copy of this moment to a file; see `Store.backup`."""
 
+    def scrub(self) -> bool:
+        """Leave nothing of deleted rows in the database; see `Store.scrub`."""
+
     def problems(self, session: Session) -> list[str]:
         """Everything that is found wrong with it."""
 

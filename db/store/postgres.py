@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from db import migrations
 from db.schema.errors import StoreError
 from db.schema.files import Rows
-from db.schema.tables import as_json, from_json
+from db.schema.json_text import as_json, from_json
 from db.store.postgres_errors import translate_postgres
 from db.store.presence import store_gone_error
 
@@ -50,6 +50,20 @@ _PROBLEMS = (
     """SELECT 'note row ' || id || ' has another revision than its annotations' FROM note
         WHERE revision <> (SELECT count(*) FROM annotation WHERE note_id = note.id)""",
 )
+
+_TEXT = 'text COLLATE "C"'
+_WORDS = {
+    "note": {"external_id": _TEXT},
+    "note_text": {"text": _TEXT},
+    "note_search": {"document": "tsvector"},
+    "suggestion": {"raw_reply": _TEXT},
+    "annotation": {"comment": _TEXT},
+    "opinion": {"comment": _TEXT},
+    "draft": {"comment": _TEXT},
+    "offer": {"old_value": _TEXT, "new_value": _TEXT},
+    "trial": {"value": _TEXT},
+}
+"""Tables that hold words of notes, with the columns that the server takes samples of."""
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +132,24 @@ class OnPostgres:
             f"Only a store in a file can be copied; this one is in {self.name}. "
             "Use pg_dump --format=custom, and copy the home as well."
         )
+
+    def scrub(self) -> bool:
+        """See `Database`: rows that are gone leave their pages, and samples of them the planner's statistics.
+
+        A table without any row keeps its old statistics; giving a column its own type again drops them.
+        """
+        with self.writer.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.autocommit = True
+            try:
+                for table, columns in _WORDS.items():
+                    if raw.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:  # noqa: S608 - see above
+                        for column, kind in columns.items():
+                            raw.execute(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}")
+                    raw.execute(f"VACUUM (ANALYZE) {table}")
+            finally:
+                raw.autocommit = False
+        return True
 
     def problems(self, session: Session) -> list[str]:
         """Rules that are switched off, indexes that are not valid, rows that do not fit together. Reads all notes."""

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from db import migrations
 from db.schema.errors import StoreError, translate
 from db.schema.files import Rows, copy_database, require_readable, sole_opener, sqlite
-from db.schema.tables import as_json, from_json
+from db.schema.json_text import as_json, from_json
 from db.store.presence import Files, require
 from db.store.unwritable import copy_with_log, needs_detour
 
@@ -95,6 +95,20 @@ class OnSqlite:
     def copy(self, out: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
         """See `copy_database`."""
         return copy_database(self._read_from, out, on_copied, mode="ro" if self._mode == "rw" else self._mode)
+
+    def scrub(self) -> bool:
+        """See `Database`; copies from before an upgrade go, too: they are of the same notes."""
+        for pattern in (f"{self.path.name}.before-*", f".{self.path.name}.*"):
+            for copy in self.path.parent.glob(pattern):
+                copy.unlink(missing_ok=True)
+        with self.writer.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("INSERT INTO note_search (note_search) VALUES ('optimize')").close()  # drops what was deleted
+            raw.execute("VACUUM").close()  # a page that was divided may keep what moved to another
+            if self.journal_mode != "wal":
+                return True
+            (is_busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not is_busy
 
     def problems(self, session: Session) -> list[str]:
         """Everything SQLite finds wrong with the file. Reads the whole file."""

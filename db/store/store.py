@@ -162,6 +162,22 @@ class Store:
         with self._translate_errors():
             return self._on.copy(out, on_copied)
 
+    def scrub(self) -> bool:
+        """Leave nothing of rows that were deleted: not in pages that are free, nor in indexes, logs and statistics.
+
+        Takes as long as writing the database anew, and as much room again; others read meanwhile.
+
+        Returns:
+            Whether all is done; False where somebody read for so long that the log could not be emptied.
+
+        Raises:
+            StoreError: the disk is full, or others write without end; what was deleted stays deleted.
+        """
+        self._refuse_closed()
+        with self._turn, self._translate_errors():
+            self._on.require_same()
+            return self._on.scrub()
+
     def problems(self) -> list[str]:
         """Everything that is found wrong with the database; empty when it is sound. Reads all of it."""
         with self.reading() as session:

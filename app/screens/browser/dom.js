@@ -60,3 +60,16 @@ export function openDialog(id, title, ...children) {
   dialog.showModal();
   return dialog;
 }
+
+/**
+ * A table with headings; the first cell of a line names it.
+ * @param {string[]} headings
+ * @param {string[][]} lines
+ */
+export function table(headings, lines) {
+  const head = make('tr', {}, ...headings.map((heading) => make('th', { scope: 'col' }, heading)));
+  const body = lines.map(([first, ...others]) => make(
+    'tr', {}, make('th', { scope: 'row', dir: 'auto' }, first), ...others.map((cell) => make('td', { dir: 'auto' }, cell)),
+  ));
+  return make('table', { className: 'list' }, make('thead', {}, head), make('tbody', {}, ...body));
+}

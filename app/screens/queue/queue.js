@@ -4,6 +4,8 @@ import './files/choosing.js';
 import { byId, closest, find } from '../browser/dom.js';
 import { openNote } from '../shell/navigation.js';
 import { actOn, recall, stop, undo } from './bulk.js';
+import { deleteNotes } from './correcting/deleting.js';
+import { showImports } from './correcting/imports.js';
 import { askFor, askWhenTyped, endWait, refresh } from './list/asking.js';
 import { paint } from './list/counts.js';
 import { chosenFilters, form, setSearch, showFilters } from './list/filters.js';
@@ -69,6 +71,8 @@ const DO = {
   undo, refresh, stop,
   save: saveFilter,
   drop: dropFilter,
+  delete: deleteNotes,
+  imports: showImports,
   review: () => openNote(null, find('#queue-table [data-walk]').dataset.walk),
   back: () => askFor(listState().filters, list.page - 1),
   on: () => askFor(listState().filters, list.page + 1),

@@ -1,8 +1,9 @@
 // Importing a file: first what would become of it, then doing it. The browser keeps the file and sends it again, so
 // nothing of a preview stays on the server. Everything that a file holds is written with textContent.
-import { button, byId, find, make } from '../browser/dom.js';
+import { button, byId, find, make, table } from '../browser/dom.js';
 import { plural } from '../browser/words.js';
 import { noteOnScreen, open } from '../review/note/note.js';
+import { corrections, isUnsettled } from './correcting/known.js';
 import { messageOf } from './dialogs.js';
 import { refresh } from './list/asking.js';
 
@@ -19,6 +20,9 @@ import { refresh } from './list/asking.js';
  * @property {number} n_refused
  * @property {number} n_files_refused
  * @property {number} n_labelled
+ * @property {number} n_updated notes that are here and would be corrected
+ * @property {{ field: string, n: number, examples: { place: string, before: string | null, now: string | null }[] }[]} updates
+ * @property {number} n_namesakes notes with the id of another text
  * @property {string[]} remarks
  * @property {string[]} refusals the first
  * @property {Column[]} columns
@@ -28,6 +32,11 @@ import { refresh } from './list/asking.js';
  * @property {string | null} id
  * @property {boolean} has_labels
  * @property {boolean} original
+ * @property {boolean} has_decisions whether it tells who decided what and when
+ * @property {boolean} decisions whether these are taken
+ * @property {boolean} adjudicate whether a lead is asked where this desk decided otherwise
+ * @property {number} [n_decisions]
+ * @property {number} [n_differing]
  * @property {FirstNote[]} notes
  */
 
@@ -35,7 +44,7 @@ import { refresh } from './list/asking.js';
 
 /** @type {Record<string, string>} */
 const ROLES = {
-  text: 'the note', id: 'its id', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
+  text: 'the note', id: 'its id', decision: 'decision', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
 };
 const AWAY = 'Nothing was imported: the desk cannot be reached. Try again when it is back.';
 const PROBLEM = 'Nothing was imported: the desk has a problem; see its log.';
@@ -98,7 +107,8 @@ function show(found) {
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${found.file}`),
     make('p', { className: 'sum' }, sum(found)),
-    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...listRefused(found), ...columns(found), ...beginnings(found), answers(found),
+    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...corrections(found, choice, (more) => look(file, { ...choice, ...more })),
+    ...listRefused(found), ...columns(found), ...beginnings(found), answers(found),
   );
   find('.sum', dialog).setAttribute('role', 'status');
   if (!dialog.open) dialog.showModal();
@@ -159,7 +169,8 @@ export function mapping(found, chosen, again) {
       picker('Its id is in', found.id, others, found.id ? '' : 'no column', (id) => again({ ...chosen, id })),
     );
   }
-  if (found.has_labels) {
+  if (found.has_decisions) line.append(...decisions(found, chosen, again));
+  if (found.has_labels && !found.decisions) {
     const box = make('input', { type: 'checkbox', name: 'original', checked: found.original });
     const title = 'Labelled notes are originals: training material, not work for the queue.';
     box.addEventListener('change', () => again({ ...chosen, original: box.checked }));
@@ -168,13 +179,21 @@ export function mapping(found, chosen, again) {
   return [...(hint ? [make('p', { className: 'hint' }, hint)] : []), ...(line.childElementCount ? [line] : [])];
 }
 
-/** @param {string[]} headings @param {string[][]} lines */
-export function table(headings, lines) {
-  const head = make('tr', {}, ...headings.map((heading) => make('th', { scope: 'col' }, heading)));
-  const body = lines.map(([first, ...others]) => make(
-    'tr', {}, make('th', { scope: 'row', dir: 'auto' }, first), ...others.map((cell) => make('td', { dir: 'auto' }, cell)),
-  ));
-  return make('table', { className: 'list' }, make('thead', {}, head), make('tbody', {}, ...body));
+/**
+ * Whether the decisions of another desk are taken, and what becomes of notes that this one decided otherwise.
+ * @param {Found} found
+ * @param {Chosen} chosen
+ * @param {(chosen: Chosen) => void} again
+ */
+function decisions(found, chosen, again) {
+  const chip = (/** @type {string} */ name, /** @type {boolean} */ checked, /** @type {string} */ says, /** @type {string} */ title) => {
+    const box = make('input', { type: 'checkbox', name, checked });
+    box.addEventListener('change', () => again({ ...chosen, original: false, [name]: box.checked }));
+    return make('label', { className: 'chip', title }, box, make('span', {}, says));
+  };
+  const take = chip('decisions', found.decisions, 'take the decisions too, as their reviewers made them', 'Who is not known here is added, but cannot sign in.');
+  const differ = found.n_differing || found.adjudicate;
+  return [take, ...(found.decisions && differ ? [chip('adjudicate', found.adjudicate, 'ask a lead where this desk decided otherwise', 'Else the decision of this desk stands.')] : [])];
 }
 
 /** @param {Found} found */
@@ -216,9 +235,15 @@ function listRefused(found) {
 
 /** @param {Found} found */
 function answers(found) {
-  const brings = found.n_new > 0 || found.n_labelled > 0;
-  const does = found.n_new || !brings ? `Import ${plural(found.n_new)}` : `Bring the labels of ${plural(found.n_labelled)}`;
-  const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings });
+  const asked = found.adjudicate ? found.n_differing ?? 0 : 0, decided = (found.n_decisions ?? 0) + asked;
+  const brings = found.n_new > 0 || found.n_labelled > 0 || found.n_updated > 0 || decided > 0;
+  const other = found.n_updated ? `Correct ${plural(found.n_updated)}` : `Bring the labels of ${plural(found.n_labelled)}`;
+  const both = found.n_updated ? `, correct ${found.n_updated.toLocaleString('en')}` : '';
+  const notes = found.n_new || !brings ? `Import ${plural(found.n_new)}${both}` : other;
+  const does = found.decisions ? `Bring ${plural(decided, 'decision')}` : notes;
+  const isOpen = isUnsettled(found.n_namesakes, choice);
+  const title = isOpen ? 'First choose what the notes with the id of another text are' : '';
+  const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings || isOpen, title });
   const no = button(brings ? 'Cancel' : 'Close', () => byId('import-preview').close(), { name: 'no' });
   return make('div', { className: 'answers' }, no, yes);
 }

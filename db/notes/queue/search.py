@@ -38,6 +38,7 @@ class Filters:
         is_not_found: only notes whose newest suggestion has a value that was not found in the note.
         is_corrected: only notes whose latest annotation differs from the suggestion that it started from.
         is_disputed: only undecided notes about which reviewers' opinions differ.
+        with_superseded: also notes that a newer one replaces.
 
     Raises:
         StoreError: there is no such state or origin.
@@ -52,6 +53,7 @@ class Filters:
     is_not_found: bool = False
     is_corrected: bool = False
     is_disputed: bool = False
+    with_superseded: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (("state", self.state, State), ("origin", self.origin, Origin)):
@@ -198,7 +200,7 @@ def counts(session: Session) -> Counts:
     """How many notes there are, by state, origin and split. A sample counts as what it stands for, and as a sample."""
     c = t.note.c
     groups = (c.origin, c.state, c.is_suggested, c.split)
-    query = sa.select(*groups, sa.func.count().label("n")).group_by(*groups)
+    query = sa.select(*groups, sa.func.count().label("n")).where(_STANDS).group_by(*groups)
     found = [(row.origin == "incoming", row) for row in session.execute(query)]  # all of it from an index
     if any(row.origin == "sample" for _, row in found):
         found = [(is_incoming, row) for is_incoming, row in found if row.origin != "sample"]
@@ -220,6 +222,7 @@ def counts(session: Session) -> Counts:
     return Counts(**total)
 
 
+_STANDS = sa.literal_column("note.is_superseded = 0", sa.Boolean)
 _sample = t.note.alias("labelled_sample")
 _LABELLED_SAMPLE = sa.and_(t.note.c.origin == "sample", t.note.c.gold.is_not(None))
 
@@ -261,6 +264,8 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
         conditions.append(sa.literal_column("note.n_not_found > 0", sa.Boolean))
     if filters.is_corrected:
         conditions.append(sa.literal_column("note.n_changed > 0", sa.Boolean))
+    if not filters.with_superseded:
+        conditions.append(_STANDS)
     if filters.is_disputed:
         conditions.append(sa.literal_column("note.is_disputed = 1", sa.Boolean))
         conditions.append(c.state.in_(("todo", "draft")))

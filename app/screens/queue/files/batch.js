@@ -1,11 +1,12 @@
 // Importing several files at once: each is looked at, and then imported, by itself and one after the other, so that
 // however many there are the desk holds one of them, a fault stays with its file, and stopping keeps what was done.
-import { button, byId, find, make } from '../../browser/dom.js';
+import { button, byId, find, make, table } from '../../browser/dom.js';
 import { plural } from '../../browser/words.js';
 import { noteOnScreen, open } from '../../review/note/note.js';
+import { isUnsettled, sameIds, updating } from '../correcting/known.js';
 import { messageOf } from '../dialogs.js';
 import { refresh } from '../list/asking.js';
-import { mapping, send, table, tell } from '../uploads.js';
+import { mapping, send, tell } from '../uploads.js';
 
 /** @typedef {import('../uploads.js').Found} Found */
 /** @typedef {import('../uploads.js').Chosen} Chosen */
@@ -67,16 +68,19 @@ export async function lookAtAll(files, chosen = {}) {
 /** @param {File[]} files @param {Seen[]} seen @param {Chosen} chosen */
 function show(files, seen, chosen) {
   const dialog = byId('import-preview'), first = seen.find((one) => one.found?.can_choose)?.found;
+  const ask = (/** @type {Chosen} */ again) => lookAtAll(files, again);
+  const more = (/** @type {Chosen} */ also) => ask({ ...chosen, ...also });
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${plural(files.length, 'file')}`),
     make('p', { className: 'sum' }, sum(seen)),
-    ...(first ? mapping(first, chosen, (again) => lookAtAll(files, again)) : []),
+    ...(first ? mapping(first, chosen, ask) : []),
+    make('div', { className: 'filter-line' }, ...updating(total(seen, 'n_known') > 0, chosen, more), ...sameIds(total(seen, 'n_namesakes'), chosen, more)),
     ...faults(seen), ...lines(seen), answers(seen, chosen),
   );
   (find('[name="yes"]:enabled', dialog) ?? find('[name="no"]', dialog)).focus();
 }
 
-/** @param {Seen[]} seen @param {'n_new' | 'n_known' | 'n_refused' | 'n_labelled'} what */
+/** @param {Seen[]} seen @param {'n_new' | 'n_known' | 'n_refused' | 'n_labelled' | 'n_updated' | 'n_namesakes'} what */
 const total = (seen, what) => seen.reduce((n, one) => n + (one.found?.[what] ?? 0), 0);
 
 /** @param {Seen[]} seen */
@@ -117,9 +121,10 @@ function chosenFor({ found }, chosen) {
 
 /** @param {Seen[]} seen @param {Chosen} chosen */
 function answers(seen, chosen) {
-  const some = seen.filter((one) => one.found && (one.found.n_new || one.found.n_labelled));
-  const does = `Import ${plural(total(seen, 'n_new'))} from ${plural(some.length, 'file')}`;
-  const yes = button(does, () => bringAll(some, chosen), { name: 'yes', className: 'strong-button', disabled: !some.length });
+  const some = seen.filter((one) => one.found && (one.found.n_new || one.found.n_labelled || one.found.n_updated));
+  const n = total(seen, 'n_new'), does = n ? `Import ${plural(n)}` : `Correct ${plural(total(seen, 'n_updated') + total(seen, 'n_labelled'))}`;
+  const disabled = !some.length || isUnsettled(total(seen, 'n_namesakes'), chosen);
+  const yes = button(`${does} from ${plural(some.length, 'file')}`, () => bringAll(some, chosen), { name: 'yes', className: 'strong-button', disabled });
   const no = button(some.length ? 'Cancel' : 'Close', () => byId('import-preview').close(), { name: 'no' });
   return make('div', { className: 'answers' }, no, yes);
 }

@@ -119,7 +119,7 @@ function leaveOutItems(value, separator) {
 
 /**
  * At most five, the likeliest first.
- * @param {Pick<import('./field_state.js').Field, 'alternatives' | 'suggested' | 'offered'>} field
+ * @param {Pick<import('./field_state.js').Field, 'alternatives' | 'suggested' | 'offered' | 'before'>} field
  * @param {object} state
  * @param {string | null} state.value
  * @param {Counted[]} [state.used] values used before
@@ -133,6 +133,9 @@ export function choices(field, { value, used = [], typed, note, separator, isSur
   /** @type {Choice[]} */
   const others = field.alternatives.filter((other) => other !== null || value !== null).map((other) => ({ other, why: other ?? 'no value' }));
   if (whyWithheld) others.unshift({ other: field.suggested, why: `the model’s value, ${whyWithheld[0]}`, tag: whyWithheld[1] });
+  if (field.before && (field.before.value !== null || value !== null)) {
+    others.unshift({ other: field.before.value, why: `decided about the version before${field.before.by ? ` by ${field.before.by}` : ''}`, tag: 'before' });
+  }
   if (field.offered) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
   const words = typed && value ? completeFromNote(note, value) : [];
   const before = typed && value ? completeValue(used, value) : [];

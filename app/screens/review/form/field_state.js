@@ -14,6 +14,7 @@
  * @property {string} word what stands beside the field before a person says something
  * @property {Record<string, Grounding>} grounding of values
  * @property {(string | null)[]} alternatives
+ * @property {{ value: string | null, by: string } | null} [before] what was decided about the version before
  */
 
 /**

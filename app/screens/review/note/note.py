@@ -34,6 +34,7 @@ from app.screens.review.people.adjudication import line as line_of_opinions
 from app.screens.review.people.claims import claim_next, claim_opened, holder, open_elsewhere
 from app.screens.review.people.tabs import Tab
 from app.screens.review.queue_position import Asked, Chosen, Place, end_of
+from app.screens.review.relatives.versions import NONE, Relatives, describe_relatives, read_relatives
 from app.screens.review.saving.trials import apply_trial
 from app.screens.review.wake_worker import ask_for
 from app.screens.status import why_none
@@ -103,6 +104,7 @@ class Shown:
         withheld: the fields whose suggested value is offered beside them only, and why.
         is_blind: the suggestion is kept from the reviewer.
         adjudication: the opinions that the reviewer decides between, where there are any.
+        relatives: the version that it supersedes, if any, and its copies.
     """
 
     review: Review
@@ -111,6 +113,7 @@ class Shown:
     withheld: Mapping[str, str]
     is_blind: bool = False
     adjudication: Adjudication | None = None
+    relatives: Relatives = NONE
 
 
 def page_for(
@@ -220,7 +223,11 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         review = as_asked(desk.task, apply_newest_curves(desk, session, open_review(session, number, reviewer)))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
-        shown = replace(_read_shown(desk, session, review), adjudication=adjudication(desk, session, review, reviewer))
+        shown = replace(
+            _read_shown(desk, session, review),
+            adjudication=adjudication(desk, session, review, reviewer),
+            relatives=read_relatives(session, review.note),
+        )
         held_by = holder(session, reviewer, number)
     shown = apply_trial(desk, reviewer, shown, rules)
     if why:
@@ -274,7 +281,7 @@ def _values(shown: Shown) -> dict[str, str | None] | None:
 def _record(
     desk: Desk, shown: Shown, rules: Rules, values: Extraction, found: Mapping[str, Grounded]
 ) -> dict[str, Any]:
-    """What the page knows of the note on screen; `form.js` and `field_state.js` say what is what."""
+    """What the page knows of the note; `form.js` and `field_state.js` say what is what."""
     review = shown.review
     suggestion, draft = review.suggestion, review.draft
     is_shown = suggestion is not None and dict(values) == suggestion.extraction
@@ -282,13 +289,13 @@ def _record(
     kept = draft or (None if shown.adjudication else review.standing)
     disputes = shown.adjudication
     fields = {}
-    for field in desk.task.fields:
-        key = field.key
+    for one in desk.task.fields:
+        key = one.key
         said = suggestion.extraction[key] if suggestion else None
         offer = shown.offers.get(key)
         fields[key] = {
-            "title": field.title,
-            "hotkey": field.hotkey,
+            "title": one.title,
+            "hotkey": one.hotkey,
             "value": values[key],
             "suggested": said,
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
@@ -302,6 +309,7 @@ def _record(
                 if value is not None and key in of
             },
             "alternatives": _alternatives(shown, key),
+            "before": None if shown.is_blind else shown.relatives.value_before(key),
         }
     return {
         "note": review.note.id,
@@ -354,7 +362,8 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> Markup:
     review = shown.review
     opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
-    return _HTML.heading(review, STATES[review.note.state], place, opinions, shown.is_blind, why_none, held_by, caution)
+    state, relatives = STATES[review.note.state], describe_relatives(review.note, shown.relatives)
+    return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, relatives)
 
 
 def _say_nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:

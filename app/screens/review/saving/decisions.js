@@ -12,6 +12,7 @@ import { built, notice } from '../note/evidence.js';
 import { noteOnScreen, open, showNext } from '../note/note.js';
 import { canDecide, hold, isBusy } from '../note/pace.js';
 import { ahead } from '../queue_position.js';
+import { offerCopies } from '../relatives/copies.js';
 import { leadsToChoice } from './conflicts.js';
 import { draftOnItsWay, holdDraft, isComparing, noteRefusal, sendDraft } from './drafts.js';
 import { hideOffer, offerElsewhere } from './offers.js';
@@ -94,7 +95,8 @@ function settleSaved(entry, answer) {
   if (answer.seeded) {
     notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
     ahead.forget();
-  } else if (status === 'submitted') offerElsewhere(entry);
+  } else if (status === 'submitted' && answer.copies) { hideOffer(); offerCopies(note, entry.name, answer.copies); }
+  else if (status === 'submitted') offerElsewhere(entry);
   if (isWaitedFor) showNext();
 }
 

@@ -35,6 +35,7 @@ from db.people.acting import acting
 from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
 from db.review.offers import make_offer, same_value, withdraw_offer
 from db.review.opinions import is_compared
+from db.review.relatives import count_waiting_copies
 from db.review.revisions import Conflict, revision_of
 from db.review.trials import reopen_if_seeded
 from db.store.store import StoreError
@@ -228,6 +229,9 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
             seeded = reopen_if_seeded(act, desk.task, note_id=decision.note, decided=values, revision=saved.revision)
     answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated}
     answer |= {"opinion": saved.opinion_id, "is_decided": saved.annotation_id is not None}
+    if decision.status == "submitted" and seeded is None:
+        with desk.store.reading() as session:
+            answer["copies"] = count_waiting_copies(session, decision.note, reviewer)
     return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
 
 
