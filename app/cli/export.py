@@ -25,6 +25,9 @@ Status = Annotated[
 WithSamples = Annotated[
     bool, typer.Option("--with-samples", help="Include the synthetic sample notes beside real ones.")
 ]
+WithSuperseded = Annotated[
+    bool, typer.Option("--with-superseded", help="Include texts that a newer version under the same id replaces.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +53,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     corrected: Corrected = False,
     status: Status = "submitted",
     with_samples: WithSamples = False,
+    with_superseded: WithSuperseded = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
     """Write the reviewed records: submitted annotations only, never a mere suggestion.
@@ -84,6 +88,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             with_text=not without_text,
             with_provenance=with_provenance,
             with_samples=with_samples,
+            with_superseded=with_superseded,
         )
         with desk.store.reading() as session:
             of_samples = mention_samples(session, choice)

@@ -56,6 +56,7 @@ class Choice:
         is_corrected: only notes in which a suggested value was changed.
         statuses: what stands for the notes; anything beside "submitted" is marked in its record.
         with_samples: whether the synthetic notes that came with caseloop are in it once real ones are reviewed.
+        with_superseded: whether decisions about texts that a newer version replaces are in it.
     """
 
     form: Format = "jsonl"
@@ -69,6 +70,7 @@ class Choice:
     is_corrected: bool = False
     statuses: tuple[Status, ...] = REVIEWED
     with_samples: bool = False
+    with_superseded: bool = False
 
     def keys(self, task: Task) -> tuple[str, ...]:
         """The fields that are written, in the order of the record."""
@@ -94,6 +96,7 @@ class Choice:
             "is_corrected": self.is_corrected,
             "statuses": self.statuses,
             "with_samples": self.with_samples,
+            "with_superseded": self.with_superseded,
         }
 
     def describe(self) -> dict[str, Any]:
@@ -137,6 +140,7 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     with_text: bool = True,
     with_provenance: bool = False,
     with_samples: bool = False,
+    with_superseded: bool = False,
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
 
@@ -164,6 +168,7 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
         is_corrected=is_corrected,
         statuses=tuple(chosen) or REVIEWED,
         with_samples=with_samples,
+        with_superseded=with_superseded,
     )
 
 
