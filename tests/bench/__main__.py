@@ -72,6 +72,7 @@ def _add_embedded(kind: argparse.ArgumentParser) -> None:
     add("--labelled", "labelled notes as JSON lines; the samples where there is none", type=Path)
     add("--neutral", "texts, JSON lines, to put around notes; made up where there are none", type=Path)
     add("--synthetic", "labelled notes of a public set", type=Path)
+    add("--suggestions", "what pretraining left of the labelled notes, each answered by a fold's model", type=Path)
     add("--base", "directory of the base; the embedded one", type=Path)
     add("--adapter", "directory of the adapter; the embedded one", type=Path)
     add("--only", "make these measures; all where none is named", nargs="+", metavar="MEASURE")

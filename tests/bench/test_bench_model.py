@@ -16,7 +16,11 @@ from tests.bench.model.embedded.lengths import surround
 from tests.bench.model.embedded.run import MADE_UP, MEASURES, Plan, run_model
 from tests.bench.model.run import BenchError
 from tests.kit.tiny import shared_tiny, tiny_rows, write_labelled
+from trainer.engine import Engine
+from trainer.model.loading import load_for_serving
+from trainer.pretraining.calibrating import write_suggestions
 from trainer.pretraining.notes.padding import neutral_passages
+from trainer.pretraining.notes.real import read_real
 
 TASK = load_task()
 
@@ -41,6 +45,28 @@ def test_measures_of_the_same_notes_agree(tmp_path):
     assert {place: 340 < one["mean_tokens"] < 460 for place, one in context["places"].items() if place != "alone"} == {
         "start": True, "middle": True, "end": True,
     }  # fmt: skip
+
+
+def test_answers_of_folds_are_judged_by_curves_of_the_others(tmp_path):
+    path, suggestions = write_labelled(tmp_path / "notes.jsonl", tiny_rows(24, start=300)), tmp_path / "folds.jsonl"
+    notes = read_real(TASK, path)
+    engine = Engine(load_for_serving(shared_tiny().base, shared_tiny().adapter, device="cpu"), TASK)
+    given = list(engine.suggest(note.row.text for note in notes))
+    written = []
+    for fold, part in enumerate((slice(0, 12), slice(12, 24))):
+        write_suggestions(suggestions, notes[part], given[part], fold)
+        written.append(suggestions.read_text())
+    suggestions.write_text("".join(written))
+    plan = Plan(path, suggestions=suggestions, base=tmp_path, only=("folds",))  # no model is asked for
+    (folds,) = run_model(plan)
+    (whole,) = measured(path, "labelled")
+    assert folds["n_notes"] == 24
+    assert folds["macro"]["raw"] == whole["macro"]["raw"]
+    assert folds["macro"]["empty_form"] == whole["macro"]["empty_form"]
+    assert folds["keys"]["keys_share"] > 0
+    path.write_text("\n".join(path.read_text().splitlines()[1:]))
+    with pytest.raises(BenchError, match="Expected the labels of all 24 notes in folds"):
+        next(run_model(plan))
 
 
 def test_an_answer_counts_by_what_the_file_accepts(tmp_path):
@@ -81,5 +107,5 @@ def test_options_are_a_plan_and_unknown_measures_are_refused():
     assert (plan.n_notes, plan.n_generated) == (3, 2_000)
     with pytest.raises(BenchError, match=f"Expected measures among {', '.join(MEASURES)}; found 'fly'"):
         next(run_model(plan))
-    with pytest.raises(BenchError, match="Name them with --synthetic"):
+    with pytest.raises(BenchError, match="Name it with --synthetic"):
         next(run_model(Plan(only=("synthetic",))))

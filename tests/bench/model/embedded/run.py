@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from data.evaluation.form_scoring import score_form
 from data.evaluation.proposed import propose
+from data.evaluation.scoring import Score
 from data.notes import content_hash
 from data.snapshot import Row, read_rows
 from data.storage.locations import EMBEDDED
@@ -21,6 +24,7 @@ from data.suggestion import Suggestion
 from data.synthetic.corpus import MIX, generate
 from data.synthetic.sets.shipped import LABELLED
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
+from data.vocabulary.wording import invented_words
 from tests.bench.desk.form import measure_forms
 from tests.bench.model.embedded.lengths import BEHIND, PLACES, surround
 from tests.bench.model.prefill import lengthened
@@ -28,10 +32,12 @@ from tests.bench.model.run import BenchError
 from tests.bench.model.timing import Timer, machine
 from trainer.engine import Engine
 from trainer.engine.api import EngineError, Outcome
-from trainer.evaluation.evaluate import answer_rows, count_tokens, score_forms
+from trainer.evaluation.calibrate import calibrate, with_confidence
+from trainer.evaluation.evaluate import answer_rows, count_tokens, score_answers, score_forms
 from trainer.model.loading import load_for_serving
+from trainer.pretraining.calibrating import read_suggestion
 from trainer.pretraining.notes.padding import neutral_passages
-from trainer.pretraining.notes.real import read_texts
+from trainer.pretraining.notes.real import read_real, read_texts
 
 Figures = dict[str, Any]
 MADE_UP = tomllib.loads(Path(__file__).with_name("notes.toml").read_text(encoding="utf-8"))
@@ -49,6 +55,7 @@ class Plan:
         labelled: labelled notes as JSON lines, perhaps with `accept`; None for the samples.
         neutral: texts without labels whose neutral sentences stand around notes; None for made-up ones.
         synthetic: labelled notes of a public set.
+        suggestions: what the step `calibrate` of pretraining left, of the notes in `labelled`.
         base: directory of the base.
         adapter: directory of the adapter.
         only: the measures that are made; all for which there are files where none is named.
@@ -62,6 +69,7 @@ class Plan:
     labelled: Path | None = None
     neutral: Path | None = None
     synthetic: Path | None = None
+    suggestions: Path | None = None
     base: Path = EMBEDDED / "base"
     adapter: Path = EMBEDDED / "adapter"
     only: Sequence[str] = ()
@@ -83,11 +91,13 @@ def run_model(plan: Plan, say: Callable[[str], None] = lambda line: None) -> Ite
     unknown = [name for name in plan.only if name not in MEASURES]
     if unknown:
         raise BenchError(f"Expected measures among {', '.join(MEASURES)}; found {unknown[0]!r}.")
-    if "synthetic" in plan.only and plan.synthetic is None:
-        raise BenchError("Expected labelled notes for the measure synthetic; found none. Name them with --synthetic.")
+    files = {"synthetic": plan.synthetic, "folds": plan.suggestions}
+    for name, option in (("synthetic", "--synthetic"), ("folds", "--suggestions")):
+        if name in plan.only and files[name] is None:
+            raise BenchError(f"Expected a file for the measure {name}; found none. Name it with {option}.")
     bench = _Bench(plan, say)
     for name, measure in MEASURES.items():
-        if name in plan.only or (not plan.only and (name != "synthetic" or plan.synthetic is not None)):
+        if name in plan.only or (not plan.only and files.get(name, plan) is not None):
             say(name)
             yield {"measure": name, **_rounded(measure(bench))}
 
@@ -127,25 +137,38 @@ class _Bench:
         )
 
     def score(self, rows: Sequence[Row], answers: Sequence[Suggestion | None] | None = None) -> Figures:
-        """What `caseloop evaluate --json` tells of the rows, without the confidence in detail; `raw` of what was
-        proposed, other right values accepted."""
+        """See `told`."""
         answers = self.answer(rows) if answers is None else answers
-        figures = score_forms(self.engine, rows, answers, self.task).to_json()
-        figures.pop("confidence", None)
-        right = [
-            [one.right for one in propose(self.task, row.extraction, answer, row.accepted)] if answer else []
-            for row, answer in zip(rows, answers, strict=True)
-        ]
-        for number, key in enumerate(self.task.keys):
-            figures["fields"][key]["raw"] = fmean(bool(note) and note[number] for note in right)
-        figures["macro"]["raw"] = fmean(one["raw"] for one in figures["fields"].values())
-        return figures
+        return told(self.task, rows, answers, score_forms(self.engine, rows, answers, self.task))
 
     def brief(self, rows: Sequence[Row]) -> Figures:
         """The figures that a comparison needs."""
-        told = self.score(rows)
-        macro = {name: told["macro"][key] for name, key in (("form", "accepted"), ("raw", "raw"))}
-        return {**macro, "n_shown": told["shown"]["n"], "n_shown_right": told["shown"]["n_right"], "sure": told["sure"]}
+        figures = self.score(rows)
+        macro, shown = figures["macro"], figures["shown"]
+        form = {
+            "form": macro["accepted"],
+            "raw": macro["raw"],
+            "n_shown": shown["n"],
+            "n_shown_right": shown["n_right"],
+        }
+        return {**form, "sure": figures["sure"]}
+
+
+def told(task: Task, rows: Sequence[Row], answers: Sequence[Suggestion | None], score: Score) -> Figures:
+    """What `caseloop evaluate --json` tells, without the confidence in detail.
+
+    `raw` is of what was proposed, other right values accepted.
+    """
+    figures = score.to_json()
+    figures.pop("confidence", None)
+    right = [
+        [one.right for one in propose(task, row.extraction, answer, row.accepted)] if answer else []
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+    for number, key in enumerate(task.keys):
+        figures["fields"][key]["raw"] = fmean(bool(note) and note[number] for note in right)
+    figures["macro"]["raw"] = fmean(one["raw"] for one in figures["fields"].values())
+    return figures
 
 
 def _speed(bench: _Bench) -> Figures:
@@ -179,12 +202,44 @@ def _labelled(bench: _Bench) -> Figures:
 
 
 def _keys(bench: _Bench) -> Figures:
+    return _count_keys(bench.task, bench.rows, bench.answers)
+
+
+def _count_keys(task: Task, rows: Sequence[Row], answers: Sequence[Suggestion | None]) -> Figures:
     """Keys to put the forms right, by the desk's rules: see `tests.bench.desk.form`."""
-    nothing = Suggestion(Extraction(bench.task, dict.fromkeys(bench.task.keys)), {}, "", "", 1, 0)
-    answers = [answer or nothing for answer in bench.answers]
-    told = measure_forms(bench.task, bench.rows, answers, [row.accepted for row in bench.rows])
+    nothing = Suggestion(Extraction(task, dict.fromkeys(task.keys)), {}, "", "", 1, 0)
+    counted = measure_forms(task, rows, [one or nothing for one in answers], [row.accepted for row in rows])
     names = ("n_notes", "keys", "keys_from_scratch", "keys_share", "n_as_it_stands", "presses_as_it_stands", "asks")
-    return {name: told[name] for name in names}
+    return {name: counted[name] for name in names}
+
+
+def _folds(bench: _Bench) -> Figures:
+    """The folds' answers of `trainer pretrain`, curves and cut-offs of each fold fitted on the others."""
+    assert bench.plan.suggestions is not None
+    task = bench.task
+    notes = {note.row.content_hash: note for note in read_real(task, bench.plan.labelled or LABELLED)}
+    lines = [json.loads(line) for line in bench.plan.suggestions.read_text(encoding="utf-8").splitlines()]
+    pairs = [
+        (line["fold"], notes[line["content_hash"]], read_suggestion(task, line["suggestion"], "folds"))
+        for line in lines
+        if line["content_hash"] in notes
+    ]
+    if len(pairs) < len(lines) or not lines:
+        raise BenchError(
+            f"Expected the labels of all {len(lines):,} notes in {bench.plan.suggestions.name}; found {len(pairs):,}. "
+            "Name the file that the model was made of with --labelled."
+        )
+    rows, answers = [], []
+    for fold in sorted({fold for fold, _, _ in pairs}):
+        others = [(note, answer) for number, note, answer in pairs if number != fold]
+        gold, given = [note.gold_for(task, answer) for note, answer in others], [answer for _, answer in others]
+        curves, _ = calibrate(task, gold, given, "folds", accepted=[note.right(task) for note, _ in others])
+        rows += [note.row for number, note, _ in pairs if number == fold]
+        answers += [with_confidence(answer, curves) for number, _, answer in pairs if number == fold]
+    texts, gold, accepted = zip(*((row.text, row.extraction, row.accepted) for row in rows), strict=True)
+    form = score_form(task, texts, gold, accepted, answers, invented=invented_words)
+    figures = told(task, rows, answers, replace(score_answers(rows, answers, task), form=form))
+    return {**figures, "keys": _count_keys(task, rows, answers)}
 
 
 def _generated(bench: _Bench) -> Figures:
@@ -223,10 +278,10 @@ def _strange(bench: _Bench) -> Figures:
     kinds: Figures = {}
     for kind in dict.fromkeys(note["kind"] for note in MADE_UP["notes"]):
         notes = [note for note in MADE_UP["notes"] if note["kind"] == kind]
-        told = bench.brief([_row(bench.task, note["text"], note.get("output", {})) for note in notes])
-        sure = told["sure"]
+        found = bench.brief([_row(bench.task, note["text"], note.get("output", {})) for note in notes])
+        sure = found["sure"]
         n_rightly = sure["n_right"] - sure["n_values_right"]
-        kinds[kind] = {"n_notes": len(notes), **told, "n_sure_wrongly": sure["n"] - n_rightly}
+        kinds[kind] = {"n_notes": len(notes), **found, "n_sure_wrongly": sure["n"] - n_rightly}
     return {"kinds": kinds, "n_sure_wrongly": sum(one["n_sure_wrongly"] for one in kinds.values())}
 
 
@@ -256,6 +311,7 @@ MEASURES: dict[str, Callable[[_Bench], Figures]] = {
     "padding": _padding,
     "context": _context,
     "strange": _strange,
+    "folds": _folds,
     "synthetic": _synthetic,
     "generated": _generated,
 }
