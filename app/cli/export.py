@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.core.terminal import progress_bar, say, write, write_json
+from app.core.terminal import UNRECORDED, progress_bar, say, write, write_json
 
 if TYPE_CHECKING:
     from app.core.desk import Desk
@@ -67,10 +67,10 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop export reviewed.csv --with-provenance
       caseloop export reviewed --format dataset --since 2026-01-01
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from app.exporting import format_of, read_choice, told_of_samples
 
-    with open_desk() as desk:
+    with open_desk_to_read() as desk:
         choice = read_choice(
             desk.task,
             format_of(out, form),
@@ -95,13 +95,18 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _write(desk: Desk, out: str, choice: Choice) -> int:
-    from app.exporting import check_place, export_pieces, note_export, write_export
+    from app.exporting import check_place, count_records, export_pieces, note_export, write_export
     from db.people.acting import OPERATOR, acting
 
     if out != "-":
         check_place(Path(out), choice)
-    with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves
-        n_expected = note_export(act, choice)
+    if desk.store.readonly:
+        say(UNRECORDED.format("export"))
+        with desk.store.reading() as session:
+            n_expected = count_records(session, choice)
+    else:
+        with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves
+            n_expected = note_export(act, choice)
     if out == "-":
         with desk.store.reading() as session:
             for piece in export_pieces(session, desk.task, choice):

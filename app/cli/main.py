@@ -76,8 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _refuse(error)
     except (KeyboardInterrupt, Abort):
-        say("Interrupted: everything done before is kept.")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe had enough
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         say(sentence_of(error))
         return exit_code_of(error)
+    if code == INTERRUPTED:  # which Typer makes of Ctrl-C by itself
+        say("Interrupted: everything done before is kept.")
     return code if isinstance(code, int) else 0
 
 

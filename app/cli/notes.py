@@ -62,11 +62,11 @@ def import_notes(
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
     """
-    from app.core.desk import open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files
     from data.reading.records import Columns
 
-    with open_desk() as desk, progress_bar("Importing") as advance:
+    with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,
             desk.task,

@@ -66,7 +66,8 @@ def serve(
 
 def _serve(host: str, port: int) -> None:
     """Start everything, and wait until it ends."""
-    from app.core.desk import load_samples, open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
+    from app.core.desk import load_samples
     from app.core.vanished import note_served
     from app.processes.supervisor import (
         LOOPBACK,
@@ -80,7 +81,7 @@ def _serve(host: str, port: int) -> None:
     from db.people.acting import needs_sign_in
 
     check_port(host, port)
-    with open_desk("supervisor") as desk, only_one(desk.settings.home):
+    with open_or_begin_desk("supervisor", anywhere=True) as desk, only_one(desk.settings.home):
         with desk.store.reading() as session:
             check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         note_served(desk.settings)
@@ -103,7 +104,7 @@ def _serve(host: str, port: int) -> None:
         )
         stop_on_signals(supervisor)
         shown = f"[{host}]" if ":" in host else host
-        say("Starting the desk ...")
+        say(f"Starting the desk of {desk.settings.home} ...")
         supervisor.run(lambda: write(f"The desk is at http://{shown}:{port} (Ctrl-C stops it)"))
     say("Stopped.")
 
@@ -135,12 +136,13 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one
     Example:
       caseloop status --json
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from app.operations.status import read_status
     from app.training.requests import mark_interrupted
 
-    with open_desk() as desk:
-        mark_interrupted(desk.store, desk.settings)
+    with open_desk_to_read() as desk:
+        if not desk.store.readonly:
+            mark_interrupted(desk.store, desk.settings)
         state = read_status(desk)
     if as_json:
         write_json(state.to_json())
@@ -171,5 +173,6 @@ def _write_status(state: Status) -> None:
     write(f"last run  {'none' if run is None else f'{run_name(run.id)} {run.status}. {run.message}'.rstrip()}")
     if run is not None and (said := left_out(run.config)):
         write(f"          {said}")
+    write(f"home      {state.home}{' (can only be read)' if state.is_readonly else ''}")
     unsafe = "" if state.wal_safe else " (has the write-ahead log's bug: install pysqlite3)"
     write(f"store     {state.store}, {state.store_bytes / 1e6:.1f} MB, {state.database}{unsafe}")

@@ -322,6 +322,11 @@ def environment_for(*models: str, environ: Mapping[str, str] = os.environ) -> di
     return variables
 
 
+def is_home_named(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the user said where the home is; it is `./var` otherwise, which depends on where a command is started."""
+    return bool(environ.get("CASELOOP_HOME"))
+
+
 def prepare_home(settings: Settings) -> None:
     """Make the home and its directories, readable by their owner only.
 
@@ -333,7 +338,7 @@ def prepare_home(settings: Settings) -> None:
     try:
         for directory in (home, settings.runs, settings.adapters, settings.logs, home / "tmp" / "gradio"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.chmod(0o700)
+        home.chmod(home.stat().st_mode & 0o700)  # closed to others; one that its owner may only read stays so
     except OSError as error:
         raise _unwritable(home, error.strerror or "an error") from error
     if not os.access(home, os.W_OK | os.X_OK):

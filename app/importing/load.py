@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import InputError
+from app.core.errors import InputError, Interrupted
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
 from data.reading.readers import Tell, read_records
@@ -105,11 +106,6 @@ class ImportReport:
         self.n_labelled += added.n_labelled
         self.likenesses.add(added.likenesses)
 
-    def _count_nothing(self) -> None:
-        self.n_added = self.n_known = self.n_originals = self.n_labelled = 0
-        self.likenesses = Likenesses()
-        self.is_kept = False
-
 
 def describe_likenesses(likenesses: Likenesses) -> list[str]:
     """The sentences about notes that are like another one; none where there are none."""
@@ -166,6 +162,7 @@ def import_files(
     Raises:
         InputError: a path is not there, or lacks a column that was named; nothing was stored.
         StoreError: the store refused; with `strict` nothing was stored, otherwise the batches before were.
+        Interrupted: Ctrl-C; it says how many notes were stored before.
     """
     for path in paths:
         if not path.exists():
@@ -173,29 +170,54 @@ def import_files(
     _require(columns, paths)
     report = ImportReport()
     records = _counted(_records(task, paths, original, columns, report._remark), on_read)
-    ahead = _read_ahead(batches(records))
     told = {
         "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
         "n_files": len(paths),
         "with_labels": original,
     }
-    if not strict:
-        for batch in ahead:
-            notes = _sift(batch, report)
-            if notes:
-                with acting(store, by, "import notes") as act:
-                    report._count(add_notes(act, notes, **told))
-        return report
+    # Closed here, and not whenever it is collected: that may be in the thread that it would wait for.
+    with closing(_read_ahead(batches(records))) as ahead:
+        try:
+            if strict:
+                _import_strictly(store, by, ahead, report, told)
+            else:
+                _import_by_batches(store, by, ahead, report, told)
+        except KeyboardInterrupt:
+            raise Interrupted(_describe_interruption(report)) from None
+    return report
+
+
+Batches = Iterator[list[Note | Refusal]]
+
+
+def _import_by_batches(store: Store, by: str, ahead: Batches, report: ImportReport, told: dict[str, Any]) -> None:
+    for batch in ahead:
+        notes = _sift(batch, report)
+        if notes:
+            with acting(store, by, "import notes") as act:
+                added = add_notes(act, notes, **told)
+            report._count(added)
+
+
+def _import_strictly(store: Store, by: str, ahead: Batches, report: ImportReport, told: dict[str, Any]) -> None:
     try:
         with acting(store, by, "import notes") as act:
-            for batch in ahead:
-                report._count(add_notes(act, _all_of(batch, report), **told))
+            added = [add_notes(act, _all_of(batch, report), **told) for batch in ahead]
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
             _sift(batch, report)
-        report._count_nothing()
-    return report
+        report.is_kept = False
+        return
+    for of_batch in added:
+        report._count(of_batch)
+
+
+def _describe_interruption(report: ImportReport) -> str:
+    if not report.n_added + report.n_labelled:
+        return "Interrupted: nothing was imported."
+    notes = f"{report.n_added:,} note{'' if report.n_added == 1 else 's'}"
+    return f"Interrupted: {notes} had been added and will stay. Import the same files again for the rest."
 
 
 def beginning(path: Path) -> list[Record]:
@@ -258,7 +280,7 @@ def batches(records: Iterable[Note | Refusal]) -> Iterator[list[Note | Refusal]]
         yield batch
 
 
-def _read_ahead(stream: Iterator[list[Note | Refusal]]) -> Iterator[list[Note | Refusal]]:
+def _read_ahead(stream: Batches) -> Generator[list[Note | Refusal], None, None]:
     """The same lists; the next one is read in a thread while SQLite, which needs no Python for it, stores this one.
 
     SQLite lets go of Python's lock ten times a batch and would get it back after 5 ms each time, which made an import

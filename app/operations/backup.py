@@ -80,8 +80,9 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
     if not out.parent.is_dir():
         raise InputError(f"There is no directory {out.parent} for the backup. Create it first.")
     settings, taken_at = desk.settings, datetime.now(UTC)
-    with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves; the copy has it, too
-        act.record("backed up", name=out.name)
+    if not desk.store.readonly:
+        with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves; the copy has it, too
+            act.record("backed up", name=out.name)
     with whole_directory(out) as draft:
         store = draft / settings.store.name
         rows = desk.store.backup(store, lambda n_copied, n_pages: advance(n_copied, n_pages, "the store"))

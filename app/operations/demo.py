@@ -117,7 +117,7 @@ class _Demonstration:
     def run(self) -> Told:
         """Take the steps; what came of them."""
         began = time.monotonic()
-        with open_desk() as desk:
+        with open_desk(may_begin=True) as desk:
             if desk.task.name != TASK_NAME:
                 raise InputError(
                     f"The demonstration has notes for the task {TASK_NAME} only; this desk has {desk.task.name}."

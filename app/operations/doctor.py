@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.core.adapters import WEIGHTS, is_of_another_version, weights_place
+from app.core.desk import is_writable
 from app.core.settings import Settings, is_hub_id
 from app.operations.task_fit import adapter_fit, store_fit
 from app.processes.supervisor import has_gpu
@@ -53,7 +54,11 @@ def examine(settings: Settings, task: Task | None = None) -> Iterator[Finding]:
         )
         yield Finding("home", "bad", said)
         return
-    yield Finding("home", "ok", str(settings.home))
+    if is_writable(settings):
+        yield Finding("home", "ok", str(settings.home))
+    else:
+        said = f"{settings.home} can be read only: status, export and backup work, and nothing can be saved"
+        yield Finding("home", "warn", said)
     yield _permissions(settings.home)
     yield _room(settings)
     yield from _store(settings, task or load_task())

@@ -207,7 +207,7 @@ def serve(host: str, port: int) -> None:
     from db.people.acting import needs_sign_in
 
     Connection.most = allow_files()
-    with open_desk("web") as desk:
+    with open_desk("web", may_begin=True) as desk:
         with desk.store.reading() as session:
             check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         uvicorn.run(

@@ -16,7 +16,7 @@ from data.suggestion import Grounding
 from data.synthetic.sets.shipped import LABELLED
 from data.text.values import normalise
 from tests import SHIPPED, STAND_IN, TINY_MODEL
-from tests.kit.homes import TASK, Home, one_sentence, write_notes
+from tests.kit.homes import TASK, one_sentence, run_many, write_notes
 from tests.kit.tiny import tiny_rows
 
 COMMANDS = (
@@ -63,30 +63,6 @@ REFUSED = {
     ("serve", "--host", "0.0.0.0"): "ssh -L",
     ("serve", "--port", "99999"): "65535",
 }
-
-# Many command lines in one process: starting Python for each would be most of the time.
-MANY = """
-import contextlib, io, json, sys
-from app.cli.main import main
-for line in json.load(sys.stdin):
-    out, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-        code = main(line)
-    print(json.dumps([code, out.getvalue(), errors.getvalue()]))
-"""
-
-
-def run_many(home: Home, lines: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, str, str]]:
-    done = subprocess.run(
-        [sys.executable, "-c", MANY],
-        env=home.environ,
-        input=json.dumps(lines),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(zip(lines, (tuple(json.loads(line)) for line in done.stdout.splitlines()), strict=True))
-
 
 def test_every_command_has_help_with_an_example(home):
     answers = run_many(home, [(*command, "--help") for command in COMMANDS])

@@ -93,6 +93,32 @@ class Home:
             }
 
 
+# Many command lines in one process: starting Python for each would be most of the time.
+MANY = """
+import contextlib, io, json, sys
+from app.cli.main import main
+for line in json.load(sys.stdin):
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = main(line)
+    print(json.dumps([code, out.getvalue(), errors.getvalue()]))
+"""
+
+
+def run_many(home: Home, lines: list[tuple[str, ...]], **settings: Any) -> dict[tuple[str, ...], tuple[int, str, str]]:
+    """To each command line its exit code, output and errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", MANY],
+        env=home.environ,
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+        **settings,
+    )
+    return dict(zip(lines, (tuple(json.loads(line)) for line in done.stdout.splitlines()), strict=True))
+
+
 def one_sentence(errors: str) -> str:
     """The only line of standard error; a traceback or a second line fails."""
     lines = errors.strip().splitlines()

@@ -1,6 +1,6 @@
 // The queue in the browser: a list arrives, and what keys, clicks and the filter's controls do.
 import './samples.js';
-import './uploads.js';
+import './files/choosing.js';
 import { byId, find, within } from '../browser/dom.js';
 import { openNote } from '../shell/navigation.js';
 import { actOn, recall, stop, undo } from './bulk.js';

@@ -86,7 +86,7 @@ spans = st.builds(lambda start, length: Span(start, start + length), st.integers
 evidence = st.dictionaries(st.sampled_from(KEYS), st.lists(spans, max_size=4).map(tuple), max_size=len(KEYS))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(text=st.text(max_size=60).filter(lambda text: "\r" not in text and "\0" not in text), found=evidence)
 def test_marking_never_changes_the_text(text: str, found: dict[str, tuple[Span, ...]]) -> None:
     assert Reader(marked(TASK, text, found)).text == text

@@ -90,7 +90,7 @@ def test_confidence_comes_to_mean_the_share_that_is_right(n: int) -> None:
         assert after < 0.75 * before
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(MIN_NOTES, 90))
 def test_curves_never_fall_nor_reach_certainty(seed: int, n: int) -> None:
     """Even where the surer answers are the wronger ones."""

@@ -151,7 +151,7 @@ def nine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_changes_meanwhile_no_note_is_shown_twice_or_left_out(nine: Store, data: st.DataObject) -> None:
     doubts = st.dictionaries(st.integers(1, 9), st.floats(0, 7), max_size=3)
     with nine.transaction() as session:
