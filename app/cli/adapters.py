@@ -76,7 +76,7 @@ def show(name: Name, as_json: Json = False) -> None:
     from app.core.adapters import named_adapter, weights_place
     from app.core.desk import open_desk_to_read
     from app.training.decisions import run_that_made
-    from app.training.material import left_out
+    from app.training.material import describe_left_out
     from db.training.adapters import activations, active_adapter
 
     with open_desk_to_read() as desk, desk.store.reading() as session:
@@ -84,7 +84,7 @@ def show(name: Name, as_json: Json = False) -> None:
         history = [change for change in activations(session) if change.adapter == name]
         run = run_that_made(session, name)
         gate = (run and run.gate) or {}
-        said = left_out(run.config) if run else ""
+        said = describe_left_out(run.config) if run else ""
         values = _as_json(row, active.name if active else None, gate)
         values |= {"path": weights_place(desk.settings, row), "activations": [_change(change) for change in history]}
         values |= {"left_out": said} if said else {}

@@ -68,14 +68,14 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop export reviewed --format dataset --since 2026-01-01
     """
     from app.core.desk import open_desk_to_read
-    from app.exporting import format_of, read_choice, told_of_samples
+    from app.exporting import format_of, mention_samples, read_choice
 
     with open_desk_to_read() as desk:
         choice = read_choice(
             desk.task,
             format_of(out, form),
-            fields=_listed(fields),
-            statuses=_listed(status),
+            fields=_split_names(fields),
+            statuses=_split_names(status),
             since=since,
             until=until,
             reviewer=reviewer,
@@ -86,7 +86,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             with_samples=with_samples,
         )
         with desk.store.reading() as session:
-            of_samples = told_of_samples(session, choice)
+            of_samples = mention_samples(session, choice)
         n_records = _write(desk, out, choice)
     if of_samples:
         say(of_samples)
@@ -128,5 +128,5 @@ def _say(n_records: int, choice: Choice, out: str, as_json: bool) -> None:
         write(f"{n_records} {'' if choice.is_marked else 'reviewed '}records written to {out}.{beside}")
 
 
-def _listed(names: str) -> list[str]:
+def _split_names(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]

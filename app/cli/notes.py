@@ -47,9 +47,15 @@ def import_notes(
     id_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
+    """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
+
+    The content of a file decides how it is read, whatever it is called.
 
     A note is its id and its exact text: a different character or id makes a different note, and the report says
     where. A record that cannot be read is refused with its file, line and column; the others are kept. A column
@@ -73,12 +79,29 @@ def import_notes(
             files,
             original=original,
             strict=strict,
-            columns=Columns(text_column, id_column),
+            columns=Columns(text_column, id_column, _codec(encoding)),
             on_read=lambda n_read: advance(n_read, None, ""),
         )
     if as_json:
         write_json(report.to_json())
     return _report_import(report, as_json)
+
+
+def _codec(name: str | None) -> str | None:
+    """Python's name for an encoding, if there is one.
+
+    Raises:
+        InputError: nobody knows it.
+    """
+    from data.reading.encodings import title_of
+
+    try:
+        title_of(name or "utf-8")
+    except LookupError:
+        raise InputError(
+            f"Expected the name of an encoding, such as utf-8, cp1252 or latin-1; found {name!r}. Use another name."
+        ) from None
+    return name
 
 
 def _report_import(report: ImportReport, as_json: bool) -> int:
@@ -171,7 +194,7 @@ def extract(
     from app.worker.engines import chosen_engine
     from data.notes import make_note
     from data.task import load_task
-    from trainer.engine.reading import line_on_terminal, suggest_telling
+    from trainer.engine.reading import line_on_terminal, suggest_with_progress
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
     logging.getLogger("trainer.adapter.files").addHandler(
@@ -181,7 +204,7 @@ def extract(
     note = make_note(task, _read_text(file))
     loaded = chosen_engine(task)
     with line_on_terminal() as tell:
-        suggestion = suggest_telling(loaded, note.text, tell)
+        suggestion = suggest_with_progress(loaded, note.text, tell)
     if as_json and suggestion.is_raw:
         told = "none was given" if not suggestion.confidence else "it is the model's own probability, usually too high"
         say(f"Confidence is not calibrated: {told}.")
@@ -211,7 +234,7 @@ def _read_text(file: str) -> str:
 def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
     if not as_json:
         return dict(suggestion.extraction.as_dict())
-    from data.grounding.evidence import inferred_by
+    from data.grounding.evidence import find_inferred
 
     return {
         "extraction": suggestion.extraction.as_dict(),
@@ -219,7 +242,7 @@ def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dic
         "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
-        "rules": inferred_by(task, text, suggestion.extraction, suggestion.grounding),
+        "rules": find_inferred(task, text, suggestion.extraction, suggestion.grounding),
         "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,

@@ -134,7 +134,10 @@ def show(
         return
     write_table(
         ("number", "at", "who", "did", "to", ""),
-        [(str(r.id), _day(r.at, "%Y-%m-%d %H:%M:%S"), r.who, r.action, r.subject, _told(r.detail)) for r in rows],
+        [
+            (str(r.id), _day(r.at, "%Y-%m-%d %H:%M:%S"), r.who, r.action, r.subject, _detail_words(r.detail))
+            for r in rows
+        ],
     )
 
 
@@ -206,5 +209,5 @@ def _day(at: datetime, form: str = "%Y-%m-%d") -> str:
     return at.strftime(form)
 
 
-def _told(detail: dict[str, Any]) -> str:
+def _detail_words(detail: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in detail.items())

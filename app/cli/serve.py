@@ -75,13 +75,13 @@ def _serve(host: str, port: int) -> None:
         check_host,
         check_port,
         has_gpu,
-        only_one,
+        serving_lock,
         stop_on_signals,
     )
     from db.people.acting import needs_sign_in
 
     check_port(host, port)
-    with open_or_begin_desk("supervisor", anywhere=True) as desk, only_one(desk.settings.home):
+    with open_or_begin_desk("supervisor", anywhere=True) as desk, serving_lock(desk.settings.home):
         with desk.store.reading() as session:
             check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         note_served(desk.settings)
@@ -151,7 +151,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one
 
 
 def _write_status(state: Status) -> None:
-    from app.training.material import left_out
+    from app.training.material import describe_left_out
     from app.training.requests import run_name
 
     counts, run = state.counts, state.last_run
@@ -171,7 +171,7 @@ def _write_status(state: Status) -> None:
         at = state.last_hang.at.isoformat(" ", "seconds")
         write(f"restarted {state.last_hang.payload.get('restarted', 'a process')}, at {at}")
     write(f"last run  {'none' if run is None else f'{run_name(run.id)} {run.status}. {run.message}'.rstrip()}")
-    if run is not None and (said := left_out(run.config)):
+    if run is not None and (said := describe_left_out(run.config)):
         write(f"          {said}")
     write(f"home      {state.home}{' (can only be read)' if state.is_readonly else ''}")
     unsafe = "" if state.wal_safe else " (has the write-ahead log's bug: install pysqlite3)"

@@ -10,9 +10,9 @@ from app.exporting.choice import (
     Format,
     count_records,
     format_of,
+    mention_samples,
     note_export,
     read_choice,
-    told_of_samples,
 )
 from app.exporting.labelstudio import label_config
 from app.exporting.records import export_record
@@ -34,9 +34,9 @@ __all__ = [
     "export_record",
     "format_of",
     "label_config",
+    "mention_samples",
     "note_export",
     "preview",
     "read_choice",
-    "told_of_samples",
     "write_export",
 ]

@@ -96,7 +96,7 @@ class Choice:
             "with_samples": self.with_samples,
         }
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """The choice for the audit trail: what was taken out and which notes' it is, no text and no value."""
         told: dict[str, Any] = {"format": self.form, "with_text": self.with_text}
         told |= {"with_provenance": self.with_provenance, "statuses": list(self.statuses)}
@@ -172,7 +172,7 @@ def count_records(session: Session, choice: Choice) -> int:
     return count_reviewed(session, **choice.filters())
 
 
-def told_of_samples(session: Session, choice: Choice) -> str:
+def mention_samples(session: Session, choice: Choice) -> str:
     """A sentence about the samples that the export has or leaves out; empty where it would have none in any case."""
     mine: Filters = {**choice.filters(), "origin": "sample"}
     has = count_reviewed(session, **mine)
@@ -189,7 +189,7 @@ def told_of_samples(session: Session, choice: Choice) -> str:
 def note_export(act: LeadAct, choice: Choice) -> int:
     """Say in the audit trail who takes what out, before anything leaves; how many records that are."""
     n_records = count_records(act.session, choice)
-    act.record("exported", n_records=n_records, **choice.told())
+    act.record("exported", n_records=n_records, **choice.describe())
     return n_records
 
 

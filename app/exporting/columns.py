@@ -74,8 +74,8 @@ def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[b
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for table in _tables(schema, records):
             writer.write_table(table, row_group_size=N_ROWS)
-            yield sink.taken()
-    yield sink.taken()
+            yield sink.take()
+    yield sink.take()
 
 
 def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
@@ -86,8 +86,8 @@ def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> It
             archive.writestr(f"{FOLDER}/{name}", content)
         with archive.open(f"{FOLDER}/{ARROW}", "w", force_zip64=True) as file:
             for _ in _arrow(schema, records, file):
-                yield sink.taken()
-    yield sink.taken()
+                yield sink.take()
+    yield sink.take()
 
 
 def dataset_folder(task: Task, choice: Choice, records: Iterable[Record], folder: Path) -> None:
@@ -184,7 +184,7 @@ class _Sink(io.RawIOBase):
     def tell(self) -> int:
         return self._n_bytes
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """What was written since the last time."""
         piece = b"".join(self._pieces)
         self._pieces.clear()

@@ -15,7 +15,7 @@ from app.core.errors import InputError
 from app.exporting.choice import Choice
 from app.exporting.columns import dataset_archive, dataset_folder, parquet
 from app.exporting.labelstudio import TEXT, label_config, label_studio
-from app.exporting.records import OnRecord, chosen_rows, export_records, nobody
+from app.exporting.records import OnRecord, chosen_rows, export_records, ignore_count
 from app.exporting.text import csv_lines, json_lines, json_list
 from data.task import Task
 from db.store.store import Session, Store
@@ -24,7 +24,7 @@ N_SHOWN = 400
 """Characters of a note in the preview."""
 
 
-def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[bytes]:
+def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count) -> Iterator[bytes]:
     """The records as pieces of a file, read from the store as they are asked for.
 
     Args:
@@ -40,7 +40,7 @@ def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRec
     return (piece.encode() for piece in export_lines(session, task, choice, on_record))
 
 
-def export_lines(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[str]:
+def export_lines(session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count) -> Iterator[str]:
     """The same for a format that is text; a format of columns is shown as JSON lines."""
     if choice.form == "label-studio":
         return label_studio(task, choice, chosen_rows(session, choice, on_record))
@@ -50,7 +50,7 @@ def export_lines(session: Session, task: Task, choice: Choice, on_record: OnReco
     return json_list(records) if choice.form == "json" else json_lines(records)
 
 
-def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_record: OnRecord = nobody) -> int:
+def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_record: OnRecord = ignore_count) -> int:
     """Write the records to a file, or to a folder for `datasets`: the whole of it appears, or the old one stays.
 
     The labelling configuration for Label Studio is written beside its tasks, as `OUT.xml`.

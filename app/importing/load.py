@@ -14,8 +14,9 @@ from typing import Any
 from app.core.errors import InputError, Interrupted
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
-from data.reading.readers import Tell, read_records
-from data.reading.records import USUAL, Columns, Record, plain_name
+from data.reading.readers import read_records
+from data.reading.records import USUAL, Columns, Record, plain_name, wanted_names
+from data.reading.sources import Options, Tell
 from data.task import Task
 from db.notes.identity import Likenesses
 from db.notes.notes import AddReport, add_notes
@@ -152,7 +153,7 @@ def import_files(
     Args:
         store: where the notes go.
         task: what their labels are checked against.
-        paths: files, see `data.reading.endings`, and folders of them.
+        paths: files, see `data.reading.formats`, and folders of them.
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
@@ -169,8 +170,8 @@ def import_files(
             raise InputError(f"There is no file or folder at {path}. Check the path.")
     _require(columns, paths)
     report = ImportReport()
-    records = _counted(_records(task, paths, original, columns, report._remark), on_read)
-    told = {
+    records = _count_records(_records(task, paths, original, columns, report._remark), on_read)
+    details = {
         "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
         "n_files": len(paths),
         "with_labels": original,
@@ -179,9 +180,9 @@ def import_files(
     with closing(_read_ahead(batches(records))) as ahead:
         try:
             if strict:
-                _import_strictly(store, by, ahead, report, told)
+                _import_strictly(store, by, ahead, report, details)
             else:
-                _import_by_batches(store, by, ahead, report, told)
+                _import_by_batches(store, by, ahead, report, details)
         except KeyboardInterrupt:
             raise Interrupted(_describe_interruption(report)) from None
     return report
@@ -190,19 +191,19 @@ def import_files(
 Batches = Iterator[list[Note | Refusal]]
 
 
-def _import_by_batches(store: Store, by: str, ahead: Batches, report: ImportReport, told: dict[str, Any]) -> None:
+def _import_by_batches(store: Store, by: str, ahead: Batches, report: ImportReport, details: dict[str, Any]) -> None:
     for batch in ahead:
         notes = _sift(batch, report)
         if notes:
             with acting(store, by, "import notes") as act:
-                added = add_notes(act, notes, **told)
+                added = add_notes(act, notes, **details)
             report._count(added)
 
 
-def _import_strictly(store: Store, by: str, ahead: Batches, report: ImportReport, told: dict[str, Any]) -> None:
+def _import_strictly(store: Store, by: str, ahead: Batches, report: ImportReport, details: dict[str, Any]) -> None:
     try:
         with acting(store, by, "import notes") as act:
-            added = [add_notes(act, _all_of(batch, report), **told) for batch in ahead]
+            added = [add_notes(act, _all_of(batch, report), **details) for batch in ahead]
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
@@ -220,9 +221,9 @@ def _describe_interruption(report: ImportReport) -> str:
     return f"Interrupted: {notes} had been added and will stay. Import the same files again for the rest."
 
 
-def beginning(path: Path) -> list[Record]:
+def read_beginning(path: Path, codec: str | None = None) -> list[Record]:
     """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
-    return [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
+    return [row for row in islice(read_records(path, Options((), codec=codec)), N_LOOKED_AT) if isinstance(row, Record)]
 
 
 def names_of(rows: Sequence[Record]) -> list[str]:
@@ -240,8 +241,8 @@ def _require(columns: Columns, paths: Sequence[Path]) -> None:
         raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
     wanted = [name for name in (columns.text, columns.id) if name is not None]
     for path in paths if wanted else ():
-        found = names_of(beginning(path))
-        missing = [name for name in wanted if name not in found]
+        found = names_of(read_beginning(path, columns.codec))
+        missing = [name for name in wanted if not wanted_names(found, (name,))]
         if found and missing:
             listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
             more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
@@ -257,7 +258,7 @@ def _records(
         yield from read_notes(path, task, original=original, columns=columns, tell=tell)
 
 
-def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
+def _count_records(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
     n_read = 0
     for n_read, record in enumerate(records, start=1):
         yield record

@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing.load import batches, beginning, describe_likenesses, names_of
+from app.importing.load import batches, describe_likenesses, names_of, read_beginning
 from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
-from data.reading.readers import TEXT_KEYS
 from data.reading.records import Columns, Record, Refusal
+from data.reading.sources import TEXT_KEYS
 from data.task import Task
 from db.notes.identity import Known, Likenesses
 from db.store.store import Store
@@ -40,7 +40,7 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = [_small(row) for row in beginning(path)]
+    first = [_shorten(row) for row in read_beginning(path, chosen.codec)]
     names = names_of(first)[:MAX_COLUMNS]
     columns = Columns(
         chosen.text if chosen.text in names else guess_text(names, first),
@@ -145,14 +145,14 @@ def _beginning(note: Note) -> dict[str, Any]:
     }
 
 
-def _small(record: Record) -> Record:
+def _shorten(record: Record) -> Record:
     """A record as far as the columns are judged by it: its first ones, and of nested values how they begin."""
     names = [*islice(record.values, MAX_COLUMNS), *(name for name in (*TEXT_KEYS, *ID_KEYS) if name in record.values)]
-    values = {name: _flat(record.values[name]) for name in names}
+    values = {name: _flatten(record.values[name]) for name in names}
     return Record(record.file, record.line, values, record.is_flat)
 
 
-def _flat(value: Any) -> Any:
+def _flatten(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int, float)) else str(value)[: 4 * MAX_CELL_CHARACTERS]
 
 

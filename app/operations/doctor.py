@@ -155,9 +155,9 @@ def _adapters(settings: Settings, store: Store, task: Task) -> Iterator[Finding]
         if not is_active and is_of_another_version(settings, row):
             past.append(row.name)
             continue
-        wrong = _wrong(settings, row)
+        wrong = _find_fault(settings, row)
         if is_active:
-            said = f"{row.name} is active, with unchanged weights" if not wrong else _advised(row.name, wrong)
+            said = f"{row.name} is active, with unchanged weights" if not wrong else _add_advice(row.name, wrong)
             yield Finding("adapter", "bad" if wrong else "ok", said)
             if other_fields := adapter_fit(row, task):
                 yield Finding("adapter", "warn", other_fields)
@@ -171,11 +171,11 @@ def _adapters(settings: Settings, store: Store, task: Task) -> Iterator[Finding]
         yield Finding("adapters", "warn", said)
 
 
-def _advised(name: str, wrong: str) -> str:
+def _add_advice(name: str, wrong: str) -> str:
     return f"{name}, which is active, {wrong}. Put the files back from a backup, or: caseloop adapters rollback"
 
 
-def _wrong(settings: Settings, row: AdapterRow) -> str:
+def _find_fault(settings: Settings, row: AdapterRow) -> str:
     """What is wrong with an adapter's weights; empty where nothing is, or where the hub has them."""
     place = weights_place(settings, row)
     if is_hub_id(place):

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
-from app.training.material import left_out
+from app.training.material import describe_left_out
 from app.training.requests import run_name
 from app.worker.calibration import Trust, trust_in
 from app.worker.prefill import WORKER
@@ -89,7 +89,7 @@ class Status:
                 "status": run.status,
                 "message": run.message,
                 "gate": run.gate,
-                "left_out": left_out(run.config),
+                "left_out": describe_left_out(run.config),
             },
             "home": {"path": self.home, "readonly": self.is_readonly},
             "store": {

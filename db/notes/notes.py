@@ -107,7 +107,7 @@ class NoteRow:
         return self.state not in ("todo", "draft")
 
 
-def add_notes(permit: LeadAct | Program, notes: Iterable[Note], **told: Any) -> AddReport:
+def add_notes(permit: LeadAct | Program, notes: Iterable[Note], **details: Any) -> AddReport:
     """Add notes; one that is known already, with the same id and exactly the same text, is not added twice.
 
     Labels that arrive for a known note without any are kept with it as its gold; the first labels stay. If nobody had
@@ -116,7 +116,7 @@ def add_notes(permit: LeadAct | Program, notes: Iterable[Note], **told: Any) -> 
     Args:
         permit: of whoever brings them.
         notes: read as they are added.
-        told: what the entry in the audit trail says besides how many they were.
+        details: what the entry in the audit trail says besides how many they were.
     """
     stream = iter(notes)
     total = AddReport(n_added=0, n_known=0, n_originals=0, note_ids=())
@@ -132,7 +132,7 @@ def add_notes(permit: LeadAct | Program, notes: Iterable[Note], **told: Any) -> 
             n_originals=total.n_originals + done.n_originals,
             n_labelled=total.n_labelled + done.n_labelled,
         )
-    permit.record("imported", **told, n_added=total.n_added, n_known=total.n_known, n_labelled=total.n_labelled)
+    permit.record("imported", **details, n_added=total.n_added, n_known=total.n_known, n_labelled=total.n_labelled)
     return replace(total, note_ids=tuple(note_ids))
 
 
@@ -207,9 +207,11 @@ def next_notes(
             # Two queries rather than one with an OR, so that each has an index: however many notes are claimed, the
             # first finds the free ones at once, and the second looks at one person's few.
             asked = {**given, "is_suggested": is_suggested, **({} if reviewer is None else {"reviewer": reviewer})}
-            some = set(session.execute(_upcoming(is_behind, "all" if reviewer is None else "free"), asked).scalars())
+            some = set(
+                session.execute(_select_upcoming(is_behind, "all" if reviewer is None else "free"), asked).scalars()
+            )
             if own:
-                some.update(session.execute(_upcoming(is_behind, "own"), {**asked, "own": own}).scalars())
+                some.update(session.execute(_select_upcoming(is_behind, "own"), {**asked, "own": own}).scalars())
             found += sorted(some - left_out)[: limit - len(found)]
             if len(found) == limit:
                 return found
@@ -217,7 +219,7 @@ def next_notes(
 
 
 @cache
-def _upcoming(is_behind: bool, which: Literal["all", "free", "own"]) -> sa.Select[Any]:
+def _select_upcoming(is_behind: bool, which: Literal["all", "free", "own"]) -> sa.Select[Any]:
     """Notes that wait, in import order. Built once: this is what every key press that saves waits for."""
     c, after = t.note.c, sa.bindparam("after", type_=sa.Integer)
     query = sa.select(c.id).where(

@@ -149,7 +149,7 @@ def notes_without(session: Session, adapter: str, limit: int) -> list[tuple[int,
             query = (
                 sa.select(t.note.c.id, t.note_text.c.text)
                 .join_from(t.note, t.note_text)
-                .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_given_up(adapter))
+                .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_has_given_up(adapter))
                 .order_by(newest, t.note.c.id)
                 .limit(limit - len(found))
             )
@@ -164,7 +164,7 @@ def count_without(session: Session, adapter: str) -> int:
         session.execute(
             sa.select(sa.func.count())
             .select_from(t.note)
-            .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_given_up(adapter))
+            .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_has_given_up(adapter))
         ).scalar_one()
         for missing in (newest.is_(None), newest < adapter, newest > adapter)
     )
@@ -224,5 +224,5 @@ def _has(table: sa.Table, adapter: str) -> sa.Exists:
     return sa.exists().where(table.c.note_id == t.note.c.id, table.c.adapter == adapter).correlate(t.note)
 
 
-def _given_up(adapter: str) -> sa.Exists:
+def _has_given_up(adapter: str) -> sa.Exists:
     return _has(t.suggestion_failure, adapter).where(t.suggestion_failure.c.n_failures >= MAX_FAILURES)

@@ -85,8 +85,10 @@ def plan(session: Session, action: Action, many: Many) -> Plan:
         StoreError: there is no such action.
     """
     upto = session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0
-    n_notes = _count(session, _meant([sa.func.count()], many))
-    return Plan(n_notes, _count(session, _meant([sa.func.count()], many).where(*_touched(action))), int(upto))
+    n_notes = _count(session, _select_meant([sa.func.count()], many))
+    return Plan(
+        n_notes, _count(session, _select_meant([sa.func.count()], many).where(*_action_conditions(action))), int(upto)
+    )
 
 
 def carry_out(
@@ -115,7 +117,9 @@ def carry_out(
     session = act.session
     if action == "flag" and not comment.strip():
         raise StoreError("A flag needs a comment. Write one for those who read it.")
-    query = _meant([t.note.c.id, t.note.c.revision], many).where(*_touched(action), t.note.c.id > after)
+    query = _select_meant([t.note.c.id, t.note.c.revision], many).where(
+        *_action_conditions(action), t.note.c.id > after
+    )
     rows = session.execute(query.order_by(t.note.c.id).limit(N_BATCH)).all()
     for row in rows:
         token = f"bulk-{bulk}-{row.id}"
@@ -127,7 +131,7 @@ def carry_out(
             act,
             note_id=row.id,
             status=_STATUSES[action],
-            extraction=_in_form(session, task, row.id, current(session, shown) if shown else None),
+            extraction=_form_values(session, task, row.id, current(session, shown) if shown else None),
             seen_revision=row.revision,
             suggestion_id=shown.id if shown else None,
             comment=comment.strip(),
@@ -137,11 +141,11 @@ def carry_out(
     return Done(n_done=len(rows), last=rows[-1].id if len(rows) == N_BATCH else None)
 
 
-def _in_form(session: Session, task: Task, note_id: int, shown: SuggestionRow | None) -> Extraction:
+def _form_values(session: Session, task: Task, note_id: int, shown: SuggestionRow | None) -> Extraction:
     """What the form of a note shows that nobody has touched."""
     if shown is None:
         return Extraction.empty(task)
-    return Extraction.stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
+    return Extraction.from_stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
 
 
 def undo(act: LeadAct, task: Task, *, bulk: str, after: int = 0) -> Done:
@@ -186,10 +190,10 @@ def _take_back(act: LeadAct, task: Task, row: sa.Row[Any], bulk: str) -> None:
     before = _annotation(act.session, row.id, row.revision - 1)
     discard_draft(act, note_id=row.id)
     submit(
-        act.restoring(before.reviewer),
+        act.restore_for(before.reviewer),
         note_id=row.id,
         status=cast(Status, before.status),
-        extraction=Extraction.stored(task, before.extraction),
+        extraction=Extraction.from_stored(task, before.extraction),
         seen_revision=row.revision,
         settled=before.settled,
         suggestion_id=before.suggestion_id,
@@ -208,14 +212,14 @@ def _annotation(session: Session, note_id: int, revision: int) -> AnnotationRow:
     return read_annotation(row)
 
 
-def _meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
+def _select_meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
     query, _ = select_filtered(list(columns), many.filters if many.ids is None else ALL)
     if many.ids is not None:
         query = query.where(t.note.c.id.in_(many.ids))
     return query if many.upto is None else query.where(t.note.c.id <= many.upto)
 
 
-def _touched(action: Action) -> list[sa.ColumnElement[bool]]:
+def _action_conditions(action: Action) -> list[sa.ColumnElement[bool]]:
     """Notes that an action can be done to, none with a draft in it."""
     if action not in get_args(Action):
         raise StoreError(f"Expected one of {', '.join(get_args(Action))}; found {action!r}. Nothing was changed.")

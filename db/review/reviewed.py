@@ -120,14 +120,14 @@ def latest_annotation(session: Session, note_id: int) -> AnnotationRow | None:
     return read_annotation(row) if row else None
 
 
-def reviewed(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedRow]:
+def read_reviewed_rows(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedRow]:
     """Reviewed notes with the annotation that stands, in import order; read in portions, not all at once."""
     groups: tuple[list[Any], ...] = (note_columns(), annotation_columns(), list(t.suggestion.c))
     # Names of their own, since the tables share some; read by place, since looking up names takes longer than the rest.
     columns = [column.label(f"{number}_{column.name}") for number, some in enumerate(groups) for column in some]
     note, annotation, suggestion = ([column.name for column in some] for some in groups)
     first, second = len(note), len(note) + len(annotation)
-    query = _standing(columns, filters, t.note_text).order_by(t.note.c.id)
+    query = _select_standing(columns, filters, t.note_text).order_by(t.note.c.id)
     for row in session.execute(query, execution_options=_STREAM):
         started = dict(zip(suggestion, row[second:], strict=True))
         yield ReviewedRow(
@@ -137,18 +137,18 @@ def reviewed(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedR
         )
 
 
-def decided(session: Session, **filters: Unpack[Filters]) -> Iterator[DecidedRow]:
-    """The notes of `reviewed` in the same order, in a third of the time."""
+def read_decided_rows(session: Session, **filters: Unpack[Filters]) -> Iterator[DecidedRow]:
+    """The notes of `read_reviewed_rows` in the same order, in a third of the time."""
     note, annotation = t.note.c, t.annotation.c
     columns = [note.id, note.external_id, t.note_text.c.text, annotation.status, annotation.extraction]
-    query = _standing(columns, filters, t.note_text).order_by(note.id)
+    query = _select_standing(columns, filters, t.note_text).order_by(note.id)
     for row in session.execute(query, execution_options=_STREAM):
         yield DecidedRow(*row)
 
 
 def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:
-    """How many notes `reviewed` would give."""
-    return int(session.execute(_standing([sa.func.count()], filters)).scalar_one())
+    """How many notes `read_reviewed_rows` would give."""
+    return int(session.execute(_select_standing([sa.func.count()], filters)).scalar_one())
 
 
 def suggesters(session: Session) -> list[str]:
@@ -165,12 +165,12 @@ def training_rows(session: Session, task: Task) -> Iterator[Row]:
     note that stands flagged is left out: somebody said that it is not right. Samples are left out as soon as a real
     note is labelled, see `db.notes.samples.VOTES`.
     """
-    return _labelled(session, task, "train")
+    return _read_labelled_rows(session, task, "train")
 
 
 def holdout_rows(session: Session, task: Task) -> Iterator[Row]:
     """The same, of the other side: what an adapter is measured on and never trained on."""
-    return _labelled(session, task, "holdout")
+    return _read_labelled_rows(session, task, "holdout")
 
 
 def holdout_texts(session: Session) -> Iterator[str]:
@@ -199,7 +199,7 @@ def draft_rows(session: Session, task: Task, limit: int) -> list[Row]:
             query = query.where(t.note.c.gold.is_not(None), t.note.c.state.not_in(("submitted", "flagged")))
         for row in session.execute(query.limit(limit - len(found))):
             label = row.extraction if source == "annotation" else row.gold
-            found.append(Row(row.text, Extraction.stored(task, label), source, row.content_hash))
+            found.append(Row(row.text, Extraction.from_stored(task, label), source, row.content_hash))
     return found
 
 
@@ -226,7 +226,7 @@ def acceptance(session: Session, task: Task | None = None) -> dict[str, dict[str
     )
     for row in session.execute(query, execution_options=_STREAM):
         fields = totals.setdefault(row.adapter, {key: _no_kinds() for key in task.keys})
-        suggested, decided = Extraction.stored(task, row.extraction), Extraction.stored(task, row.decided)
+        suggested, decided = Extraction.from_stored(task, row.extraction), Extraction.from_stored(task, row.decided)
         for key, kind in compare(task, suggested, decided).items():
             fields[key][kind] += 1
     return totals
@@ -262,7 +262,7 @@ def read_annotation(row: sa.Row[Any]) -> AnnotationRow:
     return AnnotationRow(**row._mapping)
 
 
-def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
+def _read_labelled_rows(session: Session, task: Task, split: Split) -> Iterator[Row]:
     is_decided = t.note.c.state == "submitted"
     query = (
         sa.select(
@@ -282,14 +282,17 @@ def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
     )
     for row in session.execute(query, execution_options=_STREAM):
         if row.decided is None:
-            yield Row(row.text, Extraction.stored(task, row.gold), "original", row.content_hash)
+            yield Row(row.text, Extraction.from_stored(task, row.gold), "original", row.content_hash)
             continue
-        decided, before = Extraction.stored(task, row.decided), row.gold if row.suggested is None else row.suggested
-        corrected = is_corrected(task, None if before is None else Extraction.stored(task, before), decided)
+        decided, before = (
+            Extraction.from_stored(task, row.decided),
+            row.gold if row.suggested is None else row.suggested,
+        )
+        corrected = is_corrected(task, None if before is None else Extraction.from_stored(task, before), decided)
         yield Row(row.text, decided, "annotation", row.content_hash, corrected)
 
 
-def _standing(columns: Sequence[Any], filters: Filters, *further: sa.Table) -> sa.Select[Any]:
+def _select_standing(columns: Sequence[Any], filters: Filters, *further: sa.Table) -> sa.Select[Any]:
     """Notes with the annotation that stands, its reviewer and its suggestion, narrowed to those that are meant."""
     source = t.note.join(t.annotation, _stands()).join(t.reviewer, t.reviewer.c.id == t.annotation.c.reviewer_id)
     source = source.outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)

@@ -49,12 +49,12 @@ def sole_opener(path: Path) -> Iterator[None]:
     Raises:
         StoreError: the directory or the file cannot be made, read or written.
     """
-    with _explained(path, "read and write"):
+    with _explain_errors(path, "read and write"):
         _prepare_directory(path.parent)
         lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with _explained(path, "read and write"):
+        with _explain_errors(path, "read and write"):
             _prepare_file(path)
         yield
     finally:
@@ -67,7 +67,7 @@ def require_readable(path: Path) -> None:
     Raises:
         StoreError: there is no such file, or no permission to read it.
     """
-    with _explained(path, "read"):
+    with _explain_errors(path, "read"):
         path.stat()
         _require(path, os.R_OK)
 
@@ -101,7 +101,7 @@ def _require(path: Path, access: int) -> None:
 
 
 @contextmanager
-def _explained(path: Path, need: str) -> Iterator[None]:
+def _explain_errors(path: Path, need: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -85,7 +85,7 @@ class Database(Protocol):
     def n_bytes(self) -> int:
         """How large it is."""
 
-    def explained(self, error: Exception) -> StoreError:
+    def explain(self, error: Exception) -> StoreError:
         """The store's own error for one of the database's."""
 
     def dispose(self) -> None:

@@ -22,7 +22,7 @@ from db.schema.errors import StoreError
 from db.schema.files import Rows
 from db.schema.tables import as_json, from_json
 from db.store.postgres_errors import translate_postgres
-from db.store.presence import gone
+from db.store.presence import store_gone_error
 
 SCHEMES = ("postgresql", "postgres")
 LOCK = 0x63617365
@@ -63,8 +63,8 @@ class OnPostgres:
     """A database of a PostgreSQL server; see `Database`."""
 
     def __init__(self, url: str, *, readonly: bool, busy_timeout_ms: int) -> None:
-        parsed = _parsed(url)
-        self.place = _shown(parsed)
+        parsed = _parse_url(url)
+        self.place = _mask_url(parsed)
         self.name = "PostgreSQL"
         self.schema_version = ""
         self.identity = ""
@@ -84,7 +84,7 @@ class OnPostgres:
         """See `Database`; one that was dropped and made anew is another."""
         self._look(folder)
         if not self.schema_version or self.identity != identity:
-            raise gone(self.place, self.schema_version)
+            raise store_gone_error(self.place, self.schema_version)
 
     def require_same(self) -> None:
         """See `Database`; a database is not taken away from those who use it, and asking costs a round trip."""
@@ -132,7 +132,7 @@ class OnPostgres:
         with self.reader.connect() as connection:
             return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
 
-    def explained(self, error: Exception) -> StoreError:
+    def explain(self, error: Exception) -> StoreError:
         """See `Database`."""
         return translate_postgres(error, self.place, self._password)
 
@@ -157,7 +157,7 @@ class OnPostgres:
             self.identity = str(ask("SELECT oid FROM pg_database WHERE datname = current_database()").scalar_one())
 
 
-def _parsed(url: str) -> sa.URL:
+def _parse_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
@@ -168,7 +168,7 @@ def _parsed(url: str) -> sa.URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _shown(url: sa.URL) -> str:
+def _mask_url(url: sa.URL) -> str:
     """Where the store is, without what may be a secret: the password, and all options but those that say where."""
     where = {name: value for name, value in url.query.items() if name in ("host", "port")}
     shown = url.set(drivername=SCHEMES[0], query=where)._replace(password=None)

@@ -107,7 +107,7 @@ class OnSqlite:
         files = [self.path, self.path.with_name(f"{self.path.name}-wal")]
         return sum(file.stat().st_size for file in files if file.exists())
 
-    def explained(self, error: Exception) -> StoreError:
+    def explain(self, error: Exception) -> StoreError:
         """See `Database`."""
         return translate(error)
 

@@ -119,7 +119,7 @@ def test_a_directory_without_read_permission_is_named(stocked, tmp_path):
 def test_a_home_without_write_permission_is_named(tiny_home, tmp_path):
     tiny_home.path.mkdir()
     tiny_home.path.chmod(0o500)
-    done = tiny_home.run("status", preexec_fn=without_privileges)
+    done = tiny_home.run("import", "notes.jsonl", preexec_fn=without_privileges)
     tiny_home.path.chmod(0o700)
     assert done.returncode == 2
     assert "CASELOOP_HOME" in one_sentence(done.stderr)

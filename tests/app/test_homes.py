@@ -1,4 +1,4 @@
-"""Homes: a command in another folder makes no desk, a home that cannot be written can be read, Ctrl-C says what stays."""
+"""Homes: a command elsewhere makes no desk, one that cannot be written can be read, and Ctrl-C says what stays."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def closed_home(tiny_home, tmp_path):
         values = Extraction(TASK, dict.fromkeys(TASK.keys))
         with acting(desk.store, "kim", "review") as act:
             submit(act, note_id=1, status="submitted", extraction=values, seen_revision=0, token="once")
-        kept = {path: path.read_bytes() for path in tiny_home.path.glob("caseloop.db*") if not path.name.endswith("-shm")}
+        kept = {path: path.read_bytes() for path in map(tiny_home.path.joinpath, ("caseloop.db", "caseloop.db-wal"))}
     for path, content in kept.items():
         path.write_bytes(content)
     (tiny_home.path / "caseloop.db-shm").unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from app.core.adapters import ensure_adapter
 from app.core.desk import Desk
 from app.core.settings import load_settings, prepare_home
 from data.task import load_task
@@ -79,6 +80,12 @@ class Home:
         os.umask(mask)
         with open_store(settings.place) as store:
             yield Desk(settings, TASK, store)
+
+    def begin(self) -> Home:
+        """Make the desk, with nothing in it but the adapter that it starts with."""
+        with self.desk() as desk:
+            ensure_adapter(desk.settings, desk.store)
+        return self
 
     def dump(self) -> dict[str, list[Any]]:
         """Every row that a person would miss: all tables but the heartbeats."""

@@ -25,7 +25,7 @@ from pyarrow import parquet
 
 from app.access.guard import LOCAL_REVIEWER
 from app.exporting import FORMATS
-from app.screens.markup import calling
+from app.screens.markup import call_script
 from db.notes.notes import counts
 from db.store.heartbeats import set_heartbeat
 from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, desk, shared, tab
@@ -166,7 +166,7 @@ def test_a_slow_model_does_not_cost_what_is_typed(browser: Browser, shared: Desk
         # A note that takes long says how far it is read, in place of that it is next.
         with desk.store.transaction() as session:
             set_heartbeat(program_in(session), "worker", {"state": "busy", "read": {str(desk.first): 0.4}})
-        here.page.evaluate(calling("status.js", "look"))
+        here.page.evaluate(call_script("status.js", "look"))
         expect(here.page.locator("#read")).to_have_text(
             " the model has read 40 % of this note; you can fill it in by hand"
         )

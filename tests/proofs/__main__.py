@@ -25,7 +25,7 @@ PROOFS = {
     "loop": ["-m", "pytest", "-q", "tests/app/test_end_to_end.py"],
     "long": ["-m", "pytest", "-q", "-m", "long"],
     "network": ["-m", "tests.proofs.network"],
-    "imports": ["-m", "tests.proofs.imports"],
+    "fuzz": ["-m", "tests.proofs.fuzzing"],
     "round-trips": ["-m", "tests.proofs.round_trips"],
     "claims": ["-m", "tests.proofs.claims"],
     "stale": ["-m", "tests.proofs.stale"],

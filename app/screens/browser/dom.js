@@ -21,7 +21,7 @@ export const find = (selector, within = document) => within.querySelector(select
  * @param {string} selector
  * @returns {any}
  */
-export const within = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
+export const closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
 
 /**
  * A new element with properties and children.

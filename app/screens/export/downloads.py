@@ -43,7 +43,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/export/label-studio.xml")
     def configuration(by: Reviewer, fields: str = "") -> Response:
         try:
-            choice = read_choice(desk.task, "label-studio", fields=listed(fields))
+            choice = read_choice(desk.task, "label-studio", fields=split_names(fields))
         except InputError as error:
             return JSONResponse({"detail": str(error)}, 422)
         headers = {"content-disposition": 'attachment; filename="label-studio.xml"'}
@@ -58,8 +58,8 @@ def routes(desk: Desk) -> APIRouter:
             choice = read_choice(
                 desk.task,
                 known,
-                fields=listed(chosen.fields),
-                statuses=listed(chosen.statuses),
+                fields=split_names(chosen.fields),
+                statuses=split_names(chosen.statuses),
                 since=chosen.since,
                 until=chosen.until,
                 reviewer=chosen.reviewer,
@@ -86,7 +86,7 @@ def routes(desk: Desk) -> APIRouter:
     return router
 
 
-def listed(names: str) -> list[str]:
+def split_names(names: str) -> list[str]:
     """Names that stand between commas."""
     return [name.strip() for name in names.split(",") if name.strip()]
 

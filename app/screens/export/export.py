@@ -18,9 +18,9 @@ from app.exporting import (
     count_records,
     format_of,
     label_config,
+    mention_samples,
     preview,
     read_choice,
-    told_of_samples,
 )
 from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
@@ -90,18 +90,18 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             summary = gr.HTML(elem_id="export-summary", js_on_load=None)
     inputs = [form, tell, keys, reviewer, adapter, since, until, only]
 
-    def shown(*chosen: Any) -> str:
+    def show_choice(*chosen: Any) -> str:
         return show(desk, *chosen)
 
-    def opened(*chosen: Any) -> list[Any]:
+    def fill(*chosen: Any) -> list[Any]:
         with desk.store.reading() as session:
             people = [("anyone", ""), *((row.name, row.name) for row in list_reviewers(session))]
             adapters = [("any adapter or none", ""), *((name, name) for name in suggesters(session))]
         return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen)]
 
     for part in inputs:
-        listen(part.change, shown, (inputs, [summary]), "export", **FOLLOWING)
-    return opened, inputs, [reviewer, adapter, summary]
+        listen(part.change, show_choice, (inputs, [summary]), "export", **FOLLOWING)
+    return fill, inputs, [reviewer, adapter, summary]
 
 
 def _asides() -> list[tuple[str, str]]:
@@ -143,7 +143,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
     with desk.store.reading() as session:
         n_records, figures = count_records(session, choice), counts(session)
         beginning = preview(session, desk.task, choice) if n_records else ""
-        of_samples = told_of_samples(session, choice)
+        of_samples = mention_samples(session, choice)
     if not n_records:
         return _HTML.nothing(figures)
     config_address = config = ""

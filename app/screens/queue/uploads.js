@@ -98,7 +98,7 @@ function show(found) {
   dialog.replaceChildren(
     make('h3', { id: 'import-title' }, `Import ${found.file}`),
     make('p', { className: 'sum' }, sum(found)),
-    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...refused(found), ...columns(found), ...beginnings(found), answers(found),
+    ...remarks(found), ...mapping(found, settle(found), (chosen) => look(file, chosen)), ...listRefused(found), ...columns(found), ...beginnings(found), answers(found),
   );
   find('.sum', dialog).setAttribute('role', 'status');
   if (!dialog.open) dialog.showModal();
@@ -199,18 +199,18 @@ function beginnings(found) {
 }
 
 /** @param {Found} found */
-function rest(found) {
+function sayRest(found) {
   if (!found.n_new && !found.n_known) return 'nothing is left to import';
   return found.n_files_refused ? 'the file could not be read to its end' : 'the rest can be imported';
 }
 
 /** @param {Found} found */
-function refused(found) {
+function listRefused(found) {
   if (!found.n_refused) return [];
   const more = found.n_refused - found.refusals.length;
   const sentences = more ? [...found.refusals, `${more.toLocaleString('en')} more are refused.`] : found.refusals;
   const lines = sentences.map((line) => make('li', {}, line));
-  const summary = make('summary', {}, `${found.n_refused.toLocaleString('en')} refused; ${rest(found)}`);
+  const summary = make('summary', {}, `${found.n_refused.toLocaleString('en')} refused; ${sayRest(found)}`);
   return [make('details', { className: 'refused', open: lines.length <= 4 }, summary, make('ul', {}, ...lines))];
 }
 

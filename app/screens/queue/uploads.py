@@ -22,7 +22,6 @@ from app.importing.load import import_files
 from app.importing.preview import preview
 from app.screens.replies import refusal
 from data.limits import MAX_UPLOAD_BYTES
-from data.reading.endings import ENDINGS, other_ending
 from data.reading.records import USUAL, Columns
 from data.text.figures import plural
 from db.people.acting import LOCAL, require
@@ -37,7 +36,7 @@ def routes(desk: Desk) -> APIRouter:
     """`POST /import/preview` and `POST /import`."""
     router = APIRouter()
 
-    async def received(
+    async def receive(
         request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str], dict[str, Any]]
     ) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
@@ -45,7 +44,6 @@ def routes(desk: Desk) -> APIRouter:
             await run_in_threadpool(may_import, desk, by)
             columns, original = choice(request.headers.get("x-columns", ""))
             with _place(desk, name) as path:
-                _check_ending(path)
                 await _receive(request, path)
                 return JSONResponse(await run_in_threadpool(use, desk, path, columns, original, by))
         except (InputError, DeskError) as error:
@@ -57,11 +55,11 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/import/preview")
     async def look(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, foresee)
+        return await receive(request, by, foresee)
 
     @router.post("/import")
     async def bring(request: Request, by: Reviewer) -> Response:
-        return await received(request, by, bring_in)
+        return await receive(request, by, bring_in)
 
     return router
 
@@ -129,13 +127,6 @@ def bring_in(
     refusals = [sentence.replace(f"{path.parent}/", "") for sentence in report.sentences()]
     figures = {"n_added": report.n_added, "n_known": report.n_known, "n_refused": report.n_refused}
     return {"sentences": [first + refused, *labelled, *report.likeness_sentences(), *refusals], **figures}
-
-
-def _check_ending(path: Path) -> None:
-    if path.suffix.lower() not in ENDINGS:
-        refused = other_ending(path)
-        advice = refused.advice[0].upper() + refused.advice[1:]
-        raise InputError(f"Expected {refused.expected}; found {path.name}. {advice}.")
 
 
 @contextmanager

@@ -174,7 +174,7 @@ def test_an_entry_names_who_acts(store: Store) -> None:
     with as_program(store) as program:
         program.record("did something")
     with acting(store, "ada", "review") as act:
-        act.restoring("kim").record("submitted", "note 1")
+        act.restore_for("kim").record("submitted", "note 1")
     with store.reading() as session:
         found = [(row.who, row.action, row.detail) for row in entries(session)]
     assert found == [("ada", "submitted", {"decided_by": "kim"}), ("caseloop", "did something", {})]

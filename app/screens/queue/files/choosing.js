@@ -1,5 +1,5 @@
 // Choosing files and folders to import, and dropping them on the page.
-import { byId, within } from '../../browser/dom.js';
+import { byId, closest } from '../../browser/dom.js';
 import { look } from '../uploads.js';
 import { lookAtAll } from './batch.js';
 
@@ -11,15 +11,15 @@ function open(files) {
 
 const choose = () => byId('import-file')?.click();
 document.addEventListener('click', (event) => {
-  if (within(event, '#import')) choose();
-  if (within(event, '#import-folder-button')) byId('import-folder').click();
+  if (closest(event, '#import')) choose();
+  if (closest(event, '#import-folder-button')) byId('import-folder').click();
 });
 document.addEventListener('keydown', (event) => {
   const isHere = event.target instanceof Element && event.target.id === 'import';
   if (isHere && (event.key === 'Enter' || event.key === ' ')) { event.preventDefault(); choose(); }
 });
 document.addEventListener('change', (event) => {
-  const input = within(event, '#import-file, #import-folder');
+  const input = closest(event, '#import-file, #import-folder');
   if (!input) return;
   open([...input.files].sort((a, b) => (a.webkitRelativePath || a.name).localeCompare(b.webkitRelativePath || b.name)));
   input.value = '';

@@ -1,6 +1,6 @@
 // The filter's controls: what is chosen in them, and what the list shows put into them.
 import { byId } from '../../browser/dom.js';
-import { control, list, PLAIN, PLAIN_ORDER, same, told } from './state.js';
+import { control, list, listState, PLAIN, PLAIN_ORDER, same } from './state.js';
 
 /** @typedef {import('./state.js').Filters} Filters */
 /** @typedef {[title: string, value: string]} Option */
@@ -36,7 +36,7 @@ const options = (names, none) => [[none, ''], ...names.map((name) => /** @type {
 
 /** @param {Filters} filters */
 export function showFilters(filters) {
-  const all = controls(), { adapters, reviewers, saved } = told();
+  const all = controls(), { adapters, reviewers, saved } = listState();
   for (const [name, value] of Object.entries(filters)) {
     if (typeof value === 'boolean') all[name].checked = value;
     else if (name === 'reviewer') setOptions(all[name], options(reviewers, 'Anybody'), value);

@@ -89,7 +89,7 @@ export const asks = (field, state) => !state.settled && (state.all || ['look', '
  * @param {string} key
  * @param {boolean} isEachAlone
  */
-export function together(record, asking, key, isEachAlone) {
+export function groupAsking(record, asking, key, isEachAlone) {
   return record.adjudication || isEachAlone ? [key] : asking;
 }
 
