@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from app.core.terminal import write, write_table
+
+
+def print_each(measures: Iterable[dict[str, Any]]) -> None:
+    """Each measure as a line of JSON, as soon as it is made."""
+    for one in measures:
+        write(json.dumps(one, ensure_ascii=False))
 
 
 def print_prefill(result: dict[str, Any]) -> None:
