@@ -11,12 +11,10 @@ from playwright.sync_api import Browser, Locator, expect
 from data.task import Extraction
 from db.review.decisions import submit
 from tests.browser.test_browser_signing import sign_in
-from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
+from tests.kit.desk.desk_browser import Desk, Tab, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK
 from tests.kit.desk.permits import person_in
 from tests.kit.people import add_people
-
-__all__ = ["browser"]
 
 NOTES = [
     (f"{text} Seen {n}.", values) for n in range(4) for text, values in ((BREAST, BREAST_VALUES), (COLON, COLON_VALUES))

@@ -13,12 +13,10 @@ from db.notes.queue.overlap import Overlap
 from db.review.overlap_changes import set_overlap
 from tests.browser.test_browser_access import found as found_by_axe
 from tests.browser.test_browser_claims import entered
-from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
+from tests.kit.desk.desk_browser import Desk, Tab, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES
 from tests.kit.desk.permits import person_in
 from tests.kit.people import add_people
-
-__all__ = ["browser"]
 
 
 @pytest.fixture

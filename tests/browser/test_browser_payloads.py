@@ -23,13 +23,11 @@ from db.notes.queue.search import ALL
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import submit
 from tests.browser.test_browser_signing import sign_in
-from tests.kit.desk.desk_browser import Desk, browser, serving
+from tests.kit.desk.desk_browser import Desk, serving
 from tests.kit.desk.desk_store import TASK, suggestion
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.payloads import PAYLOADS
 from tests.kit.people import add_people
-
-__all__ = ["browser"]
 
 N_KEYS = len(TASK.keys)
 WATCH = """

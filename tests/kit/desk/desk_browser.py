@@ -94,8 +94,9 @@ class Desk:
             return history(session, self.first + number - 1)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A headless Chromium; while it runs, no test of this process may begin an event loop of its own."""
     path = chromium.find()
     if path is None:
         pytest.skip("no Chromium; run `python -m tests.kit.chromium --install`")
@@ -103,6 +104,13 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for the tests of a file; those of `tests/browser` share theirs."""
+    with launched() as opened:
+        yield opened
 
 
 _ports: list[int] = []
