@@ -25,10 +25,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield made
-    made.close()
+def context(browser: Browser, desk: Desk) -> BrowserContext:
+    return desk.profile(browser)
 
 
 def sign_in(page: Page, name: str) -> None:
