@@ -1,4 +1,4 @@
-"""`python -m tests.bench model|prefill|train|rounds|desk|load|store|lines`: measurements, side by side in one run.
+"""`python -m tests.bench model|prefill|train|rounds|desk|load|store|lines|suite`: measurements, side by side in one run.
 
 Each prints columns, or with `--json` one JSON object; `model` prints a JSON object a line, as soon as it is measured.
 What is being done goes to standard error. `prefill`, `train` and `rounds` need nothing of the desk, so they run on a
@@ -135,6 +135,11 @@ def _add_lines(kind: argparse.ArgumentParser) -> None:
     kind.add_argument("--ref", help="a commit; the files as they are now where none is named")
 
 
+def _add_suite(kind: argparse.ArgumentParser) -> None:
+    kind.add_argument("report", type=Path, help="what pytest wrote with --junitxml")
+    kind.add_argument("--files", type=int, default=12, help="how many files to print, the dearest first")
+
+
 _OPTIONS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
     "model": (_add_embedded, "a model on labelled notes, among other text and on strange notes; speed and memory"),
     "prefill": (_add_prefill, "the engine beside transformers' generate; all write the same answers"),
@@ -144,6 +149,7 @@ _OPTIONS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = 
     "load": (_add_load, "the desk with many reviewers at once, while the worker fills notes in"),
     "store": (_add_store, "import and export: the real commands, each a process of its own"),
     "lines": (_add_lines, "lines of the product, without tests, benches and tables"),
+    "suite": (_add_suite, "what the tests cost, by room and file"),
 }
 
 
@@ -220,6 +226,12 @@ def _lines(options: Figures) -> Figures:
     return count_lines(options["ref"])
 
 
+def _suite(options: Figures) -> Figures:
+    from tests.bench.suite import count_seconds
+
+    return count_seconds(options["report"], options["files"])
+
+
 def _show_desk(result: Figures) -> None:
     (tables.print_keystrokes if "n_strokes" in result else tables.print_desk)(result)
 
@@ -233,6 +245,7 @@ _MEASUREMENTS: Mapping[str, tuple[Callable[[Figures], Any], Callable[[Any], None
     "load": (_load, tables.print_load),
     "store": (_store, tables.print_store),
     "lines": (_lines, tables.print_lines),
+    "suite": (_suite, tables.print_suite),
 }
 
 if __name__ == "__main__":

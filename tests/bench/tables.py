@@ -121,6 +121,14 @@ def print_lines(counted: dict[str, dict[str, int]]) -> None:
     write(f"{sum(map(_lines, counted.values())):,} lines")
 
 
+def print_suite(counted: dict[str, dict[str, dict[str, float]]]) -> None:
+    """Tests and seconds of each room, of all, and of the dearest files."""
+    for kind, sums in counted.items():
+        write_table((kind, "tests", "seconds"), [(name, *map(str, one.values())) for name, one in sums.items()])
+    rooms = counted["rooms"].values()
+    write(f"{sum(one['n_tests'] for one in rooms):,} tests, {sum(one['seconds'] for one in rooms):,.0f} seconds")
+
+
 def _lines(figures: dict[str, int]) -> int:
     return sum(number for kind, number in figures.items() if kind != "tables")
 
