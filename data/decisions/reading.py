@@ -53,6 +53,7 @@ class Decision:
         suggestion: what the decision started from, if anything.
         shown: how the note was shown; `seeded` is then the field and the wrong value put into it.
         opinions: what several reviewers had said before.
+        source: where the note came from there; empty where nothing was said.
     """
 
     note: Note
@@ -67,6 +68,7 @@ class Decision:
     shown: Shown = "prefilled"
     seeded: tuple[str | None, str | None] = field(default=(None, None), repr=False)
     opinions: tuple[Opinion, ...] = ()
+    source: str = ""
 
 
 def has_decisions(values: Mapping[str, Any]) -> bool:
@@ -132,6 +134,7 @@ def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL
         shown=kind,
         seeded=_seeded(task, shown) if kind == "seeded" else (None, None),
         opinions=_opinions(task, told),
+        source=_text(told.get("source") or "", "the source", MAX_NAME_CHARACTERS),
     )
 
 

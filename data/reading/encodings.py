@@ -52,7 +52,7 @@ def encoding_of(source: Source, codec: str | None = None) -> Encoding | Refusal:
     """
     with source.open("rb") as stream:
         if codec is not None:
-            return _check_decoding(source, stream, codec, title_of(codec))
+            return _check_decoding(source, stream, codecs.lookup(codec).name, title_of(codec))
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
         for mark, marked, title in _MARKS:
@@ -139,7 +139,7 @@ def _detect_unmarked(head: bytes) -> str | None:
 def _check_decoding(source: Source, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
     try:
         return Encoding(codec, title, _has_only_returns(stream, codec))
-    except UnicodeDecodeError:
+    except UnicodeError:
         found = "bytes that are not, or an end in the middle of a character"
         advice = "get the whole file, or save it as UTF-8"
         return refused_file(source.name, f"{title} text", found, advice)
