@@ -13,6 +13,7 @@ from app.importing.corrections import same_id_refusal
 from app.importing.load import batches, describe_likenesses, names_of, read_beginning
 from data.limits import MAX_REFUSALS
 from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
+from data.reading.annotators.fields import brings_labels
 from data.reading.records import Columns, Record, Refusal
 from data.reading.sources import TEXT_KEYS
 from data.task import Task
@@ -44,7 +45,8 @@ def preview(
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = [_shorten(row) for row in read_beginning(path, chosen.codec)]
+    rows = read_beginning(path, chosen.codec)
+    first = [_shorten(row) for row in rows]
     names = names_of(first)[:MAX_COLUMNS]
     columns = Columns(
         chosen.text if chosen.text in names else guess_text(names, first),
@@ -52,7 +54,7 @@ def preview(
     )
     if columns.id is None and chosen.id is None:
         columns = Columns(columns.text, guess_id(names, first, columns.text))
-    has_labels = GOLD_KEY in names or all(key in names for key in task.keys)
+    has_labels = GOLD_KEY in names or all(key in names for key in task.keys) or brings_labels(rows, task)
     remarks: list[str] = []
     roles = [(name, role(name, columns, task, original=original)) for name in names]
     records = read_notes(path, task, original=original, columns=columns, tell=remarks.append)
