@@ -66,7 +66,7 @@ CONLL = "".join(f"{word} NN O\n" for word in [CANARY, "of", "the", "left", "brea
 @pytest.mark.parametrize(
     ("name", "raw", "found"),
     [
-        ("a.txt", CONLL, "tagged words (CoNLL)"),
+        ("a.txt", CONLL, "their tags (CoNLL)"),
         ("a.xml", f'<?xml version="1.0"?><Order>{CANARY}</Order>', "an XML file of another kind"),
         ("a.txt", b"\x89PNG\r\n\x1a\n" + CANARY.encode(), "a picture"),
         ("scan.txt", b"\0" * 128 + b"DICM" + CANARY.encode(), "a picture"),
