@@ -46,7 +46,7 @@ from db.training.runs import create_run, update_run
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import programs
 from tests.kit.desk.stores import DATABASES, FIRST, TASK, adapter, add, decide, extraction, note, suggestion
-from tests.kit.homes import ROOT
+from tests.kit.homes import ROOT, Home, one_sentence
 from tests.kit.people import add_people
 
 CANARY = "zyqcanary"
@@ -304,3 +304,34 @@ def test_the_database_lets_nothing_go_but_by_the_door(desk: Desk) -> None:
     with pytest.raises(StoreRefused), desk.store.transaction() as session:
         session.execute(sa.text("DELETE FROM deleted_note"))
     assert split_of(content_hash("Report number 2.")) in ("train", "holdout")
+
+
+def test_the_commands_list_undo_and_delete(home: Home, tmp_path: Path) -> None:
+    lines = [{"id": f"n-{n}", "text": f"Number {n} of the file."} for n in range(4)]
+    file = tmp_path / "some.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    home.ok("import", str(file))
+    (row,) = home.json("imports", "list")
+    assert (row["files"], row["n_added"], row["brought_by"]) == (["some.jsonl"], 4, "command line")
+    assert "some.jsonl  4 added, 0 known, 0 refused" in home.ok("imports", "list")
+    asked = home.run("notes", "delete", "--id", "n-0", "--reason", "withdrawn")
+    assert (asked.returncode, "1 note for good needs --yes" in one_sentence(asked.stderr)) == (2, True)
+    for words, said in (
+        (["--reason", "x"], "found none"),
+        (["--id", "n-0", "--state", "todo", "--reason", "x"], "found both"),
+        (["--id", "n-9", "--reason", "x"], "No note has the id 'n-9'"),
+        (["--state", "done", "--reason", "x"], "Expected one of the states"),
+    ):
+        refused = home.run("notes", "delete", *words)
+        assert (refused.returncode, said in one_sentence(refused.stderr)) == (2, True), refused.stderr
+    done = home.json("notes", "delete", "--id", "n-0", "--reason", "withdrawn", "--yes")
+    assert (done["n_deleted"], done["unfinished"], done["adapters"]) == (1, None, [])
+    assert home.ok("notes", "delete", "--text", "number 3", "--state", "todo", "--reason", "x", "--yes").startswith(
+        "1 note deleted, with all that was said about it."
+    )
+    undone = home.json("imports", "undo", "1", "--reason", "wrong file", "--yes")
+    assert (undone["n_deleted"], undone["n_staying"]) == (2, 0)
+    assert home.json("imports", "list")[0]["undone_by"] == "command line"
+    assert "undone" in home.ok("imports", "list")
+    assert home.run("imports", "undo", "7", "--reason", "x", "--yes").returncode == 2
+    assert home.ok("audit", "verify")
