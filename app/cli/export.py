@@ -30,6 +30,13 @@ WithSuperseded = Annotated[
 ]
 
 
+Spans = Annotated[bool, typer.Option("--spans/--no-spans", help="Say where in the text the values stand.")]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="What becomes of each field in fhir, omop and naaccr, in place of the task's."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(export)
@@ -39,9 +46,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     out: Annotated[str, typer.Argument(help="The file or folder to write; - writes to standard output.")],
     form: Annotated[
         str | None,
-        typer.Option(
-            "--format", help="jsonl, json, csv, parquet, dataset or label-studio; default: by the file's ending."
-        ),
+        typer.Option("--format", help="See below; default: by the file's ending, or else jsonl."),
     ] = None,
     with_provenance: WithProvenance = False,
     without_text: WithoutText = False,
@@ -53,6 +58,8 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     corrected: Corrected = False,
     status: Status = "submitted",
     with_samples: WithSamples = False,
+    spans: Spans = True,
+    mapping: MappingFile = None,
     with_superseded: WithSuperseded = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
@@ -60,19 +67,25 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
 
     The synthetic sample notes are left out as soon as a real note is reviewed.
 
-    JSON lines are training input: caseloop import OUT --original. In CSV a cell that begins with =, +, -, @, a tab
-    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula. "dataset" writes the
-    folder that datasets.load_from_disk opens, or an archive of it where OUT ends in .zip; "label-studio" writes
-    tasks, and beside them OUT.xml, the labelling configuration that they fit.
+    Formats for training: jsonl, json, parquet, dataset (a folder for datasets.load_from_disk), alpaca, messages;
+    for spreadsheets: csv, tsv, xlsx; for annotation tools: label-studio, brat, spacy; for registries: fhir (R4 with
+    mCODE profiles), omop (NOTE and NOTE_NLP), naaccr (XML). Those of several files are a folder, or an archive of it
+    where OUT ends in .zip. Beside JSON lines stands OUT.features.json, their types for the package datasets; beside
+    Label Studio's tasks OUT.xml, the labelling configuration that they fit.
+
+    JSON, tables and Label Studio come back: as labels with caseloop import OUT --original, and with provenance as
+    the decisions that they were: caseloop import OUT --decisions. In a table a cell that begins with =, +, -, @, a tab
+    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula.
 
     \b
     Example:
       caseloop export reviewed.jsonl
       caseloop export reviewed.csv --with-provenance
       caseloop export reviewed --format dataset --since 2026-01-01
+      caseloop export registry.json --format fhir --mapping ours.toml
     """
     from app.core.desk import open_desk_to_read
-    from app.exporting import format_of, mention_samples, read_choice
+    from app.exporting import check_needs, format_of, mention_samples, read_choice
 
     with open_desk_to_read() as desk:
         choice = read_choice(
@@ -88,8 +101,11 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             with_text=not without_text,
             with_provenance=with_provenance,
             with_samples=with_samples,
+            with_spans=spans,
+            mapping=mapping,
             with_superseded=with_superseded,
         )
+        check_needs(desk.task, choice)
         with desk.store.reading() as session:
             of_samples = mention_samples(session, choice)
         n_records = _write(desk, out, choice)
@@ -125,11 +141,13 @@ def _say(n_records: int, choice: Choice, out: str, as_json: bool) -> None:
     if as_json:
         write_json({"n_records": n_records, "format": choice.form, "out": out})
     else:
-        from app.exporting import config_path
+        from app.exporting import config_path, features_path
 
-        beside = (
-            f" Its labelling configuration is in {config_path(Path(out))}." if choice.form == "label-studio" else ""
-        )
+        beside = ""
+        if choice.form == "label-studio":
+            beside = f" Its labelling configuration is in {config_path(Path(out))}."
+        elif choice.form == "jsonl":
+            beside = f" Their types for the package datasets are in {features_path(Path(out))}."
         write(f"{n_records} {'' if choice.is_marked else 'reviewed '}records written to {out}.{beside}")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.shared.decisions import Adjudicate, Decisions, bring_decisions
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.core.errors import BAD_INPUT, InputError
 from app.core.terminal import progress_bar, say, write, write_json
@@ -72,6 +73,8 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
         str | None,
         typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
     ] = None,
+    decisions: Decisions = False,
+    adjudicate: Adjudicate = False,
     as_json: Json = False,
 ) -> int:
     """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
@@ -91,6 +94,7 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop import reports.jsonl
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
+      caseloop import other-desk.jsonl --decisions
       caseloop import registry.csv --id-column case_no --update
       caseloop import amended.jsonl --same-id supersede
     """
@@ -99,6 +103,11 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     from data.reading.records import Columns
     from db.notes.identity import Rules
 
+    columns = Columns(text_column, id_column, _codec(encoding))
+    if decisions:
+        if original or strict:
+            raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
+        return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
     with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
         report = import_files(
             desk.store,
@@ -106,7 +115,7 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
             files,
             original=original,
             strict=strict,
-            columns=Columns(text_column, id_column, _codec(encoding)),
+            columns=columns,
             rules=Rules(source=source.strip(), update=update, same_id=same_id.value),
             on_read=lambda n_read: advance(n_read, None, ""),
         )

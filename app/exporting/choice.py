@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
 from app.core.errors import InputError
+from app.exporting.formats import RETURNING, REVIEWED_ONLY, TABLES, TRAINING, Format
 from data.task import Task
 from db.people.acting import LeadAct
 from db.review.decisions import Status
 from db.review.reviewed import Filters, count_reviewed
 from db.store.store import Session
 
-Format = Literal["jsonl", "json", "csv", "parquet", "dataset", "label-studio"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 STATUSES: tuple[Status, ...] = get_args(Status)
 REVIEWED: tuple[Status, ...] = ("submitted",)
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 """Days beyond these are mistyped: of the year 26 or 20261."""
-ENDINGS: Mapping[Format, str] = {
-    "jsonl": "jsonl",
-    "json": "json",
-    "csv": "csv",
-    "parquet": "parquet",
-    "dataset": "zip",
-    "label-studio": "label-studio.json",
-}
-MEDIA_TYPES: Mapping[Format, str] = {
-    "jsonl": "application/x-ndjson",
-    "json": "application/json",
-    "csv": "text/csv",
-    "parquet": "application/vnd.apache.parquet",
-    "dataset": "application/zip",
-    "label-studio": "application/json",
-}
 
 
 @dataclass(frozen=True)
@@ -56,6 +39,8 @@ class Choice:
         is_corrected: only notes in which a suggested value was changed.
         statuses: what stands for the notes; anything beside "submitted" is marked in its record.
         with_samples: whether the synthetic notes that came with caseloop are in it once real ones are reviewed.
+        mapping: the file that says what becomes of each field in a registry's format; None for the task's own.
+        with_spans: whether it says where in the text the values stand, where the format has a place for that.
         with_superseded: whether decisions about texts that a newer version replaces are in it.
     """
 
@@ -70,6 +55,8 @@ class Choice:
     is_corrected: bool = False
     statuses: tuple[Status, ...] = REVIEWED
     with_samples: bool = False
+    with_spans: bool = True
+    mapping: Path | None = None
     with_superseded: bool = False
 
     def keys(self, task: Task) -> tuple[str, ...]:
@@ -79,12 +66,28 @@ class Choice:
     def is_training_input(self, task: Task) -> bool:
         """Whether `caseloop import --original` takes every record of it."""
         whole = self.with_text and self.keys(task) == task.keys and self.statuses == REVIEWED
-        return whole and self.form not in ("dataset", "label-studio")
+        return whole and self.form in TRAINING
+
+    def comes_back(self, task: Task) -> bool:
+        """Whether `caseloop import --decisions` takes every record of it."""
+        whole = self.with_text and self.with_provenance and self.keys(task) == task.keys
+        return whole and self.form in RETURNING
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether each record says where its values stand in the text; in a table only beside the provenance."""
+        is_table = self.form in TABLES
+        return self.with_spans and self.with_text and (self.with_provenance or not is_table)
 
     @property
     def is_marked(self) -> bool:
         """Whether each record says its status, because not all of them are reviewed."""
-        return self.statuses != REVIEWED
+        return self.meant != REVIEWED
+
+    @property
+    def meant(self) -> tuple[Status, ...]:
+        """What stands for the notes, as far as the format can say it."""
+        return REVIEWED if self.form in REVIEWED_ONLY else self.statuses
 
     def filters(self) -> Filters:
         """Which decisions are meant, for the store."""
@@ -94,7 +97,7 @@ class Choice:
             "reviewer": self.reviewer,
             "adapter": self.adapter,
             "is_corrected": self.is_corrected,
-            "statuses": self.statuses,
+            "statuses": self.meant,
             "with_samples": self.with_samples,
             "with_superseded": self.with_superseded,
         }
@@ -123,6 +126,7 @@ class Choice:
         said |= {} if self.with_text else {"with_text": "0"}
         said |= {"with_provenance": "1"} if self.with_provenance else {}
         said |= {"with_samples": "1"} if self.with_samples else {}
+        said |= {} if self.with_spans else {"with_spans": "0"}
         return f"?{urlencode(said)}" if said else ""
 
 
@@ -140,6 +144,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     with_text: bool = True,
     with_provenance: bool = False,
     with_samples: bool = False,
+    with_spans: bool = True,
+    mapping: Path | None = None,
     with_superseded: bool = False,
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
@@ -168,6 +174,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
         is_corrected=is_corrected,
         statuses=tuple(chosen) or REVIEWED,
         with_samples=with_samples,
+        with_spans=with_spans,
+        mapping=mapping,
         with_superseded=with_superseded,
     )
 
@@ -196,21 +204,6 @@ def note_export(act: LeadAct, choice: Choice) -> int:
     n_records = count_records(act.session, choice)
     act.record("exported", n_records=n_records, **choice.describe())
     return n_records
-
-
-def format_of(out: str, chosen: str | None) -> Format:
-    """The format that was chosen, or else the one that the name's ending says, or else JSON lines.
-
-    Raises:
-        InputError: there is no such format.
-    """
-    wanted = chosen or Path(out).suffix.lower().lstrip(".")
-    for form in FORMATS:
-        if wanted == form:
-            return form
-    if chosen is not None:
-        raise InputError(f"Expected one of {', '.join(FORMATS)} as the format; found {chosen[:40]!r}.")
-    return "jsonl"
 
 
 def _day(typed: str) -> date | None:

@@ -7,7 +7,6 @@ and `datasets`, which takes long to import, is needed by those who read them onl
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,14 +16,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from app.exporting.choice import Choice
+from app.exporting.folders import FOLDER, Sink
 from app.exporting.records import Record
 from data.task import Task
 
 N_ROWS = 500
 """Of a row group: with notes of a few thousand characters, a few megabytes."""
 ARROW = "data-00000-of-00001.arrow"
-FOLDER = "reviewed"
-"""Name of the directory inside the archive."""
 
 
 def schema_of(task: Task, choice: Choice) -> Any:
@@ -40,6 +38,9 @@ def schema_of(task: Task, choice: Choice) -> Any:
     columns += [("output", per_field(text)), ("id", text)]
     if choice.is_marked:
         columns += [("status", text), ("set_aside", per_field(text))]
+    if choice.has_spans:
+        stand = [("field", text), ("start", pa.int64()), ("end", pa.int64()), ("text", text), ("value", text)]
+        columns.append(("spans", pa.list_(pa.struct(stand))))
     if choice.with_provenance:
         shown = [("as", text), ("seeded_field", text), ("seeded_value", text), ("is_seeded_kept", pa.bool_())]
         opinion = [("reviewer", text), ("status", text), ("given_at", pa.timestamp("us", tz="UTC"))]
@@ -60,6 +61,7 @@ def schema_of(task: Task, choice: Choice) -> Any:
             ("lead_time_ms", pa.int64()),
             ("comment", text),
             ("content_hash", text),
+            ("source", text),
             ("opinions", pa.list_(pa.struct(opinion))),
         ]
         columns.append(("provenance", pa.struct(told)))
@@ -70,7 +72,7 @@ def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[b
     """A Parquet file in row groups, each given away as soon as it is written."""
     from pyarrow import parquet as pq
 
-    sink, schema = _Sink(), schema_of(task, choice)
+    sink, schema = Sink(), schema_of(task, choice)
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for table in _tables(schema, records):
             writer.write_table(table, row_group_size=N_ROWS)
@@ -80,7 +82,7 @@ def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[b
 
 def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
     """The directory as one archive, given away as it grows."""
-    schema, sink = schema_of(task, choice), _Sink()
+    schema, sink = schema_of(task, choice), Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in _descriptions(task, choice, schema).items():
             archive.writestr(f"{FOLDER}/{name}", content)
@@ -130,6 +132,14 @@ def _with_time(record: Record) -> Record:
     return {**record, "provenance": {**provenance, **timed}}
 
 
+def features(task: Task, choice: Choice) -> dict[str, Any]:
+    """The types of the records as JSON has them, as `datasets.Features.from_dict` takes them.
+
+    Without these `datasets` goes by a file's first records, in which a field may have no value.
+    """
+    return {field.name: _feature(field.type, is_json=True) for field in schema_of(task, choice)}
+
+
 def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:
     """The two files that tell `datasets` what the rows are: names as in its own `save_to_disk`."""
     info = {
@@ -153,39 +163,15 @@ def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:
     return {"dataset_info.json": json.dumps(info, indent=2), "state.json": json.dumps(state, indent=2)}
 
 
-def _feature(kind: Any) -> dict[str, Any]:
+def _feature(kind: Any, *, is_json: bool = False) -> dict[str, Any]:
     import pyarrow as pa
 
     if pa.types.is_struct(kind):
-        return {kind.field(position).name: _feature(kind.field(position).type) for position in range(kind.num_fields)}
+        parts = [kind.field(position) for position in range(kind.num_fields)]
+        return {part.name: _feature(part.type, is_json=is_json) for part in parts}
     if pa.types.is_list(kind):
-        return {"feature": _feature(kind.value_type), "_type": "List"}
+        return {"feature": _feature(kind.value_type, is_json=is_json), "_type": "List"}
+    if is_json and pa.types.is_timestamp(kind):
+        kind = pa.string()
     names = {"double": "float64"}  # the only one that `datasets` calls otherwise than pyarrow
     return {"dtype": names.get(str(kind), str(kind)), "_type": "Value"}
-
-
-class _Sink(io.RawIOBase):
-    """Takes what writers write and hands it on; nobody can go back in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-        self._n_bytes = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        piece = bytes(data)
-        self._pieces.append(piece)
-        self._n_bytes += len(piece)
-        return len(piece)
-
-    def tell(self) -> int:
-        return self._n_bytes
-
-    def take(self) -> bytes:
-        """What was written since the last time."""
-        piece = b"".join(self._pieces)
-        self._pieces.clear()
-        return piece

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.exporting.choice import Choice
+from app.exporting.spans import find_stands, list_spans
 from data.corrections import compare, states_of
 from data.grounding.evidence import find_inferred
 from data.identity import made_id
@@ -36,15 +38,23 @@ def export_records(
     session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count
 ) -> Iterator[Record]:
     """The records of an export, one after the other."""
-    if not choice.with_provenance:
-        for number, plain in enumerate(read_decided_rows(session, **choice.filters()), 1):
-            yield _record(task, plain, Extraction.from_stored(task, plain.extraction), choice)
-            on_record(number)
+    if choice.with_provenance:
+        yield from (record for _, record in read_rows_and_records(session, task, choice, on_record))
         return
-    trials = marked_trials(session)
+    rows = read_decided_rows(session, with_evidence=choice.has_spans, **choice.filters())
+    for number, plain in enumerate(rows, 1):
+        yield _record(task, plain, Extraction.from_stored(task, plain.extraction), choice)
+        on_record(number)
+
+
+def read_rows_and_records(
+    session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count
+) -> Iterator[tuple[ReviewedRow, Record]]:
+    """The same records, each with what it was made of."""
+    trials = marked_trials(session) if choice.with_provenance else {}
     for row in chosen_rows(session, choice, on_record):
-        opinions = opinions_of(session, row.note.id) if row.note.n_opinions else ()
-        yield export_record(task, row, choice, trials, opinions)
+        opinions = opinions_of(session, row.note.id) if choice.with_provenance and row.note.n_opinions else ()
+        yield row, export_record(task, row, choice, trials, opinions)
 
 
 def export_record(
@@ -59,6 +69,8 @@ def export_record(
     note, decision = row.note, row.annotation
     extraction = Extraction.from_stored(task, decision.extraction)
     plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction)
+    if row.suggestion is not None:
+        plain = replace(plain, suggested=row.suggestion.extraction, evidence=row.suggestion.evidence)
     record = _record(task, plain, extraction, choice)
     if choice.with_provenance:
         trial = (trials or {}).get((note.id, decision.reviewer))
@@ -83,6 +95,9 @@ def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice)
     if choice.is_marked:
         record["status"] = row.status
         record["set_aside"] = None if is_reviewed else values
+    if choice.has_spans:
+        stands = find_stands(task, row.text, values, row.suggested, row.evidence) if is_reviewed else {}
+        record["spans"] = list_spans(row.text, values, stands)
     return record
 
 
@@ -114,6 +129,7 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment if choice.with_text else "",
         "content_hash": row.note.content_hash,
+        "source": row.note.source,
     }
 
 

@@ -31,6 +31,7 @@ STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",
     "queue/queue.css",
+    "export/export.css",
     "charts/figures.css",
     "review/tour.css",
     "theme/phone.css",

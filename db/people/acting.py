@@ -155,9 +155,14 @@ class Act(Permit):
         """Whether the person may do something else, too."""
         return may(self.role, action)
 
-    def restore_for(self, who: str) -> Act:
-        """For what another person decided and this one puts back: it stands as theirs, and the trail names both."""
-        return Act(self.session, who, self.role, by=self._by)
+    def restore_for(self, who: str, *, role: Role | None = None) -> Act:
+        """For what another person decided and this one puts back: it stands as theirs, and the trail names both.
+
+        Args:
+            who: the other person.
+            role: whose rights count; those of the one who acts where nothing is said.
+        """
+        return Act(self.session, who, role or self.role, by=self._by)
 
     def record(self, action: str, subject: str = "", **detail: Any) -> None:
         """See `Permit`."""

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.acting import LOCAL, OPERATORS, Act, AdminAct, Role, needs_sign_in
+from db.people.acting import LOCAL, OPERATORS, Act, AdminAct, LeadAct, Role, needs_sign_in
 from db.schema import tables as t
 from db.schema.errors import StoreError
 
@@ -66,6 +66,27 @@ def add_reviewer(act: AdminAct, name: str, *, role: Role, password_hash: str) ->
     act.session.execute(sa.insert(t.reviewer).values(**added))
     act.record("added a reviewer", name, role=role)
     return _find_known(act.session, name)
+
+
+def know_author(act: LeadAct, name: str) -> str:
+    """Make sure that decisions brought in from another desk have somebody to stand for them.
+
+    A person who is not known here is added disabled and without a password: nobody can sign in by that name until an
+    admin enables it. `local`, of a desk without sign-in, stays that.
+
+    Returns:
+        The name as it is written here.
+
+    Raises:
+        StoreError: it cannot be a person's name.
+    """
+    if name == LOCAL or find_reviewer(act.session, name) is not None:
+        return name
+    name = _check_name(name)
+    added = {"name": name, "role": "reviewer", "disabled_at": t.now(), "added_at": t.now()}
+    act.session.execute(sa.insert(t.reviewer).values(**added))
+    act.record("added a reviewer", name, role="reviewer", disabled=True, has_password=False)
+    return name
 
 
 def change_reviewer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, get_args
 
 import sqlalchemy as sa
@@ -160,6 +161,8 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     lead_time_ms: int = 0,
     seen_opinion: int = 0,
     is_final: bool = False,
+    decided_at: datetime | None = None,
+    not_asked: Collection[str] = (),
 ) -> Saved:
     """Keep a decision as the note's next revision; the earlier ones stay. The reviewer's draft and claim are done with.
 
@@ -176,6 +179,8 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
         lead_time_ms: how long the reviewer worked on it.
         seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
         is_final: it decides, whoever else was to be asked.
+        decided_at: when it was made at another desk; now where that is None.
+        not_asked: the fields that were not asked there: their null is nobody's.
 
     Raises:
         Conflict: somebody else submitted meanwhile; nothing was written.
@@ -184,12 +189,13 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
         StoreError: there is no such status, or the token was used for another note.
     """
     _check_words(status, comment, token)
-    session, at = act.session, t.now()
+    session, at = act.session, decided_at or t.now()
     repeated = _find_earlier_save(session, note_id, token)
     if repeated is not None:
         return repeated
     kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
-    kept |= {"extraction": with_aside(extraction, replaced_values(session, note_id, act.who))}
+    stored = with_aside(extraction, replaced_values(session, note_id, act.who))
+    kept |= {"extraction": {key: value for key, value in stored.items() if key not in not_asked}}
     kept |= {"settled": order_settled(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(act, note_id):

@@ -19,7 +19,7 @@ from data.evaluation.agreement import same_record
 from data.task import load_task
 from db.notes.notes import NoteRow
 from db.notes.suggestions import UNDECIDED
-from db.people.acting import Act
+from db.people.acting import Act, LeadAct
 from db.review.reviewed import AnnotationRow, Status
 from db.review.revisions import Conflict, compare_and_swap, revision_of
 from db.schema import tables as t
@@ -126,6 +126,11 @@ def count_opinions(act: Act, note_id: int) -> bool:
     counted, settles = _count_opinions(act.session, note_id)
     act.session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(**counted))
     return settles
+
+
+def mark_disputed(act: LeadAct, note_id: int) -> None:
+    """Let a lead decide about a note whose opinions differ, however many were asked for."""
+    act.session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(is_disputed=1))
 
 
 def opinions_of(session: Session, note_id: int) -> list[OpinionRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 from data.corrections import Kind, compare, is_corrected
 from data.notes import Origin, Split
 from data.snapshot import Row
+from data.suggestion import Span
 from data.task import Extraction, Task, load_task
 from db.notes.notes import NoteRow, note_columns
 from db.notes.samples import COUNTS, VOTES
-from db.notes.suggestions import SuggestionRow, read_suggestion
+from db.notes.suggestions import SuggestionRow, read_evidence, read_suggestion
 from db.schema import tables as t
 
 Status = Literal["submitted", "skipped", "flagged"]
@@ -63,13 +64,20 @@ class ReviewedRow:
 
 @dataclass(frozen=True)
 class DecidedRow:
-    """What was decided about a note, without how; see `NoteRow` and `AnnotationRow`."""
+    """What was decided about a note, and what the values rested on; see `NoteRow`, `AnnotationRow`, `SuggestionRow`.
+
+    Attributes:
+        suggested: the values that it started from; None without a suggestion.
+        evidence: what these rested on.
+    """
 
     note_id: int
     external_id: str | None
     text: str
     status: Kept
     extraction: dict[str, str | None]
+    suggested: dict[str, str | None] | None = None
+    evidence: dict[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 class Filters(TypedDict, total=False):
@@ -139,13 +147,22 @@ def read_reviewed_rows(session: Session, **filters: Unpack[Filters]) -> Iterator
         )
 
 
-def read_decided_rows(session: Session, **filters: Unpack[Filters]) -> Iterator[DecidedRow]:
+def read_decided_rows(
+    session: Session, *, with_evidence: bool = False, **filters: Unpack[Filters]
+) -> Iterator[DecidedRow]:
     """The notes of `read_reviewed_rows` in the same order, in a third of the time."""
     note, annotation = t.note.c, t.annotation.c
     columns = [note.id, note.external_id, t.note_text.c.text, annotation.status, annotation.extraction]
+    if with_evidence:
+        columns += [t.suggestion.c.extraction, t.suggestion.c.evidence]
     query = _select_standing(columns, filters, t.note_text).order_by(note.id)
     for row in session.execute(query, execution_options=_STREAM):
-        yield DecidedRow(*row)
+        if with_evidence:
+            number, external_id, text, status, values, suggested, evidence = row
+            found = read_evidence(evidence or {})
+            yield DecidedRow(number, external_id, text, status, values, suggested, found)
+        else:
+            yield DecidedRow(*row)
 
 
 def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def fields_of(task: Task, extraction: Extraction) -> bool:
 
 def test_every_format_is_exported_and_the_same_as_before_once_the_task_is_back(desk: Desk, changed: Desk) -> None:
     lines = exported(desk, "jsonl")
-    for form in FORMATS:
+    for form in (one for one in FORMATS if one != "spacy" or find_spec("spacy")):
         assert exported(changed, form)
         assert exported(changed, form, with_provenance=False)
     assert exported(desk, "jsonl") == lines

@@ -29,12 +29,14 @@ PROOFS = {
     "pairs-postgres": ["-m", "tests.proofs.pairs", "--postgres"],
     "fuzz": ["-m", "tests.proofs.fuzzing"],
     "round-trips": ["-m", "tests.proofs.round_trips"],
+    "decisions-return": ["-m", "tests.proofs.decisions_return"],
     "claims": ["-m", "tests.proofs.claims"],
     "stale": ["-m", "tests.proofs.stale"],
     "claims-postgres": ["-m", "tests.proofs.claims", "--postgres"],
     "stale-postgres": ["-m", "tests.proofs.stale", "--postgres"],
     "kills-postgres": ["-m", "tests.proofs.kills.postgres_kills", "--kills", "200"],
     "stateful": ["-m", "tests.proofs.stateful"],
+    "labelstudio": ["-m", "tests.proofs.labelstudio"],
 }
 """Name to the arguments of the Python that performs it."""
 FORKING = {"entries", "publishing", "trainers", "runs", "claims", "claims-postgres"}

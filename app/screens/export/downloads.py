@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.errors import InputError
-from app.exporting import ENDINGS, FORMATS, MEDIA_TYPES, Choice, export_pieces, label_config, note_export, read_choice
+from app.exporting import FORMATS, KINDS, Choice, check_needs, export_pieces, label_config, note_export, read_choice
 from app.screens.replies import refusal
 from db.people.acting import acting
 from db.store.store import StoreError
@@ -34,6 +34,7 @@ class Chosen(BaseModel):
     with_text: bool = True
     with_provenance: bool = False
     with_samples: bool = False
+    with_spans: bool = True
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -68,7 +69,9 @@ def routes(desk: Desk) -> APIRouter:
                 with_text=chosen.with_text,
                 with_provenance=chosen.with_provenance,
                 with_samples=chosen.with_samples,
+                with_spans=chosen.with_spans,
             )
+            check_needs(desk.task, choice)
         except InputError as error:
             return JSONResponse({"detail": str(error)}, 422)
         try:
@@ -76,10 +79,10 @@ def routes(desk: Desk) -> APIRouter:
                 note_export(act, choice)
         except StoreError as error:
             return refusal(error)
-        name = f"reviewed-{date.today():%Y-%m-%d}.{ENDINGS[known]}"
+        name = f"reviewed-{date.today():%Y-%m-%d}.{KINDS[known].ending}"
         return StreamingResponse(
             _pieces(desk, choice),
-            media_type=MEDIA_TYPES[known],
+            media_type=KINDS[known].media_type,
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
 

@@ -1,5 +1,5 @@
-// The days on the export screen: the browser's own date fields. A hidden text box carries each to the server, also one
-// that is no day: the browser calls such a field empty, and an export without the limit would be more than was asked for.
+// The format and the days on the export screen: the browser's own fields. A hidden text box carries each to the server,
+// also what is no day: the browser calls such a field empty, and an export without the limit would be more than was asked for.
 import { closest, find } from '../browser/dom.js';
 
 const NO_DAY = 'no whole day';
@@ -28,4 +28,8 @@ function type(event) {
 }
 
 for (const kind of ['input', 'keyup']) document.addEventListener(kind, type);
+document.addEventListener('change', (event) => {
+  const input = closest(event, 'input[type="radio"][data-carrier]');
+  if (input?.checked) send(input);
+});
 document.addEventListener('focusout', (event) => { const input = dayOf(event); if (input) { clearTimeout(timer); send(input); } });

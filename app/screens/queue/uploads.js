@@ -32,6 +32,11 @@ import { refresh } from './list/asking.js';
  * @property {string | null} id
  * @property {boolean} has_labels
  * @property {boolean} original
+ * @property {boolean} has_decisions whether it tells who decided what and when
+ * @property {boolean} decisions whether these are taken
+ * @property {boolean} adjudicate whether a lead is asked where this desk decided otherwise
+ * @property {number} [n_decisions]
+ * @property {number} [n_differing]
  * @property {FirstNote[]} notes
  */
 
@@ -39,7 +44,7 @@ import { refresh } from './list/asking.js';
 
 /** @type {Record<string, string>} */
 const ROLES = {
-  text: 'the note', id: 'its id', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
+  text: 'the note', id: 'its id', decision: 'decision', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
 };
 const AWAY = 'Nothing was imported: the desk cannot be reached. Try again when it is back.';
 const PROBLEM = 'Nothing was imported: the desk has a problem; see its log.';
@@ -164,13 +169,31 @@ export function mapping(found, chosen, again) {
       picker('Its id is in', found.id, others, found.id ? '' : 'no column', (id) => again({ ...chosen, id })),
     );
   }
-  if (found.has_labels) {
+  if (found.has_decisions) line.append(...decisions(found, chosen, again));
+  if (found.has_labels && !found.decisions) {
     const box = make('input', { type: 'checkbox', name: 'original', checked: found.original });
     const title = 'Labelled notes are originals: training material, not work for the queue.';
     box.addEventListener('change', () => again({ ...chosen, original: box.checked }));
     line.append(make('label', { className: 'chip', title }, box, make('span', {}, 'take the labels too: the notes become originals')));
   }
   return [...(hint ? [make('p', { className: 'hint' }, hint)] : []), ...(line.childElementCount ? [line] : [])];
+}
+
+/**
+ * Whether the decisions of another desk are taken, and what becomes of notes that this one decided otherwise.
+ * @param {Found} found
+ * @param {Chosen} chosen
+ * @param {(chosen: Chosen) => void} again
+ */
+function decisions(found, chosen, again) {
+  const chip = (/** @type {string} */ name, /** @type {boolean} */ checked, /** @type {string} */ says, /** @type {string} */ title) => {
+    const box = make('input', { type: 'checkbox', name, checked });
+    box.addEventListener('change', () => again({ ...chosen, original: false, [name]: box.checked }));
+    return make('label', { className: 'chip', title }, box, make('span', {}, says));
+  };
+  const take = chip('decisions', found.decisions, 'take the decisions too, as their reviewers made them', 'Who is not known here is added, but cannot sign in.');
+  const differ = found.n_differing || found.adjudicate;
+  return [take, ...(found.decisions && differ ? [chip('adjudicate', found.adjudicate, 'ask a lead where this desk decided otherwise', 'Else the decision of this desk stands.')] : [])];
 }
 
 /** @param {Found} found */
@@ -212,10 +235,12 @@ function listRefused(found) {
 
 /** @param {Found} found */
 function answers(found) {
-  const brings = found.n_new > 0 || found.n_labelled > 0 || found.n_updated > 0;
+  const asked = found.adjudicate ? found.n_differing ?? 0 : 0, decided = (found.n_decisions ?? 0) + asked;
+  const brings = found.n_new > 0 || found.n_labelled > 0 || found.n_updated > 0 || decided > 0;
   const other = found.n_updated ? `Correct ${plural(found.n_updated)}` : `Bring the labels of ${plural(found.n_labelled)}`;
   const both = found.n_updated ? `, correct ${found.n_updated.toLocaleString('en')}` : '';
-  const does = found.n_new || !brings ? `Import ${plural(found.n_new)}${both}` : other;
+  const notes = found.n_new || !brings ? `Import ${plural(found.n_new)}${both}` : other;
+  const does = found.decisions ? `Bring ${plural(decided, 'decision')}` : notes;
   const isOpen = isUnsettled(found.n_namesakes, choice);
   const title = isOpen ? 'First choose what the notes with the id of another text are' : '';
   const yes = button(does, () => bring(yes), { name: 'yes', className: 'strong-button', disabled: !brings || isOpen, title });

@@ -18,7 +18,9 @@ from fastapi.responses import JSONResponse, Response
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
-from app.importing.load import import_files
+from app.importing.decisions import import_decisions
+from app.importing.foresight import brings_decisions, name_roles, preview_decisions
+from app.importing.load import ImportReport, import_files
 from app.importing.preview import preview
 from app.operations.deleting import hold_directory
 from app.screens.replies import refusal
@@ -31,6 +33,7 @@ from db.schema.errors import NotAllowed
 from db.store.store import StoreError
 
 MAX_CHOICE_CHARACTERS = 4000
+Use = Callable[[Desk, Path, Columns, bool, str, Rules], dict[str, Any]]
 Reviewer = Annotated[str, Depends(current_reviewer)]
 
 
@@ -38,16 +41,19 @@ def routes(desk: Desk) -> APIRouter:
     """`POST /import/preview` and `POST /import`."""
     router = APIRouter()
 
-    async def receive(
-        request: Request, by: str, use: Callable[[Desk, Path, Columns, bool, str, Rules], dict[str, Any]]
-    ) -> Response:
+    async def receive(request: Request, by: str, use: Use) -> Response:
         name = file_name(request.headers.get("x-file-name", ""))
         try:
             await run_in_threadpool(may_import, desk, by)
-            columns, original, rules = choice(request.headers.get("x-columns", ""))
+            sent = request.headers.get("x-columns", "")
+            columns, original, rules = choice(sent)
+            if is_chosen(sent, "decisions"):
+                doing = use_of_decisions(use, adjudicate=is_chosen(sent, "adjudicate"))
+            else:
+                doing = use
             with _place(desk, name) as path:
                 await _receive(request, path)
-                return JSONResponse(await run_in_threadpool(use, desk, path, columns, original, by, rules))
+                return JSONResponse(await run_in_threadpool(doing, desk, path, columns, original, by, rules))
         except (InputError, DeskError) as error:
             return JSONResponse({"detail": str(error)}, 422)
         except NotAllowed as error:
@@ -104,6 +110,30 @@ def choice(sent: str) -> tuple[Columns, bool, Rules]:
         raise InputError("The chosen columns are not valid JSON. Reload the page.") from None
 
 
+def is_chosen(sent: str, name: str) -> bool:
+    """Whether a box is ticked in what `choice` reads."""
+    try:
+        return bool(sent) and json.loads(unquote(sent[: 3 * MAX_CHOICE_CHARACTERS])).get(name) is True
+    except (ValueError, AttributeError, RecursionError):
+        return False
+
+
+def use_of_decisions(use: Use, *, adjudicate: bool) -> Use:
+    """The same with the decisions of a file, in place of its notes alone."""
+
+    def look(desk: Desk, path: Path, columns: Columns, original: bool, by: str, rules: Rules) -> dict[str, Any]:
+        found = preview(desk.store, desk.task, path, chosen=columns, original=False)
+        found = name_roles(found, path, desk.task, taken=True)
+        chosen = {"decisions": True, "adjudicate": adjudicate}
+        return found | preview_decisions(desk.store, desk.task, path, columns) | chosen
+
+    def bring(desk: Desk, path: Path, columns: Columns, original: bool, by: str, rules: Rules) -> dict[str, Any]:
+        report = import_decisions(desk.store, desk.task, [path], columns=columns, adjudicate=adjudicate, by=by)
+        return _describe_import(path, report, [*report.decision_sentences(), *report.likeness_sentences()])
+
+    return look if use is foresee else bring
+
+
 def foresee(
     desk: Desk,
     path: Path,
@@ -117,7 +147,9 @@ def foresee(
     Raises:
         StoreError: the store cannot be read.
     """
-    return preview(desk.store, desk.task, path, chosen=columns, original=original, rules=rules)
+    found = preview(desk.store, desk.task, path, chosen=columns, original=original, rules=rules)
+    found |= {"has_decisions": False, "decisions": False, "adjudicate": False}
+    return name_roles(found, path, desk.task, taken=False) if brings_decisions(path) else found
 
 
 def bring_in(
@@ -134,13 +166,18 @@ def bring_in(
         StoreError: the store refused.
     """
     report = import_files(desk.store, desk.task, [path], columns=columns, original=original, rules=rules, by=by)
+    labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []
+    return _describe_import(path, report, [*labelled, *report.likeness_sentences()])
+
+
+def _describe_import(path: Path, report: ImportReport, further: list[str]) -> dict[str, Any]:
+    """What an import did, as the page shows it."""
     first = f"{path.name}: {plural(report.n_added, 'note')} added, {report.n_known:,} already here"
     refused = f", {report.n_refused:,} refused." if report.n_refused else "."
-    labelled = [f"Labels were added to {plural(report.n_labelled, 'note')} that had none."] if report.n_labelled else []
     # The file stands in a directory that is gone by the time this is read.
     refusals = [sentence.replace(f"{path.parent}/", "") for sentence in report.sentences()]
     figures = {"n_added": report.n_added, "n_known": report.n_known, "n_refused": report.n_refused}
-    return {"sentences": [first + refused, *labelled, *report.likeness_sentences(), *refusals], **figures}
+    return {"sentences": [first + refused, *further, *refusals], **figures}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -18,6 +19,7 @@ from data.reading.archives.packed import PackedError
 from data.reading.records import Record, Refusal, bad_header, refused_file, refused_line, wanted_names
 from data.reading.sources import TEXT_KEYS, Encoding, Head, Options, Source
 from data.reading.tables.columns import name_columns
+from data.text.formulas import is_escaping, unescape_cell
 
 _N_TITLES = 10
 """Rows that may stand above the names of the columns."""
@@ -53,6 +55,7 @@ def read_workbook(source: Source, _: Encoding, options: Options) -> Iterator[Rec
 def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Refusal]:
     import openpyxl
 
+    warnings.filterwarnings("ignore", module="openpyxl")  # they are for programmers
     workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
     try:
         sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
@@ -62,7 +65,7 @@ def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Re
         if not chosen:
             return
         if len(headers) > len(chosen):
-            options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, which has the notes.")
+            options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, those with notes.")
         for sheet, header in chosen:
             yield from _read_records(source, sheet, header, options)
     finally:
@@ -102,6 +105,7 @@ def _read_records(source: Source, sheet: Any, header: _Row, options: Options) ->
     if refusal := bad_header(source.name, names, options.wanted, first):
         yield refusal
         return
+    is_ours = is_escaping(names)
     for number, cells in _read_rows(sheet):
         if number <= first:
             continue
@@ -111,7 +115,8 @@ def _read_records(source: Source, sheet: Any, header: _Row, options: Options) ->
         elif sum(len(cell) for cell in cells if isinstance(cell, str)) > MAX_RECORD_BYTES:
             yield refused_line(source.name, number, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
         else:
-            values = dict(zip(names, cells + [None] * (len(names) - len(cells)), strict=True))
+            plain = [unescape_cell(cell) if is_ours and isinstance(cell, str) else cell for cell in cells]
+            values = dict(zip(names, plain + [None] * (len(names) - len(plain)), strict=True))
             yield Record(source.name, number, values, is_flat=True)
 
 

@@ -41,10 +41,12 @@ WITHOUT_ENTRY = {
     "db.review.opinions.give_opinion": "a part of a save, which leaves the entry",
     "db.review.opinions.withdraw_opinion": "a part of a save, which leaves the entry",
     "db.review.opinions.count_opinions": "a part of a save, which leaves the entry",
+    "db.review.opinions.mark_disputed": "a part of an import of decisions, which leaves the entry",
+    "db.notes.suggestions.add_suggestion": "the program's; a person brings one with a decision, which leaves the entry",
 }
 LEADS = {
     "put_setting", "drop_setting", "set_overlap", "remove_samples", "carry_out", "undo", "create_run",
-    "rollback", "delete_notes", "mark_undone",
+    "rollback", "add_decisions", "know_author", "mark_disputed", "delete_notes", "mark_undone",
 }  # fmt: skip
 ADMINS = {"add_reviewer", "change_reviewer"}
 SQL = {"insert", "update", "delete"}
