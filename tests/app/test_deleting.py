@@ -35,10 +35,11 @@ from db.people.acting import acting, as_program
 from db.people.audit import entries, verify
 from db.review.bulk import Many
 from db.review.decisions import reopen
-from db.review.deletion import delete_notes, deletions
+from db.review.deletion import TABLES, delete_notes, deletions
 from db.review.drafts import save_draft
 from db.review.offers import make_offer
 from db.review.trials import begin_trial
+from db.schema import tables
 from db.schema.errors import NotAllowed, StoreRefused
 from db.store.store import StoreError, open_store
 from db.training.adapters import get_adapter, register_adapter
@@ -188,6 +189,11 @@ def test_a_deleted_note_is_in_no_file_and_in_no_row(desk: Desk, tmp_path: Path) 
         assert add_notes(program_in(session), [note(99)]).note_ids == (number + 1,)
 
 
+def test_a_table_that_is_added_tomorrow_is_thought_of() -> None:
+    about = {table for table in tables.metadata.tables.values() if "note_id" in table.c}
+    assert about == set(TABLES) | {tables.deleted_note}
+
+
 def test_undoing_an_import_leaves_what_somebody_worked_on(desk: Desk, tmp_path: Path) -> None:
     lines = [{"id": f"n-{n}", "text": f"{CANARY} number {n}."} for n in range(5)]
     file = tmp_path / "wrong.jsonl"
@@ -265,6 +271,15 @@ def test_killed_in_the_middle_it_is_not_begun_or_finished_by_the_next_start(
         assert [one.adapters for one in finish_deletions(desk)] == [("run-0001",)]
     require_gone(desk, number)
     assert finish_deletions(desk) == []
+
+
+@pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
+def test_imports_from_when_signs_did_not_count_are_named(desk: Desk) -> None:
+    with as_program(desk.store) as program:
+        program.record("imported")  # as they were told then, without figures
+    said = {finding.name: finding for finding in examine(desk.settings)}
+    assert said["merged notes"].state == "warn"
+    assert "1 import up to" in said["merged notes"].said
 
 
 @pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
