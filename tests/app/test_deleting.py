@@ -189,6 +189,16 @@ def test_a_deleted_note_is_in_no_file_and_in_no_row(desk: Desk, tmp_path: Path) 
         assert add_notes(program_in(session), [note(99)]).note_ids == (number + 1,)
 
 
+def test_the_last_notes_leave_nothing_either(desk: Desk) -> None:
+    with desk.store.transaction() as session:
+        lines = [note(n, text=f"{CANARY} {n} {'words ' * n}", external_id=f"{CANARY}-{n}") for n in range(100, 130)]
+        add_notes(program_in(session), lines)
+    assert desk.store.scrub()
+    assert {"pg_stats.histogram_bounds"} <= set(found_in(desk)) or not desk.settings.database
+    assert delete(desk, Many(), by="lea", reason=REASON).why_unfinished == ""
+    assert found_in(desk) == []
+
+
 def test_a_table_that_is_added_tomorrow_is_thought_of() -> None:
     about = {table for table in tables.metadata.tables.values() if "note_id" in table.c}
     assert about == set(TABLES) | {tables.deleted_note}
