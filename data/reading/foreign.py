@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from data.reading.annotators.brat import is_alone
 from data.reading.records import Refusal, refused_file
 from data.reading.sources import Head
 
 _UNPACK, _SHEET, _DOCUMENT = "unpack it first", "save the sheet as .csv or .xlsx", "save it as .docx or .txt"
 _CONLL = re.compile(r"(?:\S+[ \t]+){1,9}(?:O|[BIESLU]-\S+)")
+_UIMA = re.compile(
+    r"(?:<\?xml[^>]*>\s*)?<(?:xmi:XMI|CAS)\b|\{\s*\"%(?:TYPES|FEATURE_STRUCTURES|VIEWS)\"|#FORMAT=WebAnno"
+)
 _MANY, _MOST = 5, 0.9
 
 
@@ -61,13 +65,19 @@ FOREIGN = (
     Foreign("an archive (7z, rar, bzip2, xz, zstd)", _UNPACK, lambda head: head.raw.startswith(_PACKED)),
     Foreign("an archive (tar)", _UNPACK, _begins(b"ustar", at=257)),
     Foreign("a pickle of Python", "write it as .parquet or .jsonl", lambda head: _is_pickle(head.raw)),
-    Foreign("tagged words (CoNLL)", "give the texts themselves, for instance as .jsonl", _is_conll, is_binary=False),
     Foreign(
-        "a NAACCR XML file, which has codes and no reports",
-        "give the reports themselves",
-        lambda head: "<NaaccrData" in (head.text or ""),
+        "words one a line with their tags (CoNLL), which are no longer a text",
+        "export the texts with spans, for instance as brat or as JSON lines",
+        _is_conll,
         is_binary=False,
     ),
+    Foreign(
+        "annotations of a UIMA tool (INCEpTION, WebAnno)",
+        "export the project as brat, with its texts, and import that folder",
+        lambda head: _UIMA.match(head.start) is not None,
+        is_binary=False,
+    ),
+    Foreign("annotations of brat without their text", "import the folder with both", is_alone, is_binary=False),
     Foreign(
         "an XML file of another kind",
         "write its notes as .jsonl or .csv",

@@ -19,6 +19,7 @@ from data.reading.archives.packed import PackedError
 from data.reading.records import Record, Refusal, bad_header, refused_file, refused_line, wanted_names
 from data.reading.sources import TEXT_KEYS, Encoding, Head, Options, Source
 from data.reading.tables.columns import name_columns
+from data.text.formulas import is_escaping, unescape_cell
 
 _N_TITLES = 10
 """Rows that may stand above the names of the columns."""
@@ -104,6 +105,7 @@ def _read_records(source: Source, sheet: Any, header: _Row, options: Options) ->
     if refusal := bad_header(source.name, names, options.wanted, first):
         yield refusal
         return
+    is_ours = is_escaping(names)
     for number, cells in _read_rows(sheet):
         if number <= first:
             continue
@@ -113,7 +115,8 @@ def _read_records(source: Source, sheet: Any, header: _Row, options: Options) ->
         elif sum(len(cell) for cell in cells if isinstance(cell, str)) > MAX_RECORD_BYTES:
             yield refused_line(source.name, number, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
         else:
-            values = dict(zip(names, cells + [None] * (len(names) - len(cells)), strict=True))
+            plain = [unescape_cell(cell) if is_ours and isinstance(cell, str) else cell for cell in cells]
+            values = dict(zip(names, plain + [None] * (len(names) - len(plain)), strict=True))
             yield Record(source.name, number, values, is_flat=True)
 
 

@@ -152,6 +152,12 @@ def test_notes_of_one_file_stay_together(tmp_path: Path) -> None:
     assert (len(notes), notes[-1].text, refusals) == (3001, "Größe.", [])
 
 
+def test_a_long_line_is_looked_at_once(tmp_path: Path) -> None:
+    # A pattern that tries each character of a line again takes hours: the suite's time limit is the assertion.
+    path = file(tmp_path, b"x \x90" + b"\n" + b"y" * (2 << 20), "note.txt")
+    assert "0x90" in only(path).sentence
+
+
 OLDER = {
     "cp1250": "Pacjentka z rakiem piersi lewej, przerzuty do węzłów chłonnych i kości; później źle.",
     "iso8859_2": "Pacjentka z rakiem piersi lewej, przerzuty do węzłów chłonnych i kości; później źle.",
