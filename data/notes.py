@@ -252,8 +252,9 @@ def _gold(record: Record, task: Task) -> Extraction:
     Raises:
         NoteError: there are none, or they do not fit the task.
     """
+    values = record.values.get(GOLD_KEY)
     try:
-        values = record.values.get(GOLD_KEY) or stated_labels(record, task)
+        values = stated_labels(record, task) if values is None else values
     except StatedError as error:
         raise NoteError(error.expected, error.found, error.advice) from None
     if values is None and any(key in record.values for key in task.keys):

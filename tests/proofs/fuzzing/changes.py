@@ -17,6 +17,28 @@ _PIECES = (
     *('"text":', '"input":"x"', '"output":{}', '"id":', '"columns":', '"data":[[', '"0":'),
     *("<![CDATA[", "<!--", "-->", "<!DOCTYPE x [", "&#0;", "&#xD800;", "<script>", "<td>", "</p>", "<?xml"),
     *("\\u-1 ?", "\\'", "\\bin9999999 ", "{\\*", "\\par", "\\u99999999 ", "\\uc9999 "),
+    *(
+        "MSH|^~\\&|",
+        "\rOBX|1|TX|||",
+        "\rPID|",
+        "\rOBR|1||",
+        "\\.br\\",
+        "\\XC3\\",
+        "\x0b",
+        "\x1c\r",
+        '"resourceType":"',
+        '"data":{',
+    ),
+    *(
+        "</text>",
+        "<Patient>",
+        "<section>",
+        "</component>",
+        'representation="B64"',
+        '"result":[',
+        '"spans":[',
+        '"entry":[',
+    ),
     *("obj", "endobj", "stream\n", "/Length 999999999", "0 R", "<<", ">>", "/Kids [2 0 R]", "/Filter /LZWDecode", "Tj"),
 )
 PIECES = [piece.encode("utf-8", "surrogatepass") for piece in _PIECES]
