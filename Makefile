@@ -42,6 +42,13 @@ $(VENV)/s3-server: tests/kit/s3_server.txt | $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/kit/s3_server.txt
 	@touch $@
 
+# Label Studio, which a proof asks whether it takes what we write, needs other versions of nearly everything.
+$(VENV)/label-studio: tests/kit/label_studio.txt | $(VENV)/.installed
+	@rm -rf $@
+	@$(BIN)/python -m venv $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/kit/label_studio.txt
+	@touch $@
+
 test: lint unit
 
 lint: setup node_modules/.installed
@@ -58,7 +65,7 @@ unit: setup $(VENV)/.chromium $(VENV)/s3-server
 	@$(NODE) --test --test-reporter=dot tests/js/*.test.js
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-proof: setup $(VENV)/.chromium
+proof: setup $(VENV)/.chromium $(VENV)/label-studio
 	@$(BIN)/python -m tests.proofs
 
 screenshots: setup $(VENV)/.chromium

@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
     MAX_VALUE_CHARACTERS,
 )
+from data.proposed import suggestions_in
+from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
 from data.reading.json.window import read_json_value
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
@@ -36,6 +38,7 @@ from data.reading.records import (
 )
 from data.reading.sources import TEXT_KEYS, Options, Tell, ignore_reading
 from data.reading.values import plain_id, plain_value
+from data.suggestion import Suggestion
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
 __all__ = [
@@ -88,6 +91,7 @@ class Note:
         split: the side of the hold-out that the hash falls on.
         text_hash: 64 hexadecimal digits over the exact text; with the external id it says which note this is.
         place: file and line that it was read from, for example "a.jsonl line 7"; empty where it comes from no file.
+        suggestions: what models of another tool had proposed, where it comes without labels.
     """
 
     text: str = field(repr=False)
@@ -99,6 +103,7 @@ class Note:
     split: Split
     text_hash: str
     place: str = field(default="", compare=False)
+    suggestions: tuple[Suggestion, ...] = field(default=(), compare=False, repr=False)
 
 
 def fold_text(text: str) -> str:
@@ -216,15 +221,18 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     for key in (text_key, id_key):
         if key is not None and key not in values:
             values = without(values, key)  # the rest of the object that it lies in is metadata
+    suggestions = suggestions_in(record, task) if record.proposals and gold is None else ()
+    beside = kept_beside(record, labels=task if gold else None, suggestions=task if suggestions else None)
     used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
-    return make_note(
+    note = make_note(
         task,
         text,
         external_id=external_id,
-        metadata={key: value for key, value in values.items() if key not in used and value is not None},
+        metadata={key: value for key, value in values.items() if key not in used and value is not None} | beside,
         gold=gold,
         place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
     )
+    return replace(note, suggestions=suggestions) if suggestions else note
 
 
 def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
@@ -246,7 +254,10 @@ def _gold(record: Record, task: Task) -> Extraction:
     Raises:
         NoteError: there are none, or they do not fit the task.
     """
-    values = record.values.get(GOLD_KEY)
+    try:
+        values = record.values.get(GOLD_KEY) or stated_labels(record, task)
+    except StatedError as error:
+        raise NoteError(error.expected, error.found, error.advice) from None
     if values is None and any(key in record.values for key in task.keys):
         values = {key: record.values[key] for key in task.keys if key in record.values}
     if isinstance(values, str) and record.is_flat:

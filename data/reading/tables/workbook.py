@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -54,6 +55,7 @@ def read_workbook(source: Source, _: Encoding, options: Options) -> Iterator[Rec
 def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Refusal]:
     import openpyxl
 
+    warnings.filterwarnings("ignore", module="openpyxl")  # they are for programmers
     workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
     try:
         sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
@@ -63,7 +65,7 @@ def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Re
         if not chosen:
             return
         if len(headers) > len(chosen):
-            options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, which has the notes.")
+            options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, those with notes.")
         for sheet, header in chosen:
             yield from _read_records(source, sheet, header, options)
     finally:

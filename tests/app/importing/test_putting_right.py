@@ -145,6 +145,9 @@ def test_a_new_version_leaves_the_old_decision_with_the_old_text(store: Store, t
         assert before.values is not None
         assert before.values[SECOND] == "II"
         assert list(export_lines(session, TASK, Choice("jsonl"))) == []
+        assert len(list(export_lines(session, TASK, Choice("jsonl", with_superseded=True)))) == 1
+        (line,) = search_notes(session)
+        assert (line.is_newer, line.is_copy, line.is_superseded) == (True, False, False)
         assert [*training_rows(session, TASK), *holdout_rows(session, TASK)] == []
         assert (counts(session).n_notes, [row.id for row in search_notes(session)]) == (1, [2])
         assert [row.id for row in search_notes(session, Filters(with_superseded=True))] == [1, 2]
