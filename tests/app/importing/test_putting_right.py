@@ -20,8 +20,8 @@ from db.notes.queue.search import Filters, counts
 from db.people.audit import entries, verify
 from db.review.bulk import Many
 from db.review.decisions import latest_annotation
-from db.review.deletion import delete_notes
-from db.review.relatives import copies_of, count_waiting_copies, decide_copies, older_of, undo_copies
+from db.review.lifecycle.deletion import delete_notes
+from db.review.lifecycle.relatives import copies_of, count_waiting_copies, decide_copies, older_of, undo_copies
 from db.review.reviewed import holdout_rows, training_rows
 from db.store.store import Store, StoreError
 from tests.kit.desk.permits import person_in
