@@ -103,7 +103,7 @@ def harmful(rng: random.Random, form: str, raw: bytes) -> bytes | None:
     if form == "zip":
         return zipped(rng.choice([{"a": b"\0" * 30_000_000}, {"a.zip": raw}, {f"{n}.txt": "x" for n in range(3000)}]))
     if form == "gz":
-        return gzip.compress(rng.choice([b"\0", b'{"text":"x"}\n']) * 3_000_000, 1)
+        return gzip.compress(rng.choice([b"\0" * 30_000_000, b'{"text":"x"}\n' * 30_000]), 1)
     if form == "pdf":
         return rng.choice(_pdfs())
     if form in _REPEATED:
