@@ -140,6 +140,11 @@ def test_a_note_deep_in_a_record(tmp_path: Path) -> None:
     assert "the note as a string; found null" in refusal.sentence
 
 
+@pytest.mark.parametrize("text", [",,\n,,\n", ";", "\t\n\t", ',"' + "x" * 70_000])
+def test_separators_alone_are_no_table(tmp_path: Path, text: str) -> None:
+    assert len(read_telling(file(tmp_path, text, "a.txt"))[1]) == 1
+
+
 def test_every_format_has_a_name_and_endings_of_its_own() -> None:
     assert len({form.name for form in FORMATS}) == len(FORMATS)
     assert len(set(ENDINGS)) == len(ENDINGS)
