@@ -10,13 +10,14 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from app.exporting.choice import Choice
+from app.exporting.metadata import Column
 from app.exporting.records import Record
 from data.task import Task
 
@@ -27,8 +28,12 @@ FOLDER = "reviewed"
 """Name of the directory inside the archive."""
 
 
-def schema_of(task: Task, choice: Choice) -> Any:
-    """The columns of an export; as in the JSON formats, but the time of a decision is one."""
+def schema_of(task: Task, choice: Choice, metadata: Sequence[Column] = ()) -> Any:
+    """The columns of an export; as in the JSON formats, but the time of a decision is one.
+
+    Args:
+        metadata: the columns of what came with the notes.
+    """
     import pyarrow as pa
 
     keys, text = choice.keys(task), pa.string()
@@ -63,62 +68,72 @@ def schema_of(task: Task, choice: Choice) -> Any:
             ("opinions", pa.list_(pa.struct(opinion))),
         ]
         columns.append(("provenance", pa.struct(told)))
-    return pa.schema(columns)
+    kinds = {"integer": pa.int64(), "real": pa.float64(), "boolean": pa.bool_()}
+    return pa.schema([*columns, *((column.typed, kinds.get(column.kind, text)) for column in metadata)])
 
 
-def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
+def parquet(task: Task, choice: Choice, records: Iterable[Record], metadata: Sequence[Column] = ()) -> Iterator[bytes]:
     """A Parquet file in row groups, each given away as soon as it is written."""
     from pyarrow import parquet as pq
 
-    sink, schema = _Sink(), schema_of(task, choice)
+    sink, schema = _Sink(), schema_of(task, choice, metadata)
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for table in _tables(schema, records):
+        for table in _tables(schema, records, metadata):
             writer.write_table(table, row_group_size=N_ROWS)
             yield sink.taken()
     yield sink.taken()
 
 
-def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
+def dataset_archive(
+    task: Task, choice: Choice, records: Iterable[Record], metadata: Sequence[Column] = ()
+) -> Iterator[bytes]:
     """The directory as one archive, given away as it grows."""
-    schema, sink = schema_of(task, choice), _Sink()
+    schema, sink = schema_of(task, choice, metadata), _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in _descriptions(task, choice, schema).items():
             archive.writestr(f"{FOLDER}/{name}", content)
         with archive.open(f"{FOLDER}/{ARROW}", "w", force_zip64=True) as file:
-            for _ in _arrow(schema, records, file):
+            for _ in _arrow(schema, records, file, metadata):
                 yield sink.taken()
     yield sink.taken()
 
 
-def dataset_folder(task: Task, choice: Choice, records: Iterable[Record], folder: Path) -> None:
+def dataset_folder(
+    task: Task, choice: Choice, records: Iterable[Record], folder: Path, metadata: Sequence[Column] = ()
+) -> None:
     """The directory itself; it must be there and empty."""
-    schema = schema_of(task, choice)
+    schema = schema_of(task, choice, metadata)
     for name, content in _descriptions(task, choice, schema).items():
         (folder / name).write_text(content, encoding="utf-8")
     with (folder / ARROW).open("wb") as file:
-        for _ in _arrow(schema, records, file):
+        for _ in _arrow(schema, records, file, metadata):
             pass
 
 
-def _arrow(schema: Any, records: Iterable[Record], file: IO[bytes]) -> Iterator[int]:
+def _arrow(schema: Any, records: Iterable[Record], file: IO[bytes], metadata: Sequence[Column]) -> Iterator[int]:
     """Write the rows as an Arrow stream; the number of rows after each portion."""
     import pyarrow as pa
 
     n_rows = 0
     with pa.ipc.new_stream(file, schema) as writer:
-        for table in _tables(schema, records):
+        for table in _tables(schema, records, metadata):
             writer.write_table(table)
             n_rows += table.num_rows
             yield n_rows
     yield n_rows
 
 
-def _tables(schema: Any, records: Iterable[Record]) -> Iterator[Any]:
+def _tables(schema: Any, records: Iterable[Record], metadata: Sequence[Column]) -> Iterator[Any]:
     import pyarrow as pa
 
     rows = iter(records)
-    while portion := [_with_time(record) for record in islice(rows, N_ROWS)]:
+    while portion := [_as_row(record, metadata) for record in islice(rows, N_ROWS)]:
         yield pa.Table.from_pylist(portion, schema=schema)
+
+
+def _as_row(record: Record, metadata: Sequence[Column]) -> Record:
+    row = _with_time(record)
+    return {**row, **{column.typed: column.typed_cell(record) for column in metadata}} if metadata else row
 
 
 def _with_time(record: Record) -> Record:

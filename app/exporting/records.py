@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.exporting.choice import Choice
+from app.exporting.metadata import add_metadata
 from data.corrections import compare, states_of
 from data.grounding.evidence import inferred_by
 from data.identity import made_id
@@ -56,7 +57,7 @@ def export_record(
     """
     note, decision = row.note, row.annotation
     extraction = Extraction.stored(task, decision.extraction)
-    plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction)
+    plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction, note.metadata)
     record = _record(task, plain, extraction, choice)
     if choice.with_provenance:
         trial = (trials or {}).get((note.id, decision.reviewer))
@@ -81,7 +82,7 @@ def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice)
     if choice.is_marked:
         record["status"] = row.status
         record["set_aside"] = None if is_reviewed else values
-    return record
+    return add_metadata(record, row.metadata, choice)
 
 
 def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Choice, trial: TrialRow | None) -> Record:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.exporting.choice import Choice
+from app.exporting.metadata import Column
 from app.exporting.records import Record
 from data.task import Task
 from data.text.formulas import escape_cell
@@ -50,8 +51,12 @@ def json_list(records: Iterable[Record]) -> Iterator[str]:
     yield "\n]\n"
 
 
-def csv_lines(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[str]:
-    """A heading, then a line for each record."""
+def csv_lines(task: Task, choice: Choice, records: Iterable[Record], metadata: Sequence[Column] = ()) -> Iterator[str]:
+    """A heading, then a line for each record.
+
+    Args:
+        metadata: the columns of what came with the notes.
+    """
     keys = choice.keys(task)
     columns = ["id", *(["input"] if choice.with_text else []), *keys]
     if choice.is_marked:
@@ -60,12 +65,13 @@ def csv_lines(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator
         columns += _PROVENANCE_COLUMNS
         columns += [f"{column}_{key}" for column in _PER_FIELD for key in keys]
         columns += ["shown_as", *_SHOWN[1:], "opinions"]
-    yield csv_line(columns)
+    yield csv_line([*columns, *(column.plain for column in metadata)])
     for record in records:
         cells = [record["id"], *([record["input"]] if choice.with_text else []), *_values(record["output"], keys)]
         if choice.is_marked:
             cells += [record["status"], *_values(record["set_aside"], keys)]
-        yield csv_line([*cells, *_csv_provenance(record.get("provenance"), keys)])
+        cells += _csv_provenance(record.get("provenance"), keys)
+        yield csv_line([*cells, *(column.plain_cell(record) for column in metadata)])
 
 
 def csv_line(cells: Iterable[Any]) -> str:

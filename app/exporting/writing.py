@@ -15,6 +15,7 @@ from app.core.errors import InputError
 from app.exporting.choice import Choice
 from app.exporting.columns import dataset_archive, dataset_folder, parquet
 from app.exporting.labelstudio import TEXT, label_config, label_studio
+from app.exporting.metadata import metadata_columns
 from app.exporting.records import OnRecord, chosen_rows, export_records, nobody
 from app.exporting.text import csv_lines, json_lines, json_list
 from data.task import Task
@@ -33,10 +34,10 @@ def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRec
         choice: what is written how.
         on_record: called with the number of records written so far.
     """
-    if choice.form == "parquet":
-        return parquet(task, choice, export_records(session, task, choice, on_record))
-    if choice.form == "dataset":
-        return dataset_archive(task, choice, export_records(session, task, choice, on_record))
+    if choice.form in ("parquet", "dataset"):
+        write = parquet if choice.form == "parquet" else dataset_archive
+        records = export_records(session, task, choice, on_record)
+        return write(task, choice, records, metadata_columns(session, choice))
     return (piece.encode() for piece in export_lines(session, task, choice, on_record))
 
 
@@ -46,7 +47,7 @@ def export_lines(session: Session, task: Task, choice: Choice, on_record: OnReco
         return label_studio(task, choice, chosen_rows(session, choice, on_record))
     records = export_records(session, task, choice, on_record)
     if choice.form == "csv":
-        return csv_lines(task, choice, records)
+        return csv_lines(task, choice, records, metadata_columns(session, choice))
     return json_list(records) if choice.form == "json" else json_lines(records)
 
 
@@ -77,7 +78,8 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
     try:
         with store.reading() as session:
             if is_folder:
-                dataset_folder(task, choice, export_records(session, task, choice, count), draft)
+                records = export_records(session, task, choice, count)
+                dataset_folder(task, choice, records, draft, metadata_columns(session, choice))
             else:
                 _write(draft / "file", export_pieces(session, task, choice, count))
         if is_folder:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.importing.load import batches, beginning, describe_likenesses, names_of
+from app.importing.columns import ROLES, beginning, plan_rows
+from app.importing.load import batches, describe_likenesses
+from app.importing.readings import Readings
 from data.limits import MAX_REFUSALS
-from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
+from data.notes import ID_KEYS, Note, read_notes
 from data.reading.readers import TEXT_KEYS
 from data.reading.records import Columns, Record, Refusal
 from data.task import Task
@@ -22,12 +23,11 @@ N_SHOWN = 3
 MAX_COLUMNS = 60
 MAX_SHOWN_CHARACTERS = 400
 MAX_CELL_CHARACTERS = 60
-LONG = 40
-"""Characters on average from which a column may be the notes."""
-_ID_NAME = re.compile(r"(^|.*[_\W])(id|nr|no|number|case|key|pmid|pmcid|doi|uid|name)$", re.IGNORECASE)
 
 
-def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: bool) -> dict[str, Any]:
+def preview(
+    store: Store, task: Task, path: Path, *, chosen: Columns, original: bool, on_terminal: bool = False
+) -> dict[str, Any]:
     """Read a file as an import would; nothing is written.
 
     Args:
@@ -36,76 +36,48 @@ def preview(store: Store, task: Task, path: Path, *, chosen: Columns, original: 
         path: the file.
         chosen: what a person said about its columns, if anything.
         original: the records are to bring their labels.
+        on_terminal: whether it is read there and not in the browser.
 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
     first = [_small(row) for row in beginning(path)]
-    names = names_of(first)[:MAX_COLUMNS]
-    columns = Columns(
-        chosen.text if chosen.text in names else guess_text(names, first),
-        chosen.id if chosen.id in names else None,
-    )
-    if columns.id is None and chosen.id is None:
-        columns = Columns(columns.text, guess_id(names, first, columns.text))
-    has_labels = GOLD_KEY in names or all(key in names for key in task.keys)
+    plan = plan_rows(path, first, task, chosen, original=original, strict=False)
     remarks: list[str] = []
-    roles = [(name, role(name, columns, task, original=original)) for name in names]
-    counted, likenesses = _read(store, read_notes(path, task, original=original, columns=columns, tell=remarks.append))
+    notes = read_notes(path, task, original=original, columns=plan.columns, tell=remarks.append)
+    counted, likenesses, readings = _read(store, notes)
     return {
         "file": path.name,
-        "columns": [{"name": name, "role": said, "holds": _example(name, first)} for name, said in roles],
-        "text": columns.text or next((name for name in TEXT_KEYS if name in names), None),
-        "id": columns.id or next((name for name in ID_KEYS if name in names), None),
-        "is_guessed": columns.text is not None and columns.text != chosen.text,
-        "can_choose": path.suffix.lower() != ".txt" and len(names) > 1,
-        "has_labels": has_labels,
+        "columns": [
+            {"name": name, "role": plan.roles[name], "becomes": ROLES[plan.roles[name]], "holds": _example(name, first)}
+            for name in plan.names[:MAX_COLUMNS]
+        ],
+        "text": plan.text,
+        "id": plan.id,
+        "is_guessed": "text" in plan.guessed,
+        "is_id_guessed": "id" in plan.guessed,
+        "is_id_repeated": plan.is_repeated,
+        "can_choose": path.suffix.lower() != ".txt" and len(plan.names) > 1,
+        "has_labels": plan.has_labels,
         "original": original,
         **counted,
-        "remarks": remarks + describe_likenesses(likenesses),
+        "remarks": [
+            *plan.sentences(on_terminal=on_terminal),
+            *remarks,
+            *describe_likenesses(likenesses),
+            *readings.sentences(),
+        ],
     }
 
 
-def guess_text(names: Sequence[str], rows: Sequence[Record]) -> str | None:
-    """The column that is most likely the notes, where none has a usual name; None where one has, or none is likely."""
-    if any(name in TEXT_KEYS for name in names):
-        return None
-    lengths = {name: _mean_length(name, rows) for name in names if name not in (GOLD_KEY, *DERIVED_KEYS)}
-    longest = max(lengths, key=lambda name: lengths[name], default=None)
-    return longest if longest is not None and lengths[longest] >= LONG else None
-
-
-def guess_id(names: Sequence[str], rows: Sequence[Record], text: str | None) -> str | None:
-    """The column that is most likely the ids, where none has a usual name: one named so, each value once."""
-    if any(name in ID_KEYS for name in names):
-        return None
-    for name in names:
-        values = [row.values.get(name) for row in rows]
-        is_plain = all(isinstance(value, (str, int)) and not isinstance(value, bool) for value in values)
-        if name != text and _ID_NAME.fullmatch(name) and is_plain and len(set(values)) == len(values):
-            return name
-    return None
-
-
-def role(name: str, columns: Columns, task: Task, *, original: bool) -> str:
-    """What becomes of a column: "text", "id", "label", "ignored label", "left out" or "metadata"."""
-    if name == columns.text or (columns.text is None and name in TEXT_KEYS):
-        return "text"
-    if name == columns.id or (columns.id is None and name in ID_KEYS):
-        return "id"
-    if name == GOLD_KEY or name in task.keys:
-        return "label" if original else "ignored label"
-    return "left out" if name in DERIVED_KEYS else "metadata"
-
-
-def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses]:
-    """Counts and beginnings of what an import would read, and which new notes are like another one.
+def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses, Readings]:
+    """Counts and beginnings of what an import would read, which new notes are like another one, how labels were read.
 
     In bounded memory, but for what notes are known by.
     """
     shown: list[dict[str, Any]] = []
     refusals: list[str] = []
-    known, counted = Known(), Counter[str]()
+    known, counted, readings = Known(), Counter[str](), Readings()
     for batch in batches(records):
         counted["rows"] += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
@@ -120,6 +92,7 @@ def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses]:
             entry, meeting = known.meet(note)
             counted["new" if meeting == "new" else "known"] += 1
             counted["labelled"] += meeting == "labels" and not entry.is_new
+            readings.count(note)
             entry.note = None  # or all texts of the file would be held
     counts = {
         "notes": shown,
@@ -131,7 +104,7 @@ def _read(store: Store, records: Any) -> tuple[dict[str, Any], Likenesses]:
         "n_files_refused": counted["files_refused"],
         "refusals": refusals,
     }
-    return counts, known.likenesses
+    return counts, known.likenesses, readings
 
 
 def _beginning(note: Note) -> dict[str, Any]:
@@ -153,12 +126,11 @@ def _small(record: Record) -> Record:
 
 
 def _flat(value: Any) -> Any:
-    return value if value is None or isinstance(value, (str, int, float)) else str(value)[: 4 * MAX_CELL_CHARACTERS]
-
-
-def _mean_length(name: str, rows: Sequence[Record]) -> float:
-    lengths = [len(value) for row in rows if isinstance(value := row.values.get(name), str)]
-    return sum(lengths) / len(rows) if lengths else 0.0
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Mapping):  # its keys tell whether these are labels
+        return {name: str(one)[:MAX_CELL_CHARACTERS] for name, one in islice(value.items(), MAX_COLUMNS)}
+    return str(value)[: 4 * MAX_CELL_CHARACTERS]
 
 
 def _example(name: str, rows: Sequence[Record]) -> str:

@@ -16,7 +16,7 @@ from data.reading.encodings import Encoding, encoding_of, open_as_utf8
 from data.reading.endings import ENDINGS, PARQUET, SEPARATORS, other_ending
 from data.reading.json_files import read_json_file
 from data.reading.parquet import read_parquet
-from data.reading.records import BOM, Record, Refusal, bad_character, decode, refused_file, refused_line
+from data.reading.records import BOM, Record, Refusal, bad_character, decode, id_of_file, refused_file, refused_line
 
 TEXT_KEYS = ("text", "input")
 Tell = Callable[[str], None]
@@ -143,4 +143,4 @@ def _txt(path: Path, encoding: Encoding) -> Iterator[Record | Refusal]:
             yield refused_line(path, number, bad)
             return
     if text.strip():
-        yield Record(path.name, 1, {"id": path.stem, "text": text.rstrip("\r\n")})
+        yield Record(path.name, 1, {"id": id_of_file(path), "text": text.rstrip("\r\n")})

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from data.notes import Note, Origin, Split
 from db.notes.identity import Entry, Known, Likenesses
 from db.notes.queue.claimed import FREE, OWN, UNANSWERED
+from db.notes.queue.metadata import keep_names
+from db.notes.queue.order import Order
 from db.notes.queue.overlap import read_overlap
-from db.notes.queue.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
+from db.notes.queue.search import Counts, Filters, QueueRow, State, count_notes, counts, search_notes
 from db.notes.samples import removed_up_to
 from db.notes.suggestions import WAITING
 from db.people.acting import LeadAct, Program
@@ -254,6 +256,7 @@ def _add_batch(session: Session, batch: Sequence[Note]) -> AddReport:
     met = [known.meet(note) for note in batch]
     fresh = [entry for entry, meeting in met if meeting == "new"]
     _insert(session, fresh)
+    keep_names(session, [note.metadata for note in batch])
     labelled = [
         (entry.number, note)
         for (entry, meeting), note in zip(met, batch, strict=True)

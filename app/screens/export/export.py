@@ -24,6 +24,7 @@ from app.exporting import (
 )
 from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
+from app.screens.zone import zone_of
 from data.task import Task
 from data.text.figures import plural
 from db.notes.notes import counts
@@ -49,9 +50,10 @@ OPENED: dict[Format, str] = {
     "into a new project, then import the file. Reviewers are matched by e-mail address, if their names are addresses.",
 }
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
-CORRECTED, WITH_TEXT, PROVENANCE, SAMPLES = "corrected", "text", "provenance", "samples"
+CORRECTED, WITH_TEXT, METADATA, PROVENANCE, SAMPLES = "corrected", "text", "metadata", "provenance", "samples"
 TELL = [
     ("The note's text and the reviewer's comment", WITH_TEXT),
+    ("Metadata: what else came with the note", METADATA),
     ("Provenance: who decided when, the model's own values and confidences, what became of each field", PROVENANCE),
 ]
 
@@ -70,7 +72,7 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
         with gr.Column(elem_classes="card", elem_id="export-choice"):
             gr.HTML(heading("Export reviewed notes"), js_on_load=None)
             form = gr.Radio(FORMAT_CHOICES, value="jsonl", label="Format", elem_id="export-format")
-            tell = gr.CheckboxGroup(TELL, value=[WITH_TEXT], label="With", elem_id="export-tell")
+            tell = gr.CheckboxGroup(TELL, value=[WITH_TEXT, METADATA], label="With", elem_id="export-tell")
             keys = gr.CheckboxGroup(fields, value=list(desk.task.keys), label="Fields", elem_id="export-fields")
             with gr.Row(elem_classes="line"):
                 reviewer = gr.Dropdown(label="Reviewed by", elem_id="export-reviewer", **people)
@@ -90,14 +92,14 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             summary = gr.HTML(elem_id="export-summary", js_on_load=None)
     inputs = [form, tell, keys, reviewer, adapter, since, until, only]
 
-    def shown(*chosen: Any) -> str:
-        return show(desk, *chosen)
+    def shown(request: gr.Request, *chosen: Any) -> str:
+        return show(desk, *chosen, zone=zone_of(request))
 
-    def opened(*chosen: Any) -> list[Any]:
+    def opened(request: gr.Request, *chosen: Any) -> list[Any]:
         with desk.store.reading() as session:
             people = [("anyone", ""), *((row.name, row.name) for row in list_reviewers(session))]
             adapters = [("any adapter or none", ""), *((name, name) for name in suggesters(session))]
-        return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen)]
+        return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen, zone=zone_of(request))]
 
     for part in inputs:
         listen(part.change, shown, (inputs, [summary]), "export", **FOLLOWING)
@@ -118,9 +120,11 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
     since: str = "",
     until: str = "",
     only: list[str] | None = None,
+    *,
+    zone: str = "UTC",
 ) -> Markup:
     """The count, the link, and how the file begins; or why there is nothing to take."""
-    told, ticked = [WITH_TEXT] if tell is None else tell, only or []
+    told, ticked = [WITH_TEXT, METADATA] if tell is None else tell, only or []
     if fields is not None and not fields:
         return refused("Choose at least one field.")
     try:
@@ -131,10 +135,12 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
             statuses=("submitted", *(status for _, status in ASIDE if status in ticked)),
             since=since or "",
             until=until or "",
+            zone=zone,
             reviewer=reviewer or "",
             adapter=adapter or "",
             is_corrected=CORRECTED in ticked,
             with_text=WITH_TEXT in told,
+            with_metadata=METADATA in told,
             with_provenance=PROVENANCE in told,
             with_samples=SAMPLES in ticked,
         )
@@ -164,12 +170,15 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
 def _sentences(task: Task, choice: Choice) -> list[str]:
     """What whoever takes the file should know of it."""
     said = [OPENED[choice.form]]
+    if choice.since or choice.until:
+        said.append(f"A day begins at midnight in the time zone of this browser, {choice.zone.replace('_', ' ')}.")
     if choice.is_training_input(task):
         said.append("Training input: caseloop import FILE --original takes it.")
     elif choice.form in ("jsonl", "json", "csv", "parquet"):
         said.append("Not training input: that needs every field, the text, and reviewed notes only.")
     if not choice.with_text:
-        said.append("Without the text it is not yet anonymous: values and ids are as they were in the notes.")
+        kept = "values, ids and metadata" if choice.with_metadata else "values and ids"
+        said.append(f"Without the text it is not yet anonymous: {kept} are as they were in the notes.")
     if choice.is_marked and choice.form == "label-studio":
         said.append("Skipped and flagged notes are marked as cancelled.")
     elif choice.is_marked:

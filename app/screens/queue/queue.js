@@ -93,7 +93,7 @@ document.addEventListener('click', (event) => {
 // ---------------------------------------------------------------- the filter's controls
 
 document.addEventListener('submit', (event) => { if (within(event, '#queue-filters')) event.preventDefault(); });
-document.addEventListener('input', (event) => { if (within(event, '#queue-search')) askWhenTyped(); });
+document.addEventListener('input', (event) => { if (within(event, '#queue-search, [name="meta_value"]')) askWhenTyped(); });
 document.addEventListener('change', (event) => {
   const target = /** @type {any} */ (event.target);
   if (target.id === 'tick-all') {
@@ -102,7 +102,7 @@ document.addEventListener('change', (event) => {
   } else if (target.id === 'queue-saved') {
     const saved = savedFilter();
     if (saved) { list.order = saved.order; setSearch(saved.filters.text); askFor(saved.filters); } else DO.clear();
-  } else if (within(event, '#queue-filters') && target.id !== 'queue-search') {
+  } else if (within(event, '#queue-filters') && target.id !== 'queue-search' && target.name !== 'meta_value') {
     if (target.name === 'order') chooseOrder(target.value);
     askFor(chosenFilters());
   }

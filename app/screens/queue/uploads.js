@@ -6,7 +6,7 @@ import { noteOnScreen, open } from '../review/note/note.js';
 import { messageOf } from './dialogs.js';
 import { refresh } from './list/asking.js';
 
-/** @typedef {{ name: string, role: string, holds: string }} Column */
+/** @typedef {{ name: string, role: string, becomes: string, holds: string }} Column */
 /** @typedef {{ id: string | null, n_characters: number, metadata: string[], labels: Record<string, string>, text: string }} FirstNote */
 
 /**
@@ -33,10 +33,6 @@ import { refresh } from './list/asking.js';
 
 /** @typedef {Record<string, string | boolean | null>} Chosen columns, and whether labels are taken */
 
-/** @type {Record<string, string>} */
-const ROLES = {
-  text: 'the note', id: 'its id', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
-};
 const AWAY = 'Nothing was imported: the desk cannot be reached. Try again when it is back.';
 const PROBLEM = 'Nothing was imported: the desk has a problem; see its log.';
 
@@ -168,7 +164,7 @@ function table(headings, lines) {
 /** @param {Found} found */
 function columns(found) {
   if (!found.can_choose && found.columns.length < 2) return [];
-  const lines = found.columns.map(({ name, role, holds }) => [name, ROLES[role], holds]);
+  const lines = found.columns.map(({ name, becomes, holds }) => [name, becomes, holds]);
   return [make('h4', {}, 'What becomes of each column'), table(['Column', 'Becomes', 'Begins'], lines)];
 }
 

@@ -20,6 +20,7 @@ from app.core.rules import Rules, read_guidelines, read_keys, read_rules, read_t
 from app.core.templates import Pieces
 from app.screens.markup import SEE_IT_LEARN, STATES
 from app.screens.replies import answered
+from app.screens.review.note.brought import brought
 from app.screens.review.note.cautions import caution, outside_line
 from app.screens.review.note.grounding import grounded, left_out, proposed_grounds, proposed_values, told
 from app.screens.review.note.highlights import marked
@@ -39,6 +40,7 @@ from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.text.figures import plural
 from db.notes.notes import Counts, counts, next_notes
+from db.notes.queue.metadata import metadata_names
 from db.notes.queue.queue_view import count_on, next_on
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
@@ -216,6 +218,8 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
         why = why_none(session, number) if review.suggestion is None else ""
         shown = replace(_shown(desk, session, review), adjudication=adjudication(desk, session, review, reviewer))
         held_by = holder(session, reviewer, number)
+        names = metadata_names(session) if review.note.metadata else []
+    beside = brought(desk.task, review.note.metadata, names, rules.metadata_shown)
     shown = presented(desk, reviewer, shown, rules)
     if why:
         ask_for(desk, reviewer, number)
@@ -225,7 +229,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
     text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
         **_record(desk, shown, rules, values, found),
-        "heading": _heading(shown, place, why, held_by),
+        "heading": _heading(shown, place, why, held_by, beside),
         "html": text,
         "walk": _query(place.chosen),
     }
@@ -345,10 +349,11 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
     return "sure" if confidence >= SURE else "fair"
 
 
-def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> Markup:
+def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None, beside: Markup) -> Markup:
     review = shown.review
     opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
-    return _HTML.heading(review, STATES[review.note.state], place, opinions, shown.is_blind, why_none, held_by, caution)
+    state = STATES[review.note.state]
+    return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, beside)
 
 
 def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
