@@ -136,9 +136,9 @@ def fit_cutoffs(notes: Sequence[Sequence[Proposed]], earlier: Cutoffs | None = N
         n_notes=len(answered),
         put_in=put_in,
         ranks=_quantiles([one.confidence for one in seen if one.is_null or _is_shown(one, put_in)]),
-        least_mean=_low([fmean(one.confidence for one in note) for note in answered]),
+        least_mean=_find_low([fmean(one.confidence for one in note) for note in answered]),
     )
-    return now if earlier is None or not earlier.n_notes else _between(earlier, now)
+    return now if earlier is None or not earlier.n_notes else _update_cutoffs(earlier, now)
 
 
 def shown_share(seen: Iterable[Proposed], put_in: Mapping[str, float]) -> tuple[float | None, float | None]:
@@ -196,27 +196,27 @@ def _quantiles(values: Sequence[float]) -> tuple[float, ...]:
     return tuple(ordered[min(len(ordered) - 1, step * len(ordered) // _STEPS)] for step in range(_STEPS + 1))
 
 
-def _low(means: Sequence[float]) -> float:
+def _find_low(means: Sequence[float]) -> float:
     """What one note in a hundred lies below."""
     ordered = sorted(means)
     return ordered[int(_TAIL * len(ordered))]
 
 
-def _between(earlier: Cutoffs, now: Cutoffs) -> Cutoffs:
+def _update_cutoffs(earlier: Cutoffs, now: Cutoffs) -> Cutoffs:
     """What holds after notes were added to what was known."""
     share = now.n_notes / (now.n_notes + PRIOR_NOTES)
 
-    def mixed(before: float, after: float) -> float:
+    def mix(before: float, after: float) -> float:
         return before + (after - before) * share
 
     ranks = now.ranks or earlier.ranks
     if now.ranks and earlier.ranks:
-        ranks = tuple(mixed(*pair) for pair in zip(earlier.ranks, now.ranks, strict=True))
+        ranks = tuple(mix(*pair) for pair in zip(earlier.ranks, now.ranks, strict=True))
     return Cutoffs(
         n_notes=now.n_notes,
-        put_in={**earlier.put_in, **{key: mixed(earlier.takes(key), one) for key, one in now.put_in.items()}},
+        put_in={**earlier.put_in, **{key: mix(earlier.takes(key), one) for key, one in now.put_in.items()}},
         ranks=ranks,
-        least_mean=mixed(earlier.least_mean, now.least_mean),
+        least_mean=mix(earlier.least_mean, now.least_mean),
     )
 
 

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from data.limits import MAX_VALUE_CHARACTERS
-from data.reading.json_records import read_json_value
+from data.reading.json.window import read_json_value
 from data.reading.records import plain_name, plain_type
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Field, Task
 from data.text.values import normalise

@@ -18,12 +18,21 @@ MAX_MARKS = 30
 
 # A record of any file, before it is a note.
 MAX_RECORD_BYTES = 4 * MIB
-MAX_CELL_CHARACTERS = 131_072
 MAX_DIGITS = 300
 
 # A folder, and a file that comes through the browser.
 MAX_FOLDER_DEPTH = 32
 MAX_UPLOAD_BYTES = 64 * MIB
+
+# An archive, and files that are read as a whole.
+MAX_UNPACKED_BYTES = 4096 * MIB
+MAX_PACKING = 200
+"""How many times its size a packed file may unpack to; text comes to five to twenty."""
+MAX_ZIP_DIRECTORY_BYTES = 16 * MIB
+MAX_HELD_BYTES = 64 * MIB
+MAX_HELD_VALUES = 4_000_000
+MAX_DOCUMENT_BYTES = 16 * MIB
+MAX_PAGES = 500
 
 # A Parquet file, which unpacks to many times its size. A page is what it unpacks at once; several columns are open
 # together. Nested values are the items of lists, which have no other bound: a million of them fit into a few bytes.

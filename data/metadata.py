@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from data.reading.json_records import read_json_value
+from data.reading.json.window import read_json_value
 
 OBJECT_KEY = "metadata"
 TEXT_COLUMN, JSON_COLUMN = "meta.", "meta_json."

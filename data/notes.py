@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +21,21 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
 )
 from data.metadata import read_metadata
-from data.reading.readers import TEXT_KEYS, Tell, read_records, unheard
-from data.reading.records import USUAL, Columns, Record, Refusal, plain_name, plain_type
+from data.reading.provenance import own_keys
+from data.reading.readers import read_records
+from data.reading.records import (
+    USUAL,
+    Columns,
+    Record,
+    Refusal,
+    plain_name,
+    plain_type,
+    reached,
+    wanted_names,
+    without,
+)
+from data.reading.sources import TEXT_KEYS, Options, Tell, ignore_reading
+from data.reading.values import plain_id, plain_value
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
 __all__ = [
@@ -156,9 +168,9 @@ def make_note(
 
 
 def read_notes(
-    path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = unheard
+    path: Path, task: Task, *, original: bool, columns: Columns = USUAL, tell: Tell = ignore_reading
 ) -> Iterator[Note | Refusal]:
-    """Read the notes of a file with one of `data.reading.endings.ENDINGS`, or of all such files below a folder.
+    """Read the notes of a file in one of `data.reading.formats.FORMATS`, or of all such files below a folder.
 
     The text is under "text" or "input", the id under "id" or "external_id", labels where `data.labels` says; everything
     else is metadata, see `data.metadata`. A bad record becomes a `Refusal` and the rest goes on. Memory stays
@@ -169,9 +181,10 @@ def read_notes(
         task: what labels must fit.
         original: whether every record must bring labels; otherwise labels are ignored.
         columns: where the text and the id are, if not under their usual names.
-        tell: see `data.reading.readers.read_records`.
+        tell: see `data.reading.sources.Options`.
     """
-    for record in read_records(path, (columns.text,) if columns.text else TEXT_KEYS, tell):
+    options = Options((columns.text,) if columns.text else TEXT_KEYS, tell, columns.codec)
+    for record in read_records(path, options):
         if isinstance(record, Refusal):
             yield record
             continue
@@ -203,12 +216,19 @@ def _note(record: Record, task: Task, *, labels: Labels | None, columns: Columns
     values = record.values
     text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
     id_keys = (columns.id,) if columns.id else ID_KEYS
-    id_key = next((key for key in id_keys if values.get(key) is not None), None)
-    used = {text_key, id_key, *DERIVED_KEYS, *(labels_aside(values, task) if labels is None else labels.keys)}
+    id_key = next((key for key in id_keys if reached(values, key) is not None), None)
+    if id_key is None and columns.id is None:
+        id_key = next(iter(wanted_names(values, ID_KEYS)), None)
+    text, external_id = reached(values, text_key), reached(values, id_key) if id_key else None
+    for key in (text_key, id_key):
+        if key is not None and key not in values:
+            values = without(values, key)  # the rest of the object that it lies in is metadata
+    used = {text_key, id_key, *DERIVED_KEYS, *own_keys(task, values)}
+    used.update(labels_aside(values, task) if labels is None else labels.keys)
     return make_note(
         task,
-        values[text_key],
-        external_id=values[id_key] if id_key else None,
+        text,
+        external_id=external_id,
         metadata=read_metadata(values, used),
         labels=labels,
         place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
@@ -216,7 +236,7 @@ def _note(record: Record, task: Task, *, labels: Labels | None, columns: Columns
 
 
 def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
-    present = [key for key in wanted if key in values]
+    present = wanted_names(values, wanted)
     if len(present) == 1:
         return present[0]
     names = ", ".join(plain_name(key) for key in list(values)[:10]) or "none"
@@ -254,6 +274,7 @@ def _checked_text(text: object) -> str:
 
 
 def _checked_id(external_id: object) -> str | None:
+    external_id = plain_id(external_id)
     if external_id is None:
         return None
     if isinstance(external_id, bool) or not isinstance(external_id, (str, int)):
@@ -294,27 +315,19 @@ def _is_surely_short(metadata: Mapping[str, Any]) -> bool:
 
 
 def _checked_json(value: Any, depth: int) -> Any:
-    """The value as plain JSON; dates become text, and NaN, which stands for no value in tables, becomes null."""
+    """The value as plain JSON; what JSON does not have becomes text, and NaN, which stands for no value, null."""
     if depth > MAX_METADATA_DEPTH:
         raise NoteError(f"metadata of at most {MAX_METADATA_DEPTH} levels", "more", "flatten it")
-    if isinstance(value, str):
-        _check_characters(value, "the metadata")
-        return value
-    if isinstance(value, float):
-        if abs(value) == float("inf"):
-            raise NoteError("numbers in the metadata", "an infinity", "leave it out")
-        return None if value != value else value  # noqa: PLR0124 - only NaN differs from itself
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, date):
-        return value.isoformat()
     if isinstance(value, (list, tuple)):
         return [_checked_json(item, depth + 1) for item in value]
     if isinstance(value, Mapping):
         for key in value:
             _check_characters(str(key), "the metadata")
         return {str(key): _checked_json(item, depth + 1) for key, item in value.items()}
-    raise NoteError("metadata that JSON can hold", plain_type(value), "turn it into text or leave it out")
+    value = plain_value(value)
+    if isinstance(value, str):
+        _check_characters(value, "the metadata")
+    return value
 
 
 def _check_characters(text: str, where: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from data.accepted import Accepted, AcceptedError, read_accepted
 from data.identity import text_hash
 from data.notes import NoteError, Split, content_hash, labelled_note, split_of
-from data.reading.json_records import read_jsonl
+from data.reading.json.records import read_jsonl
 from data.reading.records import Record, Refusal, plain_type
 from data.storage.files import write_whole
 from data.task import Extraction, Task
@@ -176,7 +176,7 @@ def _row(task: Task, record: Record) -> Row:
 
 
 def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> Snapshot:
-    ordered = _distinct(task, rows, side)
+    ordered = _sort_distinct(task, rows, side)
     fingerprint = hashlib.sha256()
     lines = [_line(task, row).encode("utf-8") + b"\n" for row in ordered]
     for line in lines:
@@ -194,7 +194,7 @@ def _write(task: Task, rows: Iterable[Row], path: Path, side: Split | None) -> S
     )
 
 
-def _distinct(task: Task, rows: Iterable[Row], side: Split | None) -> list[Row]:
+def _sort_distinct(task: Task, rows: Iterable[Row], side: Split | None) -> list[Row]:
     """The rows in a repeatable order, none twice.
 
     Of a text that stands under several ids, reviewers' labels go before those that it came with; labels that differ

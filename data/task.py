@@ -154,10 +154,10 @@ class Extraction(Mapping[str, str | None]):
         """
         if tuple(values) != task.keys:
             _check_keys(task, values)
-        self._values: dict[str, str | None] = {key: _checked(key, values[key]) for key in task.keys}
+        self._values: dict[str, str | None] = {key: _check_value(key, values[key]) for key in task.keys}
 
     @classmethod
-    def stored(cls, task: Task, values: Mapping[str, Any]) -> Extraction:
+    def from_stored(cls, task: Task, values: Mapping[str, Any]) -> Extraction:
         """What was stored, as the task asks for it today: a field that was not asked then is null, one that is not
         asked any more is left out. What comes from outside is checked with the constructor instead.
         """
@@ -202,7 +202,7 @@ def _check_keys(task: Task, values: Mapping[str, Any]) -> None:
         raise TaskError(f"Expected exactly the fields {', '.join(task.keys)}; {' and '.join(said)}.")
 
 
-def _checked(key: str, value: object) -> str | None:
+def _check_value(key: str, value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):

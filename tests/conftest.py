@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.kit.desk.postgres import database_url, postgres  # noqa: F401 - fixtures
 from tests.kit.homes import TINY_PLACE, Home
@@ -19,6 +20,8 @@ _NOT_THEIRS += ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE",
 for _name in _NOT_THEIRS:  # at import, because some packages read theirs once, when a test module imports them
     os.environ.pop(_name, None)
 
+settings.register_profile("caseloop", deadline=None)  # a busy machine is no fault of what is tested
+settings.load_profile("caseloop")
 
 # Begun first, so that two processes finish at about the same time; the others follow by their names.
 _LONGEST = ("end_to_end", "training_flow", "bad_input", "served_worker", "supervisor", "engine_forwards", "privacy")

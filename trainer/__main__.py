@@ -242,12 +242,12 @@ def _bar(n_done: int, n_notes: int) -> None:
 
 
 def _extract(options: argparse.Namespace) -> int:
-    from trainer.engine.reading import line_on_terminal, suggest_telling
+    from trainer.engine.reading import line_on_terminal, suggest_with_progress
 
     text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
     engine = _engine(options)
     with line_on_terminal() as tell:
-        suggestion = suggest_telling(engine, text.strip(), tell)
+        suggestion = suggest_with_progress(engine, text.strip(), tell)
     answer: dict[str, Any] = dict(suggestion.extraction.as_dict())
     if options.json:
         answer = {"extraction": answer, "confidence": dict(suggestion.confidence), "adapter": suggestion.adapter}

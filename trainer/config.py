@@ -54,7 +54,7 @@ class LoraSettings(BaseModel):
 
 
 class TrainConfig(BaseModel):
-    """Settings of one run. A None is filled in by `resolved`, or on a GPU by a probe step."""
+    """Settings of one run. A None is filled in by `resolve`, or on a GPU by a probe step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -156,7 +156,7 @@ class TrainConfig(BaseModel):
             raise ValueError("max_steps is a positive number, or -1 for no limit")
         return self
 
-    def resolved(self, n_parameters: int) -> TrainConfig:
+    def resolve(self, n_parameters: int) -> TrainConfig:
         """The same settings with what follows from the size of the base filled in.
 
         The batch of a large base, its checkpointing and compilation stay open for the probe, see

@@ -62,10 +62,10 @@ async def take(scope: Scope, receive: Receive, *, is_for_gradio: bool) -> Receiv
     """
     path, headers = scope["path"], Headers(scope=scope)
     if path in UPLOADS and scope["method"] == "POST":
-        return _patient(receive)
+        return _limit_silence(receive)
     is_form = path in FORMS
     limit = MAX_FORM_BYTES if is_form else MAX_JSON_BYTES
-    if _declared(headers) > limit:
+    if _declared_length(headers) > limit:
         raise _too_large(limit)
     if scope["method"] in _SAFE_METHODS:  # nobody reads what comes with these
         return receive
@@ -74,7 +74,7 @@ async def take(scope: Scope, receive: Receive, *, is_for_gradio: bool) -> Receiv
     body = await _read(receive, limit)
     if is_for_gradio:
         refuse_files(body)
-    return _again(body, receive)
+    return _replay_body(body, receive)
 
 
 def refuse_files(body: bytes) -> None:
@@ -86,7 +86,7 @@ def refuse_files(body: bytes) -> None:
         BodyRefused: see above.
     """
     try:
-        sent = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_number)
+        sent = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse_number)
     except (ValueError, RecursionError):
         raise BodyRefused(400, "The request is not valid JSON. Reload the page and try again.") from None
     waiting: list[tuple[Any, int]] = [(sent, 0)]
@@ -108,11 +108,11 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _no_number(name: str) -> Any:
+def _refuse_number(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _declared(headers: Headers) -> int:
+def _declared_length(headers: Headers) -> int:
     said = headers.get("content-length", "0")
     return int(said[:20]) if said.isdecimal() else 0
 
@@ -138,7 +138,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
         raise BodyRefused(408, f"The request did not arrive within {WHOLE_S:.0f} s. Send it again.") from None
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
+def _replay_body(body: bytes, receive: Receive) -> Receive:
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def give() -> Message:
@@ -147,7 +147,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return give
 
 
-def _patient(receive: Receive) -> Receive:
+def _limit_silence(receive: Receive) -> Receive:
     """The same messages; silence in the middle of a file ends it, as if the sender had gone."""
     is_whole = False
 

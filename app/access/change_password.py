@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from app.access.guard import MOUNT, current_reviewer
-from app.access.login import bare_page, give_cookie, kept_password, later
+from app.access.login import ask_to_wait, bare_page, give_cookie, kept_password
 from app.access.passwords import MIN_CHARACTERS, Door, TooBusyError, TooManyError, hash_password
 from app.core.desk import Desk
 from app.core.errors import InputError
@@ -52,7 +52,7 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
         try:
             is_right = await door.opens(by, address, now, await run_in_threadpool(kept_password, desk.store, by))
         except (TooManyError, TooBusyError) as error:
-            return later(bare_page("Password", _FORM, str(error)), error)
+            return ask_to_wait(bare_page("Password", _FORM, str(error)), error)
         if not is_right:
             return bare_page("Password", _FORM, "The current password is wrong.", 401)
         try:

@@ -74,7 +74,7 @@ _PREVIEW = re.compile(rb"""<meta\s+(?:property|name)="(?:og|twitter):[^>]*>\s*|<
 class Known(Protocol):
     """What the guard asks who somebody is; see `app.access.login.People`."""
 
-    def who(self, token: str | None, *, is_active: bool) -> SignedIn | None:
+    def identify(self, token: str | None, *, is_active: bool) -> SignedIn | None:
         """Who has this token; None for somebody who has to sign in."""
         ...
 
@@ -149,14 +149,14 @@ class Guard:
             except Gone:
                 return
         is_bare = path in (*OPEN, *BARE)
-        head, first = ("", "") if is_bare else (_who(person) + self._head, self._first)
+        head, first = ("", "") if is_bare else (_person_markup(person) + self._head, self._first)
         answer = _Answer(send, path, head.encode(), first.encode(), is_kept=is_file, is_secure=self._is_secure)
         if refusal is not None:
             await refusal(scope, receive, answer)
             return
         state = {**scope.get("state", {}), "person": person, "address": self._address(scope)}
         try:
-            await self._app({**_stripped(scope), "state": state}, receive, answer)
+            await self._app({**_strip_scope(scope), "state": state}, receive, answer)
         except ClientDisconnect:  # who sends went away, or silent, in which case this is heard
             if not answer.has_begun:
                 late = JSONResponse({"detail": "The upload stopped before the end of the file. Send it again."}, 408)
@@ -167,7 +167,7 @@ class Guard:
         connection = HTTPConnection(scope)
         token = connection.cookies.get(SECURE_COOKIE if self._is_secure else COOKIE)
         try:
-            person = await run_in_threadpool(self._people.who, token, is_active=_is_active(connection))
+            person = await run_in_threadpool(self._people.identify, token, is_active=_is_active(connection))
         except StoreError as error:
             return None, JSONResponse({"detail": str(error)}, 503)
         if person is None:
@@ -259,7 +259,7 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": page})
 
 
-def _who(person: SignedIn | None) -> str:
+def _person_markup(person: SignedIn | None) -> str:
     """Markup that tells the page whom it was opened by."""
     if person is None:
         return ""
@@ -280,7 +280,7 @@ def _name(host: str) -> str:
     return re.sub(r":\d*$", "", host.lower())
 
 
-def _stripped(scope: Scope) -> Scope:
+def _strip_scope(scope: Scope) -> Scope:
     """Without the headers by which Gradio would let a stranger choose where the page sends its data."""
     headers = [(name, value) for name, value in scope["headers"] if not _FORWARDED.fullmatch(name)]
     return {**scope, "headers": headers}

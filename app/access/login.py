@@ -25,7 +25,7 @@ from app.core.templates import Pieces
 from db.notes.queue.claims import leave_desk
 from db.people.acting import LOCAL, acting, as_program, needs_sign_in
 from db.people.reviewers import find_reviewer, password_of
-from db.people.sign_ins import LONGEST, SignedIn, note_action, sign_in, signed_in
+from db.people.sign_ins import LONGEST, SignedIn, find_sign_in, note_action, sign_in
 from db.store.store import Store, StoreError
 
 BUSY_S = 10
@@ -57,7 +57,7 @@ class People:
     def __init__(self, store: Store, *, is_private: bool = True) -> None:
         self._store, self._is_private = store, is_private
 
-    def who(self, token: str | None, *, is_active: bool) -> SignedIn | None:
+    def identify(self, token: str | None, *, is_active: bool) -> SignedIn | None:
         """Who this is; the local reviewer where nobody has a password; None for somebody who has to sign in.
 
         Args:
@@ -72,7 +72,7 @@ class People:
                 if not self._is_private:
                     raise NobodyCanSignIn
                 return SignedIn(LOCAL, "admin")
-            person = signed_in(session, token) if token else None
+            person = find_sign_in(session, token) if token else None
         if person is not None and person.is_due and is_active:
             assert token is not None
             try:
@@ -112,7 +112,7 @@ def routes(desk: Desk, door: Door, *, is_secure: bool) -> APIRouter:
             kept = await run_in_threadpool(kept_password, desk.store, name)
             is_right = await door.opens(name, address, password, kept)
         except (TooManyError, TooBusyError) as error:
-            return later(login_page(str(error), name=name, to=to), error)
+            return ask_to_wait(login_page(str(error), name=name, to=to), error)
         if not is_right:
             if kept is not None or not door.is_spent(address):  # made-up names without end are not all kept
                 await run_in_threadpool(_note_failure, desk.store, name)
@@ -168,7 +168,7 @@ def own_place(to: str) -> str:
     return f"{parts.path}{'?' + quote(parts.query, safe='=&%+') if parts.query else ''}" if is_own else f"{MOUNT}/"
 
 
-def later(page: Response, error: TooManyError | TooBusyError) -> Response:
+def ask_to_wait(page: Response, error: TooManyError | TooBusyError) -> Response:
     """The same page, as an answer that says when to come back."""
     status, wait_s = (429, error.wait_s) if isinstance(error, TooManyError) else (503, BUSY_S)
     page.status_code = status

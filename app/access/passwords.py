@@ -138,5 +138,5 @@ class Door:
             self._n_here -= 1
         self.usual_s += (time.monotonic() - began - self.usual_s) / 4
         if is_right:
-            self._attempts.succeeded(attempt)
+            self._attempts.forget_failures(attempt)
         return is_right

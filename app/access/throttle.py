@@ -41,7 +41,7 @@ class Throttle:
         with self._guard:
             return bool(self._recent(key))
 
-    def failed(self, key: object) -> float:
+    def count_failure(self, key: object) -> float:
         """Count a failure; what comes back takes it away again."""
         with self._guard:
             at = self._clock()
@@ -115,7 +115,7 @@ class Attempts:
     def begin(self, name: str, address: str) -> Attempt:
         """Count an attempt, before anything is known about it."""
         of_pair, of_name, of_address = (
-            throttle.failed(key)
+            throttle.count_failure(key)
             for throttle, key in ((self._pair, (name, address)), (self._name, name), (self._address, address))
         )
         return Attempt(name, address, of_pair, of_name, of_address)
@@ -126,7 +126,7 @@ class Attempts:
         self._name.take_back(attempt.name, attempt.of_name)
         self._address.take_back(attempt.address, attempt.of_address)
 
-    def succeeded(self, attempt: Attempt) -> None:
+    def forget_failures(self, attempt: Attempt) -> None:
         """An attempt was right: what went wrong before it is forgotten for this name here."""
         self.give_back(attempt)
         pair = (attempt.name, attempt.address)

@@ -68,7 +68,7 @@ class Opened:
                     _log.warning("opened notes could not be noted (%d): %s", attempt + 1, place(error))
 
 
-def opened_in(store: Store) -> Opened:
+def visits_of(store: Store) -> Opened:
     """The one of a store: whatever route shows a note, a reviewer's look at it is noted once in a while."""
     found = _current.get(id(store))
     if found is None:

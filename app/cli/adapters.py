@@ -39,11 +39,11 @@ def list_all(as_json: Json = False) -> None:
     Example:
       caseloop adapters list
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from db.training.adapters import active_adapter, list_adapters
     from db.training.runs import list_runs
 
-    with open_desk() as desk, desk.store.reading() as session:
+    with open_desk_to_read() as desk, desk.store.reading() as session:
         rows, active = list_adapters(session), active_adapter(session)
         gates = {run.adapter: run.gate for run in list_runs(session, limit=None) if run.adapter and run.gate}
     name = active.name if active else None
@@ -74,17 +74,17 @@ def show(name: Name, as_json: Json = False) -> None:
     """
     from app.cli.shared.verdict_table import decision_line, write_verdict
     from app.core.adapters import named_adapter, weights_place
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from app.training.decisions import run_that_made
-    from app.training.material import left_out
+    from app.training.material import describe_left_out
     from db.training.adapters import activations, active_adapter
 
-    with open_desk() as desk, desk.store.reading() as session:
+    with open_desk_to_read() as desk, desk.store.reading() as session:
         row, active = named_adapter(session, name), active_adapter(session)
         history = [change for change in activations(session) if change.adapter == name]
         run = run_that_made(session, name)
         gate = (run and run.gate) or {}
-        said = left_out(run.config) if run else ""
+        said = describe_left_out(run.config) if run else ""
         values = _as_json(row, active.name if active else None, gate)
         values |= {"path": weights_place(desk.settings, row), "activations": [_change(change) for change in history]}
         values |= {"left_out": said} if said else {}
@@ -260,13 +260,13 @@ def pull(
     place = _place(source)
     from pathlib import Path
 
-    from app.core.desk import open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
     from app.core.settings import is_hub_id
     from app.sharing.publishing import pull as bring
 
     if base is not None and not is_hub_id(base):
         base = str(Path(base).expanduser().absolute())
-    with open_desk() as desk, progress_bar("Pulling") as advance:
+    with open_or_begin_desk() as desk, progress_bar("Pulling") as advance:
         row = bring(desk, place, name=name, base=base, advance=advance)
     if as_json:
         write_json({"adapter": row.name, "base": row.base, "weights_sha256": row.weights_sha256})

@@ -36,7 +36,7 @@ def demo(
       caseloop demo --keep learned
     """
     from app.operations.demo import EPOCHS, run_demo
-    from app.operations.demo_report import closing_lines, told_fields
+    from app.operations.demo_report import closing_lines, tabulate_fields
 
     place = None if keep is None else keep.expanduser().absolute()
     with progress_bar("Demonstration") as advance:
@@ -47,7 +47,7 @@ def demo(
     for shown in told.notes:
         write("")
         write(shown.text)
-        write_table(("field", "before", "now", "the house writes"), told_fields(shown))
+        write_table(("field", "before", "now", "the house writes"), tabulate_fields(shown))
     write("")
     for line in closing_lines(told, place):
         write(line)

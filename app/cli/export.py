@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.core.terminal import progress_bar, say, write, write_json
+from app.core.terminal import UNRECORDED, progress_bar, say, write, write_json
 
 if TYPE_CHECKING:
     from app.core.desk import Desk
@@ -38,6 +38,13 @@ WithSamples = Annotated[
 ]
 
 
+Spans = Annotated[bool, typer.Option("--spans/--no-spans", help="Say where in the text the values stand.")]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="What becomes of each field in fhir, omop and naaccr, in place of the task's."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(export)
@@ -47,9 +54,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     out: Annotated[str, typer.Argument(help="The file or folder to write; - writes to standard output.")],
     form: Annotated[
         str | None,
-        typer.Option(
-            "--format", help="jsonl, json, csv, parquet, dataset or label-studio; default: by the file's ending."
-        ),
+        typer.Option("--format", help="See below; default: by the file's ending, or else jsonl."),
     ] = None,
     with_provenance: WithProvenance = False,
     without_text: WithoutText = False,
@@ -66,6 +71,8 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     corrected: Corrected = False,
     status: Status = "submitted",
     with_samples: WithSamples = False,
+    spans: Spans = True,
+    mapping: MappingFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
     """Write the reviewed records: submitted annotations only, never a mere suggestion.
@@ -73,10 +80,15 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     The synthetic sample notes are left out as soon as a real note is reviewed. What came with a note is under metadata,
     in a table in a column meta.NAME each, or meta_json.NAME where it is not only text.
 
-    JSON lines are training input: caseloop import OUT --original. In CSV a cell that begins with =, +, -, @, a tab
-    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula. "dataset" writes the
-    folder that datasets.load_from_disk opens, or an archive of it where OUT ends in .zip; "label-studio" writes
-    tasks, and beside them OUT.xml, the labelling configuration that they fit.
+    Formats for training: jsonl, json, parquet, dataset (a folder for datasets.load_from_disk), alpaca, messages;
+    for spreadsheets: csv, tsv, xlsx; for annotation tools: label-studio, brat, spacy; for registries: fhir (R4 with
+    mCODE profiles), omop (NOTE and NOTE_NLP), naaccr (XML). Those of several files are a folder, or an archive of it
+    where OUT ends in .zip. Beside JSON lines stands OUT.features.json, their types for the package datasets; beside
+    Label Studio's tasks OUT.xml, the labelling configuration that they fit.
+
+    JSON, tables and Label Studio come back: as labels with caseloop import OUT --original, and with provenance as
+    the decisions that they were: caseloop import OUT --decisions. In a table a cell that begins with =, +, -, @, a tab
+    or a carriage return gets an apostrophe in front, so that no spreadsheet runs it as a formula.
 
     \b
     Example:
@@ -84,16 +96,17 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop export reviewed.csv --with-provenance
       caseloop export ward-3.csv --where "ward = 3"
       caseloop export reviewed --format dataset --since 2026-01-01
+      caseloop export registry.json --format fhir --mapping ours.toml
     """
-    from app.core.desk import open_desk
-    from app.exporting import format_of, read_choice, told_of_samples
+    from app.core.desk import open_desk_to_read
+    from app.exporting import check_needs, format_of, mention_samples, read_choice
 
-    with open_desk() as desk:
+    with open_desk_to_read() as desk:
         choice = read_choice(
             desk.task,
             format_of(out, form),
-            fields=_listed(fields),
-            statuses=_listed(status),
+            fields=_split_names(fields),
+            statuses=_split_names(status),
             since=since,
             until=until,
             zone=zone,
@@ -105,9 +118,12 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             with_metadata=metadata,
             with_provenance=with_provenance,
             with_samples=with_samples,
+            with_spans=spans,
+            mapping=mapping,
         )
+        check_needs(desk.task, choice)
         with desk.store.reading() as session:
-            of_samples = told_of_samples(session, choice)
+            of_samples = mention_samples(session, choice)
         n_records = _write(desk, out, choice)
     if of_samples:
         say(of_samples)
@@ -116,13 +132,18 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _write(desk: Desk, out: str, choice: Choice) -> int:
-    from app.exporting import check_place, export_pieces, note_export, write_export
+    from app.exporting import check_place, count_records, export_pieces, note_export, write_export
     from db.people.acting import OPERATOR, acting
 
     if out != "-":
         check_place(Path(out), choice)
-    with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves
-        n_expected = note_export(act, choice)
+    if desk.store.readonly:
+        say(UNRECORDED.format("export"))
+        with desk.store.reading() as session:
+            n_expected = count_records(session, choice)
+    else:
+        with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves
+            n_expected = note_export(act, choice)
     if out == "-":
         with desk.store.reading() as session:
             for piece in export_pieces(session, desk.task, choice):
@@ -136,13 +157,15 @@ def _say(n_records: int, choice: Choice, out: str, as_json: bool) -> None:
     if as_json:
         write_json({"n_records": n_records, "format": choice.form, "out": out})
     else:
-        from app.exporting import config_path
+        from app.exporting import config_path, features_path
 
-        beside = (
-            f" Its labelling configuration is in {config_path(Path(out))}." if choice.form == "label-studio" else ""
-        )
+        beside = ""
+        if choice.form == "label-studio":
+            beside = f" Its labelling configuration is in {config_path(Path(out))}."
+        elif choice.form == "jsonl":
+            beside = f" Their types for the package datasets are in {features_path(Path(out))}."
         write(f"{n_records} {'' if choice.is_marked else 'reviewed '}records written to {out}.{beside}")
 
 
-def _listed(names: str) -> list[str]:
+def _split_names(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]

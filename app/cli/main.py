@@ -22,6 +22,7 @@ from app.cli import export as exporting
 from app.cli import maintenance as upkeep
 from app.cli import serve as desk
 from app.cli import training as learning
+from app.cli.correcting import deleting, imports
 from app.core.errors import BAD_INPUT, INTERRUPTED, exit_code_of, sentence_of
 from app.core.settings import quiet_environment
 from app.core.terminal import say, write
@@ -56,6 +57,8 @@ for register in (
     desk.register,
     demo.register,
     notes.register,
+    imports.register,
+    deleting.register,
     samples.register,
     exporting.register,
     learning.register,
@@ -76,8 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         return _refuse(error)
     except (KeyboardInterrupt, Abort):
-        say("Interrupted: everything done before is kept.")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe had enough
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,6 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         say(sentence_of(error))
         return exit_code_of(error)
+    if code == INTERRUPTED:  # which Typer makes of Ctrl-C by itself
+        say("Interrupted: everything done before is kept.")
     return code if isinstance(code, int) else 0
 
 

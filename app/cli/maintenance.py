@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.core.terminal import progress_bar, say, write, write_json
+from app.core.terminal import UNRECORDED, progress_bar, say, write, write_json
 
 UNWELL = 1
 Json = Annotated[bool, typer.Option("--json", help="Print it as one JSON object.")]
@@ -34,11 +34,13 @@ def backup(
       caseloop backup /backups/monday
       cp -a /backups/monday /srv/desk && CASELOOP_HOME=/srv/desk caseloop doctor
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from app.operations.backup import back_up
 
-    with open_desk() as desk, progress_bar("Backing up") as advance:
+    with open_desk_to_read() as desk, progress_bar("Backing up") as advance:
         made = back_up(desk, out.absolute(), advance)
+        if desk.store.readonly:
+            say(UNRECORDED.format("backup"))
     for name in made.left_out:
         say(f"The files of adapter {name} are not in the home, so they are not in the backup.")
     if as_json:

@@ -7,11 +7,13 @@ import logging
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.shared.decisions import Adjudicate, Decisions, bring_decisions
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.core.errors import BAD_INPUT, InputError
 from app.core.terminal import progress_bar, say, write, write_json
@@ -25,6 +27,16 @@ if TYPE_CHECKING:
     from data.reading.records import Columns
     from data.suggestion import Suggestion
     from data.task import Task
+    from db.notes.identity import Rules
+
+
+class SameId(StrEnum):
+    """What becomes of a record with the id of a note that has another text."""
+
+    separate = "separate"
+    supersede = "supersede"
+    refuse = "refuse"
+
 
 REFUSED = 1
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
@@ -37,7 +49,7 @@ def register(app: typer.Typer) -> None:
     app.command()(extract)
 
 
-def import_notes(
+def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
     ],
@@ -51,15 +63,37 @@ def import_notes(
     id_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
     ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Correct ids, labels and metadata of notes that are there already.")
+    ] = False,
+    same_id: Annotated[
+        SameId,
+        typer.Option(help="What becomes of a note whose id another text has: a new version, or a separate note."),
+    ] = SameId.separate,
+    source: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Where the notes come from; the same id of another source is another note."),
+    ] = "",
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
+    ] = None,
+    decisions: Decisions = False,
+    adjudicate: Adjudicate = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would become of every column and note; write nothing.")
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: .jsonl, .json, .csv, .tsv, .parquet, .txt and folders. Doing it twice changes nothing.
+    """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
+
+    The content of a file decides how it is read, whatever it is called.
 
     A note is its id and its exact text: a different character or id makes a different note, and the report says
-    where. A record that cannot be read is refused with its file, line and column; the others are kept. A column
+    where. With --update, a note with exactly the same text gets the id, the labels (with --original) and the metadata
+    that the file has; what the file leaves out stays. With --same-id supersede, a note with a known id and another
+    text is its new version: it waits for review again, and the old one keeps its decision and leaves queue and
+    exports. A record that cannot be read is refused with its file, line and column; the others are kept. A column
     that does not exist stops the import before anything is kept. Where the text or the id is under no usual name,
     the column that looks like it is taken, and the report says which. The exit code is 1 when a file, or the rest
     of one, could not be read or --strict kept nothing, and 2 when nothing could be read.
@@ -70,16 +104,25 @@ def import_notes(
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
       caseloop import registry.csv --dry-run
+      caseloop import other-desk.jsonl --decisions
+      caseloop import registry.csv --id-column case_no --update
+      caseloop import amended.jsonl --same-id supersede
     """
-    from app.core.desk import open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files, plan_files
     from data.reading.records import Columns
+    from db.notes.identity import Rules
 
-    with open_desk() as desk:
-        columns = Columns(text_column, id_column)
+    columns = Columns(text_column, id_column, _codec(encoding))
+    if decisions:
+        if original or strict:
+            raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
+        return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
+    rules = Rules(source=source.strip(), update=update, same_id=same_id.value)
+    with open_or_begin_desk() as desk:
         plans = plan_files(desk.task, files, original=original, columns=columns)
         if dry_run:
-            return _show_previews(desk, files, columns, original, as_json)
+            return _show_previews(desk, files, columns, rules, original, as_json)
         for plan in plans:
             for sentence in plan.sentences(on_terminal=True):
                 say(sentence)
@@ -91,6 +134,7 @@ def import_notes(
                 original=original,
                 strict=strict,
                 plans=plans,
+                rules=rules,
                 on_read=lambda n_read: advance(n_read, None, ""),
             )
     if as_json:
@@ -98,13 +142,14 @@ def import_notes(
     return _report_import(report, as_json)
 
 
-def _show_previews(desk: Desk, files: Sequence[Path], columns: Columns, original: bool, as_json: bool) -> int:
+def _show_previews(
+    desk: Desk, files: Sequence[Path], columns: Columns, rules: Rules, original: bool, as_json: bool
+) -> int:
     """Print what importing these files would do."""
     from app.importing.preview import preview
 
-    found = [
-        preview(desk.store, desk.task, path, chosen=columns, original=original, on_terminal=True) for path in files
-    ]
+    settings: dict[str, Any] = {"chosen": columns, "original": original, "rules": rules, "on_terminal": True}
+    found = [preview(desk.store, desk.task, path, **settings) for path in files]
     if as_json:
         write_json({"files": found})
     for one in found:
@@ -122,6 +167,23 @@ def _show_previews(desk: Desk, files: Sequence[Path], columns: Columns, original
     return REFUSED if any(one["n_files_refused"] for one in found) else 0
 
 
+def _codec(name: str | None) -> str | None:
+    """Python's name for an encoding, if there is one.
+
+    Raises:
+        InputError: nobody knows it.
+    """
+    from data.reading.encodings import title_of
+
+    try:
+        title_of(name or "utf-8")
+    except LookupError:
+        raise InputError(
+            f"Expected the name of an encoding, such as utf-8, cp1252 or latin-1; found {name!r}. Use another name."
+        ) from None
+    return name
+
+
 def _report_import(report: ImportReport, as_json: bool) -> int:
     for sentence in report.sentences():
         say(sentence)
@@ -135,6 +197,8 @@ def _report_import(report: ImportReport, as_json: bool) -> int:
         write(f"{report.n_added} added, {report.n_known} already known, {report.n_refused} refused.")
         for sentence in report.likeness_sentences():
             write(sentence)
+        if report.likenesses.n_namesakes:
+            write("They are separate notes. For new versions of the same report: --same-id supersede.")
     return REFUSED if report.n_files_refused else 0
 
 
@@ -212,7 +276,7 @@ def extract(
     from app.worker.engines import chosen_engine
     from data.notes import make_note
     from data.task import load_task
-    from trainer.engine.reading import line_on_terminal, suggest_telling
+    from trainer.engine.reading import line_on_terminal, suggest_with_progress
 
     logging.getLogger().addHandler(logging.NullHandler())  # keeps libraries from writing to the terminal
     logging.getLogger("trainer.adapter.files").addHandler(
@@ -222,7 +286,7 @@ def extract(
     note = make_note(task, _read_text(file))
     loaded = chosen_engine(task)
     with line_on_terminal() as tell:
-        suggestion = suggest_telling(loaded, note.text, tell)
+        suggestion = suggest_with_progress(loaded, note.text, tell)
     if as_json and suggestion.is_raw:
         told = "none was given" if not suggestion.confidence else "it is the model's own probability, usually too high"
         say(f"Confidence is not calibrated: {told}.")
@@ -252,7 +316,7 @@ def _read_text(file: str) -> str:
 def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dict[str, Any]:
     if not as_json:
         return dict(suggestion.extraction.as_dict())
-    from data.grounding.evidence import inferred_by
+    from data.grounding.evidence import find_inferred
 
     return {
         "extraction": suggestion.extraction.as_dict(),
@@ -260,7 +324,7 @@ def _answer(task: Task, text: str, suggestion: Suggestion, as_json: bool) -> dic
         "calibrated": not suggestion.is_raw,
         "evidence": {key: [[span.start, span.end] for span in suggestion.evidence.get(key, ())] for key in task.keys},
         "grounding": {key: str(suggestion.grounding[key]) for key in task.keys if key in suggestion.grounding},
-        "rules": inferred_by(task, text, suggestion.extraction, suggestion.grounding),
+        "rules": find_inferred(task, text, suggestion.extraction, suggestion.grounding),
         "times_longest": suggestion.times_longest and round(suggestion.times_longest, 2),
         "alternatives": {key: list(others) for key, others in suggestion.alternatives.items()},
         "adapter": suggestion.adapter,

@@ -37,13 +37,13 @@ def add(name: Name, role: Role = "reviewer", password_stdin: FromStdin = False) 
       caseloop reviewers add kim --role admin
     """
     from app.access.passwords import hash_password
-    from app.core.desk import open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
     from db.people.acting import OPERATOR, acting
     from db.people.reviewers import add_reviewer
 
     chosen = _role(role)
     kept = hash_password(_password(password_stdin), name)
-    with open_desk() as desk, acting(desk.store, OPERATOR, "decide about people") as act:
+    with open_or_begin_desk() as desk, acting(desk.store, OPERATOR, "decide about people") as act:
         row = add_reviewer(act, name, role=chosen, password_hash=kept)
     write(f"{row.name} can sign in, as {row.role}.")
 
@@ -102,10 +102,10 @@ def list_(as_json: Json = False) -> None:
     Example:
       caseloop reviewers list
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from db.people.reviewers import list_reviewers
 
-    with open_desk() as desk, desk.store.reading() as session:
+    with open_desk_to_read() as desk, desk.store.reading() as session:
         rows = list_reviewers(session)
     if as_json:
         write_json([{"name": row.name, "role": row.role, "signs_in": _signs_in(row) == "yes"} for row in rows])
@@ -124,17 +124,20 @@ def show(
     Example:
       caseloop audit show --subject "note 12"
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from db.people.audit import entries
 
-    with open_desk() as desk, desk.store.reading() as session:
+    with open_desk_to_read() as desk, desk.store.reading() as session:
         rows = entries(session, subject=subject, limit=limit)
     if as_json:
         write_json([{**vars(row), "at": row.at.isoformat()} for row in rows])
         return
     write_table(
         ("number", "at", "who", "did", "to", ""),
-        [(str(r.id), _day(r.at, "%Y-%m-%d %H:%M:%S"), r.who, r.action, r.subject, _told(r.detail)) for r in rows],
+        [
+            (str(r.id), _day(r.at, "%Y-%m-%d %H:%M:%S"), r.who, r.action, r.subject, _detail_words(r.detail))
+            for r in rows
+        ],
     )
 
 
@@ -151,10 +154,10 @@ def check(
     Example:
       caseloop audit verify
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from db.people.audit import verify
 
-    with open_desk() as desk, desk.store.reading() as session:
+    with open_desk_to_read() as desk, desk.store.reading() as session:
         found = verify(session, head)
     if as_json:
         write_json({**vars(found), "is_sound": found.is_sound})
@@ -206,5 +209,5 @@ def _day(at: datetime, form: str = "%Y-%m-%d") -> str:
     return at.strftime(form)
 
 
-def _told(detail: dict[str, Any]) -> str:
+def _detail_words(detail: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in detail.items())

@@ -29,10 +29,10 @@ def show(as_json: Json = False) -> None:
     Example:
       caseloop samples show
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from db.notes.samples import samples_of
 
-    with open_desk() as desk, desk.store.reading() as session:
+    with open_desk_to_read() as desk, desk.store.reading() as session:
         found = samples_of(session)
     if as_json:
         write_json(asdict(found))

@@ -66,21 +66,23 @@ def serve(
 
 def _serve(host: str, port: int) -> None:
     """Start everything, and wait until it ends."""
-    from app.core.desk import load_samples, open_desk
+    from app.cli.shared.beginning import open_or_begin_desk
+    from app.core.desk import load_samples
     from app.core.vanished import note_served
+    from app.operations.deleting import finish_deletions
     from app.processes.supervisor import (
         LOOPBACK,
         Supervisor,
         check_host,
         check_port,
         has_gpu,
-        only_one,
+        serving_lock,
         stop_on_signals,
     )
     from db.people.acting import needs_sign_in
 
     check_port(host, port)
-    with open_desk("supervisor") as desk, only_one(desk.settings.home):
+    with open_or_begin_desk("supervisor", anywhere=True) as desk, serving_lock(desk.settings.home):
         with desk.store.reading() as session:
             check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         note_served(desk.settings)
@@ -88,6 +90,8 @@ def _serve(host: str, port: int) -> None:
             say("Passwords and notes travel unencrypted: put a proxy with TLS in front; see --public-url.")
         if host not in LOOPBACK and desk.settings.public_url and desk.settings.proxies is None:
             say("Failed sign-ins of everyone behind the proxy count together: name it with --proxy ADDRESS.")
+        for done in finish_deletions(desk):
+            say(f"Finished what was begun before: {' '.join(done.sentences())}")
         n_samples = load_samples(desk)
         if n_samples:
             say(f"Loaded {n_samples} sample notes.")
@@ -103,7 +107,7 @@ def _serve(host: str, port: int) -> None:
         )
         stop_on_signals(supervisor)
         shown = f"[{host}]" if ":" in host else host
-        say("Starting the desk ...")
+        say(f"Starting the desk of {desk.settings.home} ...")
         supervisor.run(lambda: write(f"The desk is at http://{shown}:{port} (Ctrl-C stops it)"))
     say("Stopped.")
 
@@ -135,12 +139,13 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one
     Example:
       caseloop status --json
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from app.operations.status import read_status
     from app.training.requests import mark_interrupted
 
-    with open_desk() as desk:
-        mark_interrupted(desk.store, desk.settings)
+    with open_desk_to_read() as desk:
+        if not desk.store.readonly:
+            mark_interrupted(desk.store, desk.settings)
         state = read_status(desk)
     if as_json:
         write_json(state.to_json())
@@ -149,7 +154,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as one
 
 
 def _write_status(state: Status) -> None:
-    from app.training.material import left_out
+    from app.training.material import describe_left_out
     from app.training.requests import run_name
 
     counts, run = state.counts, state.last_run
@@ -169,7 +174,8 @@ def _write_status(state: Status) -> None:
         at = state.last_hang.at.isoformat(" ", "seconds")
         write(f"restarted {state.last_hang.payload.get('restarted', 'a process')}, at {at}")
     write(f"last run  {'none' if run is None else f'{run_name(run.id)} {run.status}. {run.message}'.rstrip()}")
-    if run is not None and (said := left_out(run.config)):
+    if run is not None and (said := describe_left_out(run.config)):
         write(f"          {said}")
+    write(f"home      {state.home}{' (can only be read)' if state.is_readonly else ''}")
     unsafe = "" if state.wal_safe else " (has the write-ahead log's bug: install pysqlite3)"
     write(f"store     {state.store}, {state.store_bytes / 1e6:.1f} MB, {state.database}{unsafe}")

@@ -62,8 +62,7 @@ def train(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Train an adapter on originals and reviewed notes, measure it on the hold-out, and activate it if it is better.
 
-    It takes over only if the hold-out shows a gain beyond chance and no field fell. The exit code is 1 when it does
-    not.
+    It takes over only if the hold-out shows a gain beyond chance and no field fell; otherwise the exit code is 1.
 
     \b
     Example:

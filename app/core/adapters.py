@@ -148,7 +148,7 @@ def _is_stranded(settings: Settings, adapter: AdapterRow) -> bool:
 
 def are_own(settings: Settings, adapter: AdapterRow) -> bool:
     """Whether the files in an adapter's place are its own, by their manifest; also where there is none."""
-    found = _digest_there(Path(weights_place(settings, adapter))) if adapter.path else ""
+    found = _read_digest(Path(weights_place(settings, adapter))) if adapter.path else ""
     return "" in (found, adapter.weights_sha256) or found == adapter.weights_sha256
 
 
@@ -204,17 +204,17 @@ def _place(settings: Settings, kept: str, embedded: Path) -> str:
     return str(settings.home / kept) if kept.startswith("./") else kept
 
 
-def _digest_there(directory: Path) -> str:
+def _read_digest(directory: Path) -> str:
     """Of the weights in a directory, as its manifest gives it; a damaged one is for who loads it to tell."""
     try:
         found = (directory / MANIFEST).stat()
-        return _digest_once(directory, (found.st_mtime_ns, found.st_size))
+        return _cache_digest(directory, (found.st_mtime_ns, found.st_size))
     except (OSError, DeskError):
         return ""
 
 
 @lru_cache(maxsize=64)
-def _digest_once(directory: Path, _state: tuple[int, int]) -> str:
+def _cache_digest(directory: Path, _state: tuple[int, int]) -> str:
     """The same once for each time that the manifest was written: a page asks of each suggestion."""
     return str(_read_manifest(directory).get("weights_sha256") or "")
 

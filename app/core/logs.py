@@ -73,6 +73,11 @@ def log_to(logs: Path, name: str) -> None:
         logging.getLogger(loud).setLevel(logging.WARNING)
 
 
+def ignore_logs() -> None:
+    """Write no log, and nothing of it to the terminal: for a home that cannot be written."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def place(error: BaseException) -> str:
     """An exception in words that hold nothing of the data: its type and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)

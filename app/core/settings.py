@@ -165,7 +165,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         home=Path(environ.get("CASELOOP_HOME") or "var").expanduser().absolute(),
         base=_place(base) if base else str(EMBEDDED / "base"),
         adapter=_place(adapter) if adapter else str(EMBEDDED / "adapter"),
-        served=_served(environ),
+        served=_read_served(environ),
         weights=_weights(environ.get("CASELOOP_WEIGHTS", "")),
         public_url=_public(environ.get("CASELOOP_PUBLIC_URL", "")),
         hang_s=_positive(environ, "CASELOOP_HANG_S", DEFAULT_HANG_S),
@@ -234,7 +234,7 @@ def _check_embedded() -> None:
         )
 
 
-def _served(environ: Mapping[str, str]) -> Served | None:
+def _read_served(environ: Mapping[str, str]) -> Served | None:
     engine, base_url = environ.get("CASELOOP_ENGINE") or LOCAL_ENGINE, environ.get("CASELOOP_BASE_URL", "")
     if engine not in ENGINES:
         raise SettingsError(f"Expected {' or '.join(ENGINES)} as the engine; found {engine!r}. Choose one of these.")
@@ -322,6 +322,11 @@ def environment_for(*models: str, environ: Mapping[str, str] = os.environ) -> di
     return variables
 
 
+def is_home_named(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the user said where the home is; it is `./var` otherwise, which depends on where a command is started."""
+    return bool(environ.get("CASELOOP_HOME"))
+
+
 def prepare_home(settings: Settings) -> None:
     """Make the home and its directories, readable by their owner only.
 
@@ -333,14 +338,14 @@ def prepare_home(settings: Settings) -> None:
     try:
         for directory in (home, settings.runs, settings.adapters, settings.logs, home / "tmp" / "gradio"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        home.chmod(0o700)
+        home.chmod(home.stat().st_mode & 0o700)  # closed to others; one that its owner may only read stays so
     except OSError as error:
-        raise _unwritable(home, error.strerror or "an error") from error
+        raise _unwritable_error(home, error.strerror or "an error") from error
     if not os.access(home, os.W_OK | os.X_OK):
-        raise _unwritable(home, "permission denied")
+        raise _unwritable_error(home, "permission denied")
 
 
-def _unwritable(home: Path, found: str) -> SettingsError:
+def _unwritable_error(home: Path, found: str) -> SettingsError:
     advice = "Make it writable or set CASELOOP_HOME to another directory."
     return SettingsError(f"Cannot write to {home}: {found}. {advice}")
 

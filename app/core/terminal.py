@@ -13,6 +13,9 @@ import typer
 Advance = Callable[[int, int | None, str], None]
 """Tells a progress bar: how many are done, of how many (None: not known), and what to say beside it."""
 
+UNRECORDED = "This desk can only be read, so its audit trail does not mention this {}."
+"""What is said where something leaves a home that cannot be written."""
+
 
 def say(sentence: str) -> None:
     """Write a line for the person at the terminal, on stderr."""

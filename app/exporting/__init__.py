@@ -1,42 +1,41 @@
-"""Export: what people decided, as JSON lines (also training input), JSON, CSV, Parquet, `datasets` or Label Studio."""
+"""Export: what people decided, for training, spreadsheets, annotation tools and registries; see `formats`."""
 
-from app.exporting.choice import (
-    ENDINGS,
-    FIRST_DAY,
-    FORMATS,
-    LAST_DAY,
-    MEDIA_TYPES,
-    Choice,
-    Format,
-    count_records,
-    format_of,
-    note_export,
-    read_choice,
-    told_of_samples,
-)
-from app.exporting.labelstudio import label_config
+from app.exporting.choice import FIRST_DAY, LAST_DAY, Choice, count_records, mention_samples, note_export, read_choice
+from app.exporting.formats import FORMATS, GROUPS, KINDS, Format, format_of
 from app.exporting.records import export_record
-from app.exporting.writing import check_place, config_path, export_lines, export_pieces, preview, write_export
+from app.exporting.tools.label_studio import label_config
+from app.exporting.writing import (
+    check_needs,
+    check_place,
+    config_path,
+    export_lines,
+    export_pieces,
+    features_path,
+    preview,
+    write_export,
+)
 
 __all__ = [
-    "ENDINGS",
     "FIRST_DAY",
     "FORMATS",
+    "GROUPS",
+    "KINDS",
     "LAST_DAY",
-    "MEDIA_TYPES",
     "Choice",
     "Format",
+    "check_needs",
     "check_place",
     "config_path",
     "count_records",
     "export_lines",
     "export_pieces",
     "export_record",
+    "features_path",
     "format_of",
     "label_config",
+    "mention_samples",
     "note_export",
     "preview",
     "read_choice",
-    "told_of_samples",
     "write_export",
 ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
 from app.core.errors import InputError
 from app.core.zones import midnight, read_zone
+from app.exporting.formats import RETURNING, REVIEWED_ONLY, TABLES, TRAINING, Format
+from app.exporting.metadata import Column
 from data.task import Task
 from db.notes.queue.metadata import Condition, read_condition
 from db.people.acting import LeadAct
@@ -18,28 +20,10 @@ from db.review.decisions import Status
 from db.review.reviewed import Filters, count_reviewed
 from db.store.store import Session
 
-Format = Literal["jsonl", "json", "csv", "parquet", "dataset", "label-studio"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 STATUSES: tuple[Status, ...] = get_args(Status)
 REVIEWED: tuple[Status, ...] = ("submitted",)
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 """Days beyond these are mistyped: of the year 26 or 20261."""
-ENDINGS: Mapping[Format, str] = {
-    "jsonl": "jsonl",
-    "json": "json",
-    "csv": "csv",
-    "parquet": "parquet",
-    "dataset": "zip",
-    "label-studio": "label-studio.json",
-}
-MEDIA_TYPES: Mapping[Format, str] = {
-    "jsonl": "application/x-ndjson",
-    "json": "application/json",
-    "csv": "text/csv",
-    "parquet": "application/vnd.apache.parquet",
-    "dataset": "application/zip",
-    "label-studio": "application/json",
-}
 
 
 @dataclass(frozen=True)
@@ -52,6 +36,7 @@ class Choice:
         with_provenance: whether it says who decided when, and what the model had said.
         with_text: whether the note's text is in it; without it the reviewer's comment is left out as well.
         with_metadata: whether what came with the note is in it.
+        columns: those that a table has for it; see `app.exporting.metadata.with_columns`.
         reviewer: only notes that this reviewer decided.
         adapter: only notes that started from a suggestion of this adapter.
         since: only notes decided on this day or later.
@@ -61,6 +46,8 @@ class Choice:
         statuses: what stands for the notes; anything beside "submitted" is marked in its record.
         where: only notes that came with what all of these ask for.
         with_samples: whether the synthetic notes that came with caseloop are in it once real ones are reviewed.
+        mapping: the file that says what becomes of each field in a registry's format; None for the task's own.
+        with_spans: whether it says where in the text the values stand, where the format has a place for that.
     """
 
     form: Format = "jsonl"
@@ -68,6 +55,7 @@ class Choice:
     with_provenance: bool = False
     with_text: bool = True
     with_metadata: bool = True
+    columns: tuple[Column, ...] = ()
     reviewer: str | None = None
     adapter: str | None = None
     since: date | None = None
@@ -77,6 +65,8 @@ class Choice:
     statuses: tuple[Status, ...] = REVIEWED
     where: tuple[Condition, ...] = ()
     with_samples: bool = False
+    with_spans: bool = True
+    mapping: Path | None = None
 
     def keys(self, task: Task) -> tuple[str, ...]:
         """The fields that are written, in the order of the record."""
@@ -85,12 +75,28 @@ class Choice:
     def is_training_input(self, task: Task) -> bool:
         """Whether `caseloop import --original` takes every record of it."""
         whole = self.with_text and self.keys(task) == task.keys and self.statuses == REVIEWED
-        return whole and self.form not in ("dataset", "label-studio")
+        return whole and self.form in TRAINING
+
+    def comes_back(self, task: Task) -> bool:
+        """Whether `caseloop import --decisions` takes every record of it."""
+        whole = self.with_text and self.with_provenance and self.keys(task) == task.keys
+        return whole and self.form in RETURNING
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether each record says where its values stand in the text; in a table only beside the provenance."""
+        is_table = self.form in TABLES
+        return self.with_spans and self.with_text and (self.with_provenance or not is_table)
 
     @property
     def is_marked(self) -> bool:
         """Whether each record says its status, because not all of them are reviewed."""
-        return self.statuses != REVIEWED
+        return self.meant != REVIEWED
+
+    @property
+    def meant(self) -> tuple[Status, ...]:
+        """What stands for the notes, as far as the format can say it."""
+        return REVIEWED if self.form in REVIEWED_ONLY else self.statuses
 
     def filters(self) -> Filters:
         """Which decisions are meant, for the store."""
@@ -101,12 +107,12 @@ class Choice:
             "reviewer": self.reviewer,
             "adapter": self.adapter,
             "is_corrected": self.is_corrected,
-            "statuses": self.statuses,
+            "statuses": self.meant,
             "with_samples": self.with_samples,
             "metadata": self.where,
         }
 
-    def told(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """The choice for the audit trail: what was taken out and which notes' it is, no text and no value."""
         told: dict[str, Any] = {"format": self.form, "with_text": self.with_text, "with_metadata": self.with_metadata}
         told |= {"with_provenance": self.with_provenance, "statuses": list(self.statuses)}
@@ -134,6 +140,7 @@ class Choice:
         said |= {} if self.with_metadata == self.with_text else {"with_metadata": str(int(self.with_metadata))}
         said |= {"with_provenance": "1"} if self.with_provenance else {}
         said |= {"with_samples": "1"} if self.with_samples else {}
+        said |= {} if self.with_spans else {"with_spans": "0"}
         return f"?{urlencode(said)}" if said else ""
 
 
@@ -154,6 +161,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     with_provenance: bool = False,
     where: Sequence[str] = (),
     with_samples: bool = False,
+    with_spans: bool = True,
+    mapping: Path | None = None,
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
 
@@ -188,6 +197,8 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
         statuses=tuple(chosen) or REVIEWED,
         where=tuple([read_condition(written) for written in where]),
         with_samples=with_samples,
+        with_spans=with_spans,
+        mapping=mapping,
     )
 
 
@@ -196,7 +207,7 @@ def count_records(session: Session, choice: Choice) -> int:
     return count_reviewed(session, **choice.filters())
 
 
-def told_of_samples(session: Session, choice: Choice) -> str:
+def mention_samples(session: Session, choice: Choice) -> str:
     """A sentence about the samples that the export has or leaves out; empty where it would have none in any case."""
     mine: Filters = {**choice.filters(), "origin": "sample"}
     has = count_reviewed(session, **mine)
@@ -213,23 +224,8 @@ def told_of_samples(session: Session, choice: Choice) -> str:
 def note_export(act: LeadAct, choice: Choice) -> int:
     """Say in the audit trail who takes what out, before anything leaves; how many records that are."""
     n_records = count_records(act.session, choice)
-    act.record("exported", n_records=n_records, **choice.told())
+    act.record("exported", n_records=n_records, **choice.describe())
     return n_records
-
-
-def format_of(out: str, chosen: str | None) -> Format:
-    """The format that was chosen, or else the one that the name's ending says, or else JSON lines.
-
-    Raises:
-        InputError: there is no such format.
-    """
-    wanted = chosen or Path(out).suffix.lower().lstrip(".")
-    for form in FORMATS:
-        if wanted == form:
-            return form
-    if chosen is not None:
-        raise InputError(f"Expected one of {', '.join(FORMATS)} as the format; found {chosen[:40]!r}.")
-    return "jsonl"
 
 
 def _day(typed: str) -> date | None:

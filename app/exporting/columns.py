@@ -7,33 +7,27 @@ and `datasets`, which takes long to import, is needed by those who read them onl
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from app.exporting.choice import Choice
-from app.exporting.metadata import Column
+from app.exporting.folders import FOLDER, Sink
 from app.exporting.records import Record
+from data.metadata import OBJECT_KEY
 from data.task import Task
 
 N_ROWS = 500
 """Of a row group: with notes of a few thousand characters, a few megabytes."""
 ARROW = "data-00000-of-00001.arrow"
-FOLDER = "reviewed"
-"""Name of the directory inside the archive."""
 
 
-def schema_of(task: Task, choice: Choice, metadata: Sequence[Column] = ()) -> Any:
-    """The columns of an export; as in the JSON formats, but the time of a decision is one.
-
-    Args:
-        metadata: the columns of what came with the notes.
-    """
+def schema_of(task: Task, choice: Choice) -> Any:
+    """The columns of an export; as in the JSON formats, but the time of a decision is one."""
     import pyarrow as pa
 
     keys, text = choice.keys(task), pa.string()
@@ -45,6 +39,9 @@ def schema_of(task: Task, choice: Choice, metadata: Sequence[Column] = ()) -> An
     columns += [("output", per_field(text)), ("id", text)]
     if choice.is_marked:
         columns += [("status", text), ("set_aside", per_field(text))]
+    if choice.has_spans:
+        stand = [("field", text), ("start", pa.int64()), ("end", pa.int64()), ("text", text), ("value", text)]
+        columns.append(("spans", pa.list_(pa.struct(stand))))
     if choice.with_provenance:
         shown = [("as", text), ("seeded_field", text), ("seeded_value", text), ("is_seeded_kept", pa.bool_())]
         opinion = [("reviewer", text), ("status", text), ("given_at", pa.timestamp("us", tz="UTC"))]
@@ -69,71 +66,67 @@ def schema_of(task: Task, choice: Choice, metadata: Sequence[Column] = ()) -> An
         ]
         columns.append(("provenance", pa.struct(told)))
     kinds = {"integer": pa.int64(), "real": pa.float64(), "boolean": pa.bool_()}
-    return pa.schema([*columns, *((column.typed, kinds.get(column.kind, text)) for column in metadata)])
+    return pa.schema([*columns, *((column.typed, kinds.get(column.kind, text)) for column in choice.columns)])
 
 
-def parquet(task: Task, choice: Choice, records: Iterable[Record], metadata: Sequence[Column] = ()) -> Iterator[bytes]:
+def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
     """A Parquet file in row groups, each given away as soon as it is written."""
     from pyarrow import parquet as pq
 
-    sink, schema = _Sink(), schema_of(task, choice, metadata)
+    sink, schema = Sink(), schema_of(task, choice)
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for table in _tables(schema, records, metadata):
+        for table in _tables(schema, choice, records):
             writer.write_table(table, row_group_size=N_ROWS)
-            yield sink.taken()
-    yield sink.taken()
+            yield sink.take()
+    yield sink.take()
 
 
-def dataset_archive(
-    task: Task, choice: Choice, records: Iterable[Record], metadata: Sequence[Column] = ()
-) -> Iterator[bytes]:
+def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
     """The directory as one archive, given away as it grows."""
-    schema, sink = schema_of(task, choice, metadata), _Sink()
+    schema, sink = schema_of(task, choice), Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in _descriptions(task, choice, schema).items():
             archive.writestr(f"{FOLDER}/{name}", content)
         with archive.open(f"{FOLDER}/{ARROW}", "w", force_zip64=True) as file:
-            for _ in _arrow(schema, records, file, metadata):
-                yield sink.taken()
-    yield sink.taken()
+            for _ in _arrow(schema, choice, records, file):
+                yield sink.take()
+    yield sink.take()
 
 
-def dataset_folder(
-    task: Task, choice: Choice, records: Iterable[Record], folder: Path, metadata: Sequence[Column] = ()
-) -> None:
+def dataset_folder(task: Task, choice: Choice, records: Iterable[Record], folder: Path) -> None:
     """The directory itself; it must be there and empty."""
-    schema = schema_of(task, choice, metadata)
+    schema = schema_of(task, choice)
     for name, content in _descriptions(task, choice, schema).items():
         (folder / name).write_text(content, encoding="utf-8")
     with (folder / ARROW).open("wb") as file:
-        for _ in _arrow(schema, records, file, metadata):
+        for _ in _arrow(schema, choice, records, file):
             pass
 
 
-def _arrow(schema: Any, records: Iterable[Record], file: IO[bytes], metadata: Sequence[Column]) -> Iterator[int]:
+def _arrow(schema: Any, choice: Choice, records: Iterable[Record], file: IO[bytes]) -> Iterator[int]:
     """Write the rows as an Arrow stream; the number of rows after each portion."""
     import pyarrow as pa
 
     n_rows = 0
     with pa.ipc.new_stream(file, schema) as writer:
-        for table in _tables(schema, records, metadata):
+        for table in _tables(schema, choice, records):
             writer.write_table(table)
             n_rows += table.num_rows
             yield n_rows
     yield n_rows
 
 
-def _tables(schema: Any, records: Iterable[Record], metadata: Sequence[Column]) -> Iterator[Any]:
+def _tables(schema: Any, choice: Choice, records: Iterable[Record]) -> Iterator[Any]:
     import pyarrow as pa
 
     rows = iter(records)
-    while portion := [_as_row(record, metadata) for record in islice(rows, N_ROWS)]:
+    while portion := [_as_row(record, choice) for record in islice(rows, N_ROWS)]:
         yield pa.Table.from_pylist(portion, schema=schema)
 
 
-def _as_row(record: Record, metadata: Sequence[Column]) -> Record:
+def _as_row(record: Record, choice: Choice) -> Record:
     row = _with_time(record)
-    return {**row, **{column.typed: column.typed_cell(record) for column in metadata}} if metadata else row
+    return row | {column.typed: column.typed_cell(record) for column in choice.columns}
 
 
 def _with_time(record: Record) -> Record:
@@ -143,6 +136,15 @@ def _with_time(record: Record) -> Record:
     opinions = [{**one, "given_at": datetime.fromisoformat(one["given_at"])} for one in provenance["opinions"]]
     timed = {"submitted_at": datetime.fromisoformat(provenance["submitted_at"]), "opinions": opinions}
     return {**record, "provenance": {**provenance, **timed}}
+
+
+def features(task: Task, choice: Choice) -> dict[str, Any]:
+    """The types of the records as JSON has them, as `datasets.Features.from_dict` takes them.
+
+    Without these `datasets` goes by a file's first records, in which a field may have no value.
+    """
+    of_metadata = {OBJECT_KEY: {"_type": "Json"}} if choice.with_metadata else {}  # notes came with different things
+    return {field.name: _feature(field.type, is_json=True) for field in schema_of(task, choice)} | of_metadata
 
 
 def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:
@@ -168,39 +170,15 @@ def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:
     return {"dataset_info.json": json.dumps(info, indent=2), "state.json": json.dumps(state, indent=2)}
 
 
-def _feature(kind: Any) -> dict[str, Any]:
+def _feature(kind: Any, *, is_json: bool = False) -> dict[str, Any]:
     import pyarrow as pa
 
     if pa.types.is_struct(kind):
-        return {kind.field(position).name: _feature(kind.field(position).type) for position in range(kind.num_fields)}
+        parts = [kind.field(position) for position in range(kind.num_fields)]
+        return {part.name: _feature(part.type, is_json=is_json) for part in parts}
     if pa.types.is_list(kind):
-        return {"feature": _feature(kind.value_type), "_type": "List"}
+        return {"feature": _feature(kind.value_type, is_json=is_json), "_type": "List"}
+    if is_json and pa.types.is_timestamp(kind):
+        kind = pa.string()
     names = {"double": "float64"}  # the only one that `datasets` calls otherwise than pyarrow
     return {"dtype": names.get(str(kind), str(kind)), "_type": "Value"}
-
-
-class _Sink(io.RawIOBase):
-    """Takes what writers write and hands it on; nobody can go back in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-        self._n_bytes = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        piece = bytes(data)
-        self._pieces.append(piece)
-        self._n_bytes += len(piece)
-        return len(piece)
-
-    def tell(self) -> int:
-        return self._n_bytes
-
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        piece = b"".join(self._pieces)
-        self._pieces.clear()
-        return piece

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from app.exporting.choice import Choice
+from app.exporting.formats import TABLES, Format
 from data.metadata import JSON_COLUMN, OBJECT_KEY, TEXT_COLUMN, plain_text
 from db.notes.queue.metadata import metadata_names
 from db.review.reviewed import metadata_kinds
 from db.store.store import Session
 
+if TYPE_CHECKING:
+    from app.exporting.choice import Choice
+
+COLUMNAR: frozenset[Format] = TABLES | frozenset(["parquet", "dataset"])
+"""Formats that have a column for each name."""
 Kind = Literal["text", "integer", "real", "boolean", "other"]
 _TYPED: Mapping[str, Kind] = {"text": "text", "integer": "integer", "real": "real", "boolean": "boolean"}
 
@@ -51,18 +56,20 @@ class Column:
 
 def add_metadata(record: dict[str, Any], metadata: Mapping[str, Any], choice: Choice) -> dict[str, Any]:
     """The record with what came with its note under `metadata`; without the key where nothing did."""
-    if choice.with_metadata and metadata:
-        record[OBJECT_KEY] = dict(metadata)
-    return record
+    given = {name: value for name, value in metadata.items() if value is not None} if choice.with_metadata else {}
+    return record | {OBJECT_KEY: given} if given else record
 
 
-def metadata_columns(session: Session, choice: Choice) -> Sequence[Column]:
-    """The columns that a table of this export has for metadata, as they came in; none where it is left out."""
-    if not choice.with_metadata:
-        return ()
+def with_columns(session: Session, choice: Choice) -> Choice:
+    """The choice with the columns that a table of it has for metadata, as they came in; none where it is left out."""
+    if not choice.with_metadata or choice.columns or choice.form not in COLUMNAR:
+        return choice
     found = metadata_kinds(session, **choice.filters())
     names = dict.fromkeys([*metadata_names(session), *found])
-    return [Column(name, _TYPED.get("".join(kinds), "other")) for name in names if (kinds := found.get(name))]
+    kinds = {name: "".join(found.get(name, ())) for name in names}
+    return replace(
+        choice, columns=tuple([Column(name, _TYPED.get(kind, "other")) for name, kind in kinds.items() if kind])
+    )
 
 
 def json_cell(value: Any) -> str | None:

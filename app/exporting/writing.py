@@ -6,26 +6,55 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import InputError
 from app.exporting.choice import Choice
-from app.exporting.columns import dataset_archive, dataset_folder, parquet
-from app.exporting.labelstudio import TEXT, label_config, label_studio
-from app.exporting.metadata import metadata_columns
-from app.exporting.records import OnRecord, chosen_rows, export_records, nobody
+from app.exporting.columns import dataset_archive, dataset_folder, features, parquet
+from app.exporting.folders import Files, write_files, zip_files
+from app.exporting.formats import FOLDERS, MAPPED, TABLES, Format
+from app.exporting.metadata import with_columns
+from app.exporting.records import OnRecord, Record, chosen_rows, export_records, ignore_count, read_rows_and_records
+from app.exporting.registries.fhir import write_bundle
+from app.exporting.registries.mapping import RegistryMapping, load_mapping
+from app.exporting.registries.naaccr import write_naaccr
+from app.exporting.registries.omop import mention_rows, note_rows
+from app.exporting.sheets import write_sheet
 from app.exporting.text import csv_lines, json_lines, json_list
+from app.exporting.tools.brat import brat_files
+from app.exporting.tools.label_studio import TEXT, label_config, label_studio
+from app.exporting.tools.spacy_docs import write_doc_bin
+from app.exporting.training import alpaca, messages
+from data.reading.records import BOM
 from data.task import Task
+from db.review.decisions import ReviewedRow
 from db.store.store import Session, Store
 
+BINARY: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[bytes]]] = {
+    "parquet": parquet,
+    "dataset": dataset_archive,
+    "xlsx": write_sheet,
+    "spacy": write_doc_bin,
+}
+SEVERAL: frozenset[Format] = frozenset(["brat", "omop"])
+CHATS: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[str]]] = {
+    "alpaca": alpaca,
+    "messages": messages,
+}
+REGISTRIES: Mapping[Format, Callable[[Task, Choice, RegistryMapping, Iterable[ReviewedRow]], Iterator[str]]] = {
+    "fhir": write_bundle,
+    "naaccr": write_naaccr,
+}
 N_SHOWN = 400
 """Characters of a note in the preview."""
+N_FILES, N_LINES = 3, 3
 
 
-def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[bytes]:
+def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count) -> Iterator[bytes]:
     """The records as pieces of a file, read from the store as they are asked for.
 
     Args:
@@ -34,27 +63,46 @@ def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRec
         choice: what is written how.
         on_record: called with the number of records written so far.
     """
-    if choice.form in ("parquet", "dataset"):
-        write = parquet if choice.form == "parquet" else dataset_archive
-        records = export_records(session, task, choice, on_record)
-        return write(task, choice, records, metadata_columns(session, choice))
+    choice = with_columns(session, choice)
+    if choice.form in SEVERAL:
+        return zip_files(_files(session, task, choice, on_record))
+    if choice.form in BINARY:
+        return BINARY[choice.form](task, choice, export_records(session, task, choice, on_record))
     return (piece.encode() for piece in export_lines(session, task, choice, on_record))
 
 
-def export_lines(session: Session, task: Task, choice: Choice, on_record: OnRecord = nobody) -> Iterator[str]:
-    """The same for a format that is text; a format of columns is shown as JSON lines."""
+def _files(session: Session, task: Task, choice: Choice, on_record: OnRecord) -> Files:
+    """The files of a format that has several."""
+    if choice.form == "brat":
+        yield from brat_files(task, choice, export_records(session, task, choice, on_record))
+        return
+    mapping = load_mapping(task, choice.mapping, choice.form)
+    for name, table, told in (("note", note_rows, ignore_count), ("note_nlp", mention_rows, on_record)):
+        rows = read_rows_and_records(session, task, choice, told)
+        yield f"{name}.csv", (line.encode() for line in table(task, choice, mapping, rows))
+
+
+def export_lines(session: Session, task: Task, choice: Choice, on_record: OnRecord = ignore_count) -> Iterator[str]:
+    """The same for a format that is text; any other is shown as JSON lines."""
     if choice.form == "label-studio":
-        return label_studio(task, choice, chosen_rows(session, choice, on_record))
+        return label_studio(task, choice, read_rows_and_records(session, task, choice, on_record))
+    if choice.form in REGISTRIES:
+        mapping = load_mapping(task, choice.mapping, choice.form)
+        return REGISTRIES[choice.form](task, choice, mapping, chosen_rows(session, choice, on_record))
+    choice = with_columns(session, choice)
     records = export_records(session, task, choice, on_record)
-    if choice.form == "csv":
-        return csv_lines(task, choice, records, metadata_columns(session, choice))
+    if choice.form in TABLES:
+        return csv_lines(task, choice, records, "\t" if choice.form == "tsv" else ",")
+    if choice.form in CHATS:
+        return CHATS[choice.form](task, choice, records)
     return json_list(records) if choice.form == "json" else json_lines(records)
 
 
-def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_record: OnRecord = nobody) -> int:
+def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_record: OnRecord = ignore_count) -> int:
     """Write the records to a file, or to a folder for `datasets`: the whole of it appears, or the old one stays.
 
-    The labelling configuration for Label Studio is written beside its tasks, as `OUT.xml`.
+    The labelling configuration for Label Studio is written beside its tasks, as `OUT.xml`, and the types of JSON lines
+    beside them, as `OUT.features.json`.
 
     Args:
         on_record: called with the number of records written so far.
@@ -77,9 +125,11 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
     draft = _draft(out)
     try:
         with store.reading() as session:
-            if is_folder:
-                records = export_records(session, task, choice, count)
-                dataset_folder(task, choice, records, draft, metadata_columns(session, choice))
+            if choice.form in SEVERAL and is_folder:
+                write_files(_files(session, task, choice, count), draft)
+            elif is_folder:
+                choice = with_columns(session, choice)
+                dataset_folder(task, choice, export_records(session, task, choice, count), draft)
             else:
                 _write(draft / "file", export_pieces(session, task, choice, count))
         if is_folder:
@@ -91,6 +141,9 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
             if choice.form == "label-studio":
                 _write(draft / "config", iter([label_config(task, choice).encode()]))
                 (draft / "config").replace(config_path(out))
+            if choice.form == "jsonl":
+                _write(draft / "features", iter([json.dumps(features(task, choice), indent=2).encode()]))
+                (draft / "features").replace(features_path(out))
             (draft / "file").replace(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -102,15 +155,40 @@ def config_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.xml") if out.suffix == ".xml" else out.with_suffix(".xml")
 
 
+def features_path(out: Path) -> Path:
+    """Where the types of records in JSON lines are written."""
+    return out.with_suffix(".features.json")
+
+
+def check_needs(task: Task, choice: Choice) -> None:
+    """Refuse a format that lacks something, before anything is written.
+
+    Raises:
+        InputError: the mapping file has a fault, or a package is not installed.
+    """
+    if choice.form in MAPPED:
+        load_mapping(task, choice.mapping, choice.form)
+    elif choice.mapping is not None:
+        raise InputError(f"Expected --mapping with {', '.join(sorted(MAPPED))}; found {choice.form}. Leave it out.")
+    if choice.form == "spacy" and find_spec("spacy") is None:
+        raise InputError(
+            'Expected the package spacy for this format; found none. Install it: pip install "caseloop[spacy]".'
+        )
+
+
 def preview(session: Session, task: Task, choice: Choice) -> str:
     """How the file begins, as a person reads it; empty without any record.
 
     For CSV the heading and the first line; for the others the first record, with the note's text cut where it is long.
     """
-    if choice.form == "csv":
+    if choice.form in TABLES:
         lines = list(islice(export_lines(session, task, choice), 2))
-        return "".join(lines) if len(lines) > 1 else ""
-    if choice.form == "label-studio":
+        return "".join(lines).removeprefix(BOM) if len(lines) > 1 else ""
+    if choice.form in SEVERAL:
+        return _first_lines(_files(session, task, choice, ignore_count))
+    if choice.form == "naaccr":
+        return "".join(islice(export_lines(session, task, choice), 3))
+    if choice.form in ("label-studio", "fhir"):
         pieces = list(islice(export_lines(session, task, choice), 2))
         first = pieces[1].strip() if len(pieces) > 1 else "]"
     else:
@@ -118,6 +196,15 @@ def preview(session: Session, task: Task, choice: Choice) -> str:
     if first.startswith("]"):
         return ""
     return json.dumps(_cut(json.loads(first)), ensure_ascii=False, indent=2)
+
+
+def _first_lines(files: Files) -> str:
+    """The names of the first files, and how each begins."""
+    said = []
+    for name, pieces in islice(files, N_FILES):
+        beginning = b"".join(islice(pieces, N_LINES)).decode()[:N_SHOWN]
+        said.append(f"{name}:\n{beginning}")
+    return "\n\n".join(said)
 
 
 def _cut(record: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +221,7 @@ def check_place(out: Path, choice: Choice) -> bool:
     Raises:
         InputError: it cannot be made there.
     """
-    is_folder = choice.form == "dataset" and out.suffix.lower() != ".zip"
+    is_folder = choice.form in FOLDERS and out.suffix.lower() != ".zip"
     if not out.absolute().parent.is_dir():
         found = "no such folder"
     elif is_folder and out.exists() and not (out.is_dir() and not any(out.iterdir())):

@@ -12,8 +12,10 @@ from typing import Literal
 from app.core.errors import InputError
 from data.labels import GOLD_KEY, NESTED_KEY, label_columns, labels_aside
 from data.notes import DERIVED_KEYS, ID_KEYS
-from data.reading.readers import TEXT_KEYS, read_records
-from data.reading.records import USUAL, Columns, Record, plain_name
+from data.reading.provenance import own_keys
+from data.reading.readers import read_records
+from data.reading.records import USUAL, Columns, Record, plain_name, reached, wanted_names
+from data.reading.sources import TEXT_KEYS, Options
 from data.task import Task
 
 Role = Literal["text", "id", "label", "label aside", "like a label", "left out", "metadata"]
@@ -103,9 +105,9 @@ def _ways(on_terminal: bool) -> str:
     return "--original" if on_terminal else "“take the labels too”"
 
 
-def beginning(path: Path) -> list[Record]:
+def read_beginning(path: Path, codec: str | None = None) -> list[Record]:
     """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
-    return [row for row in islice(read_records(path, ()), N_LOOKED_AT) if isinstance(row, Record)]
+    return [row for row in islice(read_records(path, Options((), codec=codec)), N_LOOKED_AT) if isinstance(row, Record)]
 
 
 def names_of(rows: Sequence[Record]) -> list[str]:
@@ -124,7 +126,7 @@ def plan_file(path: Path, task: Task, chosen: Columns = USUAL, *, original: bool
     Raises:
         InputError: it is not, or one column is to be both.
     """
-    return plan_rows(path, beginning(path), task, chosen, original=original, strict=strict)
+    return plan_rows(path, read_beginning(path, chosen.codec), task, chosen, original=original, strict=strict)
 
 
 def plan_rows(
@@ -134,34 +136,54 @@ def plan_rows(
     names = names_of(rows)
     if strict:
         _require(chosen, path, names)
-    named = Columns(*(name if strict or name in names else None for name in (chosen.text, chosen.id)))
-    text = named.text or guess_text(names, rows)
-    columns = Columns(text, named.id or guess_id(names, rows, text))
-    holds_text = columns.text or next((name for name in TEXT_KEYS if name in names), None)
-    holds_id = columns.id or next((name for name in ID_KEYS if name in names), None)
-    told = {"text": named.text, "id": named.id}
-    ids = [row.values.get(holds_id) for row in rows if holds_id and row.values.get(holds_id) is not None]
-    labels = _label_names(names, rows, task, {holds_text, holds_id})
+    named = [
+        name if strict or (name is not None and wanted_names(names, [name])) else None
+        for name in (chosen.text, chosen.id)
+    ]
+    text = named[0] or guess_text(names, rows)
+    columns = Columns(text, named[1] or guess_id(names, rows, text), chosen.codec)
+    text = columns.text or next(iter(wanted_names(names, TEXT_KEYS)), None)
+    of_id = columns.id or next(iter(wanted_names(names, ID_KEYS)), None)
+    ids = [value for row in rows if of_id is not None and (value := reached(row.values, of_id)) is not None]
+    labels = _label_names(names, rows, task, {text, of_id})
     aside = {key for row in rows for key in labels_aside(row.values, task)}
+    left_out = {*DERIVED_KEYS, *(key for row in rows for key in own_keys(task, row.values))}
+
+    def role(name: str) -> Role:
+        kinds: list[tuple[Role, bool]] = [
+            ("text", _leads_to(name, text, names)),
+            ("id", _leads_to(name, of_id, names)),
+            ("label", original and name in labels),
+            ("label aside", not original and name in aside),
+            ("left out", name in left_out),
+            ("like a label", name in labels),
+        ]
+        return next((kind for kind, is_so in kinds if is_so), "metadata")
+
     return Plan(
         path=path,
         names=tuple(names),
         columns=columns,
-        text=holds_text,
-        id=holds_id,
-        guessed=tuple(part for part in ("text", "id") if getattr(columns, part) and not told[part]),
+        text=text,
+        id=of_id,
+        guessed=tuple(
+            part for part, was in zip(("text", "id"), named, strict=True) if not was and getattr(columns, part)
+        ),
         is_repeated=len({str(value) for value in ids}) < len(ids),
         has_labels=bool(labels),
-        roles={name: _role(name, holds_text, holds_id, labels, aside, original=original) for name in names},
+        roles={name: role(name) for name in names},
     )
+
+
+def _leads_to(name: str, wanted: str | None, names: Sequence[str]) -> bool:
+    """Whether a column is the wanted one, or holds it where that is the path of a nested one."""
+    return wanted is not None and name == (wanted if wanted in names else wanted.partition(".")[0])
 
 
 def guess_text(names: Sequence[str], rows: Sequence[Record]) -> str | None:
     """The column that is most likely the notes, where none has a usual name; None where one has, or none is likely."""
-    if any(name in TEXT_KEYS for name in names):
+    if wanted_names(names, TEXT_KEYS):
         return None
-    if alike := [name for name in names if name.strip().casefold() in TEXT_KEYS]:
-        return alike[0]
     lengths = {name: _mean_length(name, rows) for name in names if name not in (GOLD_KEY, *DERIVED_KEYS)}
     longest = max(lengths, key=lambda name: lengths[name], default=None)
     return longest if longest is not None and lengths[longest] >= LONG else None
@@ -172,15 +194,14 @@ def guess_id(names: Sequence[str], rows: Sequence[Record], text: str | None) -> 
 
     Where there is no such column, one that is surely named so, also if its values repeat.
     """
-    if any(name in ID_KEYS for name in names):
+    if wanted_names(names, ID_KEYS):
         return None
-    alike = [name for name in names if name.strip().casefold() in ID_KEYS]
     likely = [name for name in names if name != text and _ID_NAME.fullmatch(name)]
-    plain = {name: found for name in (*alike, *likely) if (found := _plain_values(name, rows))}
+    plain = {name: found for name in likely if (found := _plain_values(name, rows))}
     for name, values in plain.items():
         if len(set(values)) == len(values):
             return name
-    return next((name for name in plain if name in alike or _SURE_ID_NAME.fullmatch(name)), None)
+    return next((name for name in plain if _SURE_ID_NAME.fullmatch(name)), None)
 
 
 def _plain_values(name: str, rows: Sequence[Record]) -> list[str]:
@@ -202,22 +223,6 @@ def _label_names(names: Sequence[str], rows: Sequence[Record], task: Task, used:
     return set(label_columns([name for name in names if name not in used], task).values())
 
 
-def _role(
-    name: str, text: str | None, id_column: str | None, labels: set[str], aside: set[str], *, original: bool
-) -> Role:
-    if name == text:
-        return "text"
-    if name == id_column:
-        return "id"
-    if original and name in labels:
-        return "label"
-    if not original and name in aside:
-        return "label aside"
-    if name in labels:
-        return "like a label"
-    return "left out" if name in DERIVED_KEYS else "metadata"
-
-
 def _require(columns: Columns, path: Path, found: Sequence[str]) -> None:
     """Refuse columns that a file does not have: a name mistyped would else be an import without texts or ids.
 
@@ -226,7 +231,7 @@ def _require(columns: Columns, path: Path, found: Sequence[str]) -> None:
     """
     if columns.text is not None and columns.text == columns.id:
         raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
-    missing = [name for name in (columns.text, columns.id) if name is not None and name not in found]
+    missing = [name for name in (columns.text, columns.id) if name is not None and not wanted_names(found, [name])]
     if found and missing:
         listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
         more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import InputError
+from app.core.errors import InputError, Interrupted
 from app.importing.columns import Plan, plan_file
+from app.importing.corrections import describe_changes, same_id_refusal
 from app.importing.readings import Readings
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
-from data.reading.readers import Tell
 from data.reading.records import USUAL, Columns
+from data.reading.sources import Tell
 from data.task import Task
-from db.notes.identity import Likenesses
+from db.notes.identity import USUALLY, Changes, Likenesses, Rules
+from db.notes.imports import begin_import, end_import
 from db.notes.notes import AddReport, add_notes
-from db.people.acting import OPERATOR, acting
+from db.people.acting import OPERATOR, LeadAct, acting
 from db.store.store import Store
 
 N_TOLD = 100
@@ -39,6 +42,8 @@ class ImportReport:
         n_known: notes that were there already: the same id and exactly the same text, see `db.notes.identity`.
         n_labelled: of the known ones, those that had no labels before.
         likenesses: of the new ones, those that have another note's text, or another note's id.
+        changes: what was put right in notes that were there already.
+        number: of the import, as `caseloop imports list` has it; 0 where nothing was stored.
         n_originals: notes that came with labels, new or known.
         n_refused: records that could not be read.
         n_files_refused: of these, how many stand for a whole file, or for all of one from some place on.
@@ -53,6 +58,8 @@ class ImportReport:
     n_originals: int = 0
     n_labelled: int = 0
     likenesses: Likenesses = field(default_factory=Likenesses)
+    changes: Changes = field(default_factory=Changes)
+    number: int = 0
     n_refused: int = 0
     n_files_refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
@@ -68,6 +75,10 @@ class ImportReport:
             "n_known": self.n_known,
             "n_originals": self.n_originals,
             "n_labelled": self.n_labelled,
+            "n_updated": self.changes.n_notes,
+            "updated": dict(self.changes.by_field),
+            "n_superseded": self.likenesses.n_superseding,
+            "import": self.number or None,
             "n_copies": self.likenesses.n_copies,
             "n_namesakes": self.likenesses.n_namesakes,
             "copies": self.likenesses.copies,
@@ -90,7 +101,8 @@ class ImportReport:
     def likeness_sentences(self) -> list[str]:
         """What a person should know of the notes that were read: which are like another one, and where they stood; how
         their labels were read."""
-        return [*describe_likenesses(self.likenesses), *self.readings.sentences()]
+        said = [*describe_changes(self.changes, "was corrected"), *describe_likenesses(self.likenesses)]
+        return [*said, *self.readings.sentences()]
 
     def _refuse(self, refusal: Refusal) -> None:
         self.n_refused += 1
@@ -108,12 +120,13 @@ class ImportReport:
         self.n_originals += added.n_originals
         self.n_labelled += added.n_labelled
         self.likenesses.add(added.likenesses)
+        self.changes.add(added.changes)
+        self._refuse_same_ids(added)
 
-    def _count_nothing(self) -> None:
-        self.n_added = self.n_known = self.n_originals = self.n_labelled = 0
-        self.likenesses = Likenesses()
-        self.readings = Readings()
-        self.is_kept = False
+    def _refuse_same_ids(self, added: AddReport) -> None:
+        for place in added.likenesses.refused:
+            self._refuse(same_id_refusal(place))
+        self.n_refused += added.n_refused - len(added.likenesses.refused)
 
 
 def describe_likenesses(likenesses: Likenesses) -> list[str]:
@@ -122,6 +135,9 @@ def describe_likenesses(likenesses: Likenesses) -> list[str]:
     if n := likenesses.n_copies:
         have, ids = ("note has", "another id") if n == 1 else ("notes have", "other ids")
         said.append(f"{n:,} new {have} the text of another note, under {ids}: {_places(likenesses.copies, n)}.")
+    if n := likenesses.n_superseding:
+        are = "note is a new version of one" if n == 1 else "notes are new versions of others"
+        said.append(f"{n:,} {are} with the same id: {_places(likenesses.superseding, n)}.")
     if n := likenesses.n_namesakes:
         have = "note has an id" if n == 1 else "notes have ids"
         said.append(f"{n:,} new {have} that another text has: {_places(likenesses.namesakes, n)}.")
@@ -143,7 +159,7 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module: it rolls a 
     """A strict import met a record that it cannot read."""
 
 
-def import_files(  # noqa: PLR0913 - one for each thing that a person can choose
+def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
     store: Store,
     task: Task,
     paths: Sequence[Path],
@@ -152,6 +168,7 @@ def import_files(  # noqa: PLR0913 - one for each thing that a person can choose
     strict: bool = False,
     columns: Columns = USUAL,
     plans: Sequence[Plan] | None = None,
+    rules: Rules = USUALLY,
     on_read: Callable[[int], None] = lambda n_read: None,
     by: str = OPERATOR,
 ) -> ImportReport:
@@ -162,47 +179,104 @@ def import_files(  # noqa: PLR0913 - one for each thing that a person can choose
     Args:
         store: where the notes go.
         task: what their labels are checked against.
-        paths: files, see `data.reading.endings`, and folders of them.
+        paths: files, see `data.reading.formats`, and folders of them.
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
         plans: what becomes of the columns of each path, where somebody has been told of it already.
+        rules: what becomes of notes that are known by their text or id.
         on_read: called with the number of records read so far, every hundredth time and at the end, in any thread.
         by: who imports.
 
     Raises:
         InputError: a path is not there, or lacks a column that was named; nothing was stored.
         StoreError: the store refused; with `strict` nothing was stored, otherwise the batches before were.
+        Interrupted: Ctrl-C; it says how many notes were stored before.
     """
     report = ImportReport()
     if plans is None:
         plans = plan_files(task, paths, original=original, columns=columns)
         for sentence in [sentence for plan in plans for sentence in plan.sentences()]:
             report._remark(sentence)
-    records = _counted(_records(task, plans, original, report._remark), on_read)
-    ahead = _read_ahead(batches(records))
-    told = {
-        "files": [_printable(path.name) for path in paths[:MAX_NAMED]],
-        "n_files": len(paths),
-        "with_labels": original,
-    }
-    if not strict:
-        for batch in ahead:
-            notes = _sift(batch, report)
-            if notes:
-                with acting(store, by, "import notes") as act:
-                    report._count(add_notes(act, notes, **told))
-        return report
+    records = _count_records(_records(task, plans, original, report._remark), on_read)
+    bringing = _Bringing(paths, rules, with_labels=original)
+    # Closed here, and not whenever it is collected: that may be in the thread that it would wait for.
+    with closing(_read_ahead(batches(records))) as ahead:
+        try:
+            if strict:
+                _import_strictly(store, by, ahead, report, bringing)
+            else:
+                _import_by_batches(store, by, ahead, report, bringing)
+        except KeyboardInterrupt:
+            raise Interrupted(_describe_interruption(report)) from None
+    return report
+
+
+Batches = Iterator[list[Note | Refusal]]
+
+
+def _import_by_batches(store: Store, by: str, ahead: Batches, report: ImportReport, bringing: _Bringing) -> None:
+    for batch in ahead:
+        notes = _sift(batch, report)
+        if notes:
+            with acting(store, by, "import notes") as act:
+                added = bringing.bring(act, notes)
+            report._count(added)
+            report.number = bringing.number
+    if report.number:
+        with acting(store, by, "import notes") as act:
+            end_import(act, report.number, n_refused=report.n_refused)
+
+
+def _import_strictly(store: Store, by: str, ahead: Batches, report: ImportReport, bringing: _Bringing) -> None:
     try:
         with acting(store, by, "import notes") as act:
+            added = []
             for batch in ahead:
-                report._count(add_notes(act, _all_of(batch, report), **told))
+                added.append(bringing.bring(act, _all_of(batch, report)))
+                if added[-1].n_refused:
+                    report._refuse_same_ids(added[-1])
+                    raise _Refused
+            if bringing.number:
+                end_import(act, bringing.number, n_refused=0)
     except _Refused:
         # Rolled back, and others may write again; the rest is only read, so that every refusal is reported at once.
         for batch in ahead:
             _sift(batch, report)
-        report._count_nothing()
-    return report
+        report.is_kept = False
+        return
+    report.number = bringing.number
+    for of_batch in added:
+        report._count(of_batch)
+
+
+def _describe_interruption(report: ImportReport) -> str:
+    if not report.n_added + report.n_labelled:
+        return "Interrupted: nothing was imported."
+    notes = f"{report.n_added:,} note{'' if report.n_added == 1 else 's'}"
+    return f"Interrupted: {notes} had been added and will stay. Import the same files again for the rest."
+
+
+class _Bringing:
+    """An import in the store: it is there once there is something to bring."""
+
+    def __init__(self, paths: Sequence[Path], rules: Rules, *, with_labels: bool) -> None:
+        self._rules = rules
+        self._files = [_printable(path.name) for path in paths[:MAX_NAMED]]
+        self._n_files = len(paths)
+        self._options: dict[str, Any] = {"with_labels": with_labels, "update": rules.update, "same_id": rules.same_id}
+
+    @property
+    def number(self) -> int:
+        """Of the import; 0 before there is one."""
+        return self._rules.import_id or 0
+
+    def bring(self, act: LeadAct, notes: Sequence[Note]) -> AddReport:
+        """Add notes in the transaction that is open."""
+        if not self.number:
+            told: dict[str, Any] = {"files": self._files, "n_files": self._n_files, "source": self._rules.source}
+            self._rules = replace(self._rules, import_id=begin_import(act, **told, **self._options))
+        return add_notes(act, notes, self._rules)
 
 
 def plan_files(task: Task, paths: Sequence[Path], *, original: bool, columns: Columns = USUAL) -> list[Plan]:
@@ -222,7 +296,7 @@ def _records(task: Task, plans: Sequence[Plan], original: bool, tell: Tell) -> I
         yield from read_notes(plan.path, task, original=original, columns=plan.columns, tell=tell)
 
 
-def _counted(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
+def _count_records(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
     n_read = 0
     for n_read, record in enumerate(records, start=1):
         yield record
@@ -245,7 +319,7 @@ def batches(records: Iterable[Note | Refusal]) -> Iterator[list[Note | Refusal]]
         yield batch
 
 
-def _read_ahead(stream: Iterator[list[Note | Refusal]]) -> Iterator[list[Note | Refusal]]:
+def _read_ahead(stream: Batches) -> Generator[list[Note | Refusal], None, None]:
     """The same lists; the next one is read in a thread while SQLite, which needs no Python for it, stores this one.
 
     SQLite lets go of Python's lock ten times a batch and would get it back after 5 ms each time, which made an import

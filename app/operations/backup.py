@@ -80,26 +80,27 @@ def back_up(desk: Desk, out: Path, advance: Advance = lambda n_done, n_total, be
     if not out.parent.is_dir():
         raise InputError(f"There is no directory {out.parent} for the backup. Create it first.")
     settings, taken_at = desk.settings, datetime.now(UTC)
-    with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves; the copy has it, too
-        act.record("backed up", name=out.name)
+    if not desk.store.readonly:
+        with acting(desk.store, OPERATOR, "export") as act:  # kept before anything leaves; the copy has it, too
+            act.record("backed up", name=out.name)
     with whole_directory(out) as draft:
         store = draft / settings.store.name
         rows = desk.store.backup(store, lambda n_copied, n_pages: advance(n_copied, n_pages, "the store"))
         files = {store.name: sha256_of(store)}
-        wanted = [*_within(settings.adapters), *_within(settings.runs, but=CHECKPOINTS)]
-        wanted += _within(settings.home / "calibrations")
+        wanted = [*_list_finished(settings.adapters), *_list_finished(settings.runs, but=CHECKPOINTS)]
+        wanted += _list_finished(settings.home / "calibrations")
         for number, path in enumerate(wanted):
             advance(number, len(wanted), "adapters and runs")
             place = path.relative_to(settings.home)
             with suppress(FileNotFoundError):  # of a run that is at work
                 files[str(place)] = _copy(path, draft / place)
         n_bytes = sum((draft / name).stat().st_size for name in files)
-        backup = Backup(out, taken_at, rows, files, n_bytes, _left_out(desk, files))
+        backup = Backup(out, taken_at, rows, files, n_bytes, _list_left_out(desk, files))
         _write_listing(draft / LISTING, backup)
     return backup
 
 
-def _within(folder: Path, but: str = "") -> Iterator[Path]:
+def _list_finished(folder: Path, but: str = "") -> Iterator[Path]:
     """The files of a folder that are finished; drafts have names that begin with a dot. Links are not followed."""
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
@@ -115,7 +116,7 @@ def _copy(path: Path, target: Path) -> str:
     return sha256_of(target)
 
 
-def _left_out(desk: Desk, files: dict[str, str]) -> tuple[str, ...]:
+def _list_left_out(desk: Desk, files: dict[str, str]) -> tuple[str, ...]:
     with desk.store.reading() as session:
         rows = list_adapters(session)
     own = [row for row in rows if row.path.startswith("./")]

@@ -117,7 +117,7 @@ class _Demonstration:
     def run(self) -> Told:
         """Take the steps; what came of them."""
         began = time.monotonic()
-        with open_desk() as desk:
+        with open_desk(may_begin=True) as desk:
             if desk.task.name != TASK_NAME:
                 raise InputError(
                     f"The demonstration has notes for the task {TASK_NAME} only; this desk has {desk.task.name}."
@@ -212,7 +212,7 @@ class _Demonstration:
         self._begin("the notes that nobody has reviewed are filled in again, in the house's style.")
         for number, (row, was) in enumerate(zip(demo.upcoming, before, strict=True), 1):
             now = _answers(desk, row)
-            self._told.notes.append(Shown(f"next-{number}", row.text, _compared(desk.task, row, was, now)))
+            self._told.notes.append(Shown(f"next-{number}", row.text, _compare_fields(desk.task, row, was, now)))
 
 
 def _note(task: Task, row: Row, name: str, *, gold: bool = False) -> Note:
@@ -239,7 +239,7 @@ def _answers(desk: Desk, row: Row) -> dict[str, Answer]:
     return {key: Answer(suggestion.extraction.get(key), key in beside) for key in desk.task.keys}
 
 
-def _compared(task: Task, row: Row, before: dict[str, Answer], after: dict[str, Answer]) -> list[FieldShown]:
+def _compare_fields(task: Task, row: Row, before: dict[str, Answer], after: dict[str, Answer]) -> list[FieldShown]:
     return [
         FieldShown(
             one.title,

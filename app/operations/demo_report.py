@@ -73,31 +73,36 @@ class Told:
         return asdict(self)
 
 
-def told_fields(shown: Shown) -> list[tuple[str, ...]]:
+def tabulate_fields(shown: Shown) -> list[tuple[str, ...]]:
     """A note's fields as the rows of a table: field, before, now, what the house writes."""
     return [
-        (one.title, _said(one.before, was=one.was_right), _said(one.after, was=one.is_right), one.house or "–")
+        (
+            one.title,
+            _answer_words(one.before, was=one.was_right),
+            _answer_words(one.after, was=one.is_right),
+            one.house or "–",
+        )
         for one in shown.fields
     ]
 
 
-def _said(answer: Answer, *, was: bool) -> str:
+def _answer_words(answer: Answer, *, was: bool) -> str:
     beside = " (beside the field)" if answer.is_beside else ""
     return f"{'✓' if was else '✗'} {answer.value or '–'}{beside}"
 
 
-def closing_lines(told: Told, keep: Path | None) -> list[str]:
+def closing_lines(demo: Told, keep: Path | None) -> list[str]:
     """What to say at the end."""
-    n_fields = sum(len(note.fields) for note in told.notes)
+    n_fields = sum(len(note.fields) for note in demo.notes)
     said = []
-    if told.notes:
+    if demo.notes:
         right = [
-            sum(getattr(one, name) for note in told.notes for one in note.fields) for name in ("was_right", "is_right")
+            sum(getattr(one, name) for note in demo.notes for one in note.fields) for name in ("was_right", "is_right")
         ]
         said.append(f"On these notes {right[0]} of {n_fields} fields were right before, {right[1]} are now.")
     else:
         said.append("The new adapter did not pass the gate, so the pre-fill stays as it was.")
-    said.append(f"It took {told.seconds / 60:.1f} minutes.")
+    said.append(f"It took {demo.seconds / 60:.1f} minutes.")
     if keep is not None:
         said.append(f"Look at it with: CASELOOP_HOME={keep} caseloop serve")
     else:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from app.core.adapters import WEIGHTS, is_of_another_version, weights_place
+from app.core.desk import is_writable
 from app.core.settings import Settings, is_hub_id
+from app.operations.deleting import unfinished_sentence
 from app.operations.task_fit import adapter_fit, store_fit
 from app.processes.supervisor import has_gpu
 from data.storage.files import sha256_of
 from data.task import Task, load_task
-from db.people.audit import verify
+from data.text.figures import plural
+from db.people.audit import entries_of, verify
 from db.schema.files import sqlite
 from db.store.store import WAL_SAFE, Store, StoreError, open_store
 from db.training.adapters import AdapterRow, active_adapter, list_adapters
@@ -23,6 +26,8 @@ State = Literal["ok", "warn", "bad"]
 SHORT_BYTES, SCARCE_BYTES = 100_000_000, 2_000_000_000
 """Below the first a save may fail at any moment; below the second a training run would."""
 SHOWN = 3
+N_IMPORTS = 1000
+"""Of the newest that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,11 @@ def examine(settings: Settings, task: Task | None = None) -> Iterator[Finding]:
         )
         yield Finding("home", "bad", said)
         return
-    yield Finding("home", "ok", str(settings.home))
+    if is_writable(settings):
+        yield Finding("home", "ok", str(settings.home))
+    else:
+        said = f"{settings.home} can be read only: status, export and backup work, and nothing can be saved"
+        yield Finding("home", "warn", said)
     yield _permissions(settings.home)
     yield _room(settings)
     yield from _store(settings, task or load_task())
@@ -72,6 +81,7 @@ def _store(settings: Settings, task: Task) -> Iterator[Finding]:
             yield _integrity(store)
             yield _audit(store)
             yield _fields(store, task)
+            yield from _notes(store)
             yield from _adapters(settings, store, task)
     except StoreError as error:
         yield Finding("store", "bad", str(error))
@@ -133,6 +143,20 @@ def _audit(store: Store) -> Finding:
     return Finding("audit", "bad", said)
 
 
+def _notes(store: Store) -> Iterator[Finding]:
+    """Deletions that are not finished, and imports from when notes were told apart by their words alone."""
+    with store.reading() as session:
+        unfinished = unfinished_sentence(session)
+        old = [entry for entry in entries_of(session, "imported", N_IMPORTS) if "n_known" not in entry.detail]
+    yield Finding("deletions", "warn" if unfinished else "ok", unfinished or "none is unfinished")
+    if old:
+        said = (
+            f"{plural(len(old), 'import')} up to {old[0].at.date()} may have merged notes that differed in signs only, "
+            "such as ER+ and ER-. Import those files again: what is missing is added, and nothing twice"
+        )
+        yield Finding("merged notes", "warn", said)
+
+
 def _fields(store: Store, task: Task) -> Finding:
     with store.reading() as session:
         fits, said = store_fit(session, task)
@@ -150,9 +174,9 @@ def _adapters(settings: Settings, store: Store, task: Task) -> Iterator[Finding]
         if not is_active and is_of_another_version(settings, row):
             past.append(row.name)
             continue
-        wrong = _wrong(settings, row)
+        wrong = _find_fault(settings, row)
         if is_active:
-            said = f"{row.name} is active, with unchanged weights" if not wrong else _advised(row.name, wrong)
+            said = f"{row.name} is active, with unchanged weights" if not wrong else _add_advice(row.name, wrong)
             yield Finding("adapter", "bad" if wrong else "ok", said)
             if other_fields := adapter_fit(row, task):
                 yield Finding("adapter", "warn", other_fields)
@@ -166,11 +190,11 @@ def _adapters(settings: Settings, store: Store, task: Task) -> Iterator[Finding]
         yield Finding("adapters", "warn", said)
 
 
-def _advised(name: str, wrong: str) -> str:
+def _add_advice(name: str, wrong: str) -> str:
     return f"{name}, which is active, {wrong}. Put the files back from a backup, or: caseloop adapters rollback"
 
 
-def _wrong(settings: Settings, row: AdapterRow) -> str:
+def _find_fault(settings: Settings, row: AdapterRow) -> str:
     """What is wrong with an adapter's weights; empty where nothing is, or where the hub has them."""
     place = weights_place(settings, row)
     if is_hub_id(place):

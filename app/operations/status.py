@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.desk import Desk
 from app.operations.task_fit import adapter_fit
-from app.training.material import left_out
+from app.training.material import describe_left_out
 from app.training.requests import run_name
 from app.worker.calibration import Trust, trust_in
 from app.worker.prefill import WORKER
@@ -35,6 +35,8 @@ class Status:
         worker_silent_s: seconds since then.
         last_hang: the last time that a process did nothing any more and was started again; None where it never was.
         last_run: the newest training run.
+        home: the desk's directory.
+        is_readonly: whether it could be opened for reading only.
         store_bytes: size of the database, of a file with its log.
         database: which database it is, with its version.
         trust: what the active adapter's confidence rests on, None where there is no adapter.
@@ -49,6 +51,8 @@ class Status:
     worker_silent_s: float | None
     last_hang: HeartbeatRow | None
     last_run: TrainingRunRow | None
+    home: str
+    is_readonly: bool
     store: str
     store_bytes: int
     database: str
@@ -85,8 +89,9 @@ class Status:
                 "status": run.status,
                 "message": run.message,
                 "gate": run.gate,
-                "left_out": left_out(run.config),
+                "left_out": describe_left_out(run.config),
             },
+            "home": {"path": self.home, "readonly": self.is_readonly},
             "store": {
                 "path": self.store,
                 "bytes": self.store_bytes,
@@ -122,6 +127,8 @@ def read_status(desk: Desk) -> Status:
         worker_silent_s=silent_s,
         last_hang=hang,
         last_run=runs[0] if runs else None,
+        home=str(desk.settings.home),
+        is_readonly=store.readonly,
         store=store.place,
         store_bytes=store.n_bytes(),
         database=store.database,

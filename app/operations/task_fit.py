@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.task import Task
-from db.review.revisions import fields_held
+from db.review.revisions import count_held_fields
 from db.store.store import Session
 from db.training.adapters import AdapterRow
 
@@ -12,16 +12,16 @@ MAX_NAMED = 10
 
 def store_fit(session: Session, task: Task) -> tuple[bool, str]:
     """Whether decisions and labels have just the fields of the task, and a sentence; reads all of them."""
-    held, total = fields_held(session)
+    held, total = count_held_fields(session)
     aside = {key: n for key, n in sorted(held.items()) if key not in task.keys}
     lacking = {key: total - held.get(key, 0) for key in task.keys if held.get(key, 0) < total}
     if not aside and not lacking:
         return True, f"{total:,} decisions and labels, all with the {len(task.keys)} fields of the task"
     said = []
     if aside:
-        said.append(f"the task does not ask for {_counted(aside)}: kept aside, neither shown nor exported")
+        said.append(f"the task does not ask for {_count_fields(aside)}: kept aside, neither shown nor exported")
     if lacking:
-        said.append(f"the task asks for {_counted(lacking, 'missing in ')}: null there")
+        said.append(f"the task asks for {_count_fields(lacking, 'missing in ')}: null there")
     return False, f"of {total:,} decisions and labels, {'; '.join(said)}. Put the old task file back to undo it"
 
 
@@ -32,15 +32,15 @@ def adapter_fit(adapter: AdapterRow, task: Task) -> str:
     former = [key for key in known if key not in task.keys]
     if not known or not (missing or former):
         return ""
-    said = [f"without {_listed(missing)}"] if missing else []
-    said += [f"with {_listed(former)}, which the task does not ask for"] if former else []
+    said = [f"without {_join_keys(missing)}"] if missing else []
+    said += [f"with {_join_keys(former)}, which the task does not ask for"] if former else []
     return f"{adapter.name} was trained for other fields, {' and '.join(said)}: train again before you rely on it"
 
 
-def _counted(fields: dict[str, int], word: str = "held by ") -> str:
+def _count_fields(fields: dict[str, int], word: str = "held by ") -> str:
     shown = [f"{key} ({word}{n:,})" for key, n in list(fields.items())[:MAX_NAMED]]
     return ", ".join(shown) + (f" and {len(fields) - MAX_NAMED} more" if len(fields) > MAX_NAMED else "")
 
 
-def _listed(keys: list[str]) -> str:
+def _join_keys(keys: list[str]) -> str:
     return ", ".join(keys[:MAX_NAMED]) + (f" and {len(keys) - MAX_NAMED} more" if len(keys) > MAX_NAMED else "")

@@ -56,7 +56,7 @@ def start_child(
 
     variables = {**own_modules(environ), _PARENT: str(parent)}
     variables.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
-    with _appending(log) as errors, _appending(out or log) as output:
+    with _open_to_append(log) as errors, _open_to_append(out or log) as output:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
@@ -104,7 +104,7 @@ def _has_ended(child: int) -> bool:
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _appending(path: Path) -> BinaryIO:
+def _open_to_append(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 

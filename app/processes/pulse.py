@@ -48,7 +48,7 @@ class Pulse:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._place = (reachable(host), port)
+        self._place = (reachable_host(host), port)
         self._socket: socket.socket | None = None
         self._is_sent = False
         self._asked = 0.0
@@ -107,7 +107,7 @@ class Pulse:
             self._socket = None
 
 
-def reachable(host: str) -> str:
+def reachable_host(host: str) -> str:
     """The address to reach a server at that listens on `host`."""
     return _EVERYWHERE.get(host, host)
 

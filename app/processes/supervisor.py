@@ -25,7 +25,7 @@ from app.core.errors import DeskError, InputError
 from app.core.settings import Settings
 from app.core.vanished import EXPECTED, LOCK
 from app.processes.child import start_child, stop_child
-from app.processes.pulse import Pulse, Silence, is_suspended, reachable
+from app.processes.pulse import Pulse, Silence, is_suspended, reachable_host
 from db.store.store import Store, StoreError, StoreGone
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -148,7 +148,7 @@ def check_port(host: str, port: int) -> None:
 
 
 @contextlib.contextmanager
-def only_one(home: Path) -> Iterator[None]:
+def serving_lock(home: Path) -> Iterator[None]:
     """Hold the right to serve `home`; it ends with this process, however that ends.
 
     Raises:
@@ -328,9 +328,9 @@ def stop_on_signals(supervisor: Supervisor) -> None:
             signal.signal(number, lambda *_: supervisor.stop())
 
 
-def answers(host: str, port: int) -> bool:
+def is_healthy(host: str, port: int) -> bool:
     """Whether the web process says that it is healthy."""
-    connection = http.client.HTTPConnection(reachable(host), port, timeout=2)
+    connection = http.client.HTTPConnection(reachable_host(host), port, timeout=2)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200

@@ -34,7 +34,7 @@ _HTML = Pieces("screens/markup.html")
 heading, refused = _HTML.heading, _HTML.refused
 
 
-def calling(script: str, function: str, *arguments: object) -> str:
+def call_script(script: str, function: str, *arguments: object) -> str:
     """JavaScript for Gradio that calls a function of one of the desk's scripts, named by its path from here.
 
     The page has that script already: importing it again gives the same one.
@@ -57,7 +57,7 @@ def chance(p: float) -> str:
     return f"Chance alone would do as much {often}: {'could be chance' if p >= CHANCE else 'hardly chance'}."
 
 
-def tried(action: Callable[[], str | None]) -> str:
+def try_action(action: Callable[[], str | None]) -> str:
     """What an action says, or why it was refused, as markup; empty where it says nothing."""
     try:
         said = action()

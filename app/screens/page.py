@@ -83,9 +83,9 @@ def _fill_on_opening(
     """
     (tab, again), (fill, inputs, outputs) = ways, screen
 
-    def opened(request: gr.Request, *values: Any) -> list[Any]:
+    def fill_screen(request: gr.Request, *values: Any) -> list[Any]:
         asked = (request, *values) if personal else values
         return [gr.Timer(active=ticking), *fill(*asked)]
 
     for on in (tab.select, again.click):
-        listen(on, opened, (inputs, [timer, *outputs]), str(tab.id), is_filling=True, **QUICK)
+        listen(on, fill_screen, (inputs, [timer, *outputs]), str(tab.id), is_filling=True, **QUICK)

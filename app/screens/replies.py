@@ -12,7 +12,7 @@ from db.schema.errors import NotAllowed
 from db.store.store import StoreError, StoreFull
 
 
-def answered(action: Callable[[], dict[str, Any]]) -> JSONResponse:
+def answer_with(action: Callable[[], dict[str, Any]]) -> JSONResponse:
     """Run `action`; a refusal becomes a status and a sentence."""
     try:
         return JSONResponse(action())

@@ -9,7 +9,7 @@ import gradio as gr
 from app.core.desk import Desk
 from app.core.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read_guidelines, read_rules, write_guideline
 from app.core.templates import Pieces
-from app.screens.markup import QUICK, heading, tried
+from app.screens.markup import QUICK, heading, try_action
 from app.screens.trouble import listen
 from db.notes.queue.metadata import metadata_names
 from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
@@ -78,10 +78,10 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             said = gr.HTML(elem_id="settings-said", js_on_load=None)
     parts = [confirm, look, *below, *texts, blind, seeded, share, asked, mode, names]
 
-    def saved(request: gr.Request, *values: Any) -> str:
-        return tried(lambda: keep(desk, request.username or "", list(values)))
+    def save_settings(request: gr.Request, *values: Any) -> str:
+        return try_action(lambda: keep(desk, request.username or "", list(values)))
 
-    listen(save.click, saved, (parts, [said]), "settings", "The settings were not saved", **QUICK)
+    listen(save.click, save_settings, (parts, [said]), "settings", "The settings were not saved", **QUICK)
     return (lambda: show(desk)), [], parts
 
 

@@ -1,11 +1,11 @@
 // The status at the top right, asked for every few seconds: the worker, the adapter, and what is new about the note.
-import { named } from './browser/api.js';
-import { byId, find, within } from './browser/dom.js';
+import { senderHeaders } from './browser/api.js';
+import { byId, closest, find } from './browser/dom.js';
 import { announce, listen } from './browser/events.js';
 import { write } from './browser/typing.js';
 import { lacksSuggestion, noteOnScreen, showSuggestion } from './review/note/note.js';
 import { hear } from './review/people/claims.js';
-import { away, banner, isSignedOut } from './shell/banner.js';
+import { banner, isSignedOut, markAway } from './shell/banner.js';
 
 const LOOK_MS = 5000, LOOK_AGAIN_MS = 1000;
 
@@ -20,14 +20,14 @@ export async function look() {
   try {
     const asked = new URLSearchParams({ ...(note === null ? {} : { note: String(note) }), ...(isActive ? { active: '1' } : {}) });
     isActive = false;
-    const answer = await fetch(`/status?${asked}`, { headers: named(), signal: AbortSignal.timeout(LOOK_MS) });
+    const answer = await fetch(`/status?${asked}`, { headers: senderHeaders(), signal: AbortSignal.timeout(LOOK_MS) });
     if (answer.status === 401) { announce('signedOut', true); if (byId('banner')?.hidden ?? true) banner(null); return; }
     announce('signedOut', false);
     if (!answer.ok) throw new Error(String(answer.status));
     const status = await answer.json();
     failures = 0;
     announce('full', status.is_full);
-    away(false);
+    markAway(false);
     sayWorker(status.worker);
     sayAdapter(status.adapter ?? 'no adapter');
     const isWaiting = note === noteOnScreen() && lacksSuggestion();
@@ -36,7 +36,7 @@ export async function look() {
     hear(note, status, askedAt);
   } catch {
     failures += 1;
-    if (failures > 1) { away(true); sayWorker({ state: 'away', sentence: 'the desk cannot be reached' }); }
+    if (failures > 1) { markAway(true); sayWorker({ state: 'away', sentence: 'the desk cannot be reached' }); }
   }
 }
 
@@ -76,4 +76,4 @@ function sayRead(share) {
 setInterval(look, LOOK_MS);
 document.addEventListener('visibilitychange', look);
 listen('shown', look);
-document.addEventListener('click', (event) => { if (within(event, '#offer')) { offer(false); showSuggestion(); } });
+document.addEventListener('click', (event) => { if (closest(event, '#offer')) { offer(false); showSuggestion(); } });

@@ -18,7 +18,7 @@ from app.screens.review.people.tabs import Tab
 from app.screens.review.wake_worker import ask_for
 from app.training.requests import run_name
 from data.text.figures import plural
-from db.notes.queue.waiting import given_up_because
+from db.notes.queue.waiting import reason_given_up
 from db.notes.suggestions import suggestion_of
 from db.people.acting import as_program
 from db.store.heartbeats import HeartbeatRow, heartbeat, set_heartbeat
@@ -127,7 +127,7 @@ def why_none(session: Session, note_id: int) -> str:
     adapter, beat = active_adapter(session), heartbeat(session, WORKER)
     name = str(beat.payload.get("adapter") or "") if beat else ""
     for tried in {name, adapter.name if adapter else ""} - {""}:
-        if reason := given_up_because(session, note_id, tried):
+        if reason := reason_given_up(session, note_id, tried):
             return f"no suggestion: {reason}"
     state, sentence = worker(beat, datetime.now(UTC))
     if state == "failed":

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from app.core.templates import Pieces
-from app.screens.markup import calling
+from app.screens.markup import call_script
 
 
 def build_trouble(screen: str) -> gr.Button:
@@ -36,7 +36,7 @@ def listen(
     """
     said = screen, what
     # Before the handler: Gradio begins with a listener when it has done with the one before.
-    on(None, js=calling("trouble.js", "wait", *said))
+    on(None, js=call_script("trouble.js", "wait", *said))
     event = on(handler, *wires, **how)
-    event.failure(None, js=calling("trouble.js", "showFailure", *said))
-    event.success(None, js=calling("trouble.js", "showAnswer", *said, is_filling))
+    event.failure(None, js=call_script("trouble.js", "showFailure", *said))
+    event.success(None, js=call_script("trouble.js", "showAnswer", *said, is_filling))

@@ -100,7 +100,7 @@ def publish(desk: Desk, name: str, place: Place, *, replace: bool, advance: Adva
     n_bytes = sum(_size(content) for content in files.values())
     with acting(desk.store, OPERATOR, "decide about an adapter") as act:  # kept before anything leaves
         act.record("published an adapter", f"adapter {name}", place=place.shown)
-    place.replace(files, _told(advance, n_bytes))
+    place.replace(files, _show_bytes(advance, n_bytes))
     return Published(name, place.shown, n_bytes, tuple(files))
 
 
@@ -115,7 +115,7 @@ def _size(content: Path | bytes) -> int:
     return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
-def _told(advance: Advance, n_bytes: int) -> Any:
+def _show_bytes(advance: Advance, n_bytes: int) -> Any:
     done = 0
 
     def sent(n: int) -> None:
@@ -153,7 +153,7 @@ def pull(desk: Desk, place: Place, *, name: str | None, base: str | None, advanc
     _check_free(desk, target, manifest, place.shown)
     if not target.exists():
         with whole_directory(target) as draft:
-            sent = _told(advance, sum(there.get(file, 0) for file in FILES))
+            sent = _show_bytes(advance, sum(there.get(file, 0) for file in FILES))
             for file in FILES:
                 if file in there:
                     place.fetch(file, draft, sent)

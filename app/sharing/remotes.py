@@ -66,7 +66,7 @@ def open_place(where: str, *, private: bool = True) -> Place:
         InputError: it is neither.
     """
     if "://" in where:
-        return Directory(_checked(where))
+        return Directory(_check_url(where))
     if is_hub_id(where):
         return HubRepository(where, private=private)
     raise InputError(
@@ -74,7 +74,7 @@ def open_place(where: str, *, private: bool = True) -> Place:
     )
 
 
-def _checked(url: str) -> str:
+def _check_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment:
         # It is not repeated: it may hold a password.
@@ -114,7 +114,7 @@ class Directory:
 
     def sizes(self) -> dict[str, int]:
         """Names and bytes of the files there."""
-        with self._explained():
+        with self._explain_errors():
             try:
                 found = self._files.ls(self._root, detail=True, refresh=True)
             except FileNotFoundError:
@@ -123,13 +123,13 @@ class Directory:
 
     def read(self, name: str) -> bytes:
         """The content of a small file."""
-        with self._explained():
+        with self._explain_errors():
             return bytes(self._files.cat_file(self._path(name)))
 
     def fetch(self, name: str, folder: Path, sent: Sent) -> None:
         """Copy a file into a folder of this machine."""
         with (
-            self._explained(),
+            self._explain_errors(),
             (folder / name).open("wb") as target,
             self._files.open(self._path(name), "rb") as source,
         ):
@@ -138,7 +138,7 @@ class Directory:
     def replace(self, files: Mapping[str, Path | bytes], sent: Sent) -> None:
         """Put these files there: the old manifest goes first, the new one comes last."""
         there = self.sizes()
-        with self._explained():
+        with self._explain_errors():
             self._files.makedirs(self._root, exist_ok=True)
             self._files.pipe_file(self._path(MARK), _MARK_TEXT)
             for name in reversed(FILES):
@@ -161,7 +161,7 @@ class Directory:
         return f"{self._root}/{name}"
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -214,7 +214,7 @@ class HubRepository:
         """Names and bytes of the files there; what is read later is of the same commit."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        with self._explained():
+        with self._explain_errors():
             try:
                 found = self._api.model_info(self.shown, files_metadata=True)
             except RepositoryNotFoundError:
@@ -232,7 +232,7 @@ class HubRepository:
 
     def fetch(self, name: str, folder: Path, sent: Sent) -> None:
         """Copy a file into a folder of this machine."""
-        with self._explained():
+        with self._explain_errors():
             self._api.hf_hub_download(self.shown, name, revision=self._revision, local_dir=folder)
         shutil.rmtree(folder / ".cache", ignore_errors=True)
         sent((folder / name).stat().st_size)
@@ -244,13 +244,13 @@ class HubRepository:
         there = self.sizes()
         changes: list[Any] = [CommitOperationDelete(name) for name in FILES if name in there and name not in files]
         changes += [CommitOperationAdd(name, content) for name, content in files.items()]
-        with self._explained():
+        with self._explain_errors():
             self._api.create_repo(self.shown, private=self._private, exist_ok=True)
             self._api.create_commit(self.shown, changes, commit_message="Publish an adapter with caseloop")
         sent(sum(len(content) if isinstance(content, bytes) else content.stat().st_size for content in files.values()))
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
         try:

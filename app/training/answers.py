@@ -125,10 +125,10 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 def _read(task: Task, line: dict[str, Any]) -> AnsweredNote:
     def extraction(name: str) -> Extraction | None:
-        return None if line.get(name) is None else Extraction.stored(task, line[name])
+        return None if line.get(name) is None else Extraction.from_stored(task, line[name])
 
     return AnsweredNote(
-        task, _hash_of(line), Extraction.stored(task, line["gold"]), extraction("old"), extraction("new")
+        task, _hash_of(line), Extraction.from_stored(task, line["gold"]), extraction("old"), extraction("new")
     )
 
 

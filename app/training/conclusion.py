@@ -13,7 +13,7 @@ from app.core.adapters import place_in_store
 from app.core.desk import Desk
 from app.core.errors import DeskError
 from app.training.answers import ANSWERS, read_answers
-from app.training.material import COUNTED, N_FRESH, judged_by, left_out, n_too_long, too_long
+from app.training.material import COUNTED, N_FRESH, describe_judges, describe_left_out, describe_too_long, n_too_long
 from app.training.requests import TrainOptions, run_name
 from app.worker.calibration import OLD_CURVES, keep_measured
 from data.gate.gate import judge
@@ -38,7 +38,7 @@ class Outcome:
         verdict: its comparison with the one that was active.
         is_active: whether it took over.
         sentence: all of it for a person.
-        left_out: a sentence about the notes that were not trained on, see `app.training.material.left_out`.
+        left_out: a sentence about the notes that were not trained on, see `app.training.material.describe_left_out`.
         n_too_long: how many of them were too long to learn from.
         too_long: a sentence about those alone.
         material: how many notes were left out, judge beside the hold-out, or are of it and do not, by
@@ -128,7 +128,7 @@ def conclude(desk: Desk, job: Job) -> Outcome:
         by = run.requested_by
         kind, afterwards = _activate(program, job, verdict, by)
         is_active = kind is not None
-        sentence = " ".join(filter(None, (verdict.sentence, judged_by(run.config), afterwards)))
+        sentence = " ".join(filter(None, (verdict.sentence, describe_judges(run.config), afterwards)))
         kept = {**verdict.to_json(), "active": is_active, "sentence": sentence}
         update_run(
             program,
@@ -143,7 +143,7 @@ def conclude(desk: Desk, job: Job) -> Outcome:
             message=sentence,
         )
     told = {name: int(run.config.get(name) or 0) for name in COUNTED}
-    left = left_out(run.config), n_too_long(run.config), too_long(run.config)
+    left = describe_left_out(run.config), n_too_long(run.config), describe_too_long(run.config)
     return Outcome(job.run_id, job.name, verdict, is_active, sentence, metrics, *left, told)
 
 

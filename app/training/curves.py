@@ -48,7 +48,7 @@ def conclude_curve(desk: Desk, job: Job) -> Drawn:
         DeskError: the trainer left none.
         StoreError: the store refused.
     """
-    drawn = _drawn(desk.task, job.directory)
+    drawn = _read_drawn(desk.task, job.directory)
     if drawn is None:
         raise DeskError(f"Expected a learning curve in {job.directory}; found none. Resume the run.")
     with as_program(desk.store) as program:
@@ -63,10 +63,10 @@ def newest_curve(settings: Settings, task: Task) -> Drawn | None:
         DeskError: its file cannot be read.
     """
     directories = sorted((path.parent for path in settings.runs.glob(f"*/{CURVE}")), reverse=True)
-    return _drawn(task, directories[0]) if directories else None
+    return _read_drawn(task, directories[0]) if directories else None
 
 
-def _drawn(task: Task, directory: Path) -> Drawn | None:
+def _read_drawn(task: Task, directory: Path) -> Drawn | None:
     try:
         curve = read_curve((directory / CURVE).read_text(encoding="utf-8"))
     except FileNotFoundError:

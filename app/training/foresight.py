@@ -29,7 +29,7 @@ _in_turn = threading.Lock()
 _asked: dict[str, tuple[Hashable, Future[Foreseen]]] = {}
 
 
-def foreseen(desk: Desk, patience_s: float = PATIENCE_S) -> Foreseen | None:
+def foresee(desk: Desk, patience_s: float = PATIENCE_S) -> Foreseen | None:
     """What the next run would leave out and be judged by; None where it is not known yet: ask again.
 
     Args:

@@ -74,10 +74,10 @@ def read_sides(desk: Desk, active: AdapterRow | None, *, is_judged: bool = True,
     # Of an adapter from elsewhere nobody knows; its originals are, as a rule, what it was made from.
     if active is None or learned is None or came_from_elsewhere(active):
         return sides
-    return replace(sides, rows=with_new(sides.rows, learned))
+    return replace(sides, rows=mark_new(sides.rows, learned))
 
 
-def with_new(rows: Sequence[Row], learned: Sequence[str]) -> list[Row]:
+def mark_new(rows: Sequence[Row], learned: Sequence[str]) -> list[Row]:
     """The rows, each with whether it is new to an adapter that learned these texts."""
     known = {content_hash(text) for text in learned}
     return [replace(row, is_new=content_hash(row.text) not in known) for row in rows]
@@ -95,17 +95,17 @@ def counts_of(sides: Sides) -> dict[str, int]:
     }
 
 
-def judged_by(config: Mapping[str, Any]) -> str:
+def describe_judges(config: Mapping[str, Any]) -> str:
     """A sentence beside the verdict: which judges were not of the hold-out, and who of the hold-out was none."""
     n = int(config.get(N_FRESH) or 0)
     if not n:
-        return _without_vote(config)
+        return _describe_voteless(config)
     notes, them = ("1 of these is an ordinary note", "it") if n == 1 else (f"{n:,} of these are ordinary notes", "them")
     said = f"{notes} that neither adapter had learned from; the next run learns from {them}."
-    return " ".join(filter(None, (said, _without_vote(config))))
+    return " ".join(filter(None, (said, _describe_voteless(config))))
 
 
-def _without_vote(config: Mapping[str, Any]) -> str:
+def _describe_voteless(config: Mapping[str, Any]) -> str:
     n = int(config.get(N_WITHOUT_VOTE) or 0)
     if not n:
         return ""
@@ -114,17 +114,18 @@ def _without_vote(config: Mapping[str, Any]) -> str:
     return f"{n:,} hold-out notes do not count: the active adapter was trained on copies of them."
 
 
-def foretold(config: Mapping[str, Any]) -> str:
+def foretell_material(config: Mapping[str, Any]) -> str:
     """What a person is told before a run learns: what it leaves out, and who judges; may be empty."""
     n = int(config.get(N_FRESH) or 0)
     notes = "1 reviewed note is" if n == 1 else f"{n:,} reviewed notes are"
     judges = (
         f"{notes} set aside to judge the new adapter beside the hold-out; the next run learns from them." if n else ""
     )
-    return " ".join(filter(None, (left_out(config), _placeholders(config), judges, _without_vote(config))))
+    parts = (describe_left_out(config), _describe_placeholders(config), judges, _describe_voteless(config))
+    return " ".join(filter(None, parts))
 
 
-def _placeholders(config: Mapping[str, Any]) -> str:
+def _describe_placeholders(config: Mapping[str, Any]) -> str:
     n = int(config.get(N_PLACEHOLDERS) or 0)
     if not n:
         return ""
@@ -132,7 +133,7 @@ def _placeholders(config: Mapping[str, Any]) -> str:
     return f"{were} read as no value."
 
 
-def foretold_reach(session: Session, config: Mapping[str, Any]) -> str:
+def foretell_reach(session: Session, config: Mapping[str, Any]) -> str:
     """A sentence about how small a gain would show; empty where nobody counted the judges.
 
     Args:
@@ -202,7 +203,7 @@ def n_too_long(config: Mapping[str, Any]) -> int:
     return int((config.get(TOO_LONG) or {}).get("n_too_long") or 0)
 
 
-def too_long(config: Mapping[str, Any]) -> str:
+def describe_too_long(config: Mapping[str, Any]) -> str:
     """What to say of the notes that the trainer left out, from the config of a run's row; empty where it left none."""
     values = config.get(TOO_LONG) or {}
     limit, said = int(values.get("max_tokens") or 0), []
@@ -217,9 +218,9 @@ def too_long(config: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-def left_out(config: Mapping[str, Any]) -> str:
+def describe_left_out(config: Mapping[str, Any]) -> str:
     """What to say of the labelled notes that a run leaves out, from its row's config; empty where it leaves none."""
-    return " ".join(filter(None, (_near_duplicates(config), too_long(config))))
+    return " ".join(filter(None, (_near_duplicates(config), describe_too_long(config))))
 
 
 def _near_duplicates(config: Mapping[str, Any]) -> str:

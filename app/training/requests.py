@@ -183,13 +183,13 @@ def read_progress(directory: Path) -> Progress | None:
             n_steps=int(values.get("n_steps") or 0),
             loss=values.get("loss"),
             eta_s=values.get("eta_s"),
-            message=": ".join(filter(None, (str(values.get("message") or ""), _doing(directory, values)))),
+            message=": ".join(filter(None, (str(values.get("message") or ""), _describe_moment(directory, values)))),
         )
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
-def _doing(directory: Path, values: Mapping[str, Any]) -> str:
+def _describe_moment(directory: Path, values: Mapping[str, Any]) -> str:
     """What else is known of the moment: notes measured, or how far the run of a learning curve's point is."""
     if values.get("state") == "evaluating" and values.get("n_notes"):
         which = "the active" if values.get("adapter") == "old" else "the new"

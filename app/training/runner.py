@@ -33,7 +33,7 @@ from app.processes.child import start_child, stop_child
 from app.training.answers import OLD_ANSWERS, add_old_answers
 from app.training.conclusion import OLD_METRICS, Job, Outcome, conclude
 from app.training.curves import Drawn, conclude_curve
-from app.training.material import counts_of, foretold, foretold_reach, read_counts, read_sides, write_fresh
+from app.training.material import counts_of, foretell_material, foretell_reach, read_counts, read_sides, write_fresh
 from app.training.requests import (
     Progress,
     TrainOptions,
@@ -87,12 +87,12 @@ def train_now(
         mark_interrupted_locked(desk.store)
         run = _begin(desk, run_id())
         try:
-            with _listening() as is_told:
+            with _catch_signals() as is_told:
                 job = _prepare(desk, run)
                 with desk.store.reading() as session:
                     config = get_run(session, run.id).config
-                    reach = "" if job.options.curve else foretold_reach(session, config)
-                sentence = " ".join(filter(None, (foretold(config), reach)))
+                    reach = "" if job.options.curve else foretell_reach(session, config)
+                sentence = " ".join(filter(None, (foretell_material(config), reach)))
                 if sentence:
                     on_material(sentence)
                 if job.options.curve:
@@ -209,7 +209,7 @@ def _train(
 
 
 @contextmanager
-def _listening() -> Iterator[Callable[[], bool]]:
+def _catch_signals() -> Iterator[Callable[[], bool]]:
     """Whether SIGTERM or SIGINT has come."""
     told: list[int] = []
 

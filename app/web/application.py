@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from app.core.errors import BAD_INPUT, sentence_of
 from app.core.settings import DEFAULT_HOST, DEFAULT_PORT, Settings, quiet_environment
 from app.core.templates import Pieces
-from app.web.gradio_stubs import without_stubs
+from app.web.gradio_stubs import skip_stubs
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -31,6 +31,7 @@ STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",
     "queue/queue.css",
+    "export/export.css",
     "charts/figures.css",
     "review/tour.css",
     "theme/phone.css",
@@ -50,49 +51,33 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         host: the address that it listens on, a name by which browsers may reach it.
     """
     quiet_environment()  # both before Gradio is imported, which happens here
-    without_stubs()
+    skip_stubs()
     from fastapi import FastAPI, Request
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse, RedirectResponse
 
-    from app.access import change_password as own_password
     from app.access.guard import MOUNT, Guard
     from app.access.login import People
-    from app.access.login import routes as signing_routes
-    from app.access.passwords import Door
     from app.core.desk import Desk
     from app.core.proxies import Proxies
     from app.processes.supervisor import is_private
-    from app.screens import status
-    from app.screens.export import downloads
-    from app.screens.queue import bulk as many
-    from app.screens.queue import samples, uploads
-    from app.screens.review.note import history as past
-    from app.screens.review.note import note as opening
-    from app.screens.review.people import claims as claiming
-    from app.screens.review.saving import saves as saving
     from app.screens.theme.theme import field_colours
     from data.task import load_task
 
     desk = Desk(settings, load_task(), store)
     app = FastAPI(title="caseloop", docs_url=None, redoc_url=None, openapi_url=None)
-    screens = (opening, past, claiming, saving, downloads, uploads, status, many, samples)
-    for router in [screen.routes(desk) for screen in screens]:
-        app.include_router(router)
-    door = Door()
-    app.include_router(signing_routes(desk, door, is_secure=settings.is_secure))
-    app.include_router(own_password.routes(desk, door, is_secure=settings.is_secure))
+    _include_routes(app, desk)
     files = _files(field_colours(desk.task))
     _serve_files(app, files)
 
     @app.exception_handler(RequestValidationError)
-    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+    def refuse_malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         # FastAPI's own answer would repeat what was sent, which may be note text.
         places = sorted({".".join(str(part) for part in problem["loc"]) for problem in error.errors()})
         return JSONResponse({"detail": f"Expected another request; found a problem in {', '.join(places)}."}, 422)
 
     @app.get("/")
-    def to_the_desk() -> RedirectResponse:
+    def redirect_to_desk() -> RedirectResponse:
         return RedirectResponse(f"{MOUNT}/", 307)
 
     _mount(app, desk)
@@ -102,11 +87,31 @@ def create_app(store: Store, settings: Settings, *, host: str = DEFAULT_HOST) ->
         hosts=_hosts(settings, host),
         head=_head(files),
         files=[_address(name, files) for name in files],
-        first=_first(files),
+        first=_early_markup(files),
         is_secure=settings.is_secure,
         proxies=Proxies(settings.believed),
     )
     return app
+
+
+def _include_routes(app: FastAPI, desk: Desk) -> None:
+    from app.access import change_password, login
+    from app.access.passwords import Door
+    from app.screens import status
+    from app.screens.export import downloads
+    from app.screens.queue import bulk, samples, uploads
+    from app.screens.queue.correcting import routes as correcting
+    from app.screens.review.note import history, note
+    from app.screens.review.people import claims
+    from app.screens.review.relatives import copies
+    from app.screens.review.saving import saves
+
+    screens = (note, history, claims, saves, downloads, uploads, status, bulk, samples, correcting, copies)
+    for screen in screens:
+        app.include_router(screen.routes(desk))
+    door = Door()
+    for way_in in (login, change_password):
+        app.include_router(way_in.routes(desk, door, is_secure=desk.settings.is_secure))
 
 
 def _mount(app: FastAPI, desk: Desk) -> None:
@@ -185,7 +190,7 @@ def _head(files: dict[str, bytes]) -> str:
     )
 
 
-def _first(files: dict[str, bytes]) -> str:
+def _early_markup(files: dict[str, bytes]) -> str:
     """Markup that comes before all other scripts of the page."""
     modules = {f"/desk/{name}": _address(name, files) for name in files if name.endswith(".js")}
     return str(_HTML.first(modules, _address(FIRST_SCRIPT, files)))
@@ -207,7 +212,7 @@ def serve(host: str, port: int) -> None:
     from db.people.acting import needs_sign_in
 
     Connection.most = allow_files()
-    with open_desk("web") as desk:
+    with open_desk("web", may_begin=True) as desk:
         with desk.store.reading() as session:
             check_host(host, has_sign_in=needs_sign_in(session), public_url=desk.settings.public_url)
         uvicorn.run(

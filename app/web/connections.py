@@ -47,13 +47,13 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._wait()
         if len(self.connections) > self.most:
-            longest = self._longest()
-            longest._unset()
+            longest = self._longest_waiting()
+            longest._stop_timer()
             longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the waiting."""
-        self._unset()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
@@ -61,7 +61,7 @@ class Connection(H11Protocol):
         before = self.cycle
         super().handle_events()
         if self.cycle is not before and not self.cycle.response_complete:
-            self._unset()
+            self._stop_timer()
 
     def on_response_complete(self) -> None:
         """See uvicorn; the next request is waited for, unless it is here already."""
@@ -69,7 +69,7 @@ class Connection(H11Protocol):
         if self.cycle.response_complete and not self.transport.is_closing():
             self._wait()
 
-    def _longest(self) -> Connection:
+    def _longest_waiting(self) -> Connection:
         """The connection that has waited longest; this one only if no other waits, nor is in the middle of sending."""
         longest = next(iter(self._waiting))
         if longest is not self:
@@ -78,7 +78,7 @@ class Connection(H11Protocol):
         return next(sending, self)
 
     def _wait(self) -> None:
-        self._unset()
+        self._stop_timer()
         self._waiting[self] = None
         self._end = self.loop.call_later(HEAD_S, self._give_up)
 
@@ -87,7 +87,7 @@ class Connection(H11Protocol):
         self.transport.close()
         self._end = self.loop.call_later(HEAD_S, self.transport.abort)
 
-    def _unset(self) -> None:
+    def _stop_timer(self) -> None:
         self._waiting.pop(self, None)
         if self._end is not None:
             self._end.cancel()

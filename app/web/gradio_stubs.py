@@ -36,7 +36,7 @@ class _WithoutStubs:
         return spec
 
 
-def without_stubs() -> None:
+def skip_stubs() -> None:
     """From here on importing Gradio writes nothing; once it was imported this changes nothing."""
     if _WRITER not in sys.modules and not any(isinstance(finder, _WithoutStubs) for finder in sys.meta_path):
         sys.meta_path.insert(0, _WithoutStubs())

@@ -129,7 +129,7 @@ def name_weights(settings: Settings, adapter: AdapterRow, digest: str, own: Cali
         _write(_folder(settings) / NAMES, {**names, adapter.name: told})
 
 
-def current(settings: Settings, session: Session, suggestion: SuggestionRow) -> SuggestionRow:
+def apply_kept_curves(settings: Settings, session: Session, suggestion: SuggestionRow) -> SuggestionRow:
     """A stored suggestion with the confidence that the curves kept by now give it."""
     try:
         adapter = get_adapter(session, suggestion.adapter)
@@ -137,12 +137,12 @@ def current(settings: Settings, session: Session, suggestion: SuggestionRow) -> 
         adapter = AdapterRow(suggestion.adapter, "", "", None, suggestion.prompt_version, "")
     kept = kept_curves(settings, adapter)
     if kept is not None and kept.cutoffs is not None:
-        return calibrated(suggestion, kept)
+        return apply_curves(suggestion, kept)
     own = own_curves(settings, adapter)
-    return replace(calibrated(suggestion, kept), cutoffs=own.cutoffs if own is not None else None)
+    return replace(apply_curves(suggestion, kept), cutoffs=own.cutoffs if own is not None else None)
 
 
-def calibrated(suggestion: SuggestionRow, curves: Calibration | None) -> SuggestionRow:
+def apply_curves(suggestion: SuggestionRow, curves: Calibration | None) -> SuggestionRow:
     """A suggestion with the confidence that some curves give it; as it is where there are none, or nothing to go by."""
     raw = suggestion.raw_confidence
     if curves is None or not raw or not raw.keys() <= suggestion.extraction.keys():

@@ -49,7 +49,7 @@ def load_engine(settings: Settings, adapter: AdapterRow, task: Task, previous: S
     base, weights = base_place(settings, adapter), weights_place(settings, adapter)
     allow_hub = is_hub_id(str(base)) or is_hub_id(str(weights))
     if isinstance(previous, Engine) and can_switch(previous, settings, adapter):
-        engine = previous.beside(load_adapter(previous.loaded, weights, allow_hub=allow_hub))
+        engine = previous.share_base(load_adapter(previous.loaded, weights, allow_hub=allow_hub))
         previous.release()
         return engine
     loaded = load_for_serving(base, weights, allow_hub=allow_hub)

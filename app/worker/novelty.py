@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from db.notes.queue.novelty import Compared, compared, count_reviewed, put_novelty, reviewed_texts, waiting_texts
+from db.notes.queue.novelty import Compared, count_reviewed, put_novelty, read_comparison, reviewed_texts, waiting_texts
 from db.people.acting import as_program
 from db.store.store import Store
 
@@ -39,7 +39,7 @@ class Novelty:
             StoreError: the store cannot be read or written.
         """
         with self._store.reading() as session:
-            reached, n_reviewed = compared(session), count_reviewed(session)
+            reached, n_reviewed = read_comparison(session), count_reviewed(session)
             if not n_reviewed:
                 return 0
             # Fewer than before: decisions were taken back, and what was compared with them does not hold either.

@@ -27,7 +27,7 @@ class Waiting:
         adapter: the name under which suggestions are kept.
         follows: whether `adapter` is to be the active one.
         limit: notes to give out, those that come back unanswered counted once more; None for all.
-        busy: number to text of the notes that were given out and not `settled`.
+        busy: number to text of the notes that were given out and are not settled.
         urgent: those of them that were given out as a reviewer's own.
         n_given: notes given out.
     """
@@ -70,7 +70,7 @@ class Waiting:
         self.urgent.update(number for (number, _), is_urgent in given if is_urgent)
         return given
 
-    def settled(self, note_id: int) -> None:
+    def settle(self, note_id: int) -> None:
         """Say that a note has its outcome, in the store already."""
         self.busy.pop(note_id, None)
         self.urgent.discard(note_id)

@@ -162,7 +162,7 @@ class Prefill:
                 self._store(note_id, outcome)
             else:
                 self._give_up(note_id, outcome)
-            waiting.settled(note_id)
+            waiting.settle(note_id)
             on_done(self.n_done)
             yield note_id
 
@@ -182,7 +182,7 @@ class Prefill:
         began = time.monotonic()
         self._engine = load_engine(self._desk.settings, adapter, self._desk.task, previous)
         self._drafts.teach(self._engine, at_once=True)
-        self._refitting.began(adapter, self._engine)
+        self._refitting.begin(adapter, self._engine)
         _log.info("loaded adapter %s in %.1f s", adapter.name, time.monotonic() - began)
 
     def _drop_engine(self) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from app.core.desk import Desk
 from app.core.logs import place
-from app.worker.calibration import calibrated, curves_of, keep_curves, kept_curves, key_of, name_weights, own_curves
+from app.worker.calibration import apply_curves, curves_of, keep_curves, kept_curves, key_of, name_weights, own_curves
 from app.worker.engines import with_kept_curves
 from data.evaluation.calibration import Calibration
 from data.suggestion import Suggestion
 from data.task import Extraction, TaskError
 from db.people.acting import as_program
-from db.review.figures.judged import Judged, count_judged, judged, placed, put_places, unplaced
+from db.review.figures.judged import Judged, count_judged, put_places, read_judged_rows, read_placement, read_unplaced
 from db.store.store import StoreError
 from db.training.adapters import AdapterRow
 from trainer.engine.api import Suggester
@@ -37,7 +37,7 @@ class Refitting:
         self._desk = desk
         self._looked = float("-inf")
 
-    def began(self, adapter: AdapterRow, engine: Suggester) -> None:
+    def begin(self, adapter: AdapterRow, engine: Suggester) -> None:
         """Give a newly loaded engine the curves that hold."""
         loaded: Any = getattr(engine, "loaded", None)
         if loaded is not None and loaded.manifest is not None:
@@ -74,9 +74,9 @@ class Refitting:
         curves, kept = curves_of(self._desk.settings, adapter), kept_curves(self._desk.settings, adapter)
         told = f"{adapter.name} {_fingerprint(curves)}"
         with self._desk.store.reading() as session:
-            reached = placed(session)
+            reached = read_placement(session)
             after = reached.after if reached.curves == told else 0
-            rows = [calibrated(row, kept) for row in unplaced(session, adapter.name, after, N_TURN)]
+            rows = [apply_curves(row, kept) for row in read_unplaced(session, adapter.name, after, N_TURN)]
         if rows:
             with as_program(self._desk.store) as program:
                 put_places(program, rows, told)
@@ -92,7 +92,7 @@ def refit(desk: Desk, adapter: AdapterRow) -> Calibration | None:
         known = kept_curves(desk.settings, adapter)
         if n_judged < max(MIN_NOTES, GROWTH * known.n_notes if known else 0):
             return None
-        rows = judged(session, adapter.name, MOST_NOTES)
+        rows = read_judged_rows(session, adapter.name, MOST_NOTES)
     pairs = [pair for row in rows if (pair := _pair(desk, row)) is not None]
     if len(pairs) < MIN_NOTES:
         return None

@@ -50,7 +50,7 @@ def same_record(task: Task, one: Mapping[str, str | None], other: Mapping[str, s
     return all(is_right(field, one.get(field.key), other.get(field.key)) for field in task.fields)
 
 
-def differing(task: Task, said: Said) -> list[str]:
+def differing_fields(task: Task, said: Said) -> list[str]:
     """The fields in which people differ about a note, in the task's order."""
     return [field.key for field in task.fields if len({_label(field, values) for values in said.values()}) > 1]
 
@@ -68,7 +68,9 @@ def agreement(task: Task, notes: Sequence[Said]) -> dict[str, FieldAgreement]:
     for field in task.fields:
         labels = [{person: _label(field, values) for person, values in said.items()} for said in shared]
         codes = {label: code for code, label in enumerate(sorted({one for said in labels for one in said.values()}))}
-        found[field.key] = _measured([{who: codes[label] for who, label in said.items()} for said in labels], people)
+        found[field.key] = _measure_field(
+            [{who: codes[label] for who, label in said.items()} for said in labels], people
+        )
     return found
 
 
@@ -76,7 +78,7 @@ def _label(field: Field, values: Mapping[str, str | None]) -> tuple[str, ...]:
     return tuple(sorted(items(values.get(field.key), field)))
 
 
-def _measured(coded: list[dict[str, int]], people: list[str]) -> FieldAgreement:
+def _measure_field(coded: list[dict[str, int]], people: list[str]) -> FieldAgreement:
     """The figures of one field.
 
     Args:

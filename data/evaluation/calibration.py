@@ -130,9 +130,9 @@ class Calibration:
             grounding: field key to how the value rests on the note, where that is known.
         """
         known = grounding or {}
-        return {key: self._sure(key, kind_of(values[key], known.get(key)), raw[key]) for key in raw}
+        return {key: self._calibrate(key, kind_of(values[key], known.get(key)), raw[key]) for key in raw}
 
-    def _sure(self, key: str, kind: str, raw: float) -> float:
+    def _calibrate(self, key: str, kind: str, raw: float) -> float:
         curves = self.fields.get(key, self.pooled)
         sure = curve_for(curves, kind)(raw)
         return min(sure, HINTED_MOST) if kind == HINTED and HINTED not in curves else sure

@@ -40,18 +40,18 @@ def sentences(figures: Mapping[str, Any]) -> list[str]:
     macro, shown, edits = figures["macro"], figures["shown"], figures["edits"]
     right = (
         f"The form is right in {percent(macro['accepted'])} of the fields; an empty one would be in "
-        f"{percent(macro['empty_form'])}.{_accepting(figures)}"
+        f"{percent(macro['empty_form'])}.{_accepting_words(figures)}"
     )
     in_form = (
         f"Values in the form: {shown['n']:,} of {shown['n_proposed']:,} proposed, "
-        f"{_right(shown['n_right'], shown['n'])}. Of the {shown['n_gold']:,} fields that have a value, "
+        f"{_right_words(shown['n_right'], shown['n'])}. Of the {shown['n_gold']:,} fields that have a value, "
         f"{percent(shown['share'])} are filled in, {percent(shown['recall'])} rightly."
     )
     work = (
         f"To put right: {edits['form']:.0f} characters a note, from an empty form {edits['empty_form']:.0f}: "
-        f"{_saved(edits['saved'])}."
+        f"{_saved_words(edits['saved'])}."
     )
-    said = [right, in_form, work, _sure(figures["sure"])]
+    said = [right, in_form, work, _sure_words(figures["sure"])]
     if "invented_names" in figures:
         n = figures["invented_names"]
         said.append(f"Invented names (in neither note nor lexicon): {n:,}.")
@@ -79,25 +79,25 @@ def warnings(task: Task, figures: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _accepting(figures: Mapping[str, Any]) -> str:
+def _accepting_words(figures: Mapping[str, Any]) -> str:
     n = figures["n_with_accepted"]
     if not n:
         return ""
     return f" Other values that the file accepts count as right; {n:,} of {figures['n_notes']:,} notes have some."
 
 
-def _right(n_right: int, n: int) -> str:
+def _right_words(n_right: int, n: int) -> str:
     return f"{n_right:,} of them right ({percent(n_right / n)})" if n else "none of them right"
 
 
-def _saved(saved: float) -> str:
+def _saved_words(saved: float) -> str:
     return f"{saved:.0f} saved" if saved >= 0 else f"{-saved:.0f} more"
 
 
-def _sure(sure: Mapping[str, int]) -> str:
+def _sure_words(sure: Mapping[str, int]) -> str:
     if not sure["n"]:
         return "Shown as sure: nothing."
     return (
-        f"Shown as sure: {sure['n']:,} fields, {_right(sure['n_right'], sure['n'])}; with a value "
+        f"Shown as sure: {sure['n']:,} fields, {_right_words(sure['n_right'], sure['n'])}; with a value "
         f"{sure['n_values']:,}, {sure['n_values_right']:,} of them right."
     )

@@ -196,10 +196,10 @@ def score_form(
         empty_form={
             key: _share(c.is_empty_right for c in column) for key, column in zip(task.keys, columns, strict=True)
         },
-        shown=_shown(cells),
+        shown=_measure_shown(cells),
         edits=_edits(cells, len(notes)),
-        sure=_sure(cells),
-        lengths=None if n_tokens is None else _by_length(notes, n_tokens),
+        sure=_measure_sure(cells),
+        lengths=None if n_tokens is None else _measure_by_length(notes, n_tokens),
         n_invented=None if invented is None else count_words(task, texts, answers, invented),
     )
 
@@ -244,7 +244,7 @@ def _distance(right: Sequence[str | None], value: str | None) -> int:
     return min(Levenshtein.distance(one or "", value or "") for one in right)
 
 
-def _shown(cells: Sequence[_Cell]) -> Shown:
+def _measure_shown(cells: Sequence[_Cell]) -> Shown:
     gold = [cell for cell in cells if cell.is_gold]
     n, n_proposed = sum(cell.is_shown for cell in cells), sum(cell.is_proposed for cell in cells)
     n_right = sum(cell.is_shown and cell.is_right for cell in cells)
@@ -265,13 +265,13 @@ def _edits(cells: Sequence[_Cell], n_notes: int) -> Edits:
     return Edits(form, empty, empty - form)
 
 
-def _sure(cells: Sequence[_Cell]) -> Sure:
+def _measure_sure(cells: Sequence[_Cell]) -> Sure:
     sure = [cell for cell in cells if cell.is_sure]
     values = [cell for cell in sure if cell.is_shown]
     return Sure(len(sure), sum(c.is_right for c in sure), len(values), sum(c.is_right for c in values))
 
 
-def _by_length(notes: Sequence[Sequence[_Cell]], n_tokens: Sequence[int]) -> tuple[OfLength, ...]:
+def _measure_by_length(notes: Sequence[Sequence[_Cell]], n_tokens: Sequence[int]) -> tuple[OfLength, ...]:
     found = []
     for least, below in zip((0, *LENGTHS), (*LENGTHS, None), strict=True):
         within = [note for note, n in zip(notes, n_tokens, strict=True) if least <= n and (below is None or n < below)]

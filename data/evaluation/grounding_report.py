@@ -45,7 +45,7 @@ def grounding_report(task: Task, rows: Sequence[Row], seed: int = 0) -> dict[str
             "n_values": len(ours),
             **{str(kind): _share(kinds[kind], len(ours)) for kind in Grounding},
             "false_alarms": _share(kinds[Grounding.NOT_FOUND], len(ours)),
-            "planted": _planted(task, field, rows, random.Random(f"{seed} {field.key}")),
+            "planted": _measure_planted(task, field, rows, random.Random(f"{seed} {field.key}")),
         }
     return {"n_notes": len(rows), "ms_per_note": round(ms_per_note, 3), "fields": fields}
 
@@ -66,7 +66,7 @@ def stands_in(text: str, value: str, field: Field) -> bool:
     return bool(items(value, field)) and all(pattern(part).search(text) for part in parts)
 
 
-def _planted(task: Task, field: Field, rows: Sequence[Row], rng: random.Random) -> dict[str, Any]:
+def _measure_planted(task: Task, field: Field, rows: Sequence[Row], rng: random.Random) -> dict[str, Any]:
     n = n_absent = n_flagged = n_flagged_absent = 0
     for text, value in planted_values(task, field, rows, rng):
         is_flagged, is_absent = not Evidence(task, text).supports(value, field), not stands_in(text, value, field)

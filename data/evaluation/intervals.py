@@ -62,7 +62,7 @@ def intervals(rows: Counts, over: Counts, *, n_resamples: int = N_RESAMPLES, see
         vectorized=True,
         n_resamples=n_resamples,
         batch=BATCH,
-        confidence_level=_expanded(n_notes),
+        confidence_level=_expand_level(n_notes),
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
@@ -80,7 +80,7 @@ def changes(rows: Counts, over: Counts, *, n_resamples: int = N_RESAMPLES, seed:
     if rows.shape[1] == 1:
         return [(float(row[0] / max(among[0], 1)), -1.0, 1.0) for row, among in zip(rows, over, strict=True)]
     found = intervals(rows, over, n_resamples=n_resamples, seed=seed)
-    return [_with_zero(change, row) for change, row in zip(found, rows, strict=True)]
+    return [_include_zero(change, row) for change, row in zip(found, rows, strict=True)]
 
 
 def median_change(before: Sequence[float], after: Sequence[float], *, seed: int = 0) -> Interval:
@@ -112,7 +112,7 @@ def wilson(n_hits: int, n: int) -> Interval:
     return share, max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _expanded(n_notes: int) -> float:
+def _expand_level(n_notes: int) -> float:
     """The level at which the percentile interval covers what it says.
 
     With few notes it is too narrow, as an interval without Student's t and with n for n - 1 is: on twenty it promises
@@ -139,7 +139,7 @@ def _medians(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[n
     return np.asarray((low + high) / 2)
 
 
-def _with_zero(change: Interval, differences: Counts) -> Interval:
+def _include_zero(change: Interval, differences: Counts) -> Interval:
     share, low, high = change
     differing = differences[differences != 0]
     if 0 < differing.size <= N_EXACT and not low <= 0 <= high and _sign_flip(differing) >= 1 - LEVEL:

@@ -102,17 +102,17 @@ def reliability(
     """
     if not confidence:
         return None
-    binned = _binned(confidence, right, N_BINS)
+    binned = _bin_answers(confidence, right, N_BINS)
     return Reliability(
         n=len(confidence),
         ece=_error(binned),
         noise=sum(math.sqrt(2 / math.pi * sum(c * (1 - c) for c, _ in one)) for one in binned) / len(confidence),
-        ece_15=_error(_binned(confidence, right, N_BINS_GUO)),
+        ece_15=_error(_bin_answers(confidence, right, N_BINS_GUO)),
         brier=_brier(confidence, right),
         accuracy_at={share: _accuracy_at(share / 100, confidence, right) for share in COVERAGES},
         coverage=_coverage(confidence, right),
         bins=tuple(Bin(len(one), _mean(c for c, _ in one), _mean(r for _, r in one)) for one in binned),
-        raw_ece=None if raw is None else _error(_binned(raw, right, N_BINS)),
+        raw_ece=None if raw is None else _error(_bin_answers(raw, right, N_BINS)),
         raw_brier=None if raw is None else _brier(raw, right),
     )
 
@@ -138,7 +138,7 @@ Answers = list[tuple[float, bool]]
 """Confidence and whether right."""
 
 
-def _binned(confidence: Sequence[float], right: Sequence[bool], n_bins: int) -> list[Answers]:
+def _bin_answers(confidence: Sequence[float], right: Sequence[bool], n_bins: int) -> list[Answers]:
     """The answers in bins of equal width, without empty ones; the last bin holds 1."""
     bins: list[Answers] = [[] for _ in range(n_bins)]
     for sure, is_right in zip(confidence, right, strict=True):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from data.evaluation.intervals import N_RESAMPLES, N_UNSEEN, changes
 from data.evaluation.scoring import ScoreError, is_right, items
-from data.gate.reach import N_LEAST, USUAL_SPREAD, detectable, more_would_show, spread_seen
+from data.gate.reach import N_LEAST, USUAL_SPREAD, detectable_gain, more_would_show, spread_seen
 from data.gate.verdict import AllFields, Change, FieldChange, Validity, Verdict, VerdictOutcome, notes
 from data.task import Extraction, Task
 from data.text.figures import percent, points
@@ -78,7 +78,7 @@ def judge(  # noqa: PLR0913 - all but the answers by keyword
     _check_lengths(gold, old, new)
     after, nulls = _answers(task, gold, new), _nulls(task, gold)
     if old is None:
-        return _first(task, after, nulls, new_name, _kind(n_fresh))
+        return _judge_first(task, after, nulls, new_name, _kind(n_fresh))
     before = _answers(task, gold, old)
     by_note = after.right.sum(0) - before.right.sum(0)
     rows = np.vstack([by_note, after.right.astype(int) - before.right.astype(int), after.invented - before.invented])
@@ -92,8 +92,8 @@ def judge(  # noqa: PLR0913 - all but the answers by keyword
     hallucination = FieldChange(_share(before.invented, nulls), _share(after.invented, nulls), invented)
     all_fields = _all_fields(np.all(before.right, axis=0), np.all(after.right, axis=0))
     json_valid = Validity(float(before.valid.mean()), float(after.valid.mean()))
-    over_all = (_lost(all_fields), _hallucinated(hallucination), _unreadable(json_valid))
-    reasons = [*_fallen(task, fields, macro.change), *(reason for reason in over_all if reason is not None)]
+    over_all = (_lost_words(all_fields), _hallucinated_words(hallucination), _unreadable_words(json_valid))
+    reasons = [*_find_fallen(task, fields, macro.change), *(reason for reason in over_all if reason is not None)]
     outcome = _outcome(macro, is_blocked=bool(reasons))
     figures = _figures(before, after, by_note)
     return Verdict(
@@ -132,13 +132,13 @@ def _figures(before: _Answers, after: _Answers, by_note: NDArray[np.int64]) -> d
         "n_notes": by_note.size,
         "old": float(before.right.mean()),
         "new": float(after.right.mean()),
-        "detectable": _detectable(by_note / n_fields, 1 / n_fields),
+        "detectable": _detectable_change(by_note / n_fields, 1 / n_fields),
         "n_better_notes": int((by_note > 0).sum()),
         "n_worse_notes": int((by_note < 0).sum()),
     }
 
 
-def _first(task: Task, after: _Answers, nulls: NDArray[np.int64], new_name: str, kind: str) -> Verdict:
+def _judge_first(task: Task, after: _Answers, nulls: NDArray[np.int64], new_name: str, kind: str) -> Verdict:
     n_notes, new = after.valid.size, float(after.right.mean())
     return Verdict(
         outcome="first",
@@ -190,7 +190,7 @@ def _all_fields(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> AllField
     return AllFields(float(before.mean()), float(after.mean()), n_gained, n_lost, p)
 
 
-def _detectable(differences: NDArray[np.float64], least: float) -> float:
+def _detectable_change(differences: NDArray[np.float64], least: float) -> float:
     """The smallest true change that so many notes show in 8 of 10 cases, from the spread of the changes seen.
 
     Args:
@@ -200,10 +200,10 @@ def _detectable(differences: NDArray[np.float64], least: float) -> float:
     n_notes = differences.size
     if n_notes < N_LEAST:
         return 1.0
-    return detectable(math.sqrt(max(float(differences.var(ddof=1)), N_UNSEEN / n_notes * least**2)), n_notes)
+    return detectable_gain(math.sqrt(max(float(differences.var(ddof=1)), N_UNSEEN / n_notes * least**2)), n_notes)
 
 
-def _fallen(task: Task, fields: Mapping[str, FieldChange], gain: float) -> list[str]:
+def _find_fallen(task: Task, fields: Mapping[str, FieldChange], gain: float) -> list[str]:
     """A reason for each field that falls beyond chance, or by more than the mean's gain makes up for."""
     reasons = []
     for field in task.fields:
@@ -223,7 +223,7 @@ def _fallen(task: Task, fields: Mapping[str, FieldChange], gain: float) -> list[
     return reasons
 
 
-def _lost(figures: AllFields) -> str | None:
+def _lost_words(figures: AllFields) -> str | None:
     assert figures.p is not None
     if figures.n_lost <= figures.n_gained or figures.p >= MCNEMAR_LEVEL:
         return None
@@ -233,7 +233,7 @@ def _lost(figures: AllFields) -> str | None:
     )
 
 
-def _hallucinated(figures: FieldChange) -> str | None:
+def _hallucinated_words(figures: FieldChange) -> str | None:
     assert figures.by is not None
     assert figures.old is not None
     if figures.by.low <= 0:
@@ -244,7 +244,7 @@ def _hallucinated(figures: FieldChange) -> str | None:
     )
 
 
-def _unreadable(figures: Validity) -> str | None:
+def _unreadable_words(figures: Validity) -> str | None:
     assert figures.old is not None
     if figures.new >= VALID_FLOOR or figures.new >= figures.old:
         return None

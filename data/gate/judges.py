@@ -80,13 +80,13 @@ def divide(
     known = [row.text for row in rows] if learned is None else list(dict.fromkeys(learned))
     voting = without_known(held_out, known)
     n_wanted = max(0, n_enough - len(voting))
-    return _settled(kept, voting, _choose(kept, known, n_judged, n_wanted), len(pairs), len(held_out) - len(voting))
+    return _settle(kept, voting, _choose(kept, known, n_judged, n_wanted), len(pairs), len(held_out) - len(voting))
 
 
 def without_judges(rows: Sequence[Row], held_out: Sequence[Row], unlabelled: Sequence[str]) -> Sides:
     """The same where nothing is judged: everything is learned from but near duplicates of the hold-out."""
     kept, pairs = without_near(rows, [*(row.text for row in held_out), *unlabelled])
-    return _settled(kept, list(held_out), [], len(pairs), 0)
+    return _settle(kept, list(held_out), [], len(pairs), 0)
 
 
 def without_known(rows: Sequence[Row], known: Sequence[str]) -> list[Row]:
@@ -104,7 +104,7 @@ def _choose(kept: Sequence[Row], known: Sequence[str], n_judged: Mapping[str, in
     return new[: min(n_wanted, len(new) // ONE_IN)]
 
 
-def _settled(kept: list[Row], held_out: list[Row], fresh: list[Row], n_near: int, n_without_vote: int) -> Sides:
+def _settle(kept: list[Row], held_out: list[Row], fresh: list[Row], n_near: int, n_without_vote: int) -> Sides:
     """Divide until no row is a near duplicate of a judge: that judge is learned from instead, unless it is held out.
 
     What is common among fewer notes may be less, so the rows and judges that stay are looked at alone, as the trainer

@@ -149,18 +149,18 @@ def shares(task: Task, by_seed: Sequence[Rights]) -> Shares:
     if rows.shape[1] == 1:  # one note says nothing about the others
         bands: list[Band] = [(float(share), None, None) for share in (rows / over)[:, 0]]
     else:
-        widened = zip(intervals(rows, over), _unseen(rows, over), strict=True)
+        widened = zip(intervals(rows, over), _widen_unseen(rows, over), strict=True)
         bands = [(value, max(low - more, 0.0), min(high + more, 1.0)) for (value, low, high), more in widened]
     means = np.array([[one.mean(), *one.mean(1)] for one in by_seed])
     spread = list(zip(means.min(0).tolist(), means.max(0).tolist(), strict=True)) if len(by_seed) > 1 else None
-    return _named(task, bands, spread)
+    return _name_bands(task, bands, spread)
 
 
 def gain(task: Task, before: Sequence[Rights], after: Sequence[Rights]) -> Shares:
     """What a step of the curve brought: the right answers after it less those before, note by note."""
     rows, over = _rows(np.sum(after, axis=0) - np.sum(before, axis=0), len(before))
-    widened = zip(changes(rows, over), _unseen(rows, over), strict=True)
-    return _named(task, [(value, low - more, high + more) for (value, low, high), more in widened])
+    widened = zip(changes(rows, over), _widen_unseen(rows, over), strict=True)
+    return _name_bands(task, [(value, low - more, high + more) for (value, low, high), more in widened])
 
 
 def _rows(counts: Counts, n_seeds: int) -> tuple[Counts, Counts]:
@@ -171,7 +171,7 @@ def _rows(counts: Counts, n_seeds: int) -> tuple[Counts, Counts]:
     return rows, over
 
 
-def _unseen(rows: Counts, over: Counts) -> list[float]:
+def _widen_unseen(rows: Counts, over: Counts) -> list[float]:
     """By how much a row's interval has to be wider where every note says the same: a bootstrap sees no chance there.
 
     In a note that says otherwise and was not seen, one field does.
@@ -180,7 +180,7 @@ def _unseen(rows: Counts, over: Counts) -> list[float]:
     return [float(most / among[0]) if (row == row[0]).all() else 0.0 for row, among in zip(rows, over, strict=True)]
 
 
-def _named(task: Task, bands: Sequence[Band], spread: Sequence[tuple[float, float]] | None = None) -> Shares:
+def _name_bands(task: Task, bands: Sequence[Band], spread: Sequence[tuple[float, float]] | None = None) -> Shares:
     ends: Sequence[tuple[float | None, float | None]] = spread or [(None, None)] * len(bands)
     macro, *each = (
         Share(value=value, low=low, high=high, seed_low=lowest, seed_high=highest)

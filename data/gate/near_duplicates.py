@@ -71,7 +71,7 @@ def near_pairs(texts: Sequence[str], others: Sequence[str]) -> Iterator[NearPair
     if not others or not texts:
         return
     for start, similarity in _Measure(texts, others).similarities():
-        yield from _most_similar(similarity, start)
+        yield from _find_most_similar(similarity, start)
 
 
 def without_near(rows: Iterable[Row], held_out: Sequence[str]) -> tuple[list[Row], list[NearPair]]:
@@ -118,28 +118,28 @@ class _Measure:
             if self._kept is not None:
                 self._kept.append(counts)
         self._weights = (np.log((1 + len(texts) + len(others)) / (1 + n_with)) + 1).astype(np.float32)
-        self._known = self._weighed(known).T.tocsr()
+        self._known = self._weigh(known).T.tocsr()
         self._n_rows = max(1, MAX_CELLS // len(others))
 
     def similarities(self) -> Iterator[tuple[int, Any]]:
         """Of the texts to the others, some at a time: the first one's index and a sparse matrix (texts, others)."""
         for number, start in enumerate(range(0, len(self._texts), _BLOCK)):
             kept = self._kept and self._kept[number]
-            weighed = self._weighed(self._counts(self._texts[start : start + _BLOCK]) if kept is None else kept)
+            weighed = self._weigh(self._counts(self._texts[start : start + _BLOCK]) if kept is None else kept)
             for first in range(0, weighed.shape[0], self._n_rows):
                 yield start + first, weighed[first : first + self._n_rows] @ self._known
 
     def _counts(self, texts: Sequence[str]) -> Any:
-        return self._vectorizer.transform(map(self._own, texts) if self._stock else texts)
+        return self._vectorizer.transform(map(self._own_text, texts) if self._stock else texts)
 
-    def _weighed(self, counts: Any) -> Any:
+    def _weigh(self, counts: Any) -> Any:
         """Rows of length 1 over the grams."""
         from sklearn.preprocessing import normalize
 
         counts.data *= self._weights[counts.indices]
         return normalize(counts, copy=False)
 
-    def _own(self, text: str) -> str:
+    def _own_text(self, text: str) -> str:
         """The text without stock sentences; all of it where hardly anything would be left."""
         own = " ".join(sentence for sentence in _sentences(text) if hash(sentence) not in self._stock)
         return own if len(own) >= LEAST_OWN else text
@@ -165,7 +165,7 @@ def _vectorizer() -> Any:
     )
 
 
-def _most_similar(similarity: Any, start: int) -> Iterator[NearPair]:
+def _find_most_similar(similarity: Any, start: int) -> Iterator[NearPair]:
     """Of each row with a near duplicate the nearest column.
 
     Args:

@@ -20,13 +20,13 @@ two adapters that knew it; with fields that are won and lost together it is up t
 STEPS = (15, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500, 600, 800, 1000, 1500, 2000, 3000, 5000)
 
 
-def detectable(spread: float, n_notes: int) -> float:
+def detectable_gain(spread: float, n_notes: int) -> float:
     """The smallest true gain that so many notes show in 8 of 10 cases, as a share of the fields; 1 for none at all."""
     return min(REACH * spread / math.sqrt(n_notes), 1.0) if n_notes >= N_LEAST else 1.0
 
 
 def spread_seen(gain: float, n_notes: int) -> float:
-    """The spread from which `detectable` makes such a gain."""
+    """The spread from which `detectable_gain` makes such a gain."""
     return gain * math.sqrt(n_notes) / REACH
 
 
@@ -43,7 +43,7 @@ def spread_of(verdicts: Iterable[tuple[float | None, int]]) -> float:
     return math.sqrt(weighed / (n_notes + STEPS[0]))
 
 
-def further(n_notes: int) -> int:
+def more_notes(n_notes: int) -> int:
     """A round number of notes that is well above so many."""
     wanted = max(1.5 * n_notes, STEPS[0])
     return next((step for step in STEPS if step >= wanted), math.ceil(2 * n_notes / 1000) * 1000)
@@ -51,8 +51,8 @@ def further(n_notes: int) -> int:
 
 def more_would_show(spread: float, n_notes: int, kind: str = "") -> str:
     """What more notes could show, as the end of a sentence: "with 150 hold-out notes a gain of 4 points would show"."""
-    n_more = further(n_notes)
-    return f"with {n_more:,} {kind}notes a gain of {in_points(detectable(spread, n_more))} would show"
+    n_more = more_notes(n_notes)
+    return f"with {n_more:,} {kind}notes a gain of {in_points(detectable_gain(spread, n_more))} would show"
 
 
 def foretell(n_notes: int, spread: float = USUAL_SPREAD) -> str:
@@ -61,7 +61,7 @@ def foretell(n_notes: int, spread: float = USUAL_SPREAD) -> str:
     more = more_would_show(spread, n_notes)
     if n_notes < N_LEAST:
         return f"{who} the new adapter, too few to show any gain (at least {N_LEAST} can); {more}."
-    gain = in_points(detectable(spread, n_notes))
+    gain = in_points(detectable_gain(spread, n_notes))
     return f"{who} the new adapter: a gain of {gain} would show in 8 of 10 cases; {more}."
 
 

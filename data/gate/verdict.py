@@ -33,7 +33,7 @@ class FieldChange:
 
     def to_json(self) -> dict[str, float | None]:
         """The figures as plain JSON values."""
-        return {"old": self.old, "new": self.new, **_flat(self.by)}
+        return {"old": self.old, "new": self.new, **_flatten(self.by)}
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Verdict:
             "n_notes": self.n_notes,
             "old": self.old,
             "new": self.new,
-            "change": _flat(self.change),
+            "change": _flatten(self.change),
             "fields": {key: figures.to_json() for key, figures in self.fields.items()},
             "all_fields": asdict(self.all_fields),
             "hallucination": self.hallucination.to_json(),
@@ -142,7 +142,7 @@ def notes(n_notes: int, kind: str = "hold-out ") -> str:
     return f"{n_notes:,} {kind}{'note' if n_notes == 1 else 'notes'}"
 
 
-def _flat(by: Change | None) -> dict[str, float | None]:
+def _flatten(by: Change | None) -> dict[str, float | None]:
     return {"change": None, "low": None, "high": None} if by is None else asdict(by)
 
 

@@ -132,9 +132,9 @@ class _Finder:
                     continue
                 told = Told(place, last, name)
                 if (name, "ahead") in roles and not self._is_company(place, self._table.kinds[name]):
-                    yield from ((one, told) for one in self._ahead(last, name))
+                    yield from ((one, told) for one in self._reach_ahead(last, name))
                 if (name, "behind") in roles:
-                    yield from ((one, told) for one in self._behind(place, last, name))
+                    yield from ((one, told) for one in self._reach_behind(place, last, name))
             place = last + 1
 
     def _match(self, place: int) -> tuple[Phrase, frozenset[tuple[str, str]]]:
@@ -151,7 +151,7 @@ class _Finder:
         before = [self._words[one] for one in range(max(0, place - 2), place) if not self._breaks[one]]
         return any(word in kind.not_behind_of for word in before)
 
-    def _ahead(self, last: int, name: str) -> Iterator[int]:
+    def _reach_ahead(self, last: int, name: str) -> Iterator[int]:
         kind, place = self._table.kinds[name], last
         end = min(last + kind.n_ahead, len(self._words) - 1)
         while place < end:
@@ -172,7 +172,7 @@ class _Finder:
         ends = self._table.ends[name]
         return any(tuple(self._words[place : place + n]) in ends for n in (1, 2))
 
-    def _behind(self, first: int, last: int, name: str) -> Iterator[int]:
+    def _reach_behind(self, first: int, last: int, name: str) -> Iterator[int]:
         kind = self._table.kinds[name]
         if name == "family":
             start = self._belongs(first, last)
@@ -183,21 +183,21 @@ class _Finder:
         crosses = start >= 0 and self._breaks[start] >= CLAUSE and name in ("family", "uncertain")
         for place in range(start, max(-1, start - kind.n_behind), -1):
             mark = self._breaks[place]
-            is_crossed = place == start and crosses and mark < _SENTENCE and "\n" not in self._between(place)
+            is_crossed = place == start and crosses and mark < _SENTENCE and "\n" not in self._text_between(place)
             if mark and not is_crossed and not (mark == COMMA and kind.is_wide):
                 return
             if place != start and self._ends(place, name):
                 return
             yield place
 
-    def _between(self, place: int) -> str:
+    def _text_between(self, place: int) -> str:
         return self._text[self._starts[place] : self._starts[place + 1]]
 
     def _belongs(self, first: int, last: int) -> int | None:
         """The last word of what a relative has: "cancer in her mother"; None where no such thing is said."""
         place = first - 1
         if place >= 0 and self._breaks[place] >= CLAUSE and self._breaks[last] >= CLAUSE:
-            return place if "(" in self._between(place) or "-" in self._between(place) else None
+            return place if "(" in self._text_between(place) or "-" in self._text_between(place) else None
         while place >= 0 and not self._breaks[place]:
             word = self._words[place]
             if word in _OF:

@@ -16,13 +16,13 @@ from data.grounding.note_words import MAX_OCCURRENCES, NoteWords
 from data.grounding.patterns import (
     Sought,
     SoughtPhrase,
-    best_first,
-    closest,
+    find_closest,
     is_decisive,
+    look_for,
     misspelling,
+    order_best_first,
     parts_of,
     pattern,
-    sought,
     windows,
 )
 from data.grounding.polarity import Polarity
@@ -82,7 +82,7 @@ def ground(task: Task, text: str, extraction: Extraction) -> dict[str, Grounded]
     fields = {key: task.field(key) for key, value in extraction.items() if value is not None and normalise(value)}
     found = {key: evidence.find(extraction[key] or "", field) for key, field in fields.items()}
     sure = {key: evidence.sentences(parts) for key, parts in found.items()}
-    return {key: evidence.grounded(fields[key], parts, sure, extraction[key] or "") for key, parts in found.items()}
+    return {key: evidence.ground(fields[key], parts, sure, extraction[key] or "") for key, parts in found.items()}
 
 
 def find_evidence(task: Task, text: str, extraction: Extraction) -> dict[str, Spans]:
@@ -91,7 +91,7 @@ def find_evidence(task: Task, text: str, extraction: Extraction) -> dict[str, Sp
     return {key: found[key].spans if key in found else () for key in extraction}
 
 
-def inferred_by(
+def find_inferred(
     task: Task, text: str, values: Mapping[str, str | None], kinds: Mapping[str, Grounding]
 ) -> dict[str, str]:
     """Field key to the rule by which its value follows from the note, of those that are known to be inferred.
@@ -126,9 +126,9 @@ class Evidence:
         """Whether every part of the value is supported somewhere, or it follows by a rule of its field."""
         if normalise(value) is None:
             return False
-        if not _missing(self.find(value, field)):
+        if not _list_missing(self.find(value, field)):
             return True
-        return field is not None and field.inferred and self._by_rule(field, value) is not None
+        return field is not None and field.inferred and self._find_rule(field, value) is not None
 
     def find(self, value: str, field: Field | None = None) -> tuple[PartFound, ...]:
         """The value as one part where it stands as it is, else its parts; those that say nothing are left out.
@@ -148,7 +148,7 @@ class Evidence:
         """The sentences in which parts stand that stand only once."""
         return frozenset(self._note.sentence(part.stands[0][0]) for part in parts if len(part.stands) == 1)
 
-    def grounded(
+    def ground(
         self, field: Field, parts: Sequence[PartFound], sure: Mapping[str, frozenset[int]], value: str
     ) -> Grounded:
         """The best stands of a value's parts, and how it rests on them.
@@ -166,16 +166,16 @@ class Evidence:
             if len(ranked) > 1:
                 ranked = tuple(sorted(ranked, key=lambda stand: -self._rank(field.key, stand, others)))
             spans += [span for stand in ranked for span in stand][:MAX_SPANS]
-        missing = _missing(parts)
+        missing = _list_missing(parts)
         if missing or not parts:
-            if field.inferred and (inferred := self._by_rule(field, value)) is not None:
+            if field.inferred and (inferred := self._find_rule(field, value)) is not None:
                 rule, stands = inferred
-                return Grounded(best_first([*stands][:MAX_SPANS]), Grounding.INFERRED, missing, rule=rule.because)
+                return Grounded(order_best_first([*stands][:MAX_SPANS]), Grounding.INFERRED, missing, rule=rule.because)
             grounding = Grounding.NOT_FOUND
         else:
             grounding = max((part.grounding for part in parts if part.grounding), key=_ORDER.index)
         denied = tuple(part.part for part in parts if part.is_denied)
-        return Grounded(best_first(spans), grounding, missing, denied)
+        return Grounded(order_best_first(spans), grounding, missing, denied)
 
     def _rank(self, key: str, stand: Spans, others: Sequence[frozenset[int]]) -> float:
         """How much speaks for this stand of a field's value: more is better."""
@@ -199,17 +199,17 @@ class Evidence:
         return tuple(found)
 
     def _part(self, part: str) -> PartFound:
-        seek, synonyms = sought(part, self._synonyms), self._lexicon.words
+        seek, synonyms = look_for(part, self._synonyms), self._lexicon.words
         whole_phrases = [one for one in seek.phrases if one.n_replaced > 1]
         ways: tuple[tuple[Grounding, Callable[[], list[Spans]]], ...] = (
-            (Grounding.EXACT, lambda: list(self._exactly(part))),
-            (Grounding.FUZZY, lambda: self._by_words(seek.words, {})),
-            (Grounding.SYNONYM, lambda: self._by_phrases(whole_phrases)),
-            (Grounding.SYNONYM, lambda: self._by_words(seek.words, synonyms)),
-            (Grounding.SYNONYM, lambda: self._by_phrases(seek.phrases)),
-            (Grounding.FUZZY, lambda: self._misspelt(seek)),
-            (Grounding.SYNONYM, lambda: self._polarity.listed(seek.words, self._holds)),
-            (Grounding.SYNONYM, lambda: self._polarity.denied(seek.words)),
+            (Grounding.EXACT, lambda: list(self._find_exactly(part))),
+            (Grounding.FUZZY, lambda: self._find_by_words(seek.words, {})),
+            (Grounding.SYNONYM, lambda: self._find_phrases(whole_phrases)),
+            (Grounding.SYNONYM, lambda: self._find_by_words(seek.words, synonyms)),
+            (Grounding.SYNONYM, lambda: self._find_phrases(seek.phrases)),
+            (Grounding.FUZZY, lambda: self._find_misspelt(seek)),
+            (Grounding.SYNONYM, lambda: self._polarity.find_listed(seek.words, self._holds)),
+            (Grounding.SYNONYM, lambda: self._polarity.find_denied(seek.words)),
         )
         self._has_denied = False
         for grounding, search in ways:
@@ -217,7 +217,7 @@ class Evidence:
                 return PartFound(part, tuple(stands), grounding)
         return PartFound(part, (), None, self._has_denied)
 
-    def _exactly(self, part: str) -> tuple[Spans, ...]:
+    def _find_exactly(self, part: str) -> tuple[Spans, ...]:
         """Where the part stands as it is, with the stands that the note denies; none where it denies all of them."""
         stands = self._verbatim(part)
         if stands and not self._is_affirmed(stands):
@@ -270,7 +270,7 @@ class Evidence:
                     return True
         return False
 
-    def _by_rule(self, field: Field, value: str) -> tuple[Rule, tuple[Span, ...]] | None:
+    def _find_rule(self, field: Field, value: str) -> tuple[Rule, tuple[Span, ...]] | None:
         """The rule by which the value follows from the note, and what the note says."""
         self._key, self._ignored = None, frozenset([HISTORY])
         for rule in rules_for(self._rules, field.key, value):
@@ -284,7 +284,7 @@ class Evidence:
                     return rule, tuple(span for stands in parts for stand in stands for span in stand)
                 continue
             seek = [SoughtPhrase(phrase, 1, ()) for phrase in map(phrase_of, rule.said)]
-            stands = [stand for stand in self._by_phrases(seek) if self._fits(rule, stand[0])]
+            stands = [stand for stand in self._find_phrases(seek) if self._fits(rule, stand[0])]
             if stands:
                 return rule, tuple(span for stand in stands for span in stand)
         return None
@@ -294,7 +294,7 @@ class Evidence:
         note = self._note
         return any(
             not note.reserves((at,)) - {"undone"} and (*note.raw_words, "")[at + 1] not in but
-            for at in note.where(stem(word))
+            for at in note.find(stem(word))
         )
 
     def _fits(self, rule: Rule, span: Span) -> bool:
@@ -309,43 +309,43 @@ class Evidence:
             return any(note.words[at][0] in beside and note.sentence_of(at) == number for at in around)
         return True
 
-    def _affirmed(self, stands: Iterable[Sequence[int]], said: Sequence[int] = ()) -> list[Sequence[int]]:
+    def _keep_affirmed(self, stands: Iterable[Sequence[int]], said: Sequence[int] = ()) -> list[Sequence[int]]:
         """Those, as positions of their words, that the note does not deny: "no metastases" is no synonym of a stage."""
         found = list(stands)
         affirmed = [stand for stand in found if not self._note.is_denied((*stand, *said), self._ignored)]
         self._has_denied = self._has_denied or len(affirmed) < len(found)
         return [stand for stand in affirmed if self._is_in_company(stand)]
 
-    def _by_phrases(self, phrases: Iterable[SoughtPhrase]) -> list[Spans]:
+    def _find_phrases(self, phrases: Iterable[SoughtPhrase]) -> list[Spans]:
         """Every stand of a phrase, where the other words of the value are supported as well."""
         stands: list[Spans] = []
         for phrase in phrases:
             if not all(word in self._note.places or word.endswith("*") for word in phrase.words):
                 continue
-            close = windows({word: self._note.where(word) for word in phrase.words}, SLACK_WORDS // 2)
+            close = windows({word: self._note.find(word) for word in phrase.words}, SLACK_WORDS // 2)
             in_order = [one for one in close if sorted(one) == list(one)]
-            found = [(self._note.span(one[0], one[-1]),) for one in self._affirmed(in_order)]
+            found = [(self._note.span(one[0], one[-1]),) for one in self._keep_affirmed(in_order)]
             if not found or not phrase.others:
                 stands += found
             elif any(self._polarity.is_said_of_something(word) for word in phrase.others):
                 # A value that says part of its name twice has words in both: "CA 19-9 19-9".
                 words = tuple(dict.fromkeys((*phrase.words, *phrase.others)))
-                stands += self._by_words(words, self._lexicon.words)
-            elif others := self._by_words(
+                stands += self._find_by_words(words, self._lexicon.words)
+            elif others := self._find_by_words(
                 phrase.others, self._lexicon.words, said=[at for one in in_order for at in one]
             ):
                 stands += [(*stand, *others[0]) for stand in found]
         return stands
 
-    def _misspelt(self, seek: Sought) -> list[Spans]:
+    def _find_misspelt(self, seek: Sought) -> list[Spans]:
         """The value by its words, where some stand in the note with a letter or two amiss."""
         known, also = self._note.raw, {}
         for raw, word in seek.spellings:
             if word not in self._note.places and (meant := misspelling(raw, known, self._lexicon)):
                 also[word] = (known[meant],)
-        return self._by_words(seek.words, {**self._lexicon.words, **also}) if also else []
+        return self._find_by_words(seek.words, {**self._lexicon.words, **also}) if also else []
 
-    def _by_words(
+    def _find_by_words(
         self, words: Sequence[str], synonyms: Mapping[str, tuple[str, ...]], *, said: Sequence[int] = ()
     ) -> list[Spans]:
         """The close stands of the words, once those that decide the value's meaning are there.
@@ -356,7 +356,7 @@ class Evidence:
             said: positions of what was found of the same value already; that denies none of them.
         """
         note, lexicon = self._note, self._lexicon
-        places = {word: note.where_any((word, *synonyms.get(word, ()))) for word in words}
+        places = {word: note.find_any((word, *synonyms.get(word, ()))) for word in words}
         found = [word for word in words if places[word]]
         if not _is_enough(words, found, lexicon):
             return []
@@ -368,17 +368,19 @@ class Evidence:
         beside = frozenset(place for word in found if word not in decisive for place in places[word])
         agreed = [one for one in close if self._polarity.agrees(decisive, one)]
         stands: list[Spans] = [
-            (note.span(*note.widened(min(one), max(one), beside)),) for one in self._affirmed(agreed, said)
+            (note.span(*note.widen(min(one), max(one), beside)),) for one in self._keep_affirmed(agreed, said)
         ]
         if stands or agreed:
             return stands
         if any(map(self._polarity.is_said_of_something, decisive)):
             return []  # far from what it says something about, it may be said about anything
-        scattered = self._affirmed([one] if (one := closest([places[word] for word in decisive])) else [], said)
+        scattered = self._keep_affirmed(
+            [one] if (one := find_closest([places[word] for word in decisive])) else [], said
+        )
         return [tuple(note.span(place, place) for place in sorted(set(one))) for one in scattered]
 
 
-def _missing(parts: Iterable[PartFound]) -> tuple[str, ...]:
+def _list_missing(parts: Iterable[PartFound]) -> tuple[str, ...]:
     return tuple(part.part for part in parts if part.grounding is None)
 
 

@@ -139,7 +139,7 @@ def find_denied(
     Returns:
         Position to the phrases that deny the word there, as ranges of positions.
     """
-    return _Finder(words, breaks, colons, table).found()
+    return _Finder(words, breaks, colons, table).find()
 
 
 class _Finder:
@@ -164,26 +164,26 @@ class _Finder:
     def _is_whole(self, place: int, length: int) -> bool:
         return not any(self._breaks[place : place + length - 1])
 
-    def found(self) -> dict[int, tuple[Range, ...]]:
+    def find(self) -> dict[int, tuple[Range, ...]]:
         denied: dict[int, list[Range]] = {}
         for first, (kinds, last) in self._kinds.items():
             reached: list[int] = []
             if kinds & {"ahead", "ahead_verb"}:
-                reached += self._ahead(last, is_verb="ahead_verb" in kinds)
+                reached += self._reach_ahead(last, is_verb="ahead_verb" in kinds)
             if "ahead_one" in kinds and last + 1 < len(self._words) and not self._breaks[last]:
                 reached.append(last + 1)
             if "behind" in kinds:
-                reached += self._behind(first)
+                reached += self._reach_behind(first)
             for place in reached:
                 denied.setdefault(place, []).append((first, last))
-            if "ahead_verb" in kinds and (participle := self._participle(last)) is not None:
-                for place in self._behind(first):
+            if "ahead_verb" in kinds and (participle := self._find_participle(last)) is not None:
+                for place in self._reach_behind(first):
                     denied.setdefault(place, []).append((first, participle))
-        for first, end, place in (*self._declined(), *self._answered(), *self._unstarted()):
+        for first, end, place in (*self._find_declined(), *self._find_answered(), *self._find_unstarted()):
             denied.setdefault(place, []).append((first, end))
         return {place: tuple(ranges) for place, ranges in denied.items()}
 
-    def _ahead(self, last: int, *, is_verb: bool) -> Iterator[int]:
+    def _reach_ahead(self, last: int, *, is_verb: bool) -> Iterator[int]:
         ending = {"ends", "ends_ahead"} if is_verb else {"ends", "ends_ahead", "ends_ahead_of_nouns"}
         place, end, is_list = last, min(last + N_AHEAD, len(self._words) - 1), False
         while place < end:
@@ -233,7 +233,7 @@ class _Finder:
                 return False
         return False
 
-    def _behind(self, first: int, n_words: int = N_BEHIND) -> Iterator[int]:
+    def _reach_behind(self, first: int, n_words: int = N_BEHIND) -> Iterator[int]:
         is_joined = is_seen = False  # whether an "and" or an "or" was passed, and any word that names something
         if (subject := self._subject(first)) is not None:
             first, n_words = subject, N_BEHIND
@@ -267,7 +267,7 @@ class _Finder:
         """Whether what begins here is a short item of a list."""
         return any(self._breaks[place + n] == COMMA or self._words[place + n + 1] in ("and", "or") for n in (0, 1))
 
-    def _participle(self, last: int) -> int | None:
+    def _find_participle(self, last: int) -> int | None:
         """The last word of what denies its subject behind a "not", if it follows."""
         for place in range(last + 1, min(last + 2 + N_FILLERS, len(self._words))):
             if self._breaks[place - 1]:
@@ -279,7 +279,7 @@ class _Finder:
                 return None
         return None
 
-    def _declined(self) -> Iterator[tuple[int, int, int]]:
+    def _find_declined(self) -> Iterator[tuple[int, int, int]]:
         """What was offered in one clause and declined at the end of the next: first and last word of that, and it."""
         beginnings = {phrase[0] for phrase in self._table.declined}
         for first in [place for place, word in enumerate(self._words) if word in beginnings]:
@@ -294,7 +294,7 @@ class _Finder:
                     place -= 1
                 if place < 0 or place == first - 1 or self._breaks[place] >= CLAUSE:
                     continue
-                yield from ((first, last, one) for one in (place, *self._behind(place)))
+                yield from ((first, last, one) for one in (place, *self._reach_behind(place)))
 
     def _subject(self, first: int) -> int | None:
         """Where the first verb stands where a second one denies its subject: "was tried and could not be given"."""
@@ -311,7 +311,7 @@ class _Finder:
                 return next((one + 1 for one in range(verb - 1, -1, -1) if self._words[one] not in verbs), 0)
         return None
 
-    def _answered(self) -> Iterator[tuple[int, int, int]]:
+    def _find_answered(self) -> Iterator[tuple[int, int, int]]:
         """The clause before an answer that stands alone: first and last word of that, and a word of the clause."""
         for joint in self._colons:
             first = joint + 1
@@ -326,7 +326,7 @@ class _Finder:
                         break
                     yield first, last, place
 
-    def _unstarted(self) -> Iterator[tuple[int, int, int]]:
+    def _find_unstarted(self) -> Iterator[tuple[int, int, int]]:
         """What did not begin any more: "before surgery could be done"."""
         for first in (place for place, word in enumerate(self._words) if word in ("could", "can")):
             length = next((n for n in (3, 2) if tuple(self._words[first : first + n]) in self._table.unstarted), 0)

@@ -71,7 +71,7 @@ class NoteWords:
         found = {text[start:end].casefold(): word for word, start, end in self.words if end - start > 4}
         return {word: its_stem for word, its_stem in found.items() if word.isalpha()}
 
-    def where(self, word: str) -> list[int]:
+    def find(self, word: str) -> list[int]:
         """The positions of a stem, or of all words that begin like one that ends in "*"."""
         if not is_beginning(word):
             return self.places.get(word, [])
@@ -86,15 +86,15 @@ class NoteWords:
         """Whether a word such as T2 is followed by nothing that makes it the name of a sequence or of a vertebra."""
         return place + 1 == len(self.words) or self.raw_words[place + 1] not in _NO_STAGE
 
-    def where_any(self, words: Iterable[str]) -> list[int]:
+    def find_any(self, words: Iterable[str]) -> list[int]:
         """The positions of several, in order."""
-        return sorted({place for word in words for place in self.where(word)})
+        return sorted({place for word in words for place in self.find(word)})
 
     def span(self, first: int, last: int) -> Span:
         """From the first of some words to the last of them."""
         return Span(self.words[first][1], self.words[last][2])
 
-    def widened(self, first: int, last: int, beside: Collection[int]) -> tuple[int, int]:
+    def widen(self, first: int, last: int, beside: Collection[int]) -> tuple[int, int]:
         """The first and last of some words, with those of `beside` that stand next to them but for one word."""
         while near := [place for place in (first - 1, first - 2) if place in beside and not self.divides(place, first)]:
             first = near[0]

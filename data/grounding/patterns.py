@@ -52,7 +52,7 @@ def pattern(value: str) -> re.Pattern[str]:
     A per cent sign behind a number that ends the value belongs to the stand.
     """
     pieces = [(piece, place % 2 == 1) for place, piece in enumerate(_split_names(value))]
-    words = "".join(_joined(piece) if is_name else _spaced(piece) for piece, is_name in pieces)
+    words = "".join(_joined_pattern(piece) if is_name else _spaced_pattern(piece) for piece, is_name in pieces)
     first, last = value.lstrip()[0], value.rstrip()[-1]
     start = r"(?<!\w)" if first.isalnum() else ""
     end = rf"(?![\w{MARKS}])" if last.isalnum() else ""
@@ -69,12 +69,12 @@ def _split_names(value: str) -> list[str]:
     return [*pieces, value[end:]]
 
 
-def _joined(name: str) -> str:
+def _joined_pattern(name: str) -> str:
     """A name as a pattern, whatever joins its letters and its number."""
     return f"[{HYPHENS}\\s/]?".join(re.escape(part) for part in re.findall(r"[^\W\d_]+|\d+", name))
 
 
-def _spaced(text: str) -> str:
+def _spaced_pattern(text: str) -> str:
     """Any other text as a pattern, whatever the white space and the hyphens."""
     words = [re.sub(f"[{HYPHENS}]", f"[{HYPHENS}]", re.escape(word).replace("\\-", "-")) for word in text.split()]
     spaced = r"\s+".join(words)
@@ -93,7 +93,7 @@ def parts_of(value: str, synonyms: Path | None) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1 << 14)
-def sought(part: str, synonyms: Path | None) -> Sought:
+def look_for(part: str, synonyms: Path | None) -> Sought:
     """What to look for to find a part of a value."""
     lexicon = load_lexicon(synonyms)
     named = tuple((word, part[start:end].casefold()) for word, start, end in stems(part))
@@ -147,12 +147,12 @@ def windows(places: Mapping[str, list[int]], slack: int) -> list[list[int]]:
     return [stand for stand in close_stands(list(places.values())) if max(stand) - min(stand) < widest]
 
 
-def closest(places: list[list[int]]) -> list[int]:
+def find_closest(places: list[list[int]]) -> list[int]:
     """The positions, one from each list, that stand closest together; empty if a list is."""
     return min(close_stands(places), key=lambda stand: max(stand) - min(stand), default=[])
 
 
-def best_first(spans: list[Span]) -> tuple[Span, ...]:
+def order_best_first(spans: list[Span]) -> tuple[Span, ...]:
     """Spans without overlap: the one that holds the first of them in front, the others in the order of the text."""
     merged: list[Span] = []
     for span in sorted(spans):

@@ -26,7 +26,7 @@ class Polarity:
     def __init__(self, note: NoteWords, lexicon: Lexicon) -> None:
         self._note, self._lexicon = note, lexicon
 
-    def listed(self, words: Sequence[str], holds: Callable[[Sequence[int]], bool]) -> list[tuple[Span, ...]]:
+    def find_listed(self, words: Sequence[str], holds: Callable[[Sequence[int]], bool]) -> list[tuple[Span, ...]]:
         """A name in a list of which it is said at its beginning how all of it is: "positive for A, B, C and D"."""
         note, lexicon = self._note, self._lexicon
         how = [word for word in words if lexicon.contrary.get(word) and word in lexicon.required]
@@ -35,7 +35,7 @@ class Polarity:
             return []
         same = {how[0], *lexicon.words.get(how[0], ())}
         stands: list[tuple[Span, ...]] = []
-        for stand in windows({word: note.where_any((word, *lexicon.words.get(word, ()))) for word in names}, 2):
+        for stand in windows({word: note.find_any((word, *lexicon.words.get(word, ()))) for word in names}, 2):
             for at in range(min(stand) - 1, max(-1, min(stand) - N_LISTED), -1):
                 word = note.words[at][0]
                 if note.ends_clause(at) or word in lexicon.contrary[how[0]]:
@@ -55,13 +55,13 @@ class Polarity:
         behind = [at for at in range(name + 1, min(name + 4, len(raw))) if not note.divides(name, at)]
         return raw[place + 1] in _OF and not any(note.words[at][0] in opposed for at in behind)
 
-    def denied(self, words: Sequence[str]) -> list[tuple[Span, ...]]:
+    def find_denied(self, words: Sequence[str]) -> list[tuple[Span, ...]]:
         """Where the note denies what the value calls negative: "no expression of ER"."""
         denying, note = self._lexicon.denying, self._note
         names = [word for word in words if word not in denying]
         if len(names) == len(words) or not names or not any(map(self._lexicon.is_strong, names)):
             return []
-        places = {word: note.where_any((word, *self._lexicon.words.get(word, ()))) for word in names}
+        places = {word: note.find_any((word, *self._lexicon.words.get(word, ()))) for word in names}
         denied = [one for one in windows(places, 2) if all(note.reserves((at,)) == {"negated"} for at in one)]
         return [(note.span(min(one), max(one)),) for one in denied]
 

@@ -57,7 +57,7 @@ def place(
     return Outside.CONFIDENCE if confidence and fmean(confidence.values()) < least else None
 
 
-def outside(suggestion: Placed) -> Outside | None:
+def judge_outside(suggestion: Placed) -> Outside | None:
     """Why a suggestion's note is outside; without a calibration by length and writing alone."""
     confidence = {} if suggestion.is_raw else suggestion.confidence
     return place(confidence, suggestion.times_longest, suggestion.legibility, suggestion.cutoffs)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from data.cutoffs import DEFAULT, SURE, Cutoffs
 from data.grounding.evidence import ground
-from data.prefill.outside import UNKNOWN, Placed, outside
+from data.prefill.outside import UNKNOWN, Placed, judge_outside
 from data.suggestion import Grounding
 from data.task import Extraction, Task
 from data.text.values import normalise
@@ -67,7 +67,7 @@ def takes(suggestion: Suggested, key: str, grounding: Grounding | None) -> float
     cutoffs: Cutoffs = suggestion.cutoffs or DEFAULT
     if grounding is Grounding.INFERRED and key not in cutoffs.put_in:
         return SURE
-    return cutoffs.takes(key) if outside(suggestion) is None else min(cutoffs.takes(key), UNKNOWN)
+    return cutoffs.takes(key) if judge_outside(suggestion) is None else min(cutoffs.takes(key), UNKNOWN)
 
 
 def find_withheld(task: Task, read: Callable[[], str], suggestion: Suggested) -> dict[str, Reason]:

@@ -1,7 +1,7 @@
 """Encodings: how the bytes of a file are to be read, decided by all of them before any is.
 
-A file is UTF-8, UTF-16, UTF-32 or Windows-1252 as a whole, or is refused as a whole: were it decided line by line, the
-lines with letters beyond ASCII would be left out and the others kept.
+A file is UTF-8, UTF-16, UTF-32 or in one older encoding as a whole, or is refused as a whole: were it decided line by
+line, the lines with letters beyond ASCII would be left out and the others kept.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
+from data.reading.code_pages import code_page_of
 from data.reading.records import Refusal, refused_file
+from data.reading.sources import Encoding, Source
 
 STRETCH_BYTES = 1 << 18
 _HEAD_BYTES = 4096
@@ -23,81 +23,57 @@ _MARKS = (  # the longest first: UTF-16's begins UTF-32's
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-_OTHER_FORMATS = (  # what no text begins with
-    (b"PK\x03\x04", "a ZIP archive, which an Excel workbook is too", "save the sheet as CSV, or unpack the archive"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file", "save the sheet as CSV, or the document as text"),
-    (b"%PDF-", "a PDF", "save its text as .txt"),
-    (b"{\\rtf", "rich text (RTF)", "save it as plain text"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it"),
-    (b"PAR1", "a Parquet file", "name it .parquet"),
-)
+_TITLES = {"utf-8": "UTF-8", "iso8859-1": "Latin-1", "iso8859-2": "Latin-2", "mac-roman": "Mac Roman"}
+_TITLES |= {f"cp{n}": f"Windows-{n}" for n in range(1250, 1259)}
+_TITLES |= {"cp932": "Shift JIS", "cp949": "EUC-KR", "euc_jp": "EUC-JP", "cp850": "DOS (CP850)", "cp852": "DOS (CP852)"}
 _FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of bytes that are not UTF-8
 # Signs that only UTF-8 text has: Latin letters, punctuation and all signs of three bytes or more. Signs of two bytes
 # from U+0180 on are left out, since Windows-1252 has them by chance: a sharp s before a closing quote is one. Half of a
 # surrogate pair, written as if it were a sign, is UTF-8 that somebody damaged.
 _SURELY_UTF8 = re.compile("[\x80-\u017f\u0800-\ud7ff\ue000-\U0010ffff]|\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _PERHAPS_UTF8 = re.compile("[\u0180-\u07ff]")
-_NOT_WINDOWS = re.compile(b"[\x81\x8d\x8f\x90\x9d]")
-_FEW, _MAX_HIGH = 4, 0.4
-"""Signs beyond ASCII that any Windows-1252 text may have, and their share of its letters: more is another alphabet."""
+_HIGH_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
+SAMPLE_BYTES = 1 << 15
+DOUBLE_BYTES = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
+"""Encodings in which two letters may look like one of UTF-8."""
+MAX_CHANCE = 0.2
+"""The share of bytes beyond ASCII that may do so."""
 _ASCII = bytes(range(128))
-_ASCII_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How a file is read.
-
-    Attributes:
-        codec: Python's name for it.
-        title: its name as people know it.
-        has_only_returns: whether lines end in a carriage return alone, as on an old Mac.
-    """
-
-    codec: str
-    title: str
-    has_only_returns: bool = False
-
-    @property
-    def is_usual(self) -> bool:
-        """Whether nothing need be said about it."""
-        return self.codec == "utf-8"
-
-
-UTF_8 = Encoding("utf-8", "UTF-8")
-
-
-def encoding_of(path: Path) -> Encoding | Refusal:
+def encoding_of(source: Source, codec: str | None = None) -> Encoding | Refusal:
     """The encoding of a file of text, or why it cannot be read.
+
+    Args:
+        source: the file.
+        codec: Python's name for it, where a person says what it is.
 
     Raises:
         OSError: the system does not let it be read.
     """
-    with path.open("rb") as stream:
+    with source.open("rb") as stream:
+        if codec is not None:
+            return _check_decoding(source, stream, codec, title_of(codec))
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
-        for mark, found, advice in _OTHER_FORMATS:
+        for mark, marked, title in _MARKS:
             if head.startswith(mark):
-                expected = f"text in a file ending in {path.suffix.lower()}"
-                return refused_file(path.name, expected, found, advice)
-        for mark, codec, title in _MARKS:
-            if head.startswith(mark):
-                return _wide(path, stream, codec, title)
-        if unmarked := _unmarked(head):
-            return _wide(path, stream, unmarked, "UTF-16")
+                return _check_decoding(source, stream, marked, title)
+        if unmarked := _detect_unmarked(head):
+            return _check_decoding(source, stream, unmarked, "UTF-16")
         try:
             return Encoding("utf-8", "UTF-8", _has_only_returns(stream, "utf-8"))
         except UnicodeDecodeError:
             stream.seek(0)
-            return _eight_bits(path, stream)
+            return _detect_older(source, stream)
 
 
-def open_as_utf8(path: Path, encoding: Encoding) -> BinaryIO:
+def open_as_utf8(source: Source, encoding: Encoding) -> BinaryIO:
     """The file's bytes as they would be in UTF-8, with line feeds, in bounded memory.
 
     Reading raises UnicodeDecodeError where the file is not, or no longer, in that encoding.
     """
-    stream = path.open("rb")
+    stream = source.open("rb")
     if encoding.is_usual and not encoding.has_only_returns:
         return stream
     return cast("BinaryIO", io.BufferedReader(_Transcoded(stream, encoding), STRETCH_BYTES))
@@ -152,7 +128,7 @@ def _has_only_returns(stream: BinaryIO, codec: str) -> bool:
     return has_return and not has_feed
 
 
-def _unmarked(head: bytes) -> str | None:
+def _detect_unmarked(head: bytes) -> str | None:
     """UTF-16 that nothing announces: every second byte of Latin text is zero."""
     half = len(head) // 2
     n_even, n_odd = head[: 2 * half : 2].count(0), head[1 : 2 * half : 2].count(0)
@@ -161,45 +137,66 @@ def _unmarked(head: bytes) -> str | None:
     return "utf-16-le" if n_odd > n_even else "utf-16-be"
 
 
-def _wide(path: Path, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
+def _check_decoding(source: Source, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
     try:
         return Encoding(codec, title, _has_only_returns(stream, codec))
     except UnicodeDecodeError:
         found = "bytes that are not, or an end in the middle of a character"
         advice = "get the whole file, or save it as UTF-8"
-        return refused_file(path.name, f"{title} text, as it begins", found, advice)
+        return refused_file(source.name, f"{title} text", found, advice)
 
 
-def _eight_bits(path: Path, stream: BinaryIO) -> Encoding | Refusal:
-    """What a file is that is not UTF-8: Windows-1252, or nothing that can be told."""
+def title_of(codec: str) -> str:
+    """The name of an encoding as people know it.
+
+    Raises:
+        LookupError: Python knows none of this name, or what it knows is none of text.
+    """
+    found = codecs.lookup(codec)
+    if not found._is_text_encoding:
+        raise LookupError(codec)
+    return _TITLES.get(found.name, found.name.upper().replace("_", "-"))
+
+
+def _detect_older(source: Source, stream: BinaryIO) -> Encoding | Refusal:
+    """What a file is that is not UTF-8: in one of the encodings before it, or nothing that can be told."""
     seen = _Seen()
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     while raw := stream.read(STRETCH_BYTES):
         seen.take(raw, decoder.decode(raw))
-        if seen.is_mixed and seen.first:
-            break
     seen.take(b"", decoder.decode(b"", final=True))
-    if seen.is_windows:
-        return Encoding("cp1252", "Windows-1252", seen.has_return and not seen.has_feed)
+    is_mixed = seen.n_sure > 0 or seen.n_perhaps > seen.n_stray
+    codec = None if seen.n_sure > MAX_CHANCE * seen.n_high else code_page_of(bytes(seen.sample))
+    if codec is not None and (not is_mixed or codec in DOUBLE_BYTES):
+        stream.seek(0)
+        found = _check_decoding(source, stream, codec, title_of(codec))
+        if isinstance(found, Encoding):
+            return found
     line, column, byte = seen.first or (None, None, 0)
-    found, advice = f"the byte 0x{byte:02X}, which is not UTF-8", "save the file as UTF-8"
-    if seen.is_mixed or seen.n_perhaps > seen.n_stray:
-        expected, found = "one encoding in the whole file", f"UTF-8 and {found}"
-        return Refusal(path.name, line, column, expected, found, advice, is_file=True)
-    expected = "text in UTF-8, UTF-16 or Windows-1252"
-    return Refusal(path.name, line, column, expected, f"another encoding: {found}", advice, is_file=True)
+    what, advice = f"the byte 0x{byte:02X}, which is not UTF-8", "save the file as UTF-8"
+    if is_mixed:
+        expected, what = "one encoding in the whole file", f"UTF-8 and {what}"
+        return Refusal(source.name, line, column, expected, what, advice, is_file=True)
+    expected = "text in UTF-8, UTF-16 or an encoding that can be told"
+    advice += ", or give its encoding (--encoding NAME)"
+    return Refusal(source.name, line, column, expected, what, advice, is_file=True)
 
 
 class _Seen:
-    """What was seen so far of a file that is not UTF-8."""
+    """What was seen so far of a file that is not UTF-8.
+
+    Attributes:
+        first: line, column and value of the first byte that is not UTF-8.
+        sample: the first lines that have bytes beyond ASCII.
+        n_sure: signs that only UTF-8 text has.
+        n_perhaps: others that may be UTF-8 by chance.
+        n_high: bytes beyond ASCII.
+    """
 
     def __init__(self) -> None:
         self.first: tuple[int, int, int] | None = None
-        """Line, column and value of the first byte that is not UTF-8."""
-        self.is_mixed = self.has_feed = self.has_return = False
-        self.n_perhaps = 0
-        self._is_western = True
-        self._n_high = self._n_letters = 0
+        self.sample = bytearray()
+        self.n_sure = self.n_perhaps = self.n_high = 0
         self._line, self._column = 1, 1
 
     def take(self, raw: bytes, text: str) -> None:
@@ -211,20 +208,15 @@ class _Seen:
         n_feeds = text.count("\n")
         self._line += n_feeds
         self._column = len(text) - text.rfind("\n") if n_feeds else self._column + len(text)
-        self.is_mixed = self.is_mixed or _SURELY_UTF8.search(text) is not None
+        self.n_sure += sum(1 for _ in _SURELY_UTF8.finditer(text))
         self.n_perhaps += sum(1 for _ in _PERHAPS_UTF8.finditer(text))
-        self._is_western = self._is_western and not _NOT_WINDOWS.search(raw)
-        self._n_high += len(raw.translate(None, _ASCII))
-        self._n_letters += len(raw) - len(raw.translate(None, _ASCII_LETTERS))
-        self.has_feed, self.has_return = self.has_feed or b"\n" in raw, self.has_return or b"\r" in raw
+        self.n_high += len(raw.translate(None, _ASCII))
+        for line in _HIGH_LINE.finditer(raw):
+            if len(self.sample) > SAMPLE_BYTES:
+                break
+            self.sample += line.group()[:SAMPLE_BYTES] + b"\n"
 
     @property
     def n_stray(self) -> int:
-        """Bytes beyond ASCII that are part of no sign of UTF-8, where `is_mixed` is false."""
-        return self._n_high - 2 * self.n_perhaps
-
-    @property
-    def is_windows(self) -> bool:
-        """Whether it is Windows-1252: no byte and no share of letters speaks against it."""
-        is_latin = self._n_high <= max(_FEW, _MAX_HIGH * (self._n_letters + self._n_high))
-        return self._is_western and is_latin and not self.is_mixed and self.n_perhaps <= self.n_stray
+        """Bytes beyond ASCII that are part of no sign of UTF-8, where there are no sure ones."""
+        return self.n_high - 2 * self.n_perhaps

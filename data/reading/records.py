@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from data.limits import MAX_RECORD_BYTES
@@ -80,13 +79,51 @@ class Columns:
     Attributes:
         text: the key of the note; None where it is under its usual name.
         id: the key of its id; None where it is under its usual name.
+        codec: Python's name for the encoding of the files; None where each shows its own.
     """
 
     text: str | None = None
     id: str | None = None
+    codec: str | None = None
 
 
 USUAL = Columns()
+
+
+def wanted_names(names: Collection[str], wanted: Collection[str]) -> list[str]:
+    """The keys among those of a record that are wanted, or lead to a nested one that is.
+
+    Where there are none, those that differ from a wanted one in case and outer white space only.
+    """
+    found = [name for name in wanted if name in names or (name.partition(".")[0] in names and "." in name)]
+    if not found and wanted:
+        folded = {name.casefold() for name in wanted}
+        found = [name for name in names if name.strip().casefold() in folded]
+    return found
+
+
+def reached(values: Mapping[str, Any], name: str) -> Any:
+    """What is under a key, or under a path of keys with full stops between; None where there is nothing."""
+    if name in values:
+        return values[name]
+    found: Any = values
+    for key in name.split("."):
+        if not isinstance(found, Mapping) or key not in found:
+            return None
+        found = found[key]
+    return found
+
+
+def without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The same values but for what is under a key, or a path of keys, and what is empty without it."""
+    if name in values or "." not in name:
+        return {key: value for key, value in values.items() if key != name}
+    first, _, rest = name.partition(".")
+    inner = values.get(first)
+    if not isinstance(inner, Mapping):
+        return dict(values)
+    left = without(inner, rest)
+    return {key: left if key == first else value for key, value in values.items() if key != first or left}
 
 
 def plain_name(key: object) -> str:
@@ -103,9 +140,9 @@ def _printable(name: str) -> str:
     return name if name.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in name)
 
 
-def id_of_file(path: Path) -> str:
+def id_of_file(stem: str) -> str:
     """The id of the note that a whole file is: its name without the ending, accents composed as one types them."""
-    return unicodedata.normalize("NFC", path.stem)
+    return unicodedata.normalize("NFC", stem)
 
 
 class Line(NamedTuple):
@@ -165,29 +202,41 @@ def refused_file(name: str, expected: str, found: str, advice: str) -> Refusal:
     return Refusal(name, None, None, expected, found, advice, is_file=True)
 
 
-def refused_line(path: Path, line: int, trouble: tuple[int | None, str]) -> Refusal:
+def refused_line(name: str, line: int, trouble: tuple[int | None, str]) -> Refusal:
     """The refusal of a line with what `Line.trouble` says of it."""
     column, found = trouble
     if column is None:
         expected = f"a record of at most {MAX_RECORD_BYTES:,} bytes"
-        return Refusal(path.name, line, None, expected, found, "split the record")
+        return Refusal(name, line, None, expected, found, "split the record")
     if found.startswith("U+"):
         advice = "remove that character, or save the file as UTF-8"
-        return Refusal(path.name, line, column, "printable text", found, advice)
-    return Refusal(path.name, line, column, "UTF-8 text", found, "convert the file to UTF-8")
+        return Refusal(name, line, column, "printable text", found, advice)
+    return Refusal(name, line, column, "UTF-8 text", found, "convert the file to UTF-8")
 
 
-def bad_header(path: Path, header: list[str], wanted: Collection[str], line: int | None = 1) -> Refusal | None:
+def _alike(header: Sequence[str], wanted: Collection[str]) -> list[str]:
+    """Columns that are told from a wanted one by nothing but case; none where there is one, as usual."""
+    for name in wanted:
+        if len(found := [other for other in header if other.strip().casefold() == name.casefold()]) > 1:
+            return found
+    return []
+
+
+def bad_header(name: str, header: list[str], wanted: Collection[str], line: int | None = 1) -> Refusal | None:
     """The refusal of a table with these columns, as a whole; None where it can be read."""
     found = "the columns " + (", ".join(plain_name(name) for name in header[:20]) or "none")
     if len(set(header)) != len(header):
-        return Refusal(path.name, line, None, "columns with different names", found, "rename one of them", is_file=True)
+        return Refusal(name, line, None, "columns with different names", found, "rename one of them", is_file=True)
     if len(header) == 1 and (sign := _OTHER_SEPARATORS.search(header[0])):
         found = f"one, which looks like several with {sign.group()} between them"
         advice = "save it with commas, semicolons or tabs between the columns"
-        return Refusal(path.name, line, None, "columns", found, advice, is_file=True)
-    if wanted and not set(wanted) & set(header):
+        return Refusal(name, line, None, "columns", found, advice, is_file=True)
+    if len(wanted) > 1 and (alike := _alike(header, wanted)):
+        found = f"the columns {', '.join(plain_name(name) for name in alike)}"
+        advice = "rename all but one, or choose one of them (--text-column NAME)"
+        return Refusal(name, line, None, "one column with the notes", found, advice, is_file=True)
+    if wanted and not wanted_names(header, wanted):
         columns = " or ".join(plain_name(name) for name in wanted)
         advice = "choose the column with the notes (--text-column NAME), or name it text"
-        return Refusal(path.name, line, None, f"a column {columns}", found, advice, is_file=True)
+        return Refusal(name, line, None, f"a column {columns}", found, advice, is_file=True)
     return None

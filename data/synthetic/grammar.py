@@ -19,7 +19,7 @@ class GrammarError(ValueError):
 
 
 @cache
-def _compiled(template: str) -> tuple[Node, ...]:
+def _compile(template: str) -> tuple[Node, ...]:
     nodes, end = _sequence(template, 0, inside=False)
     if end != len(template):
         raise GrammarError(f"Expected matching brackets; found a stray one at {end} in {template!r}.")
@@ -76,7 +76,7 @@ def expand(template: str, slots: Slots, rng: random.Random) -> str:
         GrammarError: its brackets do not match.
     """
     parts: list[str] = []
-    _write(_compiled(template), slots, rng, parts)
+    _write(_compile(template), slots, rng, parts)
     return "".join(parts)
 
 

@@ -21,7 +21,7 @@ class Table:
     @cached_property
     def content(self) -> dict[str, Any]:
         """All of the file."""
-        found: dict[str, Any] = _immutable(tomllib.loads(self._path.read_text(encoding="utf-8")))
+        found: dict[str, Any] = _freeze(tomllib.loads(self._path.read_text(encoding="utf-8")))
         return found
 
     def __getitem__(self, key: str) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ class Table:
         return rows
 
 
-def _immutable(value: Any) -> Any:
+def _freeze(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _immutable(one) for key, one in value.items()}
-    return tuple(map(_immutable, value)) if isinstance(value, list) else value
+        return {key: _freeze(one) for key, one in value.items()}
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value

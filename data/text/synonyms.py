@@ -140,8 +140,8 @@ def load_lexicon(path: Path | None) -> Lexicon:
         ignored=frozenset(map(stem, table.ignored)),
         weak=frozenset(map(stem, table.weak)),
         required=frozenset(map(stem, table.required)),
-        contrary=_others(table.contrary),
-        lookalikes=_others(table.lookalikes),
+        contrary=_map_others(table.contrary),
+        lookalikes=_map_others(table.lookalikes),
         negations=frozenset(map(str.casefold, table.negations)),
         negations_behind=frozenset(map(str.casefold, table.negations_behind)),
         as_written=_spellings(table.as_written),
@@ -175,7 +175,7 @@ def _spellings(words: Iterable[str]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _others(groups: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
+def _map_others(groups: Iterable[Iterable[str]]) -> dict[str, frozenset[str]]:
     """Each word of a group to the rest of its group."""
     found: dict[str, frozenset[str]] = {}
     for group in groups:

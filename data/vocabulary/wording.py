@@ -143,7 +143,7 @@ class Words:
                 character = part.decode()
             except UnicodeDecodeError:
                 return None
-            taken = self._taken(reading, character)
+            taken = self._take(reading, character)
             if taken is None:
                 return None
             reading = taken
@@ -167,7 +167,7 @@ class Words:
         kept = ends_plainly(re.sub(r"[^\s;,()]*$", "", value))
         return kept if self.accepts(kept) else ""
 
-    def unknown(self, value: str) -> Iterator[str]:
+    def find_unknown(self, value: str) -> Iterator[str]:
         """The words of a value that are not known, as they are written."""
         for match in re.finditer(r"\S+", value):
             chunk = match.group()
@@ -176,7 +176,7 @@ class Words:
             kept = [one for one in _words_in(chunk) if not self.accepts(one)]
             yield from kept or [chunk.strip(",;:.()")]
 
-    def _taken(self, reading: Reading, character: str) -> Reading | None:
+    def _take(self, reading: Reading, character: str) -> Reading | None:
         """What was read with one character more; None where it can be no word."""
         runs, folded = reading.begun, _FOLDING[ord(character)]
         n_signs = 0 if any(map(str.isalnum, folded)) else reading.n_signs + 1
@@ -220,7 +220,7 @@ class Words:
             self._characters = sorted((character.encode(), character) for character in characters)
         place = bisect_left(self._characters, (rest, ""))
         while place < len(self._characters) and self._characters[place][0].startswith(rest):
-            if self._taken(reading, self._characters[place][1]):
+            if self._take(reading, self._characters[place][1]):
                 return True
             place += 1
         return False
@@ -246,7 +246,7 @@ def words_of(task: Task, text: str, house: House | None = None) -> tuple[Words |
     """
     if task.lexicon is None and all(field.lexicon is None for field in task.fields):
         return (None,) * len(task.fields)
-    note, taught = known_in(text), house or {}
+    note, taught = collect_known(text), house or {}
     return tuple(
         None if one.lexicon is None else Words(note, _lexicon(task.lexicon, one.lexicon), taught.get(one.key))
         for one in task.fields
@@ -265,7 +265,7 @@ def invented_words(
     found = {}
     for key, words in zip(task.keys, words_of(task, text, house), strict=True):
         value = extraction[key]
-        if words is not None and value is not None and (unknown := tuple(words.unknown(value))):
+        if words is not None and value is not None and (unknown := tuple(words.find_unknown(value))):
             found[key] = unknown
     return found
 
@@ -289,7 +289,7 @@ def has_known_figures(word: str, words: Words) -> bool:
     return all(place in covered for place, character in enumerate(folded) if character.isdigit())
 
 
-def known_in(text: str) -> Known:
+def collect_known(text: str) -> Known:
     """The words of a note: as they stand, the parts of joined ones, and neighbours joined as other people join them.
 
     "CA 125" is known as CA-125 and CA125 as well, "pT2 N1" as pT2N1, and "lesions" as lesion.
@@ -307,7 +307,7 @@ def known_in(text: str) -> Known:
         before, end = parts[-1], match.end()
     words.update(first + second for first, second in _HYPHENATED.findall(folded))
     words.update(first or second for first, second in _EXONS.findall(folded))
-    words.update(_staged(words, text))
+    words.update(_split_staging(words, text))
     words.update([_singular(word) for word in words])
     return Known(sorted(words), frozenset(character for character in set(text) if ord(character) > 127))
 
@@ -334,7 +334,7 @@ def _add_pair(words: set[str], one: str, other: str) -> None:
         words.add(one + other)
 
 
-def _staged(words: Iterable[str], text: str) -> set[str]:
+def _split_staging(words: Iterable[str], text: str) -> set[str]:
     """The parts of a TNM staging together and apart, however the note joins them."""
     found: dict[str, dict[str, None]] = {"t": {}, "n": {}, "m": {}}
     if _LETTER_FOR_ZERO.search(text):
@@ -369,7 +369,7 @@ def _lexicon(folder: Path | None, names: tuple[str, ...]) -> Known:
     words: set[str] = set()
     characters: set[str] = set()
     for name in (name for key in names for name in lists[key]):
-        known = known_in(name)
+        known = collect_known(name)
         words.update(word for word in known.words if any(map(str.isalpha, word)))
         characters |= known.characters
     return Known(sorted(words), frozenset(characters))

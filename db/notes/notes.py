@@ -12,8 +12,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from data.identity import hash_of_value
 from data.notes import Note, Origin, Split
-from db.notes.identity import Entry, Known, Likenesses
+from db.notes.identity import ID, USUALLY, Changes, Entry, Known, Likenesses, Rules
+from db.notes.imports import count_in
 from db.notes.queue.claimed import FREE, OWN, UNANSWERED
 from db.notes.queue.metadata import keep_names
 from db.notes.queue.order import Order
@@ -25,6 +27,7 @@ from db.people.acting import LeadAct, Program
 from db.schema import tables as t
 from db.schema.dialects import is_postgres
 from db.schema.errors import UnknownNote
+from db.schema.json_text import as_json
 
 __all__ = [
     "AddReport",
@@ -48,7 +51,7 @@ __all__ = [
 N_BATCH = 2000
 _NEW = (
     *("id", "content_hash", "text_hash", "external_id", "split", "origin", "metadata", "gold", "state", "revision"),
-    *("is_suggested", "added_at", "updated_at", "n_wanted"),
+    *("is_suggested", "added_at", "updated_at", "n_wanted", "source", "import_id", "supersedes_id"),
 )
 
 
@@ -63,6 +66,8 @@ class AddReport:
         note_ids: their numbers, in the order given.
         n_labelled: of the known ones, those that had no labels and have these now.
         likenesses: of the new ones, those with another note's text or id.
+        changes: what was put right in known ones.
+        n_refused: notes that were not taken, because another text has their id; their number is 0.
     """
 
     n_added: int
@@ -71,6 +76,12 @@ class AddReport:
     note_ids: tuple[int, ...]
     n_labelled: int = 0
     likenesses: Likenesses = field(default_factory=Likenesses)
+    changes: Changes = field(default_factory=Changes)
+
+    @property
+    def n_refused(self) -> int:
+        """See the class."""
+        return self.likenesses.n_refused
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,10 @@ class NoteRow:
         n_wanted: how many reviewers are asked about it, each without seeing what the others say.
         n_opinions: how many of them have answered.
         is_disputed: whether their answers differed; a lead decides.
+        source: what its import said of where it comes from; empty where nothing was said.
+        import_id: the import that brought it; None for samples, and for notes from before imports were kept.
+        supersedes_id: the note whose text this one replaces, under the same id; None for none.
+        is_superseded: whether a newer note replaces it: it is neither reviewed nor exported any more.
     """
 
     id: int
@@ -102,6 +117,10 @@ class NoteRow:
     n_wanted: int = 1
     n_opinions: int = 0
     is_disputed: bool = False
+    source: str = ""
+    import_id: int | None = None
+    supersedes_id: int | None = None
+    is_superseded: bool = False
 
     @property
     def is_decided(self) -> bool:
@@ -109,24 +128,27 @@ class NoteRow:
         return self.state not in ("todo", "draft")
 
 
-def add_notes(permit: LeadAct | Program, notes: Iterable[Note], **told: Any) -> AddReport:
+def add_notes(permit: LeadAct | Program, notes: Iterable[Note], rules: Rules = USUALLY, **details: Any) -> AddReport:
     """Add notes; one that is known already, with the same id and exactly the same text, is not added twice.
 
-    Labels that arrive for a known note without any are kept with it as its gold; the first labels stay. If nobody had
-    worked on the note it becomes an original and leaves the review queue. Drafts and annotations stay as they are.
+    Labels that arrive for a known note without any are kept with it as its gold; others stay, unless the rules say that
+    they are put right. If nobody had worked on the note it becomes an original and leaves the review queue. Drafts and
+    annotations stay as they are.
 
     Args:
         permit: of whoever brings them.
         notes: read as they are added.
-        told: what the entry in the audit trail says besides how many they were.
+        rules: what becomes of notes that are known by their text or id.
+        details: what the entry in the audit trail says besides how many they were.
     """
     stream = iter(notes)
     total = AddReport(n_added=0, n_known=0, n_originals=0, note_ids=())
     note_ids: list[int] = []
     while batch := list(islice(stream, N_BATCH)):
-        done = _add_batch(permit.session, batch)
+        done = _add_batch(permit, batch, rules)
         note_ids += done.note_ids
         total.likenesses.add(done.likenesses)
+        total.changes.add(done.changes)
         total = replace(
             total,
             n_added=total.n_added + done.n_added,
@@ -134,7 +156,12 @@ def add_notes(permit: LeadAct | Program, notes: Iterable[Note], **told: Any) -> 
             n_originals=total.n_originals + done.n_originals,
             n_labelled=total.n_labelled + done.n_labelled,
         )
-    permit.record("imported", **told, n_added=total.n_added, n_known=total.n_known, n_labelled=total.n_labelled)
+    counted: dict[str, Any] = {"n_added": total.n_added, "n_known": total.n_known, "n_labelled": total.n_labelled}
+    if rules.import_id is None:
+        permit.record("imported", **details, **counted)
+    else:
+        counted |= {"n_updated": total.changes.n_notes, "n_superseded": total.likenesses.n_superseding}
+        count_in(permit, rules.import_id, counted)
     return replace(total, note_ids=tuple(note_ids))
 
 
@@ -158,6 +185,12 @@ def find_note(session: Session, external_id_or_hash: str) -> NoteRow | None:
         if row is not None:
             return read_note(row)
     return None
+
+
+def numbers_of(session: Session, external_id: str) -> list[int]:
+    """The numbers of the notes with this id: versions of one, or of several sources."""
+    query = sa.select(t.note.c.id).where(t.note.c.external_id == external_id).order_by(t.note.c.id)
+    return list(session.execute(query).scalars())
 
 
 def notes_by_hash(session: Session, hashes: Collection[str]) -> dict[str, NoteRow]:
@@ -209,9 +242,11 @@ def next_notes(
             # Two queries rather than one with an OR, so that each has an index: however many notes are claimed, the
             # first finds the free ones at once, and the second looks at one person's few.
             asked = {**given, "is_suggested": is_suggested, **({} if reviewer is None else {"reviewer": reviewer})}
-            some = set(session.execute(_upcoming(is_behind, "all" if reviewer is None else "free"), asked).scalars())
+            some = set(
+                session.execute(_select_upcoming(is_behind, "all" if reviewer is None else "free"), asked).scalars()
+            )
             if own:
-                some.update(session.execute(_upcoming(is_behind, "own"), {**asked, "own": own}).scalars())
+                some.update(session.execute(_select_upcoming(is_behind, "own"), {**asked, "own": own}).scalars())
             found += sorted(some - left_out)[: limit - len(found)]
             if len(found) == limit:
                 return found
@@ -219,7 +254,7 @@ def next_notes(
 
 
 @cache
-def _upcoming(is_behind: bool, which: Literal["all", "free", "own"]) -> sa.Select[Any]:
+def _select_upcoming(is_behind: bool, which: Literal["all", "free", "own"]) -> sa.Select[Any]:
     """Notes that wait, in import order. Built once: this is what every key press that saves waits for."""
     c, after = t.note.c, sa.bindparam("after", type_=sa.Integer)
     query = sa.select(c.id).where(
@@ -250,13 +285,16 @@ def _select() -> sa.Select[Any]:
     return sa.select(*note_columns()).join_from(t.note, t.note_text)
 
 
-def _add_batch(session: Session, batch: Sequence[Note]) -> AddReport:
-    known = Known()
+def _add_batch(permit: LeadAct | Program, batch: Sequence[Note], rules: Rules) -> AddReport:
+    session, known = permit.session, Known(rules)
     known.look_up(session, batch)
     met = [known.meet(note) for note in batch]
     fresh = [entry for entry, meeting in met if meeting == "new"]
-    _insert(session, fresh)
+    _insert(session, fresh, rules)
     keep_names(session, [note.metadata for note in batch])
+    for entry in fresh:
+        if entry.supersedes:
+            _supersede(permit, entry)
     labelled = [
         (entry.number, note)
         for (entry, meeting), note in zip(met, batch, strict=True)
@@ -264,13 +302,17 @@ def _add_batch(session: Session, batch: Sequence[Note]) -> AddReport:
     ]
     for number, note in labelled:
         _label(session, number, note)
+    for entry in {id(entry): entry for entry, _ in met if entry.changes}.values():
+        _put_right(permit, entry, rules)
+    n_refused = sum(meeting == "refused" for _, meeting in met)
     return AddReport(
         n_added=len(fresh),
-        n_known=len(batch) - len(fresh),
+        n_known=len(batch) - len(fresh) - n_refused,
         n_originals=sum(note.gold is not None for note in batch),
         note_ids=tuple(entry.number for entry, _ in met),
         n_labelled=len(labelled),
         likenesses=known.likenesses,
+        changes=known.changes,
     )
 
 
@@ -278,22 +320,23 @@ def _place(session: Session) -> str:
     return "%s" if is_postgres(session) else "?"
 
 
-def _insert(session: Session, entries: Sequence[Entry]) -> None:
+def _insert(session: Session, entries: Sequence[Entry], rules: Rules) -> None:
     """Insert notes that are new. The write lock is held, so numbers can be given out here."""
     if not entries:
         return
     newest = session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0
-    first = max(newest, removed_up_to(session)) + 1
+    deleted = session.execute(sa.select(sa.func.max(t.deleted_note.c.note_id))).scalar_one() or 0
+    first = max(newest, removed_up_to(session), deleted) + 1
     at, overlap = t.UtcTime.text_of(t.now()), read_overlap(session)
     rows: list[object] = []
     texts: list[object] = []
     for number, entry in enumerate(entries, first):
         entry.number, note = number, entry.note
         assert note is not None
-        gold = t.as_json(dict(note.gold)) if note.gold is not None else None
+        gold = as_json(dict(note.gold)) if note.gold is not None else None
         rows += (number, note.content_hash, note.text_hash, note.external_id, note.split, note.origin)
-        rows += (t.as_json(dict(note.metadata)), gold, "todo", 0, 0, at, at)
-        rows.append(overlap.n_wanted(note.content_hash))
+        rows += (as_json(dict(note.metadata)), gold, "todo", 0, 0, at, at)
+        rows += (overlap.n_wanted(note.content_hash), rules.source, rules.import_id, entry.supersedes or None)
         texts += (number, note.text)
     _insert_rows(session, "note", _NEW, rows)
     _insert_rows(session, "note_text", ("note_id", "text"), texts)
@@ -316,3 +359,24 @@ def _label(session: Session, note_id: int, note: Note) -> None:
     becomes = sa.and_(t.note.c.state == "todo", t.note.c.origin == "incoming")
     untouched = sa.case((becomes, "original"), else_=t.note.c.origin)
     session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(gold=dict(note.gold), origin=untouched))
+
+
+def _supersede(permit: LeadAct | Program, entry: Entry) -> None:
+    """Take the note that another one replaces out of the queue; what was decided about it stays with its text."""
+    older = entry.supersedes
+    permit.session.execute(sa.update(t.note).where(t.note.c.id == older).values(is_superseded=1))
+    permit.record("superseded", f"note {older}", by=entry.number)
+
+
+def _put_right(permit: LeadAct | Program, entry: Entry, rules: Rules) -> None:
+    """Store what an import says otherwise of a known note. Of what stood there before the trail keeps the hashes."""
+    values: dict[str, Any] = {}
+    if ID in entry.changes:
+        values["external_id"] = entry.changes[ID][1]
+    if any(name != ID and not name.startswith("metadata ") for name in entry.changes):
+        values["gold"] = dict(entry.gold or {})
+    if any(name.startswith("metadata ") for name in entry.changes):
+        values["metadata"] = dict(entry.metadata or {})
+    permit.session.execute(sa.update(t.note).where(t.note.c.id == entry.number).values(**values))
+    before = {name: hash_of_value(old) for name, (old, _) in entry.changes.items()}
+    permit.record("put right", f"note {entry.number}", before=before, **{"import": rules.import_id})

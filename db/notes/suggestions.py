@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from data.cutoffs import Cutoffs
 from data.suggestion import Grounding, Span, Suggestion, is_raw
-from db.people.acting import Program
+from db.people.acting import LeadAct, Program
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 from db.schema.errors import UnknownNote
@@ -21,7 +21,7 @@ from db.training.adapters import active_name
 MAX_FAILURES = 3
 INCOMING = "(note.origin = 'incoming' OR (note.origin = 'sample' AND note.gold IS NULL))"
 """Notes that came to be reviewed, and the samples that stand for such."""
-UNDECIDED = sa.text(f"{INCOMING} AND note.state IN ('todo', 'draft')")
+UNDECIDED = sa.text(f"{INCOMING} AND note.state IN ('todo', 'draft') AND note.is_superseded = 0")
 """Those that nobody has decided about. Written out, without parameters: only so does SQLite see that a partial index
 fits."""
 WAITING = sa.text(f"{UNDECIDED.text} AND note.is_disputed = 0")
@@ -62,21 +62,27 @@ class SuggestionRow:
         return is_raw(self.confidence, self.raw_confidence)
 
 
-def add_suggestion(program: Program, note_id: int, suggestion: Suggestion) -> int:
+def add_suggestion(
+    permit: Program | LeadAct, note_id: int, suggestion: Suggestion, *, created_at: datetime | None = None
+) -> int:
     """Keep a suggestion and give its number. An adapter suggests once for a note: a second one is not kept.
 
     State, drafts and annotations of the note stay as they are.
 
+    Args:
+        permit: of the program, or of whoever brings a decision that started from it.
+        created_at: when it was made; now where that is None.
+
     Raises:
         UnknownNote: there is no such note.
     """
-    session = program.session
+    session = permit.session
     if session.execute(sa.select(t.note.c.id).where(t.note.c.id == note_id)).one_or_none() is None:
         raise UnknownNote(note_id)
     lowest = min(suggestion.confidence.values(), default=None)
     added: int | None = session.execute(
         insert_into(session, t.suggestion)
-        .values(note_id=note_id, min_confidence=lowest, created_at=t.now(), **_values(suggestion))
+        .values(note_id=note_id, min_confidence=lowest, created_at=created_at or t.now(), **_values(suggestion))
         .on_conflict_do_nothing(index_elements=["note_id", "adapter"])
         .returning(t.suggestion.c.id)
     ).scalar_one_or_none()
@@ -149,7 +155,7 @@ def notes_without(session: Session, adapter: str, limit: int) -> list[tuple[int,
             query = (
                 sa.select(t.note.c.id, t.note_text.c.text)
                 .join_from(t.note, t.note_text)
-                .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_given_up(adapter))
+                .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_has_given_up(adapter))
                 .order_by(newest, t.note.c.id)
                 .limit(limit - len(found))
             )
@@ -164,7 +170,7 @@ def count_without(session: Session, adapter: str) -> int:
         session.execute(
             sa.select(sa.func.count())
             .select_from(t.note)
-            .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_given_up(adapter))
+            .where(WAITING, missing, ~_has(t.suggestion, adapter), ~_has_given_up(adapter))
         ).scalar_one()
         for missing in (newest.is_(None), newest < adapter, newest > adapter)
     )
@@ -197,10 +203,15 @@ def failure_of(session: Session, note_id: int, adapter: str) -> tuple[int, str] 
 
 def read_suggestion(row: Mapping[Any, Any]) -> SuggestionRow:
     """A row of the table, column to value, as plain data."""
-    evidence = {key: tuple(Span(*pair) for pair in spans) for key, spans in row["evidence"].items()}
+    evidence = read_evidence(row["evidence"])
     alternatives = {key: tuple(others) for key, others in row["alternatives"].items()}
     grounding = {key: _GROUNDINGS[kind] for key, kind in row["grounding"].items()}
     return SuggestionRow(**{**row, "evidence": evidence, "alternatives": alternatives, "grounding": grounding})
+
+
+def read_evidence(kept: Mapping[str, Any]) -> dict[str, tuple[Span, ...]]:
+    """Field to the spans that its value rests on, as a row keeps them."""
+    return {key: tuple(Span(*pair) for pair in spans) for key, spans in kept.items()}
 
 
 def _values(suggestion: Suggestion) -> dict[str, Any]:
@@ -224,5 +235,5 @@ def _has(table: sa.Table, adapter: str) -> sa.Exists:
     return sa.exists().where(table.c.note_id == t.note.c.id, table.c.adapter == adapter).correlate(t.note)
 
 
-def _given_up(adapter: str) -> sa.Exists:
+def _has_given_up(adapter: str) -> sa.Exists:
     return _has(t.suggestion_failure, adapter).where(t.suggestion_failure.c.n_failures >= MAX_FAILURES)

@@ -28,6 +28,7 @@ ReviewerAction = Literal["review", "offer a correction"]
 LeadAction = Literal[
     "adjudicate",
     "import notes",
+    "delete notes",
     "export",
     "change rules",
     "work on many notes at once",
@@ -53,14 +54,14 @@ def needs_sign_in(session: Session) -> bool:
     return session.execute(some).one_or_none() is not None
 
 
-def needed_for(action: Action) -> Role:
+def role_needed(action: Action) -> Role:
     """The lowest role that is enough for an action."""
     return "admin" if action in _ADMINS else "lead" if action in _LEADS else "reviewer"
 
 
 def may(role: Role, action: Action) -> bool:
     """Whether a role is enough for an action."""
-    return _ORDER.index(role) >= _ORDER.index(needed_for(action))
+    return _ORDER.index(role) >= _ORDER.index(role_needed(action))
 
 
 def can(session: Session, name: str, action: Action) -> bool:
@@ -94,7 +95,7 @@ def require(session: Session, name: str, action: Action) -> Role:
         raise NotAllowed(f"{name} is disabled and may not {action}. Ask an admin.")
     role: Role = row.role if row is not None else "reviewer"
     if not may(role, action):
-        needed = needed_for(action)
+        needed = role_needed(action)
         raise NotAllowed(
             f"Only {needed}s may {action}; {name} is a {role}. Ask {'an' if needed == 'admin' else 'a'} {needed}."
         )
@@ -154,9 +155,14 @@ class Act(Permit):
         """Whether the person may do something else, too."""
         return may(self.role, action)
 
-    def restoring(self, who: str) -> Act:
-        """For what another person decided and this one puts back: it stands as theirs, and the trail names both."""
-        return Act(self.session, who, self.role, by=self._by)
+    def restore_for(self, who: str, *, role: Role | None = None) -> Act:
+        """For what another person decided and this one puts back: it stands as theirs, and the trail names both.
+
+        Args:
+            who: the other person.
+            role: whose rights count; those of the one who acts where nothing is said.
+        """
+        return Act(self.session, who, role or self.role, by=self._by)
 
     def record(self, action: str, subject: str = "", **detail: Any) -> None:
         """See `Permit`."""
@@ -187,7 +193,7 @@ def let_in(session: Session, who: str, action: Action) -> Act:
     Raises:
         NotAllowed: see `db.people.acting.require`.
     """
-    return _PERMITS[needed_for(action)](session, who, require(session, who, action))
+    return _PERMITS[role_needed(action)](session, who, require(session, who, action))
 
 
 @overload
@@ -217,7 +223,7 @@ def acting(store: Transactions, who: str, action: Action, *, beside: bool = Fals
 @contextmanager
 def _acting(store: Transactions, who: str, action: Action, beside: bool) -> Iterator[Act]:
     with store.transaction(beside=beside) as session:
-        yield _PERMITS[needed_for(action)](session, who, require(session, who, action))
+        yield _PERMITS[role_needed(action)](session, who, require(session, who, action))
 
 
 @contextmanager

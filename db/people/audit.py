@@ -102,6 +102,12 @@ def entries(
     return [AuditRow(**row._mapping) for row in session.execute(query)]
 
 
+def entries_of(session: Session, action: str, limit: int) -> list[AuditRow]:
+    """The newest entries of this action, newest first."""
+    query = sa.select(*t.audit.c).where(t.audit.c.action == action).order_by(t.audit.c.id.desc()).limit(limit)
+    return [AuditRow(**row._mapping) for row in session.execute(query)]
+
+
 def verify(session: Session, known: str | None = None) -> Verified:
     """Follow the chain from its beginning.
 
@@ -109,7 +115,7 @@ def verify(session: Session, known: str | None = None) -> Verified:
         known: a hash that was noted before and must be in it.
     """
     head, n_entries, has_known = START, 0, known is None
-    for entry in _all(session):
+    for entry in _read_entries(session):
         if entry.id != n_entries + 1 or entry.hash != _hash(head, entry):
             return Verified(n_entries, head, n_entries + 1, has_known)
         head, n_entries = entry.hash, n_entries + 1
@@ -117,7 +123,7 @@ def verify(session: Session, known: str | None = None) -> Verified:
     return Verified(n_entries, head, None, has_known)
 
 
-def _all(session: Session) -> Iterator[AuditRow]:
+def _read_entries(session: Session) -> Iterator[AuditRow]:
     last = 0
     query = sa.select(*t.audit.c).order_by(t.audit.c.id).limit(N_BATCH)
     while rows := session.execute(query.where(t.audit.c.id > last)).all():

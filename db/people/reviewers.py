@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.people.acting import LOCAL, OPERATORS, Act, AdminAct, Role, needs_sign_in
+from db.people.acting import LOCAL, OPERATORS, Act, AdminAct, LeadAct, Role, needs_sign_in
 from db.schema import tables as t
 from db.schema.errors import StoreError
 
@@ -57,7 +57,7 @@ def add_reviewer(act: AdminAct, name: str, *, role: Role, password_hash: str) ->
     Raises:
         StoreError: the name is taken, empty, too long or has characters that nobody sees.
     """
-    name = _checked(name)
+    name = _check_name(name)
     if find_reviewer(act.session, name) is not None:
         raise StoreError(f"{name} is a reviewer already. Choose another name, or change that person.")
     if role != "admin" and not _has_admin(act.session):
@@ -65,7 +65,28 @@ def add_reviewer(act: AdminAct, name: str, *, role: Role, password_hash: str) ->
     added = {"name": name, "role": role, "password_hash": password_hash, "added_at": t.now()}
     act.session.execute(sa.insert(t.reviewer).values(**added))
     act.record("added a reviewer", name, role=role)
-    return _known(act.session, name)
+    return _find_known(act.session, name)
+
+
+def know_author(act: LeadAct, name: str) -> str:
+    """Make sure that decisions brought in from another desk have somebody to stand for them.
+
+    A person who is not known here is added disabled and without a password: nobody can sign in by that name until an
+    admin enables it. `local`, of a desk without sign-in, stays that.
+
+    Returns:
+        The name as it is written here.
+
+    Raises:
+        StoreError: it cannot be a person's name.
+    """
+    if name == LOCAL or find_reviewer(act.session, name) is not None:
+        return name
+    name = _check_name(name)
+    added = {"name": name, "role": "reviewer", "disabled_at": t.now(), "added_at": t.now()}
+    act.session.execute(sa.insert(t.reviewer).values(**added))
+    act.record("added a reviewer", name, role="reviewer", disabled=True, has_password=False)
+    return name
 
 
 def change_reviewer(
@@ -103,7 +124,7 @@ def change_own_password(act: Act, password_hash: str) -> ReviewerRow:
 
 def _change(act: Act, name: str, changes: dict[str, Any], said: dict[str, Any]) -> ReviewerRow:
     session = act.session
-    before = _known(session, name)
+    before = _find_known(session, name)
     if name == LOCAL:
         raise StoreError("local is anyone at a desk without sign-in and cannot be changed. Add a reviewer instead.")
     session.execute(sa.update(t.reviewer).where(t.reviewer.c.name == name).values(**changes))
@@ -111,7 +132,7 @@ def _change(act: Act, name: str, changes: dict[str, Any], said: dict[str, Any]) 
     if needs_sign_in(session) and not _has_admin(session):
         raise StoreError(f"{name} is the only admin who can sign in. Make another one first.")
     act.record("changed a reviewer", name, **said)
-    return _known(session, name)
+    return _find_known(session, name)
 
 
 def password_of(session: Session, name: str) -> str | None:
@@ -127,7 +148,7 @@ def _has_admin(session: Session) -> bool:
     return session.execute(some).one_or_none() is not None
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     name = unicodedata.normalize("NFC", name.strip())
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
         raise StoreError(f"A name has 1 to {MAX_NAME_CHARACTERS} visible characters. Choose another.")
@@ -136,7 +157,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _known(session: Session, name: str) -> ReviewerRow:
+def _find_known(session: Session, name: str) -> ReviewerRow:
     found = find_reviewer(session, name)
     if found is None:
         raise StoreError(f"There is no reviewer called {name}. See: caseloop reviewers list.")

@@ -51,13 +51,13 @@ def sign_in(act: Act) -> str:
     c = t.sign_in.c
     session.execute(sa.delete(t.sign_in).where(sa.or_(c.seen_at < at - IDLE, c.begun_at < at - LONGEST)))
     session.execute(
-        sa.insert(t.sign_in).values(token_hash=_hashed(token), reviewer_id=reviewer.id, begun_at=at, seen_at=at)
+        sa.insert(t.sign_in).values(token_hash=_hash_token(token), reviewer_id=reviewer.id, begun_at=at, seen_at=at)
     )
     act.record("signed in")
     return token
 
 
-def signed_in(session: Session, token: str, at: datetime | None = None) -> SignedIn | None:
+def find_sign_in(session: Session, token: str, at: datetime | None = None) -> SignedIn | None:
     """Whose token this is; None for one that is unknown or has ended.
 
     Args:
@@ -68,7 +68,7 @@ def signed_in(session: Session, token: str, at: datetime | None = None) -> Signe
     query = (
         sa.select(t.reviewer.c.name, t.reviewer.c.role, t.sign_in.c.begun_at, t.sign_in.c.seen_at)
         .join_from(t.sign_in, t.reviewer)
-        .where(t.sign_in.c.token_hash == _hashed(token), t.reviewer.c.disabled_at.is_(None))
+        .where(t.sign_in.c.token_hash == _hash_token(token), t.reviewer.c.disabled_at.is_(None))
     )
     row = session.execute(query).one_or_none()
     # A clock that was set back makes times of the future: those end too, rather than never.
@@ -79,19 +79,19 @@ def signed_in(session: Session, token: str, at: datetime | None = None) -> Signe
 
 def note_action(program: Program, token: str) -> None:
     """Put off the end of a sign-in: its person did something."""
-    seen = sa.update(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token))
+    seen = sa.update(t.sign_in).where(t.sign_in.c.token_hash == _hash_token(token))
     program.session.execute(seen.values(seen_at=t.now()))
 
 
 def sign_out(program: Program, token: str) -> str | None:
     """End a sign-in; whose it was, None where there was none. See `db.notes.queue.claims.leave_desk`."""
-    person = signed_in(program.session, token)
-    program.session.execute(sa.delete(t.sign_in).where(t.sign_in.c.token_hash == _hashed(token)))
+    person = find_sign_in(program.session, token)
+    program.session.execute(sa.delete(t.sign_in).where(t.sign_in.c.token_hash == _hash_token(token)))
     if person is None:
         return None
     program.record_for(person.name, "signed out")
     return person.name
 
 
-def _hashed(token: str) -> str:
+def _hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

@@ -9,7 +9,7 @@ behind the last number that it is given.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from data.task import Extraction, Task
 from db.notes.notes import get_note
 from db.notes.queue.search import ALL, Filters, select_filtered
 from db.notes.suggestions import WAITING, SuggestionRow, suggestion_of
-from db.people.acting import LeadAct
+from db.people.acting import Act, LeadAct
 from db.review.decisions import Status, discard_draft, reopen, submit
 from db.review.reviewed import AnnotationRow, read_annotation, select_annotations
 from db.review.revisions import Conflict
@@ -30,6 +30,12 @@ from db.schema.errors import StoreError
 Action = Literal["skip", "flag", "reopen"]
 N_BATCH = 500
 Current = Callable[[Session, SuggestionRow], SuggestionRow]
+WORKED_ON = sa.or_(
+    t.note.c.revision > 0,
+    t.note.c.n_opinions > 0,
+    sa.exists().where(t.draft.c.note_id == t.note.c.id).correlate(t.note),
+)
+"""Notes that somebody decided about, gave an opinion about, or typed in."""
 _STATUSES: dict[Action, Status] = {"skip": "skipped", "flag": "flagged"}
 
 
@@ -41,11 +47,19 @@ class Many:
         filters: the notes that these show, unless `ids` are given.
         ids: exactly these notes; None for all that the filters show.
         upto: no note with a higher number: those are younger than the plan. None for all.
+        import_id: only notes that this import brought.
+        is_untouched: only notes that nobody worked on: no decision, no opinion, no draft.
+        is_worked_on: only the others.
+        with_older: the versions that these notes supersede as well, however many.
     """
 
     filters: Filters = ALL
     ids: tuple[int, ...] | None = None
     upto: int | None = None
+    import_id: int | None = None
+    is_untouched: bool = False
+    is_worked_on: bool = False
+    with_older: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,8 +99,10 @@ def plan(session: Session, action: Action, many: Many) -> Plan:
         StoreError: there is no such action.
     """
     upto = session.execute(sa.select(sa.func.max(t.note.c.id))).scalar_one() or 0
-    n_notes = _count(session, _meant([sa.func.count()], many))
-    return Plan(n_notes, _count(session, _meant([sa.func.count()], many).where(*_touched(action))), int(upto))
+    n_notes = _count(session, select_meant([sa.func.count()], many))
+    return Plan(
+        n_notes, _count(session, select_meant([sa.func.count()], many).where(*_action_conditions(action))), int(upto)
+    )
 
 
 def carry_out(
@@ -115,7 +131,7 @@ def carry_out(
     session = act.session
     if action == "flag" and not comment.strip():
         raise StoreError("A flag needs a comment. Write one for those who read it.")
-    query = _meant([t.note.c.id, t.note.c.revision], many).where(*_touched(action), t.note.c.id > after)
+    query = select_meant([t.note.c.id, t.note.c.revision], many).where(*_action_conditions(action), t.note.c.id > after)
     rows = session.execute(query.order_by(t.note.c.id).limit(N_BATCH)).all()
     for row in rows:
         token = f"bulk-{bulk}-{row.id}"
@@ -127,7 +143,7 @@ def carry_out(
             act,
             note_id=row.id,
             status=_STATUSES[action],
-            extraction=_in_form(session, task, row.id, current(session, shown) if shown else None),
+            extraction=_form_values(session, task, row.id, current(session, shown) if shown else None),
             seen_revision=row.revision,
             suggestion_id=shown.id if shown else None,
             comment=comment.strip(),
@@ -137,21 +153,28 @@ def carry_out(
     return Done(n_done=len(rows), last=rows[-1].id if len(rows) == N_BATCH else None)
 
 
-def _in_form(session: Session, task: Task, note_id: int, shown: SuggestionRow | None) -> Extraction:
+def _form_values(session: Session, task: Task, note_id: int, shown: SuggestionRow | None) -> Extraction:
     """What the form of a note shows that nobody has touched."""
     if shown is None:
         return Extraction.empty(task)
-    return Extraction.stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
+    return Extraction.from_stored(task, form_values(task, lambda: get_note(session, note_id).text, shown))
 
 
 def undo(act: LeadAct, task: Task, *, bulk: str, after: int = 0) -> Done:
-    """Take back what `carry_out` did under this name, for the next notes, at most `N_BATCH`.
+    """Take back what `carry_out` did under this name, for the next notes, at most `N_BATCH`; see `undo_all`."""
+    return undo_all(act, task, prefix=f"bulk-{bulk}-", after=after)
+
+
+def undo_all(act: Act, task: Task, *, prefix: str, after: int = 0) -> Done:
+    """Take back decisions whose tokens begin alike, for the next notes, at most `N_BATCH`.
 
     A note that somebody decided about since, or typed into, is left as it is. A decision that was taken back stands
     again as its own reviewer made it.
 
     Args:
         act: of whoever did it; nobody else undoes it.
+        task: what the values are checked against.
+        prefix: of the tokens, up to the note's number.
         after: only notes with a higher number.
     """
     a, n = t.annotation.c, t.note.c
@@ -164,21 +187,20 @@ def undo(act: LeadAct, task: Task, *, bulk: str, after: int = 0) -> Done:
         sa.select(n.id, n.revision, a.status, sa.and_(a.revision == n.revision, ~typed).label("is_as_left"))
         .join_from(t.annotation, t.note, n.id == a.note_id)
         # A range of the index on tokens: everything that begins with the name.
-        .where(a.token >= f"bulk-{bulk}-", a.token < f"bulk-{bulk}.", a.reviewer_id == act.number, n.id > after)
+        .where(a.token >= prefix, a.token < f"{prefix[:-1]}.", a.reviewer_id == act.number, n.id > after)
         .order_by(n.id)
         .limit(N_BATCH)
     ).all()
     n_done = 0
     for row in rows:
         if row.is_as_left:
-            _take_back(act, task, row, bulk)
+            _take_back(act, task, row, f"undo-{prefix.removeprefix('bulk-')}{row.id}")
             n_done += 1
     last = rows[-1].id if len(rows) == N_BATCH else None
     return Done(n_done=n_done, n_left_alone=len(rows) - n_done, last=last)
 
 
-def _take_back(act: LeadAct, task: Task, row: sa.Row[Any], bulk: str) -> None:
-    token = f"undo-{bulk}-{row.id}"
+def _take_back(act: Act, task: Task, row: sa.Row[Any], token: str) -> None:
     if row.status != "reopened":
         reopen(act, note_id=row.id, seen_revision=row.revision, token=token)
         discard_draft(act, note_id=row.id)  # there was none before
@@ -186,10 +208,10 @@ def _take_back(act: LeadAct, task: Task, row: sa.Row[Any], bulk: str) -> None:
     before = _annotation(act.session, row.id, row.revision - 1)
     discard_draft(act, note_id=row.id)
     submit(
-        act.restoring(before.reviewer),
+        act.restore_for(before.reviewer),
         note_id=row.id,
         status=cast(Status, before.status),
-        extraction=Extraction.stored(task, before.extraction),
+        extraction=Extraction.from_stored(task, before.extraction),
         seen_revision=row.revision,
         settled=before.settled,
         suggestion_id=before.suggestion_id,
@@ -208,14 +230,36 @@ def _annotation(session: Session, note_id: int, revision: int) -> AnnotationRow:
     return read_annotation(row)
 
 
-def _meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
-    query, _ = select_filtered(list(columns), many.filters if many.ids is None else ALL)
+def select_meant(columns: Collection[sa.ColumnElement[Any]], many: Many) -> sa.Select[Any]:
+    """Columns of the notes that are meant."""
+    if many.with_older:
+        meant = select_meant([t.note.c.id], replace(many, with_older=False)).cte("meant", recursive=True)
+        version = t.note.alias("version")
+        older = sa.select(version.c.supersedes_id).join(meant, meant.c.id == version.c.id)
+        meant = meant.union(older.where(version.c.supersedes_id.is_not(None)))
+        return sa.select(*columns).select_from(t.note).where(t.note.c.id.in_(sa.select(meant.c.id)))
+    filters = many.filters if many.ids is None else ALL
+    if many.ids is not None or many.import_id is not None:  # named, so that it does not matter what they are shown by
+        filters = replace(filters, with_superseded=True)
+    query, _ = select_filtered(list(columns), filters)
     if many.ids is not None:
         query = query.where(t.note.c.id.in_(many.ids))
+    if many.import_id is not None:
+        query = query.where(t.note.c.import_id == many.import_id)
+    if many.is_untouched:
+        query = query.where(~WORKED_ON)
+    if many.is_worked_on:
+        query = query.where(WORKED_ON)
     return query if many.upto is None else query.where(t.note.c.id <= many.upto)
 
 
-def _touched(action: Action) -> list[sa.ColumnElement[bool]]:
+def names_meant(session: Session, many: Many, limit: int) -> list[str]:
+    """What the first of the notes that are meant are called: their ids, or else their numbers."""
+    query = select_meant([t.note.c.id, t.note.c.external_id], many).order_by(t.note.c.id).limit(limit)
+    return [row.external_id or f"note {row.id}" for row in session.execute(query)]
+
+
+def _action_conditions(action: Action) -> list[sa.ColumnElement[bool]]:
     """Notes that an action can be done to, none with a draft in it."""
     if action not in get_args(Action):
         raise StoreError(f"Expected one of {', '.join(get_args(Action))}; found {action!r}. Nothing was changed.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, get_args
 
 import sqlalchemy as sa
@@ -39,7 +40,7 @@ from db.review.reviewed import (
     holdout_texts,
     latest_annotation,
     read_annotation,
-    reviewed,
+    read_reviewed_rows,
     reviewed_per_day,
     select_annotations,
     training_rows,
@@ -48,9 +49,9 @@ from db.review.revisions import (
     Conflict,
     Saved,
     compare_and_swap,
+    order_settled,
+    replaced_values,
     revision_of,
-    settled_in_order,
-    stands_before,
     with_aside,
 )
 from db.schema import tables as t
@@ -71,8 +72,8 @@ __all__ = [
     "holdout_texts",
     "latest_annotation",
     "open_review",
+    "read_reviewed_rows",
     "reopen",
-    "reviewed",
     "reviewed_per_day",
     "save_draft",
     "submit",
@@ -160,6 +161,8 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     lead_time_ms: int = 0,
     seen_opinion: int = 0,
     is_final: bool = False,
+    decided_at: datetime | None = None,
+    not_asked: Collection[str] = (),
 ) -> Saved:
     """Keep a decision as the note's next revision; the earlier ones stay. The reviewer's draft and claim are done with.
 
@@ -176,6 +179,8 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
         lead_time_ms: how long the reviewer worked on it.
         seen_opinion: the reviewer's own opinion that the page shows; 0 for none.
         is_final: it decides, whoever else was to be asked.
+        decided_at: when it was made at another desk; now where that is None.
+        not_asked: the fields that were not asked there: their null is nobody's.
 
     Raises:
         Conflict: somebody else submitted meanwhile; nothing was written.
@@ -184,13 +189,14 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
         StoreError: there is no such status, or the token was used for another note.
     """
     _check_words(status, comment, token)
-    session, at = act.session, t.now()
-    repeated = _saved_before(session, note_id, token)
+    session, at = act.session, decided_at or t.now()
+    repeated = _find_earlier_save(session, note_id, token)
     if repeated is not None:
         return repeated
     kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
-    kept |= {"extraction": with_aside(extraction, stands_before(session, note_id, act.who))}
-    kept |= {"settled": settled_in_order(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
+    stored = with_aside(extraction, replaced_values(session, note_id, act.who))
+    kept |= {"extraction": {key: value for key, value in stored.items() if key not in not_asked}}
+    kept |= {"settled": order_settled(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(act, note_id):
         opinion, settles = give_opinion(act, seen_revision, seen_opinion, given_at=at, **kept)
@@ -244,7 +250,7 @@ def reopen(act: Act, *, note_id: int, seen_revision: int, token: str, seen_opini
         StoreError: the token was used for another note.
     """
     session, at = act.session, t.now()
-    repeated = _saved_before(session, note_id, token)
+    repeated = _find_earlier_save(session, note_id, token)
     if repeated is not None:
         return repeated
     standing, opinion = latest_annotation(session, note_id), own_opinion(session, note_id, act.who)
@@ -292,7 +298,7 @@ def _n_changed(session: Session, extraction: Extraction, suggestion_id: int | No
     return None if suggested is None else sum(suggested.get(key) != value for key, value in extraction.items())
 
 
-def _saved_before(session: Session, note_id: int, token: str) -> Saved | None:
+def _find_earlier_save(session: Session, note_id: int, token: str) -> Saved | None:
     row = session.execute(select_annotations().where(t.annotation.c.token == token)).one_or_none()
     opinion = opinion_by_token(session, token)
     if row is None and opinion is None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from data.task import Extraction
 from db.people.acting import Act
 from db.review.reviewed import latest_annotation
-from db.review.revisions import Conflict, Saved, compare_and_swap, revision_of, settled_in_order, with_aside
+from db.review.revisions import Conflict, Saved, compare_and_swap, order_settled, revision_of, with_aside
 from db.schema import tables as t
 from db.schema.dialects import insert_into
 from db.schema.errors import refuse_nul
@@ -90,7 +90,7 @@ def save_draft(  # noqa: PLR0913 - what a page knows about a save, all by keywor
         "reviewer_id": act.number,
         "revision": seen_revision,
         "extraction": with_aside(extraction, standing.extraction if standing else None),
-        "settled": settled_in_order(extraction, settled),
+        "settled": order_settled(extraction, settled),
         "comment": comment,
         "suggestion_id": suggestion_id,
         "lead_time_ms": lead_time_ms,

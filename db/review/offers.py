@@ -24,7 +24,10 @@ from db.schema.errors import StoreError, refuse_nul
 
 @dataclass(frozen=True)
 class OfferRow:
-    """Where a suggestion says `old_value` for `field`, the form proposes `new_value` (None for no value)."""
+    """Where a suggestion says `old_value` for `field`, the form proposes `new_value` (None for no value).
+
+    `note_id` is the note that was corrected; None where that was not kept.
+    """
 
     id: int
     field: str
@@ -33,6 +36,7 @@ class OfferRow:
     offered_by: str
     offered_at: datetime
     withdrawn_at: datetime | None
+    note_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ def make_offer(act: Act, *, field: str, old_value: str, new_value: str | None, n
     session.execute(sa.update(t.offer).where(*same).values(withdrawn_at=at))
     row = session.execute(
         sa.insert(t.offer)
-        .values(field=field, old_value=old_value, new_value=new_value, offered_by=act.who, offered_at=at)
+        .values(
+            field=field, old_value=old_value, new_value=new_value, offered_by=act.who, offered_at=at, note_id=note_id
+        )
         .returning(*t.offer.c)
     ).one()
     act.record("offered a correction", f"offer {row.id}", field=field)

@@ -19,7 +19,7 @@ from data.evaluation.agreement import same_record
 from data.task import load_task
 from db.notes.notes import NoteRow
 from db.notes.suggestions import UNDECIDED
-from db.people.acting import Act
+from db.people.acting import Act, LeadAct
 from db.review.reviewed import AnnotationRow, Status
 from db.review.revisions import Conflict, compare_and_swap, revision_of
 from db.schema import tables as t
@@ -107,7 +107,7 @@ def give_opinion(act: Act, seen_revision: int, seen_opinion: int, **kept: Any) -
         "reviewer_id": sa.case((drafts, t.note.c.reviewer_id)),
         "updated_at": given.given_at,
     }
-    counted, settles = _counted(session, note_id)
+    counted, settles = _count_opinions(session, note_id)
     compare_and_swap(act, note_id, seen_revision, **changes, **counted)
     return given, settles
 
@@ -123,9 +123,14 @@ def withdraw_opinion(act: Act, opinion: OpinionRow, *, token: str, at: datetime)
 
 def count_opinions(act: Act, note_id: int) -> bool:
     """Bring what a note says about its opinions up to date; whether it has all that it wants, and they say the same."""
-    counted, settles = _counted(act.session, note_id)
+    counted, settles = _count_opinions(act.session, note_id)
     act.session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(**counted))
     return settles
+
+
+def mark_disputed(act: LeadAct, note_id: int) -> None:
+    """Let a lead decide about a note whose opinions differ, however many were asked for."""
+    act.session.execute(sa.update(t.note).where(t.note.c.id == note_id).values(is_disputed=1))
 
 
 def opinions_of(session: Session, note_id: int) -> list[OpinionRow]:
@@ -167,7 +172,7 @@ def shared_opinions(session: Session, limit: int) -> dict[int, list[OpinionRow]]
     return found
 
 
-def decided_among(session: Session, note_ids: Collection[int]) -> set[int]:
+def find_decided(session: Session, note_ids: Collection[int]) -> set[int]:
     """Those of some notes that somebody has decided about."""
     query = sa.select(t.note.c.id).where(t.note.c.id.in_(note_ids), t.note.c.state.not_in(("todo", "draft")))
     return set(session.execute(query).scalars())
@@ -186,7 +191,7 @@ class Pending:
     n_disputed: int = 0
 
 
-def pending(session: Session, reviewer: str) -> Pending:
+def count_pending(session: Session, reviewer: str) -> Pending:
     """How many notes wait for others than this reviewer."""
     mine = sa.exists().where(t.standing_opinion.c.note_id == t.note.c.id, t.reviewer.c.name == reviewer)
     mine = mine.where(t.standing_opinion.c.reviewer_id == t.reviewer.c.id).correlate(t.note)
@@ -205,7 +210,7 @@ def as_annotation(opinion: OpinionRow) -> AnnotationRow:
     return AnnotationRow(**{key: values[key] for key in AnnotationRow.__dataclass_fields__})
 
 
-def _counted(session: Session, note_id: int) -> tuple[dict[str, int], bool]:
+def _count_opinions(session: Session, note_id: int) -> tuple[dict[str, int], bool]:
     """What a note says about its opinions, as they stand now; whether they are all that it wants, and agree."""
     row = _opinions_of(session, note_id)
     assert row is not None

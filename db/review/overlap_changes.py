@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from data.task import Extraction, load_task
-from db.notes.queue.overlap import SETTING, Overlap, read_overlap, wanted
+from db.notes.queue.overlap import SETTING, Overlap, count_wanted, read_overlap
 from db.notes.suggestions import UNDECIDED
 from db.people.acting import LeadAct
 from db.people.settings import put_setting
@@ -29,7 +29,7 @@ def set_overlap(act: LeadAct, overlap: Overlap) -> int:
     if overlap == read_overlap(act.session):
         return 0
     put_setting(act, SETTING, overlap.to_json())
-    now = wanted(overlap)
+    now = count_wanted(overlap)
     changed = act.session.execute(
         sa.update(t.note)
         .where(UNDECIDED, t.note.c.is_disputed == 0, t.note.c.n_wanted != now)
@@ -49,10 +49,10 @@ def _settle(act: LeadAct, note_id: int) -> None:
     assert last.status != "withdrawn"
     revision = session.execute(sa.select(t.note.c.revision).where(t.note.c.id == note_id)).scalar_one()
     submit(
-        act.restoring(last.reviewer),
+        act.restore_for(last.reviewer),
         note_id=note_id,
         status=last.status,
-        extraction=Extraction.stored(load_task(), last.extraction),
+        extraction=Extraction.from_stored(load_task(), last.extraction),
         seen_revision=revision,
         token=f"overlap-{last.id}-{revision}",
         settled=last.settled,

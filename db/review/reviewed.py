@@ -14,11 +14,12 @@ from data.corrections import Kind, compare, is_corrected
 from data.labels import without_placeholders
 from data.notes import Origin, Split
 from data.snapshot import Row, Source
+from data.suggestion import Span
 from data.task import Extraction, Task, load_task
 from db.notes.notes import NoteRow, note_columns
 from db.notes.queue.metadata import Condition, clauses
 from db.notes.samples import COUNTS, VOTES
-from db.notes.suggestions import SuggestionRow, read_suggestion
+from db.notes.suggestions import SuggestionRow, read_evidence, read_suggestion
 from db.schema import tables as t
 from db.schema.dialects import json_kind, json_members
 
@@ -66,13 +67,20 @@ class ReviewedRow:
 
 @dataclass(frozen=True)
 class DecidedRow:
-    """What was decided about a note, without how; see `NoteRow` and `AnnotationRow`."""
+    """What was decided about a note, and what the values rested on; see `NoteRow`, `AnnotationRow`, `SuggestionRow`.
+
+    Attributes:
+        suggested: the values that it started from; None without a suggestion.
+        evidence: what these rested on.
+    """
 
     note_id: int
     external_id: str | None
     text: str
     status: Kept
     extraction: dict[str, str | None]
+    suggested: dict[str, str | None] | None = None
+    evidence: dict[str, tuple[Span, ...]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -90,6 +98,7 @@ class Filters(TypedDict, total=False):
             stands, see `db.notes.samples.COUNTS`.
         origin: only annotations about notes of this origin.
         metadata: only annotations about notes that came with what all of these ask for.
+        with_superseded: whether those about notes that a newer one replaces are among them.
     """
 
     since: datetime | None
@@ -101,6 +110,7 @@ class Filters(TypedDict, total=False):
     with_samples: bool
     origin: Origin
     metadata: Sequence[Condition]
+    with_superseded: bool
 
 
 @dataclass(frozen=True)
@@ -126,14 +136,14 @@ def latest_annotation(session: Session, note_id: int) -> AnnotationRow | None:
     return read_annotation(row) if row else None
 
 
-def reviewed(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedRow]:
+def read_reviewed_rows(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedRow]:
     """Reviewed notes with the annotation that stands, in import order; read in portions, not all at once."""
     groups: tuple[list[Any], ...] = (note_columns(), annotation_columns(), list(t.suggestion.c))
     # Names of their own, since the tables share some; read by place, since looking up names takes longer than the rest.
     columns = [column.label(f"{number}_{column.name}") for number, some in enumerate(groups) for column in some]
     note, annotation, suggestion = ([column.name for column in some] for some in groups)
     first, second = len(note), len(note) + len(annotation)
-    query = _standing(columns, filters, t.note_text).order_by(t.note.c.id)
+    query = _select_standing(columns, filters, t.note_text).order_by(t.note.c.id)
     for row in session.execute(query, execution_options=_STREAM):
         started = dict(zip(suggestion, row[second:], strict=True))
         yield ReviewedRow(
@@ -143,14 +153,21 @@ def reviewed(session: Session, **filters: Unpack[Filters]) -> Iterator[ReviewedR
         )
 
 
-def decided(session: Session, **filters: Unpack[Filters]) -> Iterator[DecidedRow]:
-    """The notes of `reviewed` in the same order, in a third of the time."""
+def read_decided_rows(
+    session: Session, *, with_evidence: bool = False, **filters: Unpack[Filters]
+) -> Iterator[DecidedRow]:
+    """The notes of `read_reviewed_rows` in the same order, in a third of the time."""
     note, annotation = t.note.c, t.annotation.c
     columns = [note.id, note.external_id, t.note_text.c.text, annotation.status, annotation.extraction]
     columns.append(note.metadata)
-    query = _standing(columns, filters, t.note_text).order_by(note.id)
+    if with_evidence:
+        columns += [t.suggestion.c.extraction, t.suggestion.c.evidence]
+    query = _select_standing(columns, filters, t.note_text).order_by(note.id)
     for row in session.execute(query, execution_options=_STREAM):
-        yield DecidedRow(*row)
+        number, external_id, text, status, values, metadata, *proposed = row
+        suggested, evidence = proposed or (None, None)
+        found = read_evidence(evidence or {})
+        yield DecidedRow(number, external_id, text, status, values, suggested, found, metadata)
 
 
 def metadata_kinds(session: Session, **filters: Unpack[Filters]) -> dict[str, set[str]]:
@@ -161,14 +178,14 @@ def metadata_kinds(session: Session, **filters: Unpack[Filters]) -> dict[str, se
     each = json_members(t.note.c.metadata).table_valued("key").alias("each")
     columns = [each.c.key, json_kind().label("kind")]
     found: dict[str, set[str]] = {}
-    for key, kind in session.execute(_standing(columns, filters, joined=each).distinct().order_by(each.c.key)):
+    for key, kind in session.execute(_select_standing(columns, filters, joined=each).distinct().order_by(each.c.key)):
         found.setdefault(key, set()).update({kind} - {"null"})
     return found
 
 
 def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:
-    """How many notes `reviewed` would give."""
-    return int(session.execute(_standing([sa.func.count()], filters)).scalar_one())
+    """How many notes `read_reviewed_rows` would give."""
+    return int(session.execute(_select_standing([sa.func.count()], filters)).scalar_one())
 
 
 def suggesters(session: Session) -> list[str]:
@@ -182,16 +199,16 @@ def training_rows(session: Session, task: Task) -> Iterator[Row]:
     """What an adapter may be trained on, of the training side of the hold-out, in import order.
 
     A submitted annotation is a label; so are the labels that a note came with, until an annotation replaces them. A
-    note that stands flagged is left out: somebody said that it is not right. A value that only says that there is none,
-    such as "N/A", is null: stores hold some from before imports read them so. Samples are left out as soon as a real
-    note is labelled, see `db.notes.samples.VOTES`.
+    note that stands flagged is left out: somebody said that it is not right; so is one that a newer note replaces. A
+    value that only says that there is none, such as "N/A", is null: stores hold some from before imports read them so.
+    Samples are left out as soon as a real note is labelled, see `db.notes.samples.VOTES`.
     """
-    return _labelled(session, task, "train")
+    return _read_labelled_rows(session, task, "train")
 
 
 def holdout_rows(session: Session, task: Task) -> Iterator[Row]:
     """The same, of the other side: what an adapter is measured on and never trained on."""
-    return _labelled(session, task, "holdout")
+    return _read_labelled_rows(session, task, "holdout")
 
 
 def holdout_texts(session: Session) -> Iterator[str]:
@@ -220,7 +237,7 @@ def draft_rows(session: Session, task: Task, limit: int) -> list[Row]:
             query = query.where(t.note.c.gold.is_not(None), t.note.c.state.not_in(("submitted", "flagged")))
         for row in session.execute(query.limit(limit - len(found))):
             label = row.extraction if source == "annotation" else row.gold
-            values, _ = without_placeholders(task, Extraction.stored(task, label))
+            values, _ = without_placeholders(task, Extraction.from_stored(task, label))
             found.append(Row(row.text, values, source, row.content_hash))
     return found
 
@@ -248,7 +265,7 @@ def acceptance(session: Session, task: Task | None = None) -> dict[str, dict[str
     )
     for row in session.execute(query, execution_options=_STREAM):
         fields = totals.setdefault(row.adapter, {key: _no_kinds() for key in task.keys})
-        suggested, decided = Extraction.stored(task, row.extraction), Extraction.stored(task, row.decided)
+        suggested, decided = Extraction.from_stored(task, row.extraction), Extraction.from_stored(task, row.decided)
         for key, kind in compare(task, suggested, decided).items():
             fields[key][kind] += 1
     return totals
@@ -290,7 +307,7 @@ def read_annotation(row: sa.Row[Any]) -> AnnotationRow:
     return AnnotationRow(**row._mapping)
 
 
-def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
+def _read_labelled_rows(session: Session, task: Task, split: Split) -> Iterator[Row]:
     is_decided = t.note.c.state == "submitted"
     query = (
         sa.select(
@@ -304,21 +321,23 @@ def _labelled(session: Session, task: Task, split: Split) -> Iterator[Row]:
         .join(t.note_text, t.note_text.c.note_id == t.note.c.id)
         .outerjoin(t.annotation, _stands())
         .outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
-        .where(t.note.c.split == split, t.note.c.state != "flagged", VOTES)
+        .where(t.note.c.split == split, t.note.c.state != "flagged", t.note.c.is_superseded == 0, VOTES)
         .where(sa.or_(t.note.c.gold.is_not(None), is_decided))
         .order_by(t.note.c.id)
     )
     for row in session.execute(query, execution_options=_STREAM):
         label, source = (row.gold, "original") if row.decided is None else (row.decided, "annotation")
-        values, n_empty = without_placeholders(task, Extraction.stored(task, label))
+        values, n_empty = without_placeholders(task, Extraction.from_stored(task, label))
         corrected = False
         if row.decided is not None:
             before = row.gold if row.suggested is None else row.suggested
-            corrected = is_corrected(task, None if before is None else Extraction.stored(task, before), values)
+            corrected = is_corrected(task, None if before is None else Extraction.from_stored(task, before), values)
         yield Row(row.text, values, cast(Source, source), row.content_hash, corrected, n_placeholders=n_empty)
 
 
-def _standing(columns: Sequence[Any], filters: Filters, *further: sa.Table, joined: Any = None) -> sa.Select[Any]:
+def _select_standing(
+    columns: Sequence[Any], filters: Filters, *further: sa.Table, joined: Any = None
+) -> sa.Select[Any]:
     """Notes with the annotation that stands, its reviewer and its suggestion, narrowed to those that are meant."""
     source = t.note.join(t.annotation, _stands()).join(t.reviewer, t.reviewer.c.id == t.annotation.c.reviewer_id)
     source = source.outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
@@ -330,6 +349,8 @@ def _standing(columns: Sequence[Any], filters: Filters, *further: sa.Table, join
     query = query.where(t.note.c.state.in_(filters.get("statuses", ("submitted",))))
     if not filters.get("with_samples"):
         query = query.where(COUNTS)
+    if not filters.get("with_superseded"):
+        query = query.where(t.note.c.is_superseded == 0)
     if "origin" in filters:
         query = query.where(t.note.c.origin == filters["origin"])
     query = query.where(*clauses(filters.get("metadata", ())))

@@ -84,7 +84,7 @@ def revision_of(session: Session, note_id: int) -> int:
     return revision
 
 
-def settled_in_order(extraction: Extraction, settled: Collection[str]) -> list[str]:
+def order_settled(extraction: Extraction, settled: Collection[str]) -> list[str]:
     """The fields that a person confirmed or changed, in the task's order, as they are stored."""
     return [key for key in extraction if key in settled]
 
@@ -95,7 +95,7 @@ def with_aside(extraction: Extraction, before: Values | None) -> dict[str, str |
     return values | {key: value for key, value in (before or {}).items() if key not in values}
 
 
-def stands_before(session: Session, note_id: int, reviewer: str) -> Values | None:
+def replaced_values(session: Session, note_id: int, reviewer: str) -> Values | None:
     """What a decision of this reviewer takes the place of: the last one, or their opinion, or the note's own labels."""
     n, a = t.note.c, t.annotation.c
     query = sa.select(n.gold, a.extraction, n.n_opinions).select_from(
@@ -118,7 +118,7 @@ def stands_before(session: Session, note_id: int, reviewer: str) -> Values | Non
     return before
 
 
-def fields_held(session: Session) -> tuple[dict[str, int], int]:
+def count_held_fields(session: Session) -> tuple[dict[str, int], int]:
     """Field to how many decisions and labels of notes hold it, whatever the task asks; and how many there are of these.
 
     Reads all of them.

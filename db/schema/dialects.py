@@ -123,10 +123,15 @@ class matches(FunctionElement[Any]):  # noqa: N801 - a function of SQL
 
     def __init__(self, words: str) -> None:
         super().__init__(
-            sa.bindparam("match", match_expression(words), sa.Text, unique=True),
-            sa.bindparam("words", words.split(), postgresql.ARRAY(sa.Text), unique=True),
+            sa.bindparam("match", " OR ".join(map(match_expression, spellings(words))), sa.Text, unique=True),
             sa.bindparam("is_unfinished", is_unfinished(words), sa.Boolean, unique=True),
+            *(sa.bindparam("words", one.split(), postgresql.ARRAY(sa.Text), unique=True) for one in spellings(words)),
         )
+
+
+def spellings(words: str) -> list[str]:
+    """The words as they are, with `ss` for every sharp s, and the other way round: `Grosse` is `Größe`, too."""
+    return list(dict.fromkeys([words, re.sub("[ßẞ]", "ss", words), re.sub("(?i)ss", "ß", words)]))
 
 
 def is_unfinished(words: str) -> bool:
@@ -148,8 +153,9 @@ def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
 
 @compiles(matches, POSTGRES)
 def _(element: Any, compiler: SQLCompiler, **named: Any) -> str:
-    _, words, is_unfinished = (compiler.process(part, **named) for part in element.clauses)
-    return f"note_search.document @@ note_query({words}, {is_unfinished})"
+    _, is_unfinished, *spelt = (compiler.process(part, **named) for part in element.clauses)
+    query = " || ".join(f"note_query({words}, {is_unfinished})" for words in spelt)
+    return f"note_search.document @@ ({query})"
 
 
 @compiles(json_value, "sqlite")

@@ -49,12 +49,12 @@ def sole_opener(path: Path) -> Iterator[None]:
     Raises:
         StoreError: the directory or the file cannot be made, read or written.
     """
-    with _explained(path, "read and write"):
+    with _explain_errors(path, "read and write"):
         _prepare_directory(path.parent)
         lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with _explained(path, "read and write"):
+        with _explain_errors(path, "read and write"):
             _prepare_file(path)
         yield
     finally:
@@ -67,7 +67,7 @@ def require_readable(path: Path) -> None:
     Raises:
         StoreError: there is no such file, or no permission to read it.
     """
-    with _explained(path, "read"):
+    with _explain_errors(path, "read"):
         path.stat()
         _require(path, os.R_OK)
 
@@ -101,7 +101,7 @@ def _require(path: Path, access: int) -> None:
 
 
 @contextmanager
-def _explained(path: Path, need: str) -> Iterator[None]:
+def _explain_errors(path: Path, need: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -110,7 +110,9 @@ def _explained(path: Path, need: str) -> Iterator[None]:
         ) from error
 
 
-def copy_database(path: Path, out: Path, on_copied: Callable[[int, int], None] | None = None) -> dict[str, Rows]:
+def copy_database(
+    path: Path, out: Path, on_copied: Callable[[int, int], None] | None = None, *, mode: str = "ro"
+) -> dict[str, Rows]:
     """Copy the database with SQLite's online backup while others write; the copy gets its name once it is checked.
 
     The copy is of one moment, that of the beginning. It is checked for damage, compared with the rows of that moment,
@@ -120,6 +122,7 @@ def copy_database(path: Path, out: Path, on_copied: Callable[[int, int], None] |
         path: the database.
         out: the copy; what stands there is replaced.
         on_copied: told how many pages are copied, and of how many.
+        mode: in which SQLite opens the database.
 
     Returns:
         By table, what it held at that moment.
@@ -132,7 +135,7 @@ def copy_database(path: Path, out: Path, on_copied: Callable[[int, int], None] |
         os.close(handle)
         draft = Path(name)
         try:
-            rows = _copy(path, draft, on_copied)
+            rows = _copy(path, draft, on_copied, mode)
             draft.replace(out)
             flush_to_disk(out.parent)
         finally:
@@ -142,8 +145,8 @@ def copy_database(path: Path, out: Path, on_copied: Callable[[int, int], None] |
     return rows
 
 
-def _copy(path: Path, draft: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
-    source = sqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+def _copy(path: Path, draft: Path, on_copied: Callable[[int, int], None] | None, mode: str) -> dict[str, Rows]:
+    source = sqlite.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
     with closing(source), closing(sqlite.connect(draft)) as target:
         source.execute("BEGIN")
         # Reading holds the moment: without it, every write of another process would make the copy begin anew.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
-
-from db.schema.errors import NulRefused
 
 metadata = sa.MetaData(
     naming_convention={
@@ -56,27 +52,6 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 Json = sa.JSON(none_as_null=True)
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_decode = json.JSONDecoder().raw_decode
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # not a backslash followed by these letters
-
-
-def as_json(value: Any) -> str:
-    """The text that stands for a JSON value.
-
-    Raises:
-        NulRefused: a text in it holds a NUL character.
-    """
-    text = _encode(value)
-    if "\\u0000" in text and _NUL.search(text):
-        raise NulRefused
-    return text
-
-
-def from_json(text: str) -> Any:
-    """The value that a text of `as_json` stands for. The rows of an export have nine each, so the short way counts."""
-    return _decode(text)[0]
-
 
 _INTEGER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 
@@ -86,6 +61,10 @@ def _table(name: str, *columns: sa.Column[object]) -> sa.Table:
         if isinstance(column.type, sa.Integer):  # SQLite's hold 64 bits, and so do PostgreSQL's
             column.type = _INTEGER  # type: ignore[assignment]
     return sa.Table(name, metadata, *columns)
+
+
+def _number(name: str) -> sa.Column[Any]:
+    return sa.Column(name, sa.Integer, nullable=False)
 
 
 reviewer = _table(
@@ -147,6 +126,44 @@ note = _table(
     sa.Column("n_wanted", sa.Integer, nullable=False, server_default="1"),  # these three are written by `opinions.py`
     sa.Column("n_opinions", sa.Integer, nullable=False, server_default="0"),
     sa.Column("is_disputed", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("source", sa.Text, nullable=False, server_default=""),  # a part of what it is, with text and id
+    sa.Column("import_id", sa.Integer, sa.ForeignKey("note_import.id")),
+    sa.Column("supersedes_id", sa.Integer, sa.ForeignKey("note.id")),
+    sa.Column("is_superseded", sa.Integer, nullable=False, server_default="0"),  # whether another supersedes it
+)
+
+note_import = _table(
+    "note_import",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("begun_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("brought_by", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("files", Json, nullable=False),
+    _number("n_files"),
+    sa.Column("options", Json, nullable=False),
+    *[_number(f"n_{what}") for what in ("added", "known", "labelled", "updated", "superseded", "refused")],
+    sa.Column("undone_at", UtcTime),
+    sa.Column("undone_by", sa.Text),
+)
+
+deletion = _table(
+    "deletion",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("begun_at", UtcTime, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    _number("n_notes"),
+    sa.Column("finished_at", UtcTime),
+)
+
+# Rows about a note may go once its number is here, where it stays: no other note gets it. The hashes go later.
+deleted_note = _table(
+    "deleted_note",
+    sa.Column("note_id", sa.Integer, primary_key=True),
+    sa.Column("deletion_id", sa.Integer, sa.ForeignKey("deletion.id"), nullable=False),
+    sa.Column("text_hash", sa.Text),
+    sa.Column("content_hash", sa.Text),
 )
 
 claim = _table(
@@ -340,6 +357,7 @@ offer = _table(
     sa.Column("offered_by", sa.Text, nullable=False),
     sa.Column("offered_at", UtcTime, nullable=False),
     sa.Column("withdrawn_at", UtcTime),
+    sa.Column("note_id", sa.Integer, sa.ForeignKey("note.id")),
 )
 
 trial = _table(

@@ -79,13 +79,16 @@ class Database(Protocol):
     def copy(self, out: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
         """Write a copy of this moment to a file; see `Store.backup`."""
 
+    def scrub(self) -> bool:
+        """Leave nothing of deleted rows in the database; see `Store.scrub`."""
+
     def problems(self, session: Session) -> list[str]:
         """Everything that is found wrong with it."""
 
     def n_bytes(self) -> int:
         """How large it is."""
 
-    def explained(self, error: Exception) -> StoreError:
+    def explain(self, error: Exception) -> StoreError:
         """The store's own error for one of the database's."""
 
     def dispose(self) -> None:

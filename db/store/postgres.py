@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from db import migrations
 from db.schema.errors import StoreError
 from db.schema.files import Rows
-from db.schema.tables import as_json, from_json
+from db.schema.json_text import as_json, from_json
 from db.store.postgres_errors import translate_postgres
-from db.store.presence import gone
+from db.store.presence import store_gone_error
 
 SCHEMES = ("postgresql", "postgres")
 LOCK = 0x63617365
@@ -51,6 +51,20 @@ _PROBLEMS = (
         WHERE revision <> (SELECT count(*) FROM annotation WHERE note_id = note.id)""",
 )
 
+_TEXT = 'text COLLATE "C"'
+_WORDS = {
+    "note": {"external_id": _TEXT},
+    "note_text": {"text": _TEXT},
+    "note_search": {"document": "tsvector"},
+    "suggestion": {"raw_reply": _TEXT},
+    "annotation": {"comment": _TEXT},
+    "opinion": {"comment": _TEXT},
+    "draft": {"comment": _TEXT},
+    "offer": {"old_value": _TEXT, "new_value": _TEXT},
+    "trial": {"value": _TEXT},
+}
+"""Tables that hold words of notes, with the columns that the server takes samples of."""
+
 log = logging.getLogger(__name__)
 
 
@@ -63,8 +77,8 @@ class OnPostgres:
     """A database of a PostgreSQL server; see `Database`."""
 
     def __init__(self, url: str, *, readonly: bool, busy_timeout_ms: int) -> None:
-        parsed = _parsed(url)
-        self.place = _shown(parsed)
+        parsed = _parse_url(url)
+        self.place = _mask_url(parsed)
         self.name = "PostgreSQL"
         self.schema_version = ""
         self.identity = ""
@@ -84,7 +98,7 @@ class OnPostgres:
         """See `Database`; one that was dropped and made anew is another."""
         self._look(folder)
         if not self.schema_version or self.identity != identity:
-            raise gone(self.place, self.schema_version)
+            raise store_gone_error(self.place, self.schema_version)
 
     def require_same(self) -> None:
         """See `Database`; a database is not taken away from those who use it, and asking costs a round trip."""
@@ -119,6 +133,24 @@ class OnPostgres:
             "Use pg_dump --format=custom, and copy the home as well."
         )
 
+    def scrub(self) -> bool:
+        """See `Database`: rows that are gone leave their pages, and samples of them the planner's statistics.
+
+        A table without any row keeps its old statistics; giving a column its own type again drops them.
+        """
+        with self.writer.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.autocommit = True
+            try:
+                for table, columns in _WORDS.items():
+                    if raw.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:  # noqa: S608 - see above
+                        for column, kind in columns.items():
+                            raw.execute(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}")
+                    raw.execute(f"VACUUM (ANALYZE) {table}")
+            finally:
+                raw.autocommit = False
+        return True
+
     def problems(self, session: Session) -> list[str]:
         """Rules that are switched off, indexes that are not valid, rows that do not fit together. Reads all notes."""
         return [str(said) for query in _PROBLEMS for said in session.connection().exec_driver_sql(query).scalars()]
@@ -132,7 +164,7 @@ class OnPostgres:
         with self.reader.connect() as connection:
             return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
 
-    def explained(self, error: Exception) -> StoreError:
+    def explain(self, error: Exception) -> StoreError:
         """See `Database`."""
         return translate_postgres(error, self.place, self._password)
 
@@ -157,7 +189,7 @@ class OnPostgres:
             self.identity = str(ask("SELECT oid FROM pg_database WHERE datname = current_database()").scalar_one())
 
 
-def _parsed(url: str) -> sa.URL:
+def _parse_url(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
@@ -168,7 +200,7 @@ def _parsed(url: str) -> sa.URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _shown(url: sa.URL) -> str:
+def _mask_url(url: sa.URL) -> str:
     """Where the store is, without what may be a secret: the password, and all options but those that say where."""
     where = {name: value for name, value in url.query.items() if name in ("host", "port")}
     shown = url.set(drivername=SCHEMES[0], query=where)._replace(password=None)

@@ -71,17 +71,17 @@ def translate_postgres(error: Exception, place: str, password: str = "") -> Stor
         return StoreRefused(f"The store refused the change: {primary}. Nothing was saved; reload and try again.")
     if (isinstance(error, DataError) and not state) or state in ("22021", "22P05"):
         return NulRefused()
-    return _by_state(state, place) if state else _unreached(error, place, password)
+    return _error_for_state(state, place) if state else _unreached_error(error, place, password)
 
 
-def _by_state(state: str, place: str) -> StoreError:
+def _error_for_state(state: str, place: str) -> StoreError:
     for beginning, kind, sentence in _SENTENCES:
         if state.startswith(beginning):
             return kind(sentence.format(place=place))
     return StoreError(f"The store could not do this (PostgreSQL {state}). Nothing was saved.")
 
 
-def _unreached(error: DBAPIError, place: str, password: str) -> StoreError:
+def _unreached_error(error: DBAPIError, place: str, password: str) -> StoreError:
     if error.connection_invalidated:  # it was there and went away
         return StoreError(_GONE.format(place=place))
     reason = " ".join(str(error.orig).split())

@@ -38,7 +38,7 @@ class Files:
         if has_log:
             found = identify(self._log)
             if self._log_identity and found != self._log_identity:
-                raise gone(self._log, found)
+                raise store_gone_error(self._log, found)
             self._log_identity = found
 
 
@@ -50,7 +50,7 @@ def require(path: Path, identity: str) -> None:
     """
     found = identify(path)
     if found != identity:
-        raise gone(path, found)
+        raise store_gone_error(path, found)
 
 
 def identify(path: Path) -> str:
@@ -62,7 +62,7 @@ def identify(path: Path) -> str:
     return f"{status.st_dev}:{status.st_ino}"
 
 
-def gone(place: Path | str, found: str) -> StoreGone:
+def store_gone_error(place: Path | str, found: str) -> StoreGone:
     """The error to raise where `place` holds another store than the one that was opened, or none."""
     what = "another store has replaced it" if found else "it is missing"
     return StoreGone(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,8 +19,9 @@ from sqlalchemy.orm import Session
 from db import migrations
 from db.schema.errors import StoreError, translate
 from db.schema.files import Rows, copy_database, require_readable, sole_opener, sqlite
-from db.schema.tables import as_json, from_json
+from db.schema.json_text import as_json, from_json
 from db.store.presence import Files, require
+from db.store.unwritable import copy_with_log, needs_detour
 
 N_READERS = 40
 _VERSION = tuple(sqlite.sqlite_version_info)
@@ -46,10 +48,16 @@ class OnSqlite:
         self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, sqlite.Error)
         self._busy_timeout_ms = busy_timeout_ms
         self._files: Files | None = None
+        self._copy: TemporaryDirectory[str] | None = None
+        self._read_from, self._mode = path, "ro" if readonly else "rw"
+        if readonly and needs_detour(path):
+            self._copy = copy_with_log(path)
+            self._mode = "rw" if self._copy else "ro&immutable=1"
+            self._read_from = Path(self._copy.name, path.name) if self._copy else path
         # One connection writes and others read: a reader that tries to write is told so by the database.
         self.writer = _engine(path, "rw", "IMMEDIATE", busy_timeout_ms, n_connections=1)
         self.beside = self.writer
-        self.reader = _engine(path, "ro" if readonly else "rw", "DEFERRED", busy_timeout_ms, n_connections=N_READERS)
+        self.reader = _engine(self._read_from, self._mode, "DEFERRED", busy_timeout_ms, n_connections=N_READERS)
 
     @property
     def identity(self) -> str:
@@ -86,7 +94,21 @@ class OnSqlite:
 
     def copy(self, out: Path, on_copied: Callable[[int, int], None] | None) -> dict[str, Rows]:
         """See `copy_database`."""
-        return copy_database(self.path, out, on_copied)
+        return copy_database(self._read_from, out, on_copied, mode="ro" if self._mode == "rw" else self._mode)
+
+    def scrub(self) -> bool:
+        """See `Database`; copies from before an upgrade go, too: they are of the same notes."""
+        for pattern in (f"{self.path.name}.before-*", f".{self.path.name}.*"):
+            for copy in self.path.parent.glob(pattern):
+                copy.unlink(missing_ok=True)
+        with self.writer.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("INSERT INTO note_search (note_search) VALUES ('optimize')").close()  # drops what was deleted
+            raw.execute("VACUUM").close()  # a page that was divided may keep what moved to another
+            if self.journal_mode != "wal":
+                return True
+            (is_busy, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not is_busy
 
     def problems(self, session: Session) -> list[str]:
         """Everything SQLite finds wrong with the file. Reads the whole file."""
@@ -99,7 +121,7 @@ class OnSqlite:
         files = [self.path, self.path.with_name(f"{self.path.name}-wal")]
         return sum(file.stat().st_size for file in files if file.exists())
 
-    def explained(self, error: Exception) -> StoreError:
+    def explain(self, error: Exception) -> StoreError:
         """See `Database`."""
         return translate(error)
 
@@ -107,6 +129,8 @@ class OnSqlite:
         """See `Database`."""
         self.writer.dispose()
         self.reader.dispose()
+        if self._copy is not None:
+            self._copy.cleanup()
 
     def _migrate(self, folder: Path) -> None:
         """Bring the schema up to date; one that is needs no lock, so that a long import keeps nobody from opening."""

@@ -96,7 +96,7 @@ class Store:
             StoreGone: it was deleted, or another was put in its place.
             StoreError: it cannot be asked; it may be there.
         """
-        with self._translated():
+        with self._translate_errors():
             self._on.require_there(migrations.FOLDER)
 
     @property
@@ -159,8 +159,24 @@ class Store:
             StoreError: the copy cannot be written or is not sound, or the store is in no file.
         """
         self._refuse_closed()
-        with self._translated():
+        with self._translate_errors():
             return self._on.copy(out, on_copied)
+
+    def scrub(self) -> bool:
+        """Leave nothing of rows that were deleted: not in pages that are free, nor in indexes, logs and statistics.
+
+        Takes as long as writing the database anew, and as much room again; others read meanwhile.
+
+        Returns:
+            Whether all is done; False where somebody read for so long that the log could not be emptied.
+
+        Raises:
+            StoreError: the disk is full, or others write without end; what was deleted stays deleted.
+        """
+        self._refuse_closed()
+        with self._turn, self._translate_errors():
+            self._on.require_same()
+            return self._on.scrub()
 
     def problems(self) -> list[str]:
         """Everything that is found wrong with the database; empty when it is sound. Reads all of it."""
@@ -180,7 +196,7 @@ class Store:
         Raises:
             StoreError: it cannot be asked.
         """
-        with self._translated():
+        with self._translate_errors():
             return self._on.n_bytes()
 
     def close(self) -> None:
@@ -198,7 +214,7 @@ class Store:
     def _session(self, engine: sa.Engine) -> Iterator[Session]:
         self._refuse_closed()
         self._on.require_same()
-        with self._translated(), Session(engine, autoflush=False) as session:
+        with self._translate_errors(), Session(engine, autoflush=False) as session:
             yield session
 
     def _refuse_closed(self) -> None:
@@ -206,12 +222,12 @@ class Store:
             raise StoreError("This store is closed. Open it again.")
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except self._on.errors as error:
             # Not with what PostgreSQL said as its cause: that repeats rows, and a log would keep it.
-            raise self._on.explained(error) from (error if self.path is not None else None)
+            raise self._on.explain(error) from (error if self.path is not None else None)
 
 
 def open_store(
@@ -242,7 +258,7 @@ def open_store(
     on = make(place if is_url(place) else Path(place), readonly=readonly, busy_timeout_ms=busy_timeout_ms)
     store = Store(on, readonly=readonly, busy_timeout_ms=busy_timeout_ms)
     try:
-        with store._translated():
+        with store._translate_errors():
             if expected:
                 on.expect(expected, migrations_folder)
             if readonly:

@@ -95,7 +95,7 @@ def get_adapter(session: Session, name: str) -> AdapterRow:
 
 def active_adapter(session: Session) -> AdapterRow | None:
     """The adapter that new suggestions come from; None before the first activation."""
-    latest = _latest(session)
+    latest = _latest_activation(session)
     return get_adapter(session, latest.adapter) if latest else None
 
 
@@ -106,7 +106,7 @@ def activate(permit: LeadAct | Program, name: str, *, reason: str) -> AdapterRow
         UnknownAdapter: there is none of this name.
     """
     chosen = get_adapter(permit.session, name)
-    latest = _latest(permit.session)
+    latest = _latest_activation(permit.session)
     if latest is None or latest.adapter != name:
         _activate(permit, name, reason=reason, restores_id=None)
     return chosen
@@ -147,7 +147,7 @@ def _activate(permit: LeadAct | Program, name: str, *, reason: str, restores_id:
     permit.record("activated", f"adapter {name}", reason=reason)
 
 
-def _latest(session: Session) -> ActivationRow | None:
+def _latest_activation(session: Session) -> ActivationRow | None:
     row = session.execute(sa.select(t.activation).order_by(t.activation.c.id.desc()).limit(1)).one_or_none()
     return _activation(row) if row else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from db.review.decisions import submit
 from db.training.runs import get_run
 from tests.kit.desk.permits import person_in
 from tests.kit.homes import TASK, one_sentence, wait_for, write_notes
+from tests.kit.privileges import without_privileges
 from tests.kit.tiny import tiny_rows, write_labelled
 
 
@@ -119,17 +119,10 @@ def test_a_directory_without_read_permission_is_named(stocked, tmp_path):
 def test_a_home_without_write_permission_is_named(tiny_home, tmp_path):
     tiny_home.path.mkdir()
     tiny_home.path.chmod(0o500)
-    done = tiny_home.run("status", preexec_fn=without_privileges)
+    done = tiny_home.run("import", "notes.jsonl", preexec_fn=without_privileges)
     tiny_home.path.chmod(0o700)
     assert done.returncode == 2
     assert "CASELOOP_HOME" in one_sentence(done.stderr)
-
-
-def without_privileges():
-    """Make root ask for permission like everybody: it keeps its files and loses the right to pass over modes."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; without privileges there is nothing to drop
 
 
 def test_a_note_of_20_000_characters_works(home, tmp_path):

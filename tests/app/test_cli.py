@@ -16,7 +16,7 @@ from data.suggestion import Grounding
 from data.synthetic.sets.shipped import LABELLED
 from data.text.values import normalise
 from tests import SHIPPED, STAND_IN, TINY_MODEL
-from tests.kit.homes import TASK, Home, one_sentence, write_notes
+from tests.kit.homes import TASK, Home, one_sentence, run_many, write_notes
 from tests.kit.tiny import tiny_rows
 
 COMMANDS = (
@@ -64,29 +64,6 @@ REFUSED = {
     ("serve", "--port", "99999"): "65535",
 }
 
-# Many command lines in one process: starting Python for each would be most of the time.
-MANY = """
-import contextlib, io, json, sys
-from app.cli.main import main
-for line in json.load(sys.stdin):
-    out, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-        code = main(line)
-    print(json.dumps([code, out.getvalue(), errors.getvalue()]))
-"""
-
-
-def run_many(home: Home, lines: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, str, str]]:
-    done = subprocess.run(
-        [sys.executable, "-c", MANY],
-        env=home.environ,
-        input=json.dumps(lines),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(zip(lines, (tuple(json.loads(line)) for line in done.stdout.splitlines()), strict=True))
-
 
 def test_every_command_has_help_with_an_example(home):
     answers = run_many(home, [(*command, "--help") for command in COMMANDS])
@@ -98,7 +75,7 @@ def test_every_command_has_help_with_an_example(home):
 
 
 def test_what_cannot_be_done_is_one_sentence_and_exit_code_two(home):
-    for command, (code, out, errors) in run_many(home, list(REFUSED)).items():
+    for command, (code, out, errors) in run_many(home.begin(), list(REFUSED)).items():
         assert (code, out) == (2, ""), (command, errors)
         (sentence,) = errors.strip().splitlines()
         assert REFUSED[command] in sentence, command
@@ -208,7 +185,7 @@ def test_a_file_that_is_not_read_to_its_end_is_exit_code_one(home, tmp_path):
 def test_a_table_is_imported_by_the_columns_that_are_named(home, tmp_path):
     table = tmp_path / "registry.csv"
     table.write_text("case_no,report\nA-1,A first report.\nA-2,A second report.\n", encoding="utf-8")
-    done = home.run("import", str(table), "--text-column", "raport", "--id-column", "case_no")
+    done = home.begin().run("import", str(table), "--text-column", "raport", "--id-column", "case_no")
     assert done.returncode == 2
     assert "found the columns case_no, report. Name one of these." in one_sentence(done.stderr)
     assert home.json("status")["counts"]["n_notes"] == 0
@@ -224,7 +201,7 @@ def test_a_traceback_comes_only_when_it_is_asked_for(home):
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    done = Home(tmp_path / "file" / "home").run("status")
+    done = Home(tmp_path / "file" / "home").run("import", str(tmp_path / "file"))
     assert done.returncode == 2
     assert "CASELOOP_HOME" in one_sentence(done.stderr)
 
@@ -237,7 +214,7 @@ def test_the_home_is_its_owners_only(home, tmp_path):
 
 
 def test_a_reader_that_leaves_early_is_no_fault(home, tmp_path):
-    process = home.start("export", "-")
+    process = home.begin().start("export", "-")
     process.stdout.close()
     assert process.wait(60) == 0
     assert process.stderr.read() == ""

@@ -20,9 +20,7 @@ from tests.kit.homes import Home
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A desk with the embedded adapter active."""
-    made = Home(tmp_path / "home")
-    made.ok("status")
-    return made
+    return Home(tmp_path / "home").begin()
 
 
 def found(home: Home) -> dict[str, Finding]:
@@ -116,7 +114,7 @@ def test_weights_that_are_gone_or_others_are_found(tmp_path: Path) -> None:
     own = tmp_path / "home" / "own"
     shutil.copytree(EMBEDDED / "adapter", own)
     home = Home(tmp_path / "home", {"CASELOOP_ADAPTER": str(own), "CASELOOP_BASE": str(EMBEDDED / "base")})
-    home.ok("status")
+    home.begin()
     assert found(home)["adapter"].state == "ok"
     (own / WEIGHTS).write_bytes(b"others")
     assert "other weights" in found(home)["adapter"].said

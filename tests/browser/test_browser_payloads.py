@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.screens.markup import calling
+from app.screens.markup import call_script
 from data.grounding.evidence import ground
 from data.notes import make_note
 from data.task import MAX_VALUE_CHARACTERS, Extraction
@@ -113,8 +113,8 @@ def test_there_are_a_hundred_and_each_is_another() -> None:
 
 def test_no_note_value_name_or_comment_runs_on_the_review_screen(page: Page) -> None:
     for number, text in enumerate(PAYLOADS, 1):
-        page.evaluate(calling("review/note/note.js", "open", number))
-        assert page.evaluate(calling("review/note/note.js", "noteOnScreen")) == number
+        page.evaluate(call_script("review/note/note.js", "open", number))
+        assert page.evaluate(call_script("review/note/note.js", "noteOnScreen")) == number
         assert text.split("\n")[0][:20] in page.locator("#note .note-text").inner_text()
         if number % 10 == 0:
             unhurt(page, f"note {number}")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, expect
 from app.access.guard import LOCAL_REVIEWER
 from data.synthetic.sets.shipped import sample_notes
 from data.task import Extraction
-from db.notes.notes import add_notes, counts, search_notes
+from db.notes.notes import add_notes, counts, find_note, search_notes
 from db.notes.queue.saved_filters import saved_filters
 from db.review.decisions import history, save_draft
 from db.schema import tables
@@ -202,6 +202,45 @@ def test_a_file_is_shown_before_it_is_imported(browser: Browser, desk: Desk, tmp
         assert states(desk)["todo"] == 64
         assert here.page.evaluate("window.hurt") is None
         here.complaints.clear()  # the browser's own word on the refusal
+
+
+def test_many_files_and_folders_are_imported_at_once(browser: Browser, desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    (folder / "ward").mkdir(parents=True)
+    for number in range(12):
+        place = folder / ("ward" if number % 2 else "")
+        (place / f"r{number:02}.txt").write_text(f"Report {number} of a folder.", encoding="utf-8")
+    (folder / ".hidden").write_text("x")
+    (folder / "broken.json").write_text("{", encoding="utf-8")
+    table = tmp_path / "table.csv"
+    table.write_text("case_no,body\nt-1,A report in a table that is long enough.\n", encoding="utf-8")
+    with tab(browser, desk, "/") as here:
+        opened(here)
+        here.page.locator("#import-folder").set_input_files(folder)
+        preview, report = here.page.get_by_role("dialog"), here.page.locator("#import-report")
+        expect(preview).to_contain_text("12 new notes, 0 already here, 1 refused. Nothing is written yet.")
+        expect(preview).to_contain_text("reports/ward/r01.txt")
+        expect(preview).to_contain_text("1 file with something that cannot be read")
+        expect(preview).not_to_contain_text("hidden")
+        assert states(desk)["todo"] == 60
+        preview.get_by_role("button", name="Import 12 notes from 12 files").click()
+        expect(report).to_have_text("12 notes added from 12 files, 0 already here.")
+        expect(found(here)).to_have_text("72 notes")
+        here.page.locator("#import-file").set_input_files([folder / "r00.txt", table])
+        expect(preview).to_contain_text("1 new note, 1 already here, 0 refused")
+        expect(preview.get_by_label("Its id is in")).to_have_value("case_no")
+        preview.get_by_role("button", name="Import 1 note from 1 file").click()
+        expect(report).to_have_text("1 note added from 1 file, 0 already here.")
+        with desk.store.reading() as session:
+            assert find_note(session, "t-1") is not None
+        for path in folder.rglob("*.txt"):
+            path.write_text(f"{path.name} once more.", encoding="utf-8")
+        here.page.route("**/import", lambda route: route.abort())
+        here.page.locator("#import-folder").set_input_files(folder)
+        preview.get_by_role("button", name="Import 12 notes from 12 files").click()
+        expect(report).to_contain_text("0 notes added from 0 files")
+        expect(report).to_contain_text("r00.txt: Nothing was imported: the desk cannot be reached.")
+        here.complaints.clear()  # the browser's own word on what was aborted
 
 
 def test_the_queue_is_worked_by_keys_alone(browser: Browser, desk: Desk) -> None:

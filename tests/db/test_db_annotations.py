@@ -17,7 +17,7 @@ from db.review.decisions import (
     history,
     holdout_rows,
     open_review,
-    reviewed,
+    read_reviewed_rows,
     reviewed_per_day,
     save_draft,
     submit,
@@ -231,7 +231,7 @@ def test_a_draft_on_a_decided_note_changes_no_figure(session: Session) -> None:
     with pytest.raises(Conflict):
         save_draft(person_in(session, "bob"), note_id=1, extraction=extraction(), seen_revision=0)
     assert open_review(session, 1, "bob").values == dict(TYPED)
-    assert next(reviewed(session)).annotation.reviewer == "ada"
+    assert next(read_reviewed_rows(session)).annotation.reviewer == "ada"
 
 
 def test_a_draft_can_be_discarded(session: Session) -> None:
@@ -259,18 +259,18 @@ def test_reviewed_gives_the_decision_that_stands(session: Session) -> None:
     decide(session, 3, 0, status="skipped")
     decide(session, 4, 0)
     decide(session, 4, 1, status="flagged")
-    rows = list(reviewed(session))
+    rows = list(read_reviewed_rows(session))
     assert [(row.note.id, row.annotation.revision) for row in rows] == [(1, 2), (2, 1)]
     assert rows[0].note == get_note(session, 1)
     assert rows[0].annotation == history(session, 1)[0]
     assert rows[0].suggestion is None
     assert rows[1].suggestion is not None
     assert (rows[1].suggestion.id, rows[1].suggestion.extraction[FIRST]) == (number, "machine")
-    assert [row.note.id for row in reviewed(session, reviewer="ada")] == [2]
-    assert [row.note.id for row in reviewed(session, statuses=("skipped", "flagged"))] == [3, 4]
+    assert [row.note.id for row in read_reviewed_rows(session, reviewer="ada")] == [2]
+    assert [row.note.id for row in read_reviewed_rows(session, statuses=("skipped", "flagged"))] == [3, 4]
     now = datetime.now(UTC)
-    assert len(list(reviewed(session, since=now - timedelta(minutes=5)))) == 2
-    assert list(reviewed(session, since=now + timedelta(minutes=5))) == []
+    assert len(list(read_reviewed_rows(session, since=now - timedelta(minutes=5)))) == 2
+    assert list(read_reviewed_rows(session, since=now + timedelta(minutes=5))) == []
 
 
 def test_training_rows_are_labels_of_the_training_side(session: Session) -> None:

@@ -24,14 +24,14 @@ from db.notes.queue.claims import (
     Held,
     give,
     give_back,
-    held,
     hold,
     leave_desk,
     n_held_by_others,
+    read_held,
     reap,
     renew,
 )
-from db.notes.queue.queue_view import Walk, count_on, next_on
+from db.notes.queue.queue_view import Walk, count_in_walk, next_in_walk
 from db.notes.queue.search import Filters
 from db.people.sign_ins import sign_in
 from db.review.decisions import latest_annotation, submit
@@ -103,7 +103,7 @@ def test_deciding_going_elsewhere_and_signing_out_give_a_note_back(desk: Store) 
     given(desk, "ann", 2)
     with desk.transaction() as session:
         decide(session, 1, 0, by="ann")
-        assert held(session, "ann", 2) == Held(None, (2,), is_due=False)
+        assert read_held(session, "ann", 2) == Held(None, (2,), is_due=False)
     assert claims(desk) == {2: "ann"}
     with desk.transaction() as session:
         hold(person_in(session, "ann"), 5, keep=[2])
@@ -120,13 +120,13 @@ def test_opening_by_hand_takes_nothing_from_others_and_says_who_has_it(desk: Sto
     given(desk, "ann")
     with desk.transaction() as session:
         hold(person_in(session, "kim"), 1)
-        assert held(session, "kim", 1) == Held("ann", (), is_due=False)
+        assert read_held(session, "kim", 1) == Held("ann", (), is_due=False)
         renew(person_in(session, "kim"), 1)
-        assert held(session, "kim", 1).by == "ann"
+        assert read_held(session, "kim", 1).by == "ann"
         give_back(person_in(session, "ann"))
-        assert held(session, "kim", 1) == Held(None, (), is_due=True)
+        assert read_held(session, "kim", 1) == Held(None, (), is_due=True)
         renew(person_in(session, "kim"), 1)
-        assert held(session, "kim", 1) == Held(None, (1,), is_due=False)
+        assert read_held(session, "kim", 1) == Held(None, (1,), is_due=False)
         decide(session, 2, 0)
         hold(person_in(session, "kim"), 2)  # a decided note too
     assert claims(desk) == {2: "kim"}
@@ -136,14 +136,14 @@ def test_a_claim_ends_unless_it_is_renewed(desk: Store, clock: Clock) -> None:
     given(desk, "ann", 2)
     clock.at += 5 * MINUTE
     with desk.transaction() as session:
-        assert held(session, "ann", 1).is_due
+        assert read_held(session, "ann", 1).is_due
         renew(person_in(session, "ann"), 1)
-        assert not held(session, "ann", 1).is_due
+        assert not read_held(session, "ann", 1).is_due
     clock.at += LEASE
     assert given(desk, "kim") == [3]  # to the very end
     clock.at += timedelta(seconds=1)
     with desk.transaction() as session:
-        assert held(session, "eve", 1) == Held(None, (), is_due=True)
+        assert read_held(session, "eve", 1) == Held(None, (), is_due=True)
     assert given(desk, "eve", 2) == [1, 2]  # though nothing but asking took the ended claims away
     with desk.transaction() as session:
         renew(person_in(session, "ann"), 1)
@@ -154,7 +154,7 @@ def test_a_claim_that_ended_and_that_nobody_took_goes_on(desk: Store, clock: Clo
     given(desk, "ann", 2)
     clock.at += 3 * LEASE
     with desk.transaction() as session:
-        assert held(session, "ann", 1) == Held(None, (1, 2), is_due=True)
+        assert read_held(session, "ann", 1) == Held(None, (1, 2), is_due=True)
         renew(person_in(session, "ann"), 1)
     assert given(desk, "kim") == [3]
 
@@ -181,11 +181,11 @@ def test_a_walk_passes_over_what_others_have(desk: Store) -> None:
     given(desk, "ann", 2)
     walk = Walk(Filters(text="report number"), "newest")
     with desk.reading() as session:
-        assert next_on(session, walk, "kim", limit=9) == [6, 5, 4, 3]
-        assert next_on(session, walk, "ann", limit=9) == [6, 5, 4, 3, 2, 1]
-        assert (count_on(session, walk, "kim"), count_on(session, walk, "ann")) == (4, 6)
-    assert give(desk, "kim", lambda session, n: next_on(session, walk, "kim", limit=n), limit=2) == [6, 5]
-    assert give(desk, "ann", lambda session, n: next_on(session, walk, "ann", limit=n), limit=2) == [4, 3]
+        assert next_in_walk(session, walk, "kim", limit=9) == [6, 5, 4, 3]
+        assert next_in_walk(session, walk, "ann", limit=9) == [6, 5, 4, 3, 2, 1]
+        assert (count_in_walk(session, walk, "kim"), count_in_walk(session, walk, "ann")) == (4, 6)
+    assert give(desk, "kim", lambda session, n: next_in_walk(session, walk, "kim", limit=n), limit=2) == [6, 5]
+    assert give(desk, "ann", lambda session, n: next_in_walk(session, walk, "ann", limit=n), limit=2) == [4, 3]
 
 
 def test_what_was_decided_or_claimed_since_it_was_looked_up_is_not_given(desk: Store) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from data.notes import make_note
 from db.notes.notes import add_notes, search_notes
 from db.notes.queue.metadata import Condition, metadata_names, read_condition
-from db.notes.queue.queue_view import Walk, next_on
+from db.notes.queue.queue_view import Walk, next_in_walk
 from db.notes.queue.search import Filters
 from db.notes.samples import remove_samples
 from db.schema.errors import StoreError
@@ -112,7 +112,7 @@ def test_a_walk_follows_such_an_order(filled):
     walk, at, names = Walk(order="meta.ward"), None, []
     for _ in range(4):
         with filled.reading() as session:
-            (at,) = next_on(session, walk, "ann", after=at)
+            (at,) = next_in_walk(session, walk, "ann", after=at)
         names.append(at)
     assert names == [3, 2, 1, 4]
 
@@ -151,3 +151,24 @@ def test_the_index_can_be_made_again_from_the_notes(file_store):
         session.execute(sa.text("INSERT INTO note_search (note_search, rank) VALUES ('integrity-check', 1)"))
         assert session.execute(sa.text("SELECT count(*) FROM note_search_metadata")).scalar_one() == 0
     assert found(file_store, text="nested") == ""
+
+
+SPELT = {
+    "Die Größe beträgt 3 cm.": ["Grosse", "größe", "GROSSE betragt"],
+    "Massive Grosszellen.": ["großzellen", "massive"],
+    "患者に胃癌が認められた。": ["癌", "胃癌", "認め"],
+    "Receptors: ER+, HER2+ in 30 %.": ["HER2+", "her2+", "ER+"],
+    "Receptors: HER2 negative, Ki-67 <1%.": ["<1%", "HER2 negative"],
+}
+ABSENT = ["HER2+ negative", "癌 Grosse", "肺癌", ">1%", "Groesse"]
+
+
+def test_words_are_found_in_other_spellings_and_with_their_signs(store):
+    with store.transaction() as session:
+        add_notes(program_in(session), [make_note(TASK, text) for text in SPELT])
+    with store.reading() as session:
+        for number, (text, asked) in enumerate(SPELT.items(), 1):
+            for words in asked:
+                assert [row.id for row in search_notes(session, text=words)] == [number], (text, words)
+        assert [words for words in ABSENT if search_notes(session, text=words)] == []
+        assert len(search_notes(session, text="HER2")) == 2

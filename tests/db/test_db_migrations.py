@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shutil
 import subprocess
@@ -15,11 +16,14 @@ from data.identity import text_hash
 from data.notes import make_note
 from data.suggestion import Span
 from db import migrations
+from db.notes.imports import list_imports
 from db.notes.notes import add_notes, counts, get_note
 from db.notes.suggestions import add_suggestion, get_suggestion, suggestion_of
+from db.review.bulk import Many
+from db.review.deletion import delete_notes
 from db.schema import tables
 from db.store.store import Store, StoreError, open_store
-from tests.kit.desk.permits import program_in
+from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import DATABASES, TASK, add, mode, suggestion
 from tests.kit.desk.stores import file_store as store
 from tests.kit.homes import ROOT
@@ -130,7 +134,7 @@ def test_a_migration_that_orphans_rows_is_undone(store: Store, later: Path) -> N
         add(session, 1)
     store.close()
     (later / "versions" / f"{LATER}_novelty.py").write_text(
-        SECOND + "    op.execute('DELETE FROM note')\n", encoding="utf-8"
+        SECOND + "    op.execute('DROP TRIGGER note_no_delete')\n    op.execute('DELETE FROM note')\n", encoding="utf-8"
     )
     with pytest.raises(StoreError, match="keep its parent"):
         open_store(store.path, migrations_folder=later)
@@ -213,3 +217,50 @@ def test_notes_of_before_get_the_hash_of_their_exact_text(
         with pytest.raises(StoreError, match="never changes"), upgraded.transaction() as session:
             session.execute(sa.text("UPDATE note SET text_hash = 'x'"))
         assert upgraded.problems() == []
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_notes_of_before_keep_all_and_can_be_deleted(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    where: Path | str = tmp_path / "old.db"
+    if kind == "postgres":
+        server = request.getfixturevalue("postgres")
+        where = server.at(server.empty_database())
+    folder = tmp_path / "before"
+    shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
+    for version in migrations.versions():
+        if version >= "0012":
+            next((folder / "versions").glob(f"{version}_*")).unlink()
+    tables_of_before = ("note", "note_text", "suggestion", "annotation", "draft", "offer", "audit")
+    with open_store(where, migrations_folder=folder) as old, old.transaction() as session:
+        for statement in OLD_NOTES:
+            asked = statement.replace("content_hash,", "content_hash, text_hash,")
+            session.execute(sa.text(_with_text_hash(asked)), {"one": "Report number 1.", "other": "Report number 2."})
+        session.execute(sa.text(OLD_SUGGESTION))
+        session.execute(
+            sa.text("INSERT INTO offer (id, field, old_value, offered_by, offered_at) VALUES (1, 'a', 'b', 'c', 'd')")
+        )
+        before = {
+            table: session.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar() for table in tables_of_before
+        }
+    with open_store(where) as upgraded:
+        with upgraded.transaction() as session:
+            after = {table: session.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar() for table in before}
+            assert after == before
+            row = get_note(session, 1)
+            assert (row.text, row.source, row.import_id, row.supersedes_id, row.is_superseded) == (
+                "Report number 1.", "", None, None, 0,
+            )  # fmt: skip
+            assert list_imports(session) == []
+        with pytest.raises(StoreError, match="never changed"), upgraded.transaction() as session:
+            session.execute(sa.text("DELETE FROM suggestion"))
+        with upgraded.transaction() as session:
+            delete_notes(person_in(session), Many(ids=(1,)), "consent withdrawn")
+            assert counts(session).n_notes == 1
+        assert upgraded.problems() == []
+
+
+def _with_text_hash(statement: str) -> str:
+    """A statement of the first version as one of 0008: with the hash of the text, here the same as the other."""
+    if "INTO note (" not in statement:
+        return statement
+    return re.sub(r"(\d), '(\d{64})'", r"\1, '\2', '\2'", statement)

@@ -295,7 +295,7 @@ def test_counts(worked_on: Session) -> None:
     assert found.n_holdout == worked_on.execute(held_out).scalar_one()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(text=st.text(max_size=30) | st.text(alphabet="\"'*^:-+(){}ANDORNOT ~\0", max_size=20))
 def test_whatever_is_searched_for_is_no_error(large: Store, text: str) -> None:
     with large.reading() as session:

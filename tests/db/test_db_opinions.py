@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from db.notes.notes import get_note, next_note, next_notes
 from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
-from db.notes.queue.queue_view import Walk, next_on
+from db.notes.queue.queue_view import Walk, next_in_walk
 from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries
 from db.people.reviewers import add_reviewer, change_reviewer
 from db.review.bulk import Many, carry_out, undo
-from db.review.decisions import history, open_review, reopen, reviewed, save_draft, training_rows
+from db.review.decisions import history, open_review, read_reviewed_rows, reopen, save_draft, training_rows
 from db.review.opinions import opinions_of, shared_opinions
 from db.review.overlap_changes import set_overlap
 from db.review.revisions import Conflict
@@ -52,10 +52,10 @@ def test_two_who_say_the_same_decide(session: Session) -> None:
     assert first.opinion_id
     kept = get_note(session, 1)
     assert (kept.state, kept.revision, kept.n_wanted, kept.n_opinions) == ("todo", 0, 2, 1)
-    assert list(reviewed(session)) == list(training_rows(session, TASK)) == history(session, 1) == []
+    assert list(read_reviewed_rows(session)) == list(training_rows(session, TASK)) == history(session, 1) == []
     second = give(session, "bob", ALSO)
     assert (second.revision, get_note(session, 1).state) == (1, "submitted")
-    (row,) = reviewed(session)
+    (row,) = read_reviewed_rows(session)
     assert (row.annotation.reviewer, row.annotation.extraction) == ("bob", ALSO.as_dict())
     assert [(one.reviewer, one.status) for one in opinions_of(session, 1)] == [
         ("ada", "submitted"),
@@ -77,8 +77,8 @@ def test_nobody_sees_what_others_say_before_a_decision(session: Session) -> None
 def test_nobody_is_asked_twice(session: Session) -> None:
     give(session, "ada")
     assert next_notes(session, reviewer="ada", limit=5) == [2, 3]
-    assert next_on(session, Walk(), "ada", limit=5) == [2, 3]
-    assert next_notes(session, reviewer="bob", limit=5) == next_on(session, Walk(), "bob", limit=5) == [1, 2, 3]
+    assert next_in_walk(session, Walk(), "ada", limit=5) == [2, 3]
+    assert next_notes(session, reviewer="bob", limit=5) == next_in_walk(session, Walk(), "bob", limit=5) == [1, 2, 3]
 
 
 def test_opinions_that_differ_wait_for_a_lead(session: Session) -> None:
@@ -89,12 +89,12 @@ def test_opinions_that_differ_wait_for_a_lead(session: Session) -> None:
     for name in ("ada", "cyd", "lea"):
         assert next_notes(session, reviewer=name, limit=5) == [2, 3]
     assert next_note(session) == 2
-    assert next_on(session, DISPUTED, "lea", limit=5) == [1]
+    assert next_in_walk(session, DISPUTED, "lea", limit=5) == [1]
     assert count_notes(session, DISPUTED.filters) == 1
     decided = give(session, "lea", OTHER)
     assert (decided.revision, decided.opinion_id) == (1, 0)
     assert open_review(session, 1, "ada").values == OTHER.as_dict()
-    assert next_on(session, DISPUTED, "lea", limit=5) == []
+    assert next_in_walk(session, DISPUTED, "lea", limit=5) == []
     assert count_notes(session, DISPUTED.filters) == 0
 
 

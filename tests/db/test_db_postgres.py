@@ -223,7 +223,7 @@ PARTS = st.sampled_from(WORDS).flatmap(lambda word: st.integers(1, len(word)).ma
 
 
 @given(st.lists(st.one_of(st.sampled_from(WORDS), PARTS, PARTS.map(str.upper)), min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 def test_the_same_words_find_the_same_notes(both: tuple[Store, Store], words: list[str]) -> None:
     file, server = both
     assert found(file, " ".join(words)) == found(server, " ".join(words))

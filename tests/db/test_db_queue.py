@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.worker.novelty import N_MORE, Novelty
 from data.notes import make_note
 from db.notes.notes import add_notes, count_notes, get_note, search_notes
-from db.notes.queue.novelty import compared, count_compared
+from db.notes.queue.novelty import count_compared, read_comparison
 from db.notes.queue.saved_filters import drop_filter, save_filter, saved_filters
 from db.notes.queue.search import Filters, Found, count_found
 from db.notes.suggestions import add_suggestion
@@ -209,7 +209,7 @@ def test_notes_unlike_the_reviewed_ones_are_more_novel(store: Store, monkeypatch
     assert [novelty.turn() for _ in range(3)] == [2, 1, 0]
     with store.reading() as session:
         assert [row.id for row in search_notes(session, order="novelty")] == [3, 4, 2, 1]
-        assert (count_compared(session), compared(session).after) == (3, 4)
+        assert (count_compared(session), read_comparison(session).after) == (3, 4)
         assert session.execute(sa.select(tables.note.c.novelty).where(tables.note.c.id == 3)).scalar_one() == 1.0
     with store.transaction() as session:
         numbers = add_notes(
@@ -223,4 +223,4 @@ def test_notes_unlike_the_reviewed_ones_are_more_novel(store: Store, monkeypatch
         decide(session, 1, 2)
     assert [novelty.turn() for _ in range(3)] == [2, 1, 0]
     with store.reading() as session:
-        assert compared(session).n_reviewed == 51
+        assert read_comparison(session).n_reviewed == 51

@@ -13,7 +13,7 @@ from data.corrections import field_states
 from db import migrations
 from db.notes.notes import counts, next_note
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import history, open_review, reopen, reviewed, training_rows
+from db.review.decisions import history, open_review, read_reviewed_rows, reopen, training_rows
 from db.review.revisions import Conflict
 from db.store.store import Store, StoreError, open_store
 from tests.kit.desk.permits import person_in, program_in
@@ -53,7 +53,7 @@ def test_a_decision_taken_back_waits_again_as_a_draft(session: Session) -> None:
     figures = counts(session)
     assert (figures.n_submitted, figures.n_draft) == (0, 1)
     assert next_note(session) == 1
-    assert list(reviewed(session)) == []
+    assert list(read_reviewed_rows(session)) == []
     assert list(training_rows(session, TASK)) == []
     decide(session, 1, 2, values=extraction(first="other"))
     assert [row.status for row in history(session, 1)] == ["submitted", "reopened", "submitted"]

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.waiting import OPEN_FOR, given_up_because, open_note, opened_notes
+from db.notes.queue.waiting import OPEN_FOR, open_note, opened_notes, reason_given_up
 from db.notes.suggestions import MAX_FAILURES, add_suggestion, record_failure
 from db.schema import tables as t
 from tests.kit.desk.permits import program_in
@@ -48,10 +48,10 @@ def test_a_note_that_needs_no_suggestion_is_not_waited_for(session: Session) -> 
 def test_a_note_that_was_given_up_holds_nothing_up(session: Session) -> None:
     open_note(program_in(session), "ada", 1)
     for n_tries in range(1, MAX_FAILURES + 1):
-        assert given_up_because(session, 1, "first") is None
+        assert reason_given_up(session, 1, "first") is None
         assert opened(session) == [1]
         record_failure(program_in(session), 1, "first", f"Reason {n_tries}.")
-    assert given_up_because(session, 1, "first") == f"Reason {MAX_FAILURES}."
+    assert reason_given_up(session, 1, "first") == f"Reason {MAX_FAILURES}."
     assert opened(session) == []
     assert opened(session, "second") == [1]
 

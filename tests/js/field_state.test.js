@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { difference } from '../../app/screens/review/form/difference.js';
-import { asks, together, whyAsked, whyWithheld, wordOf } from '../../app/screens/review/form/field_state.js';
+import { asks, groupAsking, whyAsked, whyWithheld, wordOf } from '../../app/screens/review/form/field_state.js';
 
 const FIELD = { title: 'Stage', word: 'fair', value: 'II', suggested: 'II', offered: null, withheld: null, grounding: {}, alternatives: [] };
 const word = (field, state) => wordOf({ ...FIELD, ...field }, { value: 'II', suggested: true, settled: false, all: false, ...state });
@@ -34,9 +34,9 @@ test('a field asks until it is settled: an unsure one, an offer, a difference; o
 });
 
 test('one press confirms all that ask, but each alone where people differ or all have to be confirmed', () => {
-  assert.deepEqual(together({ adjudication: null }, ['a', 'b'], 'a', false), ['a', 'b']);
-  assert.deepEqual(together({ adjudication: {} }, ['a', 'b'], 'a', false), ['a']);
-  assert.deepEqual(together({ adjudication: null }, ['a', 'b'], 'a', true), ['a']);
+  assert.deepEqual(groupAsking({ adjudication: null }, ['a', 'b'], 'a', false), ['a', 'b']);
+  assert.deepEqual(groupAsking({ adjudication: {} }, ['a', 'b'], 'a', false), ['a']);
+  assert.deepEqual(groupAsking({ adjudication: null }, ['a', 'b'], 'a', true), ['a']);
 });
 
 test('the sentence says which fields ask and what the key does', () => {

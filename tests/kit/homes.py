@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from app.core.adapters import ensure_adapter
 from app.core.desk import Desk
 from app.core.settings import load_settings, prepare_home
 from data.task import load_task
@@ -80,6 +81,12 @@ class Home:
         with open_store(settings.place) as store:
             yield Desk(settings, TASK, store)
 
+    def begin(self) -> Home:
+        """Make the desk, with nothing in it but the adapter that it starts with."""
+        with self.desk() as desk:
+            ensure_adapter(desk.settings, desk.store)
+        return self
+
     def dump(self) -> dict[str, list[Any]]:
         """Every row that a person would miss: all tables but the heartbeats."""
         with closing(sqlite.connect(f"{(self.path / 'caseloop.db').as_uri()}?mode=ro", uri=True)) as connection:
@@ -91,6 +98,32 @@ class Home:
                 for (name,) in names
                 if name != "heartbeat"
             }
+
+
+# Many command lines in one process: starting Python for each would be most of the time.
+MANY = """
+import contextlib, io, json, sys
+from app.cli.main import main
+for line in json.load(sys.stdin):
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = main(line)
+    print(json.dumps([code, out.getvalue(), errors.getvalue()]))
+"""
+
+
+def run_many(home: Home, lines: list[tuple[str, ...]], **settings: Any) -> dict[tuple[str, ...], tuple[int, str, str]]:
+    """To each command line its exit code, output and errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", MANY],
+        env=home.environ,
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=True,
+        **settings,
+    )
+    return dict(zip(lines, (tuple(json.loads(line)) for line in done.stdout.splitlines()), strict=True))
 
 
 def one_sentence(errors: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from app.screens.markup import calling
+from app.screens.markup import call_script
 from tests import SHIPPED, STAND_IN
 from tests.app.worker.test_supervisor import Served
 from tests.kit import chromium
@@ -53,7 +53,7 @@ def take_corrected(browser: Browser, served: Served, out: Path) -> None:
     page.get_by_label("Stage", exact=True).fill("IVB")
     expect(page.locator("#saved")).to_contain_text("draft saved", timeout=60_000)
     page.evaluate("document.activeElement.blur()")
-    page.evaluate(calling("review/note/evidence.js", "strengthen", None))  # every mark in its colour
+    page.evaluate(call_script("review/note/evidence.js", "strengthen", None))  # every mark in its colour
     page.screenshot(path=out / "review-1440-light.png")
     page.close()
 

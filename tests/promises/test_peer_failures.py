@@ -24,8 +24,7 @@ from playwright.sync_api import Browser, Route, expect
 from pyarrow import parquet
 
 from app.access.guard import LOCAL_REVIEWER
-from app.exporting import FORMATS
-from app.screens.markup import calling
+from app.screens.markup import call_script
 from db.notes.notes import counts
 from db.store.heartbeats import set_heartbeat
 from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, desk, shared, tab
@@ -40,6 +39,7 @@ __all__ = ["browser", "desk", "shared"]
 
 TWO_MINUTES_S = 120
 CONFIDENCE = 0.95  # of every suggestion that these tests put into the store
+TELLING = ("jsonl", "json", "csv", "parquet", "dataset", "label-studio")  # formats that say how a decision came about
 
 
 # ---------------------------------------------------------------- what is exported
@@ -49,7 +49,8 @@ def exported(desk: Desk, form: str, case: str) -> dict[str, Any]:
     """One note of an export with provenance: values, the model's answer and confidence, its adapter, corrections."""
     content = httpx.get(f"{desk.url}/export/{form}?with_provenance=1", timeout=30).raise_for_status().content
     if form == "csv":
-        (row,) = [row for row in csv.DictReader(io.StringIO(content.decode(), newline="")) if row["id"] == case]
+        lines = io.StringIO(content.decode("utf-8-sig"), newline="")
+        (row,) = [row for row in csv.DictReader(lines) if row["id"] == case]
         parts = {"suggestion": "suggested", "confidence": "confidence", "corrections": "correction", "states": "state"}
         told = {name: {key: row[f"{part}_{key}"] or None for key in BREAST_VALUES} for name, part in parts.items()}
         told["confidence"] = {key: float(value) for key, value in told["confidence"].items()}
@@ -100,7 +101,7 @@ def test_a_changed_value_is_exported_as_changed_in_every_format(browser: Browser
         here.shows(desk.case(2))
         expect(here.said()).to_contain_text("revision 1")
     changed = {**BREAST_VALUES, "stage": "IIIC", "gene_mutation": "PIK3CA", "response": None}
-    for name in FORMATS:
+    for name in TELLING:
         told = exported(desk, name, desk.case(1))
         assert told["output"] == changed, name
         kinds = [told["corrections"][key] for key in ("stage", "gene_mutation", "treatment")]
@@ -113,7 +114,7 @@ def test_a_changed_value_is_exported_as_changed_in_every_format(browser: Browser
 def test_the_models_answer_its_confidence_and_its_adapter_are_exported_in_every_format(desk: Desk) -> None:
     sent = {**form(desk.store, desk.first, stage="II"), "status": "submitted", "token": f"answer-{desk.first}"}
     assert httpx.post(f"{desk.url}/decisions", json=sent, timeout=30).status_code == 200
-    for name in FORMATS:
+    for name in TELLING:
         told = exported(desk, name, desk.case(1))
         assert told["output"]["stage"] == "II", name
         assert told["suggestion"] == BREAST_VALUES, name
@@ -166,7 +167,7 @@ def test_a_slow_model_does_not_cost_what_is_typed(browser: Browser, shared: Desk
         # A note that takes long says how far it is read, in place of that it is next.
         with desk.store.transaction() as session:
             set_heartbeat(program_in(session), "worker", {"state": "busy", "read": {str(desk.first): 0.4}})
-        here.page.evaluate(calling("status.js", "look"))
+        here.page.evaluate(call_script("status.js", "look"))
         expect(here.page.locator("#read")).to_have_text(
             " the model has read 40 % of this note; you can fill it in by hand"
         )

@@ -216,7 +216,7 @@ def test_a_home_that_cannot_be_used_gets_one_sentence(tmp_path: Path) -> None:
 
 def test_importing_gradio_writes_nothing_beside_it() -> None:
     program = (
-        "import sys; from app.web.gradio_stubs import _WithoutStubs, without_stubs; without_stubs(); without_stubs();"
+        "import sys; from app.web.gradio_stubs import _WithoutStubs, skip_stubs; skip_stubs(); skip_stubs();"
         "import gradio, gradio.component_meta as m; print(m.create_or_modify_pyi(object, 'object', []),"
         "any(isinstance(one, _WithoutStubs) for one in sys.meta_path), gradio.Textbox.EVENTS != [])"
     )

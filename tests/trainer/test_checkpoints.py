@@ -15,11 +15,11 @@ from trainer.run.directory import RunDir
 from trainer.run.learning.checkpoints import (
     CHECKPOINT_MANIFEST,
     WRITING,
-    best_complete,
     complete,
-    complete_ones,
+    find_best,
+    find_latest,
     keep_newest,
-    latest_complete,
+    list_complete,
     writing_place,
 )
 from trainer.run.learning.learn import set_aside
@@ -43,7 +43,7 @@ def made(checkpoints: Path, **losses: float | None) -> None:
 def test_checkpoint_appears_with_everything_or_not_at_all(tmp_path: Path, monkeypatch):
     writing_place(tmp_path)
     written(tmp_path, 5)
-    assert latest_complete(tmp_path) is None
+    assert find_latest(tmp_path) is None
 
     def fail(*_: object) -> None:
         assert (tmp_path / WRITING / "checkpoint-5" / CHECKPOINT_MANIFEST).exists(), "the manifest is written last"
@@ -53,9 +53,9 @@ def test_checkpoint_appears_with_everything_or_not_at_all(tmp_path: Path, monkey
         patched.setattr(os, "rename", fail)
         with pytest.raises(OSError, match="No space"):
             complete(tmp_path, 5, None)
-    assert latest_complete(tmp_path) is None
+    assert find_latest(tmp_path) is None
     complete(tmp_path, 5, 0.5)
-    assert latest_complete(tmp_path) == tmp_path / "checkpoint-5"
+    assert find_latest(tmp_path) == tmp_path / "checkpoint-5"
     assert not list((tmp_path / WRITING).iterdir())
 
 
@@ -64,17 +64,17 @@ def test_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path):
     (tmp_path / "checkpoint-15" / WEIGHTS).write_bytes(b"weights of 1X")
     (tmp_path / "checkpoint-10" / "optimizer.pt").unlink()
     (tmp_path / "checkpoint-99").mkdir()
-    assert latest_complete(tmp_path) == tmp_path / "checkpoint-5"
+    assert find_latest(tmp_path) == tmp_path / "checkpoint-5"
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-5"]
 
 
 def test_newest_and_best_are_kept(tmp_path: Path):
     made(tmp_path, s5=0.9, s10=0.2, s15=0.3, s20=None, s25=0.2)
-    best = best_complete(tmp_path)
+    best = find_best(tmp_path)
     assert best is not None
     assert best.step == 10
     keep_newest(tmp_path, 2)
-    assert [checkpoint.step for checkpoint in complete_ones(tmp_path)] == [10, 20, 25]
+    assert [checkpoint.step for checkpoint in list_complete(tmp_path)] == [10, 20, 25]
 
 
 def test_unfinished_one_is_swept_when_the_next_run_begins(tmp_path: Path):

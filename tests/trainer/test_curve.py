@@ -145,8 +145,8 @@ def test_a_stopped_curve_goes_on_with_the_same_settings_only(tmp_path):
 
 def test_a_signal_after_the_last_look_inside_is_seen_outside():
     outer, inner = Stop(), Stop()
-    with outer.listening():
-        with inner.listening():
+    with outer.listen():
+        with inner.listen():
             signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Interrupted):
             outer.check()

@@ -44,11 +44,11 @@ def test_ways_go_from_the_fastest_to_the_most_frugal():
 
 def test_smaller_keeps_the_rows_of_a_step():
     fit = Fit(16, 1, checkpointing=False, compiled=False)
-    half = fit.smaller()
+    half = fit.shrink()
     assert half == Fit(8, 2, checkpointing=False, compiled=False, n_shrunk=1)
-    assert Fit(1, 16, checkpointing=False, compiled=False).smaller() == Fit(1, 16, True, False, 1)
-    assert Fit(1, 16, checkpointing=True, compiled=False).smaller() is None
-    assert Fit(3, 2, checkpointing=False, compiled=False).smaller() == Fit(1, 6, False, False, 1)
+    assert Fit(1, 16, checkpointing=False, compiled=False).shrink() == Fit(1, 16, True, False, 1)
+    assert Fit(1, 16, checkpointing=True, compiled=False).shrink() is None
+    assert Fit(3, 2, checkpointing=False, compiled=False).shrink() == Fit(1, 6, False, False, 1)
 
 
 def test_passes_shrink_to_the_memory_and_steps_stay_the_same():

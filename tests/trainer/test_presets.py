@@ -55,7 +55,7 @@ def test_fast_preset_is_what_is_used_without_one():
 
 
 def test_rows_are_as_long_as_the_published_ones_unless_told_otherwise():
-    assert make_config().max_tokens == make_config(max_tokens="auto").resolved(10).max_tokens == 2048
+    assert make_config().max_tokens == make_config(max_tokens="auto").resolve(10).max_tokens == 2048
 
 
 def test_presets_have_a_sentence_for_everything_in_the_help():

@@ -22,7 +22,7 @@ PASSAGES = ("The garden was wet.", "She slept well at night.")
 def test_a_padded_note_stands_whole_among_neutral_text() -> None:
     lengths = []
     for number in range(300):
-        text = Padding(PASSAGES, 1.0).around(NOTE, random.Random(number))
+        text = Padding(PASSAGES, 1.0).surround(NOTE, random.Random(number))
         before, found, after = text.partition(NOTE)
         assert found
         assert not {*before.split(". "), *after.split(". ")} & {"Stage IV"}

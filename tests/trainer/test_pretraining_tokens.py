@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from data.prompt import PAD, SPECIAL_TOKENS, load_prompt
 from data.task import Extraction, load_task
 from tests.kit.tiny import shared_tiny
-from trainer.pretraining.answering import learnable
+from trainer.pretraining.answering import select_learnable
 from trainer.pretraining.notes.real import read_real, read_texts
 from trainer.pretraining.notes.tokens import (
     ANSWER,
@@ -29,7 +29,7 @@ from trainer.pretraining.notes.tokens import (
     join_sets,
 )
 from trainer.pretraining.settings import PretrainError
-from trainer.pretraining.start import RENAMED, as_pretrained, respelt
+from trainer.pretraining.start import RENAMED, as_pretrained, respell
 from trainer.pretraining.tune import IGNORED, collate, weighted_loss
 from trainer.run.learning.examples import Example, as_dataset
 
@@ -131,10 +131,10 @@ def test_only_sure_and_grounded_fields_of_an_answer_are_learned() -> None:
         "raw_confidence": {**dict.fromkeys(OUTPUT, 0.99), "stage": 0.5},
         "grounding": {"cancer_type": "exact", "stage": "exact", "biomarker": "not_found"},
     }
-    made = learnable(NOTE_TEXT, answer, sure=0.9)
+    made = select_learnable(NOTE_TEXT, answer, sure=0.9)
     assert made is not None
     assert made.unsure == {"stage", "biomarker", "metastasis_site"}
-    assert learnable(NOTE_TEXT, {**answer, "raw_confidence": dict.fromkeys(OUTPUT, 0.1)}, sure=0.9) is None
+    assert select_learnable(NOTE_TEXT, {**answer, "raw_confidence": dict.fromkeys(OUTPUT, 0.1)}, sure=0.9) is None
 
 
 def test_a_text_that_is_labelled_is_not_among_those_without_labels(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_special_tokens_are_renamed_in_their_places_and_digits_stand_alone(token
         token["content"] = old[token["content"]]
     given["model"]["vocab"] = {old.get(token, token): number for token, number in given["model"]["vocab"].items()}
     numbers = {RENAMED[token["content"]]: token["id"] for token in given["added_tokens"]}
-    tokenizer = as_pretrained(respelt(given))
+    tokenizer = as_pretrained(respell(given))
     assert {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS} == numbers
     assert [one for one in tokenizer.tokenize("in 2019") if one.isdigit()] == ["2", "0", "1", "9"]
     text = "PD-L1 ≥50 %, naïve, 68‑year‑old\n\n12.5 mg"

@@ -73,7 +73,7 @@ def test_trained_base_scores_better_than_with_a_random_adapter(capsys):
 def test_note_that_cannot_be_answered_counts_as_wrong(tmp_path):
     engine = Engine(load_model(shared_tiny().base, None, device="cpu"), TASK)
     labelled = tiny_rows(3)
-    engine.max_tokens = len(engine._tokenised(labelled[0].text)) - 1
+    engine.max_tokens = len(engine._tokenise(labelled[0].text)) - 1
     seen: list[tuple[int, int]] = []
     answers = answer_rows(engine, labelled, lambda done, total: seen.append((done, total)))
     assert answers[0] is None

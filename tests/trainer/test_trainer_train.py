@@ -26,7 +26,7 @@ from trainer.adapter.manifest import WEIGHTS, Manifest, RunError, publish_adapte
 from trainer.config import ConfigError, TrainConfig, make_config, read_config
 from trainer.model.loading import load_for_serving, load_model
 from trainer.run.directory import RunDir, check_disk_space, trainer_lock
-from trainer.run.learning.checkpoints import CHECKPOINT_MANIFEST, latest_complete
+from trainer.run.learning.checkpoints import CHECKPOINT_MANIFEST, find_latest
 from trainer.run.progress import Diverged, Interrupted, TrainError
 from trainer.run.train import train
 
@@ -181,7 +181,7 @@ def test_terminated_run_saves_and_says_interrupted(files, tmp_path: Path):
     _, said = process.communicate()
     assert process.returncode == 143
     assert said.strip().splitlines()[-1].startswith("Training was interrupted")
-    assert latest_complete(RunDir(run_dir).checkpoints) is not None
+    assert find_latest(RunDir(run_dir).checkpoints) is not None
     progress = json.loads(RunDir(run_dir).progress.read_text())
     assert progress["state"] == "interrupted"
     assert not RunDir(run_dir).error.exists()
@@ -211,7 +211,7 @@ def test_run_that_diverges_stops_with_its_last_good_checkpoint(files, tmp_path: 
     finally:
         spoil_after(None)
     there = RunDir(tmp_path / "run")
-    assert latest_complete(there.checkpoints).name == "checkpoint-2"
+    assert find_latest(there.checkpoints).name == "checkpoint-2"
     assert "learning rate" in there.error.read_text()
     assert json.loads(there.progress.read_text())["state"] == "failed"
     assert not there.adapter.exists()
@@ -249,7 +249,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(files, tmp_pa
     # Not always the last line: TensorBoard's own thread may say at the end that it could not write either.
     assert [line for line in done.stderr.splitlines() if line.startswith("The disk is full")]
     assert not RunDir(run_dir).adapter.exists()
-    assert latest_complete(RunDir(run_dir).checkpoints) is None
+    assert find_latest(RunDir(run_dir).checkpoints) is None
     config = TrainConfig(epochs=1, batch_size=4, threads=1, log_steps=1, save_steps=2)
     assert run(files, run_dir, config, parent_adapter=None, holdout=None).n_steps == 10
 
@@ -322,11 +322,11 @@ def test_published_adapter_is_whole_or_absent(tmp_path: Path, monkeypatch):
 
 
 def test_defaults_depend_on_the_size_of_the_base():
-    small, large = TrainConfig().resolved(15_000_000), TrainConfig().resolved(8_000_000_000)
+    small, large = TrainConfig().resolve(15_000_000), TrainConfig().resolve(8_000_000_000)
     assert (small.learning_rate, small.batch_size, small.accumulation) == (1e-3, 16, 1)
     assert (large.learning_rate, large.batch_size, large.rows_per_step) == (2e-4, None, 16)
-    assert TrainConfig(learning_rate=0.1).resolved(1).learning_rate == 0.1
-    assert TrainConfig(mode="warm").resolved(8_000_000_000).learning_rate == 1e-4
+    assert TrainConfig(learning_rate=0.1).resolve(1).learning_rate == 0.1
+    assert TrainConfig(mode="warm").resolve(8_000_000_000).learning_rate == 1e-4
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_defaults_depend_on_the_size_of_the_base():
     ],
 )
 def test_few_rows_are_shown_oftener(mode: str, n_examples: int, epochs: float):
-    config = TrainConfig(mode=mode).resolved(15_000_000)
+    config = TrainConfig(mode=mode).resolve(15_000_000)
     assert config.epochs is None
     assert config.with_epochs(n_examples).epochs == epochs
     assert config.model_copy(update={"epochs": 1.5}).with_epochs(n_examples).epochs == 1.5

@@ -143,24 +143,24 @@ def add_metrics(directory: Path, metrics: dict[str, Any] | None) -> Manifest:
     manifest = read_manifest(directory)
     if manifest is None:
         raise RunError(f"Expected a manifest in {directory}; there is none. Train the adapter again.")
-    return manifest if metrics is None else _rewritten(directory, manifest, metrics=metrics)
+    return manifest if metrics is None else _rewrite_manifest(directory, manifest, metrics=metrics)
 
 
 @contextmanager
-def replacing(directory: Path, name: str) -> Iterator[None]:
+def replace_file(directory: Path, name: str) -> Iterator[None]:
     """Let a listed file of an adapter be replaced in the block; the manifest fits at every moment.
 
     The file is off the list while it is replaced. Where there is no manifest, there is no list to keep.
     """
     manifest = read_manifest(directory)
     if manifest is not None:
-        manifest = _rewritten(directory, manifest, files={k: v for k, v in manifest.files.items() if k != name})
+        manifest = _rewrite_manifest(directory, manifest, files={k: v for k, v in manifest.files.items() if k != name})
     yield
     if manifest is not None:
-        _rewritten(directory, manifest, files=manifest.files | {name: sha256_of(directory / name)})
+        _rewrite_manifest(directory, manifest, files=manifest.files | {name: sha256_of(directory / name)})
 
 
-def _rewritten(directory: Path, manifest: Manifest, **changes: Any) -> Manifest:
+def _rewrite_manifest(directory: Path, manifest: Manifest, **changes: Any) -> Manifest:
     changed = manifest.model_copy(update=changes)
     if changed != manifest:
         write_whole(directory / MANIFEST, changed.model_dump_json(indent=1) + "\n")

@@ -95,16 +95,16 @@ def _curve(options: argparse.Namespace, task: Task, allow_hub: bool) -> int:
 
 def _line(point: Point) -> str:
     steps = "" if point.n_steps is None else f"{point.n_steps:,} steps, "
-    return f"{point.n_corrections:,} reviewed notes: {_banded(point.macro)} right, {steps}{point.seconds:.0f} s"
+    return f"{point.n_corrections:,} reviewed notes: {_band_words(point.macro)} right, {steps}{point.seconds:.0f} s"
 
 
 def _say(curve: Curve) -> None:
     print(f"{'':24}" + "".join(f"{point.n_corrections:>20,}" for point in curve.points))
     for key in [*curve.gain.fields, "macro"]:
-        cells = (_banded(point.macro if key == "macro" else point.fields[key]) for point in curve.points)
+        cells = (_band_words(point.macro if key == "macro" else point.fields[key]) for point in curve.points)
         print(f"{key:24}" + "".join(f"{cell:>20}" for cell in cells))
 
 
-def _banded(share: Share) -> str:
+def _band_words(share: Share) -> str:
     band = "" if share.low is None or share.high is None else f" ({share.low:.3f}-{share.high:.3f})"
     return f"{share.value:.3f}{band}"

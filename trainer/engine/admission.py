@@ -65,7 +65,7 @@ class SlotPool:
             part: of the slots, in which it is to be; None for any.
             kept: blocks that it must not have.
         """
-        fitting = [slot for slot in self.usable(part, kept) if self.forward.capacity(slot) >= n_positions]
+        fitting = [slot for slot in self.list_usable(part, kept) if self.forward.capacity(slot) >= n_positions]
         if not fitting:
             return None
         # Short notes from one end and long ones from the other, so that large slots stay whole.
@@ -73,7 +73,7 @@ class SlotPool:
         self.hold(slot)
         return slot
 
-    def usable(self, part: int | None, kept: int) -> list[int]:
+    def list_usable(self, part: int | None, kept: int) -> list[int]:
         """The free slots of a part that have none of the kept blocks."""
         forward = self.forward
         return [
@@ -109,7 +109,7 @@ class SlotPool:
         """Free slots of the smallest size."""
         return sum(slot < self.forward.n_slots for slot in self.free)
 
-    def held(self) -> dict[int, int]:
+    def count_held(self) -> dict[int, int]:
         """Blocks that are taken, by the capacity of their slots."""
         held: dict[int, int] = defaultdict(int)
         for slot in self.taken:
@@ -135,7 +135,7 @@ class SlotPool:
         most = self.forward.most_forked
         for row in [row for row in active if row.branches and not row.in_flight and row.position <= most]:
             capacity = self.forward.capacity(row.slot)
-            usable = self.usable(None, self.all_kept)
+            usable = self.list_usable(None, self.all_kept)
             spare = [slot for slot in usable if self.forward.capacity(slot) == capacity]
             spare = spare[: max(0, len(spare) - len(active) // 2)]
             given = set(spare)
@@ -207,7 +207,7 @@ class Queue:
         self._by_size.clear()
         self._let_go()
 
-    def chosen(self, n_active: int, part: int | None, *, is_all: bool) -> Iterator[tuple[Waiting, int]]:
+    def choose(self, n_active: int, part: int | None, *, is_all: bool) -> Iterator[tuple[Waiting, int]]:
         """Notes that can begin now, each with its slot.
 
         Args:
@@ -220,7 +220,7 @@ class Queue:
             if slot is None:
                 return  # what is free now is not given to others while this one waits for more
             yield self._urgent.popleft(), slot
-        held = self._pool.held()
+        held = self._pool.count_held()
         smallest = self._pool.forward.capacity(0)
         n_left = {size: self._worth(size, n_active, part) for size in self._sizes()}
         first = min(self._sizes(), key=lambda one: (held[one], one), default=None)
@@ -258,9 +258,9 @@ class Queue:
             self._let_go()
             self._pool.hold(slot)
             return slot
-        return self._pool.take(self._by_size[size][0].n_positions, part, self._kept_from(size))
+        return self._pool.take(self._by_size[size][0].n_positions, part, self._find_kept_blocks(size))
 
-    def _kept_from(self, size: int) -> int:
+    def _find_kept_blocks(self, size: int) -> int:
         """The blocks that are kept for others than the notes of a size."""
         pool, own = self._pool, id(self)
         others = [slot for queue, slot in pool.kept.items() if queue != own or self._kept_for != size]
@@ -284,7 +284,7 @@ class Queue:
         forward, n_waiting = self._pool.forward, len(self._by_size[size])
         if not n_active:
             return n_waiting
-        usable = self._pool.usable(part, self._kept_from(size))
+        usable = self._pool.list_usable(part, self._find_kept_blocks(size))
         n_free = sum(forward.capacity(slot) == size for slot in usable)
         n_free -= n_free % min(forward.worth_admitting(n_active, size), n_waiting)
         return n_free or int(self._kept_for == size and self._pool.kept[id(self)] in self._pool.free)

@@ -105,7 +105,7 @@ class Engine:
         )
         self.max_tokens = int(self._forward.max_positions) - len(task.keys) * (MAX_VALUE_TOKENS + 16)
 
-    def beside(self, adapter: Loaded) -> Engine:
+    def share_base(self, adapter: Loaded) -> Engine:
         """An engine with another adapter on the same base; both answer, in turn or from two threads.
 
         Args:
@@ -269,7 +269,7 @@ class Engine:
                 if error is not None:
                     yield request.key, request.text, error
             with self._shared.lock:
-                chosen = list(self._queue.chosen(n_active, part, is_all=is_all))
+                chosen = list(self._queue.choose(n_active, part, is_all=is_all))
                 plans = self._shared.book.plans([waiting.request.text for waiting, _ in chosen])
                 for (waiting, slot), plan in zip(chosen, plans, strict=True):
                     number = max(begun, default=0) + 1
@@ -292,7 +292,7 @@ class Engine:
             if known or self._queue.hurry(request.key):
                 return None
         try:
-            prompt = self._tokenised(request.text)
+            prompt = self._tokenise(request.text)
         except EngineError as error:
             return error
         n_positions = min(len(prompt) + ANSWER_TOKENS, self._forward.max_positions)
@@ -332,7 +332,7 @@ class Engine:
             self._decoder.finish(started.popleft())
         return True
 
-    def _tokenised(self, text: str) -> list[int]:
+    def _tokenise(self, text: str) -> list[int]:
         tokens = self._dialogue.prompt(text)
         if len(tokens) > self.max_tokens:
             raise NoteTooLong(

@@ -43,7 +43,7 @@ class Reading:
         return shares
 
 
-def suggest_telling(engine: Suggester, text: str, tell: Callable[[float], None]) -> Suggestion:
+def suggest_with_progress(engine: Suggester, text: str, tell: Callable[[float], None]) -> Suggestion:
     """The suggestion for one note; where it takes long, `tell` is given the share that is read now and then.
 
     Raises:

@@ -33,7 +33,7 @@ class Answer:
     latency_ms: int
 
 
-def held_to_words(task: Task, text: str, answer: Answer, house: House | None = None) -> Answer:
+def hold_to_words(task: Task, text: str, answer: Answer, house: House | None = None) -> Answer:
     """What is left of an answer that was not held to the note and the lexicon while it was written.
 
     A value with a word that stands in neither, nor among the adapter's house words, becomes null, offered as the

@@ -37,7 +37,7 @@ def _unit(matrix: NDArray[np.float64]) -> NDArray[np.float32]:
     return scaled
 
 
-def nearest(labelled: Sequence[Row], notes: Sequence[Row]) -> list[int]:
+def find_nearest(labelled: Sequence[Row], notes: Sequence[Row]) -> list[int]:
     """Index of the most similar labelled note for each note, by TF-IDF cosine; a note is never its own neighbour."""
     counts = _features(row.text for row in labelled)
     weight = np.log((1 + len(counts)) / (1 + (counts > 0).sum(axis=0))) + 1
@@ -57,5 +57,5 @@ def nearest(labelled: Sequence[Row], notes: Sequence[Row]) -> list[int]:
 
 def score_nearest(task: Task, labelled: Sequence[Row], notes: Sequence[Row]) -> Score:
     """Score of copying the nearest labelled neighbour's answer onto each note."""
-    answers = [labelled[index].extraction for index in nearest(labelled, notes)]
+    answers = [labelled[index].extraction for index in find_nearest(labelled, notes)]
     return score(task, [row.extraction for row in notes], answers, [row.text for row in notes])

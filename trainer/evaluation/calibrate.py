@@ -45,10 +45,10 @@ from data.evaluation.scoring import Confidence, is_right, score_confidence
 from data.storage.files import save_json
 from data.suggestion import Suggestion
 from data.task import Extraction, Task
-from trainer.adapter.manifest import replacing
+from trainer.adapter.manifest import replace_file
 from trainer.evaluation.prior import Observed, Prior
 
-__all__ = ["CROSS_FITTED", "MIN_NOTES", "PRIOR_NOTES", "Observed", "calibrate", "cross_fitted", "fit", "observe"]
+__all__ = ["CROSS_FITTED", "MIN_NOTES", "PRIOR_NOTES", "Observed", "calibrate", "cross_fit", "fit", "observe"]
 
 PRIOR_NOTES = 20.0
 N_FOLDS = 5
@@ -114,7 +114,7 @@ def _fit(notes: Sequence[Sequence[Observed]], adapter: str, earlier: Calibration
     return Calibration(n_notes=len(answered), adapter=adapter, pooled=pooled, fields=fields)
 
 
-def cross_fitted(
+def cross_fit(
     task: Task,
     gold: Sequence[Extraction],
     answers: Sequence[Suggestion | None],
@@ -163,7 +163,7 @@ def calibrate(
         CalibrationError: fewer than `MIN_NOTES` notes were answered.
     """
     fitted = fit(observe(task, gold, answers), adapter, earlier)
-    judged = cross_fitted(task, gold, answers, earlier)
+    judged = cross_fit(task, gold, answers, earlier)
     measured = score_confidence(task, gold, judged, source=CROSS_FITTED)
     proposed = [
         propose(task, true, answer, {} if accepted is None else accepted[number])
@@ -200,7 +200,7 @@ def judge(
     the curves of an earlier adapter.
     """
     if is_enough(answers):
-        return cross_fitted(task, gold, answers, earlier), CROSS_FITTED
+        return cross_fit(task, gold, answers, earlier), CROSS_FITTED
     if earlier is None:
         return list(answers), None
     source = f"calibration of {earlier.adapter}, because fewer than {MIN_NOTES} notes are too few to fit one on"
@@ -216,13 +216,13 @@ def keep_measured(path: Path, weights_sha256: str, calibration: Calibration | No
 def write_calibration(directory: Path, calibration: Calibration | None) -> None:
     """Put a calibration, if there is one, into an adapter's directory: a reader sees it as a whole or not at all."""
     if calibration is not None:
-        with replacing(directory, CALIBRATION):
+        with replace_file(directory, CALIBRATION):
             save_json(directory / CALIBRATION, calibration.to_json())
 
 
 def _plain(prior: Prior, key: str | None, kind: str) -> Curve:
     """The prior curve itself, for answers of which there are none to fit on."""
-    return _bounded(_GRID, prior(key, kind, _GRID, _levelled), n_notes=0)
+    return _bound_curve(_GRID, prior(key, kind, _GRID, _level), n_notes=0)
 
 
 def _curve(prior: Prior, key: str, kind: str, seen: Sequence[Observed]) -> Curve:
@@ -232,12 +232,12 @@ def _curve(prior: Prior, key: str, kind: str, seen: Sequence[Observed]) -> Curve
     ranked = sorted(seen, key=lambda one: one.odds)
     ends = _steps(ranked)
     at = [odds for odds, _, _ in ends]
-    expected = prior(key, kind, at, _levelled)
+    expected = prior(key, kind, at, _level)
     shares = [
         (share * n + expectation * PRIOR_NOTES) / (n + PRIOR_NOTES)
         for (_, n, share), expectation in zip(ends, expected, strict=True)
     ]
-    return _bounded(at, _isotonic(shares, [n for _, n, _ in ends]), n_notes=len(seen))
+    return _bound_curve(at, _isotonic(shares, [n for _, n, _ in ends]), n_notes=len(seen))
 
 
 def _steps(ranked: Sequence[Observed]) -> list[tuple[float, int, float]]:
@@ -258,7 +258,7 @@ def _steps(ranked: Sequence[Observed]) -> list[tuple[float, int, float]]:
     return ends
 
 
-def _levelled(shares: Sequence[float]) -> list[float]:
+def _level(shares: Sequence[float]) -> list[float]:
     return _isotonic(shares, [1.0] * len(shares))
 
 
@@ -269,7 +269,7 @@ def _isotonic(shares: Sequence[float], weights: Sequence[float]) -> list[float]:
     return [float(share) for share in fitted]
 
 
-def _bounded(at: Sequence[float], shares: Sequence[float], *, n_notes: int) -> Curve:
+def _bound_curve(at: Sequence[float], shares: Sequence[float], *, n_notes: int) -> Curve:
     """A curve within the rule of succession, rounded to what a file needs; equal log-odds are merged."""
     n_likely = n_notes + PRIOR_NOTES
     low, high = 1 / (n_likely + 2), (n_likely + 1) / (n_likely + 2)

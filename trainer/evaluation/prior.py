@@ -63,20 +63,20 @@ class Prior:
             middle = sorted(one.odds for one in seen)[len(seen) // 2]
             told += [("", kind, middle, right, 0.5) for kind in self.kinds for right in (0.0, 1.0)]
             rows += [self._row(None, kind, middle) for kind in self.kinds for _ in range(2)]
-        known = [self._known(key, kind, odds) for key, kind, odds, _, _ in told]
-        self._weights, self._spread = _fitted(rows, known, [one[3] for one in told], [one[4] for one in told])
+        known = [self._known_odds(key, kind, odds) for key, kind, odds, _, _ in told]
+        self._weights, self._spread = _fit_ridge(rows, known, [one[3] for one in told], [one[4] for one in told])
 
     def __call__(self, key: str | None, kind: str, odds: Sequence[float], levelled: Levelled) -> list[float]:
         """The probability of being right at each of some log-odds, which rise; made never to fall."""
         import numpy as np
 
         rows = np.array([self._row(key, kind, at) for at in odds])
-        known = np.array([self._known(key, kind, at) for at in odds])
+        known = np.array([self._known_odds(key, kind, at) for at in odds])
         spread = np.einsum("ij,jk,ik->i", rows, self._spread, rows)
         expected = (rows @ self._weights + known) / np.sqrt(1 + math.pi * spread / 8)
         return levelled([1 / (1 + math.exp(-float(one))) for one in expected])
 
-    def _known(self, key: str | None, kind: str, odds: float) -> float:
+    def _known_odds(self, key: str | None, kind: str, odds: float) -> float:
         """Log-odds of being right by the earlier curves; even odds without any."""
         if self._earlier is None:
             return 0.0
@@ -91,7 +91,7 @@ class Prior:
         return [term * self._shared for term in by_kind] + own
 
 
-def _fitted(
+def _fit_ridge(
     rows: Sequence[Sequence[float]], known: Sequence[float], right: Sequence[float], counts: Sequence[float]
 ) -> tuple[Any, Any]:
     """Weights of a logistic regression with a ridge and known log-odds, by Newton's method; and their covariance."""

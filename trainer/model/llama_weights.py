@@ -124,7 +124,7 @@ class LlamaWeights:
         scale = rotary.attention_scaling
         return angles.cos() * scale, angles.sin() * scale * signs
 
-    def paired(self, stacked: torch.Tensor) -> torch.Tensor:
+    def pair_heads(self, stacked: torch.Tensor) -> torch.Tensor:
         """Stacked weights of queries, keys and values, (outputs, in), with what is rotated together side by side.
 
         In the rows of a query or key head the two halves alternate, so that each pair is a complex number and rotating
@@ -135,11 +135,11 @@ class LlamaWeights:
         halves = stacked[:n_rotated].view(-1, 2, shape.head_width // 2, stacked.shape[1])
         return torch.cat([halves.transpose(1, 2).reshape(n_rotated, -1), stacked[n_rotated:]])
 
-    def dense(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights, dtype: torch.dtype) -> torch.Tensor:
+    def unpack(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights, dtype: torch.dtype) -> torch.Tensor:
         """The stacked projections with the adapter merged in, (sum of outputs, in); merged in fp32."""
-        return torch.cat([self._merged(layer, name, adapter).to(dtype) for name in names])
+        return torch.cat([self._merge_adapter(layer, name, adapter).to(dtype) for name in names])
 
-    def packed(self, layer: int, names: tuple[str, ...]) -> Packed:
+    def read_packed(self, layer: int, names: tuple[str, ...]) -> Packed:
         """The stacked projections as they are stored, in 4 bits.
 
         Raises:
@@ -170,7 +170,7 @@ class LlamaWeights:
             if weight.is_cuda and getattr(weight, "quant_state", None) is not None:
                 weight.data, weight.quant_state = weight.data.new_empty(0), None
 
-    def beside(
+    def stack_lora(
         self, layer: int, names: tuple[str, ...], adapter: AdapterWeights
     ) -> tuple[torch.Tensor, torch.Tensor] | None:
         """The adapter of stacked projections as two products: (sum of r, in) and (sum of outputs, sum of r), fp32."""
@@ -193,7 +193,7 @@ class LlamaWeights:
         base = _base_layer(self.layers[layer].get_submodule(name))
         return base.out_features, base.in_features
 
-    def _merged(self, layer: int, name: str, adapter: AdapterWeights) -> torch.Tensor:
+    def _merge_adapter(self, layer: int, name: str, adapter: AdapterWeights) -> torch.Tensor:
         from trainer.model.nf4 import dense_weight
 
         weight = dense_weight(_base_layer(self.layers[layer].get_submodule(name)))

@@ -31,7 +31,7 @@ from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.model.adapter_checks import checked_adapter
 from trainer.model.embedding import fill_embedding, write_embedding
 from trainer.model.llama_weights import AdapterWeights, lora_of
-from trainer.model.lora import fresh_and_ready, kept_in_fp32, lora_config, ready_to_train, save_lora
+from trainer.model.lora import keep_in_fp32, lora_config, make_ready_lora, ready_to_train, save_lora
 from trainer.model.nf4 import count_parameters, dense_copy, prepare_quantised, unpack_base
 
 __all__ = [
@@ -146,10 +146,10 @@ def load_model(  # noqa: PLR0913 - all by keyword
     if for_training and unpack is not None and loaded.n_parameters < SMALL_MODEL:
         loaded.model = unpack_base(loaded.model, unpack(loaded.n_parameters))
     if for_training and adapter is None:
-        loaded.model = fresh_and_ready(loaded.model, lora or LoraSettings(), upcast=upcast)
+        loaded.model = make_ready_lora(loaded.model, lora or LoraSettings(), upcast=upcast)
         return loaded
     if adapter is not None:
-        loaded.model = kept_in_fp32(loaded.model) if upcast else loaded.model
+        loaded.model = keep_in_fp32(loaded.model) if upcast else loaded.model
         _attach(loaded, _adapter_directory(adapter, allow_hub=allow_hub), for_training=for_training)
     if for_training:
         ready_to_train(loaded.model, casts=upcast)
@@ -201,7 +201,7 @@ def _loaded_base(
     base: str | Path, device: torch.device, *, allow_hub: bool, dtype: torch.dtype | None = None
 ) -> Loaded:
     quiet_libraries()
-    base_dir = _located(base, "base model", "config.json", allow_hub=allow_hub)
+    base_dir = _locate(base, "base model", "config.json", allow_hub=allow_hub)
     model, tokenizer = _load_base(str(base_dir or base), device, local=base_dir is not None, dtype=dtype)
     # After loading, which brings a base of the hub into the cache: there its commit and its files are known.
     name, revision, digest = base_identity(base_dir) if base_dir else hub_identity(str(base))
@@ -219,7 +219,7 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", module=r"(bitsandbytes|peft|transformers)\..*")
 
 
-def _located(where: str | Path, what: str, needed: str, *, allow_hub: bool) -> Path | None:
+def _locate(where: str | Path, what: str, needed: str, *, allow_hub: bool) -> Path | None:
     """The directory, or None for a name that may be looked up on the hub."""
     path = Path(where)
     if path.is_dir():
@@ -232,7 +232,7 @@ def _located(where: str | Path, what: str, needed: str, *, allow_hub: bool) -> P
 
 
 def _adapter_directory(adapter: str | Path, *, allow_hub: bool) -> Path:
-    directory = _located(adapter, "adapter", ADAPTER_CONFIG, allow_hub=allow_hub)
+    directory = _locate(adapter, "adapter", ADAPTER_CONFIG, allow_hub=allow_hub)
     if directory is not None:
         return directory
     from huggingface_hub import snapshot_download
@@ -278,12 +278,12 @@ def _load_base(where: str, device: torch.device, *, local: bool, dtype: torch.dt
             raise
         raise ModelError(_why_no_base(where, Path(where) if local else cached_directory(where), error)) from error
     if table is not None:
-        fill_embedding(model, _beside_config(where, table, local=local))
+        fill_embedding(model, _find_beside_config(where, table, local=local))
     prepare_quantised(model, dtype)
     return model, tokenizer
 
 
-def _beside_config(where: str, name: str, *, local: bool) -> Path:
+def _find_beside_config(where: str, name: str, *, local: bool) -> Path:
     """A file of a base: of its directory, or of the hub's cache, into which it is brought."""
     if local:
         return Path(where) / name

@@ -52,7 +52,7 @@ def lora_shapes(model: Any, lora: LoraSettings) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def fresh_and_ready(model: Any, lora: LoraSettings, *, upcast: bool = False) -> Any:
+def make_ready_lora(model: Any, lora: LoraSettings, *, upcast: bool = False) -> Any:
     """A fresh adapter on a base, ready to learn.
 
     Args:
@@ -60,12 +60,12 @@ def fresh_and_ready(model: Any, lora: LoraSettings, *, upcast: bool = False) -> 
         lora: shape of the adapter.
         upcast: keep what is not quantised in fp32, and PEFT's casts, as the published run did.
     """
-    trainable = fresh_lora(kept_in_fp32(model) if upcast else model, lora)
+    trainable = fresh_lora(keep_in_fp32(model) if upcast else model, lora)
     ready_to_train(trainable, casts=upcast)
     return trainable
 
 
-def kept_in_fp32(model: Any) -> Any:
+def keep_in_fp32(model: Any) -> Any:
     """The base with embeddings, norms and head in fp32."""
     from peft import prepare_model_for_kbit_training
 

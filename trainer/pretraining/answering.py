@@ -51,7 +51,7 @@ def to_json(answer: Suggestion | None) -> dict[str, Any] | None:
     }
 
 
-def learnable(text: str, answer: Mapping[str, Any], sure: float) -> Labelled | None:
+def select_learnable(text: str, answer: Mapping[str, Any], sure: float) -> Labelled | None:
     """An answer to an unlabelled text as what is learned from; None where no field of it is sure.
 
     A field is learned where the model gave its value at least the probability `sure`, and the text holds it. The

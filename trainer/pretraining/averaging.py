@@ -27,7 +27,7 @@ def average(directories: Sequence[Path], out: Path) -> None:
             shutil.copyfile(path, out / path.name)
 
 
-def in_16_bits(adapter: Path, out: Path) -> None:
+def convert_to_16_bits(adapter: Path, out: Path) -> None:
     """Move an adapter to `out` with its weights in bf16: half the bytes, and far finer than a base in 4 bits.
 
     Raises:

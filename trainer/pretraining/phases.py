@@ -17,8 +17,8 @@ from data.storage.files import save_json
 from data.task import DEFAULT_TASK, Extraction, Task, load_task
 from trainer.config import ROWS_PER_STEP, LoraSettings, TrainConfig
 from trainer.pretraining import calibrating
-from trainer.pretraining.answering import answers, learnable, quantise, to_json
-from trainer.pretraining.averaging import average, in_16_bits
+from trainer.pretraining.answering import answers, quantise, select_learnable, to_json
+from trainer.pretraining.averaging import average, convert_to_16_bits
 from trainer.pretraining.notes.padding import NO_PADDING, Padding, neutral_passages
 from trainer.pretraining.notes.real import RealNote, read_real, read_texts
 from trainer.pretraining.notes.tokens import (
@@ -63,10 +63,10 @@ def all_steps(job: Job) -> list[Step]:
     files: tuple[Path, ...] = ()
     if job.real is not None:
         settings, files, last = _REAL, (job.real,), "real"
-        steps.append(Step("real", settings, ("tune", "corpus"), files, _real))
+        steps.append(Step("real", settings, ("tune", "corpus"), files, _run_real))
     if job.real is not None and _is_self_trained(job):
         settings, files, last = (*_REAL, *_UNLABELLED), (job.real, *read), "unlabelled"
-        steps.append(Step("unlabelled", settings, ("real", "corpus"), files, _unlabelled))
+        steps.append(Step("unlabelled", settings, ("real", "corpus"), files, _run_unlabelled))
     steps.append(Step("quantise", ("name",), (last,), (), _quantiser(last)))
     steps.append(Step("adapt", _LORA, ("quantise",), files[:1], _adapt))
     if job.real is None:
@@ -113,11 +113,11 @@ def _tune(job: Job, draft: Path) -> Mapping[str, Any]:
     return tune(job, phase, TokenSet.load(place(job, "corpus") / GENERATED), place(job, "start"), draft)
 
 
-def _real(job: Job, draft: Path) -> Mapping[str, Any]:
+def _run_real(job: Job, draft: Path) -> Mapping[str, Any]:
     return _tune_real(job, "real", _notes(job), draft)
 
 
-def _unlabelled(job: Job, draft: Path) -> Mapping[str, Any]:
+def _run_unlabelled(job: Job, draft: Path) -> Mapping[str, Any]:
     return _tune_unlabelled(job, "unlabelled", _notes(job), place(job, "real"), draft)
 
 
@@ -166,7 +166,7 @@ def _train_adapter(job: Job, base: Path, notes: Sequence[RealNote], out: Path) -
         task=task,
     )
     shutil.rmtree(out, ignore_errors=True)
-    in_16_bits(result.adapter, out)
+    convert_to_16_bits(result.adapter, out)
     shutil.rmtree(run)
     snapshot.unlink()
     figures = {"n_rows": len(rows), "n_steps": result.n_steps, "loss": result.loss, "seconds": result.seconds}
@@ -178,12 +178,12 @@ def _folder(number: int) -> Callable[[Job, Path], Mapping[str, Any]]:
 
     def run(job: Job, draft: Path) -> Mapping[str, Any]:
         task, name = load_task(DEFAULT_TASK), f"fold-{number + 1}"
-        own, others = _divided(job, number)
+        own, others = _divide_notes(job, number)
         weights, base = draft / "real", draft / "base"
-        figures = _once(weights, lambda: _tune_real(job, name, others, weights))
+        figures = _do_once(weights, lambda: _tune_real(job, name, others, weights))
         if _is_self_trained(job):
             before, weights = weights, draft / "unlabelled"
-            figures = _once(weights, lambda: _tune_unlabelled(job, name, others, before, weights))
+            figures = _do_once(weights, lambda: _tune_unlabelled(job, name, others, before, weights))
         if not base.exists():
             quantise(job, weights, base)
         adapter = draft / "adapter" if job.settings.fold_adapters else None
@@ -198,7 +198,7 @@ def _folder(number: int) -> Callable[[Job, Path], Mapping[str, Any]]:
     return run
 
 
-def _divided(job: Job, number: int) -> tuple[list[RealNote], list[RealNote]]:
+def _divide_notes(job: Job, number: int) -> tuple[list[RealNote], list[RealNote]]:
     """The notes of a fold, and the others.
 
     Raises:
@@ -225,7 +225,7 @@ def _tune_real(job: Job, name: str, notes: Sequence[RealNote], out: Path) -> Map
     better than one and cost no more to ask.
     """
     settings = job.settings
-    encoder, labelled = Encoder(place(job, "start") / "tokenizer.json"), _labelled(notes)
+    encoder, labelled = Encoder(place(job, "start") / "tokenizer.json"), _label_notes(notes)
     padding = _padding(job, read_texts(job.unlabelled, ()) if job.unlabelled else [])
     phase = Phase(name, settings.real_rate, 1, settings.real_batch_notes, settings.note_weight)
     mixed = TokenSet.load(place(job, "corpus") / MIXED)
@@ -241,14 +241,14 @@ def _tune_real(job: Job, name: str, notes: Sequence[RealNote], out: Path) -> Map
     made = []
     for number in range(settings.runs):
         target = out / f"run-{number + 1}"
-        made.append((target, _once(target, partial(run, number, target))))
+        made.append((target, _do_once(target, partial(run, number, target))))
     average([directory for directory, _ in made], out)
     for directory, _ in made:
         shutil.rmtree(directory)
     return {**made[0][1], "n_real": len(notes)}
 
 
-def _labelled(notes: Sequence[RealNote]) -> list[Labelled]:
+def _label_notes(notes: Sequence[RealNote]) -> list[Labelled]:
     return [note.labelled for note in notes]
 
 
@@ -278,9 +278,9 @@ def _tune_unlabelled(job: Job, name: str, notes: Sequence[RealNote], before: Pat
         save_json(kept, {"answers": told})
     given = json.loads(kept.read_text(encoding="utf-8"))["answers"]
     pairs = zip(texts, given, strict=True)
-    labelled = [one for text, answer in pairs if answer and (one := learnable(text, answer, settings.sure))]
+    labelled = [one for text, answer in pairs if answer and (one := select_learnable(text, answer, settings.sure))]
     encoder = Encoder(place(job, "start") / "tokenizer.json")
-    real = encoder.encode(_labelled(notes))
+    real = encoder.encode(_label_notes(notes))
     own = encoder.encode(labelled)
     n_fields = sum(len(note.output) - len(note.unsure) for note in labelled)
     phase = Phase(name, settings.unlabelled_rate, 1, settings.real_batch_notes, settings.text_weight)
@@ -300,7 +300,7 @@ def _is_plain(task: Task, text: str) -> bool:
     return True
 
 
-def _once(directory: Path, make: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def _do_once(directory: Path, make: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """Do a part of a step, unless an earlier call finished it."""
     done = directory / "figures.json"
     if done.is_file():

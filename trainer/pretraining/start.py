@@ -51,7 +51,7 @@ def find_gguf(given: Path | None) -> Path:
     Raises:
         PretrainError: there is none, or it is not the one that is known by its digest.
     """
-    path = given or _in_package()
+    path = given or _find_packaged()
     if not path.is_file():
         raise PretrainError(f"Expected the weights to start from in {path}; there is no such file. Check the path.")
     found = sha256_of(path)
@@ -63,7 +63,7 @@ def find_gguf(given: Path | None) -> Path:
     return path
 
 
-def _in_package() -> Path:
+def _find_packaged() -> Path:
     found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     places = found.submodule_search_locations if found else None
     if not places:
@@ -78,7 +78,7 @@ def start(job: Job, draft: Path) -> Mapping[str, Any]:
     """Write the dense model in bf16 with its tokenizer into `draft`."""
     quiet_libraries()
     if job.dense is not None:
-        return _copied(job.dense, draft)
+        return _copy_dense(job.dense, draft)
     path = find_gguf(job.gguf)
     if importlib.util.find_spec(READER) is None:
         raise PretrainError(
@@ -89,11 +89,11 @@ def start(job: Job, draft: Path) -> Mapping[str, Any]:
 
     model = _read_weights(path)
     read = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name).backend_tokenizer.to_str()
-    tokenizer = respelt(json.loads(read))
+    tokenizer = respell(json.loads(read))
     table = model.get_input_embeddings().weight.data
-    numbers = {token: _only(tokenizer, token) for token in SPECIAL_TOKENS}
+    numbers = {token: _find_only_token(tokenizer, token) for token in SPECIAL_TOKENS}
     table[numbers[BEGIN_OF_TEXT]] = table[numbers[START_HEADER]]
-    table[numbers[END_HEADER]] = table[_only(tokenizer, "\n")]
+    table[numbers[END_HEADER]] = table[_find_only_token(tokenizer, "\n")]
     _tell_config(model, numbers)
     model.to(torch.bfloat16).save_pretrained(draft)
     as_pretrained(tokenizer).save_pretrained(draft)
@@ -112,14 +112,14 @@ def _read_weights(path: Path) -> Any:
     return model
 
 
-def _copied(dense: Path, draft: Path) -> Mapping[str, Any]:
+def _copy_dense(dense: Path, draft: Path) -> Mapping[str, Any]:
     for path in dense.iterdir():
         if path.is_file():
             shutil.copyfile(path, draft / path.name)
     return {"weights": dense.name}
 
 
-def respelt(tokenizer: dict[str, Any]) -> Tokenizer:
+def respell(tokenizer: dict[str, Any]) -> Tokenizer:
     """The tokenizer of SmolLM2, as JSON, with Llama 3's names for special tokens and its own pre-tokeniser.
 
     Raises:
@@ -134,11 +134,11 @@ def respelt(tokenizer: dict[str, Any]) -> Tokenizer:
     tokenizer["post_processor"] = None
     made = Tokenizer.from_str(json.dumps(tokenizer))
     for token in SPECIAL_TOKENS:
-        _only(made, token)
+        _find_only_token(made, token)
     return made
 
 
-def _only(tokenizer: Tokenizer, text: str) -> int:
+def _find_only_token(tokenizer: Tokenizer, text: str) -> int:
     found: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
     if len(found) != 1:
         raise PretrainError(f"Expected a tokenizer that knows {text!r} as one token; found {len(found)} tokens.")

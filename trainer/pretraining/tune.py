@@ -151,8 +151,8 @@ class _Loop:
         self._resume()
         n_steps, began, saved, first = len(self._plan), time.monotonic(), time.monotonic(), self._step
         every = max(1, n_steps // 10)
-        for indices, batch in self._prepared():
-            self._one(batch, len(indices))
+        for indices, batch in self._prepare_batches():
+            self._take_step(batch, len(indices))
             if self._step % every == 0 or self._step == n_steps:
                 shown = sum(len(part) for part in self._plan[first : self._step])
                 self._tell(n_steps, shown / (time.monotonic() - began))
@@ -191,7 +191,7 @@ class _Loop:
         ]
         return torch.optim.AdamW(groups, lr=self._phase.rate, betas=(0.9, 0.95), fused=self._job.device == "cuda")
 
-    def _prepared(self) -> Iterator[tuple[NDArray[np.int64], tuple[torch.Tensor, ...]]]:
+    def _prepare_batches(self) -> Iterator[tuple[NDArray[np.int64], tuple[torch.Tensor, ...]]]:
         """Batches that are left, on their device."""
         pad = self._model.config.pad_token_id or 0
         for indices in self._plan[self._step :]:
@@ -200,7 +200,7 @@ class _Loop:
                 parts = tuple(part.pin_memory() for part in parts)  # type: ignore[assignment]
             yield indices, tuple(part.to(self._job.device, non_blocking=True) for part in parts)
 
-    def _one(self, batch: tuple[torch.Tensor, ...], n_notes: int) -> None:
+    def _take_step(self, batch: tuple[torch.Tensor, ...], n_notes: int) -> None:
         settings = self._job.settings
         rate = rate_at(self._step, len(self._plan), self._phase.rate, settings.warmup)
         for group in self._optimizer.param_groups:

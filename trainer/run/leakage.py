@@ -22,7 +22,7 @@ def check_no_leak(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
         TrainError: a note of the hold-out, or a near duplicate of one, is among the rows; names lines, never text.
     """
     near = near_pairs([row.text for row in rows], [row.text for row in held_out])
-    pairs = {pair.index: pair for pair in (*near, *_same(rows, held_out))}
+    pairs = {pair.index: pair for pair in (*near, *_find_same(rows, held_out))}
     if not pairs:
         return
     worst = max(pairs.values(), key=lambda pair: (pair.similarity, -(rows[pair.index].line or 0)))
@@ -37,7 +37,7 @@ def check_no_leak(rows: Sequence[Row], held_out: Sequence[Row]) -> None:
     )
 
 
-def _same(rows: Sequence[Row], held_out: Sequence[Row]) -> list[NearPair]:
+def _find_same(rows: Sequence[Row], held_out: Sequence[Row]) -> list[NearPair]:
     places = {row.content_hash: place for place, row in enumerate(held_out)}
     return [
         NearPair(index, places[row.content_hash], 1.0) for index, row in enumerate(rows) if row.content_hash in places

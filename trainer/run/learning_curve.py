@@ -109,7 +109,7 @@ def draw_curve(directory: Path, plan: Plan, on_point: Callable[[Point], None] = 
     run.path.mkdir(parents=True, exist_ok=True)
     stop, progress = Stop(), Progress(run)
     # The runs of the points lie deeper and lock a directory of their own, so this lock is what other runs meet.
-    with trainer_lock(run.path.parent), stop.listening(), record_ending(run, progress):
+    with trainer_lock(run.path.parent), stop.listen(), record_ending(run, progress):
         run.error.unlink(missing_ok=True)
         progress.tell("loading")
         rows = read_rows(plan.task, plan.snapshot)
@@ -159,7 +159,7 @@ def simulate_reviews(
             f"found {n_holdout:,}. Name another number."
         )
     reviewed = [
-        replace(row, extraction=_restyled(task, row, style), source="annotation", corrected=True) for row in rows
+        replace(row, extraction=_restyle(task, row, style), source="annotation", corrected=True) for row in rows
     ]
     run = RunDir(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -170,7 +170,7 @@ def simulate_reviews(
     return run.snapshot, run.holdout
 
 
-def _restyled(task: Task, row: Row, style: str | None) -> Extraction:
+def _restyle(task: Task, row: Row, style: str | None) -> Extraction:
     if style is None:
         return row.extraction
     from data.synthetic.sets.house_style import STYLES

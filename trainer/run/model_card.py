@@ -45,7 +45,7 @@ def write_card(run: RunDir, task: Task, config: TrainConfig, rows: Sequence[Row]
     text = render_card(
         manifest,
         task,
-        config=_settled(run, config, str(identity.get("base", "")), manifest.n_rows),
+        config=_settle_config(run, config, str(identity.get("base", "")), manifest.n_rows),
         counts=count_origins(rows),
         left_out=_read_json(run.left_out),
         holdout_fingerprint=identity.get("holdout_fingerprint"),
@@ -57,13 +57,13 @@ def write_card(run: RunDir, task: Task, config: TrainConfig, rows: Sequence[Row]
         write_whole(path, text)
 
 
-def _settled(run: RunDir, config: TrainConfig, base: str, n_rows: int | None) -> TrainConfig:
+def _settle_config(run: RunDir, config: TrainConfig, base: str, n_rows: int | None) -> TrainConfig:
     """The settings with what the trainer chose for this base and this machine, as far as that is known afterwards."""
     from trainer.model.adapter_checks import skeleton
     from trainer.run.learning.memory_fit import read_fit
 
     with suppress(ModelError):
-        config = config.resolved(sum(parameter.numel() for parameter in skeleton(base).parameters()))
+        config = config.resolve(sum(parameter.numel() for parameter in skeleton(base).parameters()))
         config = config if n_rows is None else config.with_epochs(n_rows)
     fit = read_fit(run.fit)
     if fit is None:
@@ -211,13 +211,13 @@ def _settings(manifest: Manifest, config: TrainConfig | None) -> str:
     chosen["lora"] = manifest.lora
     shape = chosen.pop("lora")
     values = {f"lora {name}": getattr(shape, name) for name in type(shape).model_fields} | chosen
-    lines = [(name, _shown(value)) for name, value in values.items()]
+    lines = [(name, _setting_words(value)) for name, value in values.items()]
     if config is not None:  # without a run, this machine's versions say nothing about the adapter
         lines += [(name, version(name)) for name in LIBRARIES]
     return _table(("setting", "value"), lines)
 
 
-def _shown(value: object) -> str:
+def _setting_words(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return AUTO if value is None else str(value)

@@ -66,7 +66,7 @@ class Stop:
             raise Interrupted(self.signal_number)
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listen(self) -> Iterator[None]:
         """Catch the signals; outside the main thread they cannot be caught and stay as they are."""
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -101,7 +101,7 @@ def train(  # noqa: PLR0913 - all by keyword
     stop, progress = Stop(), Progress(run, writes=ranks.is_main)
     # The first of several processes holds the lock for all: the launcher ends the others with it.
     lock = trainer_lock(run.path.parent) if ranks.is_main else nullcontext()
-    with lock, stop.listening(), record_ending(run, progress):
+    with lock, stop.listen(), record_ending(run, progress):
         if ranks.is_main:
             run.error.unlink(missing_ok=True)
         progress.tell("loading")
@@ -154,11 +154,11 @@ def record_ending(run: RunDir, progress: Progress) -> Iterator[None]:
         _leave_word(run, progress, "interrupted", str(error))
         raise
     except Exception as error:
-        known = _named(run, error)
+        known = _name_error(run, error)
         if known is not None:
             _leave_word(run, progress, "failed", str(known))
             raise known from error
-        _leave_word(run, progress, "failed", str(error) if isinstance(error, _OURS) else _unexpected(error))
+        _leave_word(run, progress, "failed", str(error) if isinstance(error, _OURS) else _unexpected_words(error))
         raise
     finally:
         progress.close()
@@ -167,7 +167,7 @@ def record_ending(run: RunDir, progress: Progress) -> Iterator[None]:
 _OURS = (TrainError, ModelError, RunError, ConfigError, SnapshotError, EngineError)
 
 
-def _named(run: RunDir, error: Exception) -> TrainError | None:
+def _name_error(run: RunDir, error: Exception) -> TrainError | None:
     """What a library's error means for the run, where that is known."""
     if isinstance(error, torch.OutOfMemoryError):
         return OutOfMemory("The batch does not fit the GPU's memory. Set a smaller batch size.")
@@ -184,7 +184,7 @@ def _leave_word(run: RunDir, progress: Progress, state: Any, message: str) -> No
         progress.tell(state, message=message)
 
 
-def _unexpected(error: BaseException) -> str:
+def _unexpected_words(error: BaseException) -> str:
     return f"Training stopped at an unexpected {type(error).__name__}; the end of its output says where."
 
 
@@ -255,7 +255,7 @@ def _compare(job: Job, progress: Progress, stop: Stop) -> tuple[dict[str, Any] |
             engine = Engine(loaded, job.task)
         else:
             loaded = load_adapter(engine.loaded, adapter, allow_hub=job.allow_hub)
-            engine = engine.beside(loaded)
+            engine = engine.share_base(loaded)
 
         def report(n_done: int, n_notes: int, key: str = key) -> None:
             stop.check()

@@ -51,9 +51,9 @@ def _facts(gate: Mapping[str, Any]) -> list[str]:
     """The figures beside the fields, a line each."""
     whole, invented, valid = gate["all_fields"], gate["hallucination"], gate["json_valid"]
     lines = [
-        f"every field right      {_two(whole)}",
-        f"value where none is    {_two(invented)}",
-        f"replies that are read  {_two(valid)}",
+        f"every field right      {_before_and_now(whole)}",
+        f"value where none is    {_before_and_now(invented)}",
+        f"replies that are read  {_before_and_now(valid)}",
     ]
     if whole["p"] is not None:
         lines[0] += f"  {whole['n_gained']} notes gained, {whole['n_lost']} lost, p {whole['p']:.3f}"
@@ -62,7 +62,7 @@ def _facts(gate: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _two(figures: Mapping[str, Any]) -> str:
+def _before_and_now(figures: Mapping[str, Any]) -> str:
     return f"{percent(figures['old']):>8} {percent(figures['new']):>8}"
 
 

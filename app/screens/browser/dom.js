@@ -21,7 +21,7 @@ export const find = (selector, within = document) => within.querySelector(select
  * @param {string} selector
  * @returns {any}
  */
-export const within = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
+export const closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
 
 /**
  * A new element with properties and children.
@@ -59,4 +59,17 @@ export function openDialog(id, title, ...children) {
   find('.gradio-container').append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/**
+ * A table with headings; the first cell of a line names it.
+ * @param {string[]} headings
+ * @param {string[][]} lines
+ */
+export function table(headings, lines) {
+  const head = make('tr', {}, ...headings.map((heading) => make('th', { scope: 'col' }, heading)));
+  const body = lines.map(([first, ...others]) => make(
+    'tr', {}, make('th', { scope: 'row', dir: 'auto' }, first), ...others.map((cell) => make('td', { dir: 'auto' }, cell)),
+  ));
+  return make('table', { className: 'list' }, make('thead', {}, head), make('tbody', {}, ...body));
 }

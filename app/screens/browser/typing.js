@@ -1,7 +1,7 @@
 // Changes around a field while one types in it. Chromium ends a run of typing, which one Ctrl+Z takes back, whenever a
 // node is removed from the page, wherever that is. So while somebody types words change in place and what is not needed
 // is hidden; it is removed when the field is left.
-import { within } from './dom.js';
+import { closest } from './dom.js';
 
 /** @type {Set<HTMLElement>} */
 const gone = new Set();    // elements to remove once nobody types
@@ -42,7 +42,7 @@ function guard(box) {
 }
 
 document.addEventListener('focusin', (event) => {
-  const box = within(event, '#form textarea, #form input');
+  const box = closest(event, '#form textarea, #form input');
   if (box && !Object.hasOwn(box, 'value')) guard(box);
 });
-document.addEventListener('focusout', (event) => { if (within(event, '#form')) setTimeout(clear); });
+document.addEventListener('focusout', (event) => { if (closest(event, '#form')) setTimeout(clear); });

@@ -35,12 +35,12 @@ class Axes:
         """Where the horizontal scale ends, in pixels."""
         return self.size[0] - self.right
 
-    def across(self, x: float) -> float:
+    def place_x(self, x: float) -> float:
         """How far from the left a value stands, in pixels."""
         low, high = self.x
         return round(self.left + (x - low) / ((high - low) or 1) * (self.end - self.left), 1)
 
-    def down(self, y: float) -> float:
+    def place_y(self, y: float) -> float:
         """How far from the top a value stands, in pixels."""
         low, high = self.y
         bottom = self.size[1] - BOTTOM
@@ -48,14 +48,14 @@ class Axes:
 
     def path(self, points: Iterable[tuple[float, float]]) -> str:
         """Points as SVG takes them."""
-        return " ".join(f"{self.across(x)},{self.down(y)}" for x, y in points)
+        return " ".join(f"{self.place_x(x)},{self.place_y(y)}" for x, y in points)
 
     @property
     def rows(self) -> list[tuple[float, float, str]]:
         """Begin, middle and end of the vertical scale: the share of it, where it stands, and its figure."""
         low, high = self.y
         ends = ((share, low + share * ((high - low) or 1)) for share in (0.0, 0.5, 1.0))
-        return [(share, self.down(y), self.figure(y)) for share, y in ends]
+        return [(share, self.place_y(y), self.figure(y)) for share, y in ends]
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ def days_chart(days: Sequence[tuple[date, int]], step: str = "day") -> Markup:
         days: the first day of each bar and its count, without gaps.
         step: what a bar counts.
     """
-    most, total, high = max(n for _, n in days), sum(n for _, n in days), _even(sum(n for _, n in days))
-    axes = Axes((0, len(days)), (0, _even(most)), (640, 220), right=44, figure="{:,.0f}".format)
+    most, total, high = max(n for _, n in days), sum(n for _, n in days), _even_end(sum(n for _, n in days))
+    axes = Axes((0, len(days)), (0, _even_end(most)), (640, 220), right=44, figure="{:,.0f}".format)
     bars, points, so_far = [], [], 0
     for number, (day, n) in enumerate(days):
         so_far += n
@@ -110,7 +110,7 @@ def days_chart(days: Sequence[tuple[date, int]], step: str = "day") -> Markup:
     return _HTML.days(axes, label, high, bars, points, [(at + 0.5, f"{days[at][0]:%d %b}") for at in dates], step)
 
 
-def _even(n: int) -> int:
+def _even_end(n: int) -> int:
     """The end of a scale that holds `n`: its middle is a whole number too, and both are round where they are large."""
     step = int(2 * 10 ** max(0, len(str(n)) - 2))
     return -(-n // step) * step

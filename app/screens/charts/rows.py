@@ -81,10 +81,10 @@ class EffectPlot:
         reach = max(map(abs, ends), default=0.0) or floor * 1.25 or _STEPS[0]  # nothing differs
         self._step = next(step for step in _STEPS if reach / step <= 2.5 or step == _STEPS[-1])
         self._reach = math.ceil(reach * 1.06 / self._step - 1e-9) * self._step
-        floors = [("floor", self.at(-floor))] if 0 < floor < self._reach else []
-        self.lines = [("zero", self.at(0)), *floors]
+        floors = [("floor", self.place_x(-floor))] if 0 < floor < self._reach else []
+        self.lines = [("zero", self.place_x(0)), *floors]
 
-    def at(self, share: float) -> str:
+    def place_x(self, share: float) -> str:
         """Where a difference stands, as a part of the width."""
         return f"{50 + 50 * share / self._reach:.2f}%"
 
@@ -97,5 +97,5 @@ class EffectPlot:
         n = round(self._reach / self._step)
         points = ((number * self._step, round(100 * number * self._step)) for number in range(-n + 1, n))
         return _HTML.effect_axis(
-            self, [(self.at(share), f"{of_100:+d}" if of_100 else "0") for share, of_100 in points]
+            self, [(self.place_x(share), f"{of_100:+d}" if of_100 else "0") for share, of_100 in points]
         )

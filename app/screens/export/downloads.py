@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.errors import InputError
-from app.exporting import ENDINGS, FORMATS, MEDIA_TYPES, Choice, export_pieces, label_config, note_export, read_choice
+from app.exporting import FORMATS, KINDS, Choice, check_needs, export_pieces, label_config, note_export, read_choice
 from app.screens.replies import refusal
 from db.people.acting import acting
 from db.store.store import StoreError
@@ -36,6 +36,7 @@ class Chosen(BaseModel):
     with_metadata: bool | None = None
     with_provenance: bool = False
     with_samples: bool = False
+    with_spans: bool = True
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -45,7 +46,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/export/label-studio.xml")
     def configuration(by: Reviewer, fields: str = "") -> Response:
         try:
-            choice = read_choice(desk.task, "label-studio", fields=listed(fields))
+            choice = read_choice(desk.task, "label-studio", fields=split_names(fields))
         except InputError as error:
             return JSONResponse({"detail": str(error)}, 422)
         headers = {"content-disposition": 'attachment; filename="label-studio.xml"'}
@@ -60,8 +61,8 @@ def routes(desk: Desk) -> APIRouter:
             choice = read_choice(
                 desk.task,
                 known,
-                fields=listed(chosen.fields),
-                statuses=listed(chosen.statuses),
+                fields=split_names(chosen.fields),
+                statuses=split_names(chosen.statuses),
                 since=chosen.since,
                 until=chosen.until,
                 zone=chosen.zone,
@@ -72,7 +73,9 @@ def routes(desk: Desk) -> APIRouter:
                 with_metadata=chosen.with_metadata,
                 with_provenance=chosen.with_provenance,
                 with_samples=chosen.with_samples,
+                with_spans=chosen.with_spans,
             )
+            check_needs(desk.task, choice)
         except InputError as error:
             return JSONResponse({"detail": str(error)}, 422)
         try:
@@ -80,17 +83,17 @@ def routes(desk: Desk) -> APIRouter:
                 note_export(act, choice)
         except StoreError as error:
             return refusal(error)
-        name = f"reviewed-{date.today():%Y-%m-%d}.{ENDINGS[known]}"
+        name = f"reviewed-{date.today():%Y-%m-%d}.{KINDS[known].ending}"
         return StreamingResponse(
             _pieces(desk, choice),
-            media_type=MEDIA_TYPES[known],
+            media_type=KINDS[known].media_type,
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
 
     return router
 
 
-def listed(names: str) -> list[str]:
+def split_names(names: str) -> list[str]:
     """Names that stand between commas."""
     return [name.strip() for name in names.split(",") if name.strip()]
 

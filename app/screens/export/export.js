@@ -1,6 +1,6 @@
-// The days on the export screen: the browser's own date fields. A hidden text box carries each to the server, also one
+// The format and the days on the export screen: the browser's own date fields. A hidden text box carries each to the server, also one
 // that is no day: the browser calls such a field empty, and an export without the limit would be more than was asked for.
-import { find, within } from '../browser/dom.js';
+import { closest, find } from '../browser/dom.js';
 
 const NO_DAY = 'no whole day';
 const PAUSE_MS = 1000;     // in typing, after which what stands there is meant
@@ -16,7 +16,7 @@ function send(input) {
 }
 
 /** @param {Event} event */
-const dayOf = (event) => within(event, 'input[type="date"][data-carrier]');
+const dayOf = (event) => closest(event, 'input[type="date"][data-carrier]');
 
 // While one types, a day is incomplete or of the year 2: no mistake before a pause, or before the field is left.
 /** @param {Event} event */
@@ -28,4 +28,8 @@ function type(event) {
 }
 
 for (const kind of ['input', 'keyup']) document.addEventListener(kind, type);
+document.addEventListener('change', (event) => {
+  const input = closest(event, 'input[type="radio"][data-carrier]');
+  if (input?.checked) send(input);
+});
 document.addEventListener('focusout', (event) => { const input = dayOf(event); if (input) { clearTimeout(timer); send(input); } });

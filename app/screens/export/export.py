@@ -12,16 +12,19 @@ from app.core.errors import InputError
 from app.core.templates import Pieces
 from app.exporting import (
     FIRST_DAY,
+    GROUPS,
+    KINDS,
     LAST_DAY,
     Choice,
-    Format,
+    check_needs,
     count_records,
     format_of,
     label_config,
+    mention_samples,
     preview,
     read_choice,
-    told_of_samples,
 )
+from app.exporting.formats import MAPPED, TRAINING
 from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
 from app.screens.zone import zone_of
@@ -31,24 +34,6 @@ from db.notes.notes import counts
 from db.people.reviewers import list_reviewers
 from db.review.reviewed import suggesters
 
-FORMAT_CHOICES: list[tuple[str, Format]] = [
-    ("JSON lines (training input)", "jsonl"),
-    ("JSON", "json"),
-    ("CSV for a spreadsheet", "csv"),
-    ("Parquet", "parquet"),
-    ("Hugging Face dataset", "dataset"),
-    ("Label Studio", "label-studio"),
-]
-NAMES = {form: name.split(" (")[0].removesuffix(" for a spreadsheet") for name, form in FORMAT_CHOICES}
-OPENED: dict[Format, str] = {
-    "jsonl": "One record a line.",
-    "json": "One list of records.",
-    "csv": "Opens in a spreadsheet: a cell that it would run as a formula gets an apostrophe in front.",
-    "parquet": "One table, nested as in the JSON: pandas, DuckDB and Spark read it.",
-    "dataset": "Unpack it, then: datasets.load_from_disk('reviewed').",
-    "label-studio": "Tasks with the model's predictions and the reviewers' annotations. Paste the configuration below "
-    "into a new project, then import the file. Reviewers are matched by e-mail address, if their names are addresses.",
-}
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
 CORRECTED, WITH_TEXT, METADATA, PROVENANCE, SAMPLES = "corrected", "text", "metadata", "provenance", "samples"
 TELL = [
@@ -71,7 +56,8 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     with gr.Row(elem_classes="columns-2", elem_id="export"):
         with gr.Column(elem_classes="card", elem_id="export-choice"):
             gr.HTML(heading("Export reviewed notes"), js_on_load=None)
-            form = gr.Radio(FORMAT_CHOICES, value="jsonl", label="Format", elem_id="export-format")
+            gr.HTML(_HTML.formats(_groups(), "jsonl"), elem_id="export-format", js_on_load=None)
+            form = gr.Textbox("jsonl", visible="hidden", elem_id="export-form")
             tell = gr.CheckboxGroup(TELL, value=[WITH_TEXT, METADATA], label="With", elem_id="export-tell")
             keys = gr.CheckboxGroup(fields, value=list(desk.task.keys), label="Fields", elem_id="export-fields")
             with gr.Row(elem_classes="line"):
@@ -92,18 +78,26 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             summary = gr.HTML(elem_id="export-summary", js_on_load=None)
     inputs = [form, tell, keys, reviewer, adapter, since, until, only]
 
-    def shown(request: gr.Request, *chosen: Any) -> str:
+    def show_choice(request: gr.Request, *chosen: Any) -> str:
         return show(desk, *chosen, zone=zone_of(request))
 
-    def opened(request: gr.Request, *chosen: Any) -> list[Any]:
+    def fill(request: gr.Request, *chosen: Any) -> list[Any]:
         with desk.store.reading() as session:
             people = [("anyone", ""), *((row.name, row.name) for row in list_reviewers(session))]
             adapters = [("any adapter or none", ""), *((name, name) for name in suggesters(session))]
         return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen, zone=zone_of(request))]
 
     for part in inputs:
-        listen(part.change, shown, (inputs, [summary]), "export", **FOLLOWING)
-    return opened, inputs, [reviewer, adapter, summary]
+        listen(part.change, show_choice, (inputs, [summary]), "export", **FOLLOWING)
+    return fill, inputs, [reviewer, adapter, summary]
+
+
+def _groups() -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """The formats by what they are for: name, title and purpose of each."""
+    return [
+        (group, [(form, kind.title, kind.purpose) for form, kind in KINDS.items() if kind.group == group])
+        for group in GROUPS
+    ]
 
 
 def _asides() -> list[tuple[str, str]]:
@@ -144,12 +138,13 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
             with_provenance=PROVENANCE in told,
             with_samples=SAMPLES in ticked,
         )
+        check_needs(desk.task, choice)
     except InputError as error:
         return refused(str(error))
     with desk.store.reading() as session:
         n_records, figures = count_records(session, choice), counts(session)
         beginning = preview(session, desk.task, choice) if n_records else ""
-        of_samples = told_of_samples(session, choice)
+        of_samples = mention_samples(session, choice)
     if not n_records:
         return _HTML.nothing(figures)
     config_address = config = ""
@@ -158,7 +153,7 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
         config_address, config = f"/export/label-studio.xml{query}", label_config(desk.task, choice)
     return _HTML.found(
         f"/export/{choice.form}{choice.query()}",
-        NAMES[choice.form],
+        KINDS[choice.form].title,
         plural(n_records, "note" if choice.is_marked else "reviewed note"),
         [*_sentences(desk.task, choice), *filter(None, [of_samples])],
         beginning,
@@ -169,13 +164,23 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
 
 def _sentences(task: Task, choice: Choice) -> list[str]:
     """What whoever takes the file should know of it."""
-    said = [OPENED[choice.form]]
+    said = [KINDS[choice.form].purpose]
     if choice.since or choice.until:
         said.append(f"A day begins at midnight in the time zone of this browser, {choice.zone.replace('_', ' ')}.")
+    if choice.form == "jsonl":
+        said.append("With caseloop export its types are written beside it, for the package datasets.")
     if choice.is_training_input(task):
         said.append("Training input: caseloop import FILE --original takes it.")
-    elif choice.form in ("jsonl", "json", "csv", "parquet"):
+    elif choice.form in TRAINING:
         said.append("Not training input: that needs every field, the text, and reviewed notes only.")
+    if choice.comes_back(task):
+        said.append(
+            "Another desk takes it with caseloop import FILE --decisions: who decided what and when stands there."
+        )
+    if choice.form in MAPPED:
+        said.append(
+            "What becomes of each field stands in a mapping file: caseloop export OUT --mapping FILE takes yours."
+        )
     if not choice.with_text:
         kept = "values, ids and metadata" if choice.with_metadata else "values and ids"
         said.append(f"Without the text it is not yet anonymous: {kept} are as they were in the notes.")

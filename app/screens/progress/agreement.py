@@ -9,14 +9,14 @@ from markupsafe import Markup
 from app.core.desk import Desk
 from app.core.templates import Pieces
 from app.screens.charts.rows import share_row
-from data.evaluation.agreement import FieldAgreement, agreement, differing
+from data.evaluation.agreement import FieldAgreement, agreement, differing_fields
 from data.evaluation.intervals import wilson
 from data.task import Task
 from data.text.figures import percent
 from db.notes.notes import Filters, count_notes
 from db.notes.queue.overlap import read_overlap
 from db.review.figures.statistics import note_names
-from db.review.opinions import OpinionRow, decided_among, shared_opinions
+from db.review.opinions import OpinionRow, find_decided, shared_opinions
 from db.store.store import Session
 
 N_NOTES = 1000
@@ -26,7 +26,7 @@ N_WORST = 10
 _HTML = Pieces("screens/progress/progress.html")
 
 
-def agreeing(desk: Desk, session: Session) -> Markup:
+def agreement_card(desk: Desk, session: Session) -> Markup:
     """The card: per field the share of notes with one answer, the coefficients, and the notes that differ most."""
     opinions = shared_opinions(session, N_NOTES)
     overlap, n_disputed = read_overlap(session), count_notes(session, Filters(is_disputed=True, origin="incoming"))
@@ -63,7 +63,7 @@ def _worst(
     About the others nobody is to know yet where they differ; whoever decides finds them in the queue.
     """
     titles = {field.key: field.title for field in task.fields}
-    differ = {number: differing(task, said[number]) for number in decided_among(session, said)}
+    differ = {number: differing_fields(task, said[number]) for number in find_decided(session, said)}
     worst = sorted((number for number in differ if differ[number]), key=lambda number: (-len(differ[number]), number))[
         :N_WORST
     ]

@@ -34,7 +34,7 @@ MS_PER_MINUTE = 60_000
 _HTML = Pieces("screens/progress/progress.html")
 
 
-def over_time(per_day: Sequence[DayCount]) -> Markup:
+def notes_over_time(per_day: Sequence[DayCount]) -> Markup:
     """How many notes were reviewed when."""
     counted = {row.day: row.n_submitted for row in per_day if row.n_submitted}
     if not counted:
@@ -61,7 +61,7 @@ def acceptance(task: Task, found: Iterable[Outcome], active: str | None) -> Mark
             counted[one.field, one.adapter][one.kind] += one.n
     for (_, adapter), kinds in counted.items():
         n_notes[adapter] = max(n_notes[adapter], kinds.total())
-    names = in_order(n_notes, active)
+    names = order_adapters(n_notes, active)
     rows = []
     for field in task.fields if counted else ():
         for name in names:
@@ -88,7 +88,7 @@ def time_taken(
         trials: what became of the notes that were shown otherwise than usual.
         blind_share: of the notes, how many are shown blind, from 0 to 1.
     """
-    named: list[str | None] = [*in_order((name for name in times if name is not None), active)]
+    named: list[str | None] = [*order_adapters((name for name in times if name is not None), active)]
     names = [*named, None] if None in times else named
     spreads = [(name, spread_of(times[name])) for name in names]
     reach = 1.05 * max((spread.high for _, spread in spreads), default=0.0)
@@ -96,10 +96,10 @@ def time_taken(
         (name or "without a suggestion", spread_row(spread, reach), minutes(spread.median), f"{spread.n:,}")
         for name, spread in spreads
     ]
-    return _HTML.time_taken(rows, minutes(reach), saving(trials, blind_share))
+    return _HTML.time_taken(rows, minutes(reach), time_saved(trials, blind_share))
 
 
-def saving(trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
+def time_saved(trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
     """What pre-filling saves: the notes that were shown blind against the others, of those drawn by chance.
 
     Args:
@@ -132,7 +132,7 @@ def saving(trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
     return _HTML.saving(kind=word, verdict=said, figures=figures)
 
 
-def seeded(task: Task, trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
+def seeded_errors(task: Task, trials: Sequence[TrialOutcome], share: float = 0.0) -> Markup:
     """How often a value that was seeded wrong passed.
 
     Args:
@@ -188,7 +188,7 @@ def calibration(task: Task, found: Sequence[Outcome]) -> Markup:
     return _HTML.calibration(figures)
 
 
-def of_task(task: Task, found: Sequence[Outcome]) -> list[Outcome]:
+def keep_task_fields(task: Task, found: Sequence[Outcome]) -> list[Outcome]:
     """What became of the values that the task asks for today; the store may hold others."""
     return [one for one in found if one.field in task.keys]
 
@@ -217,7 +217,7 @@ def confusions_html(
     return _HTML.confusions(rows, max((n for *_, n, _ in found), default=1))
 
 
-def in_order(names: Iterable[str], active: str | None) -> list[str]:
+def order_adapters(names: Iterable[str], active: str | None) -> list[str]:
     """The adapters that are shown: the active one, then those of the latest runs; the oldest are left out."""
     return sorted(sorted(names, reverse=True), key=lambda name: name != active)[:N_ADAPTERS]
 

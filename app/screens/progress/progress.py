@@ -15,7 +15,7 @@ from app.core.zones import read_zone
 from app.screens.charts.plots import line_chart
 from app.screens.markup import QUICK
 from app.screens.progress import cards as figures
-from app.screens.progress.agreement import agreeing
+from app.screens.progress.agreement import agreement_card
 from app.screens.queue.queue import progress_bar
 from app.screens.trouble import listen
 from app.screens.zone import zone_of
@@ -55,20 +55,25 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             )
         wide = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
 
-    def opened(request: gr.Request, chosen: str) -> list[Any]:
+    def fill(request: gr.Request, chosen: str) -> list[Any]:
         with desk.store.reading() as session:
-            found = figures.of_task(desk.task, outcomes(session))
-            parts = [*show(desk, session, found, zone_of(request)), *judged(desk.task, session, found, chosen or "")]
+            found, zone = figures.keep_task_fields(desk.task, outcomes(session)), zone_of(request)
+            parts = [
+                *show(desk, session, found, zone),
+                *show_suggestions(desk.task, session, found, chosen or ""),
+            ]
         names = sorted({one.adapter for one in found})
         choices = [("all adapters", ""), *((name, name) for name in names)]
         return [gr.Dropdown(choices=choices, visible=len(names) > 1), *parts]
 
-    def changed(chosen: str) -> list[str]:
+    def show_adapter(chosen: str) -> list[str]:
         with desk.store.reading() as session:
-            return judged(desk.task, session, figures.of_task(desk.task, outcomes(session)), chosen or "")
+            return show_suggestions(
+                desk.task, session, figures.keep_task_fields(desk.task, outcomes(session)), chosen or ""
+            )
 
-    listen(adapter.change, changed, ([adapter], wide), "progress", **QUICK)
-    return opened, [adapter], [adapter, *left, *right, *wide]
+    listen(adapter.change, show_adapter, ([adapter], wide), "progress", **QUICK)
+    return fill, [adapter], [adapter, *left, *right, *wide]
 
 
 def show(desk: Desk, session: Session, found: Sequence[Outcome], zone: str = "UTC") -> list[str]:
@@ -87,22 +92,22 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome], zone: str = "UT
             scored,
             "",
             "",
-            agreeing(desk, session),
+            agreement_card(desk, session),
         ]
     active, trials, rules = active_adapter(session), trial_outcomes(session), read_rules(session)
     name = active.name if active else None
     return [
         _HTML.counts(counted, progress_bar(counted)),
-        figures.over_time(reviewed_per_day(session, read_zone(zone))),
+        figures.notes_over_time(reviewed_per_day(session, read_zone(zone))),
         figures.time_taken(lead_times(session), name, trials, blind_share=rules.blind_share),
         scored,
         figures.acceptance(desk.task, found, name),
-        figures.seeded(desk.task, trials, rules.seeded_share),
-        agreeing(desk, session),
+        figures.seeded_errors(desk.task, trials, rules.seeded_share),
+        agreement_card(desk, session),
     ]
 
 
-def judged(task: Task, session: Session, found: Sequence[Outcome], adapter: str) -> list[str]:
+def show_suggestions(task: Task, session: Session, found: Sequence[Outcome], adapter: str) -> list[str]:
     """The cards about the suggestions of one adapter, or of all: its confidence, and what it mistakes.
 
     Args:

@@ -4,7 +4,7 @@ import { ask, messageOf, request } from './dialogs.js';
 import { refresh } from './list/asking.js';
 import { asksFirst, paint } from './list/counts.js';
 import { sayDone } from './list/lines.js';
-import { keep, list, ticked, told } from './list/state.js';
+import { keep, list, listState, ticked } from './list/state.js';
 
 /** @typedef {import('./list/state.js').Action} Action */
 /** @typedef {{ word: string, doing: string, done: string, effect: string, stays: string }} Words */
@@ -37,12 +37,12 @@ export function recall({ bulk, said }) {
 /** @param {Action} action */
 export async function actOn(action) {
   if (list.isWorking || !list.told) return;
-  const meant = { action, filters: told().filters, ids: ticked.size ? [...ticked.keys()] : null };
+  const meant = { action, filters: listState().filters, ids: ticked.size ? [...ticked.keys()] : null };
   const { word, doing, done, effect, stays: why } = WORDS[action];
   try {
     const plan = await request('/queue/plan', meant), n = plan.n_touched;
     if (!n) { sayDone('Nothing to do: none of these notes is in a state for it.'); refresh(); return; }
-    const stays = leftAlone(plan.n_notes - n, plan.n_notes, why);
+    const stays = sayLeftAlone(plan.n_notes - n, plan.n_notes, why);
     let comment = '';
     if (asksFirst(action, n)) {
       const whole = ticked.size ? '' : 'No row is ticked: this is about all that the filter shows. ';
@@ -54,12 +54,12 @@ export async function actOn(action) {
     }
     last = newName();
     const body = { ...meant, bulk: last, comment, upto: plan.upto };
-    await inTurns('/queue/act', body, { doing, total: n, sentence: (m) => `${plural(m)} ${done}.${stays}`, canUndo: true });
+    await actInTurns('/queue/act', body, { doing, total: n, sentence: (m) => `${plural(m)} ${done}.${stays}`, canUndo: true });
   } catch (error) { sayDone(messageOf(error), { state: 'failed' }); }
 }
 
 /** @param {number} n @param {number} total @param {string} why */
-function leftAlone(n, total, why) {
+function sayLeftAlone(n, total, why) {
   if (!n) return '';
   return ` ${plural(n)} of ${total.toLocaleString('en')} ${n === 1 ? 'stays as it is' : 'stay as they are'} (${why}).`;
 }
@@ -71,7 +71,7 @@ export async function undo() {
   keep({ undo: null });
   const alone = (/** @type {number} */ n) => (n ? ` ${plural(n)} left alone: somebody changed ${n === 1 ? 'it' : 'them'} since.` : '');
   const sentence = (/** @type {number} */ n, /** @type {number} */ left) => `${plural(n)} as before.${alone(left)}`;
-  await inTurns('/queue/undo', { bulk }, { doing: 'Undoing', total: 0, sentence, canUndo: false });
+  await actInTurns('/queue/undo', { bulk }, { doing: 'Undoing', total: 0, sentence, canUndo: false });
 }
 
 /**
@@ -80,7 +80,7 @@ export async function undo() {
  * @param {{ bulk: string, [more: string]: unknown }} body
  * @param {{ doing: string, total: number, sentence: (n: number, left: number) => string, canUndo: boolean }} how
  */
-async function inTurns(path, body, { doing, total, sentence, canUndo }) {
+async function actInTurns(path, body, { doing, total, sentence, canUndo }) {
   let after = 0, n = 0, left = 0, trouble = '';
   list.isWorking = true; isStopped = false;
   paint();

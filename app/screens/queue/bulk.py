@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
-from app.worker.calibration import current
+from app.worker.calibration import apply_kept_curves
 from data.cutoffs import SURE
 from data.notes import Origin
 from db.notes.queue.metadata import Condition, Test
@@ -94,7 +94,7 @@ class Shown(BaseModel):
         )
 
 
-def shown_of(filters: Filters) -> dict[str, Any]:
+def filters_as_json(filters: Filters) -> dict[str, Any]:
     """A saved filter as the page has it."""
     values = filters.to_json()
     values["is_unsure"] = values.pop("sure_below", None) is not None
@@ -157,24 +157,24 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/queue")
 
     @router.post("/plan")
-    def planned(meant: Meant, by: Reviewer) -> JSONResponse:
-        return answered(lambda: intend(desk, meant))
+    def plan(meant: Meant, by: Reviewer) -> JSONResponse:
+        return answer_with(lambda: intend(desk, meant))
 
     @router.post("/act")
-    def acted(asked: Acting, by: Reviewer) -> JSONResponse:
-        return answered(lambda: act_on_many(desk, by, asked))
+    def act(asked: Acting, by: Reviewer) -> JSONResponse:
+        return answer_with(lambda: act_on_many(desk, by, asked))
 
     @router.post("/undo")
-    def undone(turn: Turn, by: Reviewer) -> JSONResponse:
-        return answered(lambda: take_back(desk, by, turn))
+    def undo(turn: Turn, by: Reviewer) -> JSONResponse:
+        return answer_with(lambda: take_back(desk, by, turn))
 
     @router.post("/filters")
-    def kept(filters: Kept, by: Reviewer) -> JSONResponse:
-        return answered(lambda: keep(desk, by, filters))
+    def keep_filters(filters: Kept, by: Reviewer) -> JSONResponse:
+        return answer_with(lambda: keep(desk, by, filters))
 
     @router.post("/filters/drop")
-    def dropped(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
-        return answered(lambda: drop(desk, by, unwanted))
+    def drop_filters(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
+        return answer_with(lambda: drop(desk, by, unwanted))
 
     return router
 
@@ -197,7 +197,7 @@ def act_on_many(desk: Desk, reviewer: str, asked: Acting) -> dict[str, Any]:
             bulk=asked.bulk,
             comment=asked.comment,
             after=asked.after,
-            current=lambda session, suggestion: current(desk.settings, session, suggestion),
+            current=lambda session, suggestion: apply_kept_curves(desk.settings, session, suggestion),
         )
     return {"n_done": done.n_done, "last": done.last}
 

@@ -1,30 +1,32 @@
 // The queue in the browser: a list arrives, and what keys, clicks and the filter's controls do.
 import './samples.js';
-import './uploads.js';
-import { byId, find, within } from '../browser/dom.js';
+import './files/choosing.js';
+import { byId, closest, find } from '../browser/dom.js';
 import { openNote } from '../shell/navigation.js';
 import { actOn, recall, stop, undo } from './bulk.js';
+import { deleteNotes } from './correcting/deleting.js';
+import { showImports } from './correcting/imports.js';
 import { askFor, askWhenTyped, endWait, refresh } from './list/asking.js';
 import { paint } from './list/counts.js';
 import { chosenFilters, form, setSearch, showFilters } from './list/filters.js';
 import { sayFound } from './list/lines.js';
 import { currentRow, focusRow, move, noteOf, placeTab, rows, tick } from './list/rows.js';
 import { dropFilter, savedFilter, saveFilter } from './list/saved_filters.js';
-import { control, keep, kept, list, PLAIN, PLAIN_ORDER, same, ticked, told } from './list/state.js';
+import { control, keep, list, listState, PLAIN, PLAIN_ORDER, readKept, same, ticked } from './list/state.js';
 
 const isHere = () => Boolean(byId('queue-table')?.offsetParent);
 
 // ---------------------------------------------------------------- a list arrives
 
 // Whether a list is what was asked for last: another order may have been chosen while it was on its way.
-const isAsked = () => same(list.expected, told().filters) && list.order === told().order && list.seed === told().seed;
+const isAsked = () => same(list.expected, listState().filters) && list.order === listState().order && list.seed === listState().seed;
 
 function sync() {
   const shown = find('#queue-table [data-queue]');
   if (find('#queue-table .trouble-here')) { endWait(); sayFound(''); }
   if (!shown || !form()) return;
   const raw = shown.dataset.queue, isFirst = !list.raw, isNew = raw !== list.raw;
-  const before = kept();
+  const before = readKept();
   if (isFirst && before.undo) recall(before.undo);
   if (isNew) { list.raw = raw; list.told = JSON.parse(raw); }
   if (isFirst && before.wanted) {
@@ -35,7 +37,7 @@ function sync() {
     return;
   }
   if (isNew && (list.expected === null || isAsked())) {
-    const { page, seed, order, filters } = told();
+    const { page, seed, order, filters } = listState();
     endWait();
     Object.assign(list, { expected: null, page, seed, order });
     showFilters(filters);
@@ -48,7 +50,7 @@ function sync() {
 }
 
 const [visit] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType('navigation'));
-let comesBack = visit?.type === 'reload' && kept().isHere;
+let comesBack = visit?.type === 'reload' && readKept().isHere;
 
 /** @param {Node} node */
 const holdsList = (node) => node instanceof Element && node.querySelector('#queue-table, #queue-controls');
@@ -69,16 +71,18 @@ const DO = {
   undo, refresh, stop,
   save: saveFilter,
   drop: dropFilter,
+  delete: deleteNotes,
+  imports: showImports,
   review: () => openNote(null, find('#queue-table [data-walk]').dataset.walk),
-  back: () => askFor(told().filters, list.page - 1),
-  on: () => askFor(told().filters, list.page + 1),
+  back: () => askFor(listState().filters, list.page - 1),
+  on: () => askFor(listState().filters, list.page + 1),
   clear: () => { list.order = PLAIN_ORDER; setSearch(''); askFor({ ...PLAIN }); },
   untick: () => { ticked.clear(); paint(); },
   cancel: () => byId('queue-ask').close(),
 };
 
 document.addEventListener('click', (event) => {
-  const todo = within(event, '[data-queue-do]'), act = within(event, '[data-queue-act]'), cell = within(event, '#queue-table td.tick');
+  const todo = closest(event, '[data-queue-do]'), act = closest(event, '[data-queue-act]'), cell = closest(event, '#queue-table td.tick');
   if (todo) DO[todo.dataset.queueDo]();
   else if (act) actOn(act.dataset.queueAct);
   else if (cell) {
@@ -92,8 +96,8 @@ document.addEventListener('click', (event) => {
 
 // ---------------------------------------------------------------- the filter's controls
 
-document.addEventListener('submit', (event) => { if (within(event, '#queue-filters')) event.preventDefault(); });
-document.addEventListener('input', (event) => { if (within(event, '#queue-search, [name="meta_value"]')) askWhenTyped(); });
+document.addEventListener('submit', (event) => { if (closest(event, '#queue-filters')) event.preventDefault(); });
+document.addEventListener('input', (event) => { if (closest(event, '#queue-search, [name="meta_value"]')) askWhenTyped(); });
 document.addEventListener('change', (event) => {
   const target = /** @type {any} */ (event.target);
   if (target.id === 'tick-all') {
@@ -102,7 +106,7 @@ document.addEventListener('change', (event) => {
   } else if (target.id === 'queue-saved') {
     const saved = savedFilter();
     if (saved) { list.order = saved.order; setSearch(saved.filters.text); askFor(saved.filters); } else DO.clear();
-  } else if (within(event, '#queue-filters') && target.id !== 'queue-search' && target.name !== 'meta_value') {
+  } else if (closest(event, '#queue-filters') && target.id !== 'queue-search' && target.name !== 'meta_value') {
     if (target.name === 'order') chooseOrder(target.value);
     askFor(chosenFilters());
   }
@@ -137,12 +141,12 @@ function actionOf(key, row) {
 
 document.addEventListener('keydown', (event) => {
   if (!isHere() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || find('dialog[open]')) return;
-  const isSearching = within(event, '#queue-search');
-  if (!isSearching && within(event, 'textarea, select, [contenteditable="true"], input:not([type="checkbox"])')) return;
-  const action = isSearching ? IN_SEARCH[event.key] : actionOf(event.key, within(event, 'tr[data-note]'));
+  const isSearching = closest(event, '#queue-search');
+  if (!isSearching && closest(event, 'textarea, select, [contenteditable="true"], input:not([type="checkbox"])')) return;
+  const action = isSearching ? IN_SEARCH[event.key] : actionOf(event.key, closest(event, 'tr[data-note]'));
   if (action) { event.preventDefault(); action(); }
 });
 document.addEventListener('focusin', (event) => {
-  const row = within(event, '#queue-table tr[data-note]');
+  const row = closest(event, '#queue-table tr[data-note]');
   if (row) list.current = noteOf(row);
 });

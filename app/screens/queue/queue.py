@@ -17,16 +17,17 @@ from pydantic import ValidationError
 from app.core.desk import Desk
 from app.core.errors import sentence_of
 from app.core.templates import Pieces
-from app.screens.markup import FOLLOWING, SEE_IT_LEARN, STATES, calling
-from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, order_of, shown_of
+from app.screens.markup import FOLLOWING, SEE_IT_LEARN, STATES, call_script
+from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, filters_as_json, order_of
 from app.screens.queue.samples import samples_line
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
-from app.screens.review.queue_position import ORDERS, TESTS, chosen
+from app.screens.review.queue_position import ORDERS, TESTS, read_chosen
 from data.cutoffs import SURE
+from data.reading.formats import ENDINGS
 from db.notes.notes import Counts, Order, counts, search_notes
 from db.notes.queue.metadata import metadata_names
 from db.notes.queue.novelty import count_compared
-from db.notes.queue.queue_view import Walk, count_on
+from db.notes.queue.queue_view import Walk, count_in_walk
 from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, saved_filters
 from db.notes.queue.search import Found, count_found
 from db.people.reviewers import list_reviewers
@@ -58,21 +59,21 @@ def build_queue(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     """
     with gr.Row(elem_id="queue-top"):
         figures = gr.HTML(elem_id="queue-counts", js_on_load=None)
-        gr.HTML(_HTML.importing(), js_on_load=None, elem_id="queue-import")
+        gr.HTML(_HTML.importing(ENDINGS), js_on_load=None, elem_id="queue-import")
     gr.HTML(_controls(), elem_id="queue-controls", js_on_load=None)
     table = gr.HTML(elem_id="queue-table", js_on_load=None)
     gr.HTML(_HTML.foot(), elem_id="queue-foot", js_on_load=None)
     wanted = gr.Textbox(FIRST, visible="hidden", container=False)
     refresh = gr.Button(visible="hidden", elem_id="queue-refresh")
 
-    def listed(request: gr.Request, sent: str) -> list[Any]:
+    def list_notes(request: gr.Request, sent: str) -> list[Any]:
         return show(desk, request.username, sent)
 
     outputs = [wanted, figures, table]
     asking = "queue/list/asking.js"
-    event = refresh.click(listed, [wanted], outputs, js=calling(asking, "wanted"), **FOLLOWING)
-    event.failure(None, js=calling(asking, "showFailure"))
-    return listed, [wanted], outputs
+    event = refresh.click(list_notes, [wanted], outputs, js=call_script(asking, "readWanted"), **FOLLOWING)
+    event.failure(None, js=call_script(asking, "showFailure"))
+    return list_notes, [wanted], outputs
 
 
 def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
@@ -85,18 +86,18 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     Returns:
         What was wanted, as it was understood; the counts; the list.
     """
-    shown, order, seed, page = _understood(sent)
-    walk = chosen({**shown.model_dump(), "order": order, "seed": seed})
+    shown, order, seed, page = _read_request(sent)
+    walk = read_chosen({**shown.model_dump(), "order": order, "seed": seed})
     query, link = (walk.query, walk.link) if walk else ("", "")
     try:
         with desk.store.reading() as session:
             figures = counts(session)
             found = count_found(session, shown.filters)
-            n_waiting = count_on(session, Walk(shown.filters), reviewer)
+            n_waiting = count_in_walk(session, Walk(shown.filters), reviewer)
             page = max(0, min(page, (found.n_notes - 1) // N_ROWS))
             rows = search_notes(session, shown.filters, order=order, seed=seed, offset=page * N_ROWS, limit=N_ROWS)
             is_unordered = order == "novelty" and not count_compared(session)
-            offered, of_samples = _offered(session, reviewer), samples_line(session)
+            offered, of_samples = _list_choices(session, reviewer), samples_line(session)
     except StoreError as error:
         return [sent, gr.skip(), _HTML.unreadable(sentence_of(error))]
     wanted = {"filters": shown.model_dump(), "order": order, "seed": seed, "page": page}
@@ -107,7 +108,7 @@ def show(desk: Desk, reviewer: str, sent: str) -> list[Any]:
     return [json.dumps(wanted), top, _HTML.listed(json.dumps(told), query, is_unordered, body)]
 
 
-def _understood(sent: str) -> tuple[Shown, Order, int, int]:
+def _read_request(sent: str) -> tuple[Shown, Order, int, int]:
     try:
         wanted = json.loads(sent)
         shown = Shown.model_validate(wanted.get("filters", {}))
@@ -126,7 +127,7 @@ def _figures(found: Found) -> dict[str, int]:
     return {"n_notes": found.n_notes, "n_untouched": found.n_untouched, "n_decided": found.n_decided}
 
 
-def _offered(session: Session, reviewer: str) -> dict[str, Any]:
+def _list_choices(session: Session, reviewer: str) -> dict[str, Any]:
     """What the controls offer to choose from."""
     kept = saved_filters(session, reviewer)
     return {
@@ -134,7 +135,8 @@ def _offered(session: Session, reviewer: str) -> dict[str, Any]:
         "adapters": [row.name for row in list_adapters(session)],
         "columns": metadata_names(session),
         "saved": [
-            {"id": row.id, "name": row.name, "filters": shown_of(row.filters), "order": row.order} for row in kept
+            {"id": row.id, "name": row.name, "filters": filters_as_json(row.filters), "order": row.order}
+            for row in kept
         ],
     }
 

@@ -1,5 +1,5 @@
 // Takes the sample notes out, once a person has been told what goes with them.
-import { find, within } from '../browser/dom.js';
+import { closest, find } from '../browser/dom.js';
 import { ask, messageOf, request } from './dialogs.js';
 import { refresh } from './list/asking.js';
 
@@ -15,4 +15,4 @@ async function remove() {
   } catch (error) { say(messageOf(error)); }
 }
 
-document.addEventListener('click', (event) => { if (within(event, '[data-samples="remove"]')) remove(); });
+document.addEventListener('click', (event) => { if (closest(event, '[data-samples="remove"]')) remove(); });

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.templates import Pieces
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from db.notes.samples import Samples, remove_samples, samples_of
 from db.people.acting import acting
 from db.store.store import Session
@@ -40,12 +40,12 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/queue/samples")
 
     @router.post("")
-    def looked(by: Reviewer) -> JSONResponse:
-        return answered(lambda: look(desk))
+    def look_at_samples(by: Reviewer) -> JSONResponse:
+        return answer_with(lambda: look(desk))
 
     @router.post("/remove")
-    def removed(seen: Seen, by: Reviewer) -> JSONResponse:
-        return answered(lambda: remove(desk, by, seen))
+    def remove_samples(seen: Seen, by: Reviewer) -> JSONResponse:
+        return answer_with(lambda: remove(desk, by, seen))
 
     return router
 

@@ -1,5 +1,5 @@
 // What a key press, a click or typing on the review screen does.
-import { byId, find, within } from '../browser/dom.js';
+import { byId, closest, find } from '../browser/dom.js';
 import { moveAlong } from './form/fields.js';
 import { box, comment, confirm, focusedField, hasNote, helpOf, keys, noteTyping, paint, put, record, toAsking, valueIn } from './form/form.js';
 import { say } from './form/saved_line.js';
@@ -61,12 +61,12 @@ function goToField(key, isAdded) {
 }
 
 document.addEventListener('click', (event) => {
-  const target = within(event, '#save, #skip, #flag, #previous, #undo');
+  const target = closest(event, '#save, #skip, #flag, #previous, #undo');
   if (target) { event.preventDefault(); DO[target.id](); return; }
-  if (within(event, '#keys-open')) { showSheet(); return; }
-  const mark = within(event, '#note mark');
+  if (closest(event, '#keys-open')) { showSheet(); return; }
+  const mark = closest(event, '#note mark');
   if (mark && getSelection()?.isCollapsed) { box(mark.dataset.fields.split(' ')[0])?.focus(); return; }
-  const use = within(event, '.side .use'), other = within(event, '.side .others button');
+  const use = closest(event, '.side .use'), other = closest(event, '.side .others button');
   if (use) { const key = use.closest('.side').dataset.field; put(key, record().fields[key].suggested); }
   if (other) putOther(other);
 });
@@ -85,7 +85,7 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   // Enter means something in a field only; on a button or a row it is that one's.
-  if (!meant || (action === 'accept' && !within(event, '.field :is(textarea, input)'))) { moveAlong(event); return; }
+  if (!meant || (action === 'accept' && !closest(event, '.field :is(textarea, input)'))) { moveAlong(event); return; }
   press(event, () => {
     if (!hasNote() && !(action && ['undo', 'previous', 'help'].includes(action))) return;
     if ('action' in meant) DO[meant.action](); else goToField(meant.field, meant.add);
@@ -94,18 +94,18 @@ document.addEventListener('keydown', (event) => {
 
 document.addEventListener('input', (event) => {
   if (!event.isTrusted || !record()) return;
-  const typed = within(event, '[id^="field-"]');
-  if (typed) noteTyping(typed.id.slice(6)); else if (within(event, '#comment')) noteTyping(null);
+  const typed = closest(event, '[id^="field-"]');
+  if (typed) noteTyping(typed.id.slice(6)); else if (closest(event, '#comment')) noteTyping(null);
 }, true);
 
 // A word that was being typed is at its end now.
 document.addEventListener('focusout', (event) => {
-  const left = within(event, '.field [id^="field-"]');
+  const left = closest(event, '.field [id^="field-"]');
   if (left) paint(left.id.slice(6));
 });
 
 document.addEventListener('focusin', (event) => {
-  if (!within(event, '#form')) return;
+  if (!closest(event, '#form')) return;
   const key = focusedField(), line = byId('guideline');
   strengthen(key);
   if (line && key) line.textContent = helpOf().guidelines[key] ?? '';

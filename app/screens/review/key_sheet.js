@@ -1,7 +1,7 @@
 // The sheet that says what each key does, and gives an action another key.
-import { post, why } from '../browser/api.js';
+import { explain, post } from '../browser/api.js';
 import { button, byId, make, openDialog } from '../browser/dom.js';
-import { ACTIONS, hotFields, inWords, keyOf, ownKeys, pressed, useKeys } from './keys.js';
+import { ACTIONS, combinationOf, hotFields, inWords, keyOf, ownKeys, useKeys } from './keys.js';
 import { openTour } from './tour.js';
 
 const FIXED = [
@@ -58,7 +58,7 @@ function takeNext(action, change) {
   change.textContent = 'press a key';
   /** @param {KeyboardEvent} event */
   function take(event) {
-    const combination = pressed(event);
+    const combination = combinationOf(event);
     if (!combination) return;
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -88,5 +88,5 @@ async function keep(keys, sentence) {
   const answer = await post('/keys', { keys });
   if (answer.status === 200) { useKeys(keys); byId('key-sheet')?.close(); showSheet(); }
   const said = byId('key-sheet-said');
-  if (said) said.textContent = answer.status === 200 ? sentence : `Not kept: ${why(answer)}.`;
+  if (said) said.textContent = answer.status === 200 ? sentence : `Not kept: ${explain(answer)}.`;
 }

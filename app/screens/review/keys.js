@@ -42,7 +42,7 @@ export const inWords = (combination) => combination.replaceAll('+', ' ').replace
 export const keyShown = (action) => inWords(keyOf(action));
 
 /** @param {KeyboardEvent} event the combination it stands for; empty for a key that only changes others */
-export function pressed(event) {
+export function combinationOf(event) {
   const name = /^(?:Key|Digit)(.)$/.exec(event.code)?.[1] ?? event.code.replace('NumpadEnter', 'Enter');
   if (/^(Alt|Control|Shift|Meta)/.test(name)) return '';
   return `${event.ctrlKey || event.metaKey ? 'Ctrl+' : ''}${event.altKey ? 'Alt+' : ''}${event.shiftKey ? 'Shift+' : ''}${name}`;
@@ -54,7 +54,7 @@ export function pressed(event) {
  * @returns {Meant | null}
  */
 export function meaningOf(event) {
-  const combination = pressed(event);
+  const combination = combinationOf(event);
   if (!combination) return null;
   const action = ACTIONS.map(([name]) => name).find((name) => keyOf(name) === combination);
   if (action) return { action };

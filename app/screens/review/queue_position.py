@@ -100,7 +100,7 @@ class Chosen(Shown):
         return ", ".join(part for part in parts if part)
 
 
-def chosen(values: Mapping[str, Any]) -> Chosen | None:
+def read_chosen(values: Mapping[str, Any]) -> Chosen | None:
     """What was chosen; None for all notes, and for what the queue would not understand."""
     try:
         found = Chosen.model_validate(values)
@@ -109,12 +109,12 @@ def chosen(values: Mapping[str, Any]) -> Chosen | None:
     return found if found._set else None
 
 
-def _asked(request: Request) -> Chosen | None:
+def _read_asked(request: Request) -> Chosen | None:
     known = request.query_params.keys() & Chosen.model_fields.keys()
-    return chosen({name: request.query_params[name] for name in known})
+    return read_chosen({name: request.query_params[name] for name in known})
 
 
-Asked = Annotated[Chosen | None, Depends(_asked)]
+Asked = Annotated[Chosen | None, Depends(_read_asked)]
 """The walk that stands in the query of a request."""
 
 

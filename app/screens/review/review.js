@@ -5,7 +5,7 @@
 import './actions.js';
 import './people/claims.js';
 import { get, pause } from '../browser/api.js';
-import { byId, within } from '../browser/dom.js';
+import { byId, closest } from '../browser/dom.js';
 import { keys, record, useHelp } from './form/form.js';
 import { labelKeys, useKeys } from './keys.js';
 import { built } from './note/evidence.js';
@@ -47,4 +47,4 @@ setInterval(() => {
 
 document.addEventListener('visibilitychange', () => { if (document.hidden) sendBeforeLeaving(); else loadHelp(); });
 addEventListener('popstate', () => { readAddress(); open(noteInAddress()); });
-document.addEventListener('click', (event) => { if (within(event, '#all-notes')) open(noteOnScreen(), { walk: '' }); });
+document.addEventListener('click', (event) => { if (closest(event, '#all-notes')) open(noteOnScreen(), { walk: '' }); });

@@ -1,7 +1,7 @@
 // The tour: four steps about the desk, shown to every reviewer once. It stands under the note, where it takes room but
 // covers nothing, and takes no focus by itself: who does not need it reviews on, with every key as usual.
 import { post } from '../browser/api.js';
-import { button, byId, find, make, within } from '../browser/dom.js';
+import { button, byId, closest, find, make } from '../browser/dom.js';
 import { keys, record } from './form/form.js';
 import { keyShown } from './keys.js';
 import { noteOnScreen } from './note/note.js';
@@ -134,7 +134,7 @@ function show() {
 }
 
 new MutationObserver(show).observe(document.body, { attributes: true, attributeFilter: ['data-desk'] });
-document.addEventListener('click', (event) => { const from = within(event, '#tour-open'); if (from) openTour(from); });
+document.addEventListener('click', (event) => { const from = closest(event, '#tour-open'); if (from) openTour(from); });
 
 // Escape skips wherever nothing else takes it. The others mean something in a field, so they go on only outside.
 document.addEventListener('keydown', (event) => {
@@ -142,10 +142,10 @@ document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
   if (event.key === 'Escape') { end('skipped'); return; }
   const { target } = event;
-  if (target !== document.body && !within(event, '#tour-panel, #note .note-text')) return;
+  if (target !== document.body && !closest(event, '#tour-panel, #note .note-text')) return;
   if (event.key === 'ArrowRight' && step < STEPS.length - 1) go(step + 1);
   else if (event.key === 'ArrowLeft') go(step - 1);
-  else if (event.key === 'Enter' && !within(event, 'button')) go(step + 1);
+  else if (event.key === 'Enter' && !closest(event, 'button')) go(step + 1);
   else return;
   event.preventDefault();
 });

@@ -23,7 +23,7 @@ export function banner(text) {
 }
 
 /** @param {boolean} gone whether the desk cannot be reached */
-export function away(gone) {
+export function markAway(gone) {
   document.body.classList.toggle('away', gone);
   if (!gone) banner(null);
 }

@@ -1,5 +1,5 @@
 // Ways to a note and to a screen.
-import { find, within } from '../browser/dom.js';
+import { closest, find } from '../browser/dom.js';
 import { open } from '../review/note/note.js';
 
 /** @param {string} name */
@@ -13,9 +13,9 @@ const tab = (name) => find(`[role="tab"][data-tab-id="${name}"]`);
 export function openNote(note, walk) { tab('review')?.click(); open(note, { walk }); }
 
 document.addEventListener('click', (event) => {
-  const row = within(event, '[data-note]');
-  if (row && (event.ctrlKey || event.metaKey || within(event, '.tick'))) return;  // another tab; a tick
+  const row = closest(event, '[data-note]');
+  if (row && (event.ctrlKey || event.metaKey || closest(event, '.tick'))) return;  // another tab; a tick
   if (row) { event.preventDefault(); openNote(Number(row.dataset.note), row.closest('[data-walk]')?.dataset.walk); return; }
-  const to = within(event, '[data-tab]');
+  const to = closest(event, '[data-tab]');
   if (to) { event.preventDefault(); tab(to.dataset.tab)?.click(); }
 });

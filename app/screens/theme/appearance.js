@@ -11,8 +11,8 @@ english();
 
 const KEPT = 'caseloop:theme';
 const system = matchMedia('(prefers-color-scheme: dark)');
-const chosen = () => { try { return localStorage.getItem(KEPT); } catch { return null; } };
-const isDark = () => (chosen() ?? (system.matches ? 'dark' : 'light')) === 'dark';
+const readChosen = () => { try { return localStorage.getItem(KEPT); } catch { return null; } };
+const isDark = () => (readChosen() ?? (system.matches ? 'dark' : 'light')) === 'dark';
 
 function dress() {
   for (const element of [root, document.body]) {

@@ -17,8 +17,8 @@ from markupsafe import Markup
 from app.core.desk import Desk
 from app.core.errors import DeskError, InputError, sentence_of
 from app.core.templates import Pieces
-from app.screens.markup import QUICK, chance, refused, tried
-from app.screens.review.note.highlights import marked
+from app.screens.markup import QUICK, chance, refused, try_action
+from app.screens.review.note.highlights import mark_evidence
 from app.training.answers import AnsweredNote, comparable_answers, sign_test
 from app.training.requests import run_directory
 from data.grounding.evidence import find_evidence
@@ -90,19 +90,19 @@ def build_blind(desk: Desk) -> BlindPanel:
         said = gr.HTML(elem_id="blind-said", js_on_load=None)
     parts = [at, heading, text, answers, pages, stop]
 
-    def chosen(side: str) -> Callable[..., list[Any]]:
+    def choose_side(side: str) -> Callable[..., list[Any]]:
         def keep(request: gr.Request, at: str) -> list[Any]:
-            refusal = tried(lambda: choose(desk, request.username, at, side))
+            refusal = try_action(lambda: choose(desk, request.username, at, side))
             return [refusal, *show(desk, request.username, at)]
 
         return keep
 
-    def skipped(request: gr.Request, at: str) -> list[Any]:
+    def skip_note(request: gr.Request, at: str) -> list[Any]:
         return show(desk, request.username, at)
 
     for side, button in sides.items():
-        button.click(chosen(side), [at], [said, *parts], **QUICK)
-    skip.click(skipped, [at], parts, **QUICK)
+        button.click(choose_side(side), [at], [said, *parts], **QUICK)
+    skip.click(skip_note, [at], parts, **QUICK)
     return BlindPanel(whole, parts, stop)
 
 
@@ -184,7 +184,7 @@ def show(desk: Desk, reviewer: str, at: str) -> list[Any]:
     open_now = [pair for pair in comparison.notes if pair[1].id not in judged]
     n_notes = len(comparison.notes)
     if not open_now:
-        return _values(f"{run_id}:", _HTML.blind_head(n_notes, n_notes, _counted(desk, comparison.run)))
+        return _values(f"{run_id}:", _HTML.blind_head(n_notes, n_notes, _count_choices(desk, comparison.run)))
     ids = [row.id for _, row in comparison.notes]
     behind = ids.index(left) if left in ids else -1
     note, row = next((pair for pair in open_now if ids.index(pair[1].id) > behind), open_now[0])
@@ -205,7 +205,7 @@ def _text(desk: Desk, note: AnsweredNote, row: NoteRow) -> Markup:
         found = find_evidence(desk.task, row.text, answer) if answer is not None else {}
         for key in evidence:
             evidence[key] += found.get(key, ())
-    return _HTML.blind_note(row, marked(desk.task, row.text, evidence))
+    return _HTML.blind_note(row, mark_evidence(desk.task, row.text, evidence))
 
 
 def _answers(comparison: Comparison, note: AnsweredNote) -> Markup:
@@ -213,7 +213,7 @@ def _answers(comparison: Comparison, note: AnsweredNote) -> Markup:
     return _HTML.blind_answers(note.task.fields, note.differing, left, right)
 
 
-def _counted(desk: Desk, run: TrainingRunRow) -> Markup:
+def _count_choices(desk: Desk, run: TrainingRunRow) -> Markup:
     with desk.store.reading() as session:
         return tallies_html(tallies(session, run.id))
 
@@ -231,4 +231,4 @@ def invitation_html(desk: Desk, run: TrainingRunRow) -> tuple[str, bool]:
         return "", False  # the page says so where it shows the notes
     if comparison is None:
         return "", False
-    return _HTML.invitation(len(comparison.notes), _counted(desk, run)), True
+    return _HTML.invitation(len(comparison.notes), _count_choices(desk, run)), True

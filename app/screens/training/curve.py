@@ -13,7 +13,7 @@ from app.core.desk import Desk
 from app.core.errors import DeskError, sentence_of
 from app.core.templates import Pieces
 from app.screens.charts.plots import band_chart, ends_of
-from app.screens.markup import QUICK, tried
+from app.screens.markup import QUICK, try_action
 from app.training.curves import newest_curve
 from app.training.requests import TrainOptions, request_run, run_name
 from data.gate.learning_curve import Curve, Finding, Kind, Share
@@ -48,10 +48,10 @@ def build_curve(desk: Desk, timer: gr.Timer, mode: Any) -> Any:
             draw = gr.Button("Draw the learning curve", elem_id="curve-draw", min_width=0)
         said = gr.HTML(elem_id="curve-said", js_on_load=None)
 
-    def drawn(request: gr.Request, chosen: str) -> str:
-        return tried(lambda: request_curve(desk, request.username, chosen))
+    def draw_curve(request: gr.Request, chosen: str) -> str:
+        return try_action(lambda: request_curve(desk, request.username, chosen))
 
-    draw.click(drawn, [mode], [said], **QUICK)
+    draw.click(draw_curve, [mode], [said], **QUICK)
     timer.tick(lambda: curve_html(desk), None, [shown], **QUICK)
     return shown
 

@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from app.core.desk import Desk
 from app.core.templates import Pieces
-from app.training.foresight import foreseen
-from app.training.material import foretold, foretold_reach
+from app.training.foresight import foresee
+from app.training.material import foretell_material, foretell_reach
 from db.notes.samples import samples_of
-from db.review.decisions import holdout_rows, reviewed, training_rows
+from db.review.decisions import holdout_rows, read_reviewed_rows, training_rows
 from db.training.adapters import activations
 
 _HTML = Pieces("screens/training/training.html")
@@ -29,22 +29,22 @@ def material_html(desk: Desk) -> Markup:
         history = activations(session)
         since = history[0].at if history else None
         of_samples = samples_of(session)
-        n_new = sum(row.note.split == "train" for row in reviewed(session, since=since))
+        n_new = sum(row.note.split == "train" for row in read_reviewed_rows(session, since=since))
     since_then = n_new if history and sources["annotation"] else None
-    foreseen = _foreseen(desk) if sources and n_holdout else ""
+    foreseen = _foresee(desk) if sources and n_holdout else ""
     return _HTML.material(sources, since_then, n_holdout, foreseen, of_samples)
 
 
 def awaited_html(desk: Desk, shown: str | None) -> Any:
     """The card once what it waits for is known, and no change before."""
-    if AWAITED not in (shown or "") or foreseen(desk, patience_s=0) is None:
+    if AWAITED not in (shown or "") or foresee(desk, patience_s=0) is None:
         return gr.skip()
     return material_html(desk)
 
 
-def _foreseen(desk: Desk) -> str:
-    known = foreseen(desk)
+def _foresee(desk: Desk) -> str:
+    known = foresee(desk)
     if known is None:
         return AWAITED
     with desk.store.reading() as session:
-        return " ".join(filter(None, (foretold(known), foretold_reach(session, known))))
+        return " ".join(filter(None, (foretell_material(known), foretell_reach(session, known))))

@@ -13,7 +13,7 @@ from app.core.desk import Desk
 from app.core.errors import DeskError, InputError
 from app.core.templates import Pieces
 from app.screens.charts.plots import line_chart
-from app.screens.markup import QUICK, calling, tried
+from app.screens.markup import QUICK, call_script, try_action
 from app.screens.training.blind import BlindPanel, build_blind
 from app.screens.training.blind import show as show_blind
 from app.screens.training.curve import build_curve, curve_html
@@ -22,7 +22,7 @@ from app.screens.training.verdict import VerdictCard, build_verdict, verdict_wor
 from app.screens.training.verdict import show as show_verdict
 from app.screens.trouble import listen
 from app.training import decisions as deciding
-from app.training.material import left_out, read_counts
+from app.training.material import describe_left_out, read_counts
 from app.training.requests import (
     TrainOptions,
     read_log,
@@ -70,36 +70,36 @@ def build_train(desk: Desk, timer: gr.Timer) -> tuple[Any, list[Any], list[Any]]
     inputs = [name, card.run, card.seen]
     outputs = [start, stop, adapters, name, current, runs, *card.parts]
 
-    def filled(chosen: str | None, run: str | None, seen: str) -> list[Any]:
+    def fill(chosen: str | None, run: str | None, seen: str) -> list[Any]:
         return [*show(desk, chosen), *show_verdict(desk, run, seen)]
 
-    def on(button: Any, place: Any, given: list[Any], action: Callable[..., str]) -> None:
+    def wire(button: Any, place: Any, given: list[Any], action: Callable[..., str]) -> None:
         """Wire a button to what a reviewer does with it: what that says, then everything as it is afterwards."""
 
-        def acted(request: gr.Request, chosen: str | None, run: str | None, seen: str, *values: str) -> list[Any]:
-            spoke = tried(lambda: action(desk, request.username, *values))
-            return [spoke, *filled(chosen, run, seen)]
+        def act(request: gr.Request, chosen: str | None, run: str | None, seen: str, *values: str) -> list[Any]:
+            spoke = try_action(lambda: action(desk, request.username, *values))
+            return [spoke, *fill(chosen, run, seen)]
 
-        listen(button.click, acted, ([*inputs, *given], [place, *outputs]), "train", "That did not work", **QUICK)
+        listen(button.click, act, ([*inputs, *given], [place, *outputs]), "train", "That did not work", **QUICK)
 
-    on(start, said, [mode, epochs], request_training)
-    on(stop, said, [], stop_training)
-    on(use, decided, [name, reason], activate_adapter)
-    on(back, decided, [reason], roll_back)
-    on(card.activate, card.said, [card.run, card.reason], activate_run)
-    on(card.reject, card.said, [card.run, card.reason], reject_run)
-    on(card.back, card.said, [card.reason], roll_back)
+    wire(start, said, [mode, epochs], request_training)
+    wire(stop, said, [], stop_training)
+    wire(use, decided, [name, reason], activate_adapter)
+    wire(back, decided, [reason], roll_back)
+    wire(card.activate, card.said, [card.run, card.reason], activate_run)
+    wire(card.reject, card.said, [card.run, card.reason], reject_run)
+    wire(card.back, card.said, [card.reason], roll_back)
     timer.tick(lambda shown: awaited_html(desk, shown), [material], [material], **QUICK)
     for event in (timer.tick, card.run.input):
-        listen(event, filled, (inputs, outputs), "train", **QUICK)
-    _wire_blind(desk, blind, card, [whole, blind.whole, timer], (filled, inputs, outputs))
+        listen(event, fill, (inputs, outputs), "train", **QUICK)
+    _wire_blind(desk, blind, card, [whole, blind.whole, timer], (fill, inputs, outputs))
 
-    def opened(*shown: str) -> list[Any]:
+    def open_train(*shown: str) -> list[Any]:
         with desk.store.reading() as session:
             usual = usual_mode(session)
-        return [material_html(desk), gr.Radio(value=usual), curve_html(desk), *filled(*shown)]
+        return [material_html(desk), gr.Radio(value=usual), curve_html(desk), *fill(*shown)]
 
-    return opened, inputs, [material, mode, curve, *outputs]
+    return open_train, inputs, [material, mode, curve, *outputs]
 
 
 def _next_run() -> list[Any]:
@@ -135,17 +135,17 @@ def _wire_blind(
     """Open the blind comparison in the place of the whole screen, without a timer, and bring the screen back."""
     filled, inputs, outputs = screen
 
-    def opened(request: gr.Request, run: str | None) -> list[Any]:
+    def open_blind(request: gr.Request, run: str | None) -> list[Any]:
         hidden = [gr.Column(visible=False), gr.Column(visible=True), gr.Timer(active=False)]
         return [*hidden, *show_blind(desk, request.username, f"{run}:")]
 
-    def closed(chosen: str | None, run: str | None, _seen: str) -> list[Any]:
+    def close_blind(chosen: str | None, run: str | None, _seen: str) -> list[Any]:
         shown = [gr.Column(visible=True), gr.Column(visible=False), gr.Timer(active=True)]
         return [*shown, *filled(chosen, run, "")]
 
-    hide, tell = (calling("status.js", "hideAdapter", is_hidden) for is_hidden in (True, False))
-    card.compare.click(opened, [card.run], [*places, *blind.parts], **QUICK).success(None, js=hide)
-    blind.stop.click(closed, inputs, [*places, *outputs], **QUICK).success(None, js=tell)
+    hide, tell = (call_script("status.js", "hideAdapter", is_hidden) for is_hidden in (True, False))
+    card.compare.click(open_blind, [card.run], [*places, *blind.parts], **QUICK).success(None, js=hide)
+    blind.stop.click(close_blind, inputs, [*places, *outputs], **QUICK).success(None, js=tell)
 
 
 def request_training(desk: Desk, reviewer: str, mode: str, epochs: str) -> str:
@@ -165,7 +165,7 @@ def stop_training(desk: Desk, reviewer: str) -> str:
         NotAllowed: whoever asks may not train.
     """
     with desk.store.reading() as session:
-        run = _under_way(list_runs(session))
+        run = _find_under_way(list_runs(session))
     if run is None:
         raise DeskError("No training run is under way.")
     stop_run(desk.store, desk.settings, run.id, reviewer)
@@ -208,7 +208,7 @@ def show(desk: Desk, chosen: str | None) -> list[Any]:
     with desk.store.reading() as session:
         runs = list_runs(session)
         adapters, active = list_adapters(session), active_adapter(session)
-    under_way = _under_way(runs)
+    under_way = _find_under_way(runs)
     names = [row.name for row in adapters]
     latest = max(runs, key=lambda run: run.id, default=None)
     return [
@@ -221,17 +221,17 @@ def show(desk: Desk, chosen: str | None) -> list[Any]:
     ]
 
 
-def _under_way(runs: list[TrainingRunRow]) -> TrainingRunRow | None:
+def _find_under_way(runs: list[TrainingRunRow]) -> TrainingRunRow | None:
     return next((run for run in runs if run.status in ("requested", "running")), None)
 
 
 def adapters_html(adapters: list[AdapterRow], active: str | None, runs: Sequence[TrainingRunRow] = ()) -> Markup:
     """The adapters as a table, the active one marked by a word, and a rejected one by whom, when and why."""
     rejected = {run.adapter: rejection for run in runs if (rejection := deciding.rejection(run.gate))}
-    return _HTML.adapters([(row, _right(row.metrics), rejected.get(row.name)) for row in adapters], active)
+    return _HTML.adapters([(row, _right_share(row.metrics), rejected.get(row.name)) for row in adapters], active)
 
 
-def _right(score: Mapping[str, Any] | None) -> float | None:
+def _right_share(score: Mapping[str, Any] | None) -> float | None:
     value = ((score or {}).get("macro") or {}).get("normalised")
     return None if value is None else float(value)
 
@@ -245,7 +245,7 @@ def run_html(desk: Desk, run: TrainingRunRow | None) -> Markup:
         run_name(run.id),
         RUN_STATES.get(run.status, ("○", run.status)),
         run,
-        left_out({**run.config, **read_counts(directory)}),
+        describe_left_out({**run.config, **read_counts(directory)}),
         _progress(directory),
         *_curve_and_log(directory),
     )

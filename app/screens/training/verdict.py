@@ -20,7 +20,7 @@ from app.screens.training.blind import invitation_html
 from app.screens.training.differences import notes_html
 from app.training.answers import comparable_answers
 from app.training.decisions import rejection
-from app.training.material import left_out
+from app.training.material import describe_left_out
 from app.training.requests import run_directory, run_name
 from data.evaluation.reliability import WANTED_ACCURACY
 from data.gate.gate import OUTWEIGHED
@@ -158,7 +158,7 @@ def head_html(run: TrainingRunRow) -> Markup:
     *shown, kind = OUTCOMES[outcome_of(gate)]
     decision = gate.get("decision")
     decided = decision if isinstance(decision, Mapping) else None
-    return _HTML.head(kind, shown, _sentence(gate), gate.get("reasons"), decided, left_out(run.config))
+    return _HTML.head(kind, shown, _sentence(gate), gate.get("reasons"), decided, describe_left_out(run.config))
 
 
 def _sentence(gate: Mapping[str, Any]) -> str:
@@ -216,16 +216,16 @@ def _facts(gate: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if whole.get("p") is not None:
             gained, lost = plural(whole["n_gained"], "note"), f"{whole['n_lost']:,}"
             tested = f" {gained} gained it, {lost} lost it. {chance(whole['p'])}"
-        yield "Every field right", f" in {percent(whole.get('new'))} of the notes{_before(whole)}.{tested}"
+        yield "Every field right", f" in {percent(whole.get('new'))} of the notes{_before_words(whole)}.{tested}"
     if invented:
         effect = _row(invented, invented)[2]
         # Less of it is better.
         words = {"better": "more than before", "worse": "less than before", "unclear": "no clear change"}
         said = f": {words[effect.direction]}" if effect is not None and effect.low is not None else ""
-        share = f"{percent(invented.get('new'))} of such fields{_before(invented)}"
+        share = f"{percent(invented.get('new'))} of such fields{_before_words(invented)}"
         yield "A value where the note has none", f" in {share}{said}."
     if valid:
-        yield "Replies that could be read", f": {percent(valid.get('new'))}{_before(valid)}."
+        yield "Replies that could be read", f": {percent(valid.get('new'))}{_before_words(valid)}."
     if gate.get("detectable") is not None and gate.get("outcome") != "unclear":  # there the sentence says it
         sure = f" show a true difference of {100 * gate['detectable']:.1f} points in 8 of 10 cases"
         yield plural(gate["n_notes"], "note"), f"{sure}; a smaller one is easily missed."
@@ -234,7 +234,7 @@ def _facts(gate: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "This hold-out", f" {often}."
 
 
-def _before(figures: Mapping[str, Any]) -> str:
+def _before_words(figures: Mapping[str, Any]) -> str:
     return "" if figures.get("old") is None else f" (before: {percent(figures['old'])})"
 
 

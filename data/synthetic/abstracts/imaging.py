@@ -29,7 +29,7 @@ def set_targets(case: Case) -> None:
     """What the scan measures: an affected organ, or the primary."""
     rng, slots = case.rng, case.slots
     targets = [rng.choice(sites()[site].targets) for site in case.sites]
-    general = _measured(case)
+    general = _measure_sites(case)
     if len(targets) > 1 and chance(0.4, rng):
         targets.append(f"both {targets[0].removeprefix('the ')} and {targets[1].removeprefix('the ')}")
     first = rng.choice(targets) if targets and chance(0.75, rng) else rng.choice(general)
@@ -45,7 +45,7 @@ def set_targets(case: Case) -> None:
     _set_times(slots)
 
 
-def _measured(case: Case) -> list[str]:
+def _measure_sites(case: Case) -> list[str]:
     """What a scan of any tumour measures, and of this one."""
     general = [
         "target lesions",
@@ -109,12 +109,12 @@ def _set_times(slots: dict[str, str | tuple[str, ...]]) -> None:
     )
 
 
-def sites_told(case: Case, text: str) -> bool:
+def are_sites_told(case: Case, text: str) -> bool:
     """Whether each organ is named among what was measured."""
     return all(any(target.removeprefix("the ") in text for target in sites()[site].targets) for site in case.sites)
 
 
-def saw(case: Case) -> str:
+def say_what_was_seen(case: Case) -> str:
     """A scan and when, up to what it showed."""
     case.slots["saw"] = " ".join(case.pick(said["saw"]).split()).replace(" ,", ",")
     words = str(case.slots["saw"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from data.synthetic.abstracts.case import Case
-from data.synthetic.abstracts.imaging import saw, set_targets
+from data.synthetic.abstracts.imaging import say_what_was_seen, set_targets
 from data.synthetic.grammar import choose
 from data.synthetic.phrases import response as said
 
 
-def lost(first: str) -> str | None:
+def name_lost(first: str) -> str | None:
     """What the record calls a response that was lost: only a partial response is named with its loss."""
     return _label("relapse" if "partial" in first else "progression")
 
@@ -18,7 +18,7 @@ def _label(outcome: str) -> str | None:
     return said.words("labels")[outcome] or None
 
 
-def _later(case: Case) -> str:
+def _say_later(case: Case) -> str:
     return case.pick(said["brain_later"] if "brain" in case.sites and case.chance(0.5) else said["then_progression"])
 
 
@@ -34,7 +34,7 @@ def tell(case: Case, outcome: str) -> str:
     set_targets(case)
     if outcome == "relapse":
         return relapse(case)
-    saw(case)
+    say_what_was_seen(case)
     if "brain" in case.sites and len(case.sites) > 1 and outcome in said.content["brain"] and case.chance(0.45):
         return case.pick(said.group("brain")[outcome])
     return case.pick(said.group("sentences")[outcome])
@@ -43,23 +43,21 @@ def tell(case: Case, outcome: str) -> str:
 def relapse(case: Case) -> str:
     """A response that was lost again, as one sentence."""
     case.record["response"] = _label("relapse")
-    saw(case)
+    say_what_was_seen(case)
     kind = case.rng.random()
     if kind < 0.35:
-        return (
-            f"{case.say('[There was|{S} had|{S} achieved|This produced]')} an initial partial response {_later(case)}"
-        )
+        return f"{case.say('[There was|{S} had|{S} achieved|This produced]')} an initial partial response {_say_later(case)}"
     if kind < 0.6:
         first = case.say("{saw} a[n initial|] partial response")
-        return f"{first}, {_later(case)}"
+        return f"{first}, {_say_later(case)}"
     if kind < 0.8:
         first = case.say(
             "[Initial|First|Early] [scans|imaging|restaging|CT] showed [a partial response|shrinkage of {t}|tumor shrinkage|a radiographic partial response]"
         )
-        case.record["response"] = lost(first)
-        return f"{first}, {_later(case)}"
+        case.record["response"] = name_lost(first)
+        return f"{first}, {_say_later(case)}"
     first = case.pick(said.group("sentences")["partial"])
-    case.record["response"] = lost(first)
+    case.record["response"] = name_lost(first)
     return f"{first}. {case.say('[Subsequently|Later|However,|Unfortunately,|At {n} months,|After {n} months,] [{s} developed progression|there was progression|imaging showed progression|the disease progressed|{s} progressed][ in {t}| with new {t_b}|]')}"
 
 
@@ -68,8 +66,8 @@ def tail(case: Case, outcome: str) -> str | None:
     set_targets(case)
     if outcome == "relapse":
         first = case.pick(said["first_response"])
-        case.record["response"] = lost(first)
-        return f"{first} {_later(case)}"
+        case.record["response"] = name_lost(first)
+        return f"{first} {_say_later(case)}"
     tails = said.group("tails")
     if outcome not in tails:
         return None

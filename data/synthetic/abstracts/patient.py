@@ -54,7 +54,7 @@ def _slots(age: str, noun: str, male: bool, rng: random.Random) -> dict[str, str
         "noun": noun,
         "S": subject,
         "s": "he" if male else "she",
-        "who": _who(age, noun, male, rng),
+        "who": _name_patient(age, noun, male, rng),
         "has": patient["has"],
         "side": rng.choice(("left", "right")),
         "limb": rng.choice(patient["limbs"]),
@@ -81,7 +81,7 @@ def _slots(age: str, noun: str, male: bool, rng: random.Random) -> dict[str, str
     }
 
 
-def _who(age: str, noun: str, male: bool, rng: random.Random) -> str:
+def _name_patient(age: str, noun: str, male: bool, rng: random.Random) -> str:
     initial, title = rng.choice("ABCDEFGHJKLMNPRSTW"), "Mr." if male else "Ms."
     letter = "M" if male else "F"
     features = patient.group("features")["man" if male else "woman"]

@@ -18,8 +18,8 @@ def regimen(case: Case, code: str, *, plain: bool = False) -> tuple[str, str]:
         drugs[rng.randrange(len(drugs))] = invented_drug(rng)
     label = drugs[0] if len(drugs) == 1 else ", ".join(drugs[:-1]) + " and " + drugs[-1]
     frames = written_as.group("frames")
-    written = [drug if plain else _written(drug, rng, len(drugs)) for drug in drugs]
-    text = written[0] if len(drugs) == 1 else _partnered(written, rng)
+    written = [drug if plain else _write_drug(drug, rng, len(drugs)) for drug in drugs]
+    text = written[0] if len(drugs) == 1 else _join_partners(written, rng)
     if not plain and chance(0.24 if code in frames else 0.07, rng):
         frame = rng.choice(
             frames["her2" if "trastuzumab" in drugs and len(drugs) > 1 else code if code in frames else "other"]
@@ -32,11 +32,11 @@ def regimen(case: Case, code: str, *, plain: bool = False) -> tuple[str, str]:
     return label, text
 
 
-def _partnered(written: list[str], rng: random.Random) -> str:
+def _join_partners(written: list[str], rng: random.Random) -> str:
     return rng.choice(written_as.group("join")[str(len(written))]).format(**dict(zip("abcd", written, strict=False)))
 
 
-def _written(drug: str, rng: random.Random, n: int) -> str:
+def _write_drug(drug: str, rng: random.Random, n: int) -> str:
     doses, brands = written_as.group("doses"), written_as.words("brands")
     if drug in doses and chance(0.75 if drug == "osimertinib" else 0.12 / n, rng):
         return drug + rng.choice(doses[drug])

@@ -183,9 +183,9 @@ def tell_lines(case: Case, key: str) -> Parts:
     if n_lines == 1:
         line(case, first)
         return _with_local(case, start(case), outcome)
-    second = _other(case, first)
+    second = _tell_other(case, first)
     if n_lines == 3:
-        return _three(case, first, second, outcome)
+        return _tell_three(case, first, second, outcome)
     if case.chance(0.24):
         text = line(case, first)
         case.slots["rx2"] = line(case, second)
@@ -194,10 +194,10 @@ def tell_lines(case: Case, key: str) -> Parts:
     line(case, first)
     begun = start(case)
     lost = outcome in ("stable", "pending") and case.chance(0.12)
-    return _two(case, begun, second, "relapse" if lost else outcome)
+    return _tell_two(case, begun, second, "relapse" if lost else outcome)
 
 
-def _two(case: Case, begun: str, second: str, outcome: str) -> Parts:
+def _tell_two(case: Case, begun: str, second: str, outcome: str) -> Parts:
     interim = case.pick(said["interim_progression"] if case.chance(0.75) else said["first_response"])
     responded = "partial response" in interim
     begun = f"{begun} {interim}".rstrip()
@@ -209,7 +209,7 @@ def _two(case: Case, begun: str, second: str, outcome: str) -> Parts:
         if not responded:
             first = case.pick(said["first_response"])
             begun = " ".join((begun.removesuffix(interim).rstrip(), first, case.pick(said["then_progression"])))
-        case.record["response"] = outcomes.lost(begun)
+        case.record["response"] = outcomes.name_lost(begun)
         joint = case.chance(0.5)
         ending = case.pick(given["switch_join"] if joint else given["switch"])
         return [("tx", glue(begun, ending))] if joint else [("tx", begun), ("tx", ending)]
@@ -224,8 +224,8 @@ def glue(begun: str, ending: str) -> str:
     return begun + ending if ending[0] in ",;" else f"{begun} {ending}"
 
 
-def _three(case: Case, first: str, second: str, outcome: str) -> Parts:
-    third = _other(case, first, second)
+def _tell_three(case: Case, first: str, second: str, outcome: str) -> Parts:
+    third = _tell_other(case, first, second)
     line(case, first)
     begun = start(case)
     line(case, second)
@@ -287,7 +287,7 @@ def _with_local(case: Case, sentence: str, outcome: str) -> Parts:
     return finish(case, f"{sentence}{', and ' if own else ' and '}{bare}", outcome)
 
 
-def _other(case: Case, *used: str) -> str:
+def _tell_other(case: Case, *used: str) -> str:
     drugs = {drug for code in used for drug in code.split("+")}
     for _ in range(12):
         code = choose(case.cancer.second, case.rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.synthetic.abstracts.case import Case
-from data.synthetic.abstracts.imaging import set_targets, sites_told, tell_sites
+from data.synthetic.abstracts.imaging import are_sites_told, set_targets, tell_sites
 from data.synthetic.abstracts.telling import Parts, open_note, tell_disease, tell_lines, tell_molecular, tell_receptors
 from data.synthetic.courses.breast import BREAST_BIOPSY, BREAST_PLAIN
 from data.synthetic.phrases import asides, opening, openings
@@ -38,7 +38,7 @@ def metastatic(case: Case) -> Parts:
     parts += [("mol", text) for text in tell_molecular(case)]
     case.record["metastasis_site"] = ", ".join(case.sites) or None
     parts += tell_lines(case, case.cancer.key)
-    if late and not sites_told(case, " ".join(text for _, text in parts)):
+    if late and not are_sites_told(case, " ".join(text for _, text in parts)):
         parts.append(("mets", case.pick(opening["mets"])))
     if case.sites and case.chance(0.05):
         absent = case.rng.choice(list(asides.group("negative_site_of")))

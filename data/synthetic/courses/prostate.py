@@ -89,7 +89,7 @@ def crpc(case: Case) -> Parts:
     """Castration-resistant disease with its earlier and present therapy."""
     tell_sites(case)
     case.record["stage"] = "IV"
-    first, tells = _named_resistant(case)
+    first, tells = _name_resistant(case)
     parts: Parts = [("open", first)]
     shown = "sites" in tells or any(str(case.slots[key]) in first for key in ("mets", "places"))
     if not shown:
@@ -112,7 +112,7 @@ def crpc(case: Case) -> Parts:
     return parts + ([("tx", begun)] if begun else []) + finish(case, after, outcome)
 
 
-def _named_resistant(case: Case) -> tuple[str, frozenset[str]]:
+def _name_resistant(case: Case) -> tuple[str, frozenset[str]]:
     """The opening sentence, and what it tells for sure; the record's name of the disease follows from its words."""
     cancerous = case.chance(0.42)
     case.slots["kind"] = "prostate cancer" if cancerous else "prostate adenocarcinoma"

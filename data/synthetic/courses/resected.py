@@ -22,7 +22,7 @@ def adjuvant(case: Case) -> Parts:
     case.sites = []
     set_targets(case)
     unnamed = case.chance({"crc": 0.22, "melanoma": 0.35}.get(case.cancer.key, 0.1))
-    named, parts = _resected(case) if unnamed else _operated(case, "III")
+    named, parts = _tell_resected(case) if unnamed else _tell_operation(case, "III")
     code = choose(case.cancer.adjuvant or case.cancer.first, rng)
     label, text = regimen(case, code)
     case.slots["rx"], case.slots["line"] = text, ""
@@ -32,13 +32,13 @@ def adjuvant(case: Case) -> Parts:
     else:
         parts.append(("tx", case.pick(given["adjuvant"])))
     case.treatments += [named, f"adjuvant {label}"]
-    nodes = _told_nodes(case, parts)
+    nodes = _tell_nodes(case, parts)
     if unnamed:
         case.treatments.remove(named)
         case.treatments[0] = f"adjuvant {label}" if case.cancer.key != "melanoma" else label
     parts += [("mol", sentence) for sentence in tell_molecular(case)]
     if case.chance({"melanoma": 0.4, "crc": 0.07, "bladder": 0.25}.get(case.cancer.key, 0.05)):
-        parts += _recurred(case)
+        parts += _tell_recurrence(case)
     else:
         parts.append(
             ("resp", outcomes.tell(case, choose(((86, "ned"), (5, "stable"), (5, "pending"), (3, "complete")), rng)))
@@ -50,7 +50,7 @@ def adjuvant(case: Case) -> Parts:
     return parts
 
 
-def _told_nodes(case: Case, parts: Parts) -> str | None:
+def _tell_nodes(case: Case, parts: Parts) -> str | None:
     """Positive nodes of a melanoma, which count as a site; details of a bowel specimen, which do not."""
     stage = case.record["stage"] or ""
     if case.cancer.key == "melanoma" and stage.startswith("III") and case.chance(0.62):
@@ -77,7 +77,7 @@ def _told_nodes(case: Case, parts: Parts) -> str | None:
     return None
 
 
-def _recurred(case: Case) -> Parts:
+def _tell_recurrence(case: Case) -> Parts:
     """Distant metastases after adjuvant therapy, at times treated."""
     site = case.rng.choice(
         {
@@ -105,7 +105,7 @@ def _recurred(case: Case) -> Parts:
     ]
 
 
-def _operated(case: Case, default: str) -> tuple[str, Parts]:
+def _tell_operation(case: Case, default: str) -> tuple[str, Parts]:
     """Opening, operation, pathologic stage; the operation's label."""
     rng = case.rng
     operations = case.cancer.surgery or (("surgical resection", ("surgical resection",)),)
@@ -153,7 +153,7 @@ def _operated(case: Case, default: str) -> tuple[str, Parts]:
     return named, parts
 
 
-def _resected(case: Case) -> tuple[str, Parts]:
+def _tell_resected(case: Case) -> tuple[str, Parts]:
     """A resected tumour whose operation the note does not name."""
     stage, tn = melanoma_stage(case) if case.cancer.staging == "breslow" else nodes(case, "p")
     if case.cancer.key == "crc" and case.chance(0.7) and not stage.startswith("III"):
@@ -175,7 +175,7 @@ def surgery(case: Case) -> Parts:
     case.sites = []
     case.slots["setting"] = "surgery"
     set_targets(case)
-    named, parts = _operated(case, "I")
+    named, parts = _tell_operation(case, "I")
     if case.cancer.key == "melanoma":
         if case.chance(0.4):
             parts.insert(
@@ -223,7 +223,7 @@ def thyroid(case: Case) -> Parts:
     """Thyroid surgery, at times radioactive iodine."""
     case.sites = []
     set_targets(case)
-    named, parts = _operated(case, "I")
+    named, parts = _tell_operation(case, "I")
     case.treatments.append(named)
     if case.chance(0.6):
         parts.append(

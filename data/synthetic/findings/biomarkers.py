@@ -44,7 +44,7 @@ def _serum(names: tuple[str, ...], unit: str, low: int, high: int, elevated: flo
     return fact
 
 
-def _stated(*pairs: tuple[str, tuple[str, ...]]) -> Callable[[random.Random], Fact]:
+def _stated_fact(*pairs: tuple[str, tuple[str, ...]]) -> Callable[[random.Random], Fact]:
     def fact(rng: random.Random) -> Fact:
         label, texts = rng.choice(pairs)
         return Fact(label, rng.choice(texts))
@@ -60,8 +60,8 @@ def _percent(name: str, texts: tuple[str, ...]) -> Callable[[random.Random], Fac
     return fact
 
 
-def _positive(name: str) -> Callable[[random.Random], Fact]:
-    return _stated(
+def _positive_fact(name: str) -> Callable[[random.Random], Fact]:
+    return _stated_fact(
         (
             f"{name} positive",
             (
@@ -84,7 +84,7 @@ def marker_fact(spec: str, rng: random.Random) -> Fact:
     row = dict(markers.content["marker"][spec])
     if row["kind"] == "stated":
         said = [(one["label"], one["texts"]) for one in row["says"] for _ in range(one.get("times", 1))]
-        return _stated(*said)(rng)
+        return _stated_fact(*said)(rng)
     return _KINDS[row.pop("kind")](**row)(rng)
 
 
@@ -92,7 +92,7 @@ _KINDS: dict[str, Callable[..., Callable[[random.Random], Fact]]] = {
     "number": _number,
     "serum": _serum,
     "percent": _percent,
-    "positive": _positive,
+    "positive": _positive_fact,
 }
 
 
@@ -101,14 +101,14 @@ def invented_fact(rng: random.Random) -> Fact:
     name = invented_marker(rng)
     kind = rng.random()
     if kind < 0.3:
-        return _positive(name)(rng)
+        return _positive_fact(name)(rng)
     if kind < 0.55:
         return _percent(
             name, (f"{name} {{v}}", f"{name} {{v}} by IHC", f"{name} expression was {{v}}", f"{name} staining {{v}}")
         )(rng)
     if kind < 0.8:
         return _number(name, rng.choice(("ng/mL", "U/mL", "pg/mL", "U/L")), 5, 900)(rng)
-    return _stated(
+    return _stated_fact(
         (f"{name} high", (f"{name} high", f"high {name} expression", f"{name} was high")),
         (f"{name} elevated", (f"{name} elevated", f"elevated {name}", f"{name} was elevated")),
     )(rng)

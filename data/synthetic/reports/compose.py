@@ -93,7 +93,7 @@ def write_report(rng: random.Random) -> Example:
         text = write_long(story, style, _pieces(story, style))
     else:
         _fill(story, style, _length(rng))
-        text = _clinic(story) if style == "clinic" else _published(story)
+        text = _clinic(story) if style == "clinic" else _write_published(story)
     return Example(_tidy(text), {key: story.record.get(key) for key in FIELDS})
 
 
@@ -196,7 +196,7 @@ def _sentences(story: Story, order: tuple[str, ...]) -> list[tuple[str, list[str
     return [(block, story.blocks[block]) for block in order if story.blocks.get(block)]
 
 
-def _published(story: Story) -> str:
+def _write_published(story: Story) -> str:
     rng = story.rng
     parts = _sentences(story, ORDER)
     if chance(0.2, rng) and parts[-1][0] == "general":

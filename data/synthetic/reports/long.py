@@ -42,7 +42,7 @@ def write_long(story: Story, style: str, facts: Sequence[Piece]) -> str:
     how = _Style(choose(HEADED, rng), rng.choice(("- ", "1", "", "* ")), rng.choice(("\n\n", "\n\n", "\n")))
     told = [how.section(piece) for piece in facts]
     length = rng.randint(SHORTEST, LONGEST) - sum(map(len, told))
-    filling = _filling(story, LETTERS[style], how, length)
+    filling = _fill_sections(story, LETTERS[style], how, length)
     # What stands at the end of a paper has nothing behind it, in many of them.
     at = len(filling)
     while style == "published" and at > 1 and filling[at - 1][0] in LAST:
@@ -53,10 +53,10 @@ def write_long(story: Story, style: str, facts: Sequence[Piece]) -> str:
     if style == "clinic" and chance(0.6, rng):
         parts.insert(0, sections.header(story))
         at += 1
-    return how.between.join([*_placed(parts[:at], told, rng), *tail])
+    return how.between.join([*_place_facts(parts[:at], told, rng), *tail])
 
 
-def _placed(parts: Sequence[str], facts: Sequence[str], rng: random.Random) -> list[str]:
+def _place_facts(parts: Sequence[str], facts: Sequence[str], rng: random.Random) -> list[str]:
     """The facts among the parts: together in a window anywhere in the note, or each for itself."""
     ends = [0, *accumulate(map(len, parts))]
     if chance(0.65, rng):
@@ -74,7 +74,7 @@ def _placed(parts: Sequence[str], facts: Sequence[str], rng: random.Random) -> l
     return placed
 
 
-def _filling(story: Story, letters: str, how: _Style, length: int) -> list[tuple[str, Piece]]:
+def _fill_sections(story: Story, letters: str, how: _Style, length: int) -> list[tuple[str, Piece]]:
     """Sections up to a length, in a usual order or mixed."""
     rng = story.rng
     left = {name: most for name, (fits, _, most, _, _) in sections.WRITTEN.items() if set(fits) & set(letters)}

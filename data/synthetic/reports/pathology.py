@@ -80,17 +80,17 @@ def write_pathology(rng: random.Random) -> tuple[Story, str]:
     lines += [sentence for block in ("ihc", "gene", "labs") for sentence in story.blocks.get(block, [])]
     blocks = [
         ("FINAL DIAGNOSIS", lines),
-        ("GROSS DESCRIPTION", _some(story, GROSS)),
-        ("MICROSCOPIC DESCRIPTION", _some(story, MICRO)),
+        ("GROSS DESCRIPTION", _pick_some(story, GROSS)),
+        ("MICROSCOPIC DESCRIPTION", _pick_some(story, MICRO)),
     ]
-    blocks.append(("CLINICAL INFORMATION", _some(story, CHORES)))
+    blocks.append(("CLINICAL INFORMATION", _pick_some(story, CHORES)))
     if chance(0.4, rng):
         blocks = [blocks[3], blocks[1], blocks[2], blocks[0]]
     blocks = [block for at, block in enumerate(blocks) if block[1] is lines or chance(0.75, rng)]
     return story, "\n".join(f"{title}:\n" + "\n".join(body) for title, body in blocks)
 
 
-def _some(story: Story, options: tuple[str, ...]) -> list[str]:
+def _pick_some(story: Story, options: tuple[str, ...]) -> list[str]:
     rng = story.rng
     chosen = rng.sample(options, rng.randint(2, len(options)))
     story.say("bare")  # draws fresh numbers

@@ -13,7 +13,7 @@ from alembic import op
 from db.schema.dialects import POSTGRES
 
 revision = "0019"
-down_revision = "0011"
+down_revision = "0012"
 
 NAMES = "metadata.names"
 # A table of its own: what the index is made from again must not ask for a function that is a table.

@@ -12,7 +12,7 @@ FREE = sa.text("note.is_claimed = 0")
 """Notes that nobody has open. Written out, without parameters: only so does SQLite see that a partial index fits."""
 
 
-def claimed_by(reviewer: str | sa.BindParameter[str]) -> sa.Select[Any]:
+def select_claimed(reviewer: str | sa.BindParameter[str]) -> sa.Select[Any]:
     """The numbers of the notes that a reviewer has claimed."""
     query = sa.select(t.claim.c.note_id).join_from(t.claim, t.reviewer).where(t.reviewer.c.name == reviewer)
     return query.correlate(None)
@@ -27,5 +27,5 @@ UNANSWERED = sa.or_(
 )
 """Notes about which the reviewer, given later, has no opinion that stands: nobody is asked twice."""
 
-OWN = claimed_by(sa.bindparam("reviewer", type_=sa.Text))
+OWN = select_claimed(sa.bindparam("reviewer", type_=sa.Text))
 """The same, with the reviewer given later."""

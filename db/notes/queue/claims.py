@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.claimed import OWN, claimed_by
+from db.notes.queue.claimed import OWN, select_claimed
 from db.notes.suggestions import UNDECIDED, WAITING
 from db.people.acting import Act, Permit, Program, acting, let_in
 from db.people.sign_ins import sign_out
@@ -132,7 +132,7 @@ def hold(act: Act, note_id: int, *, keep: Collection[int] = ()) -> None:
     _end(act, but={*keep, note_id})
 
 
-def held(session: Session, reviewer: str, note_id: int | None) -> Held:
+def read_held(session: Session, reviewer: str, note_id: int | None) -> Held:
     """What a page with this note on screen learns about claims.
 
     Args:
@@ -145,7 +145,7 @@ def held(session: Session, reviewer: str, note_id: int | None) -> Held:
     query = (
         sa.select(c.note_id, c.until_at, t.reviewer.c.name)
         .join_from(t.claim, t.reviewer)
-        .where(sa.or_(c.note_id == note_id, c.note_id.in_(claimed_by(reviewer))))
+        .where(sa.or_(c.note_id == note_id, c.note_id.in_(select_claimed(reviewer))))
     )
     rows = session.execute(query).all()
     others = [row for row in rows if row.name != reviewer and _stands(row.until_at, at)]
@@ -201,7 +201,7 @@ def n_held_by_others(session: Session, reviewer: str) -> int:
         sa.select(sa.func.count())
         .select_from(t.claim)
         .join(t.note, t.note.c.id == t.claim.c.note_id)
-        .where(WAITING, t.claim.c.note_id.not_in(claimed_by(reviewer)))
+        .where(WAITING, t.claim.c.note_id.not_in(select_claimed(reviewer)))
     )
     return int(session.execute(query).scalar_one())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.order import shuffled
+from db.notes.queue.order import shuffle_key
 from db.notes.samples import COUNTS
 from db.notes.suggestions import WAITING
 from db.people.acting import Program
@@ -31,7 +31,7 @@ class Compared:
     after: int = 0
 
 
-def compared(session: Session) -> Compared:
+def read_comparison(session: Session) -> Compared:
     """How far the comparison has come."""
     beat = heartbeat(session, _PLACE)
     return Compared(**beat.payload) if beat else Compared()
@@ -49,7 +49,7 @@ def reviewed_texts(session: Session, limit: int) -> list[str]:
         sa.select(t.note_text.c.text)
         .join_from(t.note, t.note_text)
         .where(t.note.c.state == "submitted", COUNTS)
-        .order_by(shuffled(0), t.note.c.id)
+        .order_by(shuffle_key(0), t.note.c.id)
         .limit(limit)
     )
     return list(session.execute(query).scalars())

@@ -42,7 +42,7 @@ class Key:
         """For an ORDER BY."""
         return self.column.desc() if self.is_descending else self.column
 
-    def beyond(self, value: Any) -> sa.ColumnElement[bool]:
+    def sorts_after(self, value: Any) -> sa.ColumnElement[bool]:
         """Whether a note stands behind one that has this value."""
         behind: sa.ColumnElement[bool] = self.column < value if self.is_descending else self.column > value
         return behind
@@ -73,12 +73,12 @@ def keys_of(order: Order, seed: int = 0, document: sa.ColumnElement[int] | None 
         "confidence": (Key(sa.literal_column("coalesce(note.min_confidence, 2)")), Key(c.id)),
         "doubt": (Key(sa.literal_column("coalesce(note.doubt, -1)"), is_descending=True), Key(c.id)),
         "novelty": (Key(sa.literal_column("coalesce(note.novelty, -1)"), is_descending=True), Key(c.id)),
-        "random": (Key(shuffled(seed)), Key(c.id)),
+        "random": (Key(shuffle_key(seed)), Key(c.id)),
     }
     return orders[order]
 
 
-def shuffled(seed: int) -> sa.ColumnElement[Any]:
+def shuffle_key(seed: int) -> sa.ColumnElement[Any]:
     """A number that follows from the note's id and the seed and looks like chance: squares modulo a prime."""
     spread = f"((note.id * 48271 + {abs(seed) * 69621 % _PRIME}) % {_PRIME})"
     return sa.literal_column(f"({spread} * {spread} % {_PRIME} * 16807 % {_PRIME})")

@@ -64,7 +64,7 @@ def read_overlap(session: Session) -> Overlap:
     return Overlap(**kept) if kept else Overlap()
 
 
-def wanted(overlap: Overlap) -> sa.ColumnElement[int]:
+def count_wanted(overlap: Overlap) -> sa.ColumnElement[int]:
     """The same as `Overlap.n_wanted`, of a row of the table of notes."""
     digits = sa.func.substr(t.note.c.content_hash, _PLACE + 1, _DIGITS)
     return sa.case((digits < overlap.limit, overlap.n_opinions), else_=1)

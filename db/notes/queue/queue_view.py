@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.claimed import UNANSWERED, claimed_by
+from db.notes.queue.claimed import UNANSWERED, select_claimed
 from db.notes.queue.order import Order, keys_of
 from db.notes.queue.search import ALL, Filters, select_filtered
 from db.notes.suggestions import UNDECIDED, WAITING
@@ -42,7 +42,7 @@ class Walk:
         keys_of(self.order, self.seed)
 
 
-def next_on(
+def next_in_walk(
     session: Session,
     walk: Walk,
     reviewer: str,
@@ -64,21 +64,21 @@ def next_on(
         limit: notes to give.
     """
     left_out = exclude if after is None else {*exclude, after}
-    query, document = _waiting([t.note.c.id], walk.filters, reviewer, left_out)
+    query, document = _select_waiting([t.note.c.id], walk.filters, reviewer, left_out)
     sorting = [key.sorted for key in keys_of(walk.order, walk.seed, document)]
-    behind = None if after is None else _behind(session, walk, after)
+    behind = None if after is None else _sorts_after_note(session, walk, after)
     if behind is not None:
         sorting.insert(0, sa.case((behind, 0), else_=1))  # then those before it, from the first
     return list(session.execute(query.order_by(*sorting).limit(limit)).scalars())
 
 
-def count_on(session: Session, walk: Walk, reviewer: str, *, exclude: Collection[int] = ()) -> int:
+def count_in_walk(session: Session, walk: Walk, reviewer: str, *, exclude: Collection[int] = ()) -> int:
     """How many notes of a walk wait for this reviewer, without those in `exclude` and those that others have."""
-    query, _ = _waiting([sa.func.count()], walk.filters, reviewer, exclude)
+    query, _ = _select_waiting([sa.func.count()], walk.filters, reviewer, exclude)
     return int(session.execute(query).scalar_one())
 
 
-def _waiting(
+def _select_waiting(
     columns: list[sa.ColumnElement[Any]], filters: Filters, reviewer: str, exclude: Collection[int]
 ) -> tuple[sa.Select[Any], sa.ColumnElement[int] | None]:
     query, document = select_filtered(columns, filters)
@@ -92,17 +92,17 @@ def _waiting(
         query = query.where(UNDECIDED)
     else:
         query = query.where(WAITING, sa.or_(t.note.c.state == "todo", own), UNANSWERED).params(reviewer=reviewer)
-    query = query.where(sa.or_(t.note.c.is_claimed == 0, t.note.c.id.in_(claimed_by(reviewer))))
+    query = query.where(sa.or_(t.note.c.is_claimed == 0, t.note.c.id.in_(select_claimed(reviewer))))
     return (query.where(t.note.c.id.not_in({*exclude})) if exclude else query), document
 
 
-def _behind(session: Session, walk: Walk, note_id: int) -> sa.ColumnElement[bool] | None:
+def _sorts_after_note(session: Session, walk: Walk, note_id: int) -> sa.ColumnElement[bool] | None:
     """Whether a note stands behind this one in the order; None where there is no such note."""
     keys = keys_of(walk.order, walk.seed)
     place = session.execute(sa.select(*(key.column for key in keys)).where(t.note.c.id == note_id)).one_or_none()
     if place is None:
         return None
-    behind = keys[-1].beyond(place[-1])
+    behind = keys[-1].sorts_after(place[-1])
     for key, value in zip(keys[-2::-1], place[-2::-1], strict=True):
-        behind = sa.or_(key.beyond(value), sa.and_(key.column == value, behind))
+        behind = sa.or_(key.sorts_after(value), sa.and_(key.column == value, behind))
     return behind

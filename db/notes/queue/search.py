@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from data.notes import Origin
 from db.notes.queue.metadata import Condition, clauses
 from db.notes.queue.order import Order, keys_of
+from db.notes.queue.words import is_in_note, split_words
 from db.schema import tables as t
 from db.schema.dialects import matches
 from db.schema.errors import StoreError
@@ -40,6 +41,7 @@ class Filters:
         is_corrected: only notes whose latest annotation differs from the suggestion that it started from.
         is_disputed: only undecided notes about which reviewers' opinions differ.
         metadata: only notes that came with what all of these ask for.
+        with_superseded: also notes that a newer one replaces.
 
     Raises:
         StoreError: there is no such state or origin.
@@ -55,6 +57,7 @@ class Filters:
     is_corrected: bool = False
     is_disputed: bool = False
     metadata: tuple[Condition, ...] = ()
+    with_superseded: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (("state", self.state, State), ("origin", self.origin, Origin)):
@@ -204,7 +207,7 @@ def counts(session: Session) -> Counts:
     """How many notes there are, by state, origin and split. A sample counts as what it stands for, and as a sample."""
     c = t.note.c
     groups = (c.origin, c.state, c.is_suggested, c.split)
-    query = sa.select(*groups, sa.func.count().label("n")).group_by(*groups)
+    query = sa.select(*groups, sa.func.count().label("n")).where(_STANDS).group_by(*groups)
     found = [(row.origin == "incoming", row) for row in session.execute(query)]  # all of it from an index
     if any(row.origin == "sample" for _, row in found):
         found = [(is_incoming, row) for is_incoming, row in found if row.origin != "sample"]
@@ -226,6 +229,7 @@ def counts(session: Session) -> Counts:
     return Counts(**total)
 
 
+_STANDS = sa.literal_column("note.is_superseded = 0", sa.Boolean)
 _sample = t.note.alias("labelled_sample")
 _LABELLED_SAMPLE = sa.and_(t.note.c.origin == "sample", t.note.c.gold.is_not(None))
 
@@ -236,14 +240,14 @@ def select_filtered(
     """The query, and the full-text index's row number when it searches text."""
     query = sa.select(*columns)
     document = None
-    words = filters.text.replace("\0", " ")
-    if words.strip():
+    words, sought = split_words(filters.text.replace("\0", " "))
+    if words:
         document = t.note_search.c.rowid
         query = query.select_from(t.note_search.join(t.note, t.note.c.id == document))
         query = query.where(matches(words))
     else:
         query = query.select_from(t.note)
-    return query.where(*_conditions(filters)), document
+    return query.where(*_conditions(filters), *map(is_in_note, sought)), document
 
 
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -267,6 +271,8 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
         conditions.append(sa.literal_column("note.n_not_found > 0", sa.Boolean))
     if filters.is_corrected:
         conditions.append(sa.literal_column("note.n_changed > 0", sa.Boolean))
+    if not filters.with_superseded:
+        conditions.append(_STANDS)
     if filters.is_disputed:
         conditions.append(sa.literal_column("note.is_disputed = 1", sa.Boolean))
         conditions.append(c.state.in_(("todo", "draft")))

@@ -48,7 +48,7 @@ def opened_notes(session: Session, adapter: str) -> list[tuple[int, str]]:
     return list({row.id: (row.id, row.text) for row in session.execute(query)}.values())
 
 
-def given_up_because(session: Session, note_id: int, adapter: str) -> str | None:
+def reason_given_up(session: Session, note_id: int, adapter: str) -> str | None:
     """Why the adapter makes no further try on a note; None while it does."""
     failure = failure_of(session, note_id, adapter)
     return failure[1] if failure is not None and failure[0] >= MAX_FAILURES else None

@@ -43,11 +43,11 @@ class Placed:
 
 
 def count_judged(session: Session, adapter: str) -> int:
-    """How many notes `judged` would give without a limit."""
-    return int(session.execute(_judged([sa.func.count()], adapter)).scalar_one())
+    """How many notes `read_judged_rows` would give without a limit."""
+    return int(session.execute(_select_judged([sa.func.count()], adapter)).scalar_one())
 
 
-def judged(session: Session, adapter: str, limit: int) -> list[Judged]:
+def read_judged_rows(session: Session, adapter: str, limit: int) -> list[Judged]:
     """Reviewed notes that an adapter suggested for and was not trained on, the latest decided first.
 
     Samples are none of them. A note of the training side counts where the suggestion came before any label, since the
@@ -55,14 +55,14 @@ def judged(session: Session, adapter: str, limit: int) -> list[Judged]:
     """
     s, a = t.suggestion.c, t.annotation.c
     columns = [s.extraction.label("suggested"), s.raw_confidence, s.grounding, a.extraction.label("decided")]
-    rows = session.execute(_judged(columns, adapter).order_by(a.id.desc()).limit(limit))
+    rows = session.execute(_select_judged(columns, adapter).order_by(a.id.desc()).limit(limit))
     return [
         Judged(row.suggested, row.raw_confidence, {k: Grounding(v) for k, v in row.grounding.items()}, row.decided)
         for row in rows
     ]
 
 
-def _judged(columns: list[Any], adapter: str) -> sa.Select[Any]:
+def _select_judged(columns: list[Any], adapter: str) -> sa.Select[Any]:
     n, s, a = t.note.c, t.suggestion.c, t.annotation.c
     earlier = t.annotation.alias("earlier")
     known = sa.exists().where(earlier.c.note_id == n.id, earlier.c.submitted_at < s.created_at)
@@ -76,13 +76,13 @@ def _judged(columns: list[Any], adapter: str) -> sa.Select[Any]:
     )
 
 
-def placed(session: Session) -> Placed:
+def read_placement(session: Session) -> Placed:
     """How far it has come."""
     beat = heartbeat(session, _PLACE)
     return Placed(**beat.payload) if beat else Placed()
 
 
-def unplaced(session: Session, adapter: str, after: int, limit: int) -> list[SuggestionRow]:
+def read_unplaced(session: Session, adapter: str, after: int, limit: int) -> list[SuggestionRow]:
     """Suggestions of an adapter, as they are stored, for notes that wait, behind a note's number in import order."""
     query = (
         sa.select(t.suggestion)
@@ -98,7 +98,7 @@ def put_places(program: Program, rows: Sequence[SuggestionRow], curves: str) -> 
     """Sort notes by the confidence that their suggestions have now; what is stored of the suggestions stays.
 
     Args:
-        rows: suggestions with that confidence, in the order of `unplaced`.
+        rows: suggestions with that confidence, in the order of `read_unplaced`.
         curves: as `Placed` has it.
     """
     program.session.connection().execute(

@@ -86,7 +86,7 @@ def outcomes(session: Session) -> list[Outcome]:
             row.bin,
             row.n,
             row.confidence,
-            _newest(row.notes),
+            _keep_newest(row.notes),
         )
         for row in session.execute(query)
     ]
@@ -157,6 +157,6 @@ def _values() -> sa.Subquery:
     )
 
 
-def _newest(listed: str | None) -> tuple[tuple[int, int], ...]:
+def _keep_newest(listed: str | None) -> tuple[tuple[int, int], ...]:
     pairs = (place.split(":") for place in (listed or "").split(",") if place)
     return newest_first([(int(annotation), int(note)) for annotation, note in pairs])

@@ -168,15 +168,15 @@ def test_what_was_typed_is_shown_again_as_text_and_never_the_password(stranger: 
 def test_failures_are_forgotten_after_a_while_and_memory_is_bounded() -> None:
     now = [0.0]
     throttle = Throttle(2, window_s=10.0, n_keys=3, clock=lambda: now[0])
-    throttle.failed("a")
+    throttle.count_failure("a")
     now[0] = 4.0
-    throttle.failed("a")
+    throttle.count_failure("a")
     assert throttle.wait_s("a") == 6.0
     assert throttle.wait_s("b") == 0.0
     now[0] = 10.0
     assert throttle.wait_s("a") == 0.0
     for key in "bcde":
-        throttle.failed(key)
+        throttle.count_failure(key)
     assert len(throttle._failures) == 3
 
 
@@ -305,10 +305,10 @@ def test_a_desk_that_others_reach_is_closed_while_nobody_can_sign_in(
 def test_only_a_private_desk_lets_anybody_in(store: Store, host: str, public_url: str, is_open: bool) -> None:
     people = People(store, is_private=is_private(host, public_url))
     if is_open:
-        assert people.who(None, is_active=False) is not None
+        assert people.identify(None, is_active=False) is not None
         return
     with pytest.raises(NobodyCanSignIn):
-        people.who(None, is_active=False)
+        people.identify(None, is_active=False)
 
 
 # ---------------------------------------------------------------- roles

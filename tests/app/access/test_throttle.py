@@ -123,7 +123,7 @@ def test_made_up_names_from_one_address_keep_nobody_out_and_cost_nothing(monkeyp
 def test_guesses_from_everywhere_keep_a_name_out_only_where_it_is_a_stranger() -> None:
     now = [0.0]
     attempts = Attempts(lambda: now[0])
-    attempts.succeeded(attempts.begin("kim", "10.0.0.1"))
+    attempts.forget_failures(attempts.begin("kim", "10.0.0.1"))
     n_tried = 0
     for number in range(200):
         if not attempts.wait_s("kim", f"10.1.0.{number}"):

@@ -41,7 +41,7 @@ def test_only_submitted_annotations_are_exported(store):
     assert lines[0]["input"] == METASTATIC
     assert lines[0]["instruction"] == TASK.instruction
     assert lines[0]["output"] == {**dict.fromkeys(KEYS), KEYS[0]: "melanoma", KEYS[1]: "III", KEYS[2]: FORMULA}
-    assert set(lines[0]) == {"instruction", "input", "output", "id"}
+    assert set(lines[0]) == {"instruction", "input", "output", "id", "spans"}
 
 
 def test_provenance_says_who_decided_and_what_was_suggested(store):
@@ -137,7 +137,7 @@ def test_the_format_follows_the_choice_then_the_ending():
     assert format_of("a.csv", "json") == "json"
     assert format_of("-", None) == "jsonl"
     assert format_of("a.txt", None) == "jsonl"
-    with pytest.raises(InputError, match="jsonl, json, csv, parquet"):
+    with pytest.raises(InputError, match="jsonl, json, parquet, dataset"):
         format_of("a.csv", "xml")
 
 
@@ -241,7 +241,7 @@ def test_without_the_text_no_text_and_no_comment_is_left(decided):
     assert "@checked" not in line
     assert set(json.loads(line)["output"]) == set(json.loads(line)["provenance"]["states"]) == {KEYS[0]}
     header, row, _ = csv.reader(io.StringIO(exported(decided, "csv", with_text=False, fields=(KEYS[1],)), newline=""))
-    assert (header, row) == (["id", KEYS[1]], ["case-0", "III"])
+    assert (header, row) == (["\ufeffid", KEYS[1]], ["case-0", "III"])
 
 
 @pytest.mark.parametrize("settings", [{}, {"with_provenance": True, "statuses": ("submitted", "flagged")}])

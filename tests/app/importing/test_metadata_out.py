@@ -90,7 +90,7 @@ def test_columns_have_types_where_all_values_are_of_one(store):
     assert table.column("meta.age").to_pylist() == [61, None, None]
 
 
-@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "parquet"])
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "xlsx", "parquet"])
 def test_metadata_comes_back_as_it_was(store, tmp_path, form):
     out = tmp_path / f"out.{form}"
     write_export(store, TASK, out, Choice(form))
@@ -113,7 +113,7 @@ def test_an_export_can_be_of_some_metadata(store):
     chosen = read_choice(TASK, "jsonl", where=["mrn present", "age = 61"])
     with store.reading() as session:
         assert count_records(session, chosen) == 1
-    assert chosen.told()["where"] == ["mrn present", "age is"]  # no value in the audit trail
+    assert chosen.describe()["where"] == ["mrn present", "age is"]  # no value in the audit trail
 
 
 # ---------------------------------------------------------------- days

@@ -16,7 +16,7 @@ def store():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_comes_back_byte_for_byte(store, form) -> None:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(RECORDS)
     def cases(records) -> None:
         come_back(store, form, records)

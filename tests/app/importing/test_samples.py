@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from app.core.desk import Desk, load_samples
 from app.core.errors import DeskError
 from app.core.settings import load_settings, prepare_home
-from app.exporting import Choice, count_records, told_of_samples
+from app.exporting import Choice, count_records, mention_samples
 from app.screens.training.material import material_html
 from app.training.requests import TrainOptions, request_run
 from data.notes import Note, read_notes
@@ -77,7 +77,7 @@ def test_a_reviewed_sample_is_still_a_sample(session: Session) -> None:
     assert sum(n_voting(session)) == 401
     assert acceptance(session, TASK)
     assert count_records(session, Choice()) == 1
-    assert "synthetic samples" in told_of_samples(session, Choice())
+    assert "synthetic samples" in mention_samples(session, Choice())
     real = add_notes(program_in(session), [note(1)]).note_ids[0]
     decide(session, real, 0)
     decide(session, second, 0)
@@ -86,7 +86,7 @@ def test_a_reviewed_sample_is_still_a_sample(session: Session) -> None:
     assert not acceptance(session, TASK)
     assert not outcomes(session)
     assert count_records(session, Choice()) == 1
-    assert told_of_samples(session, Choice()) == "2 reviewed notes of the synthetic samples left out."
+    assert mention_samples(session, Choice()) == "2 reviewed notes of the synthetic samples left out."
     assert count_records(session, Choice(with_samples=True)) == 3
 
 

@@ -28,7 +28,7 @@ from tests.kit.homes import Home, one_sentence
 from tests.kit.hub_server import TOKEN, hub_server
 from tests.kit.tiny import shared_tiny, tiny_adapter
 from tests.promises.test_offline import seen, started, watched
-from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replacing
+from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replace_file
 from trainer.model.loading import load_for_serving
 
 __all__ = ["watched"]
@@ -189,7 +189,7 @@ def test_an_upload_that_was_cut_off_shows_nobody_half_and_is_finished_by_the_nex
 def test_only_the_files_of_an_adapter_travel(tiny_home: Home, other_home: Home, second: str, tmp_path: Path) -> None:
     assert set(FILES) == {WEIGHTS, MANIFEST, CARD, *LISTED}
     directory, words = tiny_home.path / "adapters" / second, HouseWords({"stage": ("qx", "Étape")})
-    with replacing(directory, HOUSE_WORDS):
+    with replace_file(directory, HOUSE_WORDS):
         save_json(directory / HOUSE_WORDS, words.to_json())
     (directory / "notes.jsonl").write_text("a patient's note")
     (directory / ".env").write_text("secret")
@@ -288,6 +288,7 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(
 
 
 def test_the_command_publishes_on_the_hub(tiny_home: Home, other_home: Home, tmp_path: Path) -> None:
+    tiny_home.begin()
     with hub_server() as hub:
         tiny_home.variables |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": TOKEN}
         assert set(tiny_home.json("adapters", "publish", NAME, "registry/one")["files"]) == TRAVELS

@@ -156,37 +156,37 @@ def test_what_prefilling_saves_is_told_only_where_it_can_be() -> None:
     rng = random.Random(1)
     blind = [outcome("blind", rng.uniform(3, 5)) for _ in range(40)]
     filled = [outcome("prefilled", rng.uniform(1, 3)) for _ in range(40)]
-    assert "Too few notes to tell: 19 shown blind, 40 pre-filled" in figures.saving([*blind[:19], *filled])
-    assert "Pre-filling saves 1.8 min a note, 47 % of its time" in text(figures.saving([*blind, *filled]))
+    assert "Too few notes to tell: 19 shown blind, 40 pre-filled" in figures.time_saved([*blind[:19], *filled])
+    assert "Pre-filling saves 1.8 min a note, 47 % of its time" in text(figures.time_saved([*blind, *filled]))
     slow = [outcome("prefilled", one.lead_time_ms / 10_000) for one in blind]
-    assert "costs" in figures.saving([*blind, *slow])
+    assert "costs" in figures.time_saved([*blind, *slow])
     same = [outcome("seeded", one.lead_time_ms / 60_000) for one in blind]
-    assert "could be chance" in figures.saving([*blind, *same])
+    assert "could be chance" in figures.time_saved([*blind, *same])
 
 
 def test_seeded_values_that_passed_are_a_share_with_its_interval() -> None:
     some = [outcome("seeded", 1, FIRST, is_passed=number < 3) for number in range(12)]
     few = [outcome("seeded", 1, SECOND) for _ in range(9)]
-    shown = text(figures.seeded(TASK, [*some, *few, outcome("blind", 1)]))
+    shown = text(figures.seeded_errors(TASK, [*some, *few, outcome("blind", 1)]))
     share, low, high = (100 * part for part in wilson(3, 21))
     assert f"{share:.1f} % of 21 wrong values" in shown
     assert f"{low:.1f} % to {high:.1f} %" in shown
     assert "25.0 %" in shown
     assert f"Fewer than 10 seeded values: {len(TASK.keys) - 1} fields" in shown
-    assert "No seeded value was reviewed yet" in figures.seeded(TASK, [])
+    assert "No seeded value was reviewed yet" in figures.seeded_errors(TASK, [])
 
 
 def test_an_empty_card_says_where_its_share_is_set() -> None:
     times = {"first": [60_000]}
     for shown, later in (
         (figures.time_taken(times, None, []), figures.time_taken(times, None, [], blind_share=0.025)),
-        (figures.seeded(TASK, []), figures.seeded(TASK, [], 0.025)),
+        (figures.seeded_errors(TASK, []), figures.seeded_errors(TASK, [], 0.025)),
     ):
         kinds = "(shown blind|given a wrong value) now; the share is set under Settings"
         assert re.search(f"No note is {kinds}", text(shown))
         assert re.search(f"2.5 % of the notes are {kinds}", text(later))
         assert 'data-tab="settings"' in shown
-    answered = figures.seeded(TASK, [outcome("seeded", 1, FIRST)])
+    answered = figures.seeded_errors(TASK, [outcome("seeded", 1, FIRST)])
     assert "Settings" not in answered
 
 
@@ -196,13 +196,13 @@ def test_days_are_drawn_without_gaps_and_long_times_by_the_week() -> None:
         DayCount(date(2026, 1, 4), 5, 1, 0),
         DayCount(date(2026, 1, 9), 0, 2, 0),
     ]
-    shown = figures.over_time(days)
+    shown = figures.notes_over_time(days)
     assert shown.count('class="bar"') == 4
     assert "8 notes reviewed between 01 January 2026 and 04 January 2026; at most 5 in a day" in shown
-    weeks = figures.over_time([*days, DayCount(date(2026, 6, 1), 1, 0, 0)])
+    weeks = figures.notes_over_time([*days, DayCount(date(2026, 6, 1), 1, 0, 0)])
     assert weeks.count('class="bar"') == 23
     assert "reviewed each week" in weeks
-    assert "Nothing reviewed yet" in figures.over_time([])
+    assert "Nothing reviewed yet" in figures.notes_over_time([])
     for n in (1, 7, 435, 9578, 100_000):
         assert "nan" not in days_chart([(date(2026, 1, 1), n)])
     assert "<script" not in reliability([(1, 0.5, 1.0)], "<script>")

@@ -11,7 +11,7 @@ import pytest
 
 from app.core.desk import Desk
 from app.core.settings import Settings, prepare_home
-from app.screens.markup import tried
+from app.screens.markup import try_action
 from app.screens.training import blind
 from app.training.answers import sign_test
 from db.training.preferences import Tally, preferences
@@ -132,7 +132,7 @@ def test_the_choice_is_of_the_answer_that_stood_there(desk: Desk, side: str) -> 
 def test_what_is_no_choice_on_the_page_is_refused(desk: Desk, at: str, side: str) -> None:
     ids = put_finished_run(desk.store, desk.settings.home, [GOT_WORSE])
     assert ids == [2]
-    said = text(tried(lambda: blind.choose(desk, "ada", at, side)))
+    said = text(try_action(lambda: blind.choose(desk, "ada", at, side)))
     assert said.startswith(("The choice is for neither side", "There is no training run"))
     with desk.store.reading() as session:
         assert preferences(session, 1) == []

@@ -9,10 +9,10 @@ import pytest
 
 from app.core.desk import Desk
 from app.core.settings import Settings
-from app.screens.progress.agreement import agreeing
+from app.screens.progress.agreement import agreement_card
 from app.screens.review.note import note as opening
-from app.screens.review.note.history import past_of
-from app.screens.review.saving.saves import Same, elsewhere, offer
+from app.screens.review.note.history import list_events
+from app.screens.review.saving.saves import Same, offer, same_value_elsewhere
 from data.task import Extraction
 from db.notes.queue.overlap import Overlap
 from db.review.decisions import submit
@@ -53,16 +53,16 @@ def give(desk: Desk, who: str, values: dict[str, str | None], note: int = 1) -> 
 
 
 def steps(desk: Desk, who: str, note: int = 1) -> list[str]:
-    return [f"{step['who']} {step['what']}" for step in past_of(desk, who, note)["steps"]]
+    return [f"{step['who']} {step['what']}" for step in list_events(desk, who, note)["steps"]]
 
 
 def test_only_who_decides_sees_what_others_say(desk: Desk) -> None:
-    page = opening.opened(desk, "ann", "1")
+    page = opening.page_for(desk, "ann", "1")
     assert page["adjudication"]["differing"] == ["stage"]
     assert [one["who"] for one in page["adjudication"]["opinions"]] == ["kim", "max"]
     assert [page["fields"][key]["word"] for key in ("cancer_type", "stage")] == ["agree", "differ"]
     assert page["fields"]["stage"]["alternatives"] == ["IIIB"]
-    theirs = opening.opened(desk, "kim", "1")
+    theirs = opening.page_for(desk, "kim", "1")
     assert theirs["adjudication"] is None
     assert theirs["fields"]["stage"]["value"] == "IV"
     assert "IIIB" not in str(theirs)
@@ -86,24 +86,24 @@ def test_offers_neither_come_from_nor_reach_a_note_under_opinions(tmp_path: Path
             session.execute(tables.note.update().where(tables.note.c.id <= 2).values(n_wanted=2))
         give(desk, "kim", OTHER)
         told = Same(note=1, field="stage", old_value="IV", new_value="IIIB")
-        assert elsewhere(desk, "kim", told)["n"] == 0
+        assert same_value_elsewhere(desk, "kim", told)["n"] == 0
         with pytest.raises(StoreError, match="still with other reviewers"):
             offer(desk, "kim", told)
         give(desk, "kim", OTHER, note=3)
         told = Same(note=3, field="stage", old_value="IV", new_value="IIIB")
-        found = elsewhere(desk, "kim", told)
+        found = same_value_elsewhere(desk, "kim", told)
         assert [note["note"] for note in found["notes"]] == [4]
         offer(desk, "kim", told)
-        assert opening.opened(desk, "max", "4")["fields"]["stage"]["value"] == "IIIB"
+        assert opening.page_for(desk, "max", "4")["fields"]["stage"]["value"] == "IIIB"
         for note in ("1", "2"):
-            page = opening.opened(desk, "max", note)
+            page = opening.page_for(desk, "max", note)
             assert page["fields"]["stage"]["value"] == "IV"
             assert "IIIB" not in str(page)
 
 
 def test_after_the_decision_everybody_may_know(desk: Desk) -> None:
     with desk.store.reading() as session:
-        assert "case-1" not in agreeing(desk, session)
+        assert "case-1" not in agreement_card(desk, session)
     give(desk, "ann", OTHER)
     assert steps(desk, "kim")[2:] == [
         "kim gave an opinion: saved",
@@ -111,7 +111,7 @@ def test_after_the_decision_everybody_may_know(desk: Desk) -> None:
         "ann saved, revision 1",
     ]
     with desk.store.reading() as session:
-        card = agreeing(desk, session)
+        card = agreement_card(desk, session)
     assert "case-1" in card
     assert "1 note, 2 reviewers" in text(card)
     assert "Stage" in text(card)
@@ -119,7 +119,7 @@ def test_after_the_decision_everybody_may_know(desk: Desk) -> None:
 
 def test_a_reviewer_who_has_answered_is_told_what_is_waited_for(desk: Desk) -> None:
     give(desk, "kim", COLON_VALUES, note=2)
-    page = opening.opened(desk, "kim", "")
+    page = opening.page_for(desk, "kim", "")
     assert page["note"] is None
     assert "1 note waits for what others say." in text(page["html"])
     assert "1 note waits for a lead" in text(page["html"])
@@ -129,8 +129,8 @@ def test_no_note_has_two_opinions_yet(tmp_path: Path) -> None:
     with make_store(tmp_path, [(BREAST, BREAST_VALUES)]) as store:
         desk = Desk(Settings(home=tmp_path, base="embedded", adapter="embedded"), TASK, store)
         with store.reading() as session:
-            assert "Every note has one reviewer" in agreeing(desk, session)
+            assert "Every note has one reviewer" in agreement_card(desk, session)
         with store.transaction() as session:
             set_overlap(person_in(session, "command line"), Overlap(0.1, 3))
         with store.reading() as session:
-            assert "10.0 % of the notes are given to 3 reviewers each" in text(agreeing(desk, session))
+            assert "10.0 % of the notes are given to 3 reviewers each" in text(agreement_card(desk, session))

@@ -19,9 +19,10 @@ from app.screens.queue.samples import samples_line
 from data.synthetic.sets.shipped import sample_notes
 from db.notes.notes import add_notes, counts, find_note, get_note, search_notes
 from db.notes.queue.saved_filters import saved_filters
-from db.store.store import Store, StoreError
+from db.store.store import Store, StoreError, open_store
 from tests.app.screens.test_ui_marks import Reader
 from tests.app.screens.test_ui_screens import decide
+from tests.kit.desk.decided_records import exported, fill
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, make_store
 from tests.kit.desk.desk_web import store, web
 from tests.kit.desk.permits import program_in
@@ -207,6 +208,29 @@ def test_labels_come_along_where_they_are_wanted(web: TestClient, store: Store) 
     assert web.post("/import", content=content, headers=headers).json()["n_added"] == 1
     with store.reading() as session:
         assert get_note(session, 4).origin == "original"
+
+
+def test_decisions_of_another_desk_come_along_where_they_are_wanted(
+    web: TestClient, store: Store, tmp_path: Path
+) -> None:
+    with open_store(tmp_path / "other" / "caseloop.db") as other:
+        fill(other, 4)
+        content = exported(other, "jsonl")
+    found = preview(web, "other.jsonl", content)
+    assert (found["has_decisions"], found["decisions"], found["n_new"]) == (True, False, 4)
+    assert {one["role"] for one in found["columns"] if one["name"] in ("provenance", "spans")} == {"left out"}
+    found = preview(web, "other.jsonl", content, decisions=True)
+    assert (found["n_decisions"], found["n_new"], found["n_refused"]) == (4, 4, 0)
+    assert {one["role"] for one in found["columns"] if one["name"] in ("provenance", "output")} == {"decision"}
+    assert "4 decisions would be kept as their reviewers made them." in found["remarks"]
+    with store.reading() as session:
+        assert counts(session).n_notes == 3
+    headers = {"x-file-name": "other.jsonl", "x-columns": json.dumps({"decisions": True})}
+    done = web.post("/import", content=content, headers=headers).json()
+    assert (done["n_added"], done["sentences"][1]) == (4, "4 decisions kept, 0 already here.")
+    found = preview(web, "other.jsonl", content, decisions=True)
+    assert (found["n_decisions"], found["n_new"]) == (0, 0)
+    assert "0 decisions would be kept as their reviewers made them, 4 are here already." in found["remarks"]
 
 
 def test_samples_are_named_and_go_when_a_person_was_told_what_goes(store: Store, web: TestClient) -> None:

@@ -18,12 +18,12 @@ from app.core.settings import Settings, prepare_home
 from app.screens import status
 from app.screens.charts.plots import line_chart
 from app.screens.export import export
-from app.screens.markup import tried
+from app.screens.markup import try_action
 from app.screens.progress import progress
 from app.screens.review.note import note as opening
 from app.screens.training import material, verdict
 from app.screens.training import training as train
-from app.training.foresight import foreseen
+from app.training.foresight import foresee
 from app.training.material import N_NEAR_DUPLICATES
 from app.training.requests import run_directory
 from data.grounding.evidence import Grounded
@@ -123,7 +123,7 @@ def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
             extraction=Extraction(TASK, {**values, "treatment": "letrozole", "metastasis_site": "bone; brain"}),
             seen_revision=0,
         )
-    page = opening.opened(desk, LOCAL_REVIEWER, str(number))
+    page = opening.page_for(desk, LOCAL_REVIEWER, str(number))
     fields = page["fields"]
     as_kept = {"IV": {"kind": "fuzzy", "missing": [], "denied": []}}  # not found anew
     assert fields["stage"]["grounding"] == as_kept
@@ -142,31 +142,31 @@ def test_the_screen_says_how_each_value_rests_on_its_note(desk: Desk) -> None:
 
 
 def test_the_review_screen_tells_where_one_is(desk: Desk) -> None:
-    page = opening.opened(desk, LOCAL_REVIEWER, "")
+    page = opening.page_for(desk, LOCAL_REVIEWER, "")
     assert page["note"] == 1
     assert "1 of 3 to review" in text(page["heading"])
     assert text(page["html"]) == BREAST
     assert {key: field["value"] for key, field in page["fields"].items()} == BREAST_VALUES
     assert (page["comment"], page["settled"]) == ("", [])
-    first, second = opening.following(desk, LOCAL_REVIEWER, 1, [])["notes"]
+    first, second = opening.next_pages(desk, LOCAL_REVIEWER, 1, [])["notes"]
     assert [first["note"], second["note"]] == [2, 3]
     assert "2 of 3 to review" in text(first["heading"])
     assert "3 of 3 to review" in text(second["heading"])
-    assert [one["note"] for one in opening.following(desk, LOCAL_REVIEWER, 1, [2])["notes"]] == [3]
+    assert [one["note"] for one in opening.next_pages(desk, LOCAL_REVIEWER, 1, [2])["notes"]] == [3]
     decide(desk, 1)
     decide(desk, 2, "skipped")
-    assert "3 of 3 to review" in text(opening.opened(desk, LOCAL_REVIEWER, "")["heading"])
-    assert "1 left to review" in text(opening.opened(desk, LOCAL_REVIEWER, "1")["heading"])
-    assert "no suggestion yet" in text(opening.opened(desk, LOCAL_REVIEWER, "3")["heading"])
+    assert "3 of 3 to review" in text(opening.page_for(desk, LOCAL_REVIEWER, "")["heading"])
+    assert "1 left to review" in text(opening.page_for(desk, LOCAL_REVIEWER, "1")["heading"])
+    assert "no suggestion yet" in text(opening.page_for(desk, LOCAL_REVIEWER, "3")["heading"])
     decide(desk, 3)
-    assert opening.following(desk, LOCAL_REVIEWER, 1, [])["notes"] == []
-    said = text(opening.opened(desk, LOCAL_REVIEWER, "")["html"])
+    assert opening.next_pages(desk, LOCAL_REVIEWER, 1, [])["notes"] == []
+    said = text(opening.page_for(desk, LOCAL_REVIEWER, "")["html"])
     assert "Nothing left to review.2 reviewed. 1 skipped or flagged" in said
 
 
 @pytest.mark.parametrize("number", ["99", "-1", "٣", "1; drop", "9" * 30, "0"])
 def test_a_note_that_is_not_there_is_no_fault(desk: Desk, number: str) -> None:
-    assert opening.opened(desk, LOCAL_REVIEWER, number)["note"] in (None, 1)
+    assert opening.page_for(desk, LOCAL_REVIEWER, number)["note"] in (None, 1)
 
 
 def test_progress_tells_what_became_of_the_suggestions(desk: Desk) -> None:
@@ -203,7 +203,7 @@ def test_progress_tells_the_shares_that_feed_its_empty_cards(desk: Desk) -> None
 
 def test_progress_says_what_to_do_before_the_first_note(desk: Desk) -> None:
     with desk.store.reading() as session:
-        shown = [*progress.show(desk, session, []), *progress.judged(TASK, session, [], "")]
+        shown = [*progress.show(desk, session, []), *progress.show_suggestions(TASK, session, [], "")]
     assert "Open Review and save the first note" in shown[1]
     assert [bool(card) for card in shown] == [True, True, False, True, False, False, True, False, False]
 
@@ -246,11 +246,11 @@ def test_a_runs_verdict_is_shown_per_field_with_its_curve(desk: Desk) -> None:
     shown = "".join(part for part in verdict.show(desk, None, "") if isinstance(part, str))
     assert text(decision.sentence) in text(shown)
     assert text(shown).count("50.0 %") >= len(TASK.fields)
-    gone = tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison"))
+    gone = try_action(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison"))
     assert "are missing from" in text(gone)
     (desk.settings.adapters / "second").mkdir()
     (desk.settings.adapters / "second" / WEIGHTS).touch()
-    refused = tried(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
+    refused = try_action(lambda: train.activate_adapter(desk, LOCAL_REVIEWER, "second", " "))
     assert "did not pass its gate" in text(refused)
     assert "second is active" in train.activate_adapter(desk, LOCAL_REVIEWER, "second", "for a comparison")
     assert "first is active again" in train.roll_back(desk, LOCAL_REVIEWER, "")
@@ -263,7 +263,7 @@ def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None
     assert 0 < n_train < 60
     with desk.store.transaction() as session:
         add_notes(program_in(session), labelled)
-    assert foreseen(desk, patience_s=60)
+    assert foresee(desk, patience_s=60)
     said = text(material.material_html(desk))
     assert f"{n_train} originals that came with labels and 0 reviewed notes" in said
     assert f"{60 - n_train} labelled note" in said

@@ -13,7 +13,7 @@ from app.access.guard import LOCAL_REVIEWER
 from app.core.desk import Desk
 from app.core.settings import Settings, prepare_home
 from app.screens.charts.rows import Effect, EffectPlot
-from app.screens.markup import chance, tried
+from app.screens.markup import chance, try_action
 from app.screens.training import training as train
 from app.screens.training import verdict
 from app.training.material import TOO_LONG
@@ -219,7 +219,7 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
 
     assert offered("1") == ["Activate run-0001", "Reject run-0001"]
     assert offered("2") == ["Activate run-0002 anyway", "Reject run-0002"]
-    refused = tried(lambda: train.activate_run(desk, LOCAL_REVIEWER, "2", " "))
+    refused = try_action(lambda: train.activate_run(desk, LOCAL_REVIEWER, "2", " "))
     assert "so activating it needs a reason" in text(refused)
     with desk.store.reading() as session:
         assert active_adapter(session).name == "first"  # type: ignore[union-attr]
@@ -231,7 +231,7 @@ def test_the_buttons_say_what_they_do(desk: Desk) -> None:
 
 def test_a_rejected_adapter_is_marked_wherever_it_is_listed(desk: Desk) -> None:
     finish(desk, MANY_BETTER)
-    assert "needs a reason" in text(tried(lambda: train.reject_run(desk, LOCAL_REVIEWER, "1", " ")))
+    assert "needs a reason" in text(try_action(lambda: train.reject_run(desk, LOCAL_REVIEWER, "1", " ")))
     assert "run-0001 is rejected" in train.reject_run(desk, LOCAL_REVIEWER, "1", HOSTILE[0])
     shown = page(desk)
     assert f"Rejected by {LOCAL_REVIEWER}: {HOSTILE[0]}" in text(shown["head"])

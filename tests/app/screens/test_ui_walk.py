@@ -17,7 +17,7 @@ from app.core.desk import Desk
 from app.core.settings import Settings
 from app.screens.queue import queue
 from app.screens.review.note import grounding as grounds
-from app.screens.review.queue_position import chosen
+from app.screens.review.queue_position import read_chosen
 from data.grounding.evidence import ground
 from data.task import Extraction
 from db.review.decisions import open_review, save_draft
@@ -127,22 +127,22 @@ def test_every_part_of_a_walk_survives_the_address() -> None:
         "is_unsure": True, "is_not_found": True, "is_corrected": True, "is_disputed": True,
         "meta_name": "w&rd", "meta_test": "contains", "meta_value": "=3", "order": "random", "seed": 12,
     }  # fmt: skip
-    walk = chosen(values)
+    walk = read_chosen(values)
     assert walk is not None
-    assert chosen(dict(parse_qsl(walk.query))) == walk
+    assert read_chosen(dict(parse_qsl(walk.query))) == walk
     assert walk.model_dump() == values
     assert walk.words == (
         f"“{HOSTILE[0]} & =?”, to review, originals, reviewer a b, adapter x/y, low confidence, not found in the note, "
         "corrected, to adjudicate, w&rd contains =3, in random order"
     )
-    assert chosen({"meta_test": "contains", "meta_value": "x"}) is None  # of no column
-    by_column = chosen({"order": "-meta.a b", "meta_name": "ward", "meta_test": "present"})
+    assert read_chosen({"meta_test": "contains", "meta_value": "x"}) is None  # of no column
+    by_column = read_chosen({"order": "-meta.a b", "meta_name": "ward", "meta_test": "present"})
     assert by_column is not None
     assert by_column.words == "ward is there, by a b, downward"
     assert "meta_value" not in walk.link  # it may name a patient
     assert "meta_name" not in walk.link
     for order in ("newest", "updated", "confidence", "novelty"):
-        walk = chosen({"order": order, "seed": 5})
+        walk = read_chosen({"order": order, "seed": 5})
         assert walk is not None
         assert (walk.query, walk.words.endswith(" first")) == (f"order={order}", True)
 

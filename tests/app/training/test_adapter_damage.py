@@ -26,7 +26,7 @@ from db.training.adapters import AdapterRow, list_adapters
 from tests.kit.homes import TASK, Home
 from tests.kit.tiny import shared_tiny, tiny_base
 from trainer.adapter.files import ModelError
-from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replacing
+from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS, digests_of, read_manifest, replace_file
 from trainer.model.loading import load_for_serving, load_model
 
 TRACE = Path(tempfile.gettempdir()) / f"caseloop-unpickled-{os.getpid()}"
@@ -216,7 +216,7 @@ def test_an_adapter_for_another_base_of_the_same_name(tmp_path: Path, adapter: P
 
 
 def test_a_changed_calibration_is_noticed_and_a_new_one_is_listed(adapter: Path) -> None:
-    with replacing(adapter, CALIBRATION):
+    with replace_file(adapter, CALIBRATION):
         (adapter / CALIBRATION).write_bytes((EMBEDDED / "adapter" / CALIBRATION).read_bytes())
     manifest = read_manifest(adapter)
     assert manifest is not None
@@ -233,6 +233,6 @@ def test_a_killed_recalibration_leaves_an_adapter_that_loads(adapter: Path) -> N
     class Killed(BaseException):
         pass
 
-    with pytest.raises(Killed), replacing(adapter, ADAPTER_CONFIG):
+    with pytest.raises(Killed), replace_file(adapter, ADAPTER_CONFIG):
         raise Killed
     load_for_serving(shared_tiny().base, adapter, device="cpu")

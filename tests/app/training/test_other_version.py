@@ -17,7 +17,7 @@ from app.operations.doctor import examine
 from app.sharing.publishing import publish
 from app.sharing.remotes import Directory
 from app.training.decisions import roll_back
-from app.worker.calibration import current, curves_of, keep_curves, key_of
+from app.worker.calibration import apply_kept_curves, curves_of, keep_curves, key_of
 from app.worker.engines import chosen_engine, load_engine
 from app.worker.prefill import Prefill
 from data.cutoffs import Cutoffs
@@ -119,7 +119,7 @@ def test_the_adapter_that_came_with_it_is_replaced_under_another_name(
     with desk.store.reading() as session:
         before = suggestion_of(session, 1)
         assert before is not None
-        seen = current(desk.settings, session, before)
+        seen = apply_kept_curves(desk.settings, session, before)
     assert seen.cutoffs is not None
     assert seen.cutoffs.put_in == OLD
     kept = fitted(140, dict.fromkeys(TASK.keys, 0.42))  # as the desk fits them
@@ -131,7 +131,7 @@ def test_the_adapter_that_came_with_it_is_replaced_under_another_name(
     with desk.store.reading() as session:
         assert [one.adapter for one in activations(session)] == [new.name, EMBEDDED_NAME]
         assert suggestion_of(session, 1) == before
-        seen = current(desk.settings, session, before)
+        seen = apply_kept_curves(desk.settings, session, before)
     # What the desk fitted for the old one still holds for what that one suggested, and for nothing else.
     assert seen.cutoffs is not None
     assert set(seen.cutoffs.put_in.values()) == {0.42}

@@ -19,7 +19,7 @@ from app.screens.queue import queue
 from app.screens.review.note import note as opening
 from app.screens.review.saving.saves import Decision, decide
 from app.worker.calibration import (
-    current,
+    apply_kept_curves,
     hand_over,
     keep_curves,
     keep_measured,
@@ -36,7 +36,7 @@ from db.notes.notes import Filters, add_notes, count_notes, search_notes
 from db.notes.samples import remove_samples
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.review.decisions import submit
-from db.review.figures.judged import count_judged, judged
+from db.review.figures.judged import count_judged, read_judged_rows
 from db.store.store import Session
 from db.training.adapters import AdapterRow
 from tests.kit.desk import stores
@@ -101,9 +101,9 @@ def test_nothing_is_sure_until_reviewed_notes_say_so(desk: Desk) -> None:
         assert stored is not None
         now = fitted.confidence(stored.extraction, stored.raw_confidence, stored.grounding)
         assert stored.is_raw  # a suggestion is never changed
-        assert current(desk.settings, session, stored).confidence == now
+        assert apply_kept_curves(desk.settings, session, stored).confidence == now
         assert [row.is_raw for row in search_notes(session) if row.id in (11, 12)] == [False, False]
-    page = opening.opened(desk, LOCAL_REVIEWER, "12")
+    page = opening.page_for(desk, LOCAL_REVIEWER, "12")
     assert {key: field["confidence"] for key, field in page["fields"].items()} == now
     assert not any(field["raw"] for field in page["fields"].values())
     worker.run()
@@ -118,7 +118,7 @@ def test_nothing_is_sure_until_reviewed_notes_say_so(desk: Desk) -> None:
 
 def _is_asked_about(desk: Desk) -> None:
     """Whether everything that the adapter suggested for note 12 asks to be looked at, and says why."""
-    page = opening.opened(desk, LOCAL_REVIEWER, "12")
+    page = opening.page_for(desk, LOCAL_REVIEWER, "12")
     assert {field["word"] for field in page["fields"].values()} == {"look"}
     assert all(field["raw"] for field in page["fields"].values())
     assert "not calibrated" in page["heading"]
@@ -193,7 +193,7 @@ def test_only_what_the_adapter_cannot_have_known_is_fitted_on(empty_session: Ses
         add_suggestion(program_in(session), number, suggestion())
         stores.decide(session, number, 1 if number == again else 0)
     assert count_judged(session, "first") == 2
-    found = judged(session, "first", 10)
+    found = read_judged_rows(session, "first", 10)
     assert [one.decided[FIRST] for one in found] == ["decided", "decided"]
     assert found[0].raw_confidence == suggestion().raw_confidence
     assert count_judged(session, "second") == 0

@@ -300,7 +300,7 @@ def test_a_note_that_a_reviewer_has_open_goes_before_the_bulk(desk, tmp_path, mo
     rest = [number for number, _ in taken(waiting, 1000)]
     assert rest == ids[5:-1]
     assert taken(waiting, 1000) == []
-    waiting.settled(ids[0])
+    waiting.settle(ids[0])
     assert taken(waiting, 1000) == [(ids[0], False)], "settled, but without a suggestion: it is tried again"
 
 

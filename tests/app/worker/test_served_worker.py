@@ -13,8 +13,8 @@ import pytest
 from app.core.adapters import described_adapter
 from app.core.settings import SettingsError, load_settings
 from app.importing.load import import_files
-from app.processes.supervisor import answers
-from app.screens.review.note.note import opened as open_note
+from app.processes.supervisor import is_healthy
+from app.screens.review.note.note import page_for as open_note
 from app.screens.status import why_none
 from app.worker.engines import load_engine
 from app.worker.prefill import Prefill
@@ -250,7 +250,7 @@ def test_the_desk_of_a_served_model_runs_without_torch(home, server):
     try:
         with home.desk() as desk:
             wait_for(lambda: n_all(desk) >= 10, "the first of the sample notes")
-        wait_for(lambda: answers("127.0.0.1", port), "the desk")
+        wait_for(lambda: is_healthy("127.0.0.1", port), "the desk")
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         assert len(family) >= 3
         libraries = [place.path for one in family for place in one.memory_maps()]

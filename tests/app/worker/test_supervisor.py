@@ -16,7 +16,7 @@ from app.core.errors import DeskError, InputError
 from app.core.vanished import EXPECTED, LOCK, note_served
 from app.importing.load import import_files
 from app.processes.pulse import Silence
-from app.processes.supervisor import MAX_STARTS, Child, Supervisor, answers, check_host, check_port
+from app.processes.supervisor import MAX_STARTS, Child, Supervisor, check_host, check_port, is_healthy
 from app.training.requests import TrainOptions, request_run
 from db.notes.notes import counts
 from db.store.heartbeats import heartbeat
@@ -92,7 +92,7 @@ def test_a_dead_process_is_started_again(served):
     web.kill()
     worker.kill()
     wait_for(lambda: is_gone(web.pid) and is_gone(worker.pid), "their end")
-    wait_for(lambda: answers("127.0.0.1", served.port), "the web process")
+    wait_for(lambda: is_healthy("127.0.0.1", served.port), "the web process")
     assert served.child("app.web.application").pid != web.pid
     wait_for(lambda: worker_pid(served.home) not in (None, worker.pid), "another worker")
     with served.home.desk() as desk, desk.store.reading() as session:
@@ -124,7 +124,7 @@ def test_serving_ends_without_leftovers(served):
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(90) == 0
     assert [pid for pid in pids if not is_gone(pid)] == []
-    assert not answers("127.0.0.1", served.port)
+    assert not is_healthy("127.0.0.1", served.port)
 
 
 def test_children_do_not_outlive_one_that_is_killed(tiny_home, running):

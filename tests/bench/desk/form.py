@@ -16,7 +16,7 @@ from data.cutoffs import SURE
 from data.evaluation.accepted import is_accepted, right_values
 from data.evaluation.scoring import items
 from data.grounding.evidence import Grounded
-from data.prefill.outside import outside
+from data.prefill.outside import judge_outside
 from data.prefill.withholding import find_withheld, form_values
 from data.snapshot import Row
 from data.suggestion import Grounding, Suggestion
@@ -101,7 +101,7 @@ def measure_forms(
 
 
 def _is_sure(answer: Suggestion, key: str) -> bool:
-    return not answer.is_raw and outside(answer) is None and answer.confidence[key] >= SURE
+    return not answer.is_raw and judge_outside(answer) is None and answer.confidence[key] >= SURE
 
 
 def _word(answer: Suggestion, key: str, rules: Rules) -> str:

@@ -33,7 +33,7 @@ from tests.bench.model.geometry import random_base
 from tests.bench.model.run import BenchError
 from trainer.config import TrainConfig, make_config
 from trainer.model.loading import Loaded, choose_device
-from trainer.model.lora import fresh_and_ready
+from trainer.model.lora import make_ready_lora
 from trainer.model.nf4 import count_parameters, unpack_scales
 from trainer.run.directory import RunDir
 from trainer.run.job import Job, check_settings
@@ -238,11 +238,11 @@ def _loaded(options: SpeedOptions, config: TrainConfig) -> tuple[Loaded, TrainCo
     precision = config.precision or "bf16"
     base = random_base(options.geometry, device, DTYPES[precision])
     n_parameters = count_parameters(base)
-    model = fresh_and_ready(base, config.lora, upcast=config.upcast)
+    model = make_ready_lora(base, config.lora, upcast=config.upcast)
     if config.lean:
         unpack_scales(model)
     loaded = Loaded(model, tokenizer, None, options.geometry, options.geometry, None, 1, device, n_parameters)
-    return loaded, config.resolved(n_parameters).model_copy(update={"precision": precision})
+    return loaded, config.resolve(n_parameters).model_copy(update={"precision": precision})
 
 
 def _figures(loaded: Loaded, config: TrainConfig, moments: Sequence[float]) -> dict[str, Any]:

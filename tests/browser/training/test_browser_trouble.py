@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from app.screens.markup import calling
+from app.screens.markup import call_script
 from db.schema.files import sqlite
 from db.store.store import Store
 from tests.kit.desk.desk_browser import Desk, Tab, browser, desk, shared, tab
@@ -71,10 +71,10 @@ def test_a_note_that_is_refused_says_why_and_never_that_the_desk_is_away(browser
     with tab(browser, desk, desk.path(1), quiet=False) as here:
         here.shows(desk.case(1))
         here.page.route("**/review?**", lambda route: route.fulfill(status=422, json={"detail": said}))
-        here.page.evaluate(f"() => void ({calling('review/note/note.js', 'open', desk.first + 1)})()")
+        here.page.evaluate(f"() => void ({call_script('review/note/note.js', 'open', desk.first + 1)})()")
         expect(here.page.get_by_text(f"the note cannot be shown: {said[:-1]}")).to_be_visible()
         here.page.route("**/review/history?**", lambda route: route.fulfill(status=500, body="broken"))
-        here.page.evaluate(calling("review/note/history.js", "showHistory"))
+        here.page.evaluate(call_script("review/note/history.js", "showHistory"))
         expect(here.page.locator("#history")).to_contain_text("the desk has a problem; see its log")
         here.page.unroute("**/review?**")
         here.page.get_by_role("button", name="Close").click()

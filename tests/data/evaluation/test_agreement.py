@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.evaluation.agreement import agreement, differing, same_record
+from data.evaluation.agreement import agreement, differing_fields, same_record
 from data.evaluation.alpha import nominal_alpha
 from tests.kit.desk.stores import FIRST, SECOND, TASK
 
@@ -108,8 +108,8 @@ def test_values_that_say_the_same_agree() -> None:
     one = {**NULL, FIRST: "Breast Cancer", LIST_FIELD: "FOLFOX and bevacizumab"}
     other = {**NULL, FIRST: " breast  cancer.", LIST_FIELD: "bevacizumab; folfox", SECOND: "none"}
     assert same_record(TASK, one, other)
-    assert differing(TASK, {"ada": one, "bob": other}) == []
-    assert differing(TASK, {"ada": one, "bob": {**other, SECOND: "IV"}}) == [SECOND]
+    assert differing_fields(TASK, {"ada": one, "bob": other}) == []
+    assert differing_fields(TASK, {"ada": one, "bob": {**other, SECOND: "IV"}}) == [SECOND]
     assert not same_record(TASK, one, {**other, SECOND: "IV"})
     assert all(found.agreed == 1 for found in agreement(TASK, [{"ada": one, "bob": other}]).values())
 

@@ -33,7 +33,7 @@ from trainer.evaluation.calibrate import (
     MIN_NOTES,
     PRIOR_NOTES,
     Observed,
-    cross_fitted,
+    cross_fit,
     fit,
     write_calibration,
 )
@@ -90,7 +90,7 @@ def test_confidence_comes_to_mean_the_share_that_is_right(n: int) -> None:
         assert after < 0.75 * before
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(MIN_NOTES, 90))
 def test_curves_never_fall_nor_reach_certainty(seed: int, n: int) -> None:
     """Even where the surer answers are the wronger ones."""
@@ -170,11 +170,11 @@ def answered(n: int) -> tuple[list[Extraction], list[Suggestion | None]]:
 
 def test_no_note_has_a_say_in_its_own_confidence() -> None:
     gold, answers = answered(60)
-    before = cross_fitted(TASK, gold, answers)
+    before = cross_fit(TASK, gold, answers)
     other = Extraction(TASK, dict.fromkeys(TASK.keys, "yet something else"))
     rights = [i for i, answer in enumerate(answers) if answer and answer.extraction == gold[i]]
     for number in rights[:2]:
-        after = cross_fitted(TASK, [other if i == number else true for i, true in enumerate(gold)], answers)
+        after = cross_fit(TASK, [other if i == number else true for i, true in enumerate(gold)], answers)
         assert after[number].confidence == before[number].confidence  # type: ignore[union-attr]
         assert any(a.confidence != b.confidence for a, b in zip(after, before, strict=True))  # type: ignore[union-attr]
 
@@ -182,7 +182,7 @@ def test_no_note_has_a_say_in_its_own_confidence() -> None:
 def test_a_note_without_an_answer_stays_without() -> None:
     gold, answers = answered(40)
     answers[5] = None
-    found = cross_fitted(TASK, gold, answers)
+    found = cross_fit(TASK, gold, answers)
     assert [number for number, answer in enumerate(found) if answer is None] == [5]
 
 

@@ -13,7 +13,7 @@ from app.screens.review.note.note import confidence_word
 from data.cutoffs import AIM, DEFAULT, EVEN, SURE, Cutoffs, Proposed, fit_cutoffs, share_below, shown_share
 from data.evaluation.calibration import HINTED_MOST, NO_VALUE, VALUE, Calibration, CalibrationError, Curve, kind_of
 from data.prefill.hints import find_hinted
-from data.prefill.outside import Outside, outside, place
+from data.prefill.outside import Outside, judge_outside, place
 from data.snapshot import Row
 from data.suggestion import Grounding
 from data.task import Extraction
@@ -141,7 +141,7 @@ def test_where_a_note_is_outside() -> None:
 )
 def test_one_line_says_so_and_nothing_is_sure(said: dict[str, object], why: str) -> None:
     made = replace(suggestion(BREAST, empty_values(), confidence=0.95), raw_confidence=dict.fromkeys(TASK.keys, 0.99))
-    assert outside(made) is None
+    assert judge_outside(made) is None
     assert {confidence_word(made, key, None, Rules()) for key in TASK.keys} == {"sure"}
     there = replace(made, **said)
     assert {confidence_word(there, key, None, Rules()) for key in TASK.keys} == {"look"}

@@ -204,7 +204,7 @@ def test_the_same_answers_give_the_same_verdict_twice():
 
 
 @given(PAIRS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_old_and_new_exchanged_turn_the_verdict_round(pairs):
     gold = labels(len(pairs), n_null=2)
     old, new = (answers(gold, *[(pair[side], 1) for pair in pairs]) for side in (0, 1))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.importing.load import import_files
-from app.training.material import FRESH, count_judged, foretold, learned_texts, read_sides
+from app.training.material import FRESH, count_judged, foretell_material, learned_texts, read_sides
 from app.training.requests import run_directory, run_name
 from app.training.runner import _write_rows
 from data.gate.judges import ENOUGH, ONE_IN, divide
@@ -209,8 +209,8 @@ def test_a_curve_is_judged_by_the_hold_out_and_learns_from_all(desk, tmp_path) -
 
 
 def test_what_is_foretold_is_plain() -> None:
-    assert foretold({}) == ""
-    said = foretold({"n_near_duplicates": 2, "n_fresh": 18, "n_without_vote": 1})
+    assert foretell_material({}) == ""
+    said = foretell_material({"n_near_duplicates": 2, "n_fresh": 18, "n_without_vote": 1})
     assert said.startswith(
         "2 notes are left out of training: near duplicates of hold-out notes. 18 reviewed notes are set"
     )

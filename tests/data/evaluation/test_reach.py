@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from app.training.material import N_JUDGES, foretold_reach
+from app.training.material import N_JUDGES, foretell_reach
 from data.gate.gate import judge
 from data.gate.reach import (
     N_LEAST,
     STEPS,
     USUAL_SPREAD,
-    detectable,
+    detectable_gain,
     foretell,
-    further,
     in_points,
+    more_notes,
     more_would_show,
     spread_of,
     spread_seen,
@@ -37,14 +37,14 @@ def test_a_small_team_is_told_what_it_can_see_and_what_it_takes_to_see_more() ->
 
 
 def test_twice_the_precision_takes_four_times_the_notes() -> None:
-    assert detectable(0.2, 400) == pytest.approx(detectable(0.2, 100) / 2)
-    assert detectable(0.2, N_LEAST - 1) == 1
-    assert spread_seen(detectable(0.2, 50), 50) == pytest.approx(0.2)
+    assert detectable_gain(0.2, 400) == pytest.approx(detectable_gain(0.2, 100) / 2)
+    assert detectable_gain(0.2, N_LEAST - 1) == 1
+    assert spread_seen(detectable_gain(0.2, 50), 50) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("n_notes", [0, 1, 15, 99, 100, 101, 4999, 12345])
 def test_more_notes_are_a_round_number_well_above(n_notes: int) -> None:
-    n_more = further(n_notes)
+    n_more = more_notes(n_notes)
     assert n_more >= max(1.5 * n_notes, STEPS[0])
     assert n_more % 5 == 0
 
@@ -52,7 +52,7 @@ def test_more_notes_are_a_round_number_well_above(n_notes: int) -> None:
 def test_the_spread_is_that_of_earlier_verdicts_as_far_as_they_had_notes() -> None:
     assert spread_of([]) == pytest.approx(USUAL_SPREAD)
     assert spread_of([(None, 40), (1.0, 5)]) == pytest.approx(USUAL_SPREAD), "verdicts that could show nothing"
-    small = [(detectable(0.05, n), n) for n in (6, 60, 600)]
+    small = [(detectable_gain(0.05, n), n) for n in (6, 60, 600)]
     found = [spread_of([one]) for one in small]
     assert USUAL_SPREAD > found[0] > found[1] > found[2] > 0.05
     assert found[2] == pytest.approx(0.05, abs=0.01)
@@ -84,10 +84,10 @@ def test_the_verdict_names_its_judges_as_what_they_are() -> None:
 
 def test_the_next_run_is_foretold_by_what_the_last_ones_saw(home: Home) -> None:
     with home.desk() as desk, desk.store.transaction() as session:
-        assert foretold_reach(session, {}) == "", "nobody counted"
-        assert foretold_reach(session, {N_JUDGES: 60}) == foretell(60)
+        assert foretell_reach(session, {}) == "", "nobody counted"
+        assert foretell_reach(session, {N_JUDGES: 60}) == foretell(60)
         run = create_run(person_in(session, "ann"), config={})
-        gate = {"detectable": detectable(0.05, 60), "n_notes": 60, "passed": False}
+        gate = {"detectable": detectable_gain(0.05, 60), "n_notes": 60, "passed": False}
         update_run(program_in(session), run.id, status="finished", gate=gate)
-        assert foretold_reach(session, {N_JUDGES: 60}) == foretell(60, spread_of([(gate["detectable"], 60)]))
-        assert "a gain of 3.3 points" in foretold_reach(session, {N_JUDGES: 60})
+        assert foretell_reach(session, {N_JUDGES: 60}) == foretell(60, spread_of([(gate["detectable"], 60)]))
+        assert "a gain of 3.3 points" in foretell_reach(session, {N_JUDGES: 60})

@@ -13,7 +13,7 @@ from app.core.desk import Desk
 from app.core.rules import Rules
 from app.core.settings import Settings
 from app.screens.review.note.note import Shown
-from app.screens.review.saving.trials import presented
+from app.screens.review.saving.trials import apply_trial
 from data.corrections import compare
 from data.cutoffs import Cutoffs
 from data.evaluation.calibration import VALUE, Calibration, Curve
@@ -191,8 +191,8 @@ def test_only_what_stands_in_the_note_is_seeded(store: Store) -> None:
     with store.reading() as session:
         review: Review = open_review(session, number, LOCAL_REVIEWER)
     shown = Shown(review, dict(IN_FORM), {}, dict.fromkeys(("gene_mutation", "response"), Reason.NOT_FOUND))
-    seeded = presented(desk, LOCAL_REVIEWER, shown, Rules(seeded_share=0.5, blind_share=0.0))
-    again = presented(desk, "somebody else", shown, Rules(seeded_share=0.5, blind_share=0.0))
+    seeded = apply_trial(desk, LOCAL_REVIEWER, shown, Rules(seeded_share=0.5, blind_share=0.0))
+    again = apply_trial(desk, "somebody else", shown, Rules(seeded_share=0.5, blind_share=0.0))
     drawn = {
         (key, one.proposed[key]) for one in (seeded, again) for key in TASK.keys if one.proposed[key] != IN_FORM[key]
     }

@@ -13,7 +13,7 @@ from data.synthetic.invented import invented_drug, invented_gene, invented_marke
 from data.synthetic.lexicon import drugs
 from data.task import DEFAULT_TASK, Extraction, TaskError, load_task
 from data.text.lexicon import load_names
-from data.vocabulary.wording import START, Reading, Words, invented_words, known_in, words_of
+from data.vocabulary.wording import START, Reading, Words, collect_known, invented_words, words_of
 
 TASK = load_task(DEFAULT_TASK)
 NOTE = (
@@ -221,7 +221,7 @@ def test_a_lexicon_that_is_not_there_is_named(tmp_path, broken):
 
 
 def test_a_note_of_any_length_and_kind_is_read():
-    assert known_in("").words == ["" for _ in ()]
+    assert collect_known("").words == ["" for _ in ()]
     long = "-".join(["a1"] * 5000) + " " + "x" * 5000
-    assert len(known_in(long).words) < 60
+    assert len(collect_known(long).words) < 60
     assert Path(TASK.lexicon).is_dir()

@@ -100,11 +100,10 @@ def test_a_table_longer_than_what_is_looked_at_first(tmp_path: Path) -> None:
         ("1,Größe\n".encode() + "2,Größe\n".encode("cp1252"), "line 3, column 5: expected one encoding in the whole"),
         ("1,Größe\n".encode("cp1252") + "2,Größe\n".encode(), "line 2, column 5: expected one encoding in the whole"),
         (b"1,x\xed\xa0\xbd\n", "line 2, column 4: expected one encoding"),  # half of a surrogate pair
-        (b"1,t\xe9\n2,t\x81\n", "line 2, column 4: expected text in UTF-8, UTF-16 or Windows-1252; found another"),
-        ("1,Рак молочной железы\n".encode("cp1251"), "line 2, column 3: expected text in UTF-8"),
+        (b"1,t\xe9\n2,t\x81\n", "line 2, column 4: expected text in UTF-8, UTF-16 or an encoding that"),
         ("1,Рак молочной железы\n".encode()[:-2], "line 2, column 21: expected one encoding"),
     ],
-    ids=["mixed", "mixed the other way", "half a pair", "another", "another alphabet", "broken off"],
+    ids=["mixed", "mixed the other way", "half a pair", "too little", "broken off"],
 )
 def test_what_has_no_one_encoding_is_refused_whole(tmp_path: Path, raw: bytes, said: str) -> None:
     refusal = only(file(tmp_path, b"id,text\n" + raw + b"3,Three.\n" * ("broken" not in said), "a.csv"))
@@ -124,28 +123,26 @@ def test_a_place_far_into_a_file_is_counted_right(tmp_path: Path, monkeypatch: p
 
 def test_utf_16_that_breaks_off_is_refused_whole(tmp_path: Path) -> None:
     refusal = only(file(tmp_path, TABLE.format(",").encode("utf-16")[:-1], "a.csv"))
-    assert "UTF-16 text, as it begins; found" in refusal.sentence
+    assert "UTF-16 text; found" in refusal.sentence
     assert refusal.is_file
 
 
 @pytest.mark.parametrize(
     ("name", "raw", "said"),
     [
-        ("a.xlsx", b"PK\x03\x04", "another ending, .xlsx; save the sheet as CSV"),
-        ("a.csv", b"PK\x03\x04", "a ZIP archive, which an Excel workbook is too; save the sheet as CSV"),
-        ("a.jsonl.gz", b"\x1f\x8b", "another ending, .gz; unpack it"),
-        ("a.jsonl", b"\x1f\x8b\x08", "a gzip archive; unpack it"),
-        ("a.txt", b"%PDF-1.7", "a PDF; save its text as .txt"),
-        ("a.docx", b"PK\x03\x04", "save its text as .txt"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc or .xls); save it as .docx, .xlsx"),
+        ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc or .xls); save it as .docx, .xlsx"),
+        ("a.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF", "a picture; recognise its text first (OCR)"),
+        ("a.txt", b"\x7fELF\x02\x01\x01", "a program; choose the file that holds the notes"),
+        ("a.doc", b"x", "another ending, .doc; save it as .docx or .txt"),
         ("notes", b"x", "no ending"),
     ],
-    ids=range(7),
+    ids=range(6),
 )
 def test_what_is_no_text_is_refused_with_what_helps(tmp_path: Path, name: str, raw: bytes, said: str) -> None:
     refusal = only(file(tmp_path, raw, name))
     assert said in refusal.sentence
     assert refusal.is_file
-    assert "rename" not in refusal.advice
 
 
 def test_notes_of_one_file_stay_together(tmp_path: Path) -> None:

@@ -70,7 +70,6 @@ def test_a_broken_line_does_not_stop_the_rest(tmp_path: Path) -> None:
         ('{"text": ""}', "a note with text; found an empty one"),
         (f'{{"text": "{CANARY}\\u0000"}}', "column 22: expected printable text; found U\\+0000, escaped"),
         (f'{{"text": "{CANARY}\\ud83d"}}', "found U\\+D83D, escaped"),
-        (f'{{"text": "{CANARY}", "id": 1.5}}', "whole number; found a number"),
         (f'{{"text": "{CANARY}", "id": {{}}}}', "whole number; found an object"),
         (f'{{"text": "{CANARY}", "id": true}}', "found true or false"),
         (f'{{"text": "{CANARY}", "a": NaN}}', "NaN, which is not JSON"),
@@ -87,7 +86,7 @@ def test_a_broken_line_does_not_stop_the_rest(tmp_path: Path) -> None:
         ('{"text": "' + "x" * 20_001 + '"}', "found 20,001"),
         (f'{{"text": "{CANARY}", "a": "{"x" * 5_000_000}"}}', "more than 4,194,304 bytes"),
     ],
-    ids=range(30),
+    ids=range(29),
 )
 def test_a_bad_line_is_refused_alone(tmp_path: Path, line: str, said: str) -> None:
     path = file(tmp_path, lines({"text": "One."}) + line + "\n" + lines({"text": "Three."}))
@@ -260,9 +259,7 @@ def test_lines_that_break_off_are_not_a_whole_file(tmp_path: Path) -> None:
 
 
 def test_a_json_array_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "data.reading.json_records.CHUNK_BYTES", 7
-    )  # each record, number and character is cut somewhere
+    monkeypatch.setattr("data.reading.json.window.CHUNK_BYTES", 7)  # each record, number and character is cut somewhere
     records = [{"text": f"Größe {n} cm 🧬.", "a": [n / 8, -(10**n), True, None]} for n in range(40)]
     text = "\ufeff" + json.dumps(records, indent=1, ensure_ascii=False).replace("Größe 7 ", "Größe \\ud800 ") + "\n"
     notes, (refusal,) = read(file(tmp_path, text, "notes.json"))
@@ -273,7 +270,7 @@ def test_a_json_array_is_read_in_stretches(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_numbers_are_not_cut_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.reading.json_records.CHUNK_BYTES", 7)
+    monkeypatch.setattr("data.reading.json.window.CHUNK_BYTES", 7)
     text = '[{"text": "One."}, 1234567890123, -1.5e-10, 12.5, 1234567890, {"text": "Two."}]'
     notes, refusals = read(file(tmp_path, text, "notes.json"))
     assert [note.text for note in notes] == ["One.", "Two."]

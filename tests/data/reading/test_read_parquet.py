@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ import pytest
 from pyarrow import parquet
 
 from data.limits import MIB
-from data.reading import parquet as parquet_records
-from data.reading.parquet_pages import groups, pages
+from data.reading.tables import parquet as parquet_records
+from data.reading.tables.parquet_pages import groups, pages
 from tests.kit.note_files import CANARY, file, only, read
 
 
@@ -119,7 +121,7 @@ def test_rows_that_are_too_long_are_refused_alone(tmp_path: Path) -> None:
     assert len(read(write(tmp_path / "b.parquet", {"text": column}))[0]) == 6
 
 
-def test_values_without_a_form_in_python_are_refused_alone(tmp_path: Path) -> None:
+def test_a_value_without_a_form_in_python_costs_only_itself(tmp_path: Path) -> None:
     bad = pyarrow.Array.from_buffers(
         pyarrow.string(),
         3,
@@ -128,14 +130,39 @@ def test_values_without_a_form_in_python_are_refused_alone(tmp_path: Path) -> No
     notes, (refusal,) = read(write(tmp_path / "a.parquet", {"text": bad}))
     assert [note.text for note in notes] == ["One.", "Two."]
     assert refusal.line == 2
-    assert "values that JSON can hold" in refusal.sentence
+    assert "expected text in UTF-8" in refusal.sentence
     late = pyarrow.array([0, 1 << 50], pyarrow.timestamp("s"))
-    (note,), (refusal,) = read(write(tmp_path / "b.parquet", {"text": ["One.", "Two."], "at": late}))
-    assert (note.text, refusal.line) == ("One.", 2)
+    (first, second), _ = read(write(tmp_path / "b.parquet", {"text": ["One.", "Two."], "at": late}))
+    assert first.metadata == {"at": "1970-01-01T00:00:00"}
+    assert second.metadata == {}
     zone = pyarrow.array([0], pyarrow.timestamp("s", tz="Nowhere/Never"))
-    assert "row" not in only(write(tmp_path / "c.parquet", {"text": ["One."], "at": zone})).file
-    infinite = only(write(tmp_path / "d.parquet", {"text": ["One."], "x": [float("-inf")]}))
-    assert "found an infinity" in infinite.sentence
+    assert len(read(write(tmp_path / "c.parquet", {"text": ["One."], "at": zone}))[0]) == 1
+
+
+def test_values_that_json_does_not_have_become_text(tmp_path: Path) -> None:
+    columns = {
+        "text": pyarrow.array([b"One."], pyarrow.binary()),
+        "id": pyarrow.array([Decimal("7.00")], pyarrow.decimal128(9, 2)),
+        "inf": [float("-inf")],
+        "nan": [float("nan")],
+        "cost": pyarrow.array([Decimal("1.50")], pyarrow.decimal128(9, 2)),
+        "at": pyarrow.array([time(8, 30)], pyarrow.time32("s")),
+        "took": pyarrow.array([timedelta(hours=1)], pyarrow.duration("s")),
+        "key": pyarrow.array([bytes(range(4))], pyarrow.binary(4)),
+        "list": pyarrow.array([[b"x", None]], pyarrow.list_(pyarrow.binary())),
+    }
+    (note,), refusals = read(write(tmp_path / "a.parquet", columns))
+    assert not refusals
+    assert (note.text, note.external_id) == ("One.", "7")
+    kept = {"inf": "-Infinity", "nan": None, "cost": "1.50", "at": "08:30:00", "took": "1:00:00", "key": "00010203"}
+    assert note.metadata == kept | {"list": ["x", None]}
+
+
+def test_ids_that_pandas_made_fractions_of_are_whole_again(tmp_path: Path) -> None:
+    ids = pyarrow.array([1.0, 2.0, None, float("nan"), 1.5])
+    notes, refusals = read(write(tmp_path / "a.parquet", {"text": [f"Note {n}." for n in range(5)], "id": ids}))
+    assert not refusals
+    assert [note.external_id for note in notes] == ["1", "2", None, None, "1.5"]
 
 
 def test_a_header_that_lies_or_breaks_off_is_refused(tmp_path: Path) -> None:

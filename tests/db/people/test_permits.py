@@ -36,14 +36,17 @@ WITHOUT_ENTRY = {
     "db.review.drafts.put_draft": "a draft is nobody's decision",
     "db.review.drafts.discard_draft": "a draft is nobody's decision",
     "db.review.trials.begin_trial": "drawn by the desk; an entry would tell the reviewer",
+    "db.notes.imports.end_import": "every batch of it has left an entry",
     "db.review.revisions.compare_and_swap": "a part of a save, which leaves the entry",
     "db.review.opinions.give_opinion": "a part of a save, which leaves the entry",
     "db.review.opinions.withdraw_opinion": "a part of a save, which leaves the entry",
     "db.review.opinions.count_opinions": "a part of a save, which leaves the entry",
+    "db.review.opinions.mark_disputed": "a part of an import of decisions, which leaves the entry",
+    "db.notes.suggestions.add_suggestion": "the program's; a person brings one with a decision, which leaves the entry",
 }
 LEADS = {
     "put_setting", "drop_setting", "set_overlap", "remove_samples", "carry_out", "undo", "create_run",
-    "rollback",
+    "rollback", "add_decisions", "know_author", "mark_disputed", "delete_notes", "mark_undone",
 }  # fmt: skip
 ADMINS = {"add_reviewer", "change_reviewer"}
 SQL = {"insert", "update", "delete"}
@@ -174,7 +177,7 @@ def test_an_entry_names_who_acts(store: Store) -> None:
     with as_program(store) as program:
         program.record("did something")
     with acting(store, "ada", "review") as act:
-        act.restoring("kim").record("submitted", "note 1")
+        act.restore_for("kim").record("submitted", "note 1")
     with store.reading() as session:
         found = [(row.who, row.action, row.detail) for row in entries(session)]
     assert found == [("ada", "submitted", {"decided_by": "kim"}), ("caseloop", "did something", {})]

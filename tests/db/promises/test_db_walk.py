@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from db.notes.notes import add_notes, search_notes
-from db.notes.queue.queue_view import Walk, count_on, next_on
+from db.notes.queue.queue_view import Walk, count_in_walk, next_in_walk
 from db.notes.queue.search import Filters
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import discard_draft, reopen, save_draft
@@ -48,7 +48,7 @@ def fill(session: Session) -> None:
 
 
 def first(session: Session, walk: Walk, by: str = "ada", **where: Any) -> int | None:
-    return next(iter(next_on(session, walk, by, **where)), None)
+    return next(iter(next_in_walk(session, walk, by, **where)), None)
 
 
 def walked(session: Session, walk: Walk, *, status: str = "submitted") -> list[int]:
@@ -65,9 +65,9 @@ def walked(session: Session, walk: Walk, *, status: str = "submitted") -> list[i
 @pytest.mark.parametrize("status", ["submitted", "skipped", "flagged"])
 def test_a_walk_gives_every_note_once_as_the_queue_lists_them(session: Session, order: Any, status: str) -> None:
     listed = [row.id for row in search_notes(session, order=order, seed=3)]
-    assert next_on(session, Walk(order=order, seed=3), "ada", limit=20) == listed
+    assert next_in_walk(session, Walk(order=order, seed=3), "ada", limit=20) == listed
     assert walked(session, Walk(order=order, seed=3), status=status) == listed
-    assert count_on(session, Walk(order=order, seed=3), "ada") == 0
+    assert count_in_walk(session, Walk(order=order, seed=3), "ada") == 0
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -76,10 +76,10 @@ def test_a_walk_goes_on_behind_any_note_and_comes_round_once(session: Session, o
     listed = [row.id for row in search_notes(session, order=order, seed=9)]
     for place, number in enumerate(listed):
         round_from_here = [*listed[place + 1 :], *listed[:place]]
-        assert next_on(session, walk, "ada", after=number, limit=20) == round_from_here
+        assert next_in_walk(session, walk, "ada", after=number, limit=20) == round_from_here
         assert first(session, walk, after=number, exclude=round_from_here[:3]) == round_from_here[3]
         assert first(session, walk, after=number, exclude=round_from_here) is None
-    assert next_on(session, walk, "ada", after=99, limit=20) == listed  # a note that is not there is before all
+    assert next_in_walk(session, walk, "ada", after=99, limit=20) == listed  # a note that is not there is before all
 
 
 def test_only_what_the_filter_shows_and_what_waits_comes(session: Session) -> None:
@@ -89,17 +89,19 @@ def test_only_what_the_filter_shows_and_what_waits_comes(session: Session) -> No
     decide(session, 2, 0)
     decide(session, 4, 0, status="skipped")
     decide(session, 3, 0, status="flagged")
-    assert next_on(session, Walk(order="doubt"), "ada", limit=20) == [7, 1, 6, 5, 8]
-    assert next_on(session, Walk(Filters(sure_below=0.8), "doubt"), "ada", limit=20) == [7, 1]
-    assert next_on(session, Walk(Filters(adapter="first")), "ada", after=1) == []
-    assert next_on(session, Walk(Filters(adapter="first")), "ada", after=3) == [1]
-    assert next_on(session, Walk(Filters(text="report number", origin="incoming"), "newest"), "ada", after=7) == [6]
-    assert next_on(session, Walk(Filters(text='"number 4'), "imported"), "ada") == [5]
+    assert next_in_walk(session, Walk(order="doubt"), "ada", limit=20) == [7, 1, 6, 5, 8]
+    assert next_in_walk(session, Walk(Filters(sure_below=0.8), "doubt"), "ada", limit=20) == [7, 1]
+    assert next_in_walk(session, Walk(Filters(adapter="first")), "ada", after=1) == []
+    assert next_in_walk(session, Walk(Filters(adapter="first")), "ada", after=3) == [1]
+    assert next_in_walk(session, Walk(Filters(text="report number", origin="incoming"), "newest"), "ada", after=7) == [
+        6
+    ]
+    assert next_in_walk(session, Walk(Filters(text='"number 4'), "imported"), "ada") == [5]
     for filters in (Filters(state="submitted"), Filters(origin="original"), Filters(text="nowhere")):
-        assert next_on(session, Walk(filters, "novelty"), "ada") == []
-        assert count_on(session, Walk(filters), "ada") == 0
-    assert count_on(session, Walk(), "ada") == 5
-    assert count_on(session, Walk(), "ada", exclude=[1, 2, 7]) == 3
+        assert next_in_walk(session, Walk(filters, "novelty"), "ada") == []
+        assert count_in_walk(session, Walk(filters), "ada") == 0
+    assert count_in_walk(session, Walk(), "ada") == 5
+    assert count_in_walk(session, Walk(), "ada", exclude=[1, 2, 7]) == 3
     reopen(person_in(session, "ada"), note_id=4, seen_revision=1, token="undo")  # taken back, it waits again
     assert first(session, Walk(order="doubt")) == 4
     with pytest.raises(StoreError, match="Expected one of the orders"):
@@ -110,10 +112,10 @@ def test_a_draft_comes_to_whoever_typed_it(session: Session) -> None:
     for number, by in ((2, "ada"), (4, "ben"), (3, "ada"), (3, "ben")):
         save_draft(person_in(session, by), note_id=number, extraction=extraction(first="x"), seen_revision=0)
     walk = Walk(Filters(sure_below=0.8), "doubt")
-    assert next_on(session, walk, "ada", limit=9) == [2, 3, 7]
-    assert next_on(session, walk, "ben", limit=9) == [4, 3, 7]
-    assert next_on(session, walk, "eve", limit=9) == [7]
-    assert [count_on(session, walk, by) for by in ("ada", "ben", "eve")] == [3, 3, 1]
+    assert next_in_walk(session, walk, "ada", limit=9) == [2, 3, 7]
+    assert next_in_walk(session, walk, "ben", limit=9) == [4, 3, 7]
+    assert next_in_walk(session, walk, "eve", limit=9) == [7]
+    assert [count_in_walk(session, walk, by) for by in ("ada", "ben", "eve")] == [3, 3, 1]
     discard_draft(person_in(session, "ben"), note_id=4)
     assert first(session, walk, "eve") == 4
 
@@ -135,8 +137,10 @@ def test_no_walk_reads_every_note(file_store: Store, order: Any) -> None:
         fill(session)
     filters = (Filters(), Filters(sure_below=0.5), Filters(is_not_found=True), Filters(adapter="first"))
     for one in (*filters, Filters(state="todo", origin="incoming"), Filters(reviewer="ada"), Filters(text="report")):
-        asked = plans(file_store, lambda reader, one=one: next_on(reader, Walk(one, order), "ada", after=3, limit=2))
-        asked += plans(file_store, lambda reader, one=one: count_on(reader, Walk(one, order), "ada", exclude=[3]))
+        asked = plans(
+            file_store, lambda reader, one=one: next_in_walk(reader, Walk(one, order), "ada", after=3, limit=2)
+        )
+        asked += plans(file_store, lambda reader, one=one: count_in_walk(reader, Walk(one, order), "ada", exclude=[3]))
         assert len(asked) == 3
         assert not any(re.search(r"SCAN note\b(?!_)", plan) for plan in asked), (one, asked)
 
@@ -151,7 +155,7 @@ def nine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_changes_meanwhile_no_note_is_shown_twice_or_left_out(nine: Store, data: st.DataObject) -> None:
     doubts = st.dictionaries(st.integers(1, 9), st.floats(0, 7), max_size=3)
     with nine.transaction() as session:

@@ -26,6 +26,7 @@ from db.store.store import Store
 from tests.kit.desk.permits import program_in
 from tests.kit.desk.stores import TASK, decide, extraction, note, store
 from tests.kit.desk.stores import empty_session as session
+from tests.proofs.pairs import check
 
 __all__ = ["session", "store"]
 
@@ -79,6 +80,12 @@ def test_only_white_space_around_a_text_and_line_ends_do_not_count(text: str, si
     changed = f"{text[:at]}{sign}{text[at:]}"
     assert (text_hash(changed) == text_hash(text)) == (changed.strip() == text.strip())
     assert text_hash(f"\u2003\n{text}\t ") == text_hash(text)
+
+
+def test_pairs_that_differ_in_one_place_stay_two_notes_with_labels_of_their_own(store: Store, tmp_path: Path) -> None:
+    n = 200
+    nothing = {"n_merged": 0, "n_labels_on_another_text": 0, "n_labels_missing": 0}
+    assert check(store, tmp_path, n) == {"n_pairs": n, **nothing}
 
 
 def test_line_ends_do_not_count(session: Session) -> None:

@@ -83,7 +83,7 @@ def _import_everything() -> None:
     kept = os.environ.get("CASELOOP_HOME")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CASELOOP_HOME"] = folder
-        with open_desk("web") as desk:
+        with open_desk("web", may_begin=True) as desk:
             uvicorn.Config(web.create_app(desk.store, desk.settings), log_config=None).load()
     logging.getLogger().handlers.clear()
     if kept is None:

@@ -80,7 +80,7 @@ def prepare(home: Path) -> None:
     home.mkdir()
     lines = [json.dumps({"id": f"n-{number}", "text": f"A report {number}."}) for number in range(3)]
     (home / "notes.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    with open_desk() as desk:
+    with open_desk(may_begin=True) as desk:
         with as_program(desk.store) as program:
             add_notes(program, sample_notes(desk.task)[:3])
             register_adapter(program, adapter("run-0001"))

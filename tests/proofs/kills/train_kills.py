@@ -122,7 +122,7 @@ def perform(run: RunDir, material: Material, pipe: int) -> None:
     from trainer.config import make_config
     from trainer.run.train import train
 
-    found = trainer.run.learning.learn.latest_complete(run.checkpoints) if run.checkpoints.exists() else None
+    found = trainer.run.learning.learn.find_latest(run.checkpoints) if run.checkpoints.exists() else None
     say(pipe, is_bad=found is not None and not is_readable(found))
     result = train(
         run.path,
@@ -147,7 +147,7 @@ def trust_the_library() -> None:
     trainer.run.learning.loop.WRITING = "."
     trainer.run.learning.loop.writing_place = lambda checkpoints: checkpoints
     trainer.run.learning.loop.complete = trainer.run.learning.loop.keep_newest = lambda *_: None
-    trainer.run.learning.learn.latest_complete = lambda checkpoints: (
+    trainer.run.learning.learn.find_latest = lambda checkpoints: (
         Path(found) if (found := transformers.trainer_utils.get_last_checkpoint(checkpoints)) else None
     )
 

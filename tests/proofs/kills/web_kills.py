@@ -26,7 +26,7 @@ from sqlalchemy import text
 
 from app.access.passwords import hash_password
 from app.core.settings import Settings, prepare_home
-from app.processes.supervisor import answers
+from app.processes.supervisor import is_healthy
 from db.people import audit
 from db.people.reviewers import add_reviewer
 from db.people.sign_ins import sign_in
@@ -184,7 +184,7 @@ def prove(home: Path, n_kills: int, seed: int, *, max_s: float = float("inf")) -
             client.must_stop.set()
         for client in clients:
             client.join(PATIENCE_S)
-        outcome.n_strange += sum(client.is_alive() for client in clients) + (not answers("127.0.0.1", port))
+        outcome.n_strange += sum(client.is_alive() for client in clients) + (not is_healthy("127.0.0.1", port))
     finally:
         starter.close()
     with open_store(home / "caseloop.db") as store:

@@ -18,7 +18,7 @@ from tests.kit.tiny import shared_tiny, tiny_rows, tiny_tokenizer
 from trainer.engine import Engine, EngineError, NoteTooLong
 from trainer.engine.api import Request
 from trainer.engine.decoding.record import Cursor, build_tables, follow
-from trainer.engine.reading import Reading, line_on_terminal, suggest_telling
+from trainer.engine.reading import Reading, line_on_terminal, suggest_with_progress
 from trainer.model.loading import load_model
 
 TASK = load_task(DEFAULT_TASK)
@@ -129,7 +129,7 @@ def test_confidence_is_the_probability_of_what_was_decided(loaded, engine):
     text = tiny_rows(1, start=104)[0].text
     suggestion = engine.suggest_one(text)
     cursor = answer_of(engine, text)
-    prompt = engine._tokenised(text)
+    prompt = engine._tokenise(text)
     with torch.inference_mode():
         logits = loaded.model(torch.tensor([prompt + cursor.path])).logits[0]
     log_probabilities = torch.log_softmax(logits, -1)
@@ -153,7 +153,7 @@ def test_prefix_reuse_changes_nothing(loaded, engine):
 
 def test_prefix_that_does_not_fit_is_left_alone(loaded, engine):
     odd = Engine(loaded, TASK, constrained=False)
-    odd._decoder._prefix = engine._tokenised(tiny_rows(1)[0].text)
+    odd._decoder._prefix = engine._tokenise(tiny_rows(1)[0].text)
     for row in tiny_rows(5, start=40):
         assert odd.suggest_one(row.text).raw_reply == engine.suggest_one(row.text).raw_reply
 
@@ -233,7 +233,7 @@ def test_it_says_how_far_a_long_note_is_read(loaded, monkeypatch, capsys):
     text, told = tiny_rows(1)[0].text * 6, []
     monkeypatch.setattr("trainer.engine.reading.LONG_S", 0)
     monkeypatch.setattr("trainer.engine.reading.EVERY_S", 0)
-    suggestion = suggest_telling(engine, text, told.append)
+    suggestion = suggest_with_progress(engine, text, told.append)
     assert suggestion.extraction == engine.suggest_one(text).extraction
     assert told == sorted(told)
     assert 0 < told[0] < 0.5

@@ -101,7 +101,7 @@ def test_the_choice_is_that_among_all_tokens(width: int):
     logits[4, 17] = math.nan
     states = [0, 1, 2, 2, 0, 1]
     wanted = best_options(logits, allowed[states])
-    tokens, sure = Chooser(allowed).best(logits, states)
+    tokens, sure = Chooser(allowed).choose_best(logits, states)
     assert tokens.shape == (6, N_OPTIONS)
     options, right = read_options(tokens.tolist(), sure.tolist()), read_options(*(one.tolist() for one in wanted))
     assert [[token for token, _ in some] for some in options] == [[token for token, _ in some] for some in right]

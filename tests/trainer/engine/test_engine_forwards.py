@@ -109,7 +109,7 @@ def test_weights_taken_from_peft_and_from_the_file_are_the_same(loaded, texts, e
 def test_two_adapters_on_one_base_answer_in_turn(loaded, texts, expected, tmp_path):
     other = tiny_adapter(shared_tiny().base, tmp_path / "other", name="other", seed=5)
     first = Engine(loaded, TASK, batch_size=6)
-    second = first.beside(load_adapter(loaded, other))
+    second = first.share_base(load_adapter(loaded, other))
     alone = Engine(load_for_serving(shared_tiny().base, other, device="cpu"), TASK)
     wanted = list(alone.suggest(texts[:10]))
     assert [one.raw_reply for one in wanted] != [one.raw_reply for one in expected[:10]], "the adapters differ"
@@ -125,7 +125,7 @@ def test_two_adapters_on_one_base_answer_in_turn(loaded, texts, expected, tmp_pa
 def test_one_adapter_is_measured_while_the_other_serves(loaded, texts, expected, tmp_path):
     other = tiny_adapter(shared_tiny().base, tmp_path / "other", name="other", seed=6)
     first = Engine(loaded, TASK, batch_size=4)
-    second = first.beside(load_adapter(loaded, other))
+    second = first.share_base(load_adapter(loaded, other))
     measured = []
     thread = threading.Thread(target=lambda: measured.extend(second.suggest(texts)))
     thread.start()
@@ -138,7 +138,7 @@ def test_one_adapter_is_measured_while_the_other_serves(loaded, texts, expected,
 def test_an_engine_waits_for_the_slots_that_another_holds(loaded, texts, expected, tmp_path, monkeypatch):
     other = tiny_adapter(shared_tiny().base, tmp_path / "other", name="other", seed=8)
     first = Engine(loaded, TASK, batch_size=2)
-    second = first.beside(load_adapter(loaded, other))
+    second = first.share_base(load_adapter(loaded, other))
     held, first._shared.free[:] = list(first._shared.free), []
     monkeypatch.setattr("trainer.engine.local.SLOT_PATIENCE_S", 0.05)
     with pytest.raises(EngineError, match="holds all slots"):
@@ -153,7 +153,7 @@ def test_an_engine_waits_for_the_slots_that_another_holds(loaded, texts, expecte
 def test_an_engine_that_found_no_slot_asks_again_once_one_is_given_back(loaded, texts, tmp_path):
     other = tiny_adapter(shared_tiny().base, tmp_path / "other", name="other", seed=8)
     first = Engine(loaded, TASK, batch_size=2)
-    first.beside(load_adapter(loaded, other))
+    first.share_base(load_adapter(loaded, other))
     held, first._shared.free[:] = list(first._shared.free), []
     requests = iter([Request(0, texts[0])])
 
@@ -231,7 +231,7 @@ def of_tokens(engine, reference, text, row, field, tokens):
     while replay.index < TASK.keys.index(field):
         replay.advance(row.answer.path[len(replay.path)])
     path = replay.path
-    prompt = engine._tokenised(text)
+    prompt = engine._tokenise(text)
     with torch.inference_mode():
         logits = reference.model(torch.tensor([prompt + path + tokens])).logits[0]
     given = torch.log_softmax(logits, -1)[len(prompt) + len(path) - 1 :]

@@ -41,15 +41,15 @@ def test_products_are_those_of_the_dense_weights(loaded):
     weights = LlamaWeights(loaded.model)
     store, torch_rows = ByteWeights(weights), torch.randn(9, weights.geometry.width)
     norm = weights.norms(0)[1].float()
-    dense = weights.dense(0, GROUPS[2], loaded.lora, torch.float32)
+    dense = weights.unpack(0, GROUPS[2], loaded.lora, torch.float32)
     wanted = torch.nn.functional.rms_norm(torch_rows, norm.shape, norm, weights.geometry.eps) @ dense.t()
-    found = store.stacked(0, GROUPS[2], loaded.lora)(store._turn(torch_rows))
+    found = store.stack(0, GROUPS[2], loaded.lora)(store._turn(torch_rows))
     assert (found - wanted).norm() / wanted.norm() < 0.02
 
 
 @needs_bytes
 def test_a_token_that_stands_out_leaves_the_others_as_they_are(loaded):
-    product = ByteWeights(LlamaWeights(loaded.model)).stacked(0, GROUPS[1], {})
+    product = ByteWeights(LlamaWeights(loaded.model)).stack(0, GROUPS[1], {})
     rows = torch.randn(12, 64)
     among = rows.clone()
     among[7] *= 1000

@@ -66,7 +66,7 @@ def passes_until(engine, texts):
 
 def test_long_notes_are_read_together_like_short_ones(loaded, monkeypatch):
     engine = engine_of(loaded, monkeypatch, 80, is_scripted=True)
-    assert min(len(engine._tokenised(text)) for text in LONG) > 384
+    assert min(len(engine._tokenise(text)) for text in LONG) > 384
     short, long = (max(passes_until(engine, texts[:24]).values()) for texts in (SHORT, LONG))
     # Read in pieces, a long prompt takes a few passes more; one after the other these notes took 170.
     assert long <= short + 4
@@ -151,7 +151,7 @@ def test_rows_of_a_pass_lie_where_their_slots_are():
     numbered = {(place.room, place.number): slot for slot, place in enumerate(layout.places)}
     twenty = [numbered[384, number] for number in range(40, 60)]
     long = [numbered[768, number] for number in (3, 1)]
-    banks, rows = layout.arranged([*long, *twenty])
+    banks, rows = layout.arrange([*long, *twenty])
     assert banks == (Bank(40, 384, 40 * 384), Bank(4, 768))
     assert rows == [40, 41, *range(20)]
-    assert layout.arranged(long[:1]) == ((Bank(1, 768),), [0])
+    assert layout.arrange(long[:1]) == ((Bank(1, 768),), [0])

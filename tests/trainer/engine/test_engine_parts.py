@@ -18,7 +18,7 @@ from trainer.engine.forward import cpu, parts
 from trainer.engine.forward.base import Asked, Segment
 from trainer.engine.forward.cpu import CpuForward
 from trainer.engine.forward.int8 import runs_in_int8
-from trainer.engine.forward.parts import MOST_TOKENS, PIECE, Workers, divided, pieces_of
+from trainer.engine.forward.parts import MOST_TOKENS, PIECE, Workers, divide, pieces_of
 from trainer.engine.local import Engine
 from trainer.model.llama_weights import LlamaWeights
 from trainer.model.loading import load_for_serving
@@ -43,7 +43,7 @@ def two_threads():
 @pytest.mark.parametrize("n_threads", [1, 2, 8])
 @pytest.mark.parametrize("sizes", [[1], [5] * 8, [230] * 8, [230, 1, 2, 1, 3, 1, 1, 1], [512] * 3, [60, 60]])
 def test_each_segment_is_in_one_part(sizes: list[int], n_threads: int):
-    found = divided(sizes, n_threads)
+    found = divide(sizes, n_threads)
     assert sorted(number for part in found for number in part) == list(range(len(sizes)))
     loads = [sum(sizes[number] for number in part) for part in found]
     assert max(loads) <= max(*sizes, 2 * MOST_TOKENS - 1) if len(sizes) > 1 else len(found) == 1
@@ -66,7 +66,7 @@ def test_a_pass_in_parts_is_the_pass_as_a_whole(loaded, two_threads, monkeypatch
         monkeypatch.setattr(parts, "LEAST_TOKENS", 48 if most == 128 else 100_000)
         forward = CpuForward(weights, {"a": loaded.lora}, allowed, len(sizes))
         passed = forward.submit(segments, "a")
-        found.append((forward.collect(passed), forward.more(passed, asked, 5), torch.get_num_threads()))
+        found.append((forward.collect(passed), forward.read_more(passed, asked, 5), torch.get_num_threads()))
     for one, other in zip(*(options for options, _, _ in found), strict=True):
         assert [[token for token, _ in some] for some in one] == [[token for token, _ in some] for some in other]
         assert [sure for some in one for _, sure in some] == pytest.approx(
@@ -137,13 +137,13 @@ def test_a_later_piece_waits_for_the_keys_before_it_and_is_let_go_where_they_nev
     forward._memory.reserve(1, 100, 0)
     first, last = pieces_of([Segment(1, 0, tokens, [99], [0])], 2)
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(forward._computed, last, "a")
+        ahead = pool.submit(forward._compute, last, "a")
         time.sleep(0.1)  # more than it needs, did it not wait
-        forward._computed(first, "a")
+        forward._compute(first, "a")
         assert ahead.result().options[0][0][0] == whole[0][0]
     first, last = pieces_of([Segment(1, 0, [10**6] * 50 + tokens, [149], [0])], 2)
     with pytest.raises(IndexError):
-        Workers(2).run([lambda part=part: forward._computed(part, "a") for part in (first, last)])
+        Workers(2).run([lambda part=part: forward._compute(part, "a") for part in (first, last)])
 
 
 def test_a_part_that_fails_waits_for_the_others():

@@ -77,7 +77,7 @@ def fitting(engine: Engine, cursor: Cursor, words: Words) -> list[bool]:
 def token_by_token(engine: Engine, loaded, text: str) -> tuple[list[int], dict[str, float]]:
     """The answer and its log-probabilities, one pass over everything and a look at every token for each step."""
     cursor, words = Cursor(engine._tables, MAX_VALUE_TOKENS), words_of(TASK, text, loaded.house_words.known)
-    prompt = engine._tokenised(text)
+    prompt = engine._tokenise(text)
     while not cursor.is_done:
         with torch.inference_mode():
             logits = loaded.model(torch.tensor([prompt + cursor.path])).logits[0, -1].float()
@@ -159,11 +159,11 @@ def test_a_value_that_is_taken_up_again_is_read_as_far_as_it_was(loaded):
     engine, value = Engine(loaded, TASK), "ductal carcinoma (breast)"
     words = words_of(TASK, "x")
     cursor = Cursor(engine._tables, MAX_VALUE_TOKENS, words=words)
-    tokens = engine._shared.book.written(0, value)
+    tokens = engine._shared.book.encode_value(0, value)
     n_inside = next(n for n, token in enumerate(tokens) if n and token in engine._tables.closers[0])
     for n in range(n_inside):
         begun = b"".join(engine._tables.pieces[token] for token in tokens[:n])[2:]
-        assert cursor.until(0, tokens[:n])._reading == words[0].read(START, begun)
+        assert cursor.rewind(0, tokens[:n])._reading == words[0].read(START, begun)
 
 
 def test_an_endless_value_is_cut_at_a_whole_word(loaded, monkeypatch):
@@ -186,9 +186,9 @@ def test_an_engine_beside_another_is_held_to_its_own_words(tmp_path):
 
     plain = load_for_serving(shared_tiny().base, shared_tiny().adapter, device="cpu")
     engine = Engine(plain, TASK)
-    other = engine.beside(load_adapter(plain, taught))
-    third = other.beside(load_adapter(other.loaded, shared_tiny().adapter))
+    other = engine.share_base(load_adapter(plain, taught))
+    third = other.share_base(load_adapter(other.loaded, shared_tiny().adapter))
     assert (engine.house_words, other.house_words, third.house_words) == (NONE, house, NONE)
     assert [may_write(one) for one in (engine, other, third)] == [False, True, False]
     free = Engine(plain, TASK, constrained=False)
-    assert list(free.beside(load_adapter(plain, taught))._dialogue.words("x")) == []
+    assert list(free.share_base(load_adapter(plain, taught))._dialogue.words("x")) == []

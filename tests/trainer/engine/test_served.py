@@ -22,7 +22,7 @@ from trainer.engine.api import EngineError, EngineUnavailableError, Request
 from trainer.engine.remote.client import MAX_VALUE_CHARACTERS
 from trainer.engine.remote.engine import ServedEngine, Server
 from trainer.engine.remote.replies import Reply, read_chat, read_completion, read_confidence, read_record
-from trainer.engine.suggestion import Answer, held_to_words
+from trainer.engine.suggestion import Answer, hold_to_words
 
 PROMPT = load_prompt(TASK)
 SECRET = "a-key-that-nobody-sees"
@@ -75,13 +75,13 @@ def test_a_value_that_the_server_invented_is_offered_beside_an_empty_field(serve
 def test_an_invented_value_takes_its_probability_with_it():
     values = {**dict.fromkeys(TASK.keys), "treatment": "yaritovociclib", "stage": "IV"}
     answer = Answer(values, dict.fromkeys(TASK.keys, 0.97), "", {"treatment": ("surgery",)}, 5)
-    held = held_to_words(TASK, NOTE, answer)
+    held = hold_to_words(TASK, NOTE, answer)
     assert (held.values["treatment"], held.values["stage"]) == (None, "IV")
     assert (held.raw_confidence["treatment"], held.raw_confidence["stage"]) == (0.0, 0.97)
     assert held.alternatives == {"treatment": ("yaritovociclib", "surgery")}
-    assert held_to_words(TASK, NOTE + " Given yaritovociclib.", answer) == answer
+    assert hold_to_words(TASK, NOTE + " Given yaritovociclib.", answer) == answer
     house = HouseWords({"treatment": ("yaritovociclib",)})
-    assert held_to_words(TASK, NOTE, answer, house.known) == answer
+    assert hold_to_words(TASK, NOTE, answer, house.known) == answer
 
 
 def test_an_adapter_on_a_server_may_write_the_words_of_its_house(server, tmp_path):

@@ -160,7 +160,7 @@ class Decoder:
                 waiting.append(one)
                 n_most = max(n_most, n)
             self.counts.n_more += len(asked)
-            settling, found = waiting, list(self._forward.more(submitted, asked, n_most)) if asked else []
+            settling, found = waiting, list(self._forward.read_more(submitted, asked, n_most)) if asked else []
 
     def helpers(self, row: Row, slots: list[int]) -> list[Row]:
         """Rows in free slots that take over some of a row's runners-up; slots that are taken leave the list."""
@@ -182,11 +182,11 @@ class Decoder:
         assert row.answer is not None
         named = {}
         for index, key in enumerate(self._tables.keys):
-            seen = {_folded(row.answer.values[key])}
+            seen = {_fold_value(row.answer.values[key])}
             kept: list[Written] = []
             for written in sorted(row.found.get(index, ()), key=lambda one: -one.log_probability):
-                if _folded(written.value) not in seen and len(kept) < N_ALTERNATIVES:
-                    seen.add(_folded(written.value))
+                if _fold_value(written.value) not in seen and len(kept) < N_ALTERNATIVES:
+                    seen.add(_fold_value(written.value))
                     kept.append(written)
             named[key] = kept
         return named
@@ -223,19 +223,19 @@ class Decoder:
         n_read, place = len(row.pending), 0
         while True:
             at = n_read - 1 + place
-            permitted = list(self._permitted(row, options[at]))
+            permitted = list(self._permit(row, options[at]))
             n_more = MORE_OPTIONS
             while not permitted:
                 more = yield at, n_more
-                best = next(self._permitted(row, more), None)
-                permitted = [best] if best else _closing(row, more) if len(more) < n_more else []
+                best = next(self._permit(row, more), None)
+                permitted = [best] if best else _find_closing(row, more) if len(more) < n_more else []
                 n_more *= 16
             decided = self._decide(row, row.position + at + 1, permitted)
-            if row.answer is not None and (row.cursor.is_opening or row.cursor.log_probability < self._least(row)):
-                self._finished(row)
+            if row.answer is not None and (row.cursor.is_opening or row.cursor.log_probability < self._find_floor(row)):
+                self._finish_row(row)
                 return
             if row.cursor.is_done:
-                self._finished(row)
+                self._finish_row(row)
                 return
             n_same = 0
             while n_same < len(decided) and place + n_same < len(draft) and draft[place + n_same] == decided[n_same]:
@@ -249,7 +249,7 @@ class Decoder:
                     row.beside.keep(n_read + place)
                 return
 
-    def _permitted(self, row: Row, options: list[Option]) -> Iterator[Option]:
+    def _permit(self, row: Row, options: list[Option]) -> Iterator[Option]:
         """The options that keep to the words that the value may hold."""
         if self._script is not None and row.answer is None:
             return iter(self._script.choose(row, len(row.cursor.path), options))
@@ -277,7 +277,7 @@ class Decoder:
             self._take(twig, branch)
         row.decisions = []
 
-    def _finished(self, row: Row) -> None:
+    def _finish_row(self, row: Row) -> None:
         """The record is whole, or one of its runners-up."""
         if row.answer is None:
             row.answer = row.cursor
@@ -285,7 +285,7 @@ class Decoder:
         else:
             cursor, index = row.cursor, row.cursor.index - 1
             key = self._tables.keys[index]
-            if cursor.is_opening and cursor.log_probabilities[key] >= self._least(row, index):
+            if cursor.is_opening and cursor.log_probabilities[key] >= self._find_floor(row, index):
                 found = Written(cursor.values[key], cursor.log_probabilities[key], cursor.last)
                 (row.parent or row).found.setdefault(index, []).append(found)
             if row.parent is not None and row.beside is not None:
@@ -298,7 +298,7 @@ class Decoder:
         else:
             row.cursor, row.pending = row.answer, []
 
-    def _least(self, row: Row, index: int | None = None) -> float:
+    def _find_floor(self, row: Row, index: int | None = None) -> float:
         """The log-probability below which a runner-up of a field is given up: it grows less with every token."""
         assert row.answer is not None
         key = self._tables.keys[row.cursor.index if index is None else index]
@@ -312,13 +312,13 @@ class Decoder:
         """Go on from another token at an earlier decision; what was read after it is written over."""
         decision = branch.decision
         assert row.answer is not None
-        row.cursor = row.answer.until(decision.index, decision.before)
+        row.cursor = row.answer.rewind(decision.index, decision.before)
         row.cursor.log_probability = decision.log_probability
         row.position = decision.position
         row.pending = [branch.token]
         row.cursor.advance(branch.token, branch.log_probability)
         if row.cursor.is_opening:  # null, or a token that closes the value: nothing is left to be written
-            self._finished(row)
+            self._finish_row(row)
 
     def _branches(self, row: Row) -> list[Branch]:
         """The likeliest other tokens, by field; later fields last, so that one slot can serve them from the end."""
@@ -330,11 +330,11 @@ class Decoder:
         return sorted(chosen, key=lambda branch: branch.decision.position)
 
 
-def _closing(row: Row, options: list[Option]) -> list[Option]:
+def _find_closing(row: Row, options: list[Option]) -> list[Option]:
     """The best option that closes the value, should a tokenizer lack the bytes to end its last word."""
     closers = row.cursor.tables.closers[row.cursor.index]
     return [option for option in options if option[0] in closers][:1] or options[:1]
 
 
-def _folded(value: str | None) -> str | None:
+def _fold_value(value: str | None) -> str | None:
     return " ".join(value.casefold().split()) or None if value is not None else None

@@ -63,13 +63,13 @@ class DraftBook:
 
     def plans(self, texts: Sequence[str]) -> list[Plan]:
         """Guesses for notes, one plan for each."""
-        nearest = self._likeness.nearest(texts) if self._likeness and texts else [None] * len(texts)
+        nearest = self._likeness.find_nearest(texts) if self._likeness and texts else [None] * len(texts)
         return [
             Plan(self, text, None if number is None else self._records[number])
             for text, number in zip(texts, nearest, strict=True)
         ]
 
-    def written(self, index: int, value: str | None) -> list[int]:
+    def encode_value(self, index: int, value: str | None) -> list[int]:
         """The tokens of a field's value, from its first to the colon of the next key."""
         known = self._written.get((index, value))
         if known is None:
@@ -83,7 +83,7 @@ class DraftBook:
             self._written[index, value] = known
         return known
 
-    def completed(self, index: int, begun: str, note: str) -> str | None:
+    def complete(self, index: int, begun: str, note: str) -> str | None:
         """The most used value that begins so, those that stand in the note before the others."""
         values = self._sorted[index]
         best, rank = None, (False, 0)
@@ -108,7 +108,9 @@ class Plan:
         self._book, self._note = book, text.lower()
         self._text = text
         keys = book._task.keys
-        self._parts = [book.written(index, like[key]) for index, key in enumerate(keys)] if like is not None else []
+        self._parts = (
+            [book.encode_value(index, like[key]) for index, key in enumerate(keys)] if like is not None else []
+        )
 
     def propose(self, index: int, current: list[int], n_tokens: int) -> list[int]:
         """At most `n_tokens` tokens that may follow.
@@ -138,14 +140,14 @@ class Plan:
         begun = self._book.text_of(current)
         if not begun or "\ufffd" in begun:
             return []
-        for value in (self._book.completed(index, begun, self._note), self._copied(begun)):
+        for value in (self._book.complete(index, begun, self._note), self._copy_from_note(begun)):
             if value is not None:
-                tokens = self._book.written(index, value)
+                tokens = self._book.encode_value(index, value)
                 if tokens[: len(current)] == current:
                     return tokens[len(current) :]
         return []
 
-    def _copied(self, begun: str) -> str | None:
+    def _copy_from_note(self, begun: str) -> str | None:
         """What stands in the note after the words that the value begins with."""
         if len(begun) < 2:
             return None
@@ -169,7 +171,7 @@ class _Likeness:
         except ValueError:  # not a word in any of them
             self._vectors = None
 
-    def nearest(self, texts: Sequence[str]) -> list[int | None]:
+    def find_nearest(self, texts: Sequence[str]) -> list[int | None]:
         """The number of the note that is most like each text; None for a text that shares no word with any."""
         if self._vectors is None:
             return [None] * len(texts)

@@ -37,10 +37,10 @@ class Lookup:
             n_tokens: how many are of use.
         """
         self._add(path[len(self._tokens) - self._n_prompt :])
-        found, n_same = self._longest(current)
+        found, n_same = self._find_longest(current)
         return list(found[: max(2, n_tokens * n_same // SURE)][:n_tokens])
 
-    def _longest(self, current: Sequence[int]) -> tuple[Sequence[int], int]:
+    def _find_longest(self, current: Sequence[int]) -> tuple[Sequence[int], int]:
         """What follows the longest match of the value's last tokens, and how many these are."""
         best: tuple[Sequence[int], int] = [], 0
         if not current:

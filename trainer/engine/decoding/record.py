@@ -88,7 +88,7 @@ class RecordTables:
     plain: bytes
     openers: frozenset[int]
 
-    def spelt(self, words: Words, reading: Reading, index: int, token: int, *, is_first: bool) -> Reading | None:
+    def spell(self, words: Words, reading: Reading, index: int, token: int, *, is_first: bool) -> Reading | None:
         """How far a value is read with one token more of it; None where no known word goes on or ends so.
 
         Args:
@@ -169,7 +169,7 @@ class Cursor:
         words = self._words_of(self.index)
         if words is None or len(self._current) > self.max_value_tokens:
             return True
-        found = self.tables.spelt(words, self._reading, self.index, token, is_first=not self._current)
+        found = self.tables.spell(words, self._reading, self.index, token, is_first=not self._current)
         return found is not None
 
     def _words_of(self, index: int) -> Words | None:
@@ -181,7 +181,7 @@ class Cursor:
         words = self._words_of(index)
         reading = None
         if words is not None:
-            reading = tables.spelt(words, self._reading, index, token, is_first=not self._current)
+            reading = tables.spell(words, self._reading, index, token, is_first=not self._current)
             self._reading = reading or self._reading
         self.log_probability += log_probability
         self._current.append(token)
@@ -257,7 +257,7 @@ class Cursor:
                 continue
             words = self._words_of(index)
             if words is not None and state <= len(tables.keys):
-                found = tables.spelt(words, reading, index, token, is_first=not state)
+                found = tables.spell(words, reading, index, token, is_first=not state)
                 if found is None:
                     return place
                 reading = found
@@ -270,7 +270,7 @@ class Cursor:
         """The tokens of the value that is being written."""
         return self._current
 
-    def until(self, n_fields: int, tokens: Sequence[int]) -> Cursor:
+    def rewind(self, n_fields: int, tokens: Sequence[int]) -> Cursor:
         """A cursor in the same answer as it stood in an earlier field, after `tokens` of its value."""
         keys = self.tables.keys[:n_fields]
         earlier = Cursor(self.tables, self.max_value_tokens, path=[], words=self.words)
@@ -280,7 +280,7 @@ class Cursor:
         words = self._words_of(n_fields)
         for place, token in enumerate(tokens if words is not None else ()):
             assert words is not None
-            earlier._reading = self.tables.spelt(words, earlier._reading, n_fields, token, is_first=not place) or START
+            earlier._reading = self.tables.spell(words, earlier._reading, n_fields, token, is_first=not place) or START
         return earlier
 
     @property
@@ -314,7 +314,7 @@ def build_tables(tokenizer: Any, task: Task, n_logits: int, device: torch.device
         opening=tuple(_encode(tokenizer, f'{{"{task.keys[0]}":')),
         quote=quote[0],
         null=null[0],
-        after_null=tuple(_after_null(tokenizer, null, text) for text in continuations),
+        after_null=tuple(_find_after_null(tokenizer, null, text) for text in continuations),
         closers=tuple(_closers(tokenizer, pieces, text) for text in continuations),
         allowed=torch.zeros(1 + 2 * len(task.keys), n_logits, dtype=torch.bool),
         plain=bytes(bool(piece) and _fits_a_string(piece or b"") for piece in pieces),
@@ -339,7 +339,7 @@ def _opens(rest: bytes) -> bool:
     return not rest or _fits_a_string(rest)
 
 
-def _after_null(tokenizer: Any, null: list[int], continuation: str) -> tuple[int, ...]:
+def _find_after_null(tokenizer: Any, null: list[int], continuation: str) -> tuple[int, ...]:
     before = _encode(tokenizer, '": null')
     whole = _encode(tokenizer, '": null' + continuation)
     rest = whole[len(before) :] if whole[: len(before)] == before else _encode(tokenizer, continuation)

@@ -160,7 +160,7 @@ class Forward(Protocol):
         """For each segment and each wanted place the best allowed tokens, best first; none where it is no number."""
         ...
 
-    def more(self, submitted: Any, asked: Sequence[Asked], n: int) -> list[list[Option]]:
+    def read_more(self, submitted: Any, asked: Sequence[Asked], n: int) -> list[list[Option]]:
         """The `n` best allowed tokens at some places of a pass that was collected; all where there are less."""
         ...
 
@@ -197,7 +197,7 @@ class GrowingSlots:
         return submitted.options
 
     @torch.inference_mode()
-    def more(self, submitted: Passed, asked: Sequence[Asked], n: int) -> list[list[Option]]:
+    def read_more(self, submitted: Passed, asked: Sequence[Asked], n: int) -> list[list[Option]]:
         """Further options of what `submit` computed."""
         assert submitted.logits is not None
         assert submitted.allowed is not None

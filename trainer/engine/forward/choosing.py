@@ -27,7 +27,7 @@ class Chooser:
         # Adding is vectorised; filling where a mask says so is not, and takes longer than all the rest.
         return torch.zeros(self._allowed.shape).masked_fill_(~self._allowed, -torch.inf)
 
-    def best(self, logits: torch.Tensor, states: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def choose_best(self, logits: torch.Tensor, states: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """The best allowed tokens and their log-probabilities among all tokens.
 
         Args:

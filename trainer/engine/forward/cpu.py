@@ -17,7 +17,7 @@ from trainer.engine.forward.base import GrowingSlots, Passed, Segment, read_opti
 from trainer.engine.forward.choosing import Chooser
 from trainer.engine.forward.cpu_slots import SlotMemory, Stretch, stretches
 from trainer.engine.forward.int8 import ByteWeights
-from trainer.engine.forward.parts import Piece, Workers, joined, pieces_of
+from trainer.engine.forward.parts import Piece, Workers, join_passes, pieces_of
 from trainer.model.llama_weights import GROUPS, AdapterWeights, LlamaWeights
 
 Product = Callable[[torch.Tensor], torch.Tensor]
@@ -44,7 +44,7 @@ class Store(Protocol):
         """The product that gives the logits, with the norm before it."""
         ...
 
-    def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+    def stack(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         """The product of one of `GROUPS`, with an adapter merged in, and with the norm that its layer has before it."""
         ...
 
@@ -94,7 +94,7 @@ class CpuForward(GrowingSlots):
     def add(self, name: str, adapter: AdapterWeights) -> None:
         """Take one more adapter beside the others; projections that it leaves alone are shared."""
         self._layers[name] = [
-            [self._stacked(layer, names, adapter) for names in GROUPS] for layer in range(self.geometry.n_layers)
+            [self._find_stack(layer, names, adapter) for names in GROUPS] for layer in range(self.geometry.n_layers)
         ]
 
     def remove(self, name: str) -> None:
@@ -138,19 +138,19 @@ class CpuForward(GrowingSlots):
         """Compute the pass, large ones in parts with a thread each: in short steps one is faster than several."""
         parts = pieces_of(segments, self._n_threads)
         if len(parts) == 1:
-            return self._computed(parts[0], adapter)
+            return self._compute(parts[0], adapter)
         for piece in (part[0] for part in parts if part[0].before is not None):
             end = piece.segment.start + len(piece.segment.tokens)
             self._memory.reserve(piece.segment.slot, end, 0)  # while none of them is written
         few = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            done = self._workers.run([partial(self._computed, part, adapter) for part in parts])
+            done = self._workers.run([partial(self._compute, part, adapter) for part in parts])
         finally:
             torch.set_num_threads(few)
-        return joined(parts, done, self._allowed)
+        return join_passes(parts, done, self._allowed)
 
-    def _computed(self, pieces: Sequence[Piece], adapter: str) -> Passed:
+    def _compute(self, pieces: Sequence[Piece], adapter: str) -> Passed:
         try:
             return self._read(pieces, adapter)
         except BaseException:
@@ -163,7 +163,7 @@ class CpuForward(GrowingSlots):
         segments = [piece.segment for piece in pieces]
         tokens = torch.tensor([token for segment in segments for token in segment.tokens])
         read = stretches(segments, self._memory, self.geometry.group, self._dtype)
-        turn = self._turned(torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments]))
+        turn = self._repeat_turns(torch.cat([torch.arange(s.start, s.start + len(s.tokens)) for s in segments]))
         x = self._store.embed(tokens)
         wanted: list[int] = []
         states: list[int] = []
@@ -182,12 +182,12 @@ class CpuForward(GrowingSlots):
             gate, up = stacks[2](x).chunk(2, -1)
             x = x + stacks[3](functional.silu(gate) * up)
         logits = self._head(x).float()
-        found, log_probabilities = self._chooser.best(logits, states)
+        found, log_probabilities = self._chooser.choose_best(logits, states)
         options = iter(read_options(found.tolist(), log_probabilities.tolist()))
         named = [[next(options) for _ in segment.wanted] for segment in segments]
         return Passed(named, logits, self._allowed)
 
-    def _turned(self, positions: torch.Tensor) -> torch.Tensor:
+    def _repeat_turns(self, positions: torch.Tensor) -> torch.Tensor:
         """What queries, keys and values are multiplied with, (tokens, heads, half of the head width), complex."""
         shape, turns = self.geometry, self._turns[positions]
         n_rotated = shape.n_heads + shape.n_kv_heads
@@ -202,7 +202,7 @@ class CpuForward(GrowingSlots):
         Args:
             number: of the layer.
             qkv: queries, keys and values, (tokens, heads * head width).
-            turn: see `_turned`.
+            turn: see `_repeat_turns`.
             read: the notes.
             cut: the part's first piece; no other is cut.
         """
@@ -220,7 +220,7 @@ class CpuForward(GrowingSlots):
             else:
                 kept.index_copy_(2, stretch.into, fresh[:, :, own])
             if stretch is read[0]:
-                cut.written()
+                cut.mark_written()
             for piece, mask in stretch.pieces:
                 some, n_seen = queries[:, piece].reshape(shape.n_kv_heads, -1, shape.head_width), mask.shape[1]
                 into = seen[:, shape.group * piece.start : shape.group * piece.stop]
@@ -228,11 +228,11 @@ class CpuForward(GrowingSlots):
         seen = seen.view(shape.n_kv_heads, n_tokens, shape.group * shape.head_width).transpose(0, 1)
         return seen.reshape(n_tokens, last * shape.head_width)
 
-    def _stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+    def _find_stack(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         if any((layer, name) in adapter for name in names):
-            return self._store.stacked(layer, names, adapter)
+            return self._store.stack(layer, names, adapter)
         if (layer, names) not in self._shared:
-            self._shared[layer, names] = self._store.stacked(layer, names, {})
+            self._shared[layer, names] = self._store.stack(layer, names, {})
         return self._shared[layer, names]
 
 
@@ -262,17 +262,17 @@ class DenseWeights:
 
     def head(self) -> Product:
         """The product that gives the logits, with the norm before it."""
-        return self._normed(self._weights.norm, _product(self._weights.head.to(self.dtype)))
+        return self._add_norm(self._weights.norm, _product(self._weights.head.to(self.dtype)))
 
-    def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+    def stack(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         """The product of one of `GROUPS`, with an adapter merged in and the norm before it."""
-        weight = self._weights.dense(layer, names, adapter, self.dtype)
-        product = _product(self._weights.paired(weight) if names == GROUPS[0] else weight)
+        weight = self._weights.unpack(layer, names, adapter, self.dtype)
+        product = _product(self._weights.pair_heads(weight) if names == GROUPS[0] else weight)
         before, after = self._weights.norms(layer)
         norm = {GROUPS[0]: before, GROUPS[2]: after}.get(names)
-        return product if norm is None else self._normed(norm, product)
+        return product if norm is None else self._add_norm(norm, product)
 
-    def _normed(self, weight: torch.Tensor, product: Product) -> Product:
+    def _add_norm(self, weight: torch.Tensor, product: Product) -> Product:
         weight, eps = weight.to(self.dtype), self._weights.geometry.eps
         return lambda x: product(functional.rms_norm(x, weight.shape, weight, eps))
 

@@ -50,7 +50,7 @@ class SlotMemory:
     def beginning(self, slot: int, length: int) -> list[torch.Tensor]:
         """The first `length` positions in each layer."""
         self.reserve(slot, length, 0)
-        return self.seen(slot, length, 0)
+        return self.view_places(slot, length, 0)
 
     def begin(self, slot: int, beginning: Sequence[torch.Tensor]) -> None:
         """Write a beginning into a slot."""
@@ -70,7 +70,7 @@ class SlotMemory:
             layers[number] = self._layer(more + room)
             layers[number][:, :, more - front : more + has] = held
 
-    def seen(self, slot: int, length: int, n_beside: int) -> list[torch.Tensor]:
+    def view_places(self, slot: int, length: int, n_beside: int) -> list[torch.Tensor]:
         """So many places beside a note, the furthest first, and as many of its positions, in each layer."""
         first, last = self._fronts[slot] - n_beside, self._fronts[slot] + length
         return [layer[:, :, first:last] for layer in self._slots[slot]]
@@ -112,7 +112,7 @@ def stretches(segments: Sequence[Segment], memory: SlotMemory, group: int, dtype
             (1 + max(segment.side.before + segment.side.now) for segment in together if segment.side), default=0
         )
         memory.reserve(slot, length, n_beside)
-        into, mask = _laid(together, count, length, n_beside)
+        into, mask = _lay_out(together, count, length, n_beside)
         shared = torch.from_numpy(mask).to(dtype).repeat_interleave(group, 0)
         # The first tokens of a prompt see little of it: in pieces, most of what they do not see is not computed.
         size = PIECE if isinstance(into, slice) else count
@@ -121,7 +121,7 @@ def stretches(segments: Sequence[Segment], memory: SlotMemory, group: int, dtype
             end = min(begin + size, count)
             seen = n_beside + length - count + end if isinstance(into, slice) else n_beside + length
             pieces.append((slice(first + begin, first + end), shared[group * begin : group * end, :seen]))
-        found.append(Stretch(slice(first, first + count), memory.seen(slot, length, n_beside), into, pieces))
+        found.append(Stretch(slice(first, first + count), memory.view_places(slot, length, n_beside), into, pieces))
         first += count
     return found
 
@@ -133,7 +133,9 @@ def _end_in_slot(segment: Segment) -> int:
     return segment.start + len(segment.tokens)
 
 
-def _laid(segments: list[Segment], count: int, length: int, n_beside: int) -> tuple[slice | torch.Tensor, np.ndarray]:
+def _lay_out(
+    segments: list[Segment], count: int, length: int, n_beside: int
+) -> tuple[slice | torch.Tensor, np.ndarray]:
     """Where the tokens of a stretch go, and what they see, (count, places and positions)."""
     mask = np.full((count, n_beside + length), -np.inf, dtype=np.float32)
     into = np.empty(count, dtype=np.int64)

@@ -53,13 +53,13 @@ def rotate(
     return queries, keys, qkv[:, n_heads + n_kv_heads :].reshape(-1, head_width)
 
 
-def gated(gate_up: torch.Tensor) -> torch.Tensor:
+def apply_gate(gate_up: torch.Tensor) -> torch.Tensor:
     """`silu(gate) * up` of a tensor that holds both, (tokens, 2 * width)."""
     gate, up = gate_up.chunk(2, -1)
     return functional.silu(gate) * up
 
 
-def fused(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+def fuse(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     """The function compiled, or as it is on a CPU and where it cannot be compiled."""
     if device.type != "cuda":
         return function

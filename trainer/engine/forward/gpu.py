@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from trainer.adapter.files import ModelError
 from trainer.engine.forward.base import N_OPTIONS, Asked, Option, Segment, more_options, read_options
-from trainer.engine.forward.fused import add_norm, fused, gated, rotate
-from trainer.engine.forward.gpu_shapes import Shape, filled, new_shape
+from trainer.engine.forward.fused import add_norm, apply_gate, fuse, rotate
+from trainer.engine.forward.gpu_shapes import Shape, fill_inputs, new_shape
 from trainer.engine.forward.gpu_slots import SPARE_POSITIONS, Bank, Layout, Slots
 from trainer.model.llama_weights import GROUPS, AdapterWeights, LlamaWeights
 
@@ -87,7 +87,7 @@ class GpuForward:
         self._cosine, self._sine = (
             self._own(part)[:, None] for part in weights.rotation(self.max_positions + SPARE_POSITIONS)
         )
-        self._add_norm, self._rotate, self._gated = (fused(step, device) for step in (add_norm, rotate, gated))
+        self._add_norm, self._rotate, self._gated = (fuse(step, device) for step in (add_norm, rotate, apply_gate))
         self._layers: dict[str, list[list[Product]]] = {}
         self._packed: dict[tuple[int, tuple[str, ...]], Any] = {}
         for name, adapter in adapters.items():
@@ -205,7 +205,7 @@ class GpuForward:
         return answers
 
     @torch.inference_mode()
-    def more(self, submitted: _Submitted, asked: Sequence[Asked], n: int) -> list[list[Option]]:
+    def read_more(self, submitted: _Submitted, asked: Sequence[Asked], n: int) -> list[list[Option]]:
         """Further options, from the hidden states that were kept: the pass is not done again."""
         kept = {number: (hidden, some) for (_, hidden), places in submitted.parts for number, some in places}
         hidden = torch.stack([kept[one.segment][0][kept[one.segment][1][one.place]] for one in asked])
@@ -213,10 +213,10 @@ class GpuForward:
         return more_options(logits, self._allowed[[one.state for one in asked]], n)
 
     def _replay(self, segments: Sequence[Segment], short: list[int], adapter: str) -> Any:
-        banks, rows = self._layout.arranged([segments[number].slot for number in short])
+        banks, rows = self._layout.arrange([segments[number].slot for number in short])
         width = SINGLE_WIDTH if banks[0].n_rows == 1 else self._row_width
         shape = self._shape(banks, width, None)
-        answer = self._run(shape, adapter, self._filled(shape, segments, short, rows))
+        answer = self._run(shape, adapter, self._fill_inputs(shape, segments, short, rows))
         places = [
             (number, [row * width + place for place in segments[number].wanted])
             for number, row in zip(short, rows, strict=True)
@@ -275,7 +275,7 @@ class GpuForward:
         n_wanted = sum(len(segments[number].wanted) for number in few)
         n_wanted = -(-max(1, n_wanted) // PROMPT_WANTED) * PROMPT_WANTED
         shape = self._shape((Bank(n_rows, room),), width, n_wanted)
-        answer = self._run(shape, adapter, self._filled(shape, segments, few, range(len(few))))
+        answer = self._run(shape, adapter, self._fill_inputs(shape, segments, few, range(len(few))))
         places, n_before = [], 0
         for number in few:
             count = len(segments[number].wanted)
@@ -283,12 +283,12 @@ class GpuForward:
             n_before += count
         return answer, places
 
-    def _filled(
+    def _fill_inputs(
         self, shape: Shape, segments: Sequence[Segment], few: Sequence[int], rows: Sequence[int]
     ) -> torch.Tensor:
         chosen = [segments[number] for number in few]
         offsets = [self._layout.places[segment.slot].offset for segment in chosen]
-        return filled(shape, chosen, rows, offsets, self._trash)
+        return fill_inputs(shape, chosen, rows, offsets, self._trash)
 
     def _compute(self, shape: Shape, adapter: str) -> None:
         """The pass itself, from the shape's inputs to its result."""
@@ -299,7 +299,7 @@ class GpuForward:
         banks, n_before = [], 0
         for bank in shape.banks:
             rows = slice(n_before, n_before + bank.n_rows)
-            banks.append((bank, rows, *self._seen(bank, positions[rows], offsets[rows])))
+            banks.append((bank, rows, *self._view_cells(bank, positions[rows], offsets[rows])))
             n_before += bank.n_rows
         for number, (stacks, norms) in enumerate(zip(self._layers[adapter], self._norms, strict=True)):
             x, y = self._layer((x, y), stacks, norms, turn, (self._cache[number], cells.view(-1), banks, shape))
@@ -307,7 +307,7 @@ class GpuForward:
         shape.hidden.copy_(hidden)
         self._choose(functional.linear(hidden, self._head).float(), states, shape.result)
 
-    def _seen(
+    def _view_cells(
         self, bank: Bank, positions: torch.Tensor, offsets: torch.Tensor
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
         """The cells that a bank's rows see, None where they lie one after the other; and which each token may see.
@@ -347,7 +347,7 @@ class GpuForward:
             stored.index_copy_(0, cells, new.reshape(-1, size.n_kv_heads, size.head_width))
         answers = []
         for bank, rows, places, mask in banks:
-            keys, values = (_of_bank(stored, bank, places) for stored in memory)
+            keys, values = (_read_bank(stored, bank, places) for stored in memory)
             answers.append(functional.scaled_dot_product_attention(queries[rows], keys, values, attn_mask=mask))
         answer = answers[0] if len(answers) == 1 else torch.cat(answers)
         answer = answer.view(shape.n_rows, size.n_kv_heads, shape.width, size.group, size.head_width)
@@ -357,11 +357,11 @@ class GpuForward:
 
     def _product(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         if self._kind != "nf4":
-            weight = self._weights.dense(layer, names, adapter, self._dtype).to(self._device)
+            weight = self._weights.unpack(layer, names, adapter, self._dtype).to(self._device)
             self._weights.drop(layer, names)
             return lambda x: functional.linear(x, weight)
         if (layer, names) not in self._packed:
-            self._packed[layer, names] = self._weights.packed(layer, names)
+            self._packed[layer, names] = self._weights.read_packed(layer, names)
             self._weights.drop(layer, names)
         packed = self._packed[layer, names]
         multiply = torch.ops.bitsandbytes.gemm_4bit.default
@@ -370,7 +370,7 @@ class GpuForward:
             y: torch.Tensor = multiply(x, packed.data, packed.shape, packed.scales, packed.block, packed.kind)
             return y
 
-        beside = self._weights.beside(layer, names, adapter)
+        beside = self._weights.stack_lora(layer, names, adapter)
         if beside is None:
             return plain
         first, second = (self._own(part) for part in beside)
@@ -391,7 +391,7 @@ def _width(n_tokens: int) -> int:
     return next((width for width in PROMPT_WIDTHS if width >= n_tokens), -(-n_tokens // 64) * 64)
 
 
-def _of_bank(stored: torch.Tensor, bank: Bank, places: torch.Tensor | None) -> torch.Tensor:
+def _read_bank(stored: torch.Tensor, bank: Bank, places: torch.Tensor | None) -> torch.Tensor:
     """A bank's keys or values, (rows, key heads, room, head width)."""
     if places is not None:
         chosen = stored.index_select(0, places)

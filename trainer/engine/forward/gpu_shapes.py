@@ -11,7 +11,7 @@ import torch
 from trainer.engine.forward.base import N_OPTIONS, Segment
 from trainer.engine.forward.gpu_slots import Bank, Slots
 
-__all__ = ["Parts", "Shape", "Slots", "filled", "new_shape"]
+__all__ = ["Parts", "Shape", "Slots", "fill_inputs", "new_shape"]
 
 
 class Parts(NamedTuple):
@@ -91,7 +91,7 @@ def new_shape(
     return Shape(banks, width, n_wanted, inputs, hidden, result)
 
 
-def filled(
+def fill_inputs(
     shape: Shape, segments: Sequence[Segment], rows: Sequence[int], offsets: Sequence[int], trash: int
 ) -> torch.Tensor:
     """The shape's inputs for these segments, in memory of the host.

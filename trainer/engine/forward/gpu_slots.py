@@ -88,7 +88,7 @@ class Layout:
         place = self.places[slot]
         return place.number * self._depth // self._counts[place.size]
 
-    def arranged(self, slots: Sequence[int]) -> tuple[tuple[Bank, ...], list[int]]:
+    def arrange(self, slots: Sequence[int]) -> tuple[tuple[Bank, ...], list[int]]:
         """The rows that hold these slots, size by size, and the row of each slot."""
         rows: dict[int, int] = {}
         banks: list[Bank] = []

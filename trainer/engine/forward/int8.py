@@ -108,13 +108,13 @@ class ByteWeights:
         norm = self._weights.norm.float()
         return _product(*(self._turn(some.float() * norm) for some in rows), eps=self._weights.geometry.eps)
 
-    def stacked(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
+    def stack(self, layer: int, names: tuple[str, ...], adapter: AdapterWeights) -> Product:
         """The product of one of `GROUPS`, with an adapter merged in and the norm before it."""
-        weight = self._weights.dense(layer, names, adapter, torch.float32)
+        weight = self._weights.unpack(layer, names, adapter, torch.float32)
         before, after = (norm.float() for norm in self._weights.norms(layer))
         eps = self._weights.geometry.eps
         if names == GROUPS[0]:
-            weight = self._turn(self._weights.paired(weight) * before)
+            weight = self._turn(self._weights.pair_heads(weight) * before)
             n_values = self._weights.geometry.n_kv_heads * self._weights.geometry.head_width
             weight[-n_values:] = self._of_head(weight[-n_values:].t()).t()
             return _product(weight, eps=eps)

@@ -40,7 +40,7 @@ class RowCache:
         self._slots, self._positions, self._length = slots, positions, length
         for layer in self.layers:
             if length > layer[0].shape[1]:
-                layer[:] = [_longer(tensor, length + _ROOM) for tensor in layer]
+                layer[:] = [_lengthen(tensor, length + _ROOM) for tensor in layer]
 
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
@@ -66,7 +66,7 @@ class RowCache:
                 tensor[target, :length] = tensor[source, :length]
 
 
-def _longer(tensor: torch.Tensor, length: int) -> torch.Tensor:
+def _lengthen(tensor: torch.Tensor, length: int) -> torch.Tensor:
     longer = tensor.new_zeros((tensor.shape[0], length, *tensor.shape[2:]))
     longer[:, : tensor.shape[1]] = tensor
     return longer

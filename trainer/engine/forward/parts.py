@@ -48,7 +48,7 @@ class Piece:
     before: Semaphore | None = None
     after: Semaphore | None = None
 
-    def written(self) -> None:
+    def mark_written(self) -> None:
         """Say that a layer's keys and values are there, once those before them are."""
         if self.before is not None:
             self.before.acquire()
@@ -71,7 +71,7 @@ def pieces_of(segments: Sequence[Segment], n_threads: int) -> list[list[Piece]]:
     largest = sizes.index(max(sizes))
     pieces = _cut(together[largest], segments, sum(sizes), n_threads)
     if len(pieces) == 1:
-        parts = divided(sizes, n_threads)
+        parts = divide(sizes, n_threads)
         return [[Piece(number, segments[number]) for one in part for number in together[one]] for part in parts]
     found = [[piece] for piece in pieces] + [[] for _ in range(n_threads - len(pieces))]
     loads = [sum(len(piece.segment.tokens) for piece in part) for part in found]
@@ -108,7 +108,7 @@ def _cut(numbers: Sequence[int], segments: Sequence[Segment], total: int, n_thre
     return cut
 
 
-def divided(sizes: Sequence[int], n_threads: int) -> list[list[int]]:
+def divide(sizes: Sequence[int], n_threads: int) -> list[list[int]]:
     """Which segments are computed together.
 
     Args:
@@ -163,7 +163,7 @@ class Workers:
         return done
 
 
-def joined(parts: Sequence[Sequence[Piece]], done: Sequence[Passed], allowed: torch.Tensor) -> Passed:
+def join_passes(parts: Sequence[Sequence[Piece]], done: Sequence[Passed], allowed: torch.Tensor) -> Passed:
     """The passes over parts as one over all segments, in the segments' order."""
     n_segments = 1 + max(piece.number for part in parts for piece in part)
     options: list[list[list[Option]]] = [[] for _ in range(n_segments)]

@@ -151,7 +151,7 @@ class Connection:
             EngineError: it answers nothing now, or does not offer the model.
         """
         await self._look_for_model()
-        form = await self._simplest()
+        form = await self._find_simplest()
         for option in ("schema", "lengths", "logprobs"):
             more = replace(form, options=form.options | {option})
             is_idle = option == "lengths" and "schema" not in form.options
@@ -177,10 +177,10 @@ class Connection:
             async with asyncio.timeout(n_tries * self._server.timeout_s + PAUSES_S):
                 answer = await self._send(client, form, asked, MAX_FIELD_TOKENS * len(self._task.keys))
         except (openai.OpenAIError, TimeoutError, ValueError) as error:  # the client raises a ValueError on broken JSON
-            raise EngineError(self._why(error)) from None
+            raise EngineError(self._explain_failure(error)) from None
         choices = getattr(answer, "choices", None)
         if not isinstance(choices, list) or not choices:
-            raise EngineError(self._why(None))
+            raise EngineError(self._explain_failure(None))
         return read_chat(choices[0]) if form.is_chat else read_completion(choices[0])
 
     async def _send(self, client: openai.AsyncOpenAI, form: Form, asked: Question, n_tokens: int) -> Any:
@@ -213,7 +213,7 @@ class Connection:
         except openai.APIStatusError:
             return  # it does not say; it may still refuse a name that it does not know
         except (openai.OpenAIError, ValueError) as error:
-            raise EngineError(self._why(error)) from None
+            raise EngineError(self._explain_failure(error)) from None
         if self._server.model not in offered:
             names = ", ".join(offered[:5]) or "none"
             raise EngineError(
@@ -221,7 +221,7 @@ class Connection:
                 "Serve it there under this name, or choose one with --model."
             )
 
-    async def _simplest(self) -> Form:
+    async def _find_simplest(self) -> Form:
         """How the server takes the prompt as it stands, token for token; or that it takes chats only.
 
         Raises:
@@ -239,10 +239,10 @@ class Connection:
                     continue
                 if error.status_code in _REFUSED and await self._takes(Form(is_chat=True)):
                     return await self._as_chat()
-                raise EngineError(self._why(error)) from None
+                raise EngineError(self._explain_failure(error)) from None
             except (openai.OpenAIError, ValueError) as error:
-                raise EngineError(self._why(error)) from None
-        raise EngineError(self._why(None))
+                raise EngineError(self._explain_failure(error)) from None
+        raise EngineError(self._explain_failure(None))
 
     async def _without_special_tokens(self, options: frozenset[str]) -> Form:
         """How a server takes the prompt that reads the special tokens in it as plain text.
@@ -293,12 +293,12 @@ class Connection:
         except openai.APIStatusError as error:
             if error.status_code in _REFUSED:
                 return False
-            raise EngineError(self._why(error)) from None
+            raise EngineError(self._explain_failure(error)) from None
         except (openai.OpenAIError, ValueError) as error:
-            raise EngineError(self._why(error)) from None
+            raise EngineError(self._explain_failure(error)) from None
         return True
 
-    def _why(self, error: BaseException | None) -> str:
+    def _explain_failure(self, error: BaseException | None) -> str:
         """Why there is no answer. Nothing of what the server said is repeated: it may quote the note."""
         server = self._server
         if isinstance(error, (openai.APITimeoutError, TimeoutError)):

@@ -15,7 +15,7 @@ from data.vocabulary.house_words import NONE, HouseWords
 from trainer.engine.api import EngineError, EngineUnavailableError, Outcome, Request, Source
 from trainer.engine.remote.client import PROBE, Connection, Form, Server, question
 from trainer.engine.remote.replies import read_confidence, read_record
-from trainer.engine.suggestion import Answer, held_to_words, make_suggestion
+from trainer.engine.suggestion import Answer, hold_to_words, make_suggestion
 
 __all__ = ["ServedEngine", "Server"]
 
@@ -30,7 +30,7 @@ class ServedEngine:
 
     A note that fails is told from a server that fails by a constant text: a server that does not answer that either
     is unavailable, and no note is blamed. A server cannot be told which words a value may hold: a value with another is
-    taken out of the field afterwards, see `trainer.engine.suggestion.held_to_words`.
+    taken out of the field afterwards, see `trainer.engine.suggestion.hold_to_words`.
 
     Args:
         task: what to extract.
@@ -110,7 +110,7 @@ class ServedEngine:
                 for request in source(max(0, self.n_slots - len(under_way))):
                     if request.is_urgent and request.key in under_way.values():
                         continue  # it was sent when nobody waited for it yet
-                    under_way[self._started(self._attempt(request.text))] = request.key
+                    under_way[self._start(self._attempt(request.text))] = request.key
                 if not under_way:
                     return
                 done = [(under_way.pop(task), task) for task in self._runner.run(_first_of(under_way))]
@@ -120,9 +120,9 @@ class ServedEngine:
                 for _, task in done:
                     task.result()  # raises what it raised
         finally:
-            self._runner.run(_cancelled(under_way))
+            self._runner.run(_cancel_all(under_way))
 
-    def _started(self, work: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:
+    def _start(self, work: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:
         return self._runner.get_loop().create_task(work)
 
     async def _attempt(self, text: str) -> Outcome:
@@ -135,7 +135,7 @@ class ServedEngine:
 
     async def _suggest(self, text: str) -> Suggestion:
         asked = question(self._prompt, text)
-        form = await self._agreed()
+        form = await self._agree()
         began = time.perf_counter()
         try:
             reply = await self._connection.ask(form, asked)
@@ -153,13 +153,13 @@ class ServedEngine:
         return make_suggestion(
             self._task,
             text,
-            held_to_words(self._task, text, answer, self.house_words.known),
+            hold_to_words(self._task, text, answer, self.house_words.known),
             adapter=self.adapter,
             prompt_version=self.prompt_version,
             calibration=self.calibration,
         )
 
-    async def _agreed(self) -> Form:
+    async def _agree(self) -> Form:
         """How the server takes a prompt.
 
         Raises:
@@ -203,7 +203,7 @@ async def _first_of(tasks: _Tasks) -> set[asyncio.Task[Outcome]]:
     return done
 
 
-async def _cancelled(tasks: _Tasks) -> None:
+async def _cancel_all(tasks: _Tasks) -> None:
     for task in tasks:
         task.cancel()
     if tasks:

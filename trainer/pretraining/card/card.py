@@ -12,7 +12,7 @@ from typing import Any
 
 from data.evaluation.calibration import CALIBRATION
 from data.storage.files import sha256_of
-from trainer.adapter.manifest import replacing
+from trainer.adapter.manifest import replace_file
 from trainer.pretraining.settings import Job, PretrainError
 from trainer.pretraining.start import FILE, PACKAGE, PACKAGE_VERSION, READER, SHA256
 from trainer.pretraining.steps import figures_of, place
@@ -66,7 +66,7 @@ def assemble(job: Job, scores: Mapping[str, Mapping[str, Any]]) -> None:
         shutil.copytree(made, job.out / name)
     curves = place(job, "calibrate") / CALIBRATION
     if curves.is_file():
-        with replacing(job.out / "adapter", CALIBRATION):
+        with replace_file(job.out / "adapter", CALIBRATION):
             shutil.copyfile(curves, job.out / "adapter" / CALIBRATION)
     if job.dense is None:
         shutil.copyfile(LICENCE, job.out / LICENCE.name)
@@ -85,10 +85,10 @@ def render(job: Job, scores: Mapping[str, Mapping[str, Any]]) -> str:
         "reader": READER,
         "sha256": SHA256,
         "scores": _scores(scores),
-        "crossed": _crossed(calibrated, job.settings.folds),
+        "crossed": _describe_folds(calibrated, job.settings.folds),
         "embedding": "the embedding table as well" if job.settings.train_embedding else "but not the embedding table",
         "shape": _shape(job),
-        "labelled": _labelled(corpus),
+        "labelled": _describe_labelled(corpus),
         "runs": _runs(job),
         "texts": _read(job, corpus) + _texts(figures_of(job, "unlabelled") if job.unlabelled is not None else {}),
         "steps": _steps(job),
@@ -127,7 +127,7 @@ def _shape(job: Job) -> str:
     return f"It has {layers} layers of width {width} and takes notes of up to {longest:,} tokens."
 
 
-def _labelled(corpus: Mapping[str, Any]) -> str:
+def _describe_labelled(corpus: Mapping[str, Any]) -> str:
     n = corpus.get("n_labelled", 0)
     return f"\n- {n:,} further labelled notes, made up, once;" if n else ""
 
@@ -156,7 +156,7 @@ def _texts(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _crossed(figures: Mapping[str, Any], n_folds: int) -> str:
+def _describe_folds(figures: Mapping[str, Any], n_folds: int) -> str:
     """What the folds' models answered on notes that they had not seen."""
     if not figures:
         return "No real notes were given, so the adapter has no curves of how sure it may be."

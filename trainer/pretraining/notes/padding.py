@@ -40,7 +40,7 @@ class Padding:
     passages: tuple[str, ...] = ()
     share: float = 0.0
 
-    def around(self, text: str, random_state: random.Random) -> str:
+    def surround(self, text: str, random_state: random.Random) -> str:
         """The note as it is, or with other text before and after it."""
         if not self.passages or random_state.random() >= self.share:
             return text

@@ -111,7 +111,7 @@ class Encoder:
 
     def encode(self, notes: Sequence[Labelled]) -> TokenSet:
         """The notes as tokens; those whose text the prompt refuses are left out."""
-        parts = [part for note in notes if (part := self._one(note)) is not None]
+        parts = [part for note in notes if (part := self._encode_note(note)) is not None]
         lengths = [len(tokens) for tokens, _ in parts]
         return TokenSet(
             np.asarray([token for tokens, _ in parts for token in tokens], dtype=np.uint32),
@@ -123,7 +123,7 @@ class Encoder:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _one(self, note: Labelled) -> tuple[list[int], list[int]] | None:
+    def _encode_note(self, note: Labelled) -> tuple[list[int], list[int]] | None:
         try:
             before = self._ids(self._prompt.render(note.text))
         except PromptError:
@@ -166,12 +166,14 @@ def generate_note(seed: int, index: int, reports: float) -> Example:
 def pad_notes(notes: Sequence[Labelled], padding: Padding, seed: int, first: int = 0) -> list[Labelled]:
     """The notes, some of them among other text; the same for the same seed and number of the first note."""
     return [
-        replace(note, text=padding.around(note.text, random.Random(f"{seed}/{number}")))
+        replace(note, text=padding.surround(note.text, random.Random(f"{seed}/{number}")))
         for number, note in enumerate(notes, start=first)
     ]
 
 
-def _generated(tokenizer_file: str, seed: int, bounds: tuple[int, int], reports: float, padding: Padding) -> TokenSet:
+def _generate_notes(
+    tokenizer_file: str, seed: int, bounds: tuple[int, int], reports: float, padding: Padding
+) -> TokenSet:
     examples = (generate_note(seed, index, reports) for index in range(*bounds))
     notes = pad_notes([Labelled(one.text, one.output) for one in examples], padding, seed, bounds[0])
     return Encoder(Path(tokenizer_file)).encode(notes)
@@ -183,10 +185,10 @@ def generate_tokens(
     """Generate and tokenise `n_notes` notes of `seed`; the same for any number of processes."""
     bounds = [(start, min(start + _SLICE, n_notes)) for start in range(0, n_notes, _SLICE)]
     if n_processes == 1 or len(bounds) == 1:
-        return join_sets([_generated(str(tokenizer_file), seed, one, reports, padding) for one in bounds])
+        return join_sets([_generate_notes(str(tokenizer_file), seed, one, reports, padding) for one in bounds])
     # A fork of a process that has used a GPU cannot use it, and torch's threads do not survive one.
     with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_generated, str(tokenizer_file), seed, one, reports, padding) for one in bounds]
+        futures = [pool.submit(_generate_notes, str(tokenizer_file), seed, one, reports, padding) for one in bounds]
         return join_sets([future.result() for future in futures])
 
 

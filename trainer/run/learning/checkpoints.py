@@ -2,7 +2,7 @@
 
 transformers' Trainer writes a checkpoint file by file and takes the newest directory for a good one, whatever is in
 it. Here it writes into a directory that nothing reads; when everything is there, a manifest with every file's digest
-is written last and the directory is renamed to where `latest_complete` looks.
+is written last and the directory is renamed to where `find_latest` looks.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def complete(checkpoints: Path, step: int, eval_loss: float | None) -> Checkpoin
     return Checkpoint(target, step, eval_loss)
 
 
-def complete_ones(checkpoints: Path) -> list[Checkpoint]:
+def list_complete(checkpoints: Path) -> list[Checkpoint]:
     """Every complete checkpoint, oldest first."""
     found = []
     for path in checkpoints.glob("checkpoint-*"):
@@ -76,12 +76,12 @@ def complete_ones(checkpoints: Path) -> list[Checkpoint]:
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
-def latest_complete(checkpoints: Path) -> Path | None:
+def find_latest(checkpoints: Path) -> Path | None:
     """The newest checkpoint whose files are what they were written as; what is not is deleted."""
     for path in checkpoints.glob("checkpoint-*"):
         if _NAME.fullmatch(path.name) and not (path / CHECKPOINT_MANIFEST).is_file():
             shutil.rmtree(path, ignore_errors=True)
-    for checkpoint in reversed(complete_ones(checkpoints)):
+    for checkpoint in reversed(list_complete(checkpoints)):
         if _is_whole(checkpoint.path):
             return checkpoint.path
         shutil.rmtree(checkpoint.path, ignore_errors=True)
@@ -93,15 +93,15 @@ def _is_whole(path: Path) -> bool:
     return WEIGHTS in files and all((path / name).is_file() and sha256_of(path / name) == files[name] for name in files)
 
 
-def best_complete(checkpoints: Path) -> Checkpoint | None:
+def find_best(checkpoints: Path) -> Checkpoint | None:
     """The checkpoint with the lowest loss on rows that are not learned, the earliest of equals."""
-    measured = [checkpoint for checkpoint in complete_ones(checkpoints) if checkpoint.eval_loss is not None]
+    measured = [checkpoint for checkpoint in list_complete(checkpoints) if checkpoint.eval_loss is not None]
     return min(measured, key=lambda checkpoint: (checkpoint.eval_loss, checkpoint.step), default=None)
 
 
 def keep_newest(checkpoints: Path, n_kept: int) -> None:
     """Delete all but the newest `n_kept` and the best."""
-    best = best_complete(checkpoints)
-    for checkpoint in complete_ones(checkpoints)[:-n_kept]:
+    best = find_best(checkpoints)
+    for checkpoint in list_complete(checkpoints)[:-n_kept]:
         if best is None or checkpoint.path != best.path:
             shutil.rmtree(checkpoint.path, ignore_errors=True)

@@ -20,7 +20,7 @@ from trainer.model.loading import Loaded, choose_device, compute_dtype, load_mod
 from trainer.model.nf4 import unpack_scales
 from trainer.run.directory import check_disk_space
 from trainer.run.job import Job, check_steps
-from trainer.run.learning.checkpoints import latest_complete
+from trainer.run.learning.checkpoints import find_latest
 from trainer.run.learning.examples import Encoded, Example, encode_rows
 from trainer.run.learning.learned import least_legible_of, longest_of
 from trainer.run.learning.memory_fit import Fit, apply_fit, find_fit, free_memory, limit_memory, read_fit, write_fit
@@ -71,14 +71,14 @@ def learn(job: Job, progress: Progress, stop: Stop) -> tuple[int, float | None]:
             return _learn_once(job, progress, stop, fit)
         except torch.OutOfMemoryError:
             fit = read_fit(job.run.fit)
-        fit = _smaller(job, fit)
+        fit = _shrink_fit(job, fit)
         free_memory()
         write_fit(job.run.fit, fit)
         progress.tell("loading", message=f"memory ran out: {fit.batch_size} rows a pass from here on")
 
 
-def _smaller(job: Job, fit: Fit | None) -> Fit:
-    found = fit.smaller() if fit is not None and fit.n_shrunk < MAX_SHRUNK and job.ranks.size == 1 else None
+def _shrink_fit(job: Job, fit: Fit | None) -> Fit:
+    found = fit.shrink() if fit is not None and fit.n_shrunk < MAX_SHRUNK and job.ranks.size == 1 else None
     if found is None:
         size = "" if fit is None else f" {fit.batch_size} rows in a pass"
         raise OutOfMemory(
@@ -92,7 +92,7 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
     from trainer.run.learning.loop import planned_steps, run_loop
 
     loaded, config = load_for_learning(job)
-    rows = _encoded(job, loaded, config)
+    rows = _encode_sides(job, loaded, config)
     if job.ranks.is_main:
         save_json(job.run.left_out, rows.left_out)
     config = config.with_epochs(len(rows.learned))
@@ -111,7 +111,7 @@ def _learn_once(job: Job, progress: Progress, stop: Stop, fit: Fit | None) -> tu
             write_fit(job.run.fit, fit)
     apply_fit(loaded.model, fit)
     progress.tell("loading", message="", rows_per_pass=fit.batch_size, n_left_out=rows.n_left_out)
-    resume = job.ranks.from_main(latest_complete(job.run.checkpoints) if job.ranks.is_main else None)
+    resume = job.ranks.from_main(find_latest(job.run.checkpoints) if job.ranks.is_main else None)
     watch, both = (progress, stop), (rows.learned, rows.watched)
     n_done, n_steps, loss = run_loop(loaded, config, fit, both, job.run.checkpoints, resume, watch, job.ranks)
     if n_done < n_steps:
@@ -144,7 +144,7 @@ def load_for_learning(job: Job) -> tuple[Loaded, TrainConfig]:
     )
     if job.config.lean:
         unpack_scales(loaded.model)
-    config = job.config.resolved(loaded.n_parameters)
+    config = job.config.resolve(loaded.n_parameters)
     # bf16 of a large base on a CPU is only how its other weights are kept: the arithmetic there is fp32.
     on_gpu = device.type == "cuda"
     precision = _PRECISIONS[dtype] if on_gpu else cpu_precision(job.config, loaded.n_parameters)
@@ -160,24 +160,24 @@ def cpu_precision(config: TrainConfig, n_parameters: int) -> Literal["bf16", "fp
     return "bf16" if is_between and config.precision is None and multiplies_bf16() else "fp32"
 
 
-def _encoded(job: Job, loaded: Loaded, config: TrainConfig) -> _Rows:
+def _encode_sides(job: Job, loaded: Loaded, config: TrainConfig) -> _Rows:
     prompt = load_prompt(job.task, loaded.prompt_version)
     n_positions = int(getattr(loaded.model.config, "max_position_embeddings", 0) or 0)
     limit = min(config.max_tokens or 2048, n_positions or 2048)  # what lies beyond them the base cannot tell apart
 
-    def encoded(rows: Sequence[Row]) -> Encoded:
+    def encode(rows: Sequence[Row]) -> Encoded:
         return encode_rows(loaded.tokenizer, prompt, rows, max_tokens=limit)
 
     shown, watched = rows_to_show(job.rows, config), list(job.held_out[: config.eval_rows])
     if config.keep_best:
         shown, watched = set_aside(shown, config.eval_rows)
-    learned = encoded(shown)
+    learned = encode(shown)
     if not learned.examples:
         raise TrainError(
             f"Expected a row of at most {limit} tokens; all are longer. Raise max_tokens or shorten notes."
         )
     left_out = {"n_too_long": learned.n_too_long, "n_refused": learned.n_refused, "max_tokens": limit}
-    return _Rows(with_copies(learned.examples, config), encoded(watched).examples, left_out)
+    return _Rows(with_copies(learned.examples, config), encode(watched).examples, left_out)
 
 
 def set_aside(rows: Sequence[Row], n_wanted: int) -> tuple[list[Row], list[Row]]:

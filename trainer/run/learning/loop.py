@@ -14,7 +14,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from trainer.adapter.manifest import WEIGHTS
 from trainer.config import TrainConfig
 from trainer.model.loading import Loaded
-from trainer.run.learning.checkpoints import WRITING, best_complete, complete, keep_newest, writing_place
+from trainer.run.learning.checkpoints import WRITING, complete, find_best, keep_newest, writing_place
 from trainer.run.learning.examples import Collator, Example, answer_loss, as_dataset
 from trainer.run.learning.memory_fit import Fit
 from trainer.run.learning.ranks import Ranks
@@ -39,12 +39,12 @@ def order_rows(examples: Sequence[Example], config: TrainConfig) -> list[Example
         order = torch.randperm(len(examples), generator=generator).tolist()
         n_pending = -len(shown) % size
         pending, order = order[:n_pending], order[n_pending:]
-        shown += [examples[i] for i in pending + _grouped(order, examples, size, generator, config.group_by_length)]
+        shown += [examples[i] for i in pending + _group_rows(order, examples, size, generator, config.group_by_length)]
         epoch += 1
     return shown[:n_wanted]
 
 
-def _grouped(
+def _group_rows(
     order: list[int], examples: Sequence[Example], size: int, generator: torch.Generator, by_length: bool
 ) -> list[int]:
     """The rows of an epoch, those of a step together; a short last step stays last."""
@@ -56,10 +56,10 @@ def _grouped(
         batches += [window[at : at + size] for at in range(0, len(window), size)]
     full, rest = [b for b in batches if len(b) == size], [b for b in batches if len(b) < size]
     mixed = [full[i] for i in torch.randperm(len(full), generator=generator).tolist()]
-    return [i for batch in [*_longest_first(mixed, examples), *rest] for i in batch]
+    return [i for batch in [*_sort_longest_first(mixed, examples), *rest] for i in batch]
 
 
-def _longest_first(batches: list[list[int]], examples: Sequence[Example]) -> list[list[int]]:
+def _sort_longest_first(batches: list[list[int]], examples: Sequence[Example]) -> list[list[int]]:
     if not batches:
         return batches
     longest = max(range(len(batches)), key=lambda number: len(examples[batches[number][0]].tokens))
@@ -268,6 +268,6 @@ def _take_best(model: Any, checkpoints: Path) -> None:
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    best = best_complete(checkpoints)
+    best = find_best(checkpoints)
     if best is not None:
         set_peft_model_state_dict(model, load_file(best.path / WEIGHTS))

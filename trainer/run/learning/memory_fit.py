@@ -46,7 +46,7 @@ class Fit:
     compiled: bool
     n_shrunk: int = 0
 
-    def smaller(self) -> Fit | None:
+    def shrink(self) -> Fit | None:
         """Half the rows in twice the passes; recomputation where a pass has one row; None where nothing is left."""
         if self.batch_size > 1:
             half = self.batch_size // 2 if self.batch_size % 2 == 0 else 1
@@ -125,7 +125,7 @@ def apply_fit(model: Any, fit: Fit) -> None:
 def fit_memory(fit: Fit, longest: int, n_bytes: float, n_bytes_per_token: float) -> Fit:
     """The same steps with smaller passes, where the longest rows would not fit the memory."""
     while fit.batch_size > 1 and fit.batch_size * longest * n_bytes_per_token > n_bytes:
-        fit = replace(fit.smaller() or fit, n_shrunk=fit.n_shrunk)
+        fit = replace(fit.shrink() or fit, n_shrunk=fit.n_shrunk)
     return fit
 
 

@@ -13,7 +13,7 @@ const PATIENCE_MS = 8000;
 let typing = 0, patience = 0;
 
 // What Gradio sends.
-export function wanted() {
+export function readWanted() {
   const { expected, told, order, seed, page } = list;
   return JSON.stringify({ filters: expected ?? told?.filters ?? PLAIN, order, seed, page });
 }

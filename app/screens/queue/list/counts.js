@@ -30,6 +30,11 @@ export function paint() {
     act.title = kind === 'untouched' ? `Notes nobody has worked on, ${whose}` : `Notes that were decided, ${whose}`;
     act.setAttribute('aria-label', `${word} ${plural(n[kind])}, ${whose}`);
   }
+  const gone = control('delete'), nGone = ticked.size || told.n_notes;
+  gone.textContent = `Delete ${nGone.toLocaleString('en')}…`;
+  gone.disabled = !nGone || isWorking;
+  gone.title = `Delete notes for good, ${whose}; for leads`;
+  gone.setAttribute('aria-label', `Delete ${plural(nGone)}, ${whose}`);
   const review = control('review');
   review.textContent = `Review these ${told.n_waiting.toLocaleString('en')}`;
   review.disabled = !told.n_waiting;

@@ -1,6 +1,6 @@
 // The filter's controls: what is chosen in them, and what the list shows put into them.
 import { byId } from '../../browser/dom.js';
-import { control, list, PLAIN, PLAIN_ORDER, same, told } from './state.js';
+import { control, list, listState, PLAIN, PLAIN_ORDER, same } from './state.js';
 
 /** @typedef {import('./state.js').Filters} Filters */
 /** @typedef {[title: string, value: string]} Option */
@@ -48,7 +48,7 @@ const plainOrders = (select) => [...select.options].filter(({ value }) => !/^-?m
 
 /** @param {Filters} filters */
 export function showFilters(filters) {
-  const all = controls(), { adapters, columns, reviewers, saved } = told();
+  const all = controls(), { adapters, columns, reviewers, saved } = listState();
   byId('queue-metadata').hidden = !columns.length && !filters.meta_name;
   for (const [name, value] of Object.entries(filters)) {
     if (typeof value === 'boolean') all[name].checked = value;

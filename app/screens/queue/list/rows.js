@@ -2,7 +2,7 @@
 import { find } from '../../browser/dom.js';
 import { askFor } from './asking.js';
 import { sayDone } from './lines.js';
-import { list, ticked, told } from './state.js';
+import { list, listState, ticked } from './state.js';
 
 const MAX_TICKED = 1000;
 const TOO_MANY = `At most ${MAX_TICKED.toLocaleString('en')} notes can be ticked. Narrow the filter and do it to all that it shows.`;
@@ -74,11 +74,11 @@ export function move(step) {
   const at = all.indexOf(/** @type {any} */ (document.activeElement?.closest('tr[data-note]')));
   const next = at < 0 ? Math.max(0, all.findIndex((row) => noteOf(row) === list.current)) : at + step;
   if (next >= 0 && next < all.length) focusRow(all[next]);
-  else if (next < 0 ? list.page > 0 : list.page + 1 < told().n_pages) turnPage(step);
+  else if (next < 0 ? list.page > 0 : list.page + 1 < listState().n_pages) turnPage(step);
 }
 
 /** @param {1 | -1} step */
 function turnPage(step) {
   list.goTo = step > 0 ? 0 : -1;
-  askFor(told().filters, list.page + step);
+  askFor(listState().filters, list.page + step);
 }

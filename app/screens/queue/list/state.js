@@ -51,7 +51,7 @@ export const list = {
 export const ticked = new Map();
 
 // What the list is, for whoever acts on it when there is one.
-export const told = () => /** @type {Told} */ (list.told);
+export const listState = () => /** @type {Told} */ (list.told);
 
 /** @param {unknown} one @param {unknown} other */
 export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
@@ -63,6 +63,6 @@ export const control = (name) => find(`#queue-controls [data-queue-do="${name}"]
 const KEPT = `caseloop:queue:${reviewer.name}`;
 /** @typedef {{ filters: Filters, order: string, seed: number, page: number }} Wanted */
 /** @returns {{ wanted?: Wanted, undo?: { bulk: string, said: string } | null, isHere?: boolean }} */
-export const kept = () => read(KEPT) ?? {};
-/** @param {ReturnType<typeof kept>} more */
-export const keep = (more) => write(KEPT, { ...kept(), ...more });
+export const readKept = () => read(KEPT) ?? {};
+/** @param {ReturnType<typeof readKept>} more */
+export const keep = (more) => write(KEPT, { ...readKept(), ...more });

@@ -32,7 +32,7 @@ const essence = (value) => value.toLowerCase().split(JOINT).map((part) => part.r
  * @param {string} value
  * @returns {Choice[]}
  */
-function usedBefore(used, value) {
+function completeValue(used, value) {
   const typed = value.toLowerCase(), same = essence(value);
   const rank = (/** @type {string} */ other) => {
     if (essence(other) === same) return 0;
@@ -50,7 +50,7 @@ function usedBefore(used, value) {
  * @param {string} [separator]
  * @returns {Choice[]}
  */
-function usedItems(used, value, separator) {
+function completeItem(used, value, separator) {
   const mark = separator?.trim();
   if (!mark) return [];
   const cut = value.includes(mark) ? value.lastIndexOf(mark) + mark.length : 0;
@@ -73,14 +73,14 @@ function usedItems(used, value, separator) {
  * @param {string} value
  * @returns {Choice[]}
  */
-function inNote(note, value) {
+function completeFromNote(note, value) {
   for (const { index: start } of value.matchAll(/(?<![\p{L}\p{N}])[\p{L}\p{N}]/gu)) {
     const tail = value.slice(start);
     if (tail.length < MIN_TYPED) break;
     /** @type {Set<string>} */
     const ends = new Set();
     for (const { index } of note.matchAll(new RegExp(`(?<![\\p{L}\\p{N}])${literal(tail)}`, 'giu'))) {
-      for (const end of goingOn(note.slice(index, index + tail.length + MAX_COMPLETED), tail)) ends.add(end);
+      for (const end of findEnds(note.slice(index, index + tail.length + MAX_COMPLETED), tail)) ends.add(end);
     }
     if (ends.size) {
       const word = tail.search(/\S+$/);  // where the word begins that is being typed
@@ -92,7 +92,7 @@ function inNote(note, value) {
 }
 
 /** @param {string} rest the note from where it says what is typed @param {string} tail the end of what is typed */
-function goingOn(rest, tail) {
+function findEnds(rest, tail) {
   const more = rest.slice(tail.length), word = WORD.exec(more)?.[0] ?? '', next = NEXT.exec(more.slice(word.length))?.[0] ?? '';
   // A short word on its own stands anywhere in a note, so what follows it there says nothing.
   if (!word && !/\s/.test(tail) && tail.length < MIN_WHOLE_WORD) return [];
@@ -108,7 +108,7 @@ function goingOn(rest, tail) {
  * @param {string} [separator]
  * @returns {Choice[]}
  */
-function without(value, separator) {
+function leaveOutItems(value, separator) {
   if (!separator || !value) return [];
   const joint = [separator, ', '].find((one) => value.includes(one.trim()));
   if (!joint) return [];
@@ -119,7 +119,7 @@ function without(value, separator) {
 
 /**
  * At most five, the likeliest first.
- * @param {Pick<import('./field_state.js').Field, 'alternatives' | 'suggested' | 'offered'>} field
+ * @param {Pick<import('./field_state.js').Field, 'alternatives' | 'suggested' | 'offered' | 'before'>} field
  * @param {object} state
  * @param {string | null} state.value
  * @param {Counted[]} [state.used] values used before
@@ -133,12 +133,15 @@ export function choices(field, { value, used = [], typed, note, separator, isSur
   /** @type {Choice[]} */
   const others = field.alternatives.filter((other) => other !== null || value !== null).map((other) => ({ other, why: other ?? 'no value' }));
   if (whyWithheld) others.unshift({ other: field.suggested, why: `the model’s value, ${whyWithheld[0]}`, tag: whyWithheld[1] });
+  if (field.before && (field.before.value !== null || value !== null)) {
+    others.unshift({ other: field.before.value, why: `decided about the version before${field.before.by ? ` by ${field.before.by}` : ''}`, tag: 'before' });
+  }
   if (field.offered) others.unshift({ other: field.offered.value, why: `offered by ${field.offered.by}` });
-  const words = typed && value ? inNote(note, value) : [];
-  const before = typed && value ? usedBefore(used, value) : [];
+  const words = typed && value ? completeFromNote(note, value) : [];
+  const before = typed && value ? completeValue(used, value) : [];
   const shown = typed && value
-    ? [...before.slice(0, 2), ...words.slice(0, 3), ...usedItems(used, value, separator), ...before.slice(2), ...others]
-    : [...others, ...(isSure ? [] : without(value, separator))];
+    ? [...before.slice(0, 2), ...words.slice(0, 3), ...completeItem(used, value, separator), ...before.slice(2), ...others]
+    : [...others, ...(isSure ? [] : leaveOutItems(value, separator))];
   return shown.filter(({ other }, place) => other !== value && shown.findIndex((one) => one.other === other) === place).slice(0, MAX_CHOICES);
 }
 

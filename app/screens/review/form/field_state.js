@@ -14,6 +14,7 @@
  * @property {string} word what stands beside the field before a person says something
  * @property {Record<string, Grounding>} grounding of values
  * @property {(string | null)[]} alternatives
+ * @property {{ value: string | null, by: string } | null} [before] what was decided about the version before
  */
 
 /**
@@ -89,7 +90,7 @@ export const asks = (field, state) => !state.settled && (state.all || ['look', '
  * @param {string} key
  * @param {boolean} isEachAlone
  */
-export function together(record, asking, key, isEachAlone) {
+export function groupAsking(record, asking, key, isEachAlone) {
   return record.adjudication || isEachAlone ? [key] : asking;
 }
 

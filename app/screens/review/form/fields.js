@@ -1,6 +1,6 @@
 // What stands beside each field of the review screen: how sure the model is, how the value rests on the note, and other
 // values. Each is told by a word and a shape, never by colour alone. Values are written with textContent or value.
-import { byId, find, make, within } from '../../browser/dom.js';
+import { byId, closest, find, make } from '../../browser/dom.js';
 import { hide, write } from '../../browser/typing.js';
 import { keyShown } from '../keys.js';
 import { choices, isBeginning } from './completion.js';
@@ -177,7 +177,7 @@ export function typeInto(box, value) {
  * @param {KeyboardEvent} event
  */
 export function moveAlong(event) {
-  const row = within(event, '.field');
+  const row = closest(event, '.field');
   const buttons = [...(row?.querySelectorAll('.others:not([hidden]) button:not([hidden])') ?? [])];
   const place = buttons.indexOf(document.activeElement);
   let next = null;

@@ -2,7 +2,7 @@
 import { byId } from '../../browser/dom.js';
 import { announce } from '../../browser/events.js';
 import { leadTime } from '../note/pace.js';
-import { asks, together } from './field_state.js';
+import { asks, groupAsking } from './field_state.js';
 import { paintField, typeInto } from './fields.js';
 
 /** @typedef {import('./field_state.js').Field} Field */
@@ -148,14 +148,14 @@ const stateOf = (key) => ({
   isTyping: touched.has(key) && focusedField() === key,
 });
 
-export const asking = () => (aid.confirm === 'none' ? [] : keys().filter((key) => asks(record().fields[key], stateOf(key))));
+export const keysAsking = () => (aid.confirm === 'none' ? [] : keys().filter((key) => asks(record().fields[key], stateOf(key))));
 /** @param {string} key */
-export const groupOf = (key) => together(record(), asking(), key, aid.confirm === 'all');
+export const groupOf = (key) => groupAsking(record(), keysAsking(), key, aid.confirm === 'all');
 
 // To the next field that asks to be looked at, from the one in focus round to it; false where none does.
 export function toAsking() {
   const order = keys(), from = order.indexOf(focusedField() ?? '') + 1;
-  const key = [...order.slice(from), ...order.slice(0, from)].find((one) => asking().includes(one));
+  const key = [...order.slice(from), ...order.slice(0, from)].find((one) => keysAsking().includes(one));
   if (!key) return false;
   box(key)?.focus();
   box(key)?.select();

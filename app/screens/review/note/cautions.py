@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.prefill.outside import Outside, outside
+from data.prefill.outside import Outside, judge_outside
 from data.suggestion import Suggestion
 from db.notes.suggestions import SuggestionRow
 
@@ -11,7 +11,7 @@ def caution(suggestion: SuggestionRow | Suggestion | None) -> str | None:
     """Why no value of a note's suggestion counts as sure; None where some may."""
     if suggestion is None:
         return None
-    if (why := outside(suggestion)) is not None:
+    if (why := judge_outside(suggestion)) is not None:
         return _OUTSIDE[why]
     # Not said in the head of the note, where "not calibrated" stands beside the adapter's name.
     return "The adapter's confidence is not calibrated yet; check every field." if suggestion.is_raw else None
@@ -19,7 +19,7 @@ def caution(suggestion: SuggestionRow | Suggestion | None) -> str | None:
 
 def outside_line(suggestion: SuggestionRow | Suggestion | None) -> tuple[str, str] | None:
     """Why a note is outside what the adapter knows, and what was measured, for its head; None where it is not."""
-    why = outside(suggestion) if suggestion is not None else None
+    why = judge_outside(suggestion) if suggestion is not None else None
     if suggestion is None or why is None:
         return None
     by = {

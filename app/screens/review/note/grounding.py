@@ -16,7 +16,7 @@ from db.review.decisions import Review
 from db.review.offers import OfferRow
 
 
-def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRow | None) -> dict[str, Grounded]:
+def ground_values(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRow | None) -> dict[str, Grounded]:
     """How the values rest on the note: as the suggestion says where its value stands, else found anew."""
     found = ground(desk.task, text, values)
     if suggestion is None:
@@ -29,7 +29,7 @@ def grounded(desk: Desk, text: str, values: Extraction, suggestion: SuggestionRo
     }
 
 
-def told(found: Grounded | None) -> dict[str, Any] | None:
+def grounding_as_json(found: Grounded | None) -> dict[str, Any] | None:
     """How a value rests on the note, for the page."""
     if found is None:
         return None
@@ -42,11 +42,11 @@ def proposed_grounds(desk: Desk, review: Review) -> dict[str, Grounded]:
     """How the suggestion's own values rest on the note."""
     if review.suggestion is None:
         return {}
-    extraction = Extraction.stored(desk.task, review.suggestion.extraction)
-    return grounded(desk, review.note.text, extraction, review.suggestion)
+    extraction = Extraction.from_stored(desk.task, review.suggestion.extraction)
+    return ground_values(desk, review.note.text, extraction, review.suggestion)
 
 
-def left_out(desk: Desk, review: Review) -> dict[str, Reason]:
+def list_left_out(desk: Desk, review: Review) -> dict[str, Reason]:
     """The fields whose suggested value is not put into the form but offered beside it, and why.
 
     None where the form holds the labels that the note came with.
@@ -64,6 +64,6 @@ def proposed_values(desk: Desk, review: Review, offers: Mapping[str, OfferRow]) 
     """
     if review.suggestion is None:
         return {}
-    empty = left_out(desk, review)
+    empty = list_left_out(desk, review)
     values = {key: None if key in empty else value for key, value in review.suggestion.extraction.items()}
     return values | {key: offer.new_value for key, offer in offers.items()}

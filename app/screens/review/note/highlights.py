@@ -19,7 +19,7 @@ Evidence = Mapping[str, Sequence[Span]]
 _HTML = Pieces("screens/review/review.html")
 
 
-def marked(task: Task, text: str, evidence: Evidence) -> Markup:
+def mark_evidence(task: Task, text: str, evidence: Evidence) -> Markup:
     """The text in HTML; where several fields rest on the same words, one mark carries all of them.
 
     Args:

@@ -1,6 +1,6 @@
 // The history of the note on screen, in a dialog: what was suggested, who decided what and when, and what that changed.
-import { get, why } from '../../browser/api.js';
-import { button, byId, find, make, openDialog, within } from '../../browser/dom.js';
+import { explain, get } from '../../browser/api.js';
+import { button, byId, closest, find, make, openDialog } from '../../browser/dom.js';
 import { localTime } from '../../browser/words.js';
 import { noteOnScreen } from './note.js';
 
@@ -33,10 +33,10 @@ export async function showHistory() {
   try {
     const { steps } = await get(`/review/history?note=${note}`);
     body = make('ol', {}, ...steps.map(line));
-  } catch (error) { body = make('p', {}, `The history cannot be shown: ${why(error)}. Try again in a moment.`); }
+  } catch (error) { body = make('p', {}, `The history cannot be shown: ${explain(error)}. Try again in a moment.`); }
   const close = button('Close', () => dialog.close());
   const dialog = openDialog('history', `History of ${name}`, body, close);
   close.focus();
 }
 
-document.addEventListener('click', (event) => { if (within(event, '#history-open')) showHistory(); });
+document.addEventListener('click', (event) => { if (closest(event, '#history-open')) showHistory(); });

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.rules import read_rules
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from app.screens.review.saving.trials import is_kept_back
 from data.task import Task
 from db.notes.suggestions import SuggestionRow, suggestions_of
@@ -27,15 +27,15 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.get("/review/history")
-    def past(
+    def show_history(
         by: Annotated[str, Depends(current_reviewer)], note: Annotated[int, Query(ge=1, lt=1 << 62)]
     ) -> JSONResponse:
-        return answered(lambda: past_of(desk, by, note))
+        return answer_with(lambda: list_events(desk, by, note))
 
     return router
 
 
-def past_of(desk: Desk, reviewer: str, note_id: int) -> dict[str, Any]:
+def list_events(desk: Desk, reviewer: str, note_id: int) -> dict[str, Any]:
     """What happened to a note, oldest first.
 
     A suggestion that the reviewer is not to see yet, or only with a wrong value, stays out until somebody has decided:
@@ -55,20 +55,20 @@ def past_of(desk: Desk, reviewer: str, note_id: int) -> dict[str, Any]:
         is_hidden = not decisions and is_kept_back(session, reviewer, review, read_rules(session))
     steps: list[dict[str, Any]] = [{"at": note.added_at, "who": "", "what": "imported", "changes": []}]
     if not is_hidden:
-        steps += [_suggested(desk.task, one) for one in suggestions]
-    steps += [_said(desk.task, one) for one in opinions]
+        steps += [_suggestion_event(desk.task, one) for one in suggestions]
+    steps += [_opinion_event(desk.task, one) for one in opinions]
     started_from = {one.id: one for one in suggestions}
     before: Mapping[str, str | None] | None = None
     for decision in decisions:
         suggestion = started_from.get(decision.suggestion_id) if decision.suggestion_id else None
         base = before if before is not None else suggestion.extraction if suggestion else dict.fromkeys(desk.task.keys)
-        steps.append(_decided(desk.task, decision, base))
+        steps.append(_decision_event(desk.task, decision, base))
         before = decision.extraction
     steps.sort(key=lambda step: step["at"])  # what was decided keeps its order: the sort is stable
     return {"steps": [{**step, "at": step["at"].isoformat()} for step in steps]}
 
 
-def _suggested(task: Task, suggestion: SuggestionRow) -> dict[str, Any]:
+def _suggestion_event(task: Task, suggestion: SuggestionRow) -> dict[str, Any]:
     said = [
         {"field": field.title, "old": None, "new": value}
         for field in task.fields
@@ -77,7 +77,7 @@ def _suggested(task: Task, suggestion: SuggestionRow) -> dict[str, Any]:
     return {"at": suggestion.created_at, "who": suggestion.adapter, "what": "suggested", "changes": said}
 
 
-def _said(task: Task, opinion: OpinionRow) -> dict[str, Any]:
+def _opinion_event(task: Task, opinion: OpinionRow) -> dict[str, Any]:
     """An opinion with all that it says: what others say may differ anywhere."""
     is_back = opinion.status == "withdrawn"
     said = [
@@ -89,7 +89,7 @@ def _said(task: Task, opinion: OpinionRow) -> dict[str, Any]:
     return {"at": opinion.given_at, "who": opinion.reviewer, "what": what, "changes": said, "comment": opinion.comment}
 
 
-def _decided(task: Task, decision: AnnotationRow, before: Mapping[str, str | None]) -> dict[str, Any]:
+def _decision_event(task: Task, decision: AnnotationRow, before: Mapping[str, str | None]) -> dict[str, Any]:
     changes = [
         {"field": field.title, "old": before.get(field.key), "new": decision.extraction.get(field.key)}
         for field in task.fields

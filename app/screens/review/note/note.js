@@ -1,8 +1,8 @@
 // The note on screen: how it gets there, and those behind it.
-import { pause, why } from '../../browser/api.js';
+import { explain, pause } from '../../browser/api.js';
 import { byId, find } from '../../browser/dom.js';
 import { announce, listen } from '../../browser/events.js';
-import { away } from '../../shell/banner.js';
+import { markAway } from '../../shell/banner.js';
 import { begin, fill, hasNote, keys, paint, record } from '../form/form.js';
 import { say } from '../form/saved_line.js';
 import { labelKeys } from '../keys.js';
@@ -68,13 +68,13 @@ export async function open(note, { walk, after } = {}) {
     try {
       const page = await askFor(note, after);
       await built;
-      if (mine === asked) { away(false); ahead.forget(); show(page, note); }
+      if (mine === asked) { markAway(false); ahead.forget(); show(page, note); }
       return;
     } catch (error) {
       if (mine !== asked) return;
       const isAway = !(/** @type {any} */ (error).status);
-      if (isAway) away(true);
-      say('away', isAway ? 'the desk cannot be reached; the note will show when it is back' : `the note cannot be shown: ${why(error)}`);
+      if (isAway) markAway(true);
+      say('away', isAway ? 'the desk cannot be reached; the note will show when it is back' : `the note cannot be shown: ${explain(error)}`);
       await pause(RETRY_MS);
       if (mine !== asked) return;
     }

@@ -14,40 +14,47 @@ from fastapi.responses import JSONResponse
 from markupsafe import Markup
 
 from app.access.guard import current_reviewer
-from app.access.visits import opened_in
+from app.access.visits import visits_of
 from app.core.desk import Desk
 from app.core.rules import Rules, read_guidelines, read_keys, read_rules, read_tour
 from app.core.templates import Pieces
 from app.screens.markup import SEE_IT_LEARN, STATES
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from app.screens.review.note.brought import brought
 from app.screens.review.note.cautions import caution, outside_line
-from app.screens.review.note.grounding import grounded, left_out, proposed_grounds, proposed_values, told
-from app.screens.review.note.highlights import marked
-from app.screens.review.people.adjudication import Adjudication, adjudication, waiting_for
+from app.screens.review.note.grounding import (
+    ground_values,
+    grounding_as_json,
+    list_left_out,
+    proposed_grounds,
+    proposed_values,
+)
+from app.screens.review.note.highlights import mark_evidence
+from app.screens.review.people.adjudication import Adjudication, adjudication, describe_waiting
 from app.screens.review.people.adjudication import line as line_of_opinions
 from app.screens.review.people.claims import claim_next, claim_opened, holder, open_elsewhere
 from app.screens.review.people.tabs import Tab
 from app.screens.review.queue_position import Asked, Chosen, Place, end_of
-from app.screens.review.saving.trials import presented
+from app.screens.review.relatives.versions import NONE, Relatives, describe_relatives, read_relatives
+from app.screens.review.saving.trials import apply_trial
 from app.screens.review.wake_worker import ask_for
 from app.screens.status import why_none
-from app.worker.calibration import current
+from app.worker.calibration import apply_kept_curves
 from data.cutoffs import DEFAULT, SURE
 from data.grounding.evidence import Grounded
-from data.prefill.outside import outside
+from data.prefill.outside import judge_outside
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.text.figures import plural
 from db.notes.notes import Counts, counts, next_notes
 from db.notes.queue.metadata import metadata_names
-from db.notes.queue.queue_view import count_on, next_on
+from db.notes.queue.queue_view import count_in_walk, next_in_walk
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
 from db.people.acting import LOCAL
 from db.review.decisions import Review, open_review
 from db.review.offers import OfferRow, offers_for
-from db.review.opinions import Pending, is_compared, pending
+from db.review.opinions import Pending, count_pending, is_compared
 from db.store.store import Session, UnknownNote
 
 N_AHEAD = 2
@@ -62,9 +69,9 @@ Skipped = Annotated[list[Number], Query(max_length=200, default_factory=list)]
 def routes(desk: Desk) -> APIRouter:
     """`GET /review`, `GET /review/ahead`, `GET /review/values`."""
     router = APIRouter()
-    seen = opened_in(desk.store)
+    seen = visits_of(desk.store)
 
-    def noted(by: str, answer: dict[str, Any]) -> dict[str, Any]:
+    def record_visits(by: str, answer: dict[str, Any]) -> dict[str, Any]:
         for page in answer.get("notes", [answer]):
             if page["note"] is not None:
                 seen.note(by, page["note"])
@@ -74,15 +81,15 @@ def routes(desk: Desk) -> APIRouter:
     def review(
         by: Reviewer, walk: Asked, skip: Skipped, note: str = "", after: Number | None = None, tab: Tab = ""
     ) -> JSONResponse:
-        return answered(lambda: noted(by, opened(desk, by, note, walk, after=after, skip=skip, tab=tab)))
+        return answer_with(lambda: record_visits(by, page_for(desk, by, note, walk, after=after, skip=skip, tab=tab)))
 
     @router.get("/review/ahead")
-    def ahead(by: Reviewer, walk: Asked, skip: Skipped, after: Number, tab: Tab = "") -> JSONResponse:
-        return answered(lambda: noted(by, following(desk, by, after, skip, walk, tab=tab)))
+    def review_ahead(by: Reviewer, walk: Asked, skip: Skipped, after: Number, tab: Tab = "") -> JSONResponse:
+        return answer_with(lambda: record_visits(by, next_pages(desk, by, after, skip, walk, tab=tab)))
 
     @router.get("/review/values")
     def values(by: Reviewer) -> JSONResponse:
-        return answered(lambda: aids(desk, by))
+        return answer_with(lambda: personal_settings(desk, by))
 
     return router
 
@@ -99,6 +106,7 @@ class Shown:
         withheld: the fields whose suggested value is offered beside them only, and why.
         is_blind: the suggestion is kept from the reviewer.
         adjudication: the opinions that the reviewer decides between, where there are any.
+        relatives: the version that it supersedes, if any, and its copies.
     """
 
     review: Review
@@ -107,9 +115,10 @@ class Shown:
     withheld: Mapping[str, str]
     is_blind: bool = False
     adjudication: Adjudication | None = None
+    relatives: Relatives = NONE
 
 
-def opened(
+def page_for(
     desk: Desk,
     reviewer: str,
     wanted: str,
@@ -139,21 +148,21 @@ def opened(
             numbers = _next(desk, reviewer, walk, None, skip, keep=skip, tab=tab)
     with desk.store.reading() as session:
         figures = counts(session)
-        n_left = count_on(session, walk.walk, reviewer, exclude=skip) if walk else 0
+        n_left = count_in_walk(session, walk.walk, reviewer, exclude=skip) if walk else 0
         n_elsewhere = 0 if numbers else open_elsewhere(session, reviewer)
-        others = Pending() if numbers else pending(session, reviewer)
+        others = Pending() if numbers else count_pending(session, reviewer)
     if not numbers:
-        return nothing(*_nothing_left(figures, walk, n_elsewhere, others), walk=walk)
+        return empty_page(*_say_nothing_left(figures, walk, n_elsewhere, others), walk=walk)
     try:
         return _page(desk, reviewer, numbers[0], Place(figures, 0, walk, n_left))
     except UnknownNote:
-        return nothing(f"There is no note {numbers[0]}.", "The queue lists every note.", walk=walk)
+        return empty_page(f"There is no note {numbers[0]}.", "The queue lists every note.", walk=walk)
 
 
-def following(
+def next_pages(
     desk: Desk, reviewer: str, after: int, skip: Collection[int], walk: Chosen | None = None, *, tab: str = ""
 ) -> dict[str, Any]:
-    """The notes that come next, as `opened` gives them.
+    """The notes that come next, as `page_for` gives them.
 
     Args:
         desk: the desk.
@@ -166,7 +175,7 @@ def following(
     passed = {after, *skip}
     with desk.store.reading() as session:
         figures = counts(session)
-        n_left = count_on(session, walk.walk, reviewer, exclude=passed) if walk else 0
+        n_left = count_in_walk(session, walk.walk, reviewer, exclude=passed) if walk else 0
     numbers = _next(desk, reviewer, walk, after, skip, keep=passed, limit=N_AHEAD, tab=tab)
     pages = [
         _page(desk, reviewer, number, Place(figures, len(passed) + before, walk, n_left - before))
@@ -190,13 +199,13 @@ def _next(
 
     def find(session: Session, n: int) -> list[int]:
         if walk is not None:
-            return next_on(session, walk.walk, reviewer, after=after, exclude=skip, limit=n)
+            return next_in_walk(session, walk.walk, reviewer, after=after, exclude=skip, limit=n)
         return next_notes(session, after=after, exclude=skip, reviewer=None if reviewer == LOCAL else reviewer, limit=n)
 
     return claim_next(desk, reviewer, find, limit=limit, keep=keep, tab=tab)
 
 
-def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
+def personal_settings(desk: Desk, reviewer: str) -> dict[str, Any]:
     """What helps a reviewer on every note: used values, guidelines, own keys, how the tour ended, what a save needs."""
     with desk.store.reading() as session:
         rules = read_rules(session)
@@ -213,20 +222,24 @@ def aids(desk: Desk, reviewer: str) -> dict[str, Any]:
 def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any]:
     """One note for the page."""
     with desk.store.reading() as session:
-        review = as_asked(desk.task, trusted(desk, session, open_review(session, number, reviewer)))
+        review = as_asked(desk.task, apply_newest_curves(desk, session, open_review(session, number, reviewer)))
         rules = read_rules(session)
         why = why_none(session, number) if review.suggestion is None else ""
-        shown = replace(_shown(desk, session, review), adjudication=adjudication(desk, session, review, reviewer))
+        shown = replace(
+            _read_shown(desk, session, review),
+            adjudication=adjudication(desk, session, review, reviewer),
+            relatives=read_relatives(session, review.note),
+        )
         held_by = holder(session, reviewer, number)
         names = metadata_names(session) if review.note.metadata else []
     beside = brought(desk.task, review.note.metadata, names, rules.metadata_shown)
-    shown = presented(desk, reviewer, shown, rules)
+    shown = apply_trial(desk, reviewer, shown, rules)
     if why:
         ask_for(desk, reviewer, number)
     review = shown.review
-    values = Extraction.stored(desk.task, _values(shown) or {})
-    found = grounded(desk, review.note.text, values, review.suggestion)
-    text = marked(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
+    values = Extraction.from_stored(desk.task, _values(shown) or {})
+    found = ground_values(desk, review.note.text, values, review.suggestion)
+    text = mark_evidence(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
         **_record(desk, shown, rules, values, found),
         "heading": _heading(shown, place, why, held_by, beside),
@@ -235,11 +248,11 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
     }
 
 
-def trusted(desk: Desk, session: Session, review: Review) -> Review:
+def apply_newest_curves(desk: Desk, session: Session, review: Review) -> Review:
     """A review whose suggestion has the confidence that the newest curves of its adapter give it."""
     if review.suggestion is None:
         return review
-    return replace(review, suggestion=current(desk.settings, session, review.suggestion))
+    return replace(review, suggestion=apply_kept_curves(desk.settings, session, review.suggestion))
 
 
 def as_asked(task: Task, review: Review) -> Review:
@@ -247,16 +260,16 @@ def as_asked(task: Task, review: Review) -> Review:
     suggestion = review.suggestion
     if suggestion is None:
         return review
-    said = Extraction.stored(task, suggestion.extraction).as_dict()
+    said = Extraction.from_stored(task, suggestion.extraction).as_dict()
     return replace(review, suggestion=replace(suggestion, extraction=said))
 
 
-def _shown(desk: Desk, session: Session, review: Review) -> Shown:
+def _read_shown(desk: Desk, session: Session, review: Review) -> Shown:
     if review.suggestion is None:
         return Shown(review, {}, {}, {})
     # What one person says elsewhere is not to reach a note about which several are asked for their own opinion.
     offers = {} if is_compared(review.note) else offers_for(session, review.suggestion.extraction)
-    return Shown(review, proposed_values(desk, review, offers), offers, left_out(desk, review))
+    return Shown(review, proposed_values(desk, review, offers), offers, list_left_out(desk, review))
 
 
 def _values(shown: Shown) -> dict[str, str | None] | None:
@@ -272,7 +285,7 @@ def _values(shown: Shown) -> dict[str, str | None] | None:
 def _record(
     desk: Desk, shown: Shown, rules: Rules, values: Extraction, found: Mapping[str, Grounded]
 ) -> dict[str, Any]:
-    """What the page knows of the note on screen; `form.js` and `field_state.js` say what is what."""
+    """What the page knows of the note; `form.js` and `field_state.js` say what is what."""
     review = shown.review
     suggestion, draft = review.suggestion, review.draft
     is_shown = suggestion is not None and dict(values) == suggestion.extraction
@@ -280,13 +293,13 @@ def _record(
     kept = draft or (None if shown.adjudication else review.standing)
     disputes = shown.adjudication
     fields = {}
-    for field in desk.task.fields:
-        key = field.key
+    for one in desk.task.fields:
+        key = one.key
         said = suggestion.extraction[key] if suggestion else None
         offer = shown.offers.get(key)
         fields[key] = {
-            "title": field.title,
-            "hotkey": field.hotkey,
+            "title": one.title,
+            "hotkey": one.hotkey,
             "value": values[key],
             "suggested": said,
             "offered": {"value": offer.new_value, "by": offer.offered_by} if offer and suggestion else None,
@@ -295,11 +308,12 @@ def _record(
             "raw": suggestion is not None and suggestion.is_raw,
             "word": _word(shown, key, on_note.get(key), rules),
             "grounding": {
-                value: told(of[key])
+                value: grounding_as_json(of[key])
                 for value, of in ((said, on_note), (values[key], found))
                 if value is not None and key in of
             },
             "alternatives": _alternatives(shown, key),
+            "before": None if shown.is_blind else shown.relatives.value_before(key),
         }
     return {
         "note": review.note.id,
@@ -344,7 +358,7 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
     is_missing = found is not None and found.grounding == Grounding.NOT_FOUND
     confidence = suggestion.confidence.get(key, 0.0)
     least = rules.look_below.get(key, (suggestion.cutoffs or DEFAULT).asks_below(rules.look_share))
-    if suggestion.is_raw or is_missing or outside(suggestion) is not None or confidence < least:
+    if suggestion.is_raw or is_missing or judge_outside(suggestion) is not None or confidence < least:
         return "look"
     return "sure" if confidence >= SURE else "fair"
 
@@ -352,12 +366,13 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None, beside: Markup) -> Markup:
     review = shown.review
     opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
-    state = STATES[review.note.state]
-    return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, beside)
+    state, relatives = STATES[review.note.state], describe_relatives(review.note, shown.relatives)
+    below = beside + relatives
+    return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, below)
 
 
-def _nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
-    elsewhere = waiting_for(others)
+def _say_nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:
+    elsewhere = describe_waiting(others)
     if n_elsewhere:
         them = plural(n_elsewhere, "note is", "notes are")
         elsewhere += f" {them} open with another person; what they leave undecided comes back."
@@ -380,7 +395,7 @@ def _query(walk: Chosen | None) -> str:
     return walk.query if walk is not None else ""
 
 
-def nothing(sentence: str, advice: str, walk: Chosen | None = None) -> dict[str, Any]:
+def empty_page(sentence: str, advice: str, walk: Chosen | None = None) -> dict[str, Any]:
     """A page without a note, which says what to do next; in a walk, that one can go on with all notes."""
     page = _HTML.nothing(sentence, advice, walk is not None)
     return {"note": None, "fields": {}, "heading": "", "html": page, "walk": _query(walk)}

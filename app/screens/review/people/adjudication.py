@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.desk import Desk
-from data.evaluation.agreement import differing
+from data.evaluation.agreement import differing_fields
 from data.evaluation.scoring import items
 from data.task import Task
 from data.text.figures import plural
@@ -55,7 +55,7 @@ def adjudication(desk: Desk, session: Session, review: Review, reviewer: str) ->
         proposed[key], *rest = _by_frequency(desk.task, key, opinions)
         others[key] = tuple(rest)
     said: Mapping[str, Mapping[str, str | None]] = {one.reviewer: one.extraction for one in opinions}
-    return Adjudication(opinions, tuple(differing(desk.task, said)), proposed, others)
+    return Adjudication(opinions, tuple(differing_fields(desk.task, said)), proposed, others)
 
 
 def _by_frequency(task: Task, key: str, opinions: tuple[OpinionRow, ...]) -> list[str | None]:
@@ -87,7 +87,7 @@ def line(review: Review, found: Adjudication | None) -> str:
     return f"your opinion is kept; {note.n_opinions} of {note.n_wanted} are in"
 
 
-def waiting_for(others: Pending) -> str:
+def describe_waiting(others: Pending) -> str:
     """What is said of notes that a reviewer cannot bring further, each sentence with a space before it."""
     said = ""
     if others.n_others:

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.logs import place
-from app.screens.replies import answered
+from app.screens.replies import answer_with
 from app.screens.review.people.tabs import Tab, tabs_of
-from db.notes.queue.claims import Find, give, give_back, held, hold, n_held_by_others, renew
+from db.notes.queue.claims import Find, give, give_back, hold, n_held_by_others, read_held, renew
 from db.people.acting import LOCAL, acting
 from db.store.store import Session, StoreError
 
@@ -41,8 +41,8 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.post("/claims/give-back")
-    def left(left: Left, by: Annotated[str, Depends(current_reviewer)], tab: Tab = "") -> JSONResponse:
-        return answered(lambda: leave(desk, by, left.notes, tab))
+    def give_back(left: Left, by: Annotated[str, Depends(current_reviewer)], tab: Tab = "") -> JSONResponse:
+        return answer_with(lambda: leave(desk, by, left.notes, tab))
 
     return router
 
@@ -79,7 +79,7 @@ def claim_opened(desk: Desk, reviewer: str, note_id: int, *, keep: Collection[in
 
 def holder(session: Session, reviewer: str, note_id: int) -> str | None:
     """Who else has a note open."""
-    return None if reviewer == LOCAL else held(session, reviewer, note_id).by
+    return None if reviewer == LOCAL else read_held(session, reviewer, note_id).by
 
 
 def open_elsewhere(session: Session, reviewer: str) -> int:
@@ -101,12 +101,12 @@ def beat(desk: Desk, reviewer: str, note_id: int | None, *, is_active: bool, tab
         return {}
     tabs_of(desk.store).hear(reviewer, tab)
     with desk.store.reading() as session:
-        found = held(session, reviewer, note_id)
+        found = read_held(session, reviewer, note_id)
     if found.is_due and is_active:
         try:
             with acting(desk.store, reviewer, "review") as act:
                 renew(act, note_id)
-                found = held(act.session, reviewer, note_id)
+                found = read_held(act.session, reviewer, note_id)
         except StoreError as error:
             _log.warning("claims could not be renewed: %s", place(error))
     return {"held_by": found.by, "claims": list(found.own)}

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from app.core.desk import Desk
-from app.worker.calibration import current
+from app.worker.calibration import apply_kept_curves
 from data.merging import Merged, merge
 from data.prefill.withholding import form_values
 from db.notes.notes import get_note
@@ -40,7 +40,7 @@ def both_versions(conflict: Conflict) -> dict[str, Any]:
     }
 
 
-def merged(
+def merge_versions(
     desk: Desk,
     conflict: Conflict,
     *,
@@ -88,5 +88,5 @@ def _base(
     note = get_note(session, note_id)
     gold, suggestion = note.gold, get_suggestion(session, suggestion_id) if suggestion_id is not None else None
     if gold is None and suggestion is not None and suggestion.note_id == note_id:
-        gold = form_values(desk.task, lambda: note.text, current(desk.settings, session, suggestion))
+        gold = form_values(desk.task, lambda: note.text, apply_kept_curves(desk.settings, session, suggestion))
     return {key: (gold or {}).get(key) for key in desk.task.keys}, set()

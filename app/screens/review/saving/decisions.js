@@ -1,17 +1,18 @@
 // Decisions: the next note shows at once, and the decision is on its way, kept in this tab until the desk has it.
-import { post, why } from '../../browser/api.js';
+import { explain, post } from '../../browser/api.js';
 import { byId, find } from '../../browser/dom.js';
 import { listen } from '../../browser/events.js';
 import { read, write } from '../../browser/storage.js';
 import { clock } from '../../browser/words.js';
-import { away, banner } from '../../shell/banner.js';
+import { banner, markAway } from '../../shell/banner.js';
 import { whyAsked } from '../form/field_state.js';
-import { asking, changes, comment, confirm, content, focusedField, groupOf, hasNote, record, toAsking } from '../form/form.js';
+import { changes, comment, confirm, content, focusedField, groupOf, hasNote, keysAsking, record, toAsking } from '../form/form.js';
 import { before, saidState, say } from '../form/saved_line.js';
 import { built, notice } from '../note/evidence.js';
 import { noteOnScreen, open, showNext } from '../note/note.js';
 import { canDecide, hold, isBusy } from '../note/pace.js';
 import { ahead } from '../queue_position.js';
+import { offerCopies } from '../relatives/copies.js';
 import { leadsToChoice } from './conflicts.js';
 import { draftOnItsWay, holdDraft, isComparing, noteRefusal, sendDraft } from './drafts.js';
 import { hideOffer, offerElsewhere } from './offers.js';
@@ -30,7 +31,7 @@ listen('shown', () => { isExplained = false; });
 // Notes decided in this tab, for Previous: ids only.
 const VISITED = 'caseloop:visited', MAX_VISITED = 200;
 /** @returns {number[]} */
-const visited = () => read(VISITED) ?? [];
+const readVisited = () => read(VISITED) ?? [];
 
 /** @param {Status} status */
 export function decide(status) {
@@ -49,7 +50,7 @@ export function decide(status) {
   outbox.push({ content: decided, name, changes: changes() }, draftOnItsWay());
   forgetTyped(note);
   last = { note, revision: null };
-  write(VISITED, [...visited().filter((other) => other !== note), note].slice(-MAX_VISITED));
+  write(VISITED, [...readVisited().filter((other) => other !== note), note].slice(-MAX_VISITED));
   before.outcome = '';
   hideOffer();
   if (ahead.isEmpty) { hold(); say('pending', 'saving …'); return; }
@@ -63,9 +64,9 @@ export function decide(status) {
  */
 function isLookedAt() {
   const key = focusedField();
-  const all = key && asking().includes(key) ? groupOf(key) : [];
+  const all = key && keysAsking().includes(key) ? groupOf(key) : [];
   if (all.length < 2 || isExplained) all.forEach(confirm);
-  const left = asking();
+  const left = keysAsking();
   if (!left.length) return true;
   toAsking();
   const now = groupOf(focusedField() ?? left[0]);
@@ -76,11 +77,11 @@ function isLookedAt() {
 
 // ---------------------------------------------------------------- what becomes of them
 
-outbox.tell({ saved, refused, waiting });
+outbox.tell({ saved: settleSaved, refused: settleRefused, waiting: showWaiting });
 
 /** @param {Entry} entry @param {Answer} answer */
-function saved(entry, answer) {
-  away(false);
+function settleSaved(entry, answer) {
+  markAway(false);
   const { note, status } = entry.content;
   if (last?.note === note) last = { note, revision: answer.revision, opinion: answer.opinion };
   const how = answer.is_decided ? `revision ${answer.revision}` : 'as your opinion';
@@ -94,12 +95,13 @@ function saved(entry, answer) {
   if (answer.seeded) {
     notice(`A test: on ${entry.name} the desk had put a wrong value into ${answer.seeded}, and it was saved. The note is open again with the model's own value.`, note);
     ahead.forget();
-  } else if (status === 'submitted') offerElsewhere(entry);
+  } else if (status === 'submitted' && answer.copies) { hideOffer(); offerCopies(note, entry.name, answer.copies); }
+  else if (status === 'submitted') offerElsewhere(entry);
   if (isWaitedFor) showNext();
 }
 
 /** @param {Entry} entry @param {Answer} answer */
-function refused(entry, answer) {
+function settleRefused(entry, answer) {
   const { note } = entry.content;
   keepTyped(entry.content);
   say('away', `${entry.name} is not saved`);
@@ -109,12 +111,12 @@ function refused(entry, answer) {
 }
 
 /** @param {number} n @param {Answer} answer */
-function waiting(n, answer) {
+function showWaiting(n, answer) {
   const detail = typeof answer.detail === 'string' ? answer.detail : 'the desk has a problem';
   const reason = answer.status === 0 ? 'the desk cannot be reached' : answer.status === 507 ? 'the disk is full' : detail;
   say('away', `not saved: ${reason}; kept in this tab`);
   banner(`NOT SAVED: ${reason}. ${n === 1 ? 'One decision waits' : `${n} decisions wait`} in this tab and will be saved when the desk is back. Keep the tab open.`);
-  if (answer.status === 0) away(true);
+  if (answer.status === 0) markAway(true);
 }
 
 // ---------------------------------------------------------------- the way back
@@ -129,7 +131,7 @@ export async function undo() {
     const { revision, opinion } = last ?? { revision: null };
     if (revision === null) { say('hint', 'The save is still on its way; try again in a moment.'); return; }
     const answer = await post('/decisions/undo', { note, revision, opinion, token: `${note}-${revision}-${Date.now()}` });
-    if (answer.status !== 200) { say('away', `not undone: ${why(answer)}`); return; }
+    if (answer.status !== 200) { say('away', `not undone: ${explain(answer)}`); return; }
   }
   last = null;
   ahead.forget();
@@ -142,7 +144,7 @@ export async function undo() {
 export async function previous() {
   if (isBusy()) return;
   if (typedFor(noteOnScreen())) await sendDraft();
-  const list = visited(), note = list.pop();
+  const list = readVisited(), note = list.pop();
   write(VISITED, list);
   if (note === undefined) say('hint', 'This is the first note in this tab; the queue lists every note.'); else open(note);
 }

@@ -1,8 +1,8 @@
 // Drafts: whatever is typed is kept in this tab until the server has acknowledged it, and put back after a reload.
-import { post, why } from '../../browser/api.js';
+import { explain, post } from '../../browser/api.js';
 import { announce, listen } from '../../browser/events.js';
 import { clock } from '../../browser/words.js';
-import { away } from '../../shell/banner.js';
+import { markAway } from '../../shell/banner.js';
 import { content, focusedField, forgetTouched, hasNote, keys, paint, putBack, record, valueIn } from '../form/form.js';
 import { before, saidState, say } from '../form/saved_line.js';
 import { showEvidence, strengthen } from '../note/evidence.js';
@@ -86,13 +86,13 @@ function hearOf(sent, answer) {
     const now = content();
     const isNewest = JSON.stringify([now.values, now.settled, now.comment]) === JSON.stringify([sent.values, sent.settled, sent.comment]);
     if (isNewest) { forgetTyped(now.note); say('saved', `draft saved ${clock(answer.at)}`); showFound(answer); } else sendLater(IDLE_MS);
-    away(false);
+    markAway(false);
   } else if (status === 409) {
     say('away', 'draft not saved: this note was changed elsewhere');
     showConflict(/** @type {any} */ (answer), discard);
   } else if (status === 0 || status === 401 || status >= 500) {
     say('away', `not saved: ${REASONS[status] ?? 'the desk has a problem'}; kept in this tab`);
-    if (!status) away(true);
+    if (!status) markAway(true);
     sendLater(RETRY_MS);
   } else say('away', `not saved: ${typeof answer.detail === 'string' ? answer.detail : 'the desk refused it'}`);
 }
@@ -150,7 +150,7 @@ async function compare({ revision, suggestion, values, settled }) {
 async function discard() {
   holdDraft();
   const { note } = record(), answer = await post('/drafts/discard', { note });
-  if (answer.status !== 200) { say('away', `the draft is still there: ${why(answer)}`); return; }
+  if (answer.status !== 200) { say('away', `the draft is still there: ${explain(answer)}`); return; }
   forgetTyped(note);
   forgetTouched();
   announce('open', note);

@@ -1,6 +1,6 @@
 // The same correction elsewhere: after a save, the corrected value is offered on the other notes whose suggestion says the
 // same. An offer changes what their forms propose and decides nothing; it can be taken back.
-import { post, why } from '../../browser/api.js';
+import { explain, post } from '../../browser/api.js';
 import { button, byId, make } from '../../browser/dom.js';
 import { plural } from '../../browser/words.js';
 import { labelKeys } from '../keys.js';
@@ -59,7 +59,7 @@ function ask(same, found) {
 /** @param {Same} same @param {Found} found */
 async function give(same, found) {
   const made = await post('/offers', same);
-  if (made.status !== 200) { show(`Not offered: ${why(made)}.`); return; }
+  if (made.status !== 200) { show(`Not offered: ${explain(made)}.`); return; }
   loadNextAnew();
   const undo = async () => {
     await post('/offers/withdraw', { note: made.offer });

@@ -16,17 +16,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.access.guard import current_reviewer
-from app.access.visits import opened_in
+from app.access.visits import visits_of
 from app.core.desk import Desk
 from app.core.rules import MAX_KEYS, Ended, read_rules, write_keys, write_tour
 from app.screens.replies import refusal
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
-from app.screens.review.note.grounding import grounded, left_out, proposed_grounds, told
-from app.screens.review.note.highlights import marked
-from app.screens.review.note.note import confidence_word, trusted
+from app.screens.review.note.grounding import ground_values, grounding_as_json, list_left_out, proposed_grounds
+from app.screens.review.note.highlights import mark_evidence
+from app.screens.review.note.note import apply_newest_curves, confidence_word
 from app.screens.review.people.adjudication import adjudication
-from app.screens.review.saving.conflicts import both_versions, merged
-from app.screens.review.saving.trials import kept_back
+from app.screens.review.saving.conflicts import both_versions, merge_versions
+from app.screens.review.saving.trials import withholding_test
 from data.limits import MAX_VALUE_CHARACTERS
 from data.task import Extraction, TaskError
 from db.notes.notes import get_note
@@ -35,6 +35,7 @@ from db.people.acting import acting
 from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
 from db.review.offers import make_offer, same_value, withdraw_offer
 from db.review.opinions import is_compared
+from db.review.relatives import count_waiting_copies
 from db.review.revisions import Conflict, revision_of
 from db.review.trials import reopen_if_seeded
 from db.store.store import StoreError
@@ -116,19 +117,19 @@ class Toured(BaseModel):
 
 def routes(desk: Desk) -> APIRouter:
     """`POST` to `/drafts`, `/decisions` and what takes them back, `/conflicts`, `/offers`, `/keys`, `/tour`."""
-    router, seen = APIRouter(), opened_in(desk.store)
+    router, seen = APIRouter(), visits_of(desk.store)
 
     @router.post("/drafts")
     def drafts(draft: Draft, by: Reviewer) -> JSONResponse:
-        def kept() -> dict[str, Any]:
+        def keep_and_note() -> dict[str, Any]:
             answer = keep(desk, by, draft)
             seen.note(by, draft.note)  # the answer holds the note's text
             return answer
 
-        return _answer(kept, desk, draft)
+        return _answer(keep_and_note, desk, draft)
 
     @router.post("/drafts/discard")
-    def discarded(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
+    def discard_draft(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
         return _answer(lambda: discard(desk, by, unwanted))
 
     @router.post("/decisions")
@@ -136,31 +137,31 @@ def routes(desk: Desk) -> APIRouter:
         return _answer(lambda: decide(desk, by, decision), desk, decision)
 
     @router.post("/conflicts")
-    def compared(typed: Draft, by: Reviewer) -> JSONResponse:
+    def compare_typed(typed: Draft, by: Reviewer) -> JSONResponse:
         return _answer(lambda: compare(desk, typed))
 
     @router.post("/decisions/undo")
-    def undone(undo: TakenBack, by: Reviewer) -> JSONResponse:
+    def undo_decision(undo: TakenBack, by: Reviewer) -> JSONResponse:
         return _answer(lambda: take_back(desk, by, undo))
 
     @router.post("/offers/look")
-    def looked(same: Same, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: elsewhere(desk, by, same))
+    def look_for_same(same: Same, by: Reviewer) -> JSONResponse:
+        return _answer(lambda: same_value_elsewhere(desk, by, same))
 
     @router.post("/offers")
-    def offered(same: Same, by: Reviewer) -> JSONResponse:
+    def make_offer(same: Same, by: Reviewer) -> JSONResponse:
         return _answer(lambda: offer(desk, by, same))
 
     @router.post("/offers/withdraw")
-    def withdrawn(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
+    def withdraw_offer(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
         return _answer(lambda: withdraw(desk, by, unwanted))
 
     @router.post("/keys")
-    def remapped(keys: Keys, by: Reviewer) -> JSONResponse:
+    def remap_keys(keys: Keys, by: Reviewer) -> JSONResponse:
         return _answer(lambda: remap(desk, by, keys))
 
     @router.post("/tour")
-    def toured(tour: Toured, by: Reviewer) -> JSONResponse:
+    def finish_tour(tour: Toured, by: Reviewer) -> JSONResponse:
         return _answer(lambda: end_tour(desk, by, tour))
 
     return router
@@ -188,9 +189,9 @@ def keep(desk: Desk, reviewer: str, draft: Draft) -> dict[str, Any]:
         )
     with desk.store.reading() as session:
         text, suggestion = get_note(session, draft.note).text, suggestion_of(session, draft.note)
-    found = grounded(desk, text, values, suggestion)
-    html = marked(desk.task, text, {key: one.spans for key, one in found.items()})
-    grounding = {key: told(found.get(key)) for key in desk.task.keys}
+    found = ground_values(desk, text, values, suggestion)
+    html = mark_evidence(desk.task, text, {key: one.spans for key, one in found.items()})
+    grounding = {key: grounding_as_json(found.get(key)) for key in desk.task.keys}
     return {"draft": saved.draft_version, "at": stamp(saved.at), "html": html, "grounding": grounding}
 
 
@@ -228,6 +229,9 @@ def decide(desk: Desk, reviewer: str, decision: Decision) -> dict[str, Any]:
             seeded = reopen_if_seeded(act, desk.task, note_id=decision.note, decided=values, revision=saved.revision)
     answer = {"revision": saved.revision, "at": stamp(saved.at), "repeated": saved.repeated}
     answer |= {"opinion": saved.opinion_id, "is_decided": saved.annotation_id is not None}
+    if decision.status == "submitted" and seeded is None:
+        with desk.store.reading() as session:
+            answer["copies"] = count_waiting_copies(session, decision.note, reviewer)
     return answer | ({"seeded": desk.task.field(seeded).title} if seeded else {})
 
 
@@ -240,11 +244,14 @@ def _require_settled(desk: Desk, reviewer: str, decision: Decision) -> None:
     if decision.status != "submitted":
         return
     with desk.store.reading() as session:
-        rules, review = read_rules(session), trusted(desk, session, open_review(session, decision.note, reviewer))
+        rules, review = (
+            read_rules(session),
+            apply_newest_curves(desk, session, open_review(session, decision.note, reviewer)),
+        )
         disputes = adjudication(desk, session, review, reviewer)
     if rules.confirm == "none" or review.suggestion is None or review.suggestion.id != decision.suggestion:
         return
-    found, empty = proposed_grounds(desk, review), left_out(desk, review)  # what begins empty does not ask
+    found, empty = proposed_grounds(desk, review), list_left_out(desk, review)  # what begins empty does not ask
     for field in desk.task.fields:
         key = field.key
         asks = confidence_word(review.suggestion, key, found.get(key), rules) == "look"
@@ -272,7 +279,7 @@ def take_back(desk: Desk, reviewer: str, undo: TakenBack) -> dict[str, Any]:
     return {"revision": saved.revision, "at": stamp(saved.at)}
 
 
-def elsewhere(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
+def same_value_elsewhere(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
     """How many other waiting notes have the same suggested value, and how the first of them begin.
 
     None where others are still asked about the note: nothing can be offered from it.
@@ -289,7 +296,7 @@ def elsewhere(desk: Desk, reviewer: str, same: Same) -> dict[str, Any]:
             same.field,
             same.old_value,
             exclude=same.note,
-            is_kept_back=kept_back(session, reviewer, read_rules(session)),
+            is_kept_back=withholding_test(session, reviewer, read_rules(session)),
         )
     notes = [
         {
@@ -342,7 +349,7 @@ def compare(desk: Desk, typed: Draft) -> dict[str, Any]:
         revision, standing = revision_of(session, typed.note), latest_annotation(session, typed.note)
     if standing is None or revision == typed.revision:
         return {"theirs": None}
-    return _told(desk, Conflict(typed.note, revision=revision, theirs=standing), typed)
+    return _conflict_answer(desk, Conflict(typed.note, revision=revision, theirs=standing), typed)
 
 
 def _answer(action: Callable[[], dict[str, Any]], desk: Desk | None = None, sent: Draft | None = None) -> JSONResponse:
@@ -356,17 +363,17 @@ def _answer(action: Callable[[], dict[str, Any]], desk: Desk | None = None, sent
     try:
         return JSONResponse(action())
     except Conflict as error:
-        return JSONResponse(_told(desk, error, sent) if desk and sent else both_versions(error), 409)
+        return JSONResponse(_conflict_answer(desk, error, sent) if desk and sent else both_versions(error), 409)
     except (TaskError, StoreError) as error:
         return refusal(error)
 
 
-def _told(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, Any]:
+def _conflict_answer(desk: Desk, conflict: Conflict, sent: Draft) -> dict[str, Any]:
     """Both versions, and what they merge to."""
     told = both_versions(conflict)
     if conflict.theirs is not None or conflict.draft is not None:
-        told["theirs"]["values"] = Extraction.stored(desk.task, told["theirs"]["values"]).as_dict()
-    told["theirs"]["merge"] = merged(
+        told["theirs"]["values"] = Extraction.from_stored(desk.task, told["theirs"]["values"]).as_dict()
+    told["theirs"]["merge"] = merge_versions(
         desk,
         conflict,
         revision=sent.revision,

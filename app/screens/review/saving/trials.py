@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.screens.review.note.note import Shown
 
 
-def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
+def apply_trial(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
     """The note as this reviewer is to see it: as it is, without the suggested values, or with a wrong one.
 
     Only notes on which nobody has worked yet take part, and only while a share is asked for; how a note is shown is
@@ -43,13 +43,13 @@ def presented(desk: Desk, reviewer: str, shown: Shown, rules: Rules) -> Shown:
         return replace(shown, review=replace(review, suggestion=None), proposed={}, withheld={}, is_blind=True)
     assert trial.field is not None
     seeded = {**review.suggestion.extraction, trial.field: trial.value}
-    own = replace(review.suggestion, extraction=seeded, evidence=_without(review.suggestion.evidence, trial.field))
-    own = replace(own, grounding=_without(own.grounding, trial.field))
+    own = replace(review.suggestion, extraction=seeded, evidence=_drop_key(review.suggestion.evidence, trial.field))
+    own = replace(own, grounding=_drop_key(own.grounding, trial.field))
     others = tuple(value for value in own.alternatives.get(trial.field, ()) if value != trial.value)
     was = review.suggestion.extraction[trial.field]
     own = replace(own, alternatives={**own.alternatives, trial.field: (was, *others)[:2]})
-    proposed, left_out = {**shown.proposed, trial.field: trial.value}, _without(shown.withheld, trial.field)
-    offers = _without(dict(shown.offers), trial.field)  # one made since names the model's own value
+    proposed, left_out = {**shown.proposed, trial.field: trial.value}, _drop_key(shown.withheld, trial.field)
+    offers = _drop_key(dict(shown.offers), trial.field)  # one made since names the model's own value
     return replace(shown, review=replace(review, suggestion=own), proposed=proposed, offers=offers, withheld=left_out)
 
 
@@ -73,7 +73,7 @@ def is_kept_back(session: Session, reviewer: str, review: Review, rules: Rules) 
     return rules.blind_share + rules.seeded_share > 0 and takes_part(review)
 
 
-def kept_back(session: Session, reviewer: str, rules: Rules) -> Callable[[int, str], bool]:
+def withholding_test(session: Session, reviewer: str, rules: Rules) -> Callable[[int, str], bool]:
     """Whether a reviewer sees a waiting note otherwise than usual, or will: by its number and its content hash."""
     drawn = trials_of(session, reviewer)
 
@@ -86,7 +86,7 @@ def kept_back(session: Session, reviewer: str, rules: Rules) -> Callable[[int, s
     return is_otherwise
 
 
-def _without(of: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _drop_key(of: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {other: value for other, value in of.items() if other != key}
 
 

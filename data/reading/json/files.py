@@ -6,28 +6,46 @@ Many programs write JSON lines into a file named .json, and some an array into o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from data.reading.encodings import Encoding, open_as_utf8
-from data.reading.json_records import LooseJson, Window, read_json, read_jsonl
-from data.reading.records import Record, Refusal
+from data.reading.encodings import open_as_utf8
+from data.reading.json.records import read_json, read_jsonl
+from data.reading.json.shapes import find_shape, read_shape
+from data.reading.json.window import LooseJson, Window
+from data.reading.records import Record, Refusal, plain_name
+from data.reading.sources import Encoding, Head, Options, Source
 
 
-def read_json_file(path: Path, encoding: Encoding, *, is_lines: bool) -> Iterator[Record | Refusal]:
-    """The records of a file of JSON lines, or of one JSON array, or of objects one after another.
+def read_json_file(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
+    """The records of a file of JSON lines, of one JSON array, of objects one after another, or in one object.
 
-    Args:
-        path: the file.
-        encoding: how its bytes are read.
-        is_lines: what it is taken for where its beginning does not tell.
+    Where the beginning does not tell, the ending does.
     """
-    with open_as_utf8(path, encoding) as stream:
+    with open_as_utf8(source, encoding) as stream:
         told = _are_lines(Window(stream))
-    if is_lines if told is None else told:
-        yield from read_jsonl(path, encoding)
+    if source.suffix.lower() != ".json" if told is None else told:
+        yield from read_jsonl(source, encoding)
+        return
+    with open_as_utf8(source, encoding) as stream:
+        shape = find_shape(source, Window(stream), options.wanted)
+    if isinstance(shape, Refusal):
+        yield shape
+    elif shape is None:
+        yield from read_json(source, encoding)
+    elif shape.kind == "list":
+        options.tell(f"{source.name}: read the records under {plain_name(shape.key)}.")
+        yield from read_json(source, encoding, shape.key)
     else:
-        yield from read_json(path, encoding)
+        yield from read_shape(source, encoding, options, shape)
+
+
+_BEGIN = re.compile(r"(?:\[\s*)?\{\s*[\"}]")
+
+
+def is_json(head: Head) -> bool:
+    """Whether it begins with an object, or an array of them."""
+    return _BEGIN.match(head.start) is not None
 
 
 def _are_lines(window: Window) -> bool | None:

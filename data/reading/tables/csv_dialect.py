@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from data.reading.records import BOM, decode
+from data.reading.sources import HEAD_BYTES, Head
 
 SAMPLE_BYTES = 1 << 17
+SAMPLE_CHARACTERS = 1 << 14
 N_ROWS = 100
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _USUAL_NAMES = {"text", "input"}
 _NONE = (False, 0.0, 0)
 """How well a separator fits that separates nothing; see `_fit`."""
+_NAME = re.compile(r"[^\W\d][\w .()/-]{0,39}")
+_LONG = 40
 _TOLD = re.compile(r'"?sep=(\t|[^\w\s"])"?', re.IGNORECASE)  # the first line that Excel writes for itself
 
 
@@ -93,3 +97,37 @@ def _rows(sample: str, separator: str) -> list[list[str] | None]:
             break
         found.append(row)
     return found
+
+
+def is_table(head: Head) -> bool:
+    """Whether it is a table whatever its ending says: every row fits the first, and the columns are named.
+
+    Names are sure where one is usual. Otherwise there must be three columns and more, one of them with sentences: a
+    list of findings with tabs between is no table.
+    """
+    if head.ending in (".csv", ".tsv") or not head.text:
+        return False
+    sample, is_all = head.text[:SAMPLE_CHARACTERS], len(head.raw) < HEAD_BYTES and len(head.text) <= SAMPLE_CHARACTERS
+    if _TOLD.fullmatch(sample.partition("\n")[0].strip(" \r")):
+        return True
+    for separator in ",;\t":
+        if separator not in sample.lstrip().partition("\n")[0]:
+            continue
+        has_name, share, n_columns = _fit(sample, separator, is_all=is_all)
+        if share == 1 and (has_name or (n_columns > 2 and _has_sentences(sample, separator, is_all=is_all))):
+            return True
+    return False
+
+
+def _has_sentences(sample: str, separator: str, *, is_all: bool) -> bool:
+    """Whether a table has names on top, rows below, and a column of sentences among them."""
+    rows = [row for row in _rows(sample, separator) if row and any(row)]
+    header, *others = rows if is_all else rows[:-1]
+    if len(others) < 2 or len(set(header)) < len(header) or not all(_NAME.fullmatch(name.strip()) for name in header):
+        return False
+    return any(sum(map(len, cells)) >= _LONG * len(others) for cells in zip(*others, strict=True))
+
+
+def usual_separator(ending: str) -> str:
+    """The sign between columns that an ending, in lower case, stands for."""
+    return "\t" if ending == ".tsv" else ","

@@ -4,43 +4,35 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Collection, Iterator
-from pathlib import Path
 from typing import BinaryIO
 
-from data.limits import MAX_CELL_CHARACTERS, MAX_RECORD_BYTES
-from data.reading.csv_dialect import Dialect, dialect_of
-from data.reading.encodings import Encoding, open_as_utf8
+from data.limits import MAX_RECORD_BYTES
+from data.reading.encodings import open_as_utf8
 from data.reading.records import Lines, Record, Refusal, bad_header, refused_line
+from data.reading.sources import Encoding, Options, Source
+from data.reading.tables.columns import name_columns
+from data.reading.tables.csv_dialect import Dialect, dialect_of, usual_separator
 from data.text.formulas import is_escaping, unescape_cell
 
-csv.field_size_limit(MAX_CELL_CHARACTERS)  # of the whole process: the module has no other place for it
+csv.field_size_limit(MAX_RECORD_BYTES)  # of the whole process: the module has no other place for it
 # The csv module's own messages speak to programmers; the first words of each, and what a person is told instead.
 _FAULTS = (
-    ("field larger", f"a cell of at most {MAX_CELL_CHARACTERS:,} characters", "a longer one", "split it"),
+    ("field larger", f"a cell of at most {MAX_RECORD_BYTES:,} characters", "a longer one", "split it"),
     ("new-line character", "a cell with a line break in quotes", "one without", "put the cell in double quotes"),
     ("line contains NUL", "printable text", "U+0000", "remove that character"),
 )
 _OPEN = "a quote that is opened and not closed"
 
 
-def read_csv(
-    path: Path, encoding: Encoding, wanted: Collection[str], tell: Callable[[str], None], *, usual: str
-) -> Iterator[Record | Refusal]:
-    """The records of a table.
-
-    Args:
-        path: the file.
-        encoding: how its bytes are read.
-        wanted: a table without any of these columns is refused as a whole; none at all takes every table.
-        tell: called with a sentence where the columns are not separated as usual.
-        usual: the sign between columns where the table does not tell.
-    """
-    with open_as_utf8(path, encoding) as stream:
+def read_csv(source: Source, encoding: Encoding, options: Options) -> Iterator[Record | Refusal]:
+    """The records of a table; what stands between its columns is told where its ending says something else."""
+    usual = usual_separator(source.suffix.lower())
+    with open_as_utf8(source, encoding) as stream:
         dialect = dialect_of(stream, usual)
     if dialect.separator != usual:
-        tell(f"{path.name}: read with {dialect.name}s between the columns.")
-    with open_as_utf8(path, encoding) as stream:
-        yield from _Table(path, stream, dialect).records(wanted)
+        options.tell(f"{source.name}: read with {dialect.name}s between the columns.")
+    with open_as_utf8(source, encoding) as stream:
+        yield from _Table(source.name, stream, dialect).records(options.wanted)
 
 
 class _CsvLines:
@@ -81,8 +73,8 @@ class _CsvLines:
 class _Table:
     """A table that is being read."""
 
-    def __init__(self, path: Path, stream: BinaryIO, dialect: Dialect) -> None:
-        self._path = path
+    def __init__(self, name: str, stream: BinaryIO, dialect: Dialect) -> None:
+        self._name = name
         self._dialect = dialect
         self._lines = _CsvLines(stream)
         self._rows = csv.reader(self._lines, delimiter=dialect.separator, strict=True)
@@ -104,8 +96,8 @@ class _Table:
             elif not any(row):
                 continue
             elif header is None:
-                header = [name.strip() for name in row]
-                if refusal := bad_header(self._path, header, wanted, self._lines.first):
+                header = name_columns(row)
+                if refusal := bad_header(self._name, header, wanted, self._lines.first):
                     yield refusal
                     return
                 plain = unescape_cell if is_escaping(header) else str
@@ -116,12 +108,12 @@ class _Table:
         try:
             row = next(self._rows, None)
         except csv.Error as error:
-            return self._fault(str(error), is_header=is_header)
+            return self._fault_refusal(str(error), is_header=is_header)
         if row is not None and self._lines.trouble:
-            return refused_line(self._path, *self._lines.trouble)
+            return refused_line(self._name, *self._lines.trouble)
         return row
 
-    def _fault(self, said: str, *, is_header: bool) -> Refusal:
+    def _fault_refusal(self, said: str, *, is_header: bool) -> Refusal:
         """The refusal of a row that the csv module cannot take apart.
 
         A quote left open takes the lines behind it along, up to the next quote or the end: then it is more than a row.
@@ -129,20 +121,20 @@ class _Table:
         lines = self._lines
         if said.startswith(("unexpected end of data", "record too long")) or lines.is_over:
             found, advice = f"{_OPEN}, and so nothing of the {lines.n_lines:,} lines from there on", "close the quote"
-            return Refusal(self._path.name, lines.first, None, "double quotes in pairs", found, advice, is_file=True)
+            return Refusal(self._name, lines.first, None, "double quotes in pairs", found, advice, is_file=True)
         for begin, expected, found, advice in _FAULTS:
             if said.startswith(begin):
-                return Refusal(self._path.name, lines.first, None, expected, found, advice, is_file=is_header)
+                return Refusal(self._name, lines.first, None, expected, found, advice, is_file=is_header)
         expected = f"a {self._dialect.name} or the end of the line after a quoted cell"
         found, advice = "more text", "double the quotes in the cell"
         is_long = lines.n_lines > 1
         if is_long:
             found += f", and a row of {lines.n_lines:,} lines"
             advice += ", or close the one that was left open"
-        return Refusal(self._path.name, lines.first, None, expected, found, advice, is_file=is_header or is_long)
+        return Refusal(self._name, lines.first, None, expected, found, advice, is_file=is_header or is_long)
 
     def _record(self, header: list[str], row: list[str]) -> Record | Refusal:
-        name, line = self._path.name, self._lines.first
+        name, line = self._name, self._lines.first
         if len(row) != len(header):
             advice = f"put values with {self._dialect.name}s in quotes"
             return Refusal(name, line, None, f"{len(header)} values", f"{len(row)}", advice)

@@ -13,6 +13,8 @@ from xml.sax.saxutils import quoteattr
 
 from app.exporting.choice import Choice
 from app.exporting.metadata import add_metadata
+from app.exporting.records import Record
+from data.decisions.label_studio import META
 from data.identity import made_id
 from data.suggestion import Span
 from data.task import Field, Task
@@ -24,12 +26,12 @@ TEXT, LABELS = "text", "evidence"
 """Names of the text and of its labels in the labelling configuration."""
 
 
-def label_studio(task: Task, choice: Choice, rows: Iterable[ReviewedRow]) -> Iterator[str]:
+def label_studio(task: Task, choice: Choice, rows: Iterable[tuple[ReviewedRow, Record]]) -> Iterator[str]:
     """One list of tasks."""
     yield "[\n"
     separator = ""
-    for row in rows:
-        yield separator + _as_json(labelled_task(task, row, choice))
+    for row, record in rows:
+        yield separator + _as_json(labelled_task(task, row, choice) | _kept(record))
         separator = ",\n"
     yield "\n]\n"
 
@@ -66,6 +68,14 @@ def labelled_task(task: Task, row: ReviewedRow, choice: Choice) -> dict[str, Any
         "predictions": [_prediction(task, row.suggestion, data[TEXT], choice)] if row.suggestion else [],
         "annotations": [_annotation(task, row, data[TEXT], choice)],
     }
+
+
+def _kept(record: Record) -> dict[str, Any]:
+    """What Label Studio has no place for, so that a task comes back as the decision that it was."""
+    if "provenance" not in record:
+        return {}
+    further = {"record": {"spans": record["spans"]}} if "spans" in record else {}
+    return {"meta": {META: record["provenance"] | further}}
 
 
 def _prediction(task: Task, suggestion: SuggestionRow, text: str, choice: Choice) -> dict[str, Any]:

@@ -5,8 +5,7 @@ A file of kilobytes may unpack to gigabytes: what pages, columns and rows may co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from data.limits import (
@@ -18,15 +17,17 @@ from data.limits import (
     MAX_RECORD_BYTES,
     MIB,
 )
-from data.reading.parquet_pages import Group, PageError, groups, pages
-from data.reading.records import Record, Refusal, bad_header, refused_file, refused_line
+from data.reading.records import Record, Refusal, bad_header, plain_name, refused_file, refused_line
+from data.reading.sources import Encoding, Head, Options, Source
+from data.reading.tables.parquet_pages import Group, PageError, groups, pages
+from data.reading.values import as_text
 
 BATCH_ROWS = 64
 _BUFFER_BYTES = 1 << 20
 _MARK = 8  # bytes at the end of a file: how long its footer is, and its name
 # What Arrow raises beside its own errors when a value has no form in Python: text that is not UTF-8, a time beyond
 # the calendar, a time zone that nobody knows.
-_NO_VALUE = (ValueError, ArithmeticError, LookupError, NotImplementedError)
+NO_VALUE = (ValueError, ArithmeticError, LookupError, NotImplementedError)
 
 
 class _TooLarge(Exception):  # noqa: N818 - never leaves this module: it becomes a refusal
@@ -38,31 +39,31 @@ class _TooLarge(Exception):  # noqa: N818 - never leaves this module: it becomes
         self.found = found
 
 
-def read_parquet(path: Path, wanted: Collection[str]) -> Iterator[Record | Refusal]:
-    """The records of a file, or its refusal as a whole.
+def is_parquet(head: Head) -> bool:
+    """Whether it begins as one."""
+    return head.raw.startswith(b"PAR1")
 
-    Args:
-        path: the file.
-        wanted: a file without any of these columns is refused.
-    """
+
+def read_parquet(source: Source, _: Encoding, options: Options) -> Iterator[Record | Refusal]:
+    """The records of a file, or its refusal as a whole."""
     import pyarrow
 
     number = 0
     try:
-        with path.open("rb") as stream:
-            for row in _read(path, stream, wanted):
+        with source.open("rb") as stream:
+            for row in _read(source, stream, options):
                 yield row
                 number += 1
     except _TooLarge as error:
-        yield refused_file(path.name, error.expected, error.found, "write it as .jsonl")
-    except (pyarrow.ArrowException, OSError, PageError, *_NO_VALUE) as error:
+        yield refused_file(source.name, error.expected, error.found, "write it as .jsonl")
+    except (pyarrow.ArrowException, OSError, PageError, *NO_VALUE) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         advice = "write it again, or as .jsonl"
-        yield Refusal(path.name, number + 1, None, "a Parquet file", "something else", advice, is_file=True)
+        yield Refusal(source.name, number + 1, None, "a Parquet file", "something else", advice, is_file=True)
 
 
-def _read(path: Path, stream: BinaryIO, wanted: Collection[str]) -> Iterator[Record | Refusal]:
+def _read(source: Source, stream: BinaryIO, options: Options) -> Iterator[Record | Refusal]:
     from pyarrow import parquet
 
     n_rows = _rows_at_once(stream, groups(_footer(stream)))
@@ -70,14 +71,14 @@ def _read(path: Path, stream: BinaryIO, wanted: Collection[str]) -> Iterator[Rec
     with parquet.ParquetFile(
         stream, buffer_size=_BUFFER_BYTES, thrift_string_size_limit=MAX_PARQUET_FOOTER_BYTES
     ) as table:
-        if refusal := bad_header(path, table.schema_arrow.names, wanted, line=None):
+        if refusal := bad_header(source.name, table.schema_arrow.names, options.wanted, line=None):
             yield refusal
             return
         number = 0
         for batch in table.iter_batches(batch_size=n_rows):
             for row in range(batch.num_rows):
                 number += 1
-                yield _row(path, number, batch.slice(row, 1))
+                yield record_of(source, number, batch.slice(row, 1), options)
 
 
 def _footer(stream: BinaryIO) -> bytes:
@@ -130,15 +131,21 @@ def _open_bytes(stream: BinaryIO, group: Group) -> int:
     return n_bytes
 
 
-def _row(path: Path, number: int, row: Any) -> Record | Refusal:
+def record_of(source: Source, number: int, row: Any, options: Options) -> Record | Refusal:
     """One row of a batch as a record."""
     from pyarrow import types
 
     plain = [column.dictionary_decode() if types.is_dictionary(column.type) else column for column in row.columns]
     if sum(column.nbytes for column in plain) > MAX_RECORD_BYTES:
-        return refused_line(path, number, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
-    try:
-        values = {name: column[0].as_py() for name, column in zip(row.schema.names, plain, strict=True)}
-    except _NO_VALUE:
-        return Refusal(path.name, number, None, "values that JSON can hold", "another", "turn them into text")
-    return Record(path.name, number, values, is_flat=True)
+        return refused_line(source.name, number, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
+    values = {}
+    for name, column in zip(row.schema.names, plain, strict=True):
+        try:
+            value = column[0].as_py()
+        except NO_VALUE:
+            if name in options.wanted:
+                return Refusal(source.name, number, None, "text in UTF-8", "something else", "write the column again")
+            options.tell(f"{source.name}: row {number:,} has no {plain_name(name)}, since its value cannot be read.")
+            continue
+        values[name] = as_text(value) if isinstance(value, bytes) else value
+    return Record(source.name, number, values, is_flat=True)

@@ -1,0 +1,1 @@
+"""Putting right what was imported: the list of imports, undoing one, deleting notes."""

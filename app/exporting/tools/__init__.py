@@ -1,0 +1,1 @@
+"""Annotation tools: Label Studio, brat and spaCy."""

@@ -1,0 +1,1 @@
+"""Putting right from the queue: the imports, undoing one, deleting notes."""

@@ -1,0 +1,1 @@
+"""Documents: plain text and what word processors and browsers write; one note a file."""

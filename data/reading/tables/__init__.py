@@ -1,0 +1,1 @@
+"""Tables: text with separators, Parquet, workbooks; one record a row."""

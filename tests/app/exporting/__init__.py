@@ -1,0 +1,1 @@
+"""Tests of exports: formats of trainers, spreadsheets, annotation tools and registries."""

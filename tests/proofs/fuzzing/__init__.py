@@ -1,0 +1,1 @@
+"""Changed files of every format, and what an import makes of them."""
