@@ -37,9 +37,16 @@ node_modules/.installed: package.json package-lock.json .npmrc | $(VENV)/.instal
 	@touch $@
 
 # The S3 server that tests publish to needs an older package than pandas has here, so it gets a folder of its own.
-$(VENV)/s3-server: tests/kit/s3_server.txt | $(VENV)/.installed
+$(VENV)/s3-server: tests/kit/servers/s3_server.txt | $(VENV)/.installed
 	@rm -rf $@
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/kit/s3_server.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/kit/servers/s3_server.txt
+	@touch $@
+
+# Label Studio, which a proof asks whether it takes what we write, needs other versions of nearly everything.
+$(VENV)/label-studio: tests/kit/servers/label_studio.txt | $(VENV)/.installed
+	@rm -rf $@
+	@$(BIN)/python -m venv $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/kit/servers/label_studio.txt
 	@touch $@
 
 test: lint unit
@@ -58,7 +65,7 @@ unit: setup $(VENV)/.chromium $(VENV)/s3-server
 	@$(NODE) --test --test-reporter=dot tests/js/*.test.js
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-proof: setup $(VENV)/.chromium
+proof: setup $(VENV)/.chromium $(VENV)/label-studio
 	@$(BIN)/python -m tests.proofs
 
 screenshots: setup $(VENV)/.chromium

@@ -7,12 +7,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from data.identity import own_id, text_hash
-from data.labels import LabelError, Labels, labels_aside, read_labels
+from data.labels import GOLD_KEY, LabelError, Labels, labels_aside, read_labels
 from data.limits import (
     MAX_ID_CHARACTERS,
     MAX_MARKS,
@@ -21,6 +21,8 @@ from data.limits import (
     MAX_NOTE_CHARACTERS,
 )
 from data.metadata import read_metadata
+from data.proposed import suggestions_in
+from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
 from data.reading.records import (
@@ -36,6 +38,7 @@ from data.reading.records import (
 )
 from data.reading.sources import TEXT_KEYS, Options, Tell, ignore_reading
 from data.reading.values import plain_id, plain_value
+from data.suggestion import Suggestion
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
 __all__ = [
@@ -87,6 +90,7 @@ class Note:
         split: the side of the hold-out that the hash falls on.
         text_hash: 64 hexadecimal digits over the exact text; with the external id it says which note this is.
         place: file and line that it was read from, for example "a.jsonl line 7"; empty where it comes from no file.
+        suggestions: what models of another tool had proposed, where it comes without labels.
         labels: how `gold` was read from a record; None where it was not.
     """
 
@@ -99,6 +103,7 @@ class Note:
     split: Split
     text_hash: str
     place: str = field(default="", compare=False)
+    suggestions: tuple[Suggestion, ...] = field(default=(), compare=False, repr=False)
     labels: Labels | None = field(default=None, compare=False, repr=False)
 
 
@@ -223,16 +228,19 @@ def _note(record: Record, task: Task, *, labels: Labels | None, columns: Columns
     for key in (text_key, id_key):
         if key is not None and key not in values:
             values = without(values, key)  # the rest of the object that it lies in is metadata
+    suggestions = suggestions_in(record, task) if record.proposals and labels is None else ()
+    beside = kept_beside(record, labels=task if labels else None, suggestions=task if suggestions else None)
     used = {text_key, id_key, *DERIVED_KEYS, *own_keys(task, values)}
     used.update(labels_aside(values, task) if labels is None else labels.keys)
-    return make_note(
+    note = make_note(
         task,
         text,
         external_id=external_id,
-        metadata=read_metadata(values, used),
+        metadata=read_metadata(values, used) | beside,
         labels=labels,
         place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
     )
+    return replace(note, suggestions=suggestions) if suggestions else note
 
 
 def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
@@ -250,8 +258,9 @@ def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
 
 def _labels(record: Record, task: Task) -> Labels:
     try:
-        return read_labels(record.values, task)
-    except LabelError as error:
+        stated = None if record.values.get(GOLD_KEY) else stated_labels(record, task)
+        return read_labels(record.values if stated is None else {GOLD_KEY: stated}, task)
+    except (LabelError, StatedError) as error:
         raise NoteError(error.expected, error.found, error.advice) from None
 
 

@@ -36,6 +36,9 @@ Status = Annotated[
 WithSamples = Annotated[
     bool, typer.Option("--with-samples", help="Include the synthetic sample notes beside real ones.")
 ]
+WithSuperseded = Annotated[
+    bool, typer.Option("--with-superseded", help="Include texts that a newer version under the same id replaces.")
+]
 
 
 Spans = Annotated[bool, typer.Option("--spans/--no-spans", help="Say where in the text the values stand.")]
@@ -73,6 +76,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     with_samples: WithSamples = False,
     spans: Spans = True,
     mapping: MappingFile = None,
+    with_superseded: WithSuperseded = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
     """Write the reviewed records: submitted annotations only, never a mere suggestion.
@@ -120,6 +124,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             with_samples=with_samples,
             with_spans=spans,
             mapping=mapping,
+            with_superseded=with_superseded,
         )
         check_needs(desk.task, choice)
         with desk.store.reading() as session:

@@ -48,6 +48,7 @@ class Choice:
         with_samples: whether the synthetic notes that came with caseloop are in it once real ones are reviewed.
         mapping: the file that says what becomes of each field in a registry's format; None for the task's own.
         with_spans: whether it says where in the text the values stand, where the format has a place for that.
+        with_superseded: whether decisions about texts that a newer version replaces are in it.
     """
 
     form: Format = "jsonl"
@@ -67,6 +68,7 @@ class Choice:
     with_samples: bool = False
     with_spans: bool = True
     mapping: Path | None = None
+    with_superseded: bool = False
 
     def keys(self, task: Task) -> tuple[str, ...]:
         """The fields that are written, in the order of the record."""
@@ -110,6 +112,7 @@ class Choice:
             "statuses": self.meant,
             "with_samples": self.with_samples,
             "metadata": self.where,
+            "with_superseded": self.with_superseded,
         }
 
     def describe(self) -> dict[str, Any]:
@@ -163,6 +166,7 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     with_samples: bool = False,
     with_spans: bool = True,
     mapping: Path | None = None,
+    with_superseded: bool = False,
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
 
@@ -199,6 +203,7 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
         with_samples=with_samples,
         with_spans=with_spans,
         mapping=mapping,
+        with_superseded=with_superseded,
     )
 
 

@@ -62,6 +62,7 @@ def schema_of(task: Task, choice: Choice) -> Any:
             ("lead_time_ms", pa.int64()),
             ("comment", text),
             ("content_hash", text),
+            ("source", text),
             ("opinions", pa.list_(pa.struct(opinion))),
         ]
         columns.append(("provenance", pa.struct(told)))

@@ -133,6 +133,7 @@ def _provenance(task: Task, row: ReviewedRow, extraction: Extraction, choice: Ch
         "lead_time_ms": decided.lead_time_ms,
         "comment": decided.comment if choice.with_text else "",
         "content_hash": row.note.content_hash,
+        "source": row.note.source,
     }
 
 

@@ -41,6 +41,8 @@ def write_sheet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterat
             cell = WriteOnlyCell(page, value=None)
             if isinstance(value, str):
                 cell._value, cell.data_type = _text(value), "s"
+            elif isinstance(value, float):
+                cell._value, cell.data_type = repr(value), "n"  # openpyxl would round it
             else:
                 cell.value = value
             written.append(cell)

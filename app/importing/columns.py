@@ -170,7 +170,7 @@ def plan_rows(
             part for part, was in zip(("text", "id"), named, strict=True) if not was and getattr(columns, part)
         ),
         is_repeated=len({str(value) for value in ids}) < len(ids),
-        has_labels=bool(labels),
+        has_labels=bool(labels) or any(row.decisions for row in rows),
         roles={name: role(name) for name in names},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from data.limits import MAX_BATCH_CHARACTERS
 from data.reading.records import USUAL, Columns, Refusal
 from data.task import Task
 from data.text.figures import plural
+from db.notes.identity import USUALLY
+from db.notes.imports import begin_import, end_import
 from db.people.acting import OPERATOR, OPERATORS, acting
-from db.review.arrivals import Arrivals, Difference, add_decisions
+from db.review.lifecycle.arrivals import Arrivals, Difference, add_decisions
 from db.store.store import Store
 
 MAX_BATCH = 500
@@ -100,14 +102,22 @@ def import_decisions(
     for path in paths:
         if not path.exists():
             raise InputError(f"There is no file or folder at {path}. Check the path.")
-    report = DecisionReport()
-    told = {"files": [_printable(path.name) for path in paths[:20]], "n_files": len(paths), "with_decisions": True}
+    report, rules = DecisionReport(), USUALLY
+    details: dict[str, Any] = {"files": [_printable(path.name) for path in paths[:20]], "n_files": len(paths)}
+    details |= {"with_decisions": True, "adjudicate": adjudicate}
     try:
         for batch in batch_decisions(read_and_refuse(task, paths, columns, report), on_read):
             with acting(store, by, "import notes") as act:
-                added, arrivals = add_decisions(act, task, batch, adjudicate=adjudicate, **told)
-            report._count(added)
+                if rules.import_id is None:
+                    rules = replace(rules, import_id=begin_import(act, **details))
+                added, arrivals = add_decisions(act, task, batch, rules, adjudicate=adjudicate)
+            for of_source in added:
+                report._count(of_source)
             report.arrivals.add(arrivals)
+        if rules.import_id is not None:
+            with acting(store, by, "import notes") as act:
+                end_import(act, rules.import_id, n_refused=report.n_refused)
+            report.number = rules.import_id
     except KeyboardInterrupt:
         kept = plural(report.arrivals.n_kept, "decision")
         raise Interrupted(f"Interrupted: {kept} kept so far stay. Import the same files again for the rest.") from None

@@ -149,7 +149,7 @@ def _shorten(record: Record) -> Record:
     """A record as far as the columns are judged by it: its first ones, and of nested values how they begin."""
     names = [*islice(record.values, MAX_COLUMNS), *(name for name in (*TEXT_KEYS, *ID_KEYS) if name in record.values)]
     values = {name: _flatten(record.values[name]) for name in names}
-    return Record(record.file, record.line, values, record.is_flat)
+    return Record(record.file, record.line, values, record.is_flat, record.decisions)
 
 
 def _flatten(value: Any) -> Any:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from data.decisions import label_studio, training
+from data.decisions import foreign, training
 from data.limits import MAX_VALUE_CHARACTERS
 from data.notes import Note, NoteError, note_from_record
 from data.reading import provenance
@@ -53,6 +53,7 @@ class Decision:
         suggestion: what the decision started from, if anything.
         shown: how the note was shown; `seeded` is then the field and the wrong value put into it.
         opinions: what several reviewers had said before.
+        source: where the note came from there; empty where nothing was said.
     """
 
     note: Note
@@ -67,19 +68,22 @@ class Decision:
     shown: Shown = "prefilled"
     seeded: tuple[str | None, str | None] = field(default=(None, None), repr=False)
     opinions: tuple[Opinion, ...] = ()
+    source: str = ""
 
 
 def has_decisions(values: Mapping[str, Any]) -> bool:
     """Whether a record tells who decided about it and when."""
     told = values.get(provenance.PROVENANCE)
     is_nested = isinstance(told, dict) and "reviewer" in told and "submitted_at" in told
-    return is_nested or provenance.tells_decisions(values) or label_studio.is_task(values)
+    return is_nested or provenance.tells_decisions(values)
 
 
 def read_decisions(
     path: Path, task: Task, *, columns: Columns = USUAL, tell: Tell = ignore_reading
 ) -> Iterator[Decision | Refusal]:
-    """The decisions of a file or folder that caseloop exported with provenance; a bad record becomes a `Refusal`.
+    """The decisions of a file or folder that caseloop exported with provenance, or that another annotation tool wrote.
+
+    A bad record becomes a `Refusal`.
 
     Args:
         path: the file or folder.
@@ -104,14 +108,15 @@ def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL
     Raises:
         NoteError: the record does not tell one.
     """
-    if not has_decisions(record.values):
+    if not record.decisions and not has_decisions(record.values):
         advice = "export with provenance, or import without --decisions"
         raise NoteError("who decided and when (reviewer, submitted_at)", "neither", advice)
     values = _to_nested(record, task)
     told, status = values[provenance.PROVENANCE], _one_of(values.get("status") or "submitted", Status, "the status")
     decided = _decided(task, values.get(OUTPUT if status == "submitted" else provenance.SET_ASIDE))
     plain = {key: value for key, value in values.items() if key not in _OWN}
-    note = note_from_record(replace(record, values=plain), task, original=False, columns=columns)
+    bare = replace(record, values=plain, decisions=(), proposals=())
+    note = note_from_record(bare, task, original=False, columns=columns)
     states = _mapping(told.get("states"), "the states")
     asked = [key for key in task.keys if states.get(key) != NOT_ASKED]
     shown = _mapping(told.get("shown"), "how it was shown")
@@ -129,18 +134,21 @@ def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL
         shown=kind,
         seeded=_seeded(task, shown) if kind == "seeded" else (None, None),
         opinions=_opinions(task, told),
+        source=_text(told.get("source") or "", "the source", MAX_NAME_CHARACTERS),
     )
 
 
 def _to_nested(record: Record, task: Task) -> dict[str, Any]:
     values = record.values
     try:
-        if label_studio.is_task(values):
-            values = label_studio.from_task(values)
+        if record.decisions:
+            values = foreign.nested(record, task)
         elif not isinstance(values.get(provenance.PROVENANCE), dict):
             values = provenance.from_row(task, values)
         else:
             values = training.from_training(values)
+    except NoteError:
+        raise
     except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
         raise NoteError("the columns of an export with provenance", "other values", "export it again") from None
     return values

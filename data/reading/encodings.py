@@ -32,7 +32,6 @@ _FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of byte
 # surrogate pair, written as if it were a sign, is UTF-8 that somebody damaged.
 _SURELY_UTF8 = re.compile("[\x80-\u017f\u0800-\ud7ff\ue000-\U0010ffff]|\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _PERHAPS_UTF8 = re.compile("[\u0180-\u07ff]")
-_HIGH_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
 SAMPLE_BYTES = 1 << 15
 DOUBLE_BYTES = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
 """Encodings in which two letters may look like one of UTF-8."""
@@ -53,7 +52,7 @@ def encoding_of(source: Source, codec: str | None = None) -> Encoding | Refusal:
     """
     with source.open("rb") as stream:
         if codec is not None:
-            return _check_decoding(source, stream, codec, title_of(codec))
+            return _check_decoding(source, stream, codecs.lookup(codec).name, title_of(codec))
         head = stream.read(_HEAD_BYTES)
         stream.seek(0)
         for mark, marked, title in _MARKS:
@@ -140,7 +139,7 @@ def _detect_unmarked(head: bytes) -> str | None:
 def _check_decoding(source: Source, stream: BinaryIO, codec: str, title: str) -> Encoding | Refusal:
     try:
         return Encoding(codec, title, _has_only_returns(stream, codec))
-    except UnicodeDecodeError:
+    except UnicodeError:
         found = "bytes that are not, or an end in the middle of a character"
         advice = "get the whole file, or save it as UTF-8"
         return refused_file(source.name, f"{title} text", found, advice)
@@ -211,10 +210,11 @@ class _Seen:
         self.n_sure += sum(1 for _ in _SURELY_UTF8.finditer(text))
         self.n_perhaps += sum(1 for _ in _PERHAPS_UTF8.finditer(text))
         self.n_high += len(raw.translate(None, _ASCII))
-        for line in _HIGH_LINE.finditer(raw):
+        for line in raw.splitlines() if len(self.sample) <= SAMPLE_BYTES else ():
+            if not line.isascii():
+                self.sample += line[:SAMPLE_BYTES] + b"\n"
             if len(self.sample) > SAMPLE_BYTES:
                 break
-            self.sample += line.group()[:SAMPLE_BYTES] + b"\n"
 
     @property
     def n_stray(self) -> int:

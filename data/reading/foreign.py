@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from data.reading.annotators.brat import is_alone
 from data.reading.records import Refusal, refused_file
 from data.reading.sources import Head
 
 _UNPACK, _SHEET, _DOCUMENT = "unpack it first", "save the sheet as .csv or .xlsx", "save it as .docx or .txt"
 _CONLL = re.compile(r"(?:\S+[ \t]+){1,9}(?:O|[BIESLU]-\S+)")
+_UIMA = re.compile(
+    r"(?:<\?xml[^>]*>\s*)?<(?:xmi:XMI|CAS)\b|\{\s*\"%(?:TYPES|FEATURE_STRUCTURES|VIEWS)\"|#FORMAT=WebAnno"
+)
 _MANY, _MOST = 5, 0.9
 
 
@@ -50,19 +54,30 @@ _PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"
 _NO_NOTES = "choose the file that holds the notes"
 FOREIGN = (
     Foreign("an old Office file (.doc or .xls)", "save it as .docx, .xlsx, .csv or .txt", _begins(b"\xd0\xcf\x11\xe0")),
+    Foreign(
+        "an OpenDocument file (.odt or .ods)",
+        "save it as .docx, .xlsx, .csv or .txt",
+        lambda head: {"mimetype", "content.xml"} <= head.members,
+    ),
     Foreign("a picture", "recognise its text first (OCR) and save that", lambda head: _is_picture(head.raw)),
     Foreign("a program", _NO_NOTES, _begins(b"MZ\x90", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")),
     Foreign("a database (SQLite)", "export its table as CSV", _begins(b"SQLite format 3\0")),
     Foreign("an archive (7z, rar, bzip2, xz, zstd)", _UNPACK, lambda head: head.raw.startswith(_PACKED)),
     Foreign("an archive (tar)", _UNPACK, _begins(b"ustar", at=257)),
     Foreign("a pickle of Python", "write it as .parquet or .jsonl", lambda head: _is_pickle(head.raw)),
-    Foreign("tagged words (CoNLL)", "give the texts themselves, for instance as .jsonl", _is_conll, is_binary=False),
     Foreign(
-        "a NAACCR XML file, which has codes and no reports",
-        "give the reports themselves",
-        lambda head: "<NaaccrData" in (head.text or ""),
+        "words one a line with their tags (CoNLL), which are no longer a text",
+        "export the texts with spans, for instance as brat or as JSON lines",
+        _is_conll,
         is_binary=False,
     ),
+    Foreign(
+        "annotations of a UIMA tool (INCEpTION, WebAnno)",
+        "export the project as brat, with its texts, and import that folder",
+        lambda head: _UIMA.match(head.start) is not None,
+        is_binary=False,
+    ),
+    Foreign("annotations of brat without their text", "import the folder with both", is_alone, is_binary=False),
     Foreign(
         "an XML file of another kind",
         "write its notes as .jsonl or .csv",
@@ -82,13 +97,11 @@ def _is_pickle(raw: bytes) -> bool:
     return raw[:1] == b"\x80" and raw[1:2] in (b"\2", b"\3", b"\4", b"\5")
 
 
-def unknown_refusal(head: Head, endings: tuple[str, ...]) -> Refusal:
+def unknown_refusal(head: Head) -> Refusal:
     """The refusal of a file whose content tells nothing and whose ending is none of those that are read."""
     found = f"another ending, {head.ending}" if _PLAIN_ENDING.fullmatch(head.ending) else "no ending"
-    if head.ending in _ADVICE:
-        return refused_file(head.name, f"a file ending in {', '.join(endings)}", found, _ADVICE[head.ending])
-    advice = "name it .txt if it is one note, or write its notes into one of these"
-    return refused_file(head.name, f"a file ending in {', '.join(endings)}", found, advice)
+    advice = _ADVICE.get(head.ending, "name it .txt if it is one note, or write its notes as .jsonl or .csv")
+    return refused_file(head.name, "a table, JSON, a document or an archive of them", found, advice)
 
 
 _PLAIN_ENDING = re.compile(r"\.[a-z0-9]{1,12}")

@@ -9,6 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from data.reading.annotators.brat import is_brat, is_brats, read_brat
+from data.reading.annotators.labelstudio import is_labelstudio, read_labelstudio
+from data.reading.annotators.lines import is_argilla, is_doccano, is_prodigy, read_argilla, read_doccano, read_prodigy
+from data.reading.clinical.cda import is_cda, read_cda
+from data.reading.clinical.fhir import is_fhir, is_fhir_xml, read_fhir, read_fhir_xml
+from data.reading.clinical.hl7 import is_hl7, read_hl7
+from data.reading.clinical.naaccr import is_naaccr, read_naaccr
 from data.reading.documents.pdf import is_pdf, read_pdf
 from data.reading.documents.plain import is_never_plain, read_plain
 from data.reading.documents.rtf import is_rtf, read_rtf
@@ -65,23 +72,34 @@ class FolderFormat:
 
 
 _OF_DATASETS = frozenset({"dataset_info.json", "dataset_dict.json", "state.json"})
+_JSON = (".jsonl", ".ndjson", ".json")
 FORMATS = (
     Format("parquet", "Parquet", (".parquet",), is_parquet, read_parquet, is_binary=True),
+    Format("hl7", "HL7 v2 messages", (".hl7",), is_hl7, read_hl7, is_binary=True),
+    Format("cda", "a clinical document (CDA)", (), is_cda, read_cda, is_binary=True),
+    Format("naaccr", "NAACCR XML", (), is_naaccr, read_naaccr, is_binary=True),
+    Format("fhir-xml", "FHIR resources in XML", (), is_fhir_xml, read_fhir_xml, is_binary=True),
     Format("arrow", "Arrow", (".arrow", ".feather"), is_arrow, read_arrow, is_binary=True),
     Format("workbook", "an Excel workbook", (".xlsx", ".xlsm"), is_workbook, read_workbook, is_binary=True),
     Format("docx", "a Word document", (".docx", ".docm"), is_docx, read_docx, is_binary=True),
     Format("pdf", "PDF", (".pdf",), is_pdf, read_pdf, is_binary=True),
     Format("rtf", "RTF", (".rtf",), is_rtf, read_rtf, is_binary=True),
     Format("html", "HTML", (".html", ".htm", ".xhtml"), is_html, read_html),
-    Format("json", "JSON", (".jsonl", ".ndjson", ".json"), is_json, read_json_file),
+    Format("fhir", "FHIR resources", _JSON, is_fhir, read_fhir),
+    Format("labelstudio", "tasks of Label Studio", _JSON, is_labelstudio, read_labelstudio),
+    Format("prodigy", "records of Prodigy", _JSON, is_prodigy, read_prodigy),
+    Format("argilla", "records of Argilla", _JSON, is_argilla, read_argilla),
+    Format("doccano", "records of doccano", _JSON, is_doccano, read_doccano),
+    Format("json", "JSON", _JSON, is_json, read_json_file),
     Format("table", "a table", (".csv", ".tsv"), is_table, read_csv),
     Format("text", "plain text", (".txt", ".text", ".md", ".markdown"), is_never_plain, read_plain),
 )
 FOLDERS = (
+    FolderFormat("brat", is_brat, is_brats, read_brat),
     FolderFormat("Spark", lambda names: "_SUCCESS" in names, lambda name: name.startswith("_")),
     FolderFormat("datasets", lambda names: not names.isdisjoint(_OF_DATASETS), lambda name: name in _OF_DATASETS),
 )
-ENDINGS = (*(ending for form in FORMATS for ending in form.endings), ".gz", ".zip")
+ENDINGS = (*dict.fromkeys(ending for form in FORMATS for ending in form.endings), ".gz", ".zip")
 
 
 def format_of(head: Head, *, is_binary: bool) -> Format | Foreign | None:
@@ -98,7 +116,7 @@ def format_of(head: Head, *, is_binary: bool) -> Format | Foreign | None:
     for foreign in FOREIGN:
         if foreign.is_binary == is_binary and foreign.sniff(head):
             return foreign
-    return next((form for form in among if head.ending in form.endings), None)
+    return next((form for form in reversed(among) if head.ending in form.endings), None)  # the widest
 
 
 def folder_format_of(names: Collection[str]) -> FolderFormat | None:

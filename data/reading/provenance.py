@@ -17,6 +17,7 @@ OF_DECISION = (
     "lead_time_ms",
     "comment",
     "content_hash",
+    "source",
 )
 PER_FIELD = {
     "suggested": "suggestion",

@@ -121,7 +121,7 @@ def _read(source: Source, options: Options, *, is_packed: bool = False) -> Itera
             yield record
     except PackedError as error:
         yield error.refusal(source.name)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         yield _unreadable_refusal(source, error)
     else:
         if not n_records:
@@ -141,12 +141,12 @@ def _read_opened(source: Source, options: Options, *, is_packed: bool) -> Iterat
     if form is None:
         found = encoding_of(source, options.codec)
         if isinstance(found, Refusal):
-            yield found if head.ending in ENDINGS else unknown_refusal(head, ENDINGS)
+            yield found if head.ending in ENDINGS else unknown_refusal(head)
             return
         encoding = found
         form = format_of(head.with_text(encoding), is_binary=False)
     if form is None:
-        yield unknown_refusal(head, ENDINGS)
+        yield unknown_refusal(head)
     elif isinstance(form, Foreign):
         yield form.refusal(source.name)
     else:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from data.limits import MAX_RECORD_BYTES
 
@@ -56,6 +56,37 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """What a person or a model of another tool said about a record, under that tool's own names.
+
+    Attributes:
+        values: name of the label, question or control to its values; see `data.reading.annotators.fields` for the
+            fields that they fit.
+        words: name of the label to the words that it marks, in the order of the text.
+        spans: name of the label to where it stands, in code points of the text with line feeds as line breaks.
+        by: the reviewer, or the model's name and version.
+        at: when, as ISO 8601.
+        status: "submitted", "skipped" (left out by the person), "flagged" or "rejected" (the labels are wrong); a
+            model's are "suggested".
+        lead_time_ms: how long it took the person.
+        comment: what the person wrote beside it.
+        scores: name to how sure the model was, 0 to 1.
+        is_truth: whether the tool marks it as the one that holds among several.
+    """
+
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    spans: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    by: str | None = None
+    at: str | None = None
+    status: Literal["submitted", "skipped", "flagged", "rejected", "suggested"] = "submitted"
+    lead_time_ms: int | None = None
+    comment: str | None = field(default=None, repr=False)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    is_truth: bool = False
+
+
+@dataclass(frozen=True)
 class Record:
     """One record as it stood in a file.
 
@@ -64,12 +95,16 @@ class Record:
         line: where it begins, from 1; the row in a Parquet file.
         values: key to value.
         is_flat: whether the format has no nested values, so that a string may hold JSON.
+        decisions: what people said about it in the tool that the file comes from, the oldest first.
+        proposals: what models said about it there.
     """
 
     file: str
     line: int | None
     values: dict[str, Any] = field(repr=False)
     is_flat: bool = False
+    decisions: tuple[Statement, ...] = ()
+    proposals: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True)

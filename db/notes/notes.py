@@ -22,7 +22,7 @@ from db.notes.queue.order import Order
 from db.notes.queue.overlap import read_overlap
 from db.notes.queue.search import Counts, Filters, QueueRow, State, count_notes, counts, search_notes
 from db.notes.samples import removed_up_to
-from db.notes.suggestions import WAITING
+from db.notes.suggestions import WAITING, add_suggestion
 from db.people.acting import LeadAct, Program
 from db.schema import tables as t
 from db.schema.dialects import is_postgres
@@ -146,6 +146,9 @@ def add_notes(permit: LeadAct | Program, notes: Iterable[Note], rules: Rules = U
     note_ids: list[int] = []
     while batch := list(islice(stream, N_BATCH)):
         done = _add_batch(permit, batch, rules)
+        for note_id, note in zip(done.note_ids, batch, strict=True):
+            for suggestion in note.suggestions:
+                add_suggestion(permit, note_id, suggestion)
         note_ids += done.note_ids
         total.likenesses.add(done.likenesses)
         total.changes.add(done.changes)

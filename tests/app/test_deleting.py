@@ -35,8 +35,8 @@ from db.people.acting import acting, as_program
 from db.people.audit import entries, verify
 from db.review.bulk import Many
 from db.review.decisions import reopen
-from db.review.deletion import delete_notes, deletions
 from db.review.drafts import save_draft
+from db.review.lifecycle.deletion import delete_notes, deletions
 from db.review.offers import make_offer
 from db.review.trials import begin_trial
 from db.schema.errors import NotAllowed, StoreRefused
@@ -211,7 +211,7 @@ def test_undoing_an_import_leaves_what_somebody_worked_on(desk: Desk, tmp_path: 
 
 
 POINTS = {
-    "in the transaction": ("db.review.deletion", "_delete_rows"),
+    "in the transaction": ("db.review.lifecycle.deletion", "_delete_rows"),
     "before the files": ("app.operations.deleting", "take_rows_out"),
     "between two files": ("app.operations.run_files", "write_whole"),
     "before the store's pages": ("db.store.store", "Store.scrub"),

@@ -1,14 +1,15 @@
-"""`python -m tests.bench prefill|train|rounds|desk|load|store|lines`: measurements, side by side in one run.
+"""`python -m tests.bench model|prefill|train|rounds|desk|load|store|lines|suite`: figures, side by side in one run.
 
-Each prints columns, or with `--json` one JSON object; what is being done goes to standard error. `prefill`, `train` and
-`rounds` need nothing of the desk, so they run on a rented GPU. What they gave so far is kept in `tests/benchmarks`.
+Each prints columns, or with `--json` one JSON object; `model` prints a JSON object a line, as soon as it is measured.
+What is being done goes to standard error. `prefill`, `train` and `rounds` need nothing of the desk, so they run on a
+rented GPU. What they gave so far is kept in `tests/benchmarks`.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,13 @@ def main(words: list[str] | None = None) -> int:
     measure, show = _MEASUREMENTS[what]
     try:
         result = measure(options)
+        if as_json:
+            write_json(result if isinstance(result, Mapping) else list(result))
+        else:
+            show(result)
     except (ValueError, DeskError) as error:
         say(str(error))
         return BAD_INPUT
-    if as_json:
-        write_json(result)
-    else:
-        show(result)
     return 0
 
 
@@ -62,6 +63,23 @@ def _add_model(kind: argparse.ArgumentParser) -> None:
     kind.add_argument("--tokenizer", type=Path, help="directory of another tokenizer, for a geometry")
     kind.add_argument("--device", help="cpu, cuda or cuda:N; the GPU where there is one")
     kind.add_argument("--threads", type=int, help="CPU threads for every way; torch's own choice where not given")
+
+
+def _add_embedded(kind: argparse.ArgumentParser) -> None:
+    def add(flag: str, sentence: str, **more: Any) -> None:  # what is not given is as the plan has it
+        kind.add_argument(flag, help=sentence, default=argparse.SUPPRESS, **more)
+
+    add("--labelled", "labelled notes as JSON lines; the samples where there is none", type=Path)
+    add("--neutral", "texts, JSON lines, to put around notes; made up where there are none", type=Path)
+    add("--synthetic", "labelled notes of a public set", type=Path)
+    add("--suggestions", "what pretraining left of the labelled notes, each answered by a fold's model", type=Path)
+    add("--base", "directory of the base; the embedded one", type=Path)
+    add("--adapter", "directory of the adapter; the embedded one", type=Path)
+    add("--only", "make these measures; all where none is named", nargs="+", metavar="MEASURE")
+    add("--notes", "labelled notes at most", type=int, dest="n_notes")
+    add("--generated", "generated notes; 2,000", type=int, dest="n_generated")
+    add("--padded", "labelled notes that are put among other text; 16", type=int, dest="n_padded")
+    add("--device", "cpu, cuda or cuda:N; the GPU where there is one")
 
 
 def _add_prefill(kind: argparse.ArgumentParser) -> None:
@@ -117,7 +135,13 @@ def _add_lines(kind: argparse.ArgumentParser) -> None:
     kind.add_argument("--ref", help="a commit; the files as they are now where none is named")
 
 
+def _add_suite(kind: argparse.ArgumentParser) -> None:
+    kind.add_argument("report", type=Path, help="what pytest wrote with --junitxml")
+    kind.add_argument("--files", type=int, default=12, help="how many files to print, the dearest first")
+
+
 _OPTIONS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {
+    "model": (_add_embedded, "a model on labelled notes, among other text and on strange notes; speed and memory"),
     "prefill": (_add_prefill, "the engine beside transformers' generate; all write the same answers"),
     "train": (_add_train, "the fast recipe beside the published one, each in a process of its own"),
     "rounds": (_add_rounds, "an adapter that goes on learning from corrections, round by round"),
@@ -125,10 +149,17 @@ _OPTIONS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = 
     "load": (_add_load, "the desk with many reviewers at once, while the worker fills notes in"),
     "store": (_add_store, "import and export: the real commands, each a process of its own"),
     "lines": (_add_lines, "lines of the product, without tests, benches and tables"),
+    "suite": (_add_suite, "what the tests cost, by room and file"),
 }
 
 
 # -- how each is measured ----------------------------------------------------------------------------------------
+
+
+def _model(options: Figures) -> Iterator[Figures]:
+    from tests.bench.model.embedded.run import Plan, run_model
+
+    return run_model(Plan(**options), say=say)
 
 
 def _prefill(options: Figures) -> Figures:
@@ -195,11 +226,18 @@ def _lines(options: Figures) -> Figures:
     return count_lines(options["ref"])
 
 
+def _suite(options: Figures) -> Figures:
+    from tests.bench.suite import count_seconds
+
+    return count_seconds(options["report"], options["files"])
+
+
 def _show_desk(result: Figures) -> None:
     (tables.print_keystrokes if "n_strokes" in result else tables.print_desk)(result)
 
 
-_MEASUREMENTS: Mapping[str, tuple[Callable[[Figures], Figures], Callable[[Figures], None]]] = {
+_MEASUREMENTS: Mapping[str, tuple[Callable[[Figures], Any], Callable[[Any], None]]] = {
+    "model": (_model, tables.print_each),
     "prefill": (_prefill, tables.print_prefill),
     "train": (_train, tables.print_training),
     "rounds": (_rounds, write_json),
@@ -207,6 +245,7 @@ _MEASUREMENTS: Mapping[str, tuple[Callable[[Figures], Figures], Callable[[Figure
     "load": (_load, tables.print_load),
     "store": (_store, tables.print_store),
     "lines": (_lines, tables.print_lines),
+    "suite": (_suite, tables.print_suite),
 }
 
 if __name__ == "__main__":

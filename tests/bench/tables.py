@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from app.core.terminal import write, write_table
+
+
+def print_each(measures: Iterable[dict[str, Any]]) -> None:
+    """Each measure as a line of JSON, as soon as it is made."""
+    for one in measures:
+        write(json.dumps(one, ensure_ascii=False))
 
 
 def print_prefill(result: dict[str, Any]) -> None:
@@ -111,6 +119,14 @@ def print_lines(counted: dict[str, dict[str, int]]) -> None:
     ]
     write_table(("package", *kinds, "all", "tables, not counted"), rows)
     write(f"{sum(map(_lines, counted.values())):,} lines")
+
+
+def print_suite(counted: dict[str, dict[str, dict[str, float]]]) -> None:
+    """Tests and seconds of each room, of all, and of the dearest files."""
+    for kind, sums in counted.items():
+        write_table((kind, "tests", "seconds"), [(name, *map(str, one.values())) for name, one in sums.items()])
+    rooms = counted["rooms"].values()
+    write(f"{sum(one['n_tests'] for one in rooms):,} tests, {sum(one['seconds'] for one in rooms):,.0f} seconds")
 
 
 def _lines(figures: dict[str, int]) -> int:

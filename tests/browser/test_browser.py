@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, Route, expect
 from app.access.guard import LOCAL_REVIEWER
 from data.task import Extraction
 from db.review.decisions import submit
-from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, shared, tab
+from tests.kit.desk.desk_browser import Desk, desk, own_desk, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON_VALUES, TASK
 from tests.kit.desk.permits import person_in
 
-__all__ = ["browser", "desk", "own_desk", "shared"]
+__all__ = ["desk", "own_desk", "shared"]
 
 
 def test_a_note_is_prefilled_corrected_and_saved(browser: Browser, desk: Desk) -> None:

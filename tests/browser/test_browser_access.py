@@ -8,9 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.kit.desk.desk_browser import THREE, Desk, browser, serving, tab
-
-__all__ = ["browser"]
+from tests.kit.desk.desk_browser import THREE, Desk, serving, tab
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 SCREENS = ("Queue", "Review", "Train", "Progress", "Export", "Settings")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.kit.desk.desk_browser import Desk, browser, put_notes, shared, tab
+from tests.kit.desk.desk_browser import Desk, put_notes, shared, tab
 from tests.kit.desk.desk_store import empty_values
 
-__all__ = ["browser", "shared"]
+__all__ = ["shared"]
 
 CANARY = "Zyxwvut-7351"
 NOTES = [(f"The canary {CANARY}-{number} sings of a lump in the left breast.", empty_values()) for number in range(3)]

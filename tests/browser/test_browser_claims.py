@@ -11,12 +11,10 @@ from playwright.sync_api import Browser, Locator, expect
 from data.task import Extraction
 from db.review.decisions import submit
 from tests.browser.test_browser_signing import sign_in
-from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
+from tests.kit.desk.desk_browser import Desk, Tab, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK
 from tests.kit.desk.permits import person_in
 from tests.kit.people import add_people
-
-__all__ = ["browser"]
 
 NOTES = [
     (f"{text} Seen {n}.", values) for n in range(4) for text, values in ((BREAST, BREAST_VALUES), (COLON, COLON_VALUES))
@@ -32,7 +30,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def entered(browser: Browser, desk: Desk, name: str, path: str = "/app/", *, has_next: bool = True) -> Tab:
-    here = Tab(browser.new_context(viewport={"width": 1440, "height": 900}).new_page())
+    here = Tab(desk.profile(browser).new_page())
     here.page.goto(desk.url + path)
     sign_in(here.page, name)
     here.ready()
@@ -80,7 +78,6 @@ def test_two_people_never_get_the_same_note_and_see_who_has_one(browser: Browser
     kim.shows("case-2")  # what ann had
     for here in (ann, kim):
         assert [said for said in here.complaints if "401" not in said] == []  # before signing in and after
-        here.page.context.close()
 
 
 def test_what_only_one_touched_is_merged_and_saved_with_one_key(browser: Browser, desk: Desk) -> None:
@@ -103,7 +100,6 @@ def test_what_only_one_touched_is_merged_and_saved_with_one_key(browser: Browser
         ("kim", "IIIB", "complete response"),
         ("ann", "IV", "complete response"),
     ]
-    kim.page.context.close()
 
 
 def test_what_both_touched_keeps_the_save_back_until_it_is_chosen(browser: Browser, desk: Desk) -> None:
@@ -134,7 +130,6 @@ def test_what_both_touched_keeps_the_save_back_until_it_is_chosen(browser: Brows
         ("kim", "II", "liver"),
         ("ann", "II", "liver"),
     ]
-    kim.page.context.close()
 
 
 def test_a_reload_in_between_changes_nothing_about_it(browser: Browser, desk: Desk) -> None:
@@ -157,4 +152,3 @@ def test_a_reload_in_between_changes_nothing_about_it(browser: Browser, desk: De
     expect(kim.said()).to_contain_text("revision 2")
     newest, _ = desk.decisions(1)
     assert (newest.extraction["stage"], newest.extraction["response"]) == ("IIIB", "complete response")
-    kim.page.context.close()

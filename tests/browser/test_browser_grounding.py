@@ -9,11 +9,11 @@ from playwright.sync_api import Browser, Locator, expect
 
 from data.grounding.evidence import ground
 from db.notes.suggestions import add_suggestion
-from tests.kit.desk.desk_browser import Desk, Tab, browser, shared, tab
+from tests.kit.desk.desk_browser import Desk, Tab, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes, suggestion
 from tests.kit.desk.permits import program_in
 
-__all__ = ["browser", "shared"]
+__all__ = ["shared"]
 
 TEXT = f"{BREAST} Hepatic metastases were seen. A CT shows no new lesions."
 RULE = "A tumour that is unchanged is stable disease."

@@ -9,11 +9,11 @@ from playwright.sync_api import Browser, expect
 from data.notes import make_note
 from db.notes.notes import add_notes, counts
 from db.notes.suggestions import add_suggestion
-from tests.kit.desk.desk_browser import Desk, Tab, browser, desk, own_desk, shared, tab
+from tests.kit.desk.desk_browser import Desk, Tab, desk, own_desk, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, suggestion
 from tests.kit.desk.permits import program_in
 
-__all__ = ["browser", "desk", "own_desk", "shared"]
+__all__ = ["desk", "own_desk", "shared"]
 
 
 def word(here: Tab, key: str) -> None:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.kit.desk.desk_browser import THREE, browser, serving, tab
-
-__all__ = ["browser"]
+from tests.kit.desk.desk_browser import THREE, serving, tab
 
 
 def tab_to(page: Page, name: str) -> None:

@@ -13,12 +13,10 @@ from db.notes.queue.overlap import Overlap
 from db.review.overlap_changes import set_overlap
 from tests.browser.test_browser_access import found as found_by_axe
 from tests.browser.test_browser_claims import entered
-from tests.kit.desk.desk_browser import Desk, Tab, browser, serving
+from tests.kit.desk.desk_browser import Desk, Tab, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES
 from tests.kit.desk.permits import person_in
 from tests.kit.people import add_people
-
-__all__ = ["browser"]
 
 
 @pytest.fixture
@@ -95,7 +93,6 @@ def test_two_opinions_that_differ_are_adjudicated(browser: Browser, desk: Desk) 
     expect(card.get_by_role("button", name="case-1")).to_be_visible()
     for here in (kim, theirs, lea):
         assert [said for said in here.complaints if "401" not in said] == []
-        here.page.context.close()
 
 
 def test_two_windows_of_one_reviewer_give_one_opinion(browser: Browser, desk: Desk) -> None:
@@ -118,4 +115,3 @@ def test_two_windows_of_one_reviewer_give_one_opinion(browser: Browser, desk: De
     expect(other.locator("#saved")).to_contain_text("as your opinion")
     with desk.store.reading() as session:
         assert get_note(session, 1).n_opinions == 1
-    kim.page.context.close()

@@ -23,13 +23,11 @@ from db.notes.queue.search import ALL
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import submit
 from tests.browser.test_browser_signing import sign_in
-from tests.kit.desk.desk_browser import Desk, browser, serving
+from tests.kit.desk.desk_browser import Desk, serving
 from tests.kit.desk.desk_store import TASK, suggestion
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.payloads import PAYLOADS
 from tests.kit.people import add_people
-
-__all__ = ["browser"]
 
 N_KEYS = len(TASK.keys)
 WATCH = """
@@ -86,16 +84,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, desk: Desk) -> Iterator[Page]:
+def page(browser: Browser, desk: Desk) -> Page:
     """One page for all screens: whatever a payload does on one of them stays to be seen."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.add_init_script(WATCH)
-    opened = context.new_page()
+    opened = desk.profile(browser).new_page()
+    opened.add_init_script(WATCH)
     opened.goto(f"{desk.url}/app/")
     sign_in(opened, f"{NAMES[0]} Ann")
     expect(opened.locator("body[data-desk=ready]")).to_have_count(1)
-    yield opened
-    context.close()
+    return opened
 
 
 def unhurt(page: Page, where: str) -> None:

@@ -9,11 +9,11 @@ from playwright.sync_api import Browser, expect
 from data.notes import make_note
 from data.task import Extraction
 from db.notes.notes import add_notes
-from tests.kit.desk.desk_browser import Desk, browser, desk, own_desk, serving, shared, tab
+from tests.kit.desk.desk_browser import Desk, desk, own_desk, serving, shared, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, HOSTILE, TASK
 from tests.kit.desk.permits import program_in
 
-__all__ = ["browser", "desk", "own_desk", "shared"]
+__all__ = ["desk", "own_desk", "shared"]
 
 
 def test_hostile_text_is_shown_and_never_runs(browser: Browser, tmp_path: Path) -> None:

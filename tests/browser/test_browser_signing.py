@@ -13,10 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from db.people.audit import entries
 from db.review.decisions import draft_of
 from db.schema import tables as t
-from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, serving
+from tests.kit.desk.desk_browser import THREE, Desk, Tab, serving
 from tests.kit.people import PASSWORD, add_people
-
-__all__ = ["browser"]
 
 
 @pytest.fixture
@@ -27,10 +25,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield made
-    made.close()
+def context(browser: Browser, desk: Desk) -> BrowserContext:
+    return desk.profile(browser)
 
 
 def sign_in(page: Page, name: str) -> None:

@@ -13,11 +13,11 @@ from app.core.rules import read_tour, write_keys
 from db.people.settings import drop_setting
 from tests.browser.test_browser_access import found
 from tests.browser.test_browser_keys import doubtful
-from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, serving, shared, tab
+from tests.kit.desk.desk_browser import THREE, Desk, Tab, serving, shared, tab
 from tests.kit.desk.desk_store import put_notes
 from tests.kit.desk.permits import person_in
 
-__all__ = ["browser", "shared"]
+__all__ = ["shared"]
 
 STEPS = ("The note", "The fields", "Save and next", "The other screens")
 FRAMED = ("#note", ".field-0", "#actions", "#nav [role=tab][data-tab-id=queue]")

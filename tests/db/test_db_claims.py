@@ -37,8 +37,9 @@ from db.people.sign_ins import sign_in
 from db.review.decisions import latest_annotation, submit
 from db.review.revisions import Conflict
 from db.schema import tables as t
-from db.store.store import Store, open_store
+from db.store.store import Store
 from tests.db.test_db_notes import plans
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import enlist, person_in, program_in
 from tests.kit.desk.stores import add, decide, extraction, file_store, note, store
 
@@ -224,7 +225,7 @@ class Desk(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.store = open_store(self.folder / "store.db")
+        self.store = empty_store(self.folder / "store.db")
         self.patch = pytest.MonkeyPatch()
         self.clock = Clock()
         self.patch.setattr(t, "now", self.clock)

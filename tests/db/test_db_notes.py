@@ -17,8 +17,9 @@ from db.notes.notes import AddReport, add_notes, count_notes, counts, find_note,
 from db.notes.suggestions import add_suggestion, count_without, notes_without
 from db.review.decisions import history, open_review, save_draft
 from db.schema import tables
-from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
+from db.store.store import Store, StoreError, StoreRefused, UnknownNote
 from db.training.adapters import activate
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import add, decide, extraction, note, register, store, suggestion
 from tests.kit.desk.stores import empty_session as session
@@ -161,7 +162,7 @@ LARGE = (
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """100,000 notes: every twentieth an original, the first half with a suggestion, almost a third decided."""
-    with open_store(tmp_path_factory.mktemp("large") / "store.db") as opened:
+    with empty_store(tmp_path_factory.mktemp("large") / "store.db") as opened:
         with opened.transaction() as session:
             for statement in LARGE:
                 session.execute(sa.text(statement.replace(":", r"\:")))

@@ -21,6 +21,7 @@ from db.review.decisions import save_draft
 from db.review.offers import make_offer
 from db.schema import tables as t
 from db.store.store import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import Server, name_in
 from tests.kit.desk.stores import add, decide, extraction, note, store
@@ -203,7 +204,7 @@ def test_a_nul_is_refused_in_a_sentence(store: Store) -> None:
 def both(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
     """The same notes in each of the databases."""
     url = postgres.database()
-    with open_store(tmp_path_factory.mktemp("words") / "store.db") as file, open_store(url) as server:
+    with empty_store(tmp_path_factory.mktemp("words") / "store.db") as file, open_store(url) as server:
         for one in (file, server):
             with one.transaction() as session:
                 add_notes(

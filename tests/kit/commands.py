@@ -150,6 +150,22 @@ def _import_everything() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # as `quiet_libraries` does before it is imported
     for name in _IMPORTED:
         importlib.import_module(name)
+    _read_what_all_read()
+
+
+def _read_what_all_read() -> None:
+    """What is kept once it is read, and what SQLAlchemy makes at first use: a quarter of a short command's time."""
+    from data.task import load_task
+    from db.notes.notes import counts
+    from tests.kit.desk.empty_stores import empty_store
+
+    load_task()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        empty_store(Path(folder) / "store.db") as store,
+        store.reading() as session,
+    ):
+        counts(session)
 
 
 class _Trainer:

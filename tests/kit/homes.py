@@ -23,6 +23,7 @@ from data.task import load_task
 from db.schema.files import sqlite
 from db.store.store import open_store
 from tests.kit.commands import PATIENCE_S, Forked, can_be_forked
+from tests.kit.desk.empty_stores import empty_store
 
 TASK = load_task()
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,8 @@ class Home:
         mask = os.umask(0o077)
         prepare_home(settings)
         os.umask(mask)
-        with open_store(settings.place) as store:
+        is_new = isinstance(settings.place, Path) and not settings.place.exists()
+        with empty_store(settings.place) if is_new else open_store(settings.place) as store:
             yield Desk(settings, TASK, store)
 
     def begin(self) -> Home:

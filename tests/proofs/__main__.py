@@ -36,6 +36,7 @@ PROOFS = {
     "stale-postgres": ["-m", "tests.proofs.stale", "--postgres"],
     "kills-postgres": ["-m", "tests.proofs.kills.postgres_kills", "--kills", "200"],
     "stateful": ["-m", "tests.proofs.stateful"],
+    "labelstudio": ["-m", "tests.proofs.labelstudio"],
 }
 """Name to the arguments of the Python that performs it."""
 FORKING = {"entries", "publishing", "trainers", "runs", "claims", "claims-postgres"}

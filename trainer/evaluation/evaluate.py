@@ -65,6 +65,11 @@ def evaluate(
     answers = answer_rows(engine, rows, progress)
     if predictions is not None:
         write_predictions(predictions, rows, {"answer": answers})
+    return score_forms(engine, rows, answers, task)
+
+
+def score_forms(engine: Suggester, rows: Sequence[Row], answers: Sequence[Suggestion | None], task: Task) -> Score:
+    """Score what the engine answered for labelled rows, and the forms that the answers make beside empty ones."""
     texts, house = [row.text for row in rows], engine.house_words.known
     form = score_form(
         task,

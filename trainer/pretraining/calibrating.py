@@ -44,7 +44,7 @@ def calibrate(job: Job, draft: Path) -> Mapping[str, Any]:
     lines = [line for part in parts for line in part.read_text(encoding="utf-8").splitlines()]
     write_whole(draft / SUGGESTIONS, "".join(f"{line}\n" for line in lines))
     told = [json.loads(line) for line in lines]
-    answers = [_read(task, one["suggestion"], job.settings.adapter_name) for one in told]
+    answers = [read_suggestion(task, one["suggestion"], job.settings.adapter_name) for one in told]
     pairs = [(notes[one["content_hash"]], answer) for one, answer in zip(told, answers, strict=True)]
     gold = [note.gold_for(task, answer) for note, answer in pairs]
     accepted = [note.right(task) for note, _ in pairs]
@@ -70,7 +70,8 @@ def _accuracy(task: Task, pairs: Sequence[tuple[RealNote, Suggestion | None]]) -
     return {**mean, "fields": fields}
 
 
-def _read(task: Task, stored: Mapping[str, Any] | None, adapter: str) -> Suggestion | None:
+def read_suggestion(task: Task, stored: Mapping[str, Any] | None, adapter: str) -> Suggestion | None:
+    """What `write_suggestions` kept of an answer; its confidence is the model's own probability."""
     if stored is None:
         return None
     return Suggestion(

@@ -14,8 +14,8 @@ from xml.sax.saxutils import quoteattr
 from app.exporting.choice import Choice
 from app.exporting.metadata import add_metadata
 from app.exporting.records import Record
-from data.decisions.label_studio import META
 from data.identity import made_id
+from data.reading.annotators.own_tasks import META
 from data.suggestion import Span
 from data.task import Field, Task
 from db.notes.suggestions import SuggestionRow

@@ -1,5 +1,5 @@
-// The format and the days on the export screen: the browser's own date fields. A hidden text box carries each to the server, also one
-// that is no day: the browser calls such a field empty, and an export without the limit would be more than was asked for.
+// The format and the days on the export screen: the browser's own fields. A hidden text box carries each to the server,
+// also what is no day: the browser calls such a field empty, and an export without the limit would be more than was asked for.
 import { closest, find } from '../browser/dom.js';
 
 const NO_DAY = 'no whole day';

@@ -183,7 +183,8 @@ def check_members(infos: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 
 def _is_file(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return bool(parts) and not name.endswith("/") and not any(part.startswith((".", "__MACOSX")) for part in parts)
+    is_hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in parts)
+    return bool(parts) and not name.endswith("/") and not is_hidden
 
 
 def open_archive(stream: BinaryIO) -> zipfile.ZipFile:

@@ -70,6 +70,8 @@ class _Page(HTMLParser):
         self._n_silent += tag in _SILENT
         self._n_as_is += tag == "pre"
         self._break(tag)
+        if tag in ("td", "th") and self.said and not self.said[-1].endswith(("\n", "\t")):
+            self.said.append("\t")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._break(tag)
@@ -79,8 +81,6 @@ class _Page(HTMLParser):
         self._n_as_is = max(0, self._n_as_is - (tag == "pre"))
         if tag != "br":
             self._break(tag)
-        if tag in ("td", "th"):
-            self.said.append("\t")
 
     def handle_data(self, data: str) -> None:
         if self._n_silent:

@@ -22,9 +22,7 @@ def read_json_file(source: Source, encoding: Encoding, options: Options) -> Iter
 
     Where the beginning does not tell, the ending does.
     """
-    with open_as_utf8(source, encoding) as stream:
-        told = _are_lines(Window(stream))
-    if source.suffix.lower() != ".json" if told is None else told:
+    if _has_lines(source, encoding):
         yield from read_jsonl(source, encoding)
         return
     with open_as_utf8(source, encoding) as stream:
@@ -40,7 +38,18 @@ def read_json_file(source: Source, encoding: Encoding, options: Options) -> Iter
         yield from read_shape(source, encoding, options, shape)
 
 
-_BEGIN = re.compile(r"(?:\[\s*)?\{\s*[\"}]")
+def read_objects(source: Source, encoding: Encoding) -> Iterator[Record | Refusal]:
+    """The same for a format of its own, where one object by itself is one record, whatever it holds."""
+    yield from read_jsonl(source, encoding) if _has_lines(source, encoding) else read_json(source, encoding)
+
+
+def _has_lines(source: Source, encoding: Encoding) -> bool:
+    with open_as_utf8(source, encoding) as stream:
+        told = _are_lines(Window(stream))
+    return source.suffix.lower() != ".json" if told is None else told
+
+
+_BEGIN = re.compile(r"(?:\[\s*)?\{\s*(?:\"(?!%)|\})")  # UIMA's JSON has names like "%TYPES"
 
 
 def is_json(head: Head) -> bool:

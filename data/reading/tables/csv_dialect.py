@@ -21,7 +21,7 @@ NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _USUAL_NAMES = {"text", "input"}
 _NONE = (False, 0.0, 0)
 """How well a separator fits that separates nothing; see `_fit`."""
-_NAME = re.compile(r"[^\W\d][\w .()/-]{0,39}")
+_NAME = re.compile(r"[^\W\d][\w.()/-]{0,39}(?: [\w()/-]{1,20}){0,3}")
 _LONG = 40
 _TOLD = re.compile(r'"?sep=(\t|[^\w\s"])"?', re.IGNORECASE)  # the first line that Excel writes for itself
 
@@ -113,17 +113,18 @@ def is_table(head: Head) -> bool:
     for separator in ",;\t":
         if separator not in sample.lstrip().partition("\n")[0]:
             continue
-        has_name, share, n_columns = _fit(sample, separator, is_all=is_all)
-        if share == 1 and (has_name or (n_columns > 2 and _has_sentences(sample, separator, is_all=is_all))):
+        has_name, share, _ = _fit(sample, separator, is_all=is_all)
+        rows = [row for row in _rows(sample, separator) if row and any(row)]
+        header, *others = rows if is_all else rows[:-1]
+        is_named = all(_NAME.fullmatch(name.strip()) for name in header if name)
+        if share == 1 and is_named and others and (has_name or _has_sentences(header, others)):
             return True
     return False
 
 
-def _has_sentences(sample: str, separator: str, *, is_all: bool) -> bool:
-    """Whether a table has names on top, rows below, and a column of sentences among them."""
-    rows = [row for row in _rows(sample, separator) if row and any(row)]
-    header, *others = rows if is_all else rows[:-1]
-    if len(others) < 2 or len(set(header)) < len(header) or not all(_NAME.fullmatch(name.strip()) for name in header):
+def _has_sentences(header: list[str], others: list[list[str]]) -> bool:
+    """Whether a table has three columns of different names and more, and one of them has sentences."""
+    if len(others) < 2 or len(header) < 3 or len(set(header)) < len(header):
         return False
     return any(sum(map(len, cells)) >= _LONG * len(others) for cells in zip(*others, strict=True))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -54,6 +55,7 @@ def read_workbook(source: Source, _: Encoding, options: Options) -> Iterator[Rec
 def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Refusal]:
     import openpyxl
 
+    warnings.filterwarnings("ignore", module="openpyxl")  # they are for programmers
     workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
     try:
         sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
@@ -63,7 +65,7 @@ def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Re
         if not chosen:
             return
         if len(headers) > len(chosen):
-            options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, which has the notes.")
+            options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, those with notes.")
         for sheet, header in chosen:
             yield from _read_records(source, sheet, header, options)
     finally:
@@ -103,7 +105,7 @@ def _read_records(source: Source, sheet: Any, header: _Row, options: Options) ->
     if refusal := bad_header(source.name, names, options.wanted, first):
         yield refusal
         return
-    plain: Callable[[str], str] = unescape_cell if is_escaping(names) else str
+    is_ours = is_escaping(names)
     for number, cells in _read_rows(sheet):
         if number <= first:
             continue
@@ -113,8 +115,8 @@ def _read_records(source: Source, sheet: Any, header: _Row, options: Options) ->
         elif sum(len(cell) for cell in cells if isinstance(cell, str)) > MAX_RECORD_BYTES:
             yield refused_line(source.name, number, (None, f"more than {MAX_RECORD_BYTES:,} bytes"))
         else:
-            told = [plain(cell) if isinstance(cell, str) else cell for cell in cells]
-            values = dict(zip(names, told + [None] * (len(names) - len(told)), strict=True))
+            plain = [unescape_cell(cell) if is_ours and isinstance(cell, str) else cell for cell in cells]
+            values = dict(zip(names, plain + [None] * (len(names) - len(plain)), strict=True))
             yield Record(source.name, number, values, is_flat=True)
 
 

@@ -112,6 +112,9 @@ class QueueRow:
         n_changed: fields in which the latest annotation differs from the suggestion that it started from; None where
             there is no annotation or it started from none.
         reviewer: who submitted the latest annotation or, before that, saved the latest draft.
+        is_copy: whether another note has exactly the same text.
+        is_newer: whether it supersedes another note.
+        is_superseded: whether another note supersedes it.
     """
 
     id: int
@@ -127,6 +130,9 @@ class QueueRow:
     n_changed: int | None
     reviewer: str | None
     updated_at: datetime
+    is_copy: bool = False
+    is_newer: bool = False
+    is_superseded: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,9 +298,12 @@ def _lines(session: Session, ids: Sequence[int]) -> list[QueueRow]:
     )
     started_from = t.suggestion.alias("started_from")
     suggestion = t.suggestion.alias("shown")
+    other = t.note.alias("other")
+    same_text = sa.exists().where(other.c.text_hash == c.text_hash, other.c.id != c.id, other.c.is_superseded == 0)
     query = (
         sa.select(c.id, c.external_id, c.state, c.origin, c.updated_at, t.reviewer.c.name.label("reviewer"))
-        .add_columns(c.n_not_found, c.gold.is_not(None).label("is_labelled"))
+        .add_columns(same_text.correlate(t.note).label("is_copy"), c.supersedes_id.is_not(None).label("is_newer"))
+        .add_columns(c.is_superseded, c.n_not_found, c.gold.is_not(None).label("is_labelled"))
         .add_columns(sa.func.substr(t.note_text.c.text, 1, 4 * PREVIEW_CHARACTERS).label("beginning"))
         .add_columns(suggestion.c.adapter, suggestion.c.min_confidence)
         .add_columns(sa.case((suggestion.c.adapter == c.suggested_by, c.min_confidence)).label("place"))

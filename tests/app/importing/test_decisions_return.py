@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.exporting import Choice, export_pieces
+from app.exporting import Choice, export_pieces, write_export
 from app.importing.decisions import import_decisions
 from data.notes import make_note
 from data.task import Extraction
+from db.notes.identity import Rules
+from db.notes.imports import list_imports
 from db.notes.notes import add_notes, find_note
 from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries, verify
@@ -42,7 +44,7 @@ def full(tmp_path_factory):
         yield opened
 
 
-@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "parquet", "label-studio"])
+@pytest.mark.parametrize("form", ["jsonl", "json", "csv", "tsv", "xlsx", "parquet", "label-studio"])
 def test_decisions_come_back_from_every_format(full, other, tmp_path, form):
     file = tmp_path / f"all.{'json' if form == 'label-studio' else form}"
     file.write_bytes(exported(full, form))
@@ -51,6 +53,12 @@ def test_decisions_come_back_from_every_format(full, other, tmp_path, form):
     assert records(other) == records(full)
     again = brought(other, file)
     assert (again.n_added, again.arrivals.n_known, again.arrivals.n_kept) == (0, N_NOTES, 0)
+    assert records(other) == records(full)
+
+
+def test_decisions_come_back_from_a_folder_of_datasets(full, other, tmp_path):
+    write_export(full, TASK, tmp_path / "set", Choice("dataset", with_provenance=True, statuses=STATUSES))
+    assert brought(other, tmp_path / "set").arrivals.n_kept == N_NOTES
     assert records(other) == records(full)
 
 
@@ -178,6 +186,29 @@ def test_a_change_of_mind_elsewhere_follows_and_an_old_file_takes_nothing_back(f
     assert record["output"][KEYS[0]] == "sarcoma"
 
 
+def test_notes_of_two_sources_stay_two(file_store, other, tmp_path):
+    with other.transaction() as session:
+        for who, source in (("ada", "north"), ("bob", "south")):
+            note = make_note(TASK, "A report.", external_id="case-1")
+            (number,) = add_notes(program_in(session), [note], Rules(source=source)).note_ids
+            submit(person_in(session, who), note_id=number, status="submitted", seen_revision=0, token=f"token-{who}",
+                   extraction=Extraction(TASK, {**dict.fromkeys(TASK.keys), KEYS[0]: who}))  # fmt: skip
+    file = taken(other, tmp_path)
+    assert brought(file_store, file).n_added == 2
+    assert records(file_store) == records(other)
+    assert brought(file_store, file).arrivals.n_known == 2
+
+
+def test_an_import_of_decisions_is_listed(file_store, other, tmp_path):
+    decide(other, "ada", **{KEYS[0]: "melanoma"})
+    report = brought(file_store, taken(other, tmp_path), by="lea")
+    with file_store.reading() as session:
+        (row,) = list_imports(session)
+    assert (row.id, row.brought_by, row.n_added, row.files) == (report.number, "lea", 1, ["taken.jsonl"])
+    assert row.ended_at is not None
+    assert row.options["with_decisions"]
+
+
 def test_without_provenance_nothing_is_a_decision(full, other, tmp_path):
     file = tmp_path / "plain.jsonl"
     with full.reading() as session:
@@ -222,4 +253,3 @@ def test_a_note_whose_decision_was_taken_back_is_decided_by_what_arrives(file_st
     with file_store.reading() as session:
         assert open_review(session, number, "bob").draft is not None  # what bob had is still there
     assert records(file_store)[0]["provenance"]["reviewer"] == "ada"
-    assert STATUSES

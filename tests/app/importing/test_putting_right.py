@@ -20,8 +20,8 @@ from db.notes.queue.search import Filters, counts
 from db.people.audit import entries, verify
 from db.review.bulk import Many
 from db.review.decisions import latest_annotation
-from db.review.deletion import delete_notes
-from db.review.relatives import copies_of, count_waiting_copies, decide_copies, older_of, undo_copies
+from db.review.lifecycle.deletion import delete_notes
+from db.review.lifecycle.relatives import copies_of, count_waiting_copies, decide_copies, older_of, undo_copies
 from db.review.reviewed import holdout_rows, training_rows
 from db.store.store import Store, StoreError
 from tests.kit.desk.permits import person_in
@@ -145,6 +145,9 @@ def test_a_new_version_leaves_the_old_decision_with_the_old_text(store: Store, t
         assert before.values is not None
         assert before.values[SECOND] == "II"
         assert list(export_lines(session, TASK, Choice("jsonl"))) == []
+        assert len(list(export_lines(session, TASK, Choice("jsonl", with_superseded=True)))) == 1
+        (line,) = search_notes(session)
+        assert (line.is_newer, line.is_copy, line.is_superseded) == (True, False, False)
         assert [*training_rows(session, TASK), *holdout_rows(session, TASK)] == []
         assert (counts(session).n_notes, [row.id for row in search_notes(session)]) == (1, [2])
         assert [row.id for row in search_notes(session, Filters(with_superseded=True))] == [1, 2]

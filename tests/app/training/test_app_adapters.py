@@ -11,8 +11,8 @@ from app.core.adapters import activate_present, base_place, ensure_adapter, name
 from app.core.errors import DeskError
 from app.core.settings import EMBEDDED_NAME, load_settings
 from data.storage.locations import EMBEDDED
-from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, activations, list_adapters, register_adapter
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 
 DIGITS = "0123456789abcdef"
@@ -20,7 +20,7 @@ DIGITS = "0123456789abcdef"
 
 @pytest.fixture
 def store(tmp_path):
-    with open_store(tmp_path / "home" / "caseloop.db") as store:
+    with empty_store(tmp_path / "home" / "caseloop.db") as store:
         yield store
 
 

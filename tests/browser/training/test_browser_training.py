@@ -8,11 +8,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from db.training.preferences import preferences
-from tests.kit.desk.desk_browser import browser, serving, tab
+from tests.kit.desk.desk_browser import serving, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES
 from tests.kit.desk_runs import ALIKE, GOT_BETTER, GOT_WORSE, put_finished_run
-
-__all__ = ["browser"]
 
 NAMES = ("run-0001", "first")
 

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Locator, expect
 from app.screens.markup import call_script
 from db.schema.files import sqlite
 from db.store.store import Store
-from tests.kit.desk.desk_browser import Desk, Tab, browser, desk, shared, tab
+from tests.kit.desk.desk_browser import Desk, Tab, desk, shared, tab
 
-__all__ = ["browser", "desk", "shared"]
+__all__ = ["desk", "shared"]
 
 SCREENS = ("Queue", "Train", "Progress", "Export", "Settings")
 BROKEN = ("note", "setting")  # every screen reads one of these tables

@@ -11,10 +11,8 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, expect
 
 from db.schema import tables
-from tests.kit.desk.desk_browser import Desk, Tab, browser, serving, tab
+from tests.kit.desk.desk_browser import Desk, Tab, serving, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, MELANOMA, empty_values
-
-__all__ = ["browser"]
 
 NOTES = [(BREAST, BREAST_VALUES), (COLON, COLON_VALUES), (MELANOMA, empty_values())]
 DOUBT = {1: 1.0, 2: 3.0, 3: 0.2, 4: 2.0, 5: 4.0, 6: 0.1}

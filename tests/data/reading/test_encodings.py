@@ -150,3 +150,52 @@ def test_notes_of_one_file_stay_together(tmp_path: Path) -> None:
     rows = "".join(f"{n},Plain report {n}.\n" for n in range(3000))
     notes, refusals = read(file(tmp_path, f"id,text\n{rows}3000,Größe.\n".encode("cp1252"), "a.csv"))
     assert (len(notes), notes[-1].text, refusals) == (3001, "Größe.", [])
+
+
+def test_a_long_line_is_looked_at_once(tmp_path: Path) -> None:
+    # A pattern that tries each character of a line again takes hours: the suite's time limit is the assertion.
+    path = file(tmp_path, b"x \x90" + b"\n" + b"y" * (2 << 20), "note.txt")
+    assert "0x90" in only(path).sentence
+
+
+OLDER = {
+    "cp1250": "Pacjentka z rakiem piersi lewej, przerzuty do węzłów chłonnych i kości; później źle.",
+    "iso8859_2": "Pacjentka z rakiem piersi lewej, przerzuty do węzłów chłonnych i kości; później źle.",
+    "cp1252": "Carcinome canalaire, récepteurs positifs à 90 %, métastases hépatiques découvertes.",
+    "cp1254": "Hasta meme kanseri, karaciğer metastazı yok. Şişlik görüldü; ışın tedavisi.",
+    "mac_roman": "Befund für die Ärztin: Größe 2 cm, Drüsenkörper unauffällig, Übergang möglich, später größer.",
+    "cp850": "Befund für die Ärztin: Größe 2 cm, Drüsenkörper unauffällig, Übergang möglich, später größer.",
+    "cp1251": "Рак молочной железы, метастазы в печень. Пациентка 54 лет.",
+    "koi8_r": "Рак молочной железы, метастазы в печень. Пациентка 54 лет.",
+    "cp1253": "Ασθενής με καρκίνο του μαστού και μεταστάσεις στο ήπαρ.",
+    "cp1255": "חולה בת 54 עם סרטן שד, גרורות בכבד. טיפול כימותרפי.",
+    "cp932": "病理診断：右肺上葉の浸潤性腺癌、中分化型。リンパ節転移あり。",
+    "euc_jp": "病理診断：右肺上葉の浸潤性腺癌、中分化型、大きさ3.5cm。リンパ節転移2/15。免疫染色：TTF-1陽性。",
+    "gb18030": "病理诊断：右肺上叶浸润性腺癌，中分化，大小3.5cm。淋巴结转移2/15。",
+    "big5": "病理診斷：右肺上葉浸潤性腺癌，中分化，大小3.5cm。淋巴結轉移2/15。",
+    "cp949": "환자는 54세 여성으로 유방암 진단을 받았다. 간 전이 없음.",
+}
+
+
+@pytest.mark.parametrize("codec", OLDER)
+def test_older_encodings_are_told_by_their_letters(tmp_path: Path, codec: str) -> None:
+    rows = "id,text\n1,Plain.\n" + f'2,"{OLDER[codec]}"\n'
+    texts, remarks, refusals = told(file(tmp_path, rows.encode(codec), "a.csv"))
+    assert not refusals
+    assert texts == ["Plain.", OLDER[codec]]
+    assert len(remarks) == 1
+
+
+@pytest.mark.parametrize("codec", ["cp850", "mac_roman"])
+def test_a_few_letters_are_not_enough_to_guess_from(tmp_path: Path, codec: str) -> None:
+    path = file(tmp_path, "Größe 3 cm.".encode(codec), "a.txt")
+    assert "--encoding NAME" in only(path).advice
+    assert told(path, Columns(codec=codec))[0] == ["Größe 3 cm."]
+
+
+def test_who_names_the_encoding_is_believed_and_checked(tmp_path: Path) -> None:
+    path = file(tmp_path, "é".encode("cp1252") * 9, "a.txt")
+    assert told(path, Columns(codec="cp1251")) == (["й" * 9], ["a.txt: read as Windows-1251."], [])
+    refused = told(path, Columns(codec="utf-16"))[2]
+    assert "UTF-16 text; found bytes that are not" in refused[0].sentence
+    assert told(file(tmp_path, "Größe.", "b.txt"), Columns(codec="utf-8")) == (["Größe."], [], [])

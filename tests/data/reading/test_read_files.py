@@ -72,7 +72,7 @@ def test_a_folder_is_read_in_order(tmp_path: Path) -> None:
     notes, (refusal,) = read(tmp_path)
     assert [note.text for note in notes] == ["One.", "Two.", "Three."]
     assert refusal.file == "scan.dat"
-    assert "a file ending in" in refusal.sentence
+    assert "a table, JSON, a document or an archive of them; found another ending, .dat" in refusal.sentence
     assert refusal.is_file
 
 

@@ -18,8 +18,9 @@ from db.notes.queue.search import Filters
 from db.notes.suggestions import add_suggestion
 from db.review.decisions import discard_draft, reopen, save_draft
 from db.schema import tables
-from db.store.store import Store, StoreError, open_store
+from db.store.store import Store, StoreError
 from tests.db.test_db_notes import plans
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import add, decide, empty_session, extraction, file_store, note, register, store, suggestion
 
@@ -148,7 +149,7 @@ def test_no_walk_reads_every_note(file_store: Store, order: Any) -> None:
 @pytest.fixture(scope="module")
 def nine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Nine notes that wait, for tests that leave them so."""
-    with open_store(tmp_path_factory.mktemp("home") / "store.db") as opened:
+    with empty_store(tmp_path_factory.mktemp("home") / "store.db") as opened:
         with opened.transaction() as session:
             add(session, 9)
         yield opened

@@ -19,8 +19,9 @@ from db.review.decisions import Status, open_review, reopen, submit
 from db.review.opinions import opinions_of
 from db.review.overlap_changes import set_overlap
 from db.review.revisions import Conflict
-from db.store.store import Store, open_store
+from db.store.store import Store
 from tests.db.promises.test_store_stateful import run
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import FIRST, add, extraction
 
@@ -76,7 +77,7 @@ class Board(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.store: Store = open_store(self.folder / "store.db")
+        self.store: Store = empty_store(self.folder / "store.db")
         with self.store.transaction() as session:
             for name, role in PEOPLE.items():
                 add_reviewer(person_in(session, "command line"), name, role=role, password_hash="$argon2id$")  # type: ignore[arg-type]

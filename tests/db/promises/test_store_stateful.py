@@ -19,6 +19,7 @@ from db.notes.suggestions import add_suggestion
 from db.review.decisions import Saved, Status, discard_draft, open_review, reopen, save_draft, submit
 from db.review.revisions import Conflict
 from db.store.store import Store, open_store
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import Server
 from tests.kit.desk.stores import FIRST, add, extraction, note, suggestion
@@ -67,6 +68,7 @@ class Desk(RuleBasedStateMachine):
         """Find a place for an empty store."""
         self.folder = Path(tempfile.mkdtemp())
         self.place: Path | str = self.folder / "store.db"
+        empty_store(self.place).close()
 
     def clear(self) -> None:
         """Delete it."""
@@ -253,10 +255,10 @@ def in_postgres(server: Server) -> type[Desk]:
 
     class DeskInPostgres(Desk):
         def make(self) -> None:
-            self.place = server.database()
+            self.place = server.emptied()
 
         def clear(self) -> None:
-            server.drop(str(self.place))
+            """It is emptied for the next one."""
 
     return DeskInPostgres
 

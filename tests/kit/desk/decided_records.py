@@ -13,6 +13,7 @@ from app.importing.decisions import DecisionReport, import_decisions
 from data.notes import NoteError, make_note
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import SPECIAL_TOKEN, Extraction, load_task
+from db.notes.identity import Rules
 from db.notes.notes import add_notes
 from db.notes.queue.overlap import Overlap
 from db.notes.suggestions import add_suggestion
@@ -32,6 +33,7 @@ WORDS = (
     *("\U0010ffff", "null", "None", "NaN", "N/A", "true", "007", "1e5", "癌", "\u202e", " ", "  ", "\uffff"),
 )  # fmt: skip
 METADATA = (None, "", "007", 7, 1.5, True, ["a", 1, None], {"ward": "3 B", "n": [1]}, "2026-01-31", "=1+1")
+N_BATCH = 100
 _START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
@@ -72,10 +74,10 @@ def values(draw: random.Random, text: str) -> Extraction:
 def fill(store: Store, n: int, seed: int = 0) -> None:
     """Add `n` notes that people decided about: with and without suggestions, ids, metadata, opinions, trials."""
     draw = random.Random(seed)
-    for first in range(0, n, 500):
+    for first in range(0, n, N_BATCH):
         with store.transaction() as session:
             set_overlap(person_in(session), Overlap(0.1, 2))
-            some = range(first, min(n, first + 500))
+            some = range(first, min(n, first + N_BATCH))
             notes = [
                 make_note(
                     TASK,
@@ -85,7 +87,8 @@ def fill(store: Store, n: int, seed: int = 0) -> None:
                 )
                 for number in some
             ]
-            for note_id, note in zip(add_notes(program_in(session), notes).note_ids, notes, strict=True):
+            source = Rules(source=draw.choice(("", "lab")))
+            for note_id, note in zip(add_notes(program_in(session), notes, source).note_ids, notes, strict=True):
                 _decide(session, draw, note_id, note.text)
 
 

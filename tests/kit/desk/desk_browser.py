@@ -52,6 +52,7 @@ class Desk:
     port: int
     first: int = 1
     number: int | None = None  # of the process
+    lent: list[tuple[Browser, BrowserContext]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -85,6 +86,12 @@ class Desk:
         assert self.number is not None
         os.kill(self.number, number)
 
+    def profile(self, browser: Browser) -> BrowserContext:
+        """A person's own browser, which knows nothing of the desk but its files; taken back when the desk ends."""
+        context = _take(browser, self)
+        self.lent.append((browser, context))
+        return context
+
     def review(self, number: int) -> Review:
         with self.store.reading() as session:
             return open_review(session, self.first + number - 1, LOCAL_REVIEWER)
@@ -94,8 +101,9 @@ class Desk:
             return history(session, self.first + number - 1)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A headless Chromium; while it runs, no test of this process may begin an event loop of its own."""
     path = chromium.find()
     if path is None:
         pytest.skip("no Chromium; run `python -m tests.kit.chromium --install`")
@@ -103,6 +111,13 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for the tests of a file; those of `tests/browser` share theirs."""
+    with launched() as opened:
+        yield opened
 
 
 _ports: list[int] = []
@@ -118,6 +133,8 @@ def serving(home: Path, notes: Notes) -> Iterator[Desk]:
         try:
             yield desk
         finally:
+            for browser, context in desk.lent:
+                _give_back(browser, context)
             desk.kill()
             _ports.append(port)
 
@@ -193,8 +210,29 @@ class Tab:
         self.box(key).press_sequentially(text)
 
 
-_kept: WeakKeyDictionary[Browser, BrowserContext] = WeakKeyDictionary()
-"""Of each browser the context that its tabs use one after the other: the desk's files are in its cache."""
+_kept: WeakKeyDictionary[Browser, list[BrowserContext]] = WeakKeyDictionary()
+"""Of each browser the contexts that nobody uses: the desk's files are in their caches. The first page of each is empty
+and stays, because a tab in a window that is there costs a third less than a new window."""
+
+
+def _take(browser: Browser, desk: Desk) -> BrowserContext:
+    """A context that knows nothing of the desk but its files."""
+    kept = _kept.setdefault(browser, [])
+    if kept:
+        context = kept.pop()
+    else:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.new_page()
+    context.clear_cookies()
+    where = {"origin": desk.url, "storageTypes": "local_storage,indexeddb,cache_storage,service_workers"}
+    context.new_cdp_session(context.pages[0]).send("Storage.clearDataForOrigin", where)
+    return context
+
+
+def _give_back(browser: Browser, context: BrowserContext) -> None:
+    for page in context.pages[1:]:
+        page.close()
+    _kept.setdefault(browser, []).append(context)
 
 
 @contextmanager
@@ -202,22 +240,18 @@ def tab(
     browser: Browser, desk: Desk, path: str = "/app/", *, quiet: bool = True, has_clock: bool = False
 ) -> Iterator[Tab]:
     """A new tab on the desk; quiet: it must not complain; has_clock: the test can move the page's clock on."""
-    context = None if has_clock else _kept.pop(browser, None)  # taken out: a second tab meanwhile is somebody else's
-    context = context or browser.new_context(viewport={"width": 1440, "height": 900})
     if has_clock:
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
         context.clock.install()
+    else:
+        context = _take(browser, desk)
     opened = Tab(context.new_page())
-    context.clear_cookies()
-    where = {"origin": desk.url, "storageTypes": "local_storage,indexeddb,cache_storage,service_workers"}
-    context.new_cdp_session(opened.page).send("Storage.clearDataForOrigin", where)
     opened.page.goto(desk.url + path)
     yield opened
     assert opened.foreign == []
     if quiet:
         assert opened.complaints == []
-    if has_clock or browser in _kept:
+    if has_clock:
         context.close()
-        return
-    for page in context.pages:
-        page.close()
-    _kept[browser] = context
+    else:
+        _give_back(browser, context)

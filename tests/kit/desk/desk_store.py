@@ -11,8 +11,9 @@ from data.suggestion import Span, Suggestion
 from data.task import Extraction, load_task
 from db.notes.notes import add_notes, counts, find_note
 from db.notes.suggestions import add_suggestion
-from db.store.store import Store, open_store
+from db.store.store import Store
 from db.training.adapters import AdapterRow, activate, register_adapter
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 
 TASK = load_task()
@@ -86,7 +87,7 @@ def _spans(text: str, value: str) -> tuple[Span, ...]:
 
 def make_store(home: Path, notes: Sequence[tuple[str, Mapping[str, str | None] | None]]) -> Store:
     """A store under `home` with one active adapter and these notes; a note's values become its suggestion."""
-    store = open_store(home / "caseloop.db")
+    store = empty_store(home / "caseloop.db")
     with store.transaction() as session:
         row = AdapterRow(
             name=ADAPTER,

@@ -17,13 +17,30 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
+if TYPE_CHECKING:
+    import psycopg
+
 SERVER = "CASELOOP_TESTS_POSTGRES"
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 MISSING = f"no PostgreSQL here: install it (apt install postgresql), or name a server in {SERVER}"
+_SCHEMA = """
+SELECT md5(string_agg(name, ' ' ORDER BY name)) FROM (
+    SELECT concat(relname, relkind, relnatts) AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT concat(tgname, tgenabled, tgrelid) FROM pg_trigger
+    UNION ALL SELECT concat(conname, conrelid) FROM pg_constraint
+    UNION ALL SELECT concat(proname, prosrc) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+) AS named"""
+_DISCONNECT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+_DELETIONS = """
+SELECT format('DELETE FROM %I', tablename) FROM pg_tables
+WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+UNION ALL SELECT format('SELECT setval(%L, 1, false)', sequencename) FROM pg_sequences WHERE schemaname = 'public'"""
 _numbers = count()
 
 
@@ -46,7 +63,9 @@ class Server:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._template = ""
+        self._template = self._emptied = ""
+        self._schema: tuple[Any, ...] | None = None
+        self._kept: psycopg.Connection[Any] | None = None
 
     def database(self) -> str:
         """The URL of a new, empty store."""
@@ -56,6 +75,15 @@ class Server:
             self._template = self.empty_database()
             open_store(self.at(self._template)).close()
         return self.at(self._made(f"TEMPLATE {self._template}"))
+
+    def emptied(self) -> str:
+        """The URL of an empty store: the one that was given last, emptied, which takes a tenth of the time. One whose
+        schema was changed is left alone; who was connected no longer is."""
+        if not self._emptied or not self._empty(self._emptied):
+            self._emptied = self.database()
+            with self._connected(self._emptied) as connection:
+                self._schema = connection.execute(_SCHEMA).fetchone()
+        return self._emptied
 
     def empty_database(self) -> str:
         """The name of a new database with nothing in it."""
@@ -68,10 +96,26 @@ class Server:
 
     def do(self, statement: str) -> None:
         """Execute a statement outside of any transaction."""
+        if self._kept is None or self._kept.closed:
+            self._kept = self._connected(self.url)
+        self._kept.execute(statement.encode())
+
+    def _empty(self, url: str) -> bool:
+        """Delete all rows of a store; False if its schema is no longer that of an empty one."""
+        with self._connected(url) as connection:
+            if connection.execute(_SCHEMA).fetchone() != self._schema:
+                return False
+            connection.execute(_DISCONNECT)
+            connection.execute("SET session_replication_role = replica")  # no trigger keeps rows, no key another's
+            for (statement,) in connection.execute(_DELETIONS).fetchall():
+                connection.execute(statement)
+        return True
+
+    @staticmethod
+    def _connected(url: str) -> psycopg.Connection[Any]:
         import psycopg
 
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(statement.encode())
+        return psycopg.connect(url, autocommit=True)
 
     def drop(self, url: str) -> None:
         """Delete a database, whoever is connected to it."""

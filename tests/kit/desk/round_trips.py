@@ -19,7 +19,8 @@ from data.notes import Note, NoteError, make_note, read_notes
 from data.task import SPECIAL_TOKEN, load_task
 from db.notes.notes import add_notes
 from db.review.decisions import submit
-from db.store.store import Session, Store, open_store
+from db.store.store import Session, Store
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 
 TASK = load_task()
@@ -78,7 +79,7 @@ class _Undo(Exception):  # noqa: N818 - never leaves this module: it rolls a tra
 @contextmanager
 def store_of_tests():
     """A store that every case finds empty."""
-    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder, "caseloop.db")) as store:
+    with tempfile.TemporaryDirectory() as folder, empty_store(Path(folder, "caseloop.db")) as store:
         yield store
 
 

@@ -18,6 +18,7 @@ from db.notes.notes import add_notes
 from db.review.decisions import Saved, Status, submit
 from db.store.store import Store, open_store
 from db.training.adapters import AdapterRow, register_adapter
+from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 
 TASK = load_task()
@@ -31,16 +32,20 @@ DATABASES = ("sqlite", "postgres")
 @pytest.fixture(params=DATABASES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An empty store of the test's own: in a file, and in PostgreSQL."""
-    where = tmp_path / "home" / "store.db" if request.param == "sqlite" else request.getfixturevalue("database_url")
-    with open_store(where) as opened:
+    is_file = request.param == "sqlite"
+    with _in_file(tmp_path) if is_file else open_store(request.getfixturevalue("postgres").emptied()) as opened:
         yield opened
 
 
 @pytest.fixture
 def file_store(tmp_path: Path) -> Iterator[Store]:
     """An empty store of the test's own in a file, `home/store.db`, for what only SQLite has."""
-    with open_store(tmp_path / "home" / "store.db") as opened:
+    with _in_file(tmp_path) as opened:
         yield opened
+
+
+def _in_file(folder: Path) -> Store:
+    return empty_store(folder / "home" / "store.db")
 
 
 @pytest.fixture

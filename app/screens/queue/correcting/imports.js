@@ -25,7 +25,7 @@ export async function showImports() {
     /** @type {{ imports: Import[] }} */
     const { imports } = /** @type {any} */ (await request('/queue/imports', {}));
     const close = button('Close', () => dialog.close(), { name: 'no' });
-    const body = imports.length ? table(imports) : make('p', {}, 'No imports yet.');
+    const body = make('div', { className: 'prose' }, imports.length ? table(imports) : make('p', {}, 'No imports yet.'));
     const dialog = openDialog('imports', 'Imports', body, make('div', { className: 'answers' }, close));
     find('button', dialog)?.focus();
   } catch (error) { sayDone(messageOf(error), { state: 'failed' }); }

@@ -8,10 +8,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from db.training.runs import create_run, update_run
-from tests.kit.desk.desk_browser import THREE, browser, serving, tab
+from tests.kit.desk.desk_browser import THREE, serving, tab
 from tests.kit.desk.permits import person_in, program_in
-
-__all__ = ["browser"]
 
 
 def progress(folder: Path, step: int, loss: float) -> None:

@@ -52,8 +52,15 @@ def choose(here: Tab, file: Path, *records: dict[str, Any]) -> None:
 
 
 def picture(here: Tab, name: str) -> None:
-    if folder := os.environ.get("CASELOOP_PICTURES"):
-        here.page.screenshot(path=f"{folder}/{name}.png")
+    """For whoever wants to look: in three widths, light and dark, where a folder for pictures is named."""
+    folder = os.environ.get("CASELOOP_PICTURES")
+    for width in (1440, 900, 390) if folder else ():
+        for scheme in ("light", "dark"):
+            here.page.set_viewport_size({"width": width, "height": 900})
+            here.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            here.page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png")
+    if folder:
+        here.page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_a_newer_text_under_a_known_id_is_asked_about_and_shown_beside_the_old(

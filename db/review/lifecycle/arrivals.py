@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from data.decisions.reading import Decision, Opinion
 from data.evaluation.agreement import differing_fields, same_record
 from data.task import Extraction, Task
+from db.notes.identity import USUALLY, Rules
 from db.notes.notes import AddReport, add_notes
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.people.acting import Act, LeadAct
@@ -89,27 +90,33 @@ class Arrivals:
 
 
 def add_decisions(
-    act: LeadAct, task: Task, decisions: Sequence[Decision], *, adjudicate: bool = False, **told: Any
-) -> tuple[AddReport, Arrivals]:
+    act: LeadAct, task: Task, decisions: Sequence[Decision], rules: Rules = USUALLY, *, adjudicate: bool = False
+) -> tuple[list[AddReport], Arrivals]:
     """Add the notes of decisions, and the decisions.
 
     Args:
         act: of whoever brings them.
         task: whose fields were decided.
         decisions: of one batch.
+        rules: of the import; each note has the source that its decision names.
         adjudicate: whether a note that was decided otherwise here waits for a lead, rather than staying as it is.
-        told: what the audit trail says besides how many they were.
+
+    Returns:
+        What became of the notes, once for each source, and of the decisions.
 
     Raises:
         StoreError: a reviewer's name cannot be one here.
     """
-    report = add_notes(act, [decision.note for decision in decisions], **told)
-    arrivals, people = Arrivals(), _People(act)
-    for note_id, decision in zip(report.note_ids, decisions, strict=True):
-        _arrive(_Arrival(act, task, people, note_id, decision), arrivals, adjudicate)
+    arrivals, people, reports = Arrivals(), _People(act), []
+    for source in dict.fromkeys(decision.source for decision in decisions):
+        of_source = [decision for decision in decisions if decision.source == source]
+        report = add_notes(act, [decision.note for decision in of_source], replace(rules, source=source))
+        reports.append(report)
+        for note_id, decision in zip(report.note_ids, of_source, strict=True):
+            _arrive(_Arrival(act, task, people, note_id, decision), arrivals, adjudicate)
     counted = {name: value for name, value in vars(arrivals).items() if name.startswith("n_") and value}
-    act.record("brought decisions", **told, **counted)
-    return report, arrivals
+    act.record("brought decisions", f"import {rules.import_id}" if rules.import_id else "", **counted)
+    return reports, arrivals
 
 
 def foresee(session: Session, task: Task, note_id: int | None, decision: Decision) -> Outcome:

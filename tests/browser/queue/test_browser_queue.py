@@ -16,11 +16,9 @@ from db.notes.notes import add_notes, counts, find_note, search_notes
 from db.notes.queue.saved_filters import saved_filters
 from db.review.decisions import history, save_draft
 from db.schema import tables
-from tests.kit.desk.desk_browser import Desk, Tab, browser, serving, tab
+from tests.kit.desk.desk_browser import Desk, Tab, serving, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values
 from tests.kit.desk.permits import person_in, program_in
-
-__all__ = ["browser"]
 
 NOTES = [(BREAST, BREAST_VALUES), (COLON, COLON_VALUES), (MELANOMA, None)]
 
