@@ -55,7 +55,7 @@ lint: setup node_modules/.installed
 	@echo "Checking style, types and layers ..."
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy -n 2
 	@$(BIN)/lint-imports
 	@$(NODE) node_modules/typescript/bin/tsc -p jsconfig.json
 	@$(NODE) node_modules/@biomejs/biome/bin/biome check --error-on-warnings
@@ -63,7 +63,7 @@ lint: setup node_modules/.installed
 unit: setup $(VENV)/.chromium $(VENV)/s3-server
 	@echo "Running the tests ..."
 	@$(NODE) --test --test-reporter=dot tests/js/*.test.js
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --junitxml build/tests.xml
 
 proof: setup $(VENV)/.chromium $(VENV)/label-studio
 	@$(BIN)/python -m tests.proofs

@@ -55,6 +55,9 @@ def preview_decisions(store: Store, task: Task, path: Path, columns: Columns) ->
         "n_new": counted["new"],
         "n_known": counted["here"],
         "n_labelled": 0,
+        "n_updated": 0,
+        "updates": [],
+        "n_namesakes": 0,  # a note with the id of another text is a note of its own: nothing is asked
         "n_refused": report.n_refused,
         "n_files_refused": report.n_files_refused,
         "refusals": [refusal.sentence for refusal in report.refusals],

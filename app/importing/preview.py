@@ -66,7 +66,7 @@ def preview(
         "is_guessed": "text" in plan.guessed,
         "is_id_guessed": "id" in plan.guessed,
         "is_id_repeated": plan.is_repeated,
-        "can_choose": path.suffix.lower() != ".txt" and len(plan.names) > 1,
+        "can_choose": len(plan.names) > 1 and set(plan.names) != {"id", "text"},
         "has_labels": plan.has_labels,
         "original": original,
         **counted,

@@ -111,7 +111,13 @@ def delete(desk: Desk, many: Many, *, by: str, reason: str, expected: int | None
             begun = delete_notes(act, many, reason, expected=expected)
         if begun is None:
             return Deleted(0)
-        return _finish(desk, begun)
+        done = _finish(desk, begun)
+        with desk.store.reading() as session:
+            left = deletions(session, unfinished=True)
+        for other in left:  # of a process that was killed
+            if other.id != begun.id:
+                _finish(desk, other)
+        return done
 
 
 def finish_deletions(desk: Desk) -> list[Deleted]:

@@ -171,7 +171,10 @@ def test_deleting_a_version_takes_the_older_ones_along_where_asked(store: Store,
     assert gone.note_ids == (1, 2, 3)
 
 
-def test_an_id_that_a_file_repeats_names_no_version(store: Store, tmp_path: Path) -> None:
+def test_an_id_that_a_file_repeats_names_no_version(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.importing.load.MAX_BATCH_NOTES", 1)  # each record in a transaction of its own
     bring(store, tmp_path, {"id": "p-1", "text": "Visit zero."})
     visits = [{"id": "p-1", "text": f"Visit {n}."} for n in (1, 2)]
     report = bring(store, tmp_path, *visits, same_id="supersede")
