@@ -137,7 +137,8 @@ def features(task: Task, choice: Choice) -> dict[str, Any]:
 
     Without these `datasets` goes by a file's first records, in which a field may have no value.
     """
-    return {field.name: _feature(field.type, is_json=True) for field in schema_of(task, choice)}
+    typed = {field.name: _feature(field.type, is_json=True) for field in schema_of(task, choice)}
+    return typed | {"metadata": {"_type": "Json"}}  # whatever came with the notes
 
 
 def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:

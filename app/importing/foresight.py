@@ -14,7 +14,7 @@ from data.reading.records import Columns
 from data.task import Task
 from data.text.figures import plural
 from db.notes.identity import Known
-from db.review.arrivals import foresee
+from db.review.lifecycle.arrivals import foresee
 from db.store.store import Store
 
 
@@ -54,6 +54,9 @@ def preview_decisions(store: Store, task: Task, path: Path, columns: Columns) ->
         "n_new": counted["new"],
         "n_known": counted["here"],
         "n_labelled": 0,
+        "n_updated": 0,
+        "updates": [],
+        "n_namesakes": 0,  # a note with the id of another text is a note of its own: nothing is asked
         "n_refused": report.n_refused,
         "n_files_refused": report.n_files_refused,
         "refusals": [refusal.sentence for refusal in report.refusals],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +25,7 @@ OUTPUT = "output"
 NOT_ASKED, UNTOUCHED = "not asked", "untouched"
 MAX_COMMENT_CHARACTERS = 20_000
 MAX_NAME_CHARACTERS = 100
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 MAX_LEAD_TIME_MS = 10**12
 _OWN = (OUTPUT, provenance.PROVENANCE, provenance.STATUS, provenance.SET_ASIDE, provenance.SPANS)
 
@@ -253,7 +253,7 @@ def _time(told: object) -> datetime:
     """A time in UTC; one without a zone is UTC."""
     try:
         at = told if isinstance(told, datetime) else datetime.fromisoformat(told) if isinstance(told, str) else None
-        if at is not None:
+        if at is not None and FIRST_YEAR <= at.year <= LAST_YEAR:
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
@@ -290,8 +290,8 @@ def _whole(told: object, what: str, limit: int) -> int:
 
 
 def _share(told: object) -> float:
-    if isinstance(told, bool) or not isinstance(told, (int, float)) or not math.isfinite(told):
-        raise NoteError("a number for the confidence", plain_type(told), "export it again")
+    if isinstance(told, bool) or not isinstance(told, (int, float)) or not 0 <= told <= 1:
+        raise NoteError("a number from 0 to 1 for the confidence", plain_type(told), "export it again")
     return float(told)
 
 

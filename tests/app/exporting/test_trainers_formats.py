@@ -65,6 +65,7 @@ def test_datasets_loads_json_lines_in_which_a_field_is_empty_for_long(tmp_path):
     records = [json.loads(line) for line in out.read_bytes().splitlines()]
     empty = {**records[0], "output": dict.fromkeys(TASK.keys), "spans": [], "input": "Report. " * 2000}
     empty["provenance"] = {**empty["provenance"], "adapter": None, "opinions": [], "shown": {"as": "prefilled"}}
+    records[-1]["metadata"] = {"ward": "3 B", "n": [1, None]}
     rows = [*[empty] * 1100, *records]
     out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     types = datasets.Features.from_dict(json.loads(features_path(out).read_text(encoding="utf-8")))
@@ -72,4 +73,5 @@ def test_datasets_loads_json_lines_in_which_a_field_is_empty_for_long(tmp_path):
     loaded = datasets.load_dataset("json", data_files=str(out), features=types, split="train", cache_dir=folder)
     assert loaded[:]["output"] == [row["output"] for row in rows]
     assert loaded[-1]["spans"] == records[-1]["spans"]
+    assert loaded[-1]["metadata"] == records[-1]["metadata"]
     assert loaded[-1]["provenance"]["adapter"] == records[-1]["provenance"]["adapter"]

@@ -221,6 +221,7 @@ def test_decisions_of_another_desk_come_along_where_they_are_wanted(
     assert {one["role"] for one in found["columns"] if one["name"] in ("provenance", "spans")} == {"left out"}
     found = preview(web, "other.jsonl", content, decisions=True)
     assert (found["n_decisions"], found["n_new"], found["n_refused"]) == (4, 4, 0)
+    assert (found["n_namesakes"], found["n_updated"]) == (0, 0)
     assert {one["role"] for one in found["columns"] if one["name"] in ("provenance", "output")} == {"decision"}
     assert "4 decisions would be kept as their reviewers made them." in found["remarks"]
     with store.reading() as session:
