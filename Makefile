@@ -37,16 +37,16 @@ node_modules/.installed: package.json package-lock.json .npmrc | $(VENV)/.instal
 	@touch $@
 
 # The S3 server that tests publish to needs an older package than pandas has here, so it gets a folder of its own.
-$(VENV)/s3-server: tests/kit/s3_server.txt | $(VENV)/.installed
+$(VENV)/s3-server: tests/kit/servers/s3_server.txt | $(VENV)/.installed
 	@rm -rf $@
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/kit/s3_server.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ -r tests/kit/servers/s3_server.txt
 	@touch $@
 
 # Label Studio, which a proof asks whether it takes what we write, needs other versions of nearly everything.
-$(VENV)/label-studio: tests/kit/label_studio.txt | $(VENV)/.installed
+$(VENV)/label-studio: tests/kit/servers/label_studio.txt | $(VENV)/.installed
 	@rm -rf $@
 	@$(BIN)/python -m venv $@
-	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/kit/label_studio.txt
+	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/kit/servers/label_studio.txt
 	@touch $@
 
 test: lint unit
@@ -55,7 +55,7 @@ lint: setup node_modules/.installed
 	@echo "Checking style, types and layers ..."
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy -n 2
 	@$(BIN)/lint-imports
 	@$(NODE) node_modules/typescript/bin/tsc -p jsconfig.json
 	@$(NODE) node_modules/@biomejs/biome/bin/biome check --error-on-warnings
@@ -63,7 +63,7 @@ lint: setup node_modules/.installed
 unit: setup $(VENV)/.chromium $(VENV)/s3-server
 	@echo "Running the tests ..."
 	@$(NODE) --test --test-reporter=dot tests/js/*.test.js
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --junitxml build/tests.xml
 
 proof: setup $(VENV)/.chromium $(VENV)/label-studio
 	@$(BIN)/python -m tests.proofs

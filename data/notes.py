@@ -63,7 +63,7 @@ DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made a
 _NOT_WORDS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]")
 _ASCII_WORDS = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
-_FEW = 100
+_FEW, _SHORT = 100, 10**9
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -214,13 +214,11 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     values = record.values
     text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
     id_keys = (columns.id,) if columns.id else ID_KEYS
-    id_key = next((key for key in id_keys if reached(values, key) is not None), None)
-    if id_key is None and columns.id is None:
-        id_key = next(iter(wanted_names(values, ID_KEYS)), None)
+    id_key = next((key for key in id_keys if values.get(key) is not None), None)
+    id_key = id_key or next(iter(wanted_names(values, id_keys)), None)
     text, external_id = reached(values, text_key), reached(values, id_key) if id_key else None
-    for key in (text_key, id_key):
-        if key is not None and key not in values:
-            values = without(values, key)  # the rest of the object that it lies in is metadata
+    if text_key not in values or (id_key and id_key not in values):  # the rest of the objects they lie in is metadata
+        values = without(without(values, text_key), id_key or text_key)
     suggestions = suggestions_in(record, task) if record.proposals and gold is None else ()
     beside = kept_beside(record, labels=task if gold else None, suggestions=task if suggestions else None)
     used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
@@ -236,7 +234,7 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
 
 
 def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
-    present = wanted_names(values, wanted)
+    present = [key for key in wanted if key in values] or wanted_names(values, wanted)
     if len(present) == 1:
         return present[0]
     names = ", ".join(plain_name(key) for key in list(values)[:10]) or "none"
@@ -254,8 +252,9 @@ def _gold(record: Record, task: Task) -> Extraction:
     Raises:
         NoteError: there are none, or they do not fit the task.
     """
+    values = record.values.get(GOLD_KEY)
     try:
-        values = record.values.get(GOLD_KEY) or stated_labels(record, task)
+        values = stated_labels(record, task) if values is None else values
     except StatedError as error:
         raise NoteError(error.expected, error.found, error.advice) from None
     if values is None and any(key in record.values for key in task.keys):
@@ -349,7 +348,9 @@ def _is_surely_short(metadata: Mapping[str, Any]) -> bool:
     for key, value in metadata.items():
         if isinstance(value, str):
             n_characters += len(value)
-        elif value is not None and not isinstance(value, (bool, float)):
+        elif isinstance(value, int):
+            n_characters += 2 if abs(value) < _SHORT else MAX_METADATA_CHARACTERS
+        elif value is not None and not isinstance(value, float):
             return False
         n_characters += len(key) + 10
     return 6 * n_characters < MAX_METADATA_CHARACTERS
@@ -361,14 +362,14 @@ def _checked_json(value: Any, depth: int) -> Any:
         raise NoteError(f"metadata of at most {MAX_METADATA_DEPTH} levels", "more", "flatten it")
     if isinstance(value, (list, tuple)):
         return [_checked_json(item, depth + 1) for item in value]
-    if isinstance(value, Mapping):
+    if not isinstance(value, (str, int)) and isinstance(value, Mapping):  # which takes long to tell
         for key in value:
             _check_characters(str(key), "the metadata")
         return {str(key): _checked_json(item, depth + 1) for key, item in value.items()}
-    value = plain_value(value)
-    if isinstance(value, str):
-        _check_characters(value, "the metadata")
-    return value
+    plain = plain_value(value)
+    if isinstance(plain, str):
+        _check_characters(plain, "the metadata")
+    return plain
 
 
 def _check_characters(text: str, where: str) -> None:

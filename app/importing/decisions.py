@@ -17,7 +17,7 @@ from data.text.figures import plural
 from db.notes.identity import USUALLY
 from db.notes.imports import begin_import, end_import
 from db.people.acting import OPERATOR, OPERATORS, acting
-from db.review.arrivals import Arrivals, Difference, add_decisions
+from db.review.lifecycle.arrivals import Arrivals, Difference, add_decisions
 from db.store.store import Store
 
 MAX_BATCH = 500

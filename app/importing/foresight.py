@@ -14,7 +14,7 @@ from data.reading.records import Columns
 from data.task import Task
 from data.text.figures import plural
 from db.notes.identity import Known
-from db.review.arrivals import foresee
+from db.review.lifecycle.arrivals import foresee
 from db.store.store import Store
 
 

@@ -63,7 +63,7 @@ def preview(
         "text": columns.text or next((name for name in TEXT_KEYS if name in names), None),
         "id": columns.id or next((name for name in ID_KEYS if name in names), None),
         "is_guessed": columns.text is not None and columns.text != chosen.text,
-        "can_choose": path.suffix.lower() != ".txt" and len(names) > 1,
+        "can_choose": len(names) > 1 and set(names) != {"id", "text"},
         "has_labels": has_labels,
         "original": original,
         **counted,

@@ -25,7 +25,7 @@ from data.text.figures import plural
 from db.people.acting import acting, as_program
 from db.people.audit import entries_of
 from db.review.bulk import Many
-from db.review.deletion import Deletion, delete_notes, deletions, finish_deletion
+from db.review.lifecycle.deletion import Deletion, delete_notes, deletions, finish_deletion
 from db.store.store import Session, StoreError
 from db.training.adapters import list_adapters
 from db.training.runs import get_run, list_runs
@@ -95,7 +95,7 @@ def delete(desk: Desk, many: Many, *, by: str, reason: str, expected: int | None
         many: which notes.
         by: who asks.
         reason: kept in the audit trail.
-        expected: see `db.review.deletion.delete_notes`.
+        expected: see `db.review.lifecycle.deletion.delete_notes`.
 
     Raises:
         DeskError: a training run is under way, which reads their texts. Nothing was deleted.
@@ -111,7 +111,13 @@ def delete(desk: Desk, many: Many, *, by: str, reason: str, expected: int | None
             begun = delete_notes(act, many, reason, expected=expected)
         if begun is None:
             return Deleted(0)
-        return _finish(desk, begun)
+        done = _finish(desk, begun)
+        with desk.store.reading() as session:
+            left = deletions(session, unfinished=True)
+        for other in left:  # of a process that was killed
+            if other.id != begun.id:
+                _finish(desk, other)
+        return done
 
 
 def finish_deletions(desk: Desk) -> list[Deleted]:

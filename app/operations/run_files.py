@@ -14,7 +14,7 @@ from typing import Any
 
 from data.identity import text_hash
 from data.storage.files import save_json, sha256_of, write_whole
-from db.review.deletion import Deletion
+from db.review.lifecycle.deletion import Deletion
 
 ROWS_DELETED = "rows_deleted.json"
 """In a run's directory: by deletion, how many rows went out of each file; and the files' digests from before."""

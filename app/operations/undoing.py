@@ -12,7 +12,7 @@ from db.notes.imports import get_import, mark_undone
 from db.notes.notes import numbers_of
 from db.people.acting import acting
 from db.review.bulk import Many, names_meant
-from db.review.deletion import Going, foresee
+from db.review.lifecycle.deletion import Going, foresee
 from db.store.store import Session, StoreError
 
 N_NAMED = 100

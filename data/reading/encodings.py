@@ -32,6 +32,8 @@ _FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of byte
 # surrogate pair, written as if it were a sign, is UTF-8 that somebody damaged.
 _SURELY_UTF8 = re.compile("[\x80-\u017f\u0800-\ud7ff\ue000-\U0010ffff]|\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _PERHAPS_UTF8 = re.compile("[\u0180-\u07ff]")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_BEFORE = 200
 SAMPLE_BYTES = 1 << 15
 DOUBLE_BYTES = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
 """Encodings in which two letters may look like one of UTF-8."""
@@ -210,11 +212,19 @@ class _Seen:
         self.n_sure += sum(1 for _ in _SURELY_UTF8.finditer(text))
         self.n_perhaps += sum(1 for _ in _PERHAPS_UTF8.finditer(text))
         self.n_high += len(raw.translate(None, _ASCII))
-        for line in raw.splitlines() if len(self.sample) <= SAMPLE_BYTES else ():
-            if not line.isascii():
-                self.sample += line[:SAMPLE_BYTES] + b"\n"
-            if len(self.sample) > SAMPLE_BYTES:
-                break
+        self._take_lines(raw)
+
+    def _take_lines(self, raw: bytes) -> None:
+        position = 0
+        while len(self.sample) < SAMPLE_BYTES and (high := _HIGH.search(raw, position)):
+            start = raw.rfind(b"\n", 0, high.start()) + 1
+            end = raw.find(b"\n", high.start()) % (len(raw) + 1)
+            start, position = max(start, position, high.start() - _BEFORE), end
+            line = raw[start : min(end, high.start() + SAMPLE_BYTES)]
+            if start + len(line) < end:  # not in the middle of a letter: no letter has these signs in it
+                line = line[: max(line.rfind(sign) for sign in b' ",') + 1]
+            if end < len(raw) or not self.sample:
+                self.sample += line + b"\n"
 
     @property
     def n_stray(self) -> int:

@@ -129,7 +129,7 @@ def wanted_names(names: Collection[str], wanted: Collection[str]) -> list[str]:
 
     Where there are none, those that differ from a wanted one in case and outer white space only.
     """
-    found = [name for name in wanted if name in names or (name.partition(".")[0] in names and "." in name)]
+    found = [name for name in wanted if name in names or ("." in name and name.partition(".")[0] in names)]
     if not found and wanted:
         folded = {name.casefold() for name in wanted}
         found = [name for name in names if name.strip().casefold() in folded]

@@ -9,12 +9,12 @@ from typing import Any
 
 def plain_value(value: Any) -> str | int | float | bool | None:
     """A value as JSON has it: times and numbers of other kinds as text, and null for NaN, which stands for no value."""
+    if value is None or isinstance(value, (str, int)):
+        return value
     if isinstance(value, float):
-        if value - value != 0:
-            return None if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124
-        return value
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
+        if abs(value) == float("inf"):
+            return "Infinity" if value > 0 else "-Infinity"
+        return None if value != value else value  # noqa: PLR0124 - only NaN differs from itself
     if isinstance(value, (date, time)):
         return value.isoformat()
     return as_text(value) if isinstance(value, bytes) else str(value)

@@ -52,8 +52,8 @@ _PROBLEMS = (
 )
 
 _TEXT = 'text COLLATE "C"'
-_WORDS = {
-    "note": {"external_id": _TEXT},
+_WORDS: dict[str, dict[str, str]] = {
+    "note": {},
     "note_text": {"text": _TEXT},
     "note_search": {"document": "tsvector"},
     "suggestion": {"raw_reply": _TEXT},
@@ -64,6 +64,16 @@ _WORDS = {
     "trial": {"value": _TEXT},
 }
 """Tables that hold words of notes, with the columns that the server takes samples of."""
+_NO_NOTES = """
+BEGIN;
+INSERT INTO note
+    (id, content_hash, text_hash, split, origin, metadata, state, revision, is_suggested, added_at, updated_at)
+    VALUES (0, '', '', 'train', 'sample', '{}', 'todo', 0, 0, '', '');
+ANALYZE note;
+DELETE FROM note WHERE id = 0;
+COMMIT
+"""
+"""Drops samples of ids where no note is left: a type cannot be given again to a column that a rule names."""
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +154,8 @@ class OnPostgres:
             try:
                 for table, columns in _WORDS.items():
                     if raw.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is None:  # noqa: S608 - see above
+                        if table == "note":
+                            raw.execute(_NO_NOTES)
                         for column, kind in columns.items():
                             raw.execute(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}")
                     raw.execute(f"VACUUM (ANALYZE) {table}")

@@ -35,10 +35,11 @@ from db.people.acting import acting, as_program
 from db.people.audit import entries, verify
 from db.review.bulk import Many
 from db.review.decisions import reopen
-from db.review.deletion import delete_notes, deletions
 from db.review.drafts import save_draft
+from db.review.lifecycle.deletion import TABLES, delete_notes, deletions
 from db.review.offers import make_offer
 from db.review.trials import begin_trial
+from db.schema import tables
 from db.schema.errors import NotAllowed, StoreRefused
 from db.store.store import StoreError, open_store
 from db.training.adapters import get_adapter, register_adapter
@@ -46,7 +47,7 @@ from db.training.runs import create_run, update_run
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import programs
 from tests.kit.desk.stores import DATABASES, FIRST, TASK, adapter, add, decide, extraction, note, suggestion
-from tests.kit.homes import ROOT
+from tests.kit.homes import ROOT, Home, one_sentence
 from tests.kit.people import add_people
 
 CANARY = "zyqcanary"
@@ -188,6 +189,21 @@ def test_a_deleted_note_is_in_no_file_and_in_no_row(desk: Desk, tmp_path: Path) 
         assert add_notes(program_in(session), [note(99)]).note_ids == (number + 1,)
 
 
+def test_the_last_notes_leave_nothing_either(desk: Desk) -> None:
+    with desk.store.transaction() as session:
+        lines = [note(n, text=f"{CANARY} {n} {'words ' * n}", external_id=f"{CANARY}-{n}") for n in range(100, 130)]
+        add_notes(program_in(session), lines)
+    assert desk.store.scrub()
+    assert {"pg_stats.histogram_bounds"} <= set(found_in(desk)) or not desk.settings.database
+    assert delete(desk, Many(), by="lea", reason=REASON).why_unfinished == ""
+    assert found_in(desk) == []
+
+
+def test_a_table_that_is_added_tomorrow_is_thought_of() -> None:
+    about = {table for table in tables.metadata.tables.values() if "note_id" in table.c}
+    assert about == set(TABLES) | {tables.deleted_note}
+
+
 def test_undoing_an_import_leaves_what_somebody_worked_on(desk: Desk, tmp_path: Path) -> None:
     lines = [{"id": f"n-{n}", "text": f"{CANARY} number {n}."} for n in range(5)]
     file = tmp_path / "wrong.jsonl"
@@ -211,7 +227,7 @@ def test_undoing_an_import_leaves_what_somebody_worked_on(desk: Desk, tmp_path: 
 
 
 POINTS = {
-    "in the transaction": ("db.review.deletion", "_delete_rows"),
+    "in the transaction": ("db.review.lifecycle.deletion", "_delete_rows"),
     "before the files": ("app.operations.deleting", "take_rows_out"),
     "between two files": ("app.operations.run_files", "write_whole"),
     "before the store's pages": ("db.store.store", "Store.scrub"),
@@ -268,6 +284,15 @@ def test_killed_in_the_middle_it_is_not_begun_or_finished_by_the_next_start(
 
 
 @pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
+def test_imports_from_when_signs_did_not_count_are_named(desk: Desk) -> None:
+    with as_program(desk.store) as program:
+        program.record("imported")  # as they were told then, without figures
+    said = {finding.name: finding for finding in examine(desk.settings)}
+    assert said["merged notes"].state == "warn"
+    assert "1 import up to" in said["merged notes"].said
+
+
+@pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
 def test_what_is_not_to_be_deleted_is_not(desk: Desk) -> None:
     one = Many(ids=(1,))
     with pytest.raises(StoreError, match="needs a reason"):
@@ -304,3 +329,34 @@ def test_the_database_lets_nothing_go_but_by_the_door(desk: Desk) -> None:
     with pytest.raises(StoreRefused), desk.store.transaction() as session:
         session.execute(sa.text("DELETE FROM deleted_note"))
     assert split_of(content_hash("Report number 2.")) in ("train", "holdout")
+
+
+def test_the_commands_list_undo_and_delete(home: Home, tmp_path: Path) -> None:
+    lines = [{"id": f"n-{n}", "text": f"Number {n} of the file."} for n in range(4)]
+    file = tmp_path / "some.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    home.ok("import", str(file))
+    (row,) = home.json("imports", "list")
+    assert (row["files"], row["n_added"], row["brought_by"]) == (["some.jsonl"], 4, "command line")
+    assert "some.jsonl  4 added, 0 known, 0 refused" in home.ok("imports", "list")
+    asked = home.run("notes", "delete", "--id", "n-0", "--reason", "withdrawn")
+    assert (asked.returncode, "1 note for good needs --yes" in one_sentence(asked.stderr)) == (2, True)
+    for words, said in (
+        (["--reason", "x"], "found none"),
+        (["--id", "n-0", "--state", "todo", "--reason", "x"], "found both"),
+        (["--id", "n-9", "--reason", "x"], "No note has the id 'n-9'"),
+        (["--state", "done", "--reason", "x"], "Expected one of the states"),
+    ):
+        refused = home.run("notes", "delete", *words)
+        assert (refused.returncode, said in one_sentence(refused.stderr)) == (2, True), refused.stderr
+    done = home.json("notes", "delete", "--id", "n-0", "--reason", "withdrawn", "--yes")
+    assert (done["n_deleted"], done["unfinished"], done["adapters"]) == (1, None, [])
+    assert home.ok("notes", "delete", "--text", "number 3", "--state", "todo", "--reason", "x", "--yes").startswith(
+        "1 note deleted, with all that was said about it."
+    )
+    undone = home.json("imports", "undo", "1", "--reason", "wrong file", "--yes")
+    assert (undone["n_deleted"], undone["n_staying"]) == (2, 0)
+    assert home.json("imports", "list")[0]["undone_by"] == "command line"
+    assert "undone" in home.ok("imports", "list")
+    assert home.run("imports", "undo", "7", "--reason", "x", "--yes").returncode == 2
+    assert home.ok("audit", "verify")

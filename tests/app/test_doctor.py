@@ -84,6 +84,7 @@ def test_what_is_wrong_is_found(home: Home, case: str) -> None:
     elif case == "a lost row":
         with home.desk() as desk:
             put_notes(desk.store, [(COLON, None)])
+        drop_guards(home)
         damage(home, "DELETE FROM note")
     elif case == "a changed entry of the audit":
         drop_guards(home)
@@ -103,7 +104,7 @@ def test_what_is_wrong_is_found(home: Home, case: str) -> None:
 def drop_guards(home: Home) -> None:
     raw = sqlite.connect(home.path / "caseloop.db")
     for (name,) in raw.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('audit', 'note')"
     ).fetchall():
         raw.execute(f"DROP TRIGGER {name}")
     raw.commit()

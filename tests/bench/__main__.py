@@ -1,4 +1,4 @@
-"""`python -m tests.bench model|prefill|train|rounds|desk|load|store|lines|suite`: measurements, side by side in one run.
+"""`python -m tests.bench model|prefill|train|rounds|desk|load|store|lines|suite`: figures, side by side in one run.
 
 Each prints columns, or with `--json` one JSON object; `model` prints a JSON object a line, as soon as it is measured.
 What is being done goes to standard error. `prefill`, `train` and `rounds` need nothing of the desk, so they run on a

@@ -20,7 +20,7 @@ from db.notes.imports import list_imports
 from db.notes.notes import add_notes, counts, get_note
 from db.notes.suggestions import add_suggestion, get_suggestion, suggestion_of
 from db.review.bulk import Many
-from db.review.deletion import delete_notes
+from db.review.lifecycle.deletion import delete_notes
 from db.schema import tables
 from db.store.store import Store, StoreError, open_store
 from tests.kit.desk.permits import person_in, program_in

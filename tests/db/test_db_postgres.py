@@ -42,6 +42,21 @@ def there(database_url: str) -> Iterator[Store]:
         yield opened
 
 
+def test_a_test_gets_an_empty_store_after_the_last_one_and_another_where_that_one_changed_its_tables(
+    postgres: Server,
+) -> None:
+    before = postgres.emptied()
+    with open_store(before) as opened, opened.transaction() as session:
+        decide(session, add(session, 2)[1], 0)
+    again = postgres.emptied()
+    assert again == before
+    with open_store(again) as opened, opened.transaction() as session:
+        assert session.execute(sa.select(sa.func.count()).select_from(t.audit)).scalar_one() == 0
+        assert add(session, 1) == (1,)
+        session.execute(sa.text("DROP TRIGGER audit_no_delete ON audit"))
+    assert postgres.emptied() != before
+
+
 def test_its_tables_are_those_that_the_queries_know(there: Store, tmp_path: Path) -> None:
     with there.reading() as session:
         seen = sa.inspect(session.connection())

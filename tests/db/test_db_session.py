@@ -222,6 +222,7 @@ def test_problems_finds_what_lost_its_parent(store: Store, path: Path) -> None:
     assert store.problems() == []
     store.close()
     raw = sqlite.connect(path)
+    raw.execute("DROP TRIGGER note_no_delete")
     raw.execute("DELETE FROM note")
     raw.commit()
     raw.close()

@@ -33,7 +33,7 @@ from db.review.decisions import submit
 from db.store.store import Store, open_store
 from tests.kit.desk.decided_records import records
 from tests.kit.desk.permits import person_in, program_in
-from tests.kit.label_studio_server import MEMBER, label_studio
+from tests.kit.servers.label_studio_server import MEMBER, label_studio
 
 TASK = load_task()
 CHOICE = Choice("label-studio", statuses=("submitted", "skipped", "flagged"))

@@ -64,7 +64,7 @@ def delete(  # noqa: PLR0913, PLR0917 - one for each option
     from db.notes.queue.search import Filters
     from db.people.acting import OPERATOR
     from db.review.bulk import Many
-    from db.review.deletion import foresee
+    from db.review.lifecycle.deletion import foresee
 
     if not (ids or numbers or import_id is not None or text.strip() or state or origin or reviewer):
         raise InputError(

@@ -28,9 +28,9 @@ export function ask({ title, says, yes, line = '', limit = 0 }) {
   });
 }
 
-/** @param {string} path @param {unknown} body @throws an error whose message is a sentence */
-export async function request(path, body) {
-  const { status, ...said } = await post(path, body, { patience: PATIENCE_MS });
+/** @param {string} path @param {unknown} body @param {number} patience in ms @throws an error whose message is a sentence */
+export async function request(path, body, patience = PATIENCE_MS) {
+  const { status, ...said } = await post(path, body, { patience });
   if (status === 0) throw new Error('The desk cannot be reached.');
   if (status !== 200) throw new Error(typeof said.detail === 'string' ? said.detail : 'The desk has a problem; see its log.');
   return said;

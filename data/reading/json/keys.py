@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"|[{}\[\],:]', re.DOTALL)
+# A string without an end goes to the end of the text, or each quotation mark in it would be tried again.
+_TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\\?\Z)|[{}\[\],:]', re.DOTALL)
 _N_SHOWN = 64
 
 
+@lru_cache(1)  # several formats ask about the same file
 def leading_keys(text: str) -> dict[str, str]:
     """The keys of the first object, alone or in a list, each with how its value begins.
 

@@ -18,7 +18,7 @@ from db.schema.dialects import POSTGRES
 revision = "0009"
 down_revision = "0008"
 
-HASHES = Path(__file__).with_suffix(".txt")
+HASHES = Path(__file__).parents[1] / "0009_samples.txt"
 """The beginnings of the samples' text hashes: the notes that are shipped may be others by the time this runs."""
 
 ORIGINS = ("CHECK (origin IN ('original', 'incoming'))", "CHECK (origin IN ('original', 'incoming', 'sample'))")

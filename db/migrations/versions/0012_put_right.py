@@ -74,7 +74,7 @@ CHANGED_INDEXES = {
     "ix_note_queue": f"note (is_suggested, id) WHERE {WAITING}",
     "ix_note_free": f"note (is_suggested, id) WHERE {WAITING} AND is_claimed = 0",
     "ix_note_prefill": f"note (suggested_by, id) WHERE {WAITING}",
-    "ix_note_counts": "note (origin, state, is_suggested, split) WHERE is_superseded = 0",
+    "ix_note_counts": "note (is_superseded, origin, state, is_suggested, split)",
 }
 INDEXES = (
     "CREATE UNIQUE INDEX uq_note_identity ON note (text_hash, coalesce(external_id, ''), source)",

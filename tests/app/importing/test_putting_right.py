@@ -20,8 +20,8 @@ from db.notes.queue.search import Filters, counts
 from db.people.audit import entries, verify
 from db.review.bulk import Many
 from db.review.decisions import latest_annotation
-from db.review.deletion import delete_notes
-from db.review.relatives import copies_of, count_waiting_copies, decide_copies, older_of, undo_copies
+from db.review.lifecycle.deletion import delete_notes
+from db.review.lifecycle.relatives import copies_of, count_waiting_copies, decide_copies, older_of, undo_copies
 from db.review.reviewed import holdout_rows, training_rows
 from db.store.store import Store, StoreError
 from tests.kit.desk.permits import person_in
@@ -171,7 +171,10 @@ def test_deleting_a_version_takes_the_older_ones_along_where_asked(store: Store,
     assert gone.note_ids == (1, 2, 3)
 
 
-def test_an_id_that_a_file_repeats_names_no_version(store: Store, tmp_path: Path) -> None:
+def test_an_id_that_a_file_repeats_names_no_version(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.importing.load.MAX_BATCH_NOTES", 1)  # each record in a transaction of its own
     bring(store, tmp_path, {"id": "p-1", "text": "Visit zero."})
     visits = [{"id": "p-1", "text": f"Visit {n}."} for n in (1, 2)]
     report = bring(store, tmp_path, *visits, same_id="supersede")

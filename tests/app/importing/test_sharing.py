@@ -22,10 +22,10 @@ from data.storage.files import save_json, sha256_of
 from data.vocabulary.house_words import HOUSE_WORDS, HouseWords
 from db.training.adapters import AdapterRow, active_adapter, list_adapters, register_adapter
 from tests.kit.desk.permits import program_in
-from tests.kit.desk.s3_server import BUCKET, s3_server, variables
 from tests.kit.desk.servers import free_port
 from tests.kit.homes import Home, one_sentence
-from tests.kit.hub_server import TOKEN, hub_server
+from tests.kit.servers.hub_server import TOKEN, hub_server
+from tests.kit.servers.s3_server import BUCKET, s3_server, variables
 from tests.kit.tiny import shared_tiny, tiny_adapter
 from tests.promises.test_offline import seen, started, watched
 from trainer.adapter.manifest import ADAPTER_CONFIG, LISTED, MANIFEST, WEIGHTS, read_manifest, replace_file

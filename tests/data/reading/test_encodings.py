@@ -199,3 +199,9 @@ def test_who_names_the_encoding_is_believed_and_checked(tmp_path: Path) -> None:
     refused = told(path, Columns(codec="utf-16"))[2]
     assert "UTF-16 text; found bytes that are not" in refused[0].sentence
     assert told(file(tmp_path, "Größe.", "b.txt"), Columns(codec="utf-8")) == (["Größe."], [], [])
+
+
+def test_a_long_line_with_one_odd_byte_is_looked_at_once(tmp_path: Path) -> None:
+    """A search from each place of the line would take minutes here."""
+    refusal = only(file(tmp_path, b'{"text": "' + b"x" * 2_000_000 + b'\xc3 \xe2\x82\xac"}\n', "a.jsonl"))
+    assert "UTF-8 and the byte 0xC3" in refusal.found

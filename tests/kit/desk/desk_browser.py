@@ -101,16 +101,27 @@ class Desk:
             return history(session, self.first + number - 1)
 
 
+_running: list[Browser] = []
+
+
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """A headless Chromium; while it runs, no test of this process may begin an event loop of its own."""
+    """A headless Chromium: the one that runs in this process, if any, because Playwright does not begin twice. While
+    it runs, no test of this process may begin an event loop of its own."""
+    if _running:
+        yield _running[0]
+        return
     path = chromium.find()
     if path is None:
         pytest.skip("no Chromium; run `python -m tests.kit.chromium --install`")
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
-        yield opened
-        opened.close()
+        _running.append(opened)
+        try:
+            yield opened
+        finally:
+            _running.clear()
+            opened.close()
 
 
 @pytest.fixture(scope="module")

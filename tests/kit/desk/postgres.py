@@ -65,6 +65,7 @@ class Server:
         self.url = url
         self._template = self._emptied = ""
         self._schema: tuple[Any, ...] | None = None
+        self._made_here: list[str] = []
         self._kept: psycopg.Connection[Any] | None = None
 
     def database(self) -> str:
@@ -121,8 +122,14 @@ class Server:
         """Delete a database, whoever is connected to it."""
         self.do(f"DROP DATABASE IF EXISTS {name_in(url)} WITH (FORCE)")
 
+    def drop_all(self) -> None:
+        """Delete every database that was made here."""
+        for name in self._made_here:
+            self.do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
     def _made(self, how: str) -> str:
         name = f"caseloop_{os.getpid()}_{next(_numbers)}"
+        self._made_here.append(name)
         self.do(f"CREATE DATABASE {name} {how}")
         return name
 
@@ -214,7 +221,9 @@ def any_server() -> Iterator[Server | None]:
     """The server that was named, or one of our own; None where neither can be had."""
     named = os.environ.get(SERVER)
     if named:
-        yield Server(named)
+        server = Server(named)
+        yield server
+        server.drop_all()
     elif programs() is None:
         yield None
     else:

@@ -17,6 +17,28 @@ _PIECES = (
     *('"text":', '"input":"x"', '"output":{}', '"id":', '"columns":', '"data":[[', '"0":'),
     *("<![CDATA[", "<!--", "-->", "<!DOCTYPE x [", "&#0;", "&#xD800;", "<script>", "<td>", "</p>", "<?xml"),
     *("\\u-1 ?", "\\'", "\\bin9999999 ", "{\\*", "\\par", "\\u99999999 ", "\\uc9999 "),
+    *(
+        "MSH|^~\\&|",
+        "\rOBX|1|TX|||",
+        "\rPID|",
+        "\rOBR|1||",
+        "\\.br\\",
+        "\\XC3\\",
+        "\x0b",
+        "\x1c\r",
+        '"resourceType":"',
+        '"data":{',
+    ),
+    *(
+        "</text>",
+        "<Patient>",
+        "<section>",
+        "</component>",
+        'representation="B64"',
+        '"result":[',
+        '"spans":[',
+        '"entry":[',
+    ),
     *("obj", "endobj", "stream\n", "/Length 999999999", "0 R", "<<", ">>", "/Kids [2 0 R]", "/Filter /LZWDecode", "Tj"),
 )
 PIECES = [piece.encode("utf-8", "surrogatepass") for piece in _PIECES]
@@ -81,7 +103,7 @@ def harmful(rng: random.Random, form: str, raw: bytes) -> bytes | None:
     if form == "zip":
         return zipped(rng.choice([{"a": b"\0" * 30_000_000}, {"a.zip": raw}, {f"{n}.txt": "x" for n in range(3000)}]))
     if form == "gz":
-        return gzip.compress(rng.choice([b"\0", b'{"text":"x"}\n']) * 3_000_000, 1)
+        return gzip.compress(rng.choice([b"\0" * 30_000_000, b'{"text":"x"}\n' * 30_000]), 1)
     if form == "pdf":
         return rng.choice(_pdfs())
     if form in _REPEATED:

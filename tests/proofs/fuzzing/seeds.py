@@ -13,16 +13,16 @@ from pyarrow import ipc, parquet
 
 from data.task import load_task
 from tests.kit.documents import HTML, RTF, letter, pdf, workbook, zipped
+from tests.proofs.fuzzing.clinical_seeds import CANARY, hl7, json_files, xml
 
 TASK = load_task()
-CANARY = "canary 7f3a"
 GOLD = dict.fromkeys(TASK.keys, "IV")
 RECORDS: list[dict[str, Any]] = [
     {"id": 7, "text": f"{CANARY}. Größe 3 cm.", "ward": "B", "n": [1, 2.5, None, {"a": True}]},
     {"input": f"{CANARY}, again.\r\nNext.", "output": GOLD, "instruction": "x", "external_id": "a-1"},
     {"text": f"🧬 {CANARY} \u2028", **dict.fromkeys(TASK.keys), "at": "2026-01-31"},
 ]
-TEXTS = {"jsonl": 34, "csv": 26, "json": 20, "txt": 8, "html": 4, "gz": 4, "zip": 4}
+TEXTS = {"jsonl": 34, "csv": 26, "json": 20, "txt": 8, "html": 4, "gz": 4, "zip": 4, "hl7": 8, "xml": 8}
 """Formats of text, and archives of them, with how often each is taken."""
 DOCUMENTS = ("xlsx", "docx", "pdf", "rtf", "parquet", "arrow")
 
@@ -59,9 +59,12 @@ def _texts(form: str) -> list[bytes]:
             json.dumps({"id": {"0": 1.0, "1": None}, "text": {"0": CANARY, "1": "x"}}).encode(),
             json.dumps({"columns": ["id", "text"], "index": [0], "data": [[1, CANARY]]}).encode(),
             json.dumps({"0": {"text": CANARY}, "1": {"text": "x"}}).encode(),
+            *json_files(TASK.keys),
         ],
         "txt": ["\r\n".join(str(record.get("text")) for record in some).encode() for some in somes],
         "csv": tables,
+        "hl7": hl7(),
+        "xml": xml(),
         "html": [HTML.replace(b"Report", CANARY.encode()), b"<html><pre>" + CANARY.encode() + b"<![CDATA[x]]></pre>"],
         "gz": [gzip.compress(raw, 1) for raw in (lines[0], tables[0])],
         "zip": [zipped({"a/notes.jsonl": lines[0], "b.txt": CANARY, "c.csv": tables[1]}), zipped({"x.txt": CANARY})],

@@ -5,6 +5,7 @@ import { refresh } from '../list/asking.js';
 import { sayDone } from '../list/lines.js';
 import { list, listState, ticked } from '../list/state.js';
 
+export const DELETING_MS = 600_000;  // the database is written anew, so that no free page keeps a word
 export const REASON = { line: 'Reason, kept in the audit trail for good: name no patient in it', limit: 1000 };
 
 export async function deleteNotes() {
@@ -18,7 +19,7 @@ export async function deleteNotes() {
     const answer = await ask({ title: `Delete ${plural(plan.n_notes)}?`, says, yes: `Delete ${plural(plan.n_notes)}`, ...REASON });
     if (!answer) return;
     sayDone('Deleting …', { state: 'working' });
-    await follow(request('/queue/delete', { ...meant, upto: plan.upto, reason: answer.line, expected: plan.n_notes }));
+    await follow(request('/queue/delete', { ...meant, upto: plan.upto, reason: answer.line, expected: plan.n_notes }, DELETING_MS));
   } catch (error) { sayDone(messageOf(error), { state: 'failed' }); }
 }
 

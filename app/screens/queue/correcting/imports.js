@@ -3,7 +3,7 @@ import { button, find, make, openDialog } from '../../browser/dom.js';
 import { localTime, plural } from '../../browser/words.js';
 import { ask, messageOf, request } from '../dialogs.js';
 import { sayDone } from '../list/lines.js';
-import { follow, REASON } from './deleting.js';
+import { DELETING_MS, follow, REASON } from './deleting.js';
 
 /**
  * An import; see `routes.py`.
@@ -58,7 +58,7 @@ async function undoImport(one, force) {
     if (!answer) return;
     find('#imports')?.close();
     sayDone('Deleting …', { state: 'working' });
-    await follow(request('/queue/imports/undo', { number: one.number, force, reason: answer.line, expected: plan.n_notes }));
+    await follow(request('/queue/imports/undo', { number: one.number, force, reason: answer.line, expected: plan.n_notes }, DELETING_MS));
   } catch (error) {
     find('#imports')?.close();
     sayDone(messageOf(error), { state: 'failed' });

@@ -20,7 +20,7 @@ from data.text.figures import plural
 from db.notes.imports import ImportRow, list_imports
 from db.people.acting import require
 from db.review.bulk import Many
-from db.review.deletion import MAX_REASON_CHARACTERS, foresee
+from db.review.lifecycle.deletion import MAX_REASON_CHARACTERS, foresee
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Why = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]

@@ -12,7 +12,7 @@ from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.screens.replies import answer_with
 from db.people.acting import acting
-from db.review.relatives import decide_copies, undo_copies
+from db.review.lifecycle.relatives import decide_copies, undo_copies
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Name = Annotated[str, Field(pattern=r"^[0-9a-z]{12,40}$")]

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from app.core.templates import Pieces
 from data.text.figures import plural
 from db.notes.notes import NoteRow
+from db.review.lifecycle.relatives import Copies, Older, copies_of, older_of
 from db.review.opinions import is_compared
-from db.review.relatives import Copies, Older, copies_of, older_of
 from db.store.store import Session
 
 _HTML = Pieces("screens/review/review.html")

@@ -33,9 +33,9 @@ from db.notes.notes import get_note
 from db.notes.suggestions import suggestion_of
 from db.people.acting import acting
 from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
+from db.review.lifecycle.relatives import count_waiting_copies
 from db.review.offers import make_offer, same_value, withdraw_offer
 from db.review.opinions import is_compared
-from db.review.relatives import count_waiting_copies
 from db.review.revisions import Conflict, revision_of
 from db.review.trials import reopen_if_seeded
 from db.store.store import StoreError

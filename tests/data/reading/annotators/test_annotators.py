@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from data.reading.json.keys import leading_keys
 from data.reading.readers import read_records
 from data.reading.records import Record
 from data.task import Extraction
@@ -177,3 +178,11 @@ def test_words_with_tags_are_refused(tmp_path: Path) -> None:
     refusal = only(file(tmp_path, tagged, "a.txt"))
     assert "(CoNLL)" in refusal.found
     assert refusal.is_file
+
+
+@pytest.mark.parametrize("marks", ['\\"', "\\", '"', "{", '{"a":'])
+def test_the_keys_of_an_object_are_looked_for_once(tmp_path: Path, marks: str) -> None:
+    # Were a string without an end tried again at each of its signs, this would take minutes.
+    text = '{"a":"' + marks * 60_000
+    assert not leading_keys(text).keys() - {"a", ""}
+    assert only(file(tmp_path, text, "a.json")).is_file

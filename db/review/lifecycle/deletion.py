@@ -24,7 +24,10 @@ from db.schema.errors import StoreError, refuse_nul
 MAX_REASON_CHARACTERS = 1000
 N_IN_ENTRY = 500
 """Notes that one entry of the audit trail names."""
-_ABOUT = (t.trial, t.draft, t.claim, t.standing_opinion, t.opinion, t.preference, t.annotation, t.offer)
+_DECIDED = (t.trial, t.draft, t.claim, t.standing_opinion, t.opinion, t.preference, t.annotation, t.offer)
+TABLES = (t.note_text, *_DECIDED, t.suggestion_failure, t.suggestion)
+"""Whatever is about a note, in the order in which it goes: the text first, since its trigger takes it out of the search
+index, for which it needs the note; and what refers to a suggestion before that."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,7 @@ def _record(act: LeadAct, number: int, reason: str, going: Going) -> None:
 def _delete_rows(session: Session, number: int) -> None:
     gone = sa.select(t.deleted_note.c.note_id).where(t.deleted_note.c.deletion_id == number).scalar_subquery()
     _forget_names(session, gone)
-    # The text first: its trigger takes it out of the search index, for which it needs the note.
-    for table in (t.note_text, *_ABOUT, t.suggestion_failure, t.suggestion):
+    for table in TABLES:
         session.execute(sa.delete(table).where(table.c.note_id.in_(gone)))
     # The version before one that is deleted stands again, and what replaced one that is deleted replaces nothing.
     replaced = sa.select(t.note.c.supersedes_id).where(t.note.c.id.in_(gone), t.note.c.supersedes_id.is_not(None))

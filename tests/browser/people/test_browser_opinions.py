@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect
 from db.notes.notes import get_note
 from db.notes.queue.overlap import Overlap
 from db.review.overlap_changes import set_overlap
+from tests.browser.people.test_browser_claims import entered
 from tests.browser.test_browser_access import found as found_by_axe
-from tests.browser.test_browser_claims import entered
 from tests.kit.desk.desk_browser import Desk, Tab, serving
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES
 from tests.kit.desk.permits import person_in

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = Path(os.environ.get("CASELOOP_LABEL_STUDIO", ROOT / ".venv" / "label-studio"))
 STARTS_WITHIN_S = 600  # its first start makes a database
 MEMBER, _PASSWORD = "lead@example.org", "a-password-of-tests"  # whose decisions it takes under their name

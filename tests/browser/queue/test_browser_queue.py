@@ -188,7 +188,8 @@ def test_a_file_is_shown_before_it_is_imported(browser: Browser, desk: Desk, tmp
         here.page.keyboard.press("Escape")
         (tmp_path / "notes.exe").write_text("x")
         here.page.locator("#import-file").set_input_files(tmp_path / "notes.exe")
-        expect(here.page.locator("#import-report")).to_contain_text("Expected a file ending in")
+        expect(preview).to_contain_text("found another ending, .exe")
+        here.page.keyboard.press("Escape")
         dropped = here.page.evaluate_handle(
             "() => { const held = new DataTransfer();"
             " held.items.add(new File(['One dropped report.'], 'one.txt')); return held; }"

@@ -16,12 +16,10 @@ from db.notes.imports import list_imports
 from db.notes.notes import add_notes, counts, get_note, numbers_of
 from db.people.audit import entries
 from db.review.decisions import latest_annotation
-from tests.kit.desk.desk_browser import Desk, Tab, browser, serving, tab
+from tests.kit.desk.desk_browser import Desk, Tab, serving, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, MELANOMA, TASK
 from tests.kit.desk.permits import program_in
 from tests.kit.desk.stores import FIRST, decide, extraction
-
-__all__ = ["browser"]
 
 OLD = "Pathology report.\nMargins are free.\nStage II, ER positive.\nSigned."
 NEW = "Pathology report, amended.\nMargins are free.\nStage III, ER positive.\nSigned."

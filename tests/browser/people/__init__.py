@@ -1,0 +1,1 @@
+"""Several people at one desk, each in a browser of their own."""

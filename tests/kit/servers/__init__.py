@@ -1,0 +1,1 @@
+"""Other people's servers, as the tests start them."""
