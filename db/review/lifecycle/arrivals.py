@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal
 
 import sqlalchemy as sa
