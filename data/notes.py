@@ -253,7 +253,7 @@ def _gold(record: Record, task: Task) -> Extraction:
         NoteError: there are none, or they do not fit the task.
     """
     try:
-        values = record.values.get(GOLD_KEY) or stated_labels(record, task)
+        values = stated_labels(record, task) if (told := record.values.get(GOLD_KEY)) is None else told
     except StatedError as error:
         raise NoteError(error.expected, error.found, error.advice) from None
     if values is None and any(key in record.values for key in task.keys):
