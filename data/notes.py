@@ -227,7 +227,7 @@ def _note(record: Record, task: Task, *, labels: Labels | None, columns: Columns
     if text_key not in values or (id_key and id_key not in values):  # the rest of the objects they lie in is metadata
         values = without(without(values, text_key), id_key or text_key)
     suggestions = suggestions_in(record, task) if record.proposals and labels is None else ()
-    beside = kept_beside(record, labels=task if labels else None, suggestions=task if suggestions else None)
+    beside = kept_beside(record, task, are_suggested=bool(suggestions))
     used = {text_key, id_key, *DERIVED_KEYS, *own_keys(task, values)}
     used.update(labels_aside(values, task) if labels is None else labels.keys)
     note = make_note(

@@ -12,6 +12,7 @@ from typing import Literal
 from app.core.errors import InputError
 from data.arrival.labels import GOLD_KEY, NESTED_KEY, label_columns, labels_aside
 from data.notes import DERIVED_KEYS, ID_KEYS
+from data.reading.annotators.fields import brings_labels
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, plain_name, reached, wanted_names
@@ -170,7 +171,7 @@ def plan_rows(
             part for part, was in zip(("text", "id"), named, strict=True) if not was and getattr(columns, part)
         ),
         is_repeated=len({str(value) for value in ids}) < len(ids),
-        has_labels=bool(labels) or any(row.decisions for row in rows),
+        has_labels=bool(labels) or brings_labels(rows, task),
         roles={name: role(name) for name in names},
     )
 

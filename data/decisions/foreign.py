@@ -54,7 +54,7 @@ def nested(record: Record, task: Task) -> dict[str, Any]:
     others = replace(record, proposals=record.proposals[:-1])
     return {
         **record.values,
-        **kept_beside(others, labels=task),
+        **kept_beside(others, task),
         "output": values if is_reviewed else None,
         SET_ASIDE: None if is_reviewed else values,
         STATUS: decision.status,

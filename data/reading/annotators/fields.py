@@ -104,22 +104,24 @@ def names_in(statements: Sequence[Statement]) -> list[str]:
     return list(dict.fromkeys(name for part in used for name in part))
 
 
-def kept_beside(record: Record, *, labels: Task | None = None, suggestions: Task | None = None) -> dict[str, Any]:
+def kept_beside(record: Record, task: Task, *, are_suggested: bool = False) -> dict[str, Any]:
     """What was said of a record in another tool, as metadata; of longer ones the words and values only, or nothing.
+
+    What people said of the task's fields is not told: whoever reviews the note would be told what to find.
 
     Args:
         record: with what was said.
-        labels: the task whose fields have become the note's labels, so that they are not told again.
-        suggestions: the task whose fields have become the note's suggestions.
+        task: whose fields these are.
+        are_suggested: whether proposals that fit have become suggestions, so that they are not told again.
     """
     if not record.decisions and not record.proposals:
         return {}
-    said = {"annotations": (record.decisions, labels), "predictions": (record.proposals, suggestions)}
+    said: dict[str, list[tuple[Statement, Task | None]]] = {
+        "annotations": [(one, task) for one in record.decisions],
+        "predictions": [(one, task if are_suggested and _fits(one, task) else None) for one in record.proposals],
+    }
     for has_spans in (True, False):
-        told = {
-            key: [_told(one, task if task and _fits(one, task) else None, has_spans=has_spans) for one in some]
-            for key, (some, task) in said.items()
-        }
+        told = {key: [_told(one, own, has_spans=has_spans) for one, own in some] for key, some in said.items()}
         told = {key: [one for one in some if one] for key, some in told.items()}
         if len(json.dumps(told, ensure_ascii=False)) <= _ROOM:
             return {key: some for key, some in told.items() if some}

@@ -109,12 +109,12 @@ def test_predictions_of_which_a_task_has_the_numbers_only(tmp_path: Path) -> Non
 
 def test_without_labels_they_stay_beside_the_note(tmp_path: Path) -> None:
     model = {"model_version": "m-1", "result": [mark("SITE", "Ductal")]}
-    given = task(annotation(area("stage", "IIA"), completed_by=None), predictions=[model])
+    given = task(annotation(area("stage", "IIA"), choice("mood", "calm"), completed_by=None), predictions=[model])
     (note,), _ = read(file(tmp_path, json.dumps([given]), "a.json"))
     assert note.gold is None
     assert note.metadata == {
         "ward": "B",
-        "annotations": [{"labels": {"stage": ["IIA"]}}],
+        "annotations": [{"labels": {"mood": ["calm"]}}],  # and not the stage, which a reviewer is to find
         "predictions": [{"by": "m-1", "labels": {"SITE": ["Ductal"]}, "spans": {"SITE": [[2, 8]]}}],
     }
 
