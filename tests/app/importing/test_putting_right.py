@@ -81,21 +81,28 @@ def test_a_note_without_an_id_gets_it_and_is_found_by_it(store: Store, tmp_path:
 def test_labels_and_metadata_are_corrected_field_by_field_and_the_trail_has_hashes(
     store: Store, tmp_path: Path
 ) -> None:
-    first = {"id": "r-1", "text": TEXT, "output": labelled(first="lung", second="IIA"), "ward": "3", "kept": True}
+    first = {"id": "r-1", "text": TEXT, "output": labelled(first="lung", second="IIA"), "ward": "north", "kept": True}
     bring(store, tmp_path, first, original=True)
-    again = {"id": "r-1", "text": f" {TEXT}\r\n", "output": labelled(first="lung", second="IIB"), "ward": "4", "new": 1}
+    again = {
+        "id": "r-1",
+        "text": f" {TEXT}\r\n",
+        "output": labelled(first="lung", second="IIB"),
+        "ward": "south",
+        "new": 1,
+    }
     assert bring(store, tmp_path, again, original=True).changes.n_notes == 0, "the first labels stay unless asked"
     report = bring(store, tmp_path, again, original=True, update=True)
     assert dict(report.changes.by_field) == {SECOND: 1, "metadata ward": 1, "metadata new": 1}
     assert report.changes.examples[SECOND] == [("notes.jsonl line 1", "IIA", "IIB")]
     found = note_of(store, 1)
-    assert (found.gold[SECOND], found.metadata) == ("IIB", {"ward": "4", "kept": True, "new": 1})
+    assert (found.gold[SECOND], found.metadata) == ("IIB", {"ward": "south", "kept": True, "new": 1})
     with store.reading() as session:
         assert [row.extraction[SECOND] for rows in (training_rows, holdout_rows) for row in rows(session, TASK)] == [
             "IIB"
         ]
         (told,) = [row for row in entries(session) if row.action == "put right"]
         assert verify(session).is_sound
+        assert [len(search_notes(session, Filters(text=ward))) for ward in ("north", "south")] == [0, 1]
         assert list_imports(session)[0].n_updated == 1
     assert (told.subject, told.detail["before"][SECOND]) == ("note 1", hash_of_value("IIA"))
     assert '"IIA"' not in json.dumps(told.detail)
