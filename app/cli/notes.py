@@ -115,9 +115,12 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
 
     columns = Columns(text_column, id_column, _codec(encoding))
     if decisions:
-        if original or strict:
-            raise InputError("Expected --decisions without --original and --strict; found both. Leave one out.")
+        if original or strict or update or source or same_id is not SameId.separate:
+            others = "--original, --strict, --update, --same-id and --source"
+            raise InputError(f"Expected --decisions without {others}; found both. Leave one out.")
         return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
+    if adjudicate:
+        raise InputError("Expected --adjudicate with --decisions; found it alone. Add --decisions.")
     rules = Rules(source=source.strip(), update=update, same_id=same_id.value)
     with open_or_begin_desk() as desk:
         plans = plan_files(desk.task, files, original=original, columns=columns)

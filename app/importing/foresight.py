@@ -20,8 +20,10 @@ from db.store.store import Store
 
 
 def brings_decisions(path: Path) -> bool:
-    """Whether a file tells who decided what and when: an export with provenance."""
-    return any(has_decisions(row.values) for row in read_beginning(path))
+    """Whether a file tells who decided what and when: an export with provenance, or what another tool wrote."""
+    return any(
+        has_decisions(row.values) or any(one.by and one.at for one in row.decisions) for row in read_beginning(path)
+    )
 
 
 def name_roles(found: dict[str, Any], path: Path, task: Task, *, taken: bool) -> dict[str, Any]:

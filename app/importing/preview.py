@@ -14,6 +14,7 @@ from app.importing.load import batches, describe_likenesses
 from app.importing.readings import Readings
 from data.limits import MAX_REFUSALS
 from data.notes import ID_KEYS, Note, read_notes
+from data.reading.annotators.fields import brings_labels
 from data.reading.records import Columns, Record, Refusal
 from data.reading.sources import TEXT_KEYS
 from data.task import Task
@@ -50,7 +51,8 @@ def preview(
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = [_shorten(row) for row in read_beginning(path, chosen.codec)]
+    rows = read_beginning(path, chosen.codec)
+    first = [_shorten(row) for row in rows]
     plan = plan_rows(path, first, task, chosen, original=original, strict=False)
     remarks: list[str] = []
     records = read_notes(path, task, original=original, columns=plan.columns, tell=remarks.append)
@@ -67,7 +69,7 @@ def preview(
         "is_id_guessed": "id" in plan.guessed,
         "is_id_repeated": plan.is_repeated,
         "can_choose": len(plan.names) > 1 and set(plan.names) != {"id", "text"},
-        "has_labels": plan.has_labels,
+        "has_labels": plan.has_labels or brings_labels(rows, task),
         "original": original,
         **counted,
         "remarks": [

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -102,14 +103,14 @@ def add_decisions(
         adjudicate: whether a note that was decided otherwise here waits for a lead, rather than staying as it is.
 
     Returns:
-        What became of the notes, once for each source, and of the decisions.
+        What became of the notes, once for each run of one source, and of the decisions.
 
     Raises:
         StoreError: a reviewer's name cannot be one here.
     """
     arrivals, people, reports = Arrivals(), _People(act), []
-    for source in dict.fromkeys(decision.source for decision in decisions):
-        of_source = [decision for decision in decisions if decision.source == source]
+    for source, run in groupby(decisions, lambda decision: decision.source):  # in their order, which is that of exports
+        of_source = list(run)
         report = add_notes(act, [decision.note for decision in of_source], replace(rules, source=source))
         reports.append(report)
         for note_id, decision in zip(report.note_ids, of_source, strict=True):

@@ -186,17 +186,17 @@ def test_a_change_of_mind_elsewhere_follows_and_an_old_file_takes_nothing_back(f
     assert record["output"][KEYS[0]] == "sarcoma"
 
 
-def test_notes_of_two_sources_stay_two(file_store, other, tmp_path):
+def test_notes_of_two_sources_stay_apart_and_in_order(file_store, other, tmp_path):
     with other.transaction() as session:
-        for who, source in (("ada", "north"), ("bob", "south")):
-            note = make_note(TASK, "A report.", external_id="case-1")
+        for who, source, name in (("ada", "north", 1), ("bob", "south", 1), ("eve", "north", 2)):
+            note = make_note(TASK, "A report.", external_id=f"case-{name}")
             (number,) = add_notes(program_in(session), [note], Rules(source=source)).note_ids
             submit(person_in(session, who), note_id=number, status="submitted", seen_revision=0, token=f"token-{who}",
                    extraction=Extraction(TASK, {**dict.fromkeys(TASK.keys), KEYS[0]: who}))  # fmt: skip
     file = taken(other, tmp_path)
-    assert brought(file_store, file).n_added == 2
+    assert brought(file_store, file).n_added == 3
     assert records(file_store) == records(other)
-    assert brought(file_store, file).arrivals.n_known == 2
+    assert brought(file_store, file).arrivals.n_known == 3
 
 
 def test_an_import_of_decisions_is_listed(file_store, other, tmp_path):

@@ -79,9 +79,9 @@ def test_a_bad_record_of_a_list_is_refused_alone(tmp_path: Path) -> None:
 
 
 def test_an_object_with_a_list_is_a_record_where_it_has_a_text(tmp_path: Path) -> None:
-    record = {"text": "One.", "entities": [{"start": 0}], "meta": {"a": 1}}
+    record = {"text": "One.", "parts": [{"start": 0}], "more": {"a": 1}}
     (note,), _ = read(file(tmp_path, json.dumps(record, indent=1), "a.json"))
-    assert note.metadata == {"entities": [{"start": 0}], "meta": {"a": 1}}
+    assert note.metadata == {"parts": [{"start": 0}], "more": {"a": 1}}
 
 
 def test_a_table_in_one_object_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
