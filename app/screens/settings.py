@@ -76,7 +76,7 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
                 )
             save = gr.Button("Save settings", variant="primary", elem_id="settings-save")
             said = gr.HTML(elem_id="settings-said", js_on_load=None)
-    parts = [confirm, look, *below, *texts, blind, seeded, share, asked, mode, names]
+    parts = [confirm, look, *below, *texts, mode, names, blind, seeded, share, asked]
 
     def save_settings(request: gr.Request, *values: Any) -> str:
         return try_action(lambda: keep(desk, request.username or "", list(values)))
@@ -97,12 +97,12 @@ def show(desk: Desk) -> list[Any]:
         round(100 * rules.look_share, 1),
         *(round(100 * below) if (below := rules.look_below.get(key)) is not None else None for key in desk.task.keys),
         *(written[key] for key in desk.task.keys),
+        mode,
+        gr.update(choices=list(dict.fromkeys([*columns, *chosen])), value=chosen),
         round(100 * rules.blind_share, 1),
         round(100 * rules.seeded_share, 1),
         round(100 * overlap.share, 1),
         overlap.n_opinions,
-        mode,
-        gr.Dropdown(choices=list(dict.fromkeys([*columns, *chosen])), value=chosen),
     ]
 
 
@@ -114,7 +114,7 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
     """
     keys = desk.task.keys
     (confirm, look), below = values[:2], values[2 : 2 + len(keys)]
-    texts, (blind, seeded, share, asked, mode, names) = values[2 + len(keys) : 2 + 2 * len(keys)], values[-6:]
+    texts, (mode, names, blind, seeded, share, asked) = values[2 + len(keys) : 2 + 2 * len(keys)], values[-6:]
     overlap = Overlap(round((share or 0) / 100, 6), int(asked or 2))
     changes = {
         "confirm": confirm,

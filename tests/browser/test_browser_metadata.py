@@ -73,7 +73,9 @@ def test_metadata_is_beside_the_note_and_narrows_and_sorts_the_queue(browser: Br
         expect(here.page.locator("#queue-table tbody th a").first).to_have_text("case-3")
         assert names(here) == ["case-3", "case-2", "case-1", "case-4"]
         here.page.get_by_label("Metadata", exact=True).select_option("mrn")
+        expect(found).to_have_text("0 notes")  # those whose number is empty
         here.page.get_by_label("Value of the metadata").press_sequentially("4711")
+        expect(here.page.get_by_label("Value of the metadata")).to_have_value("4711")
         expect(found).to_have_text("1 note")
         take(here.page, "queue-filtered")
         here.page.locator("#queue-table tbody tr").click()

@@ -46,6 +46,20 @@ def test_what_is_kept_is_what_is_shown_again(desk: Desk) -> None:
         assert read_guidelines(session, TASK)[TASK.keys[1]] == TASK.fields[1].description
 
 
+def test_the_columns_beside_a_note_are_kept_in_their_order(desk: Desk) -> None:
+    for mode, chosen, kept in (
+        ("chosen", ["ward", "mrn"], ("ward", "mrn")),
+        ("none", ["ward"], ()),
+        ("first", [], None),
+    ):
+        values = settings.show(desk)
+        values[-6:-4] = mode, chosen
+        settings.keep(desk, "ada", values)
+        with desk.store.reading() as session:
+            assert read_rules(session).metadata_shown == kept
+        assert settings.show(desk)[-6] == mode
+
+
 def test_a_bad_setting_keeps_none_of_them(desk: Desk) -> None:
     values = settings.show(desk)
     before = list(values)
