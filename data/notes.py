@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from data.arrival.labels import GOLD_KEY, LabelError, Labels, labels_aside, read_labels
+from data.arrival.metadata import read_metadata
+from data.arrival.proposed import suggestions_in
 from data.identity import own_id, text_hash
-from data.labels import GOLD_KEY, LabelError, Labels, labels_aside, read_labels
 from data.limits import (
     MAX_ID_CHARACTERS,
     MAX_MARKS,
@@ -20,8 +22,6 @@ from data.limits import (
     MAX_METADATA_DEPTH,
     MAX_NOTE_CHARACTERS,
 )
-from data.metadata import read_metadata
-from data.proposed import suggestions_in
 from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
@@ -177,8 +177,8 @@ def read_notes(
 ) -> Iterator[Note | Refusal]:
     """Read the notes of a file in one of `data.reading.formats.FORMATS`, or of all such files below a folder.
 
-    The text is under "text" or "input", the id under "id" or "external_id", labels where `data.labels` says; everything
-    else is metadata, see `data.metadata`. A bad record becomes a `Refusal` and the rest goes on. Memory stays
+    The text is under "text" or "input", the id under "id" or "external_id", labels where `data.arrival.labels` says;
+    else is metadata, see `data.arrival.metadata`. A bad record becomes a `Refusal` and the rest goes on. Memory stays
     bounded: files are read record by record.
 
     Args:

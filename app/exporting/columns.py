@@ -18,7 +18,7 @@ from typing import IO, Any
 from app.exporting.choice import Choice
 from app.exporting.folders import FOLDER, Sink
 from app.exporting.records import Record
-from data.metadata import OBJECT_KEY
+from data.arrival.metadata import OBJECT_KEY
 from data.task import Task
 
 N_ROWS = 500

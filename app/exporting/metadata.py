@@ -1,4 +1,4 @@
-"""What came with a note, in an export: an object in JSON, a column each in a table; see `data.metadata`."""
+"""What came with a note, in an export: an object in JSON, a column each in a table; see `data.arrival.metadata`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.exporting.formats import TABLES, Format
-from data.metadata import JSON_COLUMN, OBJECT_KEY, TEXT_COLUMN, plain_text
+from data.arrival.metadata import JSON_COLUMN, OBJECT_KEY, TEXT_COLUMN, plain_text
 from db.notes.queue.metadata import metadata_names
 from db.review.reviewed import metadata_kinds
 from db.store.store import Session

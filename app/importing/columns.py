@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.core.errors import InputError
-from data.labels import GOLD_KEY, NESTED_KEY, label_columns, labels_aside
+from data.arrival.labels import GOLD_KEY, NESTED_KEY, label_columns, labels_aside
 from data.notes import DERIVED_KEYS, ID_KEYS
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
@@ -214,7 +214,7 @@ def _plain_values(name: str, rows: Sequence[Record]) -> list[str]:
 
 
 def _label_names(names: Sequence[str], rows: Sequence[Record], task: Task, used: set[str | None]) -> set[str]:
-    """The columns that labels would be taken from, as `data.labels` does."""
+    """The columns that labels would be taken from, as `data.arrival.labels` does."""
     if GOLD_KEY in names:
         return {GOLD_KEY}
     nested = [row.values[NESTED_KEY] for row in rows if isinstance(row.values.get(NESTED_KEY), Mapping)]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from db.store.store import Store
 
 FILES = Path(__file__).parents[1] / "screens"
-ICON = Path(__file__).parents[1] / "core" / "icon.svg"
+ICON = Path(__file__).parents[1] / "screens" / "theme" / "icon.svg"
 STYLES = (
     "theme/desk.css",
     "theme/desk_screens.css",

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypedDict, Unpack, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from data.arrival.labels import without_placeholders
 from data.corrections import Kind, compare, is_corrected
-from data.labels import without_placeholders
 from data.notes import Origin, Split
 from data.snapshot import Row, Source
 from data.suggestion import Span

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from data.labels import LabelError, is_placeholder, labels_aside, read_labels, without_placeholders
-from data.metadata import read_metadata
+from data.arrival.labels import LabelError, is_placeholder, labels_aside, read_labels, without_placeholders
+from data.arrival.metadata import read_metadata
 from data.task import Extraction, load_task
 from tests.kit.note_files import file, lines, read
 

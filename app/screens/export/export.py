@@ -27,7 +27,7 @@ from app.exporting import (
 from app.exporting.formats import MAPPED, TRAINING
 from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
-from app.screens.zone import zone_of
+from app.screens.zone.zone import zone_of
 from data.task import Task
 from data.text.figures import plural
 from db.notes.notes import counts

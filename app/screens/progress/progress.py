@@ -18,7 +18,7 @@ from app.screens.progress import cards as figures
 from app.screens.progress.agreement import agreement_card
 from app.screens.queue.queue import progress_bar
 from app.screens.trouble import listen
-from app.screens.zone import zone_of
+from app.screens.zone.zone import zone_of
 from app.worker.calibration import Trust, trust_in
 from data.task import Task
 from db.notes.notes import counts

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from hypothesis import strategies as st
 
 from app.exporting import Choice, export_pieces
-from data.labels import read_labels
+from data.arrival.labels import read_labels
 from data.limits import MAX_ID_CHARACTERS
 from data.notes import Note, NoteError, make_note, read_notes
 from data.task import SPECIAL_TOKEN, load_task

@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from app.core.templates import Pieces
-from data.labels import GOLD_KEY, label_columns
-from data.metadata import MAX_SHORT_CHARACTERS, plain_text
+from data.arrival.labels import GOLD_KEY, label_columns
+from data.arrival.metadata import MAX_SHORT_CHARACTERS, plain_text
 from data.task import Task
 
 N_SHORT = 4

@@ -366,8 +366,7 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
 def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None, beside: Markup) -> Markup:
     review = shown.review
     opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
-    state, relatives = STATES[review.note.state], describe_relatives(review.note, shown.relatives)
-    below = beside + relatives
+    state, below = STATES[review.note.state], beside + describe_relatives(review.note, shown.relatives)
     return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, below)
 
 
@@ -385,9 +384,7 @@ def _say_nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, ot
         return "No notes yet.", f"Import some: drop a file on the queue, or run caseloop import FILE. {SEE_IT_LEARN}"
     n_aside = figures.n_skipped + figures.n_flagged
     aside = f" {n_aside} skipped or flagged are in the queue." if n_aside else ""
-    more = (
-        "Import more notes (drop a file on the queue, or run caseloop import FILE), export what is reviewed, or train."
-    )
+    more = "Import more notes (on the queue, or with caseloop import FILE), export what is reviewed, or train."
     return "Nothing left to review.", f"{figures.n_submitted} reviewed.{aside} {more}"
 
 

@@ -12,7 +12,7 @@ from alembic import op
 
 from db.schema.dialects import POSTGRES
 
-revision = "0019"
+revision = "0013"
 down_revision = "0012"
 
 NAMES = "metadata.names"

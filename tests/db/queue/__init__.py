@@ -1,0 +1,1 @@
+"""The queue in the store: what is searched, filtered and sorted."""
