@@ -60,6 +60,8 @@ def find_shape(source: Source, window: Window, wanted: Collection[str]) -> Shape
         return None
     try:
         members.update(_read_members(window))
+        if window.skip_space():
+            return None  # something stands behind the object
     except (json.JSONDecodeError, RecursionError) as error:
         is_inside = any(member.is_list_of_records and member.n_values > 1 for member in members.values())
         return json_fault(source, window, error) if is_inside else None
@@ -130,7 +132,12 @@ def read_shape(source: Source, encoding: Encoding, options: Options, shape: Shap
         return
     text = raw.decode("utf-8", "surrogateescape")
     decoder = StrictJson()
-    value, _ = decoder.decode(text.lstrip("\ufeff \t\r\n"))
+    try:
+        value, _ = decoder.decode(text.lstrip("\ufeff \t\r\n"))
+    except (json.JSONDecodeError, RecursionError):
+        found, advice = "a fault in it", "write the table again, or as JSON lines"
+        yield refused_file(source.name, "JSON", found, advice)
+        return
     problem = decoder.problem
     if bad := bad_character(text):
         yield refused_file(source.name, "printable text in UTF-8", bad[1], "correct the file")

@@ -221,10 +221,8 @@ class Window:
             self.position += 1
             if sign == end:
                 return
-            if sign != ",":
-                self.position -= 1
+            if sign != "," or self.skip_space() == end:  # no comma behind the last
                 raise self.fault()
-            self.skip_space()
 
     def fault(self) -> json.JSONDecodeError:
         """What is raised where something else stands here than must."""

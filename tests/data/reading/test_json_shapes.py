@@ -63,8 +63,10 @@ def test_what_pandas_writes_is_read(tmp_path: Path, orient: Any) -> None:
         (f'{{"documents": [{{"text": "{CANARY}"}}, {{"text": "x"}}] "b": 1}}', "nothing of the file was read"),
         (f'{{"id": {{"0": 1}}, "text": {{"0": "{CANARY}", "1": "x"}}}}', "found an object"),
         (f'{{"id": {{"0": 1}}, "text": {{"0": "{CANARY}\\u0000"}}}}', "U+0000"),
+        (f'{{"id": {{"0": 1}}, "text": {{"0": "{CANARY}",}}}}', "expected JSON; found a fault"),
+        (f'{{"id": {{"0": 1}}, "text": {{"0": "{CANARY}"}}}} x', "expected"),
     ],
-    ids=["several lists", "cut", "a fault", "uneven columns", "NUL"],
+    ids=["several lists", "cut", "a fault", "uneven columns", "NUL", "a comma too many", "something behind"],
 )
 def test_what_cannot_be_trusted_is_refused_whole(tmp_path: Path, text: str, said: str) -> None:
     assert said in only(file(tmp_path, text, "a.json")).sentence
