@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.identity import own_id, text_hash
+from data.labels import GOLD_KEY, LabelError, Labels, labels_aside, read_labels
 from data.limits import (
     MAX_ID_CHARACTERS,
     MAX_MARKS,
     MAX_METADATA_CHARACTERS,
     MAX_METADATA_DEPTH,
     MAX_NOTE_CHARACTERS,
-    MAX_VALUE_CHARACTERS,
 )
+from data.metadata import read_metadata
 from data.proposed import suggestions_in
 from data.reading.annotators.fields import StatedError, kept_beside, stated_labels
-from data.reading.json.window import read_json_value
 from data.reading.provenance import own_keys
 from data.reading.readers import read_records
 from data.reading.records import (
@@ -58,7 +58,6 @@ Origin = Literal["original", "incoming", "sample"]
 Split = Literal["train", "holdout"]
 
 ID_KEYS = ("id", "external_id")
-GOLD_KEY = "output"
 DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made anew, so not worth keeping
 _NOT_WORDS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W_]")
@@ -92,6 +91,7 @@ class Note:
         text_hash: 64 hexadecimal digits over the exact text; with the external id it says which note this is.
         place: file and line that it was read from, for example "a.jsonl line 7"; empty where it comes from no file.
         suggestions: what models of another tool had proposed, where it comes without labels.
+        labels: how `gold` was read from a record; None where it was not.
     """
 
     text: str = field(repr=False)
@@ -104,6 +104,7 @@ class Note:
     text_hash: str
     place: str = field(default="", compare=False)
     suggestions: tuple[Suggestion, ...] = field(default=(), compare=False, repr=False)
+    labels: Labels | None = field(default=None, compare=False, repr=False)
 
 
 def fold_text(text: str) -> str:
@@ -141,14 +142,19 @@ def make_note(
     external_id: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     gold: Extraction | None = None,
+    labels: Labels | None = None,
     place: str = "",
 ) -> Note:
     """A note from its text, checked; line breaks become line feeds, nothing else is changed.
+
+    Args:
+        labels: the labels as they were read, in place of `gold`.
 
     Raises:
         NoteError: the text, its id or its metadata cannot be kept, or the labels are another task's.
     """
     text = _checked_text(text)
+    gold = labels.extraction if labels is not None else gold
     if gold is not None and tuple(gold) != task.keys:
         raise NoteError(f"labels with the fields {', '.join(task.keys)}", "those of another task", "label it again")
     hashed = content_hash(text)
@@ -162,6 +168,7 @@ def make_note(
         split=split_of(hashed),
         text_hash=text_hash(text),
         place=place,
+        labels=labels,
     )
 
 
@@ -170,8 +177,8 @@ def read_notes(
 ) -> Iterator[Note | Refusal]:
     """Read the notes of a file in one of `data.reading.formats.FORMATS`, or of all such files below a folder.
 
-    The text is under "text" or "input", the id under "id" or "external_id", labels under "output" or in one column
-    per field; everything else is metadata. A bad record becomes a `Refusal` and the rest goes on. Memory stays
+    The text is under "text" or "input", the id under "id" or "external_id", labels where `data.labels` says; everything
+    else is metadata, see `data.metadata`. A bad record becomes a `Refusal` and the rest goes on. Memory stays
     bounded: files are read record by record.
 
     Args:
@@ -198,7 +205,7 @@ def note_from_record(record: Record, task: Task, *, original: bool, columns: Col
     Raises:
         NoteError: the record does not make one.
     """
-    return _note(record, task, gold=_gold(record, task) if original else None, columns=columns)
+    return _note(record, task, labels=_labels(record, task) if original else None, columns=columns)
 
 
 def labelled_note(record: Record, task: Task) -> Note:
@@ -207,10 +214,10 @@ def labelled_note(record: Record, task: Task) -> Note:
     Raises:
         NoteError: the record has no labels or does not fit the task.
     """
-    return _note(record, task, gold=_gold(record, task))
+    return _note(record, task, labels=_labels(record, task))
 
 
-def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Columns = USUAL) -> Note:
+def _note(record: Record, task: Task, *, labels: Labels | None, columns: Columns = USUAL) -> Note:
     values = record.values
     text_key = _text_key(values, (columns.text,) if columns.text else TEXT_KEYS)
     id_keys = (columns.id,) if columns.id else ID_KEYS
@@ -219,15 +226,16 @@ def _note(record: Record, task: Task, *, gold: Extraction | None, columns: Colum
     text, external_id = reached(values, text_key), reached(values, id_key) if id_key else None
     if text_key not in values or (id_key and id_key not in values):  # the rest of the objects they lie in is metadata
         values = without(without(values, text_key), id_key or text_key)
-    suggestions = suggestions_in(record, task) if record.proposals and gold is None else ()
-    beside = kept_beside(record, labels=task if gold else None, suggestions=task if suggestions else None)
-    used = {text_key, id_key, GOLD_KEY, *DERIVED_KEYS, *own_keys(task, values), *task.keys}
+    suggestions = suggestions_in(record, task) if record.proposals and labels is None else ()
+    beside = kept_beside(record, labels=task if labels else None, suggestions=task if suggestions else None)
+    used = {text_key, id_key, *DERIVED_KEYS, *own_keys(task, values)}
+    used.update(labels_aside(values, task) if labels is None else labels.keys)
     note = make_note(
         task,
         text,
         external_id=external_id,
-        metadata={key: value for key, value in values.items() if key not in used and value is not None} | beside,
-        gold=gold,
+        metadata=read_metadata(values, used) | beside,
+        labels=labels,
         place=f"{record.file} line {record.line:,}" if record.line is not None else record.file,
     )
     return replace(note, suggestions=suggestions) if suggestions else note
@@ -246,53 +254,12 @@ def _text_key(values: Mapping[str, Any], wanted: tuple[str, ...]) -> str:
     raise NoteError(expected, f"neither among the keys {names}", "name the note's key text")
 
 
-def _gold(record: Record, task: Task) -> Extraction:
-    """The labels of a record.
-
-    Raises:
-        NoteError: there are none, or they do not fit the task.
-    """
-    values = record.values.get(GOLD_KEY)
+def _labels(record: Record, task: Task) -> Labels:
     try:
-        values = stated_labels(record, task) if values is None else values
-    except StatedError as error:
+        stated = stated_labels(record, task) if record.values.get(GOLD_KEY) is None else None
+        return read_labels(record.values if stated is None else {GOLD_KEY: stated}, task)
+    except (LabelError, StatedError) as error:
         raise NoteError(error.expected, error.found, error.advice) from None
-    if values is None and any(key in record.values for key in task.keys):
-        values = {key: record.values[key] for key in task.keys if key in record.values}
-    if isinstance(values, str) and record.is_flat:
-        values = read_json_value(values)
-    if values is None:
-        raise NoteError(
-            f"labels under {GOLD_KEY} or in one column per field", "none", "add them, or import without labels"
-        )
-    if not isinstance(values, dict):
-        raise NoteError(f"an object under {GOLD_KEY}", plain_type(values), "give the labels as field: value")
-    _check_gold_keys(values, task)
-    for key in task.keys:
-        _check_value(key, values[key])
-    return Extraction(task, values)
-
-
-def _check_gold_keys(values: Mapping[str, Any], task: Task) -> None:
-    missing = [key for key in task.keys if key not in values]
-    unknown = [plain_name(key) for key in values if key not in task.keys][:10]
-    if missing or unknown:
-        said = [f"missing {', '.join(missing)}"] if missing else []
-        said += [f"unknown {', '.join(unknown)}"] if unknown else []
-        raise NoteError(
-            f"exactly the fields {', '.join(task.keys)}", " and ".join(said), "use null for a field without a value"
-        )
-
-
-def _check_value(key: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, str):
-        raise NoteError(f"a string or null in {key}", plain_type(value), "write the value in quotes")
-    if len(value) > MAX_VALUE_CHARACTERS:
-        raise NoteError(f"at most {MAX_VALUE_CHARACTERS:,} characters in {key}", f"{len(value):,}", "shorten the value")
-    _check_characters(value, key)
-    _check_tokens(value, key)
 
 
 def _checked_text(text: object) -> str:

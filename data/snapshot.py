@@ -38,6 +38,7 @@ class Row:
         line: where the row stands in the file that it was read from, from 1; None where it comes from no file.
         is_new: whether it is known that the adapter that a run may go on from has not learned it.
         accepted: other values that count as right where the form is scored; see `data.evaluation.accepted`.
+        n_placeholders: values that only said that there is none, such as "N/A", and are null in `extraction`.
     """
 
     text: str = field(repr=False)
@@ -48,6 +49,7 @@ class Row:
     line: int | None = field(default=None, compare=False)
     is_new: bool = field(default=False, compare=False)
     accepted: Accepted = field(default_factory=dict, compare=False, repr=False)
+    n_placeholders: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,17 @@ WithProvenance = Annotated[
     bool, typer.Option("--with-provenance", help="Add who decided what and when, and what was suggested.")
 ]
 WithoutText = Annotated[bool, typer.Option("--without-text", help="Leave the notes' text and the comments out.")]
+WithMetadata = Annotated[
+    bool | None,
+    typer.Option("--metadata/--no-metadata", help="Add what came with the notes; on, but with --without-text off."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help='Only notes that came with this: "ward = 3", "site contains lung", "mrn present"; several hold together.',
+    ),
+]
 Corrected = Annotated[bool, typer.Option("--corrected", help="Only notes in which a suggested value was changed.")]
 Status = Annotated[
     str, typer.Option(help="submitted, flagged, skipped, separated by commas; all but the first have no output.")
@@ -50,11 +61,16 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     ] = None,
     with_provenance: WithProvenance = False,
     without_text: WithoutText = False,
+    metadata: WithMetadata = None,
     fields: Annotated[str, typer.Option(help="Only these fields, separated by commas.")] = "",
     reviewer: Annotated[str, typer.Option(help="Only notes that this reviewer decided.")] = "",
     adapter: Annotated[str, typer.Option(help="Only notes that started from a suggestion of this adapter.")] = "",
-    since: Annotated[str, typer.Option(help="Only notes decided on this day (UTC, 2026-01-31) or later.")] = "",
-    until: Annotated[str, typer.Option(help="Only notes decided on this day (UTC) or earlier.")] = "",
+    since: Annotated[str, typer.Option(help="Only notes decided on this day (2026-01-31) or later.")] = "",
+    until: Annotated[str, typer.Option(help="Only notes decided on this day or earlier.")] = "",
+    zone: Annotated[
+        str, typer.Option(metavar="NAME", help="The time zone of these days, as Asia/Tokyo or UTC; else the machine's.")
+    ] = "",
+    where: Where = None,
     corrected: Corrected = False,
     status: Status = "submitted",
     with_samples: WithSamples = False,
@@ -65,7 +81,8 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> None:
     """Write the reviewed records: submitted annotations only, never a mere suggestion.
 
-    The synthetic sample notes are left out as soon as a real note is reviewed.
+    The synthetic sample notes are left out as soon as a real note is reviewed. What came with a note is under metadata,
+    in a table in a column meta.NAME each, or meta_json.NAME where it is not only text.
 
     Formats for training: jsonl, json, parquet, dataset (a folder for datasets.load_from_disk), alpaca, messages;
     for spreadsheets: csv, tsv, xlsx; for annotation tools: label-studio, brat, spacy; for registries: fhir (R4 with
@@ -81,6 +98,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
     Example:
       caseloop export reviewed.jsonl
       caseloop export reviewed.csv --with-provenance
+      caseloop export ward-3.csv --where "ward = 3"
       caseloop export reviewed --format dataset --since 2026-01-01
       caseloop export registry.json --format fhir --mapping ours.toml
     """
@@ -95,10 +113,13 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
             statuses=_split_names(status),
             since=since,
             until=until,
+            zone=zone,
             reviewer=reviewer,
             adapter=adapter,
+            where=where or (),
             is_corrected=corrected,
             with_text=not without_text,
+            with_metadata=metadata,
             with_provenance=with_provenance,
             with_samples=with_samples,
             with_spans=spans,

@@ -20,9 +20,14 @@ from app.core.terminal import progress_bar, say, write, write_json
 from data.limits import MAX_NOTE_CHARACTERS, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.core.desk import Desk
     from app.importing.load import ImportReport
+    from data.reading.records import Columns
     from data.suggestion import Suggestion
     from data.task import Task
+    from db.notes.identity import Rules
 
 
 class SameId(StrEnum):
@@ -75,6 +80,9 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     ] = None,
     decisions: Decisions = False,
     adjudicate: Adjudicate = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would become of every column and note; write nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
@@ -86,45 +94,80 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
     that the file has; what the file leaves out stays. With --same-id supersede, a note with a known id and another
     text is its new version: it waits for review again, and the old one keeps its decision and leaves queue and
     exports. A record that cannot be read is refused with its file, line and column; the others are kept. A column
-    that does not exist stops the import before anything is kept. The exit code is 1 when a file, or the rest of
-    one, could not be read or --strict kept nothing, and 2 when nothing could be read.
+    that does not exist stops the import before anything is kept. Where the text or the id is under no usual name,
+    the column that looks like it is taken, and the report says which. The exit code is 1 when a file, or the rest
+    of one, could not be read or --strict kept nothing, and 2 when nothing could be read.
 
     \b
     Example:
       caseloop import reports.jsonl
       caseloop import labelled.jsonl --original --strict
       caseloop import registry.csv --text-column report --id-column case_no
+      caseloop import registry.csv --dry-run
       caseloop import other-desk.jsonl --decisions
       caseloop import registry.csv --id-column case_no --update
       caseloop import amended.jsonl --same-id supersede
     """
     from app.cli.shared.beginning import open_or_begin_desk
-    from app.importing.load import import_files
+    from app.importing.load import import_files, plan_files
     from data.reading.records import Columns
     from db.notes.identity import Rules
 
     columns = Columns(text_column, id_column, _codec(encoding))
     if decisions:
-        if original or strict or update or source or same_id is not SameId.separate:
-            others = "--original, --strict, --update, --same-id and --source"
+        if original or strict or update or source or dry_run or same_id is not SameId.separate:
+            others = "--original, --strict, --update, --same-id, --source and --dry-run"
             raise InputError(f"Expected --decisions without {others}; found both. Leave one out.")
         return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
     if adjudicate:
         raise InputError("Expected --adjudicate with --decisions; found it alone. Add --decisions.")
-    with open_or_begin_desk() as desk, progress_bar("Importing") as advance:
-        report = import_files(
-            desk.store,
-            desk.task,
-            files,
-            original=original,
-            strict=strict,
-            columns=columns,
-            rules=Rules(source=source.strip(), update=update, same_id=same_id.value),
-            on_read=lambda n_read: advance(n_read, None, ""),
-        )
+    rules = Rules(source=source.strip(), update=update, same_id=same_id.value)
+    with open_or_begin_desk() as desk:
+        plans = plan_files(desk.task, files, original=original, columns=columns)
+        if dry_run:
+            return _show_previews(desk, files, columns, rules, original, as_json)
+        for plan in plans:
+            for sentence in plan.sentences(on_terminal=True):
+                say(sentence)
+        with progress_bar("Importing") as advance:
+            report = import_files(
+                desk.store,
+                desk.task,
+                files,
+                original=original,
+                strict=strict,
+                plans=plans,
+                rules=rules,
+                on_read=lambda n_read: advance(n_read, None, ""),
+            )
     if as_json:
         write_json(report.to_json())
     return _report_import(report, as_json)
+
+
+def _show_previews(
+    desk: Desk, files: Sequence[Path], columns: Columns, rules: Rules, original: bool, as_json: bool
+) -> int:
+    """Print what importing these files would do."""
+    from app.importing.preview import preview
+
+    settings: dict[str, Any] = {"chosen": columns, "original": original, "rules": rules, "on_terminal": True}
+    found = [preview(desk.store, desk.task, path, **settings) for path in files]
+    if as_json:
+        write_json({"files": found})
+    for one in found:
+        for sentence in [*one["remarks"], *one["refusals"]]:
+            say(sentence)
+        if as_json:
+            continue
+        write(
+            f"{one['file']}: {one['n_rows']:,} read: {one['n_new']:,} new, {one['n_known']:,} already known, "
+            f"{one['n_refused']:,} refused. Nothing was written."
+        )
+        widths = [max((len(column[part]) for column in one["columns"]), default=0) for part in ("name", "becomes")]
+        for column in one["columns"]:
+            write(f"  {column['name']:{widths[0]}}  {column['becomes']:{widths[1]}}  {column['holds']}".rstrip())
+    return REFUSED if any(one["n_files_refused"] for one in found) else 0
 
 
 def _codec(name: str | None) -> str | None:

@@ -20,6 +20,7 @@ from db.store.store import Session
 
 MAX_GUIDELINE_CHARACTERS = 2000
 MAX_KEYS = 60
+MAX_COLUMNS_SHOWN = 40
 
 Confirm = Literal["asked", "all", "none"]
 Ended = Literal["finished", "skipped"]
@@ -36,6 +37,7 @@ class Rules(BaseModel):
         look_below: field key to a confidence below which its value asks instead, whatever others ask.
         blind_share: of the notes, how many are shown without the suggested values, to measure what they save.
         seeded_share: of the notes, how many get one wrong value, to measure how often a wrong value passes.
+        metadata_shown: the columns that are shown beside a note, in their order; None for the first short ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +47,7 @@ class Rules(BaseModel):
     look_below: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] = Field(default_factory=dict)
     blind_share: Share = 0.0
     seeded_share: Share = 0.0
+    metadata_shown: Annotated[tuple[str, ...], Field(max_length=MAX_COLUMNS_SHOWN)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -76,7 +79,8 @@ def change_rules(act: LeadAct, task: Task, changes: Mapping[str, Any]) -> Rules:
     except ValidationError as error:
         names = sorted({str(problem["loc"][0]) for problem in error.errors()})
         raise DeskError(
-            f"Expected shares from 0 to 50 % and thresholds from 0 to 100 %; check {', '.join(names)}."
+            "Expected shares from 0 to 50 %, thresholds from 0 to 100 % and at most "
+            f"{MAX_COLUMNS_SHOWN} columns; check {', '.join(names)}."
         ) from error
     aside = {key: share for key, share in before.look_below.items() if key not in task.keys}  # of a former task
     unknown = set(rules.look_below) - set(task.keys) - set(aside)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
 from app.core.errors import InputError
+from app.core.zones import midnight, read_zone
 from app.exporting.formats import RETURNING, REVIEWED_ONLY, TABLES, TRAINING, Format
+from app.exporting.metadata import Column
 from data.task import Task
+from db.notes.queue.metadata import Condition, read_condition
 from db.people.acting import LeadAct
 from db.review.decisions import Status
 from db.review.reviewed import Filters, count_reviewed
@@ -32,12 +35,16 @@ class Choice:
         fields: keys of the fields that are written; None for all of them.
         with_provenance: whether it says who decided when, and what the model had said.
         with_text: whether the note's text is in it; without it the reviewer's comment is left out as well.
+        with_metadata: whether what came with the note is in it.
+        columns: those that a table has for it; see `app.exporting.metadata.with_columns`.
         reviewer: only notes that this reviewer decided.
         adapter: only notes that started from a suggestion of this adapter.
-        since: only notes decided on this day (UTC) or later.
-        until: only notes decided on this day (UTC) or earlier.
+        since: only notes decided on this day or later.
+        until: only notes decided on this day or earlier.
+        zone: the time zone of these days, "Europe/Berlin" or "UTC"; empty for the machine's.
         is_corrected: only notes in which a suggested value was changed.
         statuses: what stands for the notes; anything beside "submitted" is marked in its record.
+        where: only notes that came with what all of these ask for.
         with_samples: whether the synthetic notes that came with caseloop are in it once real ones are reviewed.
         mapping: the file that says what becomes of each field in a registry's format; None for the task's own.
         with_spans: whether it says where in the text the values stand, where the format has a place for that.
@@ -48,12 +55,16 @@ class Choice:
     fields: tuple[str, ...] | None = None
     with_provenance: bool = False
     with_text: bool = True
+    with_metadata: bool = True
+    columns: tuple[Column, ...] = ()
     reviewer: str | None = None
     adapter: str | None = None
     since: date | None = None
     until: date | None = None
+    zone: str = ""
     is_corrected: bool = False
     statuses: tuple[Status, ...] = REVIEWED
+    where: tuple[Condition, ...] = ()
     with_samples: bool = False
     with_spans: bool = True
     mapping: Path | None = None
@@ -91,24 +102,28 @@ class Choice:
 
     def filters(self) -> Filters:
         """Which decisions are meant, for the store."""
+        zone = read_zone(self.zone)
         return {
-            "since": _midnight(self.since),
-            "until": _midnight(self.until + timedelta(days=1)) if self.until else None,
+            "since": midnight(self.since, zone) if self.since else None,
+            "until": midnight(self.until + timedelta(days=1), zone) if self.until else None,
             "reviewer": self.reviewer,
             "adapter": self.adapter,
             "is_corrected": self.is_corrected,
             "statuses": self.meant,
             "with_samples": self.with_samples,
+            "metadata": self.where,
             "with_superseded": self.with_superseded,
         }
 
     def describe(self) -> dict[str, Any]:
         """The choice for the audit trail: what was taken out and which notes' it is, no text and no value."""
-        told: dict[str, Any] = {"format": self.form, "with_text": self.with_text}
+        told: dict[str, Any] = {"format": self.form, "with_text": self.with_text, "with_metadata": self.with_metadata}
         told |= {"with_provenance": self.with_provenance, "statuses": list(self.statuses)}
         for name in ("reviewer", "adapter", "since", "until"):
             if (value := getattr(self, name)) is not None:
                 told[name] = str(value)
+        told |= {"zone": self.zone} if self.zone and (self.since or self.until) else {}
+        told |= {"where": [f"{one.name} {one.test}" for one in self.where]} if self.where else {}  # no value
         told |= {"fields": list(self.fields)} if self.fields is not None else {}
         return told | ({"is_corrected": True} if self.is_corrected else {})
 
@@ -120,10 +135,12 @@ class Choice:
         for name in ("reviewer", "adapter", "since", "until"):
             if (value := getattr(self, name)) is not None:
                 said[name] = str(value)
+        said |= {"zone": self.zone} if self.zone and (self.since or self.until) else {}
         if self.is_marked:
             said["statuses"] = ",".join(self.statuses)
         said |= {"corrected": "1"} if self.is_corrected else {}
         said |= {} if self.with_text else {"with_text": "0"}
+        said |= {} if self.with_metadata == self.with_text else {"with_metadata": str(int(self.with_metadata))}
         said |= {"with_provenance": "1"} if self.with_provenance else {}
         said |= {"with_samples": "1"} if self.with_samples else {}
         said |= {} if self.with_spans else {"with_spans": "0"}
@@ -138,11 +155,14 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     statuses: Sequence[str] = (),
     since: str = "",
     until: str = "",
+    zone: str = "",
     reviewer: str = "",
     adapter: str = "",
     is_corrected: bool = False,
     with_text: bool = True,
+    with_metadata: bool | None = None,
     with_provenance: bool = False,
+    where: Sequence[str] = (),
     with_samples: bool = False,
     with_spans: bool = True,
     mapping: Path | None = None,
@@ -150,8 +170,11 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
 ) -> Choice:
     """A choice from what a person typed; what is empty is left as usual.
 
+    Where nothing is said of the metadata it goes with the text: a patient's number is no less a person's than that.
+
     Raises:
-        InputError: a field, a status or a day that there is not, or days in the wrong order.
+        InputError: a field, a status, a day or a time zone that there is not, or days in the wrong order.
+        StoreError: a condition that is none.
     """
     known = [key for key in task.keys if key in fields]
     if unknown := [name for name in fields if name not in task.keys]:
@@ -162,17 +185,21 @@ def read_choice(  # noqa: PLR0913 - one for each thing that a person can choose
     first, last = _day(since), _day(until)
     if first and last and first > last:
         raise InputError(f"Expected the first day before the last one; found {first} and {last}. Swap them.")
+    read_zone(zone)
     return Choice(
         form=form,
         fields=tuple(known) if known and tuple(known) != task.keys else None,
         with_provenance=with_provenance,
         with_text=with_text,
+        with_metadata=with_text if with_metadata is None else with_metadata,
         reviewer=reviewer.strip() or None,
         adapter=adapter.strip() or None,
         since=first,
         until=last,
+        zone=zone,
         is_corrected=is_corrected,
         statuses=tuple(chosen) or REVIEWED,
+        where=tuple([read_condition(written) for written in where]),
         with_samples=with_samples,
         with_spans=with_spans,
         mapping=mapping,
@@ -216,7 +243,3 @@ def _day(typed: str) -> date | None:
     except ValueError:
         pass
     raise InputError(f"Expected a day such as 2026-01-31; found {typed.strip()[:20]!r}.")
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -18,6 +18,7 @@ from typing import IO, Any
 from app.exporting.choice import Choice
 from app.exporting.folders import FOLDER, Sink
 from app.exporting.records import Record
+from data.metadata import OBJECT_KEY
 from data.task import Task
 
 N_ROWS = 500
@@ -65,7 +66,8 @@ def schema_of(task: Task, choice: Choice) -> Any:
             ("opinions", pa.list_(pa.struct(opinion))),
         ]
         columns.append(("provenance", pa.struct(told)))
-    return pa.schema(columns)
+    kinds = {"integer": pa.int64(), "real": pa.float64(), "boolean": pa.bool_()}
+    return pa.schema([*columns, *((column.typed, kinds.get(column.kind, text)) for column in choice.columns)])
 
 
 def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[bytes]:
@@ -74,7 +76,7 @@ def parquet(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[b
 
     sink, schema = Sink(), schema_of(task, choice)
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for table in _tables(schema, records):
+        for table in _tables(schema, choice, records):
             writer.write_table(table, row_group_size=N_ROWS)
             yield sink.take()
     yield sink.take()
@@ -87,7 +89,7 @@ def dataset_archive(task: Task, choice: Choice, records: Iterable[Record]) -> It
         for name, content in _descriptions(task, choice, schema).items():
             archive.writestr(f"{FOLDER}/{name}", content)
         with archive.open(f"{FOLDER}/{ARROW}", "w", force_zip64=True) as file:
-            for _ in _arrow(schema, records, file):
+            for _ in _arrow(schema, choice, records, file):
                 yield sink.take()
     yield sink.take()
 
@@ -98,29 +100,34 @@ def dataset_folder(task: Task, choice: Choice, records: Iterable[Record], folder
     for name, content in _descriptions(task, choice, schema).items():
         (folder / name).write_text(content, encoding="utf-8")
     with (folder / ARROW).open("wb") as file:
-        for _ in _arrow(schema, records, file):
+        for _ in _arrow(schema, choice, records, file):
             pass
 
 
-def _arrow(schema: Any, records: Iterable[Record], file: IO[bytes]) -> Iterator[int]:
+def _arrow(schema: Any, choice: Choice, records: Iterable[Record], file: IO[bytes]) -> Iterator[int]:
     """Write the rows as an Arrow stream; the number of rows after each portion."""
     import pyarrow as pa
 
     n_rows = 0
     with pa.ipc.new_stream(file, schema) as writer:
-        for table in _tables(schema, records):
+        for table in _tables(schema, choice, records):
             writer.write_table(table)
             n_rows += table.num_rows
             yield n_rows
     yield n_rows
 
 
-def _tables(schema: Any, records: Iterable[Record]) -> Iterator[Any]:
+def _tables(schema: Any, choice: Choice, records: Iterable[Record]) -> Iterator[Any]:
     import pyarrow as pa
 
     rows = iter(records)
-    while portion := [_with_time(record) for record in islice(rows, N_ROWS)]:
+    while portion := [_as_row(record, choice) for record in islice(rows, N_ROWS)]:
         yield pa.Table.from_pylist(portion, schema=schema)
+
+
+def _as_row(record: Record, choice: Choice) -> Record:
+    row = _with_time(record)
+    return row | {column.typed: column.typed_cell(record) for column in choice.columns}
 
 
 def _with_time(record: Record) -> Record:
@@ -137,8 +144,8 @@ def features(task: Task, choice: Choice) -> dict[str, Any]:
 
     Without these `datasets` goes by a file's first records, in which a field may have no value.
     """
-    typed = {field.name: _feature(field.type, is_json=True) for field in schema_of(task, choice)}
-    return typed | {"metadata": {"_type": "Json"}}  # whatever came with the notes
+    of_metadata = {OBJECT_KEY: {"_type": "Json"}} if choice.with_metadata else {}  # notes came with different things
+    return {field.name: _feature(field.type, is_json=True) for field in schema_of(task, choice)} | of_metadata
 
 
 def _descriptions(task: Task, choice: Choice, schema: Any) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.exporting.choice import Choice
+from app.exporting.metadata import add_metadata
 from app.exporting.spans import find_stands, list_spans
 from data.corrections import compare, states_of
 from data.grounding.evidence import find_inferred
@@ -68,7 +69,9 @@ def export_record(
     """
     note, decision = row.note, row.annotation
     extraction = Extraction.from_stored(task, decision.extraction)
-    plain = DecidedRow(note.id, note.external_id, note.text, decision.status, decision.extraction)
+    plain = DecidedRow(
+        note.id, note.external_id, note.text, decision.status, decision.extraction, metadata=note.metadata
+    )
     if row.suggestion is not None:
         plain = replace(plain, suggested=row.suggestion.extraction, evidence=row.suggestion.evidence)
     record = _record(task, plain, extraction, choice)
@@ -95,6 +98,7 @@ def _record(task: Task, row: DecidedRow, extraction: Extraction, choice: Choice)
     if choice.is_marked:
         record["status"] = row.status
         record["set_aside"] = None if is_reviewed else values
+    record = add_metadata(record, row.metadata, choice)
     if choice.has_spans:
         stands = find_stands(task, row.text, values, row.suggested, row.evidence) if is_reviewed else {}
         record["spans"] = list_spans(row.text, values, stands)

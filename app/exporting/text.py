@@ -44,14 +44,15 @@ def list_columns(task: Task, choice: Choice) -> list[str]:
     """The columns of a table."""
     keys = choice.keys(task)
     behind = provenance.list_columns(keys, is_marked=choice.is_marked, with_provenance=choice.with_provenance)
-    return ["id", *(["input"] if choice.with_text else []), *keys, *behind]
+    metadata = [column.plain for column in choice.columns]
+    return ["id", *(["input"] if choice.with_text else []), *keys, *behind, *metadata]
 
 
 def list_cells(task: Task, choice: Choice, record: Record) -> list[Any]:
     """The cells of a record, under these columns."""
     keys, output = choice.keys(task), record["output"] or {}
     first = [record["id"], *([record["input"]] if choice.with_text else []), *(output.get(key) for key in keys)]
-    return [*first, *provenance.list_cells(record, keys)]
+    return [*first, *provenance.list_cells(record, keys), *(column.plain_cell(record) for column in choice.columns)]
 
 
 def csv_line(cells: Iterable[Any], separator: str = ",") -> str:

@@ -17,6 +17,7 @@ from app.exporting.choice import Choice
 from app.exporting.columns import dataset_archive, dataset_folder, features, parquet
 from app.exporting.folders import Files, write_files, zip_files
 from app.exporting.formats import FOLDERS, MAPPED, TABLES, Format
+from app.exporting.metadata import with_columns
 from app.exporting.records import OnRecord, Record, chosen_rows, export_records, ignore_count, read_rows_and_records
 from app.exporting.registries.fhir import write_bundle
 from app.exporting.registries.mapping import RegistryMapping, load_mapping
@@ -62,6 +63,7 @@ def export_pieces(session: Session, task: Task, choice: Choice, on_record: OnRec
         choice: what is written how.
         on_record: called with the number of records written so far.
     """
+    choice = with_columns(session, choice)
     if choice.form in SEVERAL:
         return zip_files(_files(session, task, choice, on_record))
     if choice.form in BINARY:
@@ -87,6 +89,7 @@ def export_lines(session: Session, task: Task, choice: Choice, on_record: OnReco
     if choice.form in REGISTRIES:
         mapping = load_mapping(task, choice.mapping, choice.form)
         return REGISTRIES[choice.form](task, choice, mapping, chosen_rows(session, choice, on_record))
+    choice = with_columns(session, choice)
     records = export_records(session, task, choice, on_record)
     if choice.form in TABLES:
         return csv_lines(task, choice, records, "\t" if choice.form == "tsv" else ",")
@@ -125,6 +128,7 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
             if choice.form in SEVERAL and is_folder:
                 write_files(_files(session, task, choice, count), draft)
             elif is_folder:
+                choice = with_columns(session, choice)
                 dataset_folder(task, choice, export_records(session, task, choice, count), draft)
             else:
                 _write(draft / "file", export_pieces(session, task, choice, count))

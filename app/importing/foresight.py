@@ -6,8 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from app.importing.columns import read_beginning
 from app.importing.decisions import batch_decisions, read_and_refuse
-from app.importing.load import ImportReport, read_beginning
+from app.importing.load import ImportReport
 from data.decisions.reading import has_decisions
 from data.reading.provenance import own_keys
 from data.reading.records import Columns
@@ -19,15 +20,17 @@ from db.store.store import Store
 
 
 def brings_decisions(path: Path) -> bool:
-    """Whether a file tells who decided what and when: an export with provenance."""
-    return any(has_decisions(row.values) for row in read_beginning(path))
+    """Whether a file tells who decided what and when: an export with provenance, or what another tool wrote."""
+    return any(
+        has_decisions(row.values) or any(one.by and one.at for one in row.decisions) for row in read_beginning(path)
+    )
 
 
 def name_roles(found: dict[str, Any], path: Path, task: Task, *, taken: bool) -> dict[str, Any]:
     """A preview in which the columns that tell of decisions are called so, or left out."""
     own = {key for row in read_beginning(path) for key in own_keys(task, row.values)} | ({"output"} if taken else set())
     role = "decision" if taken else "left out"
-    columns = [{**one, "role": role} if one["name"] in own else one for one in found["columns"]]
+    columns = [{**one, "role": role, "becomes": role} if one["name"] in own else one for one in found["columns"]]
     return found | {"columns": columns, "has_decisions": True}
 
 

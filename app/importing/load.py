@@ -7,17 +7,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import InputError, Interrupted
+from app.importing.columns import Plan, plan_file
 from app.importing.corrections import describe_changes, same_id_refusal
+from app.importing.readings import Readings
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
 from data.notes import Note, Refusal, read_notes
-from data.reading.readers import read_records
-from data.reading.records import USUAL, Columns, Record, plain_name, wanted_names
-from data.reading.sources import Options, Tell
+from data.reading.records import USUAL, Columns
+from data.reading.sources import Tell
 from data.task import Task
 from db.notes.identity import USUALLY, Changes, Likenesses, Rules
 from db.notes.imports import begin_import, end_import
@@ -26,12 +26,10 @@ from db.people.acting import OPERATOR, LeadAct, acting
 from db.store.store import Store
 
 N_TOLD = 100
-N_LOOKED_AT = 50
-"""Records at the beginning of a file that tell which columns it has."""
 N_NAMED_PLACES = 5
 """Places that a sentence lists."""
 MAX_NAMED = 20
-"""Columns that a sentence lists."""
+"""Files that the audit trail names."""
 _SOON_S, _USUAL_S = 5e-5, sys.getswitchinterval()
 
 
@@ -51,6 +49,7 @@ class ImportReport:
         n_files_refused: of these, how many stand for a whole file, or for all of one from some place on.
         refusals: the first of them, with file, line, column and advice.
         remarks: a sentence about each of the first files that were not read in the usual way.
+        readings: how labels were read that were not written as usual.
         is_kept: whether anything was stored; False after a strict import that met a refusal.
     """
 
@@ -65,6 +64,7 @@ class ImportReport:
     n_files_refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    readings: Readings = field(default_factory=Readings)
     is_kept: bool = True
 
     def to_json(self) -> dict[str, Any]:
@@ -88,6 +88,8 @@ class ImportReport:
             "kept": self.is_kept,
             "refusals": [{name: getattr(refusal, name) for name in names} for refusal in self.refusals],
             "remarks": self.remarks,
+            "n_placeholders": self.readings.n_placeholders,
+            "missing_fields": dict(self.readings.missing),
         }
 
     def sentences(self) -> list[str]:
@@ -97,8 +99,10 @@ class ImportReport:
         return [*self.remarks, *said, *([f"{more} more were refused."] if more else [])]
 
     def likeness_sentences(self) -> list[str]:
-        """What a person should know of the notes that were added: which are like another one, and where they stood."""
-        return [*describe_changes(self.changes, "was corrected"), *describe_likenesses(self.likenesses)]
+        """What a person should know of the notes that were read: which are like another one, and where they stood; how
+        their labels were read."""
+        said = [*describe_changes(self.changes, "was corrected"), *describe_likenesses(self.likenesses)]
+        return [*said, *self.readings.sentences()]
 
     def _refuse(self, refusal: Refusal) -> None:
         self.n_refused += 1
@@ -163,6 +167,7 @@ def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
     original: bool = False,
     strict: bool = False,
     columns: Columns = USUAL,
+    plans: Sequence[Plan] | None = None,
     rules: Rules = USUALLY,
     on_read: Callable[[int], None] = lambda n_read: None,
     by: str = OPERATOR,
@@ -178,6 +183,7 @@ def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
         original: the records carry labels.
         strict: all or nothing, in one transaction; otherwise the records that can be read are kept.
         columns: where the text and the id are, if not under their usual names.
+        plans: what becomes of the columns of each path, where somebody has been told of it already.
         rules: what becomes of notes that are known by their text or id.
         on_read: called with the number of records read so far, every hundredth time and at the end, in any thread.
         by: who imports.
@@ -187,12 +193,12 @@ def import_files(  # noqa: PLR0913 - what a person chose, all by keyword
         StoreError: the store refused; with `strict` nothing was stored, otherwise the batches before were.
         Interrupted: Ctrl-C; it says how many notes were stored before.
     """
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"There is no file or folder at {path}. Check the path.")
-    _require(columns, paths)
     report = ImportReport()
-    records = _count_records(_records(task, paths, original, columns, report._remark), on_read)
+    if plans is None:
+        plans = plan_files(task, paths, original=original, columns=columns)
+        for sentence in [sentence for plan in plans for sentence in plan.sentences()]:
+            report._remark(sentence)
+    records = _count_records(_records(task, plans, original, report._remark), on_read)
     bringing = _Bringing(paths, rules, with_labels=original)
     # Closed here, and not whenever it is collected: that may be in the thread that it would wait for.
     with closing(_read_ahead(batches(records))) as ahead:
@@ -273,41 +279,21 @@ class _Bringing:
         return add_notes(act, notes, self._rules)
 
 
-def read_beginning(path: Path, codec: str | None = None) -> list[Record]:
-    """The first records of a file or folder, whatever their columns are named; fewer where some cannot be read."""
-    return [row for row in islice(read_records(path, Options((), codec=codec)), N_LOOKED_AT) if isinstance(row, Record)]
-
-
-def names_of(rows: Sequence[Record]) -> list[str]:
-    """The names of the columns that some records have, in their order."""
-    return list(dict.fromkeys(name for row in rows for name in row.values))
-
-
-def _require(columns: Columns, paths: Sequence[Path]) -> None:
-    """Refuse columns that the files do not have: a name mistyped would else be an import without texts or ids.
+def plan_files(task: Task, paths: Sequence[Path], *, original: bool, columns: Columns = USUAL) -> list[Plan]:
+    """What becomes of the columns of each file or folder.
 
     Raises:
-        InputError: one of the files lacks a named column, or one column is to be both.
+        InputError: a path is not there, or lacks a column that was named.
     """
-    if columns.text is not None and columns.text == columns.id:
-        raise InputError(f"Expected one column for the text and another for the id; found {columns.text!r} for both.")
-    wanted = [name for name in (columns.text, columns.id) if name is not None]
-    for path in paths if wanted else ():
-        found = names_of(read_beginning(path, columns.codec))
-        missing = [name for name in wanted if not wanted_names(found, (name,))]
-        if found and missing:
-            listed = ", ".join(plain_name(name) for name in found[:MAX_NAMED])
-            more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
-            raise InputError(
-                f"Expected a column {missing[0]!r} in {path.name}; found the columns {listed}{more}. Name one of these."
-            )
-
-
-def _records(
-    task: Task, paths: Sequence[Path], original: bool, columns: Columns, tell: Tell
-) -> Iterator[Note | Refusal]:
     for path in paths:
-        yield from read_notes(path, task, original=original, columns=columns, tell=tell)
+        if not path.exists():
+            raise InputError(f"There is no file or folder at {path}. Check the path.")
+    return [plan_file(path, task, columns, original=original) for path in paths]
+
+
+def _records(task: Task, plans: Sequence[Plan], original: bool, tell: Tell) -> Iterator[Note | Refusal]:
+    for plan in plans:
+        yield from read_notes(plan.path, task, original=original, columns=plan.columns, tell=tell)
 
 
 def _count_records(records: Iterator[Note | Refusal], on_read: Callable[[int], None]) -> Iterator[Note | Refusal]:
@@ -367,4 +353,6 @@ def _sift(batch: list[Note | Refusal], report: ImportReport) -> list[Note]:
     for record in batch:
         if isinstance(record, Refusal):
             report._refuse(record)
+        else:
+            report.readings.count(record)
     return [record for record in batch if isinstance(record, Note)]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from app.importing.columns import ROLES, plan_rows, read_beginning
 from app.importing.corrections import same_id_refusal
-from app.importing.load import batches, describe_likenesses, names_of, read_beginning
+from app.importing.load import batches, describe_likenesses
+from app.importing.readings import Readings
 from data.limits import MAX_REFUSALS
-from data.notes import DERIVED_KEYS, GOLD_KEY, ID_KEYS, Note, read_notes
+from data.notes import ID_KEYS, Note, read_notes
+from data.reading.annotators.fields import brings_labels
 from data.reading.records import Columns, Record, Refusal
 from data.reading.sources import TEXT_KEYS
 from data.task import Task
@@ -23,13 +25,17 @@ N_SHOWN = 3
 MAX_COLUMNS = 60
 MAX_SHOWN_CHARACTERS = 400
 MAX_CELL_CHARACTERS = 60
-LONG = 40
-"""Characters on average from which a column may be the notes."""
-_ID_NAME = re.compile(r"(^|.*[_\W])(id|nr|no|number|case|key|pmid|pmcid|doi|uid|name)$", re.IGNORECASE)
 
 
 def preview(
-    store: Store, task: Task, path: Path, *, chosen: Columns, original: bool, rules: Rules = USUALLY
+    store: Store,
+    task: Task,
+    path: Path,
+    *,
+    chosen: Columns,
+    original: bool,
+    rules: Rules = USUALLY,
+    on_terminal: bool = False,
 ) -> dict[str, Any]:
     """Read a file as an import would; nothing is written.
 
@@ -40,77 +46,49 @@ def preview(
         chosen: what a person said about its columns, if anything.
         original: the records are to bring their labels.
         rules: what is to become of notes that are known by their text or id.
+        on_terminal: whether it is read there and not in the browser.
 
     Returns:
         Plain JSON values: the columns with what becomes of each, the first notes and the counts.
     """
-    first = [_shorten(row) for row in read_beginning(path, chosen.codec)]
-    names = names_of(first)[:MAX_COLUMNS]
-    columns = Columns(
-        chosen.text if chosen.text in names else guess_text(names, first),
-        chosen.id if chosen.id in names else None,
-    )
-    if columns.id is None and chosen.id is None:
-        columns = Columns(columns.text, guess_id(names, first, columns.text))
-    has_labels = GOLD_KEY in names or all(key in names for key in task.keys)
+    rows = read_beginning(path, chosen.codec)
+    first = [_shorten(row) for row in rows]
+    plan = plan_rows(path, first, task, chosen, original=original, strict=False)
     remarks: list[str] = []
-    roles = [(name, role(name, columns, task, original=original)) for name in names]
-    records = read_notes(path, task, original=original, columns=columns, tell=remarks.append)
-    counted, likenesses = _read(store, records, rules)
+    records = read_notes(path, task, original=original, columns=plan.columns, tell=remarks.append)
+    counted, likenesses, readings = _read(store, records, rules)
     return {
         "file": path.name,
-        "columns": [{"name": name, "role": said, "holds": _example(name, first)} for name, said in roles],
-        "text": columns.text or next((name for name in TEXT_KEYS if name in names), None),
-        "id": columns.id or next((name for name in ID_KEYS if name in names), None),
-        "is_guessed": columns.text is not None and columns.text != chosen.text,
-        "can_choose": len(names) > 1 and set(names) != {"id", "text"},
-        "has_labels": has_labels,
+        "columns": [
+            {"name": name, "role": plan.roles[name], "becomes": ROLES[plan.roles[name]], "holds": _example(name, first)}
+            for name in plan.names[:MAX_COLUMNS]
+        ],
+        "text": plan.text,
+        "id": plan.id,
+        "is_guessed": "text" in plan.guessed,
+        "is_id_guessed": "id" in plan.guessed,
+        "is_id_repeated": plan.is_repeated,
+        "can_choose": len(plan.names) > 1 and set(plan.names) != {"id", "text"},
+        "has_labels": plan.has_labels or brings_labels(rows, task),
         "original": original,
         **counted,
-        "remarks": remarks + describe_likenesses(likenesses),
+        "remarks": [
+            *plan.sentences(on_terminal=on_terminal),
+            *remarks,
+            *describe_likenesses(likenesses),
+            *readings.sentences(),
+        ],
     }
 
 
-def guess_text(names: Sequence[str], rows: Sequence[Record]) -> str | None:
-    """The column that is most likely the notes, where none has a usual name; None where one has, or none is likely."""
-    if any(name in TEXT_KEYS for name in names):
-        return None
-    lengths = {name: _mean_length(name, rows) for name in names if name not in (GOLD_KEY, *DERIVED_KEYS)}
-    longest = max(lengths, key=lambda name: lengths[name], default=None)
-    return longest if longest is not None and lengths[longest] >= LONG else None
-
-
-def guess_id(names: Sequence[str], rows: Sequence[Record], text: str | None) -> str | None:
-    """The column that is most likely the ids, where none has a usual name: one named so, each value once."""
-    if any(name in ID_KEYS for name in names):
-        return None
-    for name in names:
-        values = [row.values.get(name) for row in rows]
-        is_plain = all(isinstance(value, (str, int)) and not isinstance(value, bool) for value in values)
-        if name != text and _ID_NAME.fullmatch(name) and is_plain and len(set(values)) == len(values):
-            return name
-    return None
-
-
-def role(name: str, columns: Columns, task: Task, *, original: bool) -> str:
-    """What becomes of a column: "text", "id", "label", "ignored label", "left out" or "metadata"."""
-    if name == columns.text or (columns.text is None and name in TEXT_KEYS):
-        return "text"
-    if name == columns.id or (columns.id is None and name in ID_KEYS):
-        return "id"
-    if name == GOLD_KEY or name in task.keys:
-        return "label" if original else "ignored label"
-    return "left out" if name in DERIVED_KEYS else "metadata"
-
-
-def _read(store: Store, records: Any, rules: Rules) -> tuple[dict[str, Any], Likenesses]:
-    """Counts and beginnings of what an import would read, and which new notes are like another one.
+def _read(store: Store, records: Any, rules: Rules) -> tuple[dict[str, Any], Likenesses, Readings]:
+    """Counts and beginnings of what an import would read, which new notes are like another one, how labels were read.
 
     In bounded memory, but for what notes are known by.
     """
     shown: list[dict[str, Any]] = []
     refusals: list[str] = []
-    known, counted = Known(rules), Counter[str]()
+    known, counted, readings = Known(rules), Counter[str](), Readings()
     for batch in batches(records):
         counted["rows"] += len(batch)
         notes = [record for record in batch if isinstance(record, Note)]
@@ -127,6 +105,7 @@ def _read(store: Store, records: Any, rules: Rules) -> tuple[dict[str, Any], Lik
             if meeting == "refused" and len(refusals) < MAX_REFUSALS:
                 refusals.append(same_id_refusal(note.place).sentence)
             counted["labelled"] += meeting == "labels" and not entry.is_new
+            readings.count(note)
             entry.note = None  # or all texts of the file would be held
     counts = {
         "notes": shown,
@@ -141,7 +120,7 @@ def _read(store: Store, records: Any, rules: Rules) -> tuple[dict[str, Any], Lik
         "n_files_refused": counted["files_refused"],
         "refusals": refusals,
     }
-    return counts, known.likenesses
+    return counts, known.likenesses, readings
 
 
 def _change(name: str, n: int, examples: Sequence[tuple[str, Any, Any]]) -> dict[str, Any]:
@@ -172,16 +151,15 @@ def _shorten(record: Record) -> Record:
     """A record as far as the columns are judged by it: its first ones, and of nested values how they begin."""
     names = [*islice(record.values, MAX_COLUMNS), *(name for name in (*TEXT_KEYS, *ID_KEYS) if name in record.values)]
     values = {name: _flatten(record.values[name]) for name in names}
-    return Record(record.file, record.line, values, record.is_flat)
+    return Record(record.file, record.line, values, record.is_flat, record.decisions)
 
 
 def _flatten(value: Any) -> Any:
-    return value if value is None or isinstance(value, (str, int, float)) else str(value)[: 4 * MAX_CELL_CHARACTERS]
-
-
-def _mean_length(name: str, rows: Sequence[Record]) -> float:
-    lengths = [len(value) for row in rows if isinstance(value := row.values.get(name), str)]
-    return sum(lengths) / len(rows) if lengths else 0.0
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Mapping):  # its keys tell whether these are labels
+        return {name: str(one)[:MAX_CELL_CHARACTERS] for name, one in islice(value.items(), MAX_COLUMNS)}
+    return str(value)[: 4 * MAX_CELL_CHARACTERS]
 
 
 def _example(name: str, rows: Sequence[Record]) -> str:

@@ -1,5 +1,6 @@
 // The desk in the browser: every script, in the order of what each needs. Gradio builds its page anew at times, so they
 // listen to the document and look for elements when they need them.
+import './zone.js';
 import './review/review.js';
 import './status.js';
 import './shell/navigation.js';

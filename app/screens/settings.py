@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -11,6 +11,7 @@ from app.core.rules import MAX_GUIDELINE_CHARACTERS, Confirm, change_rules, read
 from app.core.templates import Pieces
 from app.screens.markup import QUICK, heading, try_action
 from app.screens.trouble import listen
+from db.notes.queue.metadata import metadata_names
 from db.notes.queue.overlap import MAX_OPINIONS, Overlap, read_overlap
 from db.people.acting import acting
 from db.review.overlap_changes import set_overlap
@@ -19,6 +20,12 @@ CONFIRM_CHOICES: list[tuple[str, Confirm]] = [
     ("The fields that ask to be looked at", "asked"),
     ("Every field", "all"),
     ("None: a note can be saved as it is", "none"),
+]
+ShownMode = Literal["first", "chosen", "none"]
+SHOWN_CHOICES: list[tuple[str, ShownMode]] = [
+    ("The first short ones", "first"),
+    ("Those chosen below", "chosen"),
+    ("None", "none"),
 ]
 
 _HTML = Pieces("screens/page.html")
@@ -43,6 +50,14 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
                     gr.Number(label=f"{field.title}, below %", minimum=0, maximum=100, precision=0, min_width=140)
                     for field in desk.task.fields
                 ]
+            gr.HTML(_HTML.brought(), js_on_load=None)
+            mode = gr.Radio(SHOWN_CHOICES, label="Shown", elem_id="settings-metadata")
+            names = gr.Dropdown(
+                label="These columns, in the order in which they are chosen",
+                multiselect=True,
+                allow_custom_value=True,
+                elem_id="settings-columns",
+            )
         with gr.Column(elem_classes="card"):
             gr.HTML(heading("Guidelines, shown where the field is edited"), js_on_load=None)
             texts = [
@@ -61,7 +76,7 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
                 )
             save = gr.Button("Save settings", variant="primary", elem_id="settings-save")
             said = gr.HTML(elem_id="settings-said", js_on_load=None)
-    parts = [confirm, look, *below, *texts, blind, seeded, share, asked]
+    parts = [confirm, look, *below, *texts, blind, seeded, share, asked, mode, names]
 
     def save_settings(request: gr.Request, *values: Any) -> str:
         return try_action(lambda: keep(desk, request.username or "", list(values)))
@@ -74,7 +89,9 @@ def show(desk: Desk) -> list[Any]:
     """The values of the screen's parts."""
     with desk.store.reading() as session:
         rules, written = read_rules(session), read_guidelines(session, desk.task)
-        overlap = read_overlap(session)
+        overlap, columns = read_overlap(session), metadata_names(session)
+    chosen = list(rules.metadata_shown or ())
+    mode: ShownMode = "first" if rules.metadata_shown is None else "chosen" if chosen else "none"
     return [
         rules.confirm,
         round(100 * rules.look_share, 1),
@@ -84,6 +101,8 @@ def show(desk: Desk) -> list[Any]:
         round(100 * rules.seeded_share, 1),
         round(100 * overlap.share, 1),
         overlap.n_opinions,
+        mode,
+        gr.Dropdown(choices=list(dict.fromkeys([*columns, *chosen])), value=chosen),
     ]
 
 
@@ -95,7 +114,7 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
     """
     keys = desk.task.keys
     (confirm, look), below = values[:2], values[2 : 2 + len(keys)]
-    texts, (blind, seeded, share, asked) = values[2 + len(keys) : 2 + 2 * len(keys)], values[-4:]
+    texts, (blind, seeded, share, asked, mode, names) = values[2 + len(keys) : 2 + 2 * len(keys)], values[-6:]
     overlap = Overlap(round((share or 0) / 100, 6), int(asked or 2))
     changes = {
         "confirm": confirm,
@@ -103,6 +122,7 @@ def keep(desk: Desk, by: str, values: list[Any]) -> str:
         "look_below": {key: value / 100 for key, value in zip(keys, below, strict=True) if value is not None},
         "blind_share": (blind or 0) / 100,
         "seeded_share": (seeded or 0) / 100,
+        "metadata_shown": {"none": (), "chosen": tuple(names or ())}.get(mode),
     }
     with acting(desk.store, by, "change rules") as act:
         change_rules(act, desk.task, changes)

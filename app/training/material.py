@@ -47,6 +47,9 @@ N_JUDGES = "n_judges"
 N_VERDICTS = 5
 """The newest verdicts that are looked at: an older adapter changed by more, as a rule."""
 
+N_PLACEHOLDERS = "n_placeholders"
+"""Where it keeps how many labels of its snapshot only said that there is no value, and were read as null."""
+
 COUNTED = (N_NEAR_DUPLICATES, N_FRESH, N_WITHOUT_VOTE, N_JUDGES)
 
 
@@ -88,6 +91,7 @@ def counts_of(sides: Sides) -> dict[str, int]:
         N_FRESH: len(sides.fresh),
         N_WITHOUT_VOTE: sides.n_without_vote,
         N_JUDGES: n_judges,
+        N_PLACEHOLDERS: sum(row.n_placeholders for row in sides.rows),
     }
 
 
@@ -117,7 +121,16 @@ def foretell_material(config: Mapping[str, Any]) -> str:
     judges = (
         f"{notes} set aside to judge the new adapter beside the hold-out; the next run learns from them." if n else ""
     )
-    return " ".join(filter(None, (describe_left_out(config), judges, _describe_voteless(config))))
+    parts = (describe_left_out(config), _describe_placeholders(config), judges, _describe_voteless(config))
+    return " ".join(filter(None, parts))
+
+
+def _describe_placeholders(config: Mapping[str, Any]) -> str:
+    n = int(config.get(N_PLACEHOLDERS) or 0)
+    if not n:
+        return ""
+    were = "1 label such as “N/A” is" if n == 1 else f"{n:,} labels such as “N/A” are"
+    return f"{were} read as no value."
 
 
 def foretell_reach(session: Session, config: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from data.reading.records import Refusal, refused_file
 from data.reading.sources import Head
 
 _UNPACK, _SHEET, _DOCUMENT = "unpack it first", "save the sheet as .csv or .xlsx", "save it as .docx or .txt"
-_CONLL = re.compile(r"(?:\S+[ \t]+){1,9}(?:O|[BIESLU]-\S+)")
+_CONLL = re.compile(r"(?:\S+[ \t]+){1,9}(?:O|[BIESLU]-\S+)|\d+(?:[-.]\d+)?(?:\t[^\t]+){9}")  # the second is CoNLL-U
 _UIMA = re.compile(
     r"(?:<\?xml[^>]*>\s*)?<(?:xmi:XMI|CAS)\b|\{\s*\"%(?:TYPES|FEATURE_STRUCTURES|VIEWS)\"|#FORMAT=WebAnno"
 )
@@ -44,7 +44,7 @@ def _begins(*begins: bytes, at: int = 0) -> Callable[[Head], bool]:
 
 
 def _is_conll(head: Head) -> bool:
-    lines = [line for line in (head.text or "").splitlines()[:200] if line.strip()]
+    lines = [line for line in (head.text or "").splitlines()[:200] if line.strip() and not line.startswith("# ")]
     n_tagged = sum(_CONLL.fullmatch(line.strip()) is not None for line in lines)
     return len(lines) >= _MANY and n_tagged >= _MOST * len(lines)
 

@@ -6,6 +6,7 @@ A refusal never repeats what a record says, because that is a patient's.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -172,6 +173,11 @@ def plain_type(value: object) -> str:
 
 def _printable(name: str) -> str:
     return name if name.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in name)
+
+
+def id_of_file(stem: str) -> str:
+    """The id of the note that a whole file is: its name without the ending, accents composed as one types them."""
+    return unicodedata.normalize("NFC", stem)
 
 
 class Line(NamedTuple):

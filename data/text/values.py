@@ -8,9 +8,9 @@ import unicodedata
 # What people write for "no value", as it is after normalising.
 NULL_WORDS = frozenset(
     {
-        "", "-", "--", "–", "—", "n/a", "n.a", "na", "nil", "none", "none identified", "none reported",
-        "not applicable", "not available", "not documented", "not given", "not mentioned", "not provided",
-        "not reported", "not specified", "not stated", "null", "unknown", "unspecified",
+        "", "-", "--", "–", "—", "n/a", "n.a", "n. a", "na", "nan", "nat", "nil", "none", "none identified",
+        "none reported", "not applicable", "not available", "not documented", "not given", "not mentioned",
+        "not provided", "not reported", "not specified", "not stated", "null", "unknown", "unspecified",
     }
 )  # fmt: skip
 

@@ -17,8 +17,10 @@ from data.notes import Note, Origin, Split
 from db.notes.identity import ID, USUALLY, Changes, Entry, Known, Likenesses, Rules
 from db.notes.imports import count_in
 from db.notes.queue.claimed import FREE, OWN, UNANSWERED
+from db.notes.queue.metadata import keep_names
+from db.notes.queue.order import Order
 from db.notes.queue.overlap import read_overlap
-from db.notes.queue.search import Counts, Filters, Order, QueueRow, State, count_notes, counts, search_notes
+from db.notes.queue.search import Counts, Filters, QueueRow, State, count_notes, counts, search_notes
 from db.notes.samples import removed_up_to
 from db.notes.suggestions import WAITING, add_suggestion
 from db.people.acting import LeadAct, Program
@@ -292,6 +294,7 @@ def _add_batch(permit: LeadAct | Program, batch: Sequence[Note], rules: Rules) -
     met = [known.meet(note) for note in batch]
     fresh = [entry for entry, meeting in met if meeting == "new"]
     _insert(session, fresh, rules)
+    keep_names(session, [note.metadata for note in batch])
     for entry in fresh:
         if entry.supersedes:
             _supersede(permit, entry)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Literal, TypedDict, Unpack
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.corrections import Kind, compare, is_corrected
+from data.labels import without_placeholders
 from data.notes import Origin, Split
-from data.snapshot import Row
+from data.snapshot import Row, Source
 from data.suggestion import Span
 from data.task import Extraction, Task, load_task
 from db.notes.notes import NoteRow, note_columns
+from db.notes.queue.metadata import Condition, clauses
 from db.notes.samples import COUNTS, VOTES
 from db.notes.suggestions import SuggestionRow, read_evidence, read_suggestion
 from db.schema import tables as t
+from db.schema.dialects import json_kind, json_members
 
 Status = Literal["submitted", "skipped", "flagged"]
 Kept = Literal["submitted", "skipped", "flagged", "reopened"]
@@ -78,6 +81,7 @@ class DecidedRow:
     extraction: dict[str, str | None]
     suggested: dict[str, str | None] | None = None
     evidence: dict[str, tuple[Span, ...]] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 class Filters(TypedDict, total=False):
@@ -93,6 +97,7 @@ class Filters(TypedDict, total=False):
         with_samples: whether those about samples are among them in any case; else only while none about a real note
             stands, see `db.notes.samples.COUNTS`.
         origin: only annotations about notes of this origin.
+        metadata: only annotations about notes that came with what all of these ask for.
         with_superseded: whether those about notes that a newer one replaces are among them.
     """
 
@@ -104,12 +109,13 @@ class Filters(TypedDict, total=False):
     statuses: Sequence[Status]
     with_samples: bool
     origin: Origin
+    metadata: Sequence[Condition]
     with_superseded: bool
 
 
 @dataclass(frozen=True)
 class DayCount:
-    """Notes by the day (UTC) of their latest annotation."""
+    """Notes by the day of their latest annotation."""
 
     day: date
     n_submitted: int
@@ -153,16 +159,28 @@ def read_decided_rows(
     """The notes of `read_reviewed_rows` in the same order, in a third of the time."""
     note, annotation = t.note.c, t.annotation.c
     columns = [note.id, note.external_id, t.note_text.c.text, annotation.status, annotation.extraction]
+    columns.append(note.metadata)
     if with_evidence:
         columns += [t.suggestion.c.extraction, t.suggestion.c.evidence]
     query = _select_standing(columns, filters, t.note_text).order_by(note.id)
     for row in session.execute(query, execution_options=_STREAM):
-        if with_evidence:
-            number, external_id, text, status, values, suggested, evidence = row
-            found = read_evidence(evidence or {})
-            yield DecidedRow(number, external_id, text, status, values, suggested, found)
-        else:
-            yield DecidedRow(*row)
+        number, external_id, text, status, values, metadata, *proposed = row
+        suggested, evidence = proposed or (None, None)
+        found = read_evidence(evidence or {})
+        yield DecidedRow(number, external_id, text, status, values, suggested, found, metadata)
+
+
+def metadata_kinds(session: Session, **filters: Unpack[Filters]) -> dict[str, set[str]]:
+    """The names in the metadata of the notes of `reviewed`, sorted, and what kinds of values each has.
+
+    The kinds are those of `db.schema.dialects.json_kind`, without "null".
+    """
+    each = json_members(t.note.c.metadata).table_valued("key").alias("each")
+    columns = [each.c.key, json_kind().label("kind")]
+    found: dict[str, set[str]] = {}
+    for key, kind in session.execute(_select_standing(columns, filters, joined=each).distinct().order_by(each.c.key)):
+        found.setdefault(key, set()).update({kind} - {"null"})
+    return found
 
 
 def count_reviewed(session: Session, **filters: Unpack[Filters]) -> int:
@@ -181,7 +199,8 @@ def training_rows(session: Session, task: Task) -> Iterator[Row]:
     """What an adapter may be trained on, of the training side of the hold-out, in import order.
 
     A submitted annotation is a label; so are the labels that a note came with, until an annotation replaces them. A
-    note that stands flagged is left out: somebody said that it is not right; so is one that a newer note replaces.
+    note that stands flagged is left out: somebody said that it is not right; so is one that a newer note replaces. A
+    value that only says that there is none, such as "N/A", is null: stores hold some from before imports read them so.
     Samples are left out as soon as a real note is labelled, see `db.notes.samples.VOTES`.
     """
     return _read_labelled_rows(session, task, "train")
@@ -218,7 +237,8 @@ def draft_rows(session: Session, task: Task, limit: int) -> list[Row]:
             query = query.where(t.note.c.gold.is_not(None), t.note.c.state.not_in(("submitted", "flagged")))
         for row in session.execute(query.limit(limit - len(found))):
             label = row.extraction if source == "annotation" else row.gold
-            found.append(Row(row.text, Extraction.from_stored(task, label), source, row.content_hash))
+            values, _ = without_placeholders(task, Extraction.from_stored(task, label))
+            found.append(Row(row.text, values, source, row.content_hash))
     return found
 
 
@@ -251,18 +271,24 @@ def acceptance(session: Session, task: Task | None = None) -> dict[str, dict[str
     return totals
 
 
-def reviewed_per_day(session: Session) -> list[DayCount]:
-    """The work done, by day of the annotation that stands; days without any are left out."""
-    day = sa.func.substr(sa.type_coerce(t.annotation.c.submitted_at, sa.Text), 1, 10).label("day")
+def reviewed_per_day(session: Session, zone: tzinfo | None = UTC) -> list[DayCount]:
+    """The work done, by day of the annotation that stands; days without any are left out.
+
+    Args:
+        zone: whose days; None for the machine's.
+    """
+    # Grouped by the minute, which is as fine as time zones differ, and then by the day that it falls on there.
+    minute = sa.func.substr(sa.type_coerce(t.annotation.c.submitted_at, sa.Text), 1, 16).label("minute")
     numbers = [
-        sa.func.count(sa.case((t.note.c.state == state, 1))).label(f"n_{state}")
+        sa.func.count(sa.case((t.note.c.state == state, 1))).label(state)
         for state in ("submitted", "skipped", "flagged")
     ]
-    query = sa.select(day, *numbers).select_from(t.note).join(t.annotation, _stands()).group_by(day).order_by(day)
-    return [
-        DayCount(date.fromisoformat(row.day), row.n_submitted, row.n_skipped, row.n_flagged)
-        for row in session.execute(query)
-    ]
+    query = sa.select(minute, *numbers).select_from(t.note).join(t.annotation, _stands()).group_by(minute)
+    days: dict[date, list[int]] = {}
+    for row in session.execute(query):
+        counted = days.setdefault(datetime.fromisoformat(f"{row.minute}Z").astimezone(zone).date(), [0, 0, 0])
+        counted[:] = map(sum, zip(counted, row[1:], strict=True))
+    return [DayCount(day, *days[day]) for day in sorted(days)]
 
 
 def annotation_columns() -> list[sa.ColumnElement[Any]]:
@@ -300,23 +326,25 @@ def _read_labelled_rows(session: Session, task: Task, split: Split) -> Iterator[
         .order_by(t.note.c.id)
     )
     for row in session.execute(query, execution_options=_STREAM):
-        if row.decided is None:
-            yield Row(row.text, Extraction.from_stored(task, row.gold), "original", row.content_hash)
-            continue
-        decided, before = (
-            Extraction.from_stored(task, row.decided),
-            row.gold if row.suggested is None else row.suggested,
-        )
-        corrected = is_corrected(task, None if before is None else Extraction.from_stored(task, before), decided)
-        yield Row(row.text, decided, "annotation", row.content_hash, corrected)
+        label, source = (row.gold, "original") if row.decided is None else (row.decided, "annotation")
+        values, n_empty = without_placeholders(task, Extraction.from_stored(task, label))
+        corrected = False
+        if row.decided is not None:
+            before = row.gold if row.suggested is None else row.suggested
+            corrected = is_corrected(task, None if before is None else Extraction.from_stored(task, before), values)
+        yield Row(row.text, values, cast(Source, source), row.content_hash, corrected, n_placeholders=n_empty)
 
 
-def _select_standing(columns: Sequence[Any], filters: Filters, *further: sa.Table) -> sa.Select[Any]:
+def _select_standing(
+    columns: Sequence[Any], filters: Filters, *further: sa.Table, joined: Any = None
+) -> sa.Select[Any]:
     """Notes with the annotation that stands, its reviewer and its suggestion, narrowed to those that are meant."""
     source = t.note.join(t.annotation, _stands()).join(t.reviewer, t.reviewer.c.id == t.annotation.c.reviewer_id)
     source = source.outerjoin(t.suggestion, t.suggestion.c.id == t.annotation.c.suggestion_id)
     for table in further:
         source = source.join(table, table.c.note_id == t.note.c.id)
+    if joined is not None:
+        source = source.join(joined, sa.true())
     query = sa.select(*columns).select_from(source)
     query = query.where(t.note.c.state.in_(filters.get("statuses", ("submitted",))))
     if not filters.get("with_samples"):
@@ -325,6 +353,7 @@ def _select_standing(columns: Sequence[Any], filters: Filters, *further: sa.Tabl
         query = query.where(t.note.c.is_superseded == 0)
     if "origin" in filters:
         query = query.where(t.note.c.origin == filters["origin"])
+    query = query.where(*clauses(filters.get("metadata", ())))
     since, until = filters.get("since"), filters.get("until")
     reviewer, adapter = filters.get("reviewer"), filters.get("adapter")
     if since is not None:

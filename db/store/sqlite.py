@@ -192,12 +192,18 @@ def _engine(
     def prepare_connection(connection: Any, _: object) -> None:
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").close()
+        connection.create_function("lower_text", 1, _lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"BEGIN {begin}")
 
     return engine
+
+
+def _lower(text: str | None) -> str | None:
+    """What SQLite's own function does to ASCII only."""
+    return None if text is None else text.lower()
 
 
 def _connect(path: Path, mode: str) -> Any:

@@ -63,10 +63,10 @@ BAD_FILES = {
     "no known encoding": (b'{"text": "Prostatakarzinom, Gleason 7, f\x81r Therapie."}\n', ("line 1", "0x81", "UTF-8")),
     "an empty file": (b"", ("at least one record",)),
     "a note of 20,001 characters": (json.dumps({"text": "a" * 20_001}).encode(), ("20,000", "20,001")),
-    "labels that do not fit": (b'{"input": "A report.", "output": {"stage": "IV"}}\n', ("missing",)),
+    "labels that do not fit": (b'{"input": "A report.", "output": {"grade": "2"}}\n', ("unknown grade",)),
     "a number for a text": (b'{"text": 7}\n', ("line 1",)),
     "a value of the wrong kind": (
-        json.dumps({"input": "A.", "output": {**dict.fromkeys(TASK.keys), TASK.keys[1]: 4}}).encode(),
+        json.dumps({"input": "A.", "output": {**dict.fromkeys(TASK.keys), TASK.keys[1]: True}}).encode(),
         (TASK.keys[1],),
     ),
 }

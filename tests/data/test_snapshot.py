@@ -148,7 +148,7 @@ GOOD = json.dumps({"input": "A note.", "output": dict.fromkeys(TASK.keys)})
     [
         ("{", "labelled.jsonl, line 2, column 2: expected JSON"),
         ('{"input": "secret"}', "line 2: expected labels"),
-        ('{"input": "secret", "output": {}}', "missing cancer_type"),
+        ('{"input": "secret", "output": {}}', "found none of them"),
         ('{"input": 3, "output": {}}', "line 2: expected"),
         (GOOD[:-1] + ', "source": "hearsay"}', "the source"),
         (GOOD[:-1] + ', "corrected": true}', "a reviewer's label only"),

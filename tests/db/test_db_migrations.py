@@ -185,7 +185,7 @@ def test_the_queries_know_the_schema(store: Store) -> None:
         assert None not in unnamed
         assert set(seen.get_table_names()) - set(tables.metadata.tables) <= {
             "alembic_version",
-            *(f"note_search_{part}" for part in ("config", "data", "docsize", "idx")),
+            *(f"note_search_{part}" for part in ("config", "data", "docsize", "idx", "metadata")),
             "note_search",
         }
 

@@ -45,6 +45,15 @@ test('another tab, which does not know the words, walks through the rest of the 
   for (const number of ['0', '7', '-1', 'length', '']) assert.equal(walkIn(urlOf(`?words=${number}&order=doubt`), searched()), 'order=doubt');
 });
 
+test('an address holds a number for the value of a filter on metadata as well', () => {
+  const words = searched(), walk = 'meta_name=mrn&meta_test=contains&meta_value=0815&order=meta.ward';
+  const url = addressOf(urlOf('?note=3'), 4, walk, words)?.url;
+  assert.equal(url?.search, '?note=4&meta_name=mrn&meta_test=contains&value=0&order=meta.ward');
+  assert.equal(walkIn(url, words), walk);
+  assert.equal(walkIn(url, searched()), 'order=meta.ward', 'a filter without its value is left out');
+  assert.equal(walkIn(urlOf('?meta_name=mrn&meta_test=present'), none), 'meta_name=mrn&meta_test=present');
+});
+
 test('an address with words is replaced, not left in the history', () => {
   const next = addressOf(urlOf('?note=3&text=Anna'), 3, 'text=Anna', searched());
   assert.deepEqual([next?.isFirst, next?.url.search], [true, '?note=3&words=0']);

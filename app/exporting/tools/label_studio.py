@@ -12,6 +12,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from app.exporting.choice import Choice
+from app.exporting.metadata import add_metadata
 from app.exporting.records import Record
 from data.identity import made_id
 from data.reading.annotators.own_tasks import META
@@ -55,7 +56,7 @@ def label_config(task: Task, choice: Choice) -> str:
 def labelled_task(task: Task, row: ReviewedRow, choice: Choice) -> dict[str, Any]:
     """One note with what the model proposed and what was decided."""
     decided = row.annotation
-    data = {
+    data: dict[str, Any] = {
         TEXT: row.note.text if choice.with_text else "",
         "note_id": row.note.external_id or made_id(row.note.text),
         "reviewer": decided.reviewer,
@@ -63,7 +64,7 @@ def labelled_task(task: Task, row: ReviewedRow, choice: Choice) -> dict[str, Any
     }
     return {
         "id": row.note.id,
-        "data": data,
+        "data": add_metadata(data, row.note.metadata, choice),
         "predictions": [_prediction(task, row.suggestion, data[TEXT], choice)] if row.suggestion else [],
         "annotations": [_annotation(task, row, data[TEXT], choice)],
     }

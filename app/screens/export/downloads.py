@@ -28,10 +28,12 @@ class Chosen(BaseModel):
     statuses: str = ""
     since: str = ""
     until: str = ""
+    zone: str = ""
     reviewer: str = ""
     adapter: str = ""
     corrected: bool = False
     with_text: bool = True
+    with_metadata: bool | None = None
     with_provenance: bool = False
     with_samples: bool = False
     with_spans: bool = True
@@ -63,10 +65,12 @@ def routes(desk: Desk) -> APIRouter:
                 statuses=split_names(chosen.statuses),
                 since=chosen.since,
                 until=chosen.until,
+                zone=chosen.zone,
                 reviewer=chosen.reviewer,
                 adapter=chosen.adapter,
                 is_corrected=chosen.corrected,
                 with_text=chosen.with_text,
+                with_metadata=chosen.with_metadata,
                 with_provenance=chosen.with_provenance,
                 with_samples=chosen.with_samples,
                 with_spans=chosen.with_spans,

@@ -27,6 +27,7 @@ from app.exporting import (
 from app.exporting.formats import MAPPED, TRAINING
 from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
+from app.screens.zone import zone_of
 from data.task import Task
 from data.text.figures import plural
 from db.notes.notes import counts
@@ -34,9 +35,10 @@ from db.people.reviewers import list_reviewers
 from db.review.reviewed import suggesters
 
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
-CORRECTED, WITH_TEXT, PROVENANCE, SAMPLES = "corrected", "text", "provenance", "samples"
+CORRECTED, WITH_TEXT, METADATA, PROVENANCE, SAMPLES = "corrected", "text", "metadata", "provenance", "samples"
 TELL = [
     ("The note's text and the reviewer's comment", WITH_TEXT),
+    ("Metadata: what else came with the note", METADATA),
     ("Provenance: who decided when, the model's own values and confidences, what became of each field", PROVENANCE),
 ]
 
@@ -56,7 +58,7 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             gr.HTML(heading("Export reviewed notes"), js_on_load=None)
             gr.HTML(_HTML.formats(_groups(), "jsonl"), elem_id="export-format", js_on_load=None)
             form = gr.Textbox("jsonl", visible="hidden", elem_id="export-form")
-            tell = gr.CheckboxGroup(TELL, value=[WITH_TEXT], label="With", elem_id="export-tell")
+            tell = gr.CheckboxGroup(TELL, value=[WITH_TEXT, METADATA], label="With", elem_id="export-tell")
             keys = gr.CheckboxGroup(fields, value=list(desk.task.keys), label="Fields", elem_id="export-fields")
             with gr.Row(elem_classes="line"):
                 reviewer = gr.Dropdown(label="Reviewed by", elem_id="export-reviewer", **people)
@@ -76,14 +78,14 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             summary = gr.HTML(elem_id="export-summary", js_on_load=None)
     inputs = [form, tell, keys, reviewer, adapter, since, until, only]
 
-    def show_choice(*chosen: Any) -> str:
-        return show(desk, *chosen)
+    def show_choice(request: gr.Request, *chosen: Any) -> str:
+        return show(desk, *chosen, zone=zone_of(request))
 
-    def fill(*chosen: Any) -> list[Any]:
+    def fill(request: gr.Request, *chosen: Any) -> list[Any]:
         with desk.store.reading() as session:
             people = [("anyone", ""), *((row.name, row.name) for row in list_reviewers(session))]
             adapters = [("any adapter or none", ""), *((name, name) for name in suggesters(session))]
-        return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen)]
+        return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen, zone=zone_of(request))]
 
     for part in inputs:
         listen(part.change, show_choice, (inputs, [summary]), "export", **FOLLOWING)
@@ -112,9 +114,11 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
     since: str = "",
     until: str = "",
     only: list[str] | None = None,
+    *,
+    zone: str = "UTC",
 ) -> Markup:
     """The count, the link, and how the file begins; or why there is nothing to take."""
-    told, ticked = [WITH_TEXT] if tell is None else tell, only or []
+    told, ticked = [WITH_TEXT, METADATA] if tell is None else tell, only or []
     if fields is not None and not fields:
         return refused("Choose at least one field.")
     try:
@@ -125,10 +129,12 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
             statuses=("submitted", *(status for _, status in ASIDE if status in ticked)),
             since=since or "",
             until=until or "",
+            zone=zone,
             reviewer=reviewer or "",
             adapter=adapter or "",
             is_corrected=CORRECTED in ticked,
             with_text=WITH_TEXT in told,
+            with_metadata=METADATA in told,
             with_provenance=PROVENANCE in told,
             with_samples=SAMPLES in ticked,
         )
@@ -159,6 +165,8 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
 def _sentences(task: Task, choice: Choice) -> list[str]:
     """What whoever takes the file should know of it."""
     said = [KINDS[choice.form].purpose]
+    if choice.since or choice.until:
+        said.append(f"A day begins at midnight in the time zone of this browser, {choice.zone.replace('_', ' ')}.")
     if choice.form == "jsonl":
         said.append("With caseloop export its types are written beside it, for the package datasets.")
     if choice.is_training_input(task):
@@ -174,7 +182,8 @@ def _sentences(task: Task, choice: Choice) -> list[str]:
             "What becomes of each field stands in a mapping file: caseloop export OUT --mapping FILE takes yours."
         )
     if not choice.with_text:
-        said.append("Without the text it is not yet anonymous: values and ids are as they were in the notes.")
+        kept = "values, ids and metadata" if choice.with_metadata else "values and ids"
+        said.append(f"Without the text it is not yet anonymous: {kept} are as they were in the notes.")
     if choice.is_marked and choice.form == "label-studio":
         said.append("Skipped and flagged notes are marked as cancelled.")
     elif choice.is_marked:

@@ -11,12 +11,14 @@ from markupsafe import Markup
 from app.core.desk import Desk
 from app.core.rules import read_rules
 from app.core.templates import Pieces
+from app.core.zones import read_zone
 from app.screens.charts.plots import line_chart
 from app.screens.markup import QUICK
 from app.screens.progress import cards as figures
 from app.screens.progress.agreement import agreement_card
 from app.screens.queue.queue import progress_bar
 from app.screens.trouble import listen
+from app.screens.zone import zone_of
 from app.worker.calibration import Trust, trust_in
 from data.task import Task
 from db.notes.notes import counts
@@ -53,10 +55,13 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
             )
         wide = [gr.HTML(elem_classes="card", js_on_load=None) for _ in range(2)]
 
-    def fill(chosen: str) -> list[Any]:
+    def fill(request: gr.Request, chosen: str) -> list[Any]:
         with desk.store.reading() as session:
-            found = figures.keep_task_fields(desk.task, outcomes(session))
-            parts = [*show(desk, session, found), *show_suggestions(desk.task, session, found, chosen or "")]
+            found, zone = figures.keep_task_fields(desk.task, outcomes(session)), zone_of(request)
+            parts = [
+                *show(desk, session, found, zone),
+                *show_suggestions(desk.task, session, found, chosen or ""),
+            ]
         names = sorted({one.adapter for one in found})
         choices = [("all adapters", ""), *((name, name) for name in names)]
         return [gr.Dropdown(choices=choices, visible=len(names) > 1), *parts]
@@ -71,11 +76,12 @@ def build_progress(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     return fill, [adapter], [adapter, *left, *right, *wide]
 
 
-def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
+def show(desk: Desk, session: Session, found: Sequence[Outcome], zone: str = "UTC") -> list[str]:
     """The cards that hold for everything: counts, days, minutes, evaluations; suggestions, seeded values, agreement.
 
     Args:
         found: what became of the suggested values.
+        zone: the time zone whose days are counted.
     """
     counted, scored = counts(session), _evaluations(evaluations(session), trust_in(desk.settings, session))
     if not counted.n_submitted:
@@ -92,7 +98,7 @@ def show(desk: Desk, session: Session, found: Sequence[Outcome]) -> list[str]:
     name = active.name if active else None
     return [
         _HTML.counts(counted, progress_bar(counted)),
-        figures.notes_over_time(reviewed_per_day(session)),
+        figures.notes_over_time(reviewed_per_day(session, read_zone(zone))),
         figures.time_taken(lead_times(session), name, trials, blind_share=rules.blind_share),
         scored,
         figures.acceptance(desk.task, found, name),

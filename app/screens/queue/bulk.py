@@ -6,11 +6,11 @@ Values are never decided on here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
@@ -19,17 +19,35 @@ from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
 from app.worker.calibration import apply_kept_curves
 from data.cutoffs import SURE
 from data.notes import Origin
+from db.notes.queue.metadata import Condition, Test
+from db.notes.queue.order import Order, check_order
 from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, drop_filter, save_filter
-from db.notes.queue.search import Filters, Order, State
+from db.notes.queue.search import Filters, State
 from db.people.acting import acting
 from db.review.bulk import Action, Many, carry_out, plan, undo
+from db.store.store import StoreError
 
 MAX_SEARCH_CHARACTERS = 400
 MAX_TICKED = 1000
 
+
+def order_of(sent: str) -> Order:
+    """The order of the queue that a page asks for.
+
+    Raises:
+        ValueError: there is no such order.
+    """
+    try:
+        return check_order(sent)
+    except StoreError as error:
+        raise ValueError("no such order") from error
+
+
 Reviewer = Annotated[str, Depends(current_reviewer)]
 Number = Annotated[int, Field(ge=0, lt=1 << 62)]
 Word = Annotated[str, Field(max_length=200)]
+ChosenOrder = Annotated[Order, Field(max_length=2 * MAX_SEARCH_CHARACTERS), AfterValidator(order_of)]
+"""An order of the queue, as a page sends it."""
 
 
 class Shown(BaseModel):
@@ -46,6 +64,18 @@ class Shown(BaseModel):
     is_not_found: bool = False
     is_corrected: bool = False
     is_disputed: bool = False
+    meta_name: Annotated[str, Field(max_length=MAX_SEARCH_CHARACTERS)] = ""
+    meta_test: Test = "is"
+    meta_value: Annotated[str, Field(max_length=MAX_SEARCH_CHARACTERS)] = ""
+
+    @model_validator(mode="after")
+    def _of_a_column(self) -> Self:
+        """A test of no column, and the value of a test that compares none, is not asked for."""
+        if not self.meta_name:
+            self.meta_test = "is"
+        if not self.meta_name or self.meta_test in ("present", "absent"):
+            self.meta_value = ""
+        return self
 
     @property
     def filters(self) -> Filters:
@@ -60,6 +90,7 @@ class Shown(BaseModel):
             is_not_found=self.is_not_found,
             is_corrected=self.is_corrected,
             is_disputed=self.is_disputed,
+            metadata=(Condition(self.meta_name, self.meta_test, self.meta_value),) if self.meta_name else (),
         )
 
 
@@ -67,6 +98,8 @@ def filters_as_json(filters: Filters) -> dict[str, Any]:
     """A saved filter as the page has it."""
     values = filters.to_json()
     values["is_unsure"] = values.pop("sure_below", None) is not None
+    for one in values.pop("metadata", ())[:1]:  # the page asks for one thing only
+        values |= {f"meta_{part}": said for part, said in one.items()}
     return Shown.model_validate(values).model_dump()
 
 
@@ -108,7 +141,7 @@ class Kept(BaseModel):
 
     name: Annotated[str, Field(max_length=4 * MAX_NAME_CHARACTERS)]
     filters: Shown
-    order: Order = "imported"
+    order: ChosenOrder = "imported"
 
 
 class Unwanted(BaseModel):

@@ -97,7 +97,7 @@ document.addEventListener('click', (event) => {
 // ---------------------------------------------------------------- the filter's controls
 
 document.addEventListener('submit', (event) => { if (closest(event, '#queue-filters')) event.preventDefault(); });
-document.addEventListener('input', (event) => { if (closest(event, '#queue-search')) askWhenTyped(); });
+document.addEventListener('input', (event) => { if (closest(event, '#queue-search, [name="meta_value"]')) askWhenTyped(); });
 document.addEventListener('change', (event) => {
   const target = /** @type {any} */ (event.target);
   if (target.id === 'tick-all') {
@@ -106,7 +106,7 @@ document.addEventListener('change', (event) => {
   } else if (target.id === 'queue-saved') {
     const saved = savedFilter();
     if (saved) { list.order = saved.order; setSearch(saved.filters.text); askFor(saved.filters); } else DO.clear();
-  } else if (closest(event, '#queue-filters') && target.id !== 'queue-search') {
+  } else if (closest(event, '#queue-filters') && target.id !== 'queue-search' && target.name !== 'meta_value') {
     if (target.name === 'order') chooseOrder(target.value);
     askFor(chosenFilters());
   }

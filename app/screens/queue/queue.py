@@ -8,7 +8,7 @@ done to exactly what is on screen.
 from __future__ import annotations
 
 import json
-from typing import Any, cast, get_args
+from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
@@ -18,13 +18,14 @@ from app.core.desk import Desk
 from app.core.errors import sentence_of
 from app.core.templates import Pieces
 from app.screens.markup import FOLLOWING, SEE_IT_LEARN, STATES, call_script
-from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, filters_as_json
+from app.screens.queue.bulk import MAX_SEARCH_CHARACTERS, Shown, filters_as_json, order_of
 from app.screens.queue.samples import samples_line
 from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
-from app.screens.review.queue_position import ORDERS, read_chosen
+from app.screens.review.queue_position import ORDERS, TESTS, read_chosen
 from data.cutoffs import SURE
 from data.reading.formats import ENDINGS
 from db.notes.notes import Counts, Order, counts, search_notes
+from db.notes.queue.metadata import metadata_names
 from db.notes.queue.novelty import count_compared
 from db.notes.queue.queue_view import Walk, count_in_walk
 from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, saved_filters
@@ -115,8 +116,11 @@ def _read_request(sent: str) -> tuple[Shown, Order, int, int]:
     except (ValueError, TypeError, AttributeError, ValidationError, RecursionError):
         return Shown(origin="incoming"), "imported", 0, 0
     order = wanted.get("order")
-    known = order if isinstance(order, str) and order in get_args(Order) else "imported"
-    return shown, cast(Order, known), seed % (1 << 31), max(0, min(page, 1 << 40))
+    try:
+        known = order_of(order) if isinstance(order, str) else "imported"
+    except ValueError:
+        known = "imported"
+    return shown, known, seed % (1 << 31), max(0, min(page, 1 << 40))
 
 
 def _figures(found: Found) -> dict[str, int]:
@@ -129,6 +133,7 @@ def _list_choices(session: Session, reviewer: str) -> dict[str, Any]:
     return {
         "reviewers": [row.name for row in list_reviewers(session)],
         "adapters": [row.name for row in list_adapters(session)],
+        "columns": metadata_names(session),
         "saved": [
             {"id": row.id, "name": row.name, "filters": filters_as_json(row.filters), "order": row.order}
             for row in kept
@@ -153,4 +158,5 @@ def progress_bar(figures: Counts) -> Markup:
 def _controls() -> Markup:
     limits = {"search": MAX_SEARCH_CHARACTERS, "comment": MAX_COMMENT_CHARACTERS, "name": MAX_NAME_CHARACTERS}
     orders = [(ORDERS[order].capitalize(), str(order)) for order in OFFERED]
-    return _HTML.controls(STATE_CHOICES, ORIGIN_CHOICES, orders, SURE, limits)
+    tests = [(words, test) for test, words in TESTS.items()]
+    return _HTML.controls(STATE_CHOICES, ORIGIN_CHOICES, orders, tests, SURE, limits)

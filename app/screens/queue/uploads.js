@@ -7,7 +7,7 @@ import { corrections, isUnsettled } from './correcting/known.js';
 import { messageOf } from './dialogs.js';
 import { refresh } from './list/asking.js';
 
-/** @typedef {{ name: string, role: string, holds: string }} Column */
+/** @typedef {{ name: string, role: string, becomes: string, holds: string }} Column */
 /** @typedef {{ id: string | null, n_characters: number, metadata: string[], labels: Record<string, string>, text: string }} FirstNote */
 
 /**
@@ -42,10 +42,6 @@ import { refresh } from './list/asking.js';
 
 /** @typedef {Record<string, string | boolean | null>} Chosen columns, and whether labels are taken */
 
-/** @type {Record<string, string>} */
-const ROLES = {
-  text: 'the note', id: 'its id', decision: 'decision', label: 'label', 'ignored label': 'label, left out', 'left out': 'left out', metadata: 'metadata',
-};
 const AWAY = 'Nothing was imported: the desk cannot be reached. Try again when it is back.';
 const PROBLEM = 'Nothing was imported: the desk has a problem; see its log.';
 
@@ -199,7 +195,7 @@ function decisions(found, chosen, again) {
 /** @param {Found} found */
 function columns(found) {
   if (!found.can_choose && found.columns.length < 2) return [];
-  const lines = found.columns.map(({ name, role, holds }) => [name, ROLES[role], holds]);
+  const lines = found.columns.map(({ name, becomes, holds }) => [name, becomes, holds]);
   return [make('h4', {}, 'What becomes of each column'), table(['Column', 'Becomes', 'Begins'], lines)];
 }
 

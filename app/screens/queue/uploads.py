@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +33,7 @@ from db.schema.errors import NotAllowed
 from db.store.store import StoreError
 
 MAX_CHOICE_CHARACTERS = 4000
+MAX_NAME_BYTES = 240
 Use = Callable[[Desk, Path, Columns, bool, str, Rules], dict[str, Any]]
 Reviewer = Annotated[str, Depends(current_reviewer)]
 
@@ -83,8 +84,16 @@ def may_import(desk: Desk, reviewer: str) -> None:
 
 
 def file_name(sent: str) -> str:
-    """A plain name for a file that a browser named: no directory, nothing unusual, with its ending."""
-    return re.sub(r"[^\w.-]+", "-", Path(unquote(sent)).name)[-80:].lstrip(".-") or "notes"
+    """The name of a file that a browser named, as it would be on this machine: a .txt file's is its note's id.
+
+    No folder, nothing that cannot be printed, no longer than a file system takes.
+    """
+    name = Path(unquote(sent).replace("\0", "")).name
+    plain = "".join(sign if sign.isprintable() else "-" for sign in unicodedata.normalize("NFC", name)).lstrip(".")
+    while len(plain.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+        stem, dot, ending = plain.rpartition(".")
+        plain = f"{stem[:-1]}{dot}{ending}" if stem else plain[:-1]
+    return plain.strip() or "notes"
 
 
 def choice(sent: str) -> tuple[Columns, bool, Rules]:

@@ -15,12 +15,13 @@ from fastapi import Depends, Request
 from pydantic import Field, ValidationError
 
 from app.screens.markup import STATES
-from app.screens.queue.bulk import Shown
+from app.screens.queue.bulk import ChosenOrder, Shown
 from data.text.figures import plural
-from db.notes.notes import Counts, NoteRow, Order
+from db.notes.notes import Counts, NoteRow
+from db.notes.queue.metadata import Test, sorted_by
 from db.notes.queue.queue_view import Walk
 
-ORDERS: dict[Order, str] = {
+ORDERS: dict[str, str] = {
     "imported": "as imported",
     "doubt": "least sure first",
     "novelty": "most different from reviewed first",
@@ -31,10 +32,25 @@ ORDERS: dict[Order, str] = {
 }
 
 
+TESTS: dict[Test, str] = {
+    "is": "is",
+    "is not": "is not",
+    "contains": "contains",
+    "present": "is there",
+    "absent": "is not there",
+}
+
+
+def order_in_words(order: str) -> str:
+    """An order as the queue calls it."""
+    found = sorted_by(order)
+    return ORDERS[order] if found is None else f"by {found[0]}{', downward' if found[1] else ''}"
+
+
 class Chosen(Shown):
     """What was chosen in the queue: the filter, the order, and the seed of a random one."""
 
-    order: Order = "imported"
+    order: ChosenOrder = "imported"
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 0
 
     @property
@@ -60,7 +76,10 @@ class Chosen(Shown):
     @property
     def link(self) -> str:
         """The same without the words that are searched for, which no address holds; see walk.js."""
-        return self.model_copy(update={"text": ""}).query
+        without: dict[str, str] = {"text": ""}
+        if self.meta_value:
+            without |= {"meta_name": "", "meta_test": "is", "meta_value": ""}
+        return self.model_copy(update=without).query
 
     @property
     def words(self) -> str:
@@ -75,7 +94,8 @@ class Chosen(Shown):
             "not found in the note" if self.is_not_found else "",
             "corrected" if self.is_corrected else "",
             "to adjudicate" if self.is_disputed else "",
-            ORDERS[self.order],
+            " ".join(filter(None, (self.meta_name, TESTS[self.meta_test], self.meta_value))) if self.meta_name else "",
+            order_in_words(self.order),
         ]
         return ", ".join(part for part in parts if part)
 

@@ -6,7 +6,11 @@
 
 /** @typedef {import('./form/form.js').Page} Page */
 
-const PARTS = ['text', 'state', 'origin', 'reviewer', 'adapter', 'is_unsure', 'is_not_found', 'is_corrected', 'is_disputed', 'order', 'seed'];
+const PARTS = ['text', 'state', 'origin', 'reviewer', 'adapter', 'is_unsure', 'is_not_found', 'is_corrected', 'is_disputed', 'meta_name', 'meta_test', 'meta_value', 'order', 'seed'];
+
+// What stands in an address for a part that may name a patient.
+/** @type {Record<string, string>} */
+const NUMBERED = { text: 'words', meta_value: 'value' };
 
 /** @param {URLSearchParams} parts */
 const sorted = (parts) => JSON.stringify([...parts].sort());
@@ -36,9 +40,11 @@ export class SearchWords {
  * @returns {string} the walk as a query; empty for all notes
  */
 export function walkIn({ searchParams }, words) {
-  const text = searchParams.get('text') ?? words.wordsOf(searchParams.get('words'));
-  const parts = PARTS.filter((part) => part === 'text' ? text : searchParams.has(part));
-  return new URLSearchParams(parts.map((part) => [part, part === 'text' ? text : searchParams.get(part) ?? ''])).toString();
+  /** @param {string} part */
+  const partOf = (part) => searchParams.get(part) ?? (part in NUMBERED ? words.wordsOf(searchParams.get(NUMBERED[part])) : '');
+  const isLost = searchParams.has(NUMBERED.meta_value) && !partOf('meta_value');   // a filter without its value is another
+  const parts = PARTS.filter((part) => partOf(part) && !(isLost && part.startsWith('meta_')));
+  return new URLSearchParams(parts.map((part) => [part, partOf(part)])).toString();
 }
 
 /**
@@ -49,13 +55,13 @@ export function walkIn({ searchParams }, words) {
  * @param {SearchWords} words
  */
 export function addressOf(before, note, walk, words) {
-  const url = new URL(before), parts = url.searchParams, own = ['note', 'words', ...PARTS];
+  const url = new URL(before), parts = url.searchParams, own = ['note', ...Object.values(NUMBERED), ...PARTS];
   // An address with words is not left behind in the history either.
-  const isFirst = !own.some((part) => parts.has(part)) || parts.has('text');
+  const isFirst = !own.some((part) => parts.has(part)) || Object.keys(NUMBERED).some((part) => parts.has(part));
   for (const part of own) parts.delete(part);
   if (note !== null) parts.set('note', String(note));
   for (const [part, value] of new URLSearchParams(walk)) {
-    if (part === 'text') parts.set('words', words.numberOf(value)); else parts.set(part, value);
+    if (part in NUMBERED) parts.set(NUMBERED[part], words.numberOf(value)); else parts.set(part, value);
   }
   return sorted(parts) === sorted(before.searchParams) ? null : { url, isFirst };
 }

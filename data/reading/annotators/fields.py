@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from data.limits import MAX_METADATA_CHARACTERS
@@ -69,6 +69,12 @@ def stated_labels(record: Record, task: Task) -> dict[str, str | None] | None:
         expected = f"labels named like the fields, {', '.join(task.keys)}, by their keys or titles"
         raise StatedError(expected, found, "rename them in the tool, or import without labels")
     return labels
+
+
+def brings_labels(records: Iterable[Record], task: Task) -> bool:
+    """Whether one of some records has labels from another tool that are the task's."""
+    decisions = (decisive(record.decisions) for record in records)
+    return any(decision is not None and _fits(decision, task) for decision in decisions)
 
 
 def evidence_of(statement: Statement, task: Task) -> dict[str, tuple[tuple[int, int], ...]]:

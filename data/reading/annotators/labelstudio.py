@@ -28,6 +28,7 @@ from data.reading.sources import Encoding, Head, Options, Source
 _JUDGED = frozenset(("annotations", "completions", "predictions", "drafts"))
 _TASK = _JUDGED | {"id", "data", "meta", "inner_id", "project", "created_at", "updated_at", "is_labeled", "overlap"}
 _MIN = frozenset(("annotator", "annotation_id", "lead_time"))
+_PATH = "data."
 _MIN_OWN = _MIN | {"id", "created_at", "updated_at"}
 _OWN = frozenset(("note_id", "reviewer", "status"))  # what caseloop's own export puts beside the text
 
@@ -65,12 +66,13 @@ def _task(record: Record, wanted: Collection[str]) -> Record:
     task, data = record.values, dict(record.values["data"])
     is_own = data.keys() >= _OWN
     own = {key: data.pop(key) for key in _OWN if is_own}
-    key = text_key(data, [name.removeprefix("data.") for name in wanted])
+    key = text_key(data, [name.removeprefix(_PATH) for name in wanted])
     text = data[key] if key else ""
-    named = next((name for name in wanted if key and name.removeprefix("data.") == key), "text")
-    values = {named: text} if key else {}
+    values = {key if key in wanted else "text": text} if key else {}
     values |= {name: value for name, value in data.items() if name != key}
-    if values.get("id") is None:
+    if any(name.startswith(_PATH) for name in wanted):  # who names a path has seen the file, and finds it so
+        values = {name: value for name, value in task.items() if name not in _JUDGED}
+    elif values.get("id") is None:
         values["id"] = own.get("note_id") or task.get("id")
     elif task.get("id") is not None:
         values.setdefault("task_id", task["id"])

@@ -42,12 +42,13 @@ def _doccano(record: Record) -> Record:
     for name in _DOCCANO_LABELS:
         if isinstance(values.get(name), list) and spans_in(said, values[name]):
             del values[name]
-    if said and isinstance(values.get("relations"), list):
-        del values["relations"]
-    comments = [comment for one in _listed(values.pop("Comments", None)) if (comment := plain(one))]
-    values = {**values, **_unfolded(values, "meta"), **_unfolded(values, "metadata")}
+    for name in ("relations", "Comments"):
+        if values.get(name) == []:
+            del values[name]
     if not said:
         return with_statements(record, values, ())
+    comments = [comment for one in _listed(values.pop("Comments", None)) if (comment := plain(one))]
+    values = {**values, **_unfolded(values, "meta"), **_unfolded(values, "metadata")}
     by = plain(values.get("annotation_approver")) or plain(values.get("approver"))
     return with_statements(record, values, [said.statement(by=by, comment="\n".join(comments) or None)])
 

@@ -93,8 +93,8 @@ def milliseconds(seconds: object) -> int | None:
 def with_statements(
     record: Record, values: Mapping[str, Any], decisions: Iterable[Statement], proposals: Iterable[Statement] = ()
 ) -> Record:
-    """The same record with other values and with what was said; empty values are left out."""
-    kept = {key: value for key, value in values.items() if value is not None and value not in ({}, [])}
+    """The same record with other values and with what was said; null values are left out."""
+    kept = {key: value for key, value in values.items() if value is not None}
     return Record(record.file, record.line, kept, decisions=tuple(decisions), proposals=tuple(proposals))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from data.reading.records import Record
+from data.reading.records import Record, id_of_file
 from data.reading.sources import Source
 
 _BLANK_LINES, _TRAILING = re.compile(r"\n{3,}"), re.compile(r"[ \t\xa0]+(?=\n|$)")
@@ -21,4 +21,4 @@ def make_document(source: Source, parts: Iterable[str]) -> list[Record]:
     text = "\n".join(part for part in parts if part.strip())
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\v", "\n").replace("\f", "\n")
     text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
-    return [Record(source.name, None, {"id": source.stem, "text": text})] if text.strip() else []
+    return [Record(source.name, None, {"id": id_of_file(source.stem), "text": text})] if text.strip() else []

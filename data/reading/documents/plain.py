@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from data.limits import MAX_RECORD_BYTES
 from data.reading.encodings import open_as_utf8
-from data.reading.records import BOM, Record, Refusal, bad_character, decode, refused_line
+from data.reading.records import BOM, Record, Refusal, bad_character, decode, id_of_file, refused_line
 from data.reading.sources import Encoding, Head, Options, Source
 
 _N_LINES, _LONG = 3, 80
@@ -35,7 +35,7 @@ def read_plain(source: Source, encoding: Encoding, options: Options) -> Iterator
             options.tell(
                 f"{source.name}: read as one note. If each line is a report, save it as .csv, with text as first line."
             )
-        yield Record(source.name, 1, {"id": source.stem, "text": text.rstrip("\r\n")})
+        yield Record(source.name, 1, {"id": id_of_file(source.stem), "text": text.rstrip("\r\n")})
 
 
 def _is_a_report_a_line(lines: list[str]) -> bool:

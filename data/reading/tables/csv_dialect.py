@@ -115,7 +115,7 @@ def is_table(head: Head) -> bool:
             continue
         has_name, share, _ = _fit(sample, separator, is_all=is_all)
         rows = [row for row in _rows(sample, separator) if row and any(row)]
-        header, *others = rows if is_all else rows[:-1]
+        header, *others = (rows if is_all else rows[:-1]) or [[]]
         is_named = all(_NAME.fullmatch(name.strip()) for name in header if name)
         if share == 1 and is_named and others and (has_name or _has_sentences(header, others)):
             return True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.search import shuffle_key
+from db.notes.queue.order import shuffle_key
 from db.notes.samples import COUNTS
 from db.notes.suggestions import WAITING
 from db.people.acting import Program

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db.notes.queue.claimed import UNANSWERED, select_claimed
-from db.notes.queue.search import ALL, Filters, Order, keys_of, select_filtered
+from db.notes.queue.order import Order, keys_of
+from db.notes.queue.search import ALL, Filters, select_filtered
 from db.notes.suggestions import UNDECIDED, WAITING
 from db.schema import tables as t
 

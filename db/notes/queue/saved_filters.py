@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.queue.search import Filters, Order
+from db.notes.queue.order import Order, check_order
+from db.notes.queue.search import Filters
 from db.people.acting import Act
 from db.schema import tables as t
 from db.schema.dialects import insert_into
@@ -37,8 +37,7 @@ def save_filter(act: Act, *, name: str, filters: Filters, order: Order = "import
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         raise StoreError(f"Expected a name of 1 to {MAX_NAME_CHARACTERS} characters; found {len(name)}. Choose one.")
-    if order not in get_args(Order):
-        raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
+    check_order(order)
     kept = {"query": {**filters.to_json(), "order": order}, "saved_at": t.now()}
     added = act.session.execute(
         insert_into(act.session, t.saved_filter)

@@ -11,13 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.notes import Origin
+from db.notes.queue.metadata import Condition, clauses
+from db.notes.queue.order import Order, keys_of
+from db.notes.queue.words import is_in_note, split_words
 from db.schema import tables as t
 from db.schema.dialects import matches
 from db.schema.errors import StoreError
 from db.training.adapters import active_name
 
 State = Literal["todo", "draft", "submitted", "skipped", "flagged"]
-Order = Literal["imported", "newest", "updated", "confidence", "doubt", "novelty", "random"]
 PREVIEW_CHARACTERS = 120
 
 
@@ -38,6 +40,7 @@ class Filters:
         is_not_found: only notes whose newest suggestion has a value that was not found in the note.
         is_corrected: only notes whose latest annotation differs from the suggestion that it started from.
         is_disputed: only undecided notes about which reviewers' opinions differ.
+        metadata: only notes that came with what all of these ask for.
         with_superseded: also notes that a newer one replaces.
 
     Raises:
@@ -53,6 +56,7 @@ class Filters:
     is_not_found: bool = False
     is_corrected: bool = False
     is_disputed: bool = False
+    metadata: tuple[Condition, ...] = ()
     with_superseded: bool = False
 
     def __post_init__(self) -> None:
@@ -62,7 +66,7 @@ class Filters:
 
     def to_json(self) -> dict[str, Any]:
         """What is set, as plain JSON values."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, "", False)}
+        return {name: value for name, value in asdict(self).items() if value not in (None, "", False, ())}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Filters:
@@ -72,7 +76,9 @@ class Filters:
             StoreError: there is no such state or origin.
         """
         known = {field.name for field in fields(Filters)}
-        return Filters(**{name: value for name, value in values.items() if name in known})
+        given = {name: value for name, value in values.items() if name in known}
+        conditions = tuple([Condition(**one) for one in given.pop("metadata", ())])
+        return Filters(**given, metadata=conditions)
 
 
 ALL = Filters()
@@ -165,7 +171,8 @@ def search_notes(
         filters: which.
         order: "imported" (oldest first), "newest", "updated" (latest change first), "confidence" (the newest
             suggestion's lowest first, notes without one last), "doubt" (the largest sum of its fields' doubts first),
-            "novelty" (least like the reviewed notes first, notes that were not compared last) or "random".
+            "novelty" (least like the reviewed notes first, notes that were not compared last), "random", or by what
+            came with the notes: "meta.NAME" upward and "-meta.NAME" downward, notes without it last.
         seed: another one shuffles a random order anew; with the same, pages neither repeat nor miss a note.
         offset: notes to pass over.
         limit: notes to give.
@@ -239,14 +246,14 @@ def select_filtered(
     """The query, and the full-text index's row number when it searches text."""
     query = sa.select(*columns)
     document = None
-    words = filters.text.replace("\0", " ")
-    if words.strip():
+    words, sought = split_words(filters.text.replace("\0", " "))
+    if words:
         document = t.note_search.c.rowid
         query = query.select_from(t.note_search.join(t.note, t.note.c.id == document))
         query = query.where(matches(words))
     else:
         query = query.select_from(t.note)
-    return query.where(*_conditions(filters)), document
+    return query.where(*_conditions(filters), *map(is_in_note, sought)), document
 
 
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -275,62 +282,7 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
     if filters.is_disputed:
         conditions.append(sa.literal_column("note.is_disputed = 1", sa.Boolean))
         conditions.append(c.state.in_(("todo", "draft")))
-    return conditions
-
-
-_PRIME = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Key:
-    """What notes are sorted by: a column or an expression as its index has it, and which way."""
-
-    column: sa.ColumnElement[Any]
-    is_descending: bool = False
-
-    @property
-    def sorted(self) -> sa.ColumnElement[Any]:
-        """For an ORDER BY."""
-        return self.column.desc() if self.is_descending else self.column
-
-    def sorts_after(self, value: Any) -> sa.ColumnElement[bool]:
-        """Whether a note stands behind one that has this value."""
-        behind: sa.ColumnElement[bool] = self.column < value if self.is_descending else self.column > value
-        return behind
-
-
-def keys_of(order: Order, seed: int = 0, document: sa.ColumnElement[int] | None = None) -> tuple[Key, ...]:
-    """What an order sorts by; the last key differs from note to note.
-
-    Args:
-        order: as in `search_notes`.
-        seed: of a random order.
-        document: the full-text index's row number where the query searches text.
-
-    Raises:
-        StoreError: there is no such order.
-    """
-    if order not in get_args(Order):
-        raise StoreError(f"Expected one of the orders {', '.join(get_args(Order))}; found {order!r}.")
-    c = t.note.c
-    number = c.id if document is None else document  # the full-text index gives its rows in this order unasked
-    orders: dict[Order, tuple[Key, ...]] = {
-        "imported": (Key(number),),
-        "newest": (Key(number, is_descending=True),),
-        "updated": (Key(c.updated_at, is_descending=True), Key(c.id, is_descending=True)),
-        # As their indexes have them.
-        "confidence": (Key(sa.literal_column("coalesce(note.min_confidence, 2)")), Key(c.id)),
-        "doubt": (Key(sa.literal_column("coalesce(note.doubt, -1)"), is_descending=True), Key(c.id)),
-        "novelty": (Key(sa.literal_column("coalesce(note.novelty, -1)"), is_descending=True), Key(c.id)),
-        "random": (Key(shuffle_key(seed)), Key(c.id)),
-    }
-    return orders[order]
-
-
-def shuffle_key(seed: int) -> sa.ColumnElement[Any]:
-    """A number that follows from the note's id and the seed and looks like chance: squares modulo a prime."""
-    spread = f"((note.id * 48271 + {abs(seed) * 69621 % _PRIME}) % {_PRIME})"
-    return sa.literal_column(f"({spread} * {spread} % {_PRIME} * 16807 % {_PRIME})")
+    return [*conditions, *clauses(filters.metadata)]
 
 
 def _lines(session: Session, ids: Sequence[int]) -> list[QueueRow]:

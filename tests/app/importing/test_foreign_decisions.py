@@ -7,7 +7,10 @@ import json
 import pytest
 
 from app.importing.decisions import import_decisions
+from app.importing.foresight import brings_decisions
 from app.importing.load import import_files
+from app.importing.preview import preview
+from data.reading.records import USUAL
 from data.task import load_task
 from db.notes.notes import find_note
 from db.notes.suggestions import suggestion_of, suggestions_of
@@ -118,3 +121,15 @@ def test_a_prediction_is_a_suggestion_of_its_model(desk, tmp_path):
         ]
         assert [one["by"] for one in note.metadata["predictions"]] == ["m-1", "m-2"]
         assert note.metadata["predictions"][0]["labels"] == {"SITE": ["Ductal"]}
+
+
+def test_the_preview_offers_labels_and_decisions_where_there_are_any(desk, tmp_path):
+    path = tmp_path / "a.json"
+    fits, other = area("stage", "IIA"), mark("SITE", "Ductal")
+    for results, is_offered in (([fits], True), ([other], False)):
+        said = annotation(*results, completed_by=PERSON, updated_at="2026-01-02T00:00:00Z")
+        path.write_text(json.dumps([task(said)]), encoding="utf-8")
+        assert preview(desk, TASK, path, chosen=USUAL, original=False)["has_labels"] is is_offered
+        assert brings_decisions(path)
+    path.write_text(json.dumps([task()]), encoding="utf-8")
+    assert not brings_decisions(path)

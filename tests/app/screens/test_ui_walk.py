@@ -125,7 +125,7 @@ def test_every_part_of_a_walk_survives_the_address() -> None:
     values = {
         "text": f" {HOSTILE[0]} & =?", "state": "todo", "origin": "original", "reviewer": "a b", "adapter": "x/y",
         "is_unsure": True, "is_not_found": True, "is_corrected": True, "is_disputed": True,
-        "order": "random", "seed": 12,
+        "meta_name": "w&rd", "meta_test": "contains", "meta_value": "=3", "order": "random", "seed": 12,
     }  # fmt: skip
     walk = read_chosen(values)
     assert walk is not None
@@ -133,8 +133,14 @@ def test_every_part_of_a_walk_survives_the_address() -> None:
     assert walk.model_dump() == values
     assert walk.words == (
         f"“{HOSTILE[0]} & =?”, to review, originals, reviewer a b, adapter x/y, low confidence, not found in the note, "
-        "corrected, to adjudicate, in random order"
+        "corrected, to adjudicate, w&rd contains =3, in random order"
     )
+    assert read_chosen({"meta_test": "contains", "meta_value": "x"}) is None  # of no column
+    by_column = read_chosen({"order": "-meta.a b", "meta_name": "ward", "meta_test": "present"})
+    assert by_column is not None
+    assert by_column.words == "ward is there, by a b, downward"
+    assert "meta_value" not in walk.link  # it may name a patient
+    assert "meta_name" not in walk.link
     for order in ("newest", "updated", "confidence", "novelty"):
         walk = read_chosen({"order": order, "seed": 5})
         assert walk is not None

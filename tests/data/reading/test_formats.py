@@ -66,7 +66,7 @@ CONLL = "".join(f"{word} NN O\n" for word in [CANARY, "of", "the", "left", "brea
 @pytest.mark.parametrize(
     ("name", "raw", "found"),
     [
-        ("a.txt", CONLL, "tagged words (CoNLL)"),
+        ("a.txt", CONLL, "their tags (CoNLL)"),
         ("a.xml", f'<?xml version="1.0"?><Order>{CANARY}</Order>', "an XML file of another kind"),
         ("a.txt", b"\x89PNG\r\n\x1a\n" + CANARY.encode(), "a picture"),
         ("scan.txt", b"\0" * 128 + b"DICM" + CANARY.encode(), "a picture"),
@@ -138,6 +138,11 @@ def test_a_note_deep_in_a_record(tmp_path: Path) -> None:
     assert read_telling(file(tmp_path, flat), Columns("data.text"))[0][0].text == "Two."
     _, (refusal,), _ = read_telling(file(tmp_path, lines({"data": {}})), Columns("data.text"))
     assert "the note as a string; found null" in refusal.sentence
+
+
+@pytest.mark.parametrize("text", [",,\n,,\n", ";", "\t\n\t", ',"' + "x" * 70_000])
+def test_separators_alone_are_no_table(tmp_path: Path, text: str) -> None:
+    assert len(read_telling(file(tmp_path, text, "a.txt"))[1]) == 1
 
 
 def test_every_format_has_a_name_and_endings_of_its_own() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from data.limits import MAX_RECORD_BYTES
 from data.notes import Note, read_notes
-from tests.kit.note_files import CANARY, EMPTY, FIRST, REST, TASK, file, lines, only, read
+from tests.kit.note_files import CANARY, EMPTY, FIRST, TASK, file, lines, only, read
 
 # --- JSON lines -------------------------------------------------------------------------------------------------------
 
@@ -139,18 +139,18 @@ def test_two_halves_of_a_character_are_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output", "said"),
     [
-        ({}, "missing cancer_type"),
-        (dict.fromkeys(REST), f"missing {FIRST}"),
+        ({}, "found none of them"),
+        ({**EMPTY, FIRST.upper(): None}, f"the field {FIRST} once"),
         ({**EMPTY, "surprise": CANARY}, "unknown surprise"),
         ({**EMPTY, f"{CANARY} is here": None}, "unknown (not a plain name)"),
-        ({**EMPTY, FIRST: 3}, f"a string or null in {FIRST}; found a number"),
-        ({**EMPTY, FIRST: [CANARY]}, "found a list"),
+        ({**EMPTY, FIRST: True}, f"or null in {FIRST}; found true or false"),
+        ({**EMPTY, FIRST: [CANARY, CANARY]}, "found a list of 2"),
         ({**EMPTY, FIRST: CANARY * 1000}, "at most 2,000 characters"),
         ({**EMPTY, FIRST: f"{CANARY}\0"}, "U+0000"),
         ({**EMPTY, FIRST: f"{CANARY}<|eot_id|>"}, "special token"),
         ([CANARY], "an object under output; found a list"),
         (CANARY, "an object under output; found a string"),
-        (None, "labels under output or in one column per field; found none"),
+        (None, "labels under output or labels, or in one column per field; found none"),
     ],
     ids=range(12),
 )

@@ -8,7 +8,7 @@ import { read, write } from '../../browser/storage.js';
 
 /** @typedef {'skip' | 'flag' | 'reopen'} Action */
 /** @typedef {'untouched' | 'decided' | ''} Kind what can be done to a note */
-/** @typedef {Record<'text' | 'state' | 'origin' | 'reviewer' | 'adapter', string>} Chosen */
+/** @typedef {Record<'text' | 'state' | 'origin' | 'reviewer' | 'adapter' | 'meta_name' | 'meta_test' | 'meta_value', string>} Chosen */
 /** @typedef {Chosen & Record<'is_unsure' | 'is_not_found' | 'is_corrected' | 'is_disputed', boolean>} Filters */
 
 /**
@@ -25,6 +25,7 @@ import { read, write } from '../../browser/storage.js';
  * @property {number} n_decided
  * @property {string[]} reviewers
  * @property {string[]} adapters
+ * @property {string[]} columns of the notes' metadata
  * @property {{ id: number, name: string, filters: Filters, order: string }[]} saved
  */
 
@@ -32,6 +33,7 @@ import { read, write } from '../../browser/storage.js';
 export const PLAIN = {
   text: '', state: '', origin: 'incoming', reviewer: '', adapter: '',
   is_unsure: false, is_not_found: false, is_corrected: false, is_disputed: false,
+  meta_name: '', meta_test: 'is', meta_value: '',
 };
 export const PLAIN_ORDER = 'imported';
 

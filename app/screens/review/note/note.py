@@ -20,6 +20,7 @@ from app.core.rules import Rules, read_guidelines, read_keys, read_rules, read_t
 from app.core.templates import Pieces
 from app.screens.markup import SEE_IT_LEARN, STATES
 from app.screens.replies import answer_with
+from app.screens.review.note.brought import brought
 from app.screens.review.note.cautions import caution, outside_line
 from app.screens.review.note.grounding import (
     ground_values,
@@ -46,6 +47,7 @@ from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.text.figures import plural
 from db.notes.notes import Counts, counts, next_notes
+from db.notes.queue.metadata import metadata_names
 from db.notes.queue.queue_view import count_in_walk, next_in_walk
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
@@ -229,6 +231,8 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
             relatives=read_relatives(session, review.note),
         )
         held_by = holder(session, reviewer, number)
+        names = metadata_names(session) if review.note.metadata else []
+    beside = brought(desk.task, review.note.metadata, names, rules.metadata_shown)
     shown = apply_trial(desk, reviewer, shown, rules)
     if why:
         ask_for(desk, reviewer, number)
@@ -238,7 +242,7 @@ def _page(desk: Desk, reviewer: str, number: int, place: Place) -> dict[str, Any
     text = mark_evidence(desk.task, review.note.text, {key: one.spans for key, one in found.items()})
     return {
         **_record(desk, shown, rules, values, found),
-        "heading": _heading(shown, place, why, held_by),
+        "heading": _heading(shown, place, why, held_by, beside),
         "html": text,
         "walk": _query(place.chosen),
     }
@@ -359,11 +363,12 @@ def confidence_word(suggestion: SuggestionRow | Suggestion, key: str, found: Gro
     return "sure" if confidence >= SURE else "fair"
 
 
-def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None) -> Markup:
+def _heading(shown: Shown, place: Place, why_none: str, held_by: str | None, beside: Markup) -> Markup:
     review = shown.review
     opinions, caution = line_of_opinions(review, shown.adjudication), outside_line(review.suggestion)
     state, relatives = STATES[review.note.state], describe_relatives(review.note, shown.relatives)
-    return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, relatives)
+    below = beside + relatives
+    return _HTML.heading(review, state, place, opinions, shown.is_blind, why_none, held_by, caution, below)
 
 
 def _say_nothing_left(figures: Counts, walk: Chosen | None, n_elsewhere: int, others: Pending) -> tuple[str, str]:

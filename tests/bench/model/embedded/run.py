@@ -257,7 +257,7 @@ def _padding(bench: _Bench) -> Figures:
 def _context(bench: _Bench) -> Figures:
     """Notes that are at most half as long as the context, at its start, in its middle and at its end."""
     task, n_wanted = bench.task, bench.plan.n_tokens
-    others = "\n".join(bench.neutral)
+    others = " ".join(bench.neutral)
     (n_others,) = count_tokens(bench.engine, [_row(task, others, {})])
     lengths = zip(bench.rows, count_tokens(bench.engine, bench.rows), strict=True)
     short = [(row, n) for row, n in lengths if n <= n_wanted / 2][: bench.plan.n_padded]

@@ -173,8 +173,10 @@ def test_annotations_of_brat_without_their_text(tmp_path: Path) -> None:
     assert "import the folder with both" in only(folder / "a.ann").sentence
 
 
-def test_words_with_tags_are_refused(tmp_path: Path) -> None:
-    tagged = "".join(f"{word}\tO\n" for word in f"{CANARY} {TEXT}".split())
+@pytest.mark.parametrize("line", ["{1}\tO", "{1} NN B-X", "{0}\t{1}\t{1}\tNOUN\tNN\t_\t0\troot\t_\t_"])
+def test_words_with_tags_are_refused(tmp_path: Path, line: str) -> None:
+    words = f"{CANARY} {TEXT}".split()
+    tagged = "# sent_id = 1\n" + "".join(line.format(number, word) + "\n" for number, word in enumerate(words, 1))
     refusal = only(file(tmp_path, tagged, "a.txt"))
     assert "(CoNLL)" in refusal.found
     assert refusal.is_file
