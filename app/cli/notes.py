@@ -115,8 +115,8 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
 
     columns = Columns(text_column, id_column, _codec(encoding))
     if decisions:
-        if original or strict or update or source or same_id is not SameId.separate:
-            others = "--original, --strict, --update, --same-id and --source"
+        if original or strict or update or source or dry_run or same_id is not SameId.separate:
+            others = "--original, --strict, --update, --same-id, --source and --dry-run"
             raise InputError(f"Expected --decisions without {others}; found both. Leave one out.")
         return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)
     if adjudicate:

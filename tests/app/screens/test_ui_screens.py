@@ -290,8 +290,8 @@ def test_what_a_run_would_learn_from_leaves_the_hold_out_out(desk: Desk) -> None
 def test_the_export_shows_how_it_begins(desk: Desk) -> None:
     assert "Nothing is reviewed yet" in export.show(desk)
     decide(desk, 1, stage=HARM)
-    shown = export.show(desk, "jsonl", ["text", "provenance"])
-    assert 'href="/export/jsonl?with_metadata=0&amp;with_provenance=1"' in shown
+    shown = export.show(desk, "jsonl", ["text", "metadata", "provenance"])
+    assert 'href="/export/jsonl?with_provenance=1"' in shown
     assert "<img" not in shown
     assert HARM.replace('"', '\\"') in text(shown)
     assert "id,input" in export.show(desk, "csv")
