@@ -51,7 +51,7 @@ def build_settings(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
                     for field in desk.task.fields
                 ]
             gr.HTML(_HTML.brought(), js_on_load=None)
-            mode = gr.Radio(SHOWN_CHOICES, label="Shown", elem_id="settings-metadata")
+            mode = gr.Radio(SHOWN_CHOICES, label="Metadata shown beside a note", elem_id="settings-metadata")
             names = gr.Dropdown(
                 label="These columns, in the order in which they are chosen",
                 multiselect=True,

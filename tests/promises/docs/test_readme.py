@@ -164,6 +164,7 @@ def test_every_setting_of_a_lead_is_in_the_handbook() -> None:
         "confirm": "A person has confirmed or changed",
         "look_share": "The least sure, % of the fields",
         "look_below": "below %",
+        "metadata_shown": "Metadata shown beside a note",
         "blind_share": "Shown without the suggested values, % of notes",
         "seeded_share": "Shown with one wrong value, % of notes",
     }
