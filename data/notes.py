@@ -41,16 +41,7 @@ from data.reading.values import plain_id, plain_value
 from data.suggestion import Suggestion
 from data.task import SPECIAL_TOKEN, UNKEEPABLE, Extraction, Task
 
-__all__ = [
-    "Note",
-    "NoteError",
-    "Refusal",
-    "content_hash",
-    "fold_text",
-    "make_note",
-    "read_notes",
-    "split_of",
-]
+__all__ = ["Note", "NoteError", "content_hash", "fold_text", "make_note", "read_notes", "split_of"]
 
 HOLDOUT_SHARE = 0.10
 

@@ -17,7 +17,8 @@ from app.core.templates import Pieces
 from db.people.acting import LOCAL, acting
 from db.people.reviewers import change_own_password
 from db.people.sign_ins import sign_in
-from db.store.store import Store, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Store
 
 _FORM = Pieces("access/pages.html").password(MIN_CHARACTERS, MOUNT)
 

@@ -27,7 +27,7 @@ from app.core.proxies import Proxies
 from app.core.templates import Pieces
 from db.people.acting import LOCAL
 from db.people.sign_ins import SignedIn
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 
 LOCAL_REVIEWER = LOCAL
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")

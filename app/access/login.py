@@ -26,7 +26,8 @@ from db.notes.queue.claims import leave_desk
 from db.people.acting import LOCAL, acting, as_program, needs_sign_in
 from db.people.reviewers import find_reviewer, password_of
 from db.people.sign_ins import LONGEST, SignedIn, find_sign_in, note_action, sign_in
-from db.store.store import Store, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Store
 
 BUSY_S = 10
 """When to come back to a desk at which many sign in."""

@@ -15,7 +15,8 @@ from weakref import WeakValueDictionary
 
 from app.core.logs import place
 from db.people.acting import LOCAL, as_program
-from db.store.store import Store, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Store
 
 AGAIN_AFTER_S = 600.0  # one who goes to and fro between two notes is noted once in a while
 N_REMEMBERED = 10_000

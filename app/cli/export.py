@@ -11,7 +11,7 @@ from app.core.terminal import UNRECORDED, progress_bar, say, write, write_json
 
 if TYPE_CHECKING:
     from app.core.desk import Desk
-    from app.exporting import Choice
+    from app.exporting.choice import Choice
 
 
 WithProvenance = Annotated[
@@ -103,7 +103,9 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop export registry.json --format fhir --mapping ours.toml
     """
     from app.core.desk import open_desk_to_read
-    from app.exporting import check_needs, format_of, mention_samples, read_choice
+    from app.exporting.choice import mention_samples, read_choice
+    from app.exporting.formats import format_of
+    from app.exporting.writing import check_needs
 
     with open_desk_to_read() as desk:
         choice = read_choice(
@@ -137,7 +139,8 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _write(desk: Desk, out: str, choice: Choice) -> int:
-    from app.exporting import check_place, count_records, export_pieces, note_export, write_export
+    from app.exporting.choice import count_records, note_export
+    from app.exporting.writing import check_place, export_pieces, write_export
     from db.people.acting import OPERATOR, acting
 
     if out != "-":
@@ -162,7 +165,7 @@ def _say(n_records: int, choice: Choice, out: str, as_json: bool) -> None:
     if as_json:
         write_json({"n_records": n_records, "format": choice.form, "out": out})
     else:
-        from app.exporting import config_path, features_path
+        from app.exporting.writing import config_path, features_path
 
         beside = ""
         if choice.form == "label-studio":

@@ -114,7 +114,7 @@ def _serve(host: str, port: int) -> None:
 
 def _next_run(desk: Desk) -> int | None:
     from app.training.requests import next_run
-    from db.store.store import StoreError
+    from db.schema.errors import StoreError
 
     try:
         return next_run(desk.store, desk.settings)
@@ -125,8 +125,8 @@ def _next_run(desk: Desk) -> int | None:
 def _note_hang(desk: Desk, what: str) -> None:
     from app.operations.status import SUPERVISOR
     from db.people.acting import as_program
+    from db.schema.errors import StoreError
     from db.store.heartbeats import set_heartbeat
-    from db.store.store import StoreError
 
     with suppress(StoreError), as_program(desk.store) as program:  # the log has it in any case
         set_heartbeat(program, SUPERVISOR, {"restarted": what})

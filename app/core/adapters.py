@@ -19,7 +19,8 @@ from data.storage.files import sha256_of
 from data.storage.locations import EMBEDDED
 from data.storage.weight_files import no_safetensors, pickled_weights
 from db.people.acting import LeadAct, as_program
-from db.store.store import Session, Store, UnknownAdapter
+from db.schema.errors import UnknownAdapter
+from db.store.store import Session, Store
 from db.training.adapters import AdapterRow, activate, active_adapter, get_adapter, list_adapters, register_adapter
 
 WEIGHTS = "adapter_model.safetensors"

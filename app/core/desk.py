@@ -14,7 +14,8 @@ from app.core.settings import Settings, is_home_named, load_settings, prepare_ho
 from app.core.vanished import expected_store, refuse_vanished
 from data.synthetic.sets.shipped import sample_notes
 from data.task import Task, load_task
-from db.notes.notes import add_notes, counts
+from db.notes.notes import add_notes
+from db.notes.queue.search import counts
 from db.notes.samples import removed_up_to
 from db.people.acting import as_program
 from db.store.store import Store, open_store

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from app.core.settings import Settings
-from db.store.store import StoreGone
+from db.schema.errors import StoreGone
 
 EXPECTED = "CASELOOP_STORE_ID"
 """What `serve` tells its children: the store that they have to find."""

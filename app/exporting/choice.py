@@ -16,8 +16,7 @@ from app.exporting.metadata import Column
 from data.task import Task
 from db.notes.queue.metadata import Condition, read_condition
 from db.people.acting import LeadAct
-from db.review.decisions import Status
-from db.review.reviewed import Filters, count_reviewed
+from db.review.reviewed import Filters, Status, count_reviewed
 from db.store.store import Session
 
 STATUSES: tuple[Status, ...] = get_args(Status)

@@ -13,9 +13,8 @@ from data.corrections import compare, states_of
 from data.grounding.evidence import find_inferred
 from data.identity import made_id
 from data.task import Extraction, Task
-from db.review.decisions import ReviewedRow
 from db.review.opinions import OpinionRow, opinions_of
-from db.review.reviewed import DecidedRow, read_decided_rows, read_reviewed_rows
+from db.review.reviewed import DecidedRow, ReviewedRow, read_decided_rows, read_reviewed_rows
 from db.review.trials import TrialRow, marked_trials
 from db.store.store import Session
 

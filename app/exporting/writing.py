@@ -31,7 +31,7 @@ from app.exporting.tools.spacy_docs import write_doc_bin
 from app.exporting.training import alpaca, messages
 from data.reading.records import BOM
 from data.task import Task
-from db.review.decisions import ReviewedRow
+from db.review.reviewed import ReviewedRow
 from db.store.store import Session, Store
 
 BINARY: Mapping[Format, Callable[[Task, Choice, Iterable[Record]], Iterator[bytes]]] = {

@@ -15,8 +15,8 @@ from app.importing.columns import Plan, plan_file
 from app.importing.corrections import describe_changes, same_id_refusal
 from app.importing.readings import Readings
 from data.limits import MAX_BATCH_CHARACTERS, MAX_BATCH_NOTES, MAX_REFUSALS
-from data.notes import Note, Refusal, read_notes
-from data.reading.records import USUAL, Columns
+from data.notes import Note, read_notes
+from data.reading.records import USUAL, Columns, Refusal
 from data.reading.sources import Tell
 from data.task import Task
 from db.notes.identity import USUALLY, Changes, Likenesses, Rules

@@ -26,7 +26,8 @@ from db.people.acting import acting, as_program
 from db.people.audit import entries_of
 from db.review.bulk import Many
 from db.review.lifecycle.deletion import Deletion, delete_notes, deletions, finish_deletion
-from db.store.store import Session, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Session
 from db.training.adapters import list_adapters
 from db.training.runs import get_run, list_runs
 

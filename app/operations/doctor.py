@@ -18,8 +18,10 @@ from data.storage.files import sha256_of
 from data.task import Task, load_task
 from data.text.figures import plural
 from db.people.audit import entries_of, verify
+from db.schema.errors import StoreError
 from db.schema.files import sqlite
-from db.store.store import WAL_SAFE, Store, StoreError, open_store
+from db.store.sqlite import WAL_SAFE
+from db.store.store import Store, open_store
 from db.training.adapters import AdapterRow, active_adapter, list_adapters
 
 State = Literal["ok", "warn", "bad"]

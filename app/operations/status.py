@@ -12,7 +12,7 @@ from app.training.material import describe_left_out
 from app.training.requests import run_name
 from app.worker.calibration import Trust, trust_in
 from app.worker.prefill import WORKER
-from db.notes.notes import Counts, counts
+from db.notes.queue.search import Counts, counts
 from db.notes.suggestions import count_without
 from db.store.heartbeats import HeartbeatRow, heartbeat
 from db.training.adapters import active_adapter

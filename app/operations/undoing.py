@@ -13,7 +13,8 @@ from db.notes.notes import numbers_of
 from db.people.acting import acting
 from db.review.bulk import Many, names_meant
 from db.review.lifecycle.deletion import Going, foresee
-from db.store.store import Session, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Session
 
 N_NAMED = 100
 

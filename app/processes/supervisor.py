@@ -26,7 +26,8 @@ from app.core.settings import Settings
 from app.core.vanished import EXPECTED, LOCK
 from app.processes.child import start_child, stop_child
 from app.processes.pulse import Pulse, Silence, is_suspended, reachable_host
-from db.store.store import Store, StoreError, StoreGone
+from db.schema.errors import StoreError, StoreGone
+from db.store.store import Store
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TRAINING_NICENESS = 10

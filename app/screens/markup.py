@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.errors import DeskError, InputError, sentence_of
 from app.core.templates import Pieces
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 
 # Quick events answer at once, outside Gradio's queue, and none is offered as an API.
 QUICK: dict[str, Any] = {

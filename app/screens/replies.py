@@ -8,8 +8,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from data.task import TaskError
-from db.schema.errors import NotAllowed
-from db.store.store import StoreError, StoreFull
+from db.schema.errors import NotAllowed, StoreError, StoreFull
 
 
 def answer_with(action: Callable[[], dict[str, Any]]) -> JSONResponse:

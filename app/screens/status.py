@@ -21,8 +21,9 @@ from data.text.figures import plural
 from db.notes.queue.waiting import reason_given_up
 from db.notes.suggestions import suggestion_of
 from db.people.acting import as_program
+from db.schema.errors import StoreError
 from db.store.heartbeats import HeartbeatRow, heartbeat, set_heartbeat
-from db.store.store import Session, StoreError
+from db.store.store import Session
 from db.training.adapters import active_adapter
 from db.training.runs import list_runs
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 
 from app.core.desk import Desk
 from app.training.material import counts_of, read_sides
-from db.notes.notes import counts
+from db.notes.queue.search import counts
 from db.review.reviewed import count_labelled
 from db.store.store import Session
 from db.training.adapters import AdapterRow, active_adapter

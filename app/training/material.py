@@ -21,7 +21,7 @@ from data.gate.reach import foretell, spread_of
 from data.notes import content_hash
 from data.snapshot import Row
 from data.storage.files import write_whole
-from db.review.decisions import holdout_rows, holdout_texts, training_rows
+from db.review.reviewed import holdout_rows, holdout_texts, training_rows
 from db.store.store import Session
 from db.training.adapters import AdapterRow, get_adapter
 from db.training.runs import get_run, list_runs

@@ -20,8 +20,7 @@ from app.core.settings import EMBEDDED_NAME, Settings
 from data.task import load_task
 from db.notes.samples import samples_of
 from db.people.acting import acting, as_program
-from db.review.decisions import holdout_rows, training_rows
-from db.review.reviewed import count_reviewed
+from db.review.reviewed import count_reviewed, holdout_rows, training_rows
 from db.store.store import Session, Store
 from db.training.adapters import AdapterRow, active_adapter
 from db.training.runs import TrainingRunRow, create_run, get_run, list_runs, next_requested, update_run

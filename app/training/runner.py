@@ -48,7 +48,7 @@ from data.gate.judges import ENOUGH, Sides
 from data.snapshot import Snapshot, write_judges, write_snapshot
 from data.storage.files import write_whole
 from db.people.acting import OPERATOR, as_program
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 from db.training.adapters import AdapterRow
 from db.training.runs import TrainingRunRow, get_run, update_run
 

@@ -75,7 +75,8 @@ def close(engine: Suggester | None) -> None:
 
 
 def _served_engine(settings: Settings, served: Served, adapter: AdapterRow, task: Task) -> Suggester:
-    from trainer.engine.remote.engine import ServedEngine, Server
+    from trainer.engine.remote.client import Server
+    from trainer.engine.remote.engine import ServedEngine
 
     server = Server(
         base_url=served.base_url,

@@ -27,8 +27,8 @@ from app.worker.refitting import Refitting
 from data.suggestion import Suggestion
 from db.notes.suggestions import MAX_FAILURES, add_suggestion, record_failure
 from db.people.acting import as_program
+from db.schema.errors import StoreError, UnknownNote
 from db.store.heartbeats import set_heartbeat
-from db.store.store import StoreError, UnknownNote
 from db.training.adapters import AdapterRow, active_adapter
 from trainer.engine.api import EngineUnavailableError, Request, Suggester
 from trainer.engine.reading import Reading

@@ -15,7 +15,7 @@ from data.suggestion import Suggestion
 from data.task import Extraction, TaskError
 from db.people.acting import as_program
 from db.review.figures.judged import Judged, count_judged, put_places, read_judged_rows, read_placement, read_unplaced
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 from db.training.adapters import AdapterRow
 from trainer.engine.api import Suggester
 
@@ -85,7 +85,8 @@ class Refitting:
 
 def refit(desk: Desk, adapter: AdapterRow) -> Calibration | None:
     """Fit and keep an adapter's curves on what was reviewed; None where too little is new."""
-    from trainer.evaluation.calibrate import MIN_NOTES, calibrate
+    from data.evaluation.calibration import MIN_NOTES
+    from trainer.evaluation.calibrate import calibrate
 
     with desk.store.reading() as session:
         n_judged = min(count_judged(session, adapter.name), MOST_NOTES)

@@ -31,7 +31,6 @@ __all__ = [
     "is_exact",
     "is_right",
     "items",
-    "normalise",
     "score",
     "score_confidence",
 ]

@@ -18,9 +18,8 @@ from db.notes.identity import ID, USUALLY, Changes, Entry, Known, Likenesses, Ru
 from db.notes.imports import count_in
 from db.notes.queue.claimed import FREE, OWN, UNANSWERED
 from db.notes.queue.metadata import keep_names
-from db.notes.queue.order import Order
 from db.notes.queue.overlap import read_overlap
-from db.notes.queue.search import Counts, Filters, QueueRow, State, count_notes, counts, search_notes
+from db.notes.queue.search import State
 from db.notes.samples import removed_up_to
 from db.notes.suggestions import WAITING, add_suggestion
 from db.people.acting import LeadAct, Program
@@ -29,24 +28,7 @@ from db.schema.dialects import is_postgres
 from db.schema.errors import UnknownNote
 from db.schema.json_text import as_json
 
-__all__ = [
-    "AddReport",
-    "Counts",
-    "Filters",
-    "NoteRow",
-    "Order",
-    "QueueRow",
-    "State",
-    "add_notes",
-    "count_notes",
-    "counts",
-    "find_note",
-    "get_note",
-    "next_note",
-    "next_notes",
-    "notes_by_hash",
-    "search_notes",
-]
+__all__ = ["AddReport", "NoteRow", "add_notes", "find_note", "get_note", "next_note", "next_notes", "notes_by_hash"]
 
 N_BATCH = 2000
 _NEW = (

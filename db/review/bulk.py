@@ -21,8 +21,9 @@ from db.notes.notes import get_note
 from db.notes.queue.search import ALL, Filters, select_filtered
 from db.notes.suggestions import WAITING, SuggestionRow, suggestion_of
 from db.people.acting import Act, LeadAct
-from db.review.decisions import Status, discard_draft, reopen, submit
-from db.review.reviewed import AnnotationRow, read_annotation, select_annotations
+from db.review.decisions import reopen, submit
+from db.review.drafts import discard_draft
+from db.review.reviewed import AnnotationRow, Status, read_annotation, select_annotations
 from db.review.revisions import Conflict
 from db.schema import tables as t
 from db.schema.errors import StoreError

@@ -19,7 +19,7 @@ from db.notes.notes import NoteRow, get_note
 from db.notes.queue.claims import give_back
 from db.notes.suggestions import SuggestionRow, get_suggestion, suggestion_of
 from db.people.acting import Act
-from db.review.drafts import DraftRow, discard_draft, draft_of, put_draft, save_draft
+from db.review.drafts import DraftRow, draft_of, put_draft
 from db.review.opinions import (
     OpinionRow,
     as_annotation,
@@ -31,19 +31,10 @@ from db.review.opinions import (
 )
 from db.review.reviewed import (
     AnnotationRow,
-    DayCount,
-    ReviewedRow,
     Status,
-    acceptance,
-    history,
-    holdout_rows,
-    holdout_texts,
     latest_annotation,
     read_annotation,
-    read_reviewed_rows,
-    reviewed_per_day,
     select_annotations,
-    training_rows,
 )
 from db.review.revisions import (
     Conflict,
@@ -57,28 +48,7 @@ from db.review.revisions import (
 from db.schema import tables as t
 from db.schema.errors import StoreError, refuse_nul
 
-__all__ = [
-    "AnnotationRow",
-    "DayCount",
-    "DraftRow",
-    "Review",
-    "ReviewedRow",
-    "Saved",
-    "Status",
-    "acceptance",
-    "discard_draft",
-    "history",
-    "holdout_rows",
-    "holdout_texts",
-    "latest_annotation",
-    "open_review",
-    "read_reviewed_rows",
-    "reopen",
-    "reviewed_per_day",
-    "save_draft",
-    "submit",
-    "training_rows",
-]
+__all__ = ["Review", "open_review", "reopen", "submit"]
 
 
 @dataclass(frozen=True)

@@ -21,31 +21,13 @@ from db.schema.errors import (
     StoreBusy,
     StoreError,
     StoreFull,
-    StoreGone,
-    StoreRefused,
-    UnknownAdapter,
-    UnknownNote,
-    UnknownRun,
 )
 from db.schema.files import Rows
 from db.store.backend import BUSY_TIMEOUT_MS, Database
 from db.store.postgres import OnPostgres, is_url
 from db.store.sqlite import WAL_SAFE, OnSqlite
 
-__all__ = [
-    "WAL_SAFE",
-    "Session",
-    "Store",
-    "StoreBusy",
-    "StoreError",
-    "StoreFull",
-    "StoreGone",
-    "StoreRefused",
-    "UnknownAdapter",
-    "UnknownNote",
-    "UnknownRun",
-    "open_store",
-]
+__all__ = ["Session", "Store", "open_store"]
 
 
 class Store:

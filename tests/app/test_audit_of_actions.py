@@ -23,8 +23,9 @@ from app.training import requests as training
 from app.web.application import create_app
 from data.synthetic.sets.shipped import sample_notes
 from db.notes.imports import list_imports
-from db.notes.notes import add_notes, counts
+from db.notes.notes import add_notes
 from db.notes.queue.saved_filters import Filters, drop_filter, save_filter
+from db.notes.queue.search import counts
 from db.people.acting import LOCAL, acting
 from db.people.audit import AuditRow, entries, verify
 from db.people.reviewers import find_reviewer

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from db.schema.errors import StoreError
 from db.schema.files import rows_of, sqlite
-from db.store.store import StoreError, open_store
+from db.store.store import open_store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, make_store
 from tests.kit.homes import ROOT, Home, one_sentence, wait_for
 from tests.proofs.kills.kill9 import N_NOTES, N_THREADS, Line, Outcome, check_store

@@ -28,8 +28,8 @@ from data.identity import text_hash
 from data.notes import content_hash, split_of
 from data.snapshot import Row, read_rows, write_rows
 from db.notes.imports import list_imports
-from db.notes.notes import add_notes, find_note, get_note, numbers_of, search_notes
-from db.notes.queue.search import Filters
+from db.notes.notes import add_notes, find_note, get_note, numbers_of
+from db.notes.queue.search import Filters, search_notes
 from db.notes.suggestions import add_suggestion
 from db.people.acting import acting, as_program
 from db.people.audit import entries, verify
@@ -40,8 +40,8 @@ from db.review.lifecycle.deletion import TABLES, delete_notes, deletions
 from db.review.offers import make_offer
 from db.review.trials import begin_trial
 from db.schema import tables
-from db.schema.errors import NotAllowed, StoreRefused
-from db.store.store import StoreError, open_store
+from db.schema.errors import NotAllowed, StoreError, StoreRefused
+from db.store.store import open_store
 from db.training.adapters import get_adapter, register_adapter
 from db.training.runs import create_run, update_run
 from tests.kit.desk.permits import person_in, program_in

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from app.core.desk import Desk
 from app.core.rules import Rules, change_rules, read_rules
 from app.core.settings import load_settings, prepare_home
-from app.exporting import FORMATS, Choice, export_pieces
+from app.exporting.choice import Choice
+from app.exporting.formats import FORMATS
+from app.exporting.writing import export_pieces
 from app.operations.doctor import examine
 from app.operations.status import read_status
 from app.operations.task_fit import adapter_fit, store_fit
@@ -27,10 +29,11 @@ from app.worker.engines import Drafts
 from data.task import Extraction, Field, Task, TaskError
 from db.notes.queue.overlap import Overlap
 from db.review.bulk import Many, carry_out, undo
-from db.review.decisions import latest_annotation, reopen, save_draft
+from db.review.decisions import reopen
+from db.review.drafts import save_draft
 from db.review.offers import make_offer
 from db.review.overlap_changes import set_overlap
-from db.review.reviewed import acceptance, draft_rows, holdout_rows, training_rows
+from db.review.reviewed import acceptance, draft_rows, holdout_rows, latest_annotation, training_rows
 from db.training.adapters import active_adapter, get_adapter, register_adapter
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, MELANOMA, TASK, make_store
 from tests.kit.desk.permits import person_in, program_in

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from app.core.errors import DeskError
-from app.exporting import Choice, count_records, export_pieces
+from app.exporting.choice import Choice, count_records
+from app.exporting.writing import export_pieces
 from app.importing.load import import_files
 from data.task import load_task
 from db.store.store import open_store

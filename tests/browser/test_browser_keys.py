@@ -7,7 +7,8 @@ from dataclasses import replace
 from playwright.sync_api import Browser, expect
 
 from data.notes import make_note
-from db.notes.notes import add_notes, counts
+from db.notes.notes import add_notes
+from db.notes.queue.search import counts
 from db.notes.suggestions import add_suggestion
 from tests.kit.desk.desk_browser import Desk, Tab, desk, own_desk, shared, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, suggestion

@@ -23,7 +23,7 @@ from data.notes import content_hash, fold_text, read_notes, split_of
 from data.snapshot import Row, read_rows, write_rows
 from data.synthetic.corpus import generate_one
 from data.synthetic.sets.shipped import LABELLED
-from db.review.decisions import training_rows
+from db.review.reviewed import training_rows
 from tests.kit.homes import TASK, Home, write_notes
 from tests.kit.tiny import tiny_rows, tiny_sides, write_labelled
 from trainer.__main__ import main

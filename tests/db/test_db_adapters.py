@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.store.store import StoreError, UnknownAdapter
+from db.schema.errors import StoreError, UnknownAdapter
 from db.training.adapters import (
     activate,
     activations,

@@ -9,22 +9,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from db.notes.notes import add_notes, counts, get_note
+from db.notes.notes import add_notes, get_note
+from db.notes.queue.search import counts
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import (
-    acceptance,
-    discard_draft,
-    history,
-    holdout_rows,
-    open_review,
-    read_reviewed_rows,
-    reviewed_per_day,
-    save_draft,
-    submit,
-    training_rows,
-)
+from db.review.decisions import open_review, submit
+from db.review.drafts import discard_draft, save_draft
+from db.review.reviewed import acceptance, history, holdout_rows, read_reviewed_rows, reviewed_per_day, training_rows
 from db.review.revisions import Conflict
-from db.store.store import Store, StoreError, StoreRefused, UnknownNote, open_store
+from db.schema.errors import StoreError, StoreRefused, UnknownNote
+from db.store.store import Store, open_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, SECOND, TASK, add, decide, empty_session, extraction, note, store, suggestion
 

@@ -34,7 +34,8 @@ from db.notes.queue.claims import (
 from db.notes.queue.queue_view import Walk, count_in_walk, next_in_walk
 from db.notes.queue.search import Filters
 from db.people.sign_ins import sign_in
-from db.review.decisions import latest_annotation, submit
+from db.review.decisions import submit
+from db.review.reviewed import latest_annotation
 from db.review.revisions import Conflict
 from db.schema import tables as t
 from db.store.store import Store

@@ -13,7 +13,7 @@ from db.people.settings import drop_setting, get_settings, put_setting
 from db.review.decisions import open_review, reopen
 from db.review.offers import make_offer, offers_for, same_value, standing_offers, withdraw_offer
 from db.review.trials import begin_trial, trial_of, trial_outcomes
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, SECOND, add, decide, empty_session, extraction, note, store, suggestion
 

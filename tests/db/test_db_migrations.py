@@ -17,12 +17,14 @@ from data.notes import make_note
 from data.suggestion import Span
 from db import migrations
 from db.notes.imports import list_imports
-from db.notes.notes import add_notes, counts, get_note
+from db.notes.notes import add_notes, get_note
+from db.notes.queue.search import counts
 from db.notes.suggestions import add_suggestion, get_suggestion, suggestion_of
 from db.review.bulk import Many
 from db.review.lifecycle.deletion import delete_notes
 from db.schema import tables
-from db.store.store import Store, StoreError, open_store
+from db.schema.errors import StoreError
+from db.store.store import Store, open_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import DATABASES, TASK, add, mode, suggestion
 from tests.kit.desk.stores import file_store as store

@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from db.notes.notes import AddReport, add_notes, count_notes, counts, find_note, get_note, next_note, search_notes
+from db.notes.notes import AddReport, add_notes, find_note, get_note, next_note
+from db.notes.queue.search import count_notes, counts, search_notes
 from db.notes.suggestions import add_suggestion, count_without, notes_without
-from db.review.decisions import history, open_review, save_draft
+from db.review.decisions import open_review
+from db.review.drafts import save_draft
+from db.review.reviewed import history
 from db.schema import tables
-from db.store.store import Store, StoreError, StoreRefused, UnknownNote
+from db.schema.errors import StoreError, StoreRefused, UnknownNote
+from db.store.store import Store
 from db.training.adapters import activate
 from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in

@@ -14,11 +14,14 @@ from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries
 from db.people.reviewers import add_reviewer, change_reviewer
 from db.review.bulk import Many, carry_out, undo
-from db.review.decisions import history, open_review, read_reviewed_rows, reopen, save_draft, training_rows
+from db.review.decisions import open_review, reopen
+from db.review.drafts import save_draft
 from db.review.opinions import opinions_of, shared_opinions
 from db.review.overlap_changes import set_overlap
+from db.review.reviewed import history, read_reviewed_rows, training_rows
 from db.review.revisions import Conflict
-from db.store.store import Session, Store, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Session, Store
 from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import TASK, add, decide, extraction, note, store
 

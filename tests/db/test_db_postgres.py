@@ -13,14 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from db import migrations
-from db.notes.notes import Filters, add_notes, next_notes, search_notes
+from db.notes.notes import add_notes, next_notes
 from db.notes.queue.claims import give, hold
 from db.notes.queue.saved_filters import save_filter
+from db.notes.queue.search import Filters, search_notes
 from db.people.settings import get_settings, put_setting
-from db.review.decisions import save_draft
+from db.review.drafts import save_draft
 from db.review.offers import make_offer
 from db.schema import tables as t
-from db.store.store import Session, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from db.schema.errors import StoreBusy, StoreError, StoreFull, StoreRefused
+from db.store.store import Session, Store, open_store
 from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.postgres import Server, name_in

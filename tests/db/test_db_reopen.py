@@ -11,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from data.corrections import field_states
 from db import migrations
-from db.notes.notes import counts, next_note
+from db.notes.notes import next_note
+from db.notes.queue.search import counts
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import history, open_review, read_reviewed_rows, reopen, training_rows
+from db.review.decisions import open_review, reopen
+from db.review.reviewed import history, read_reviewed_rows, training_rows
 from db.review.revisions import Conflict
-from db.store.store import Store, StoreError, open_store
+from db.schema.errors import StoreError
+from db.store.store import Store, open_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import (
     FIRST,

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db.people.reviewers import find_reviewer, list_reviewers
+from db.schema.errors import StoreError, UnknownRun
 from db.store.heartbeats import heartbeat, heartbeats, set_heartbeat
-from db.store.store import StoreError, UnknownRun
 from db.training.runs import add_evaluation, create_run, evaluations, get_run, list_runs, next_requested, update_run
 from tests.kit.desk.permits import enlist, person_in, program_in
 from tests.kit.desk.stores import empty_session as session

@@ -12,11 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from db import migrations
-from db.notes.notes import add_notes, counts
+from db.notes.notes import add_notes
+from db.notes.queue.search import counts
 from db.people.reviewers import find_reviewer, list_reviewers
 from db.schema import tables
+from db.schema.errors import StoreBusy, StoreError, StoreFull, StoreRefused
 from db.schema.files import copy_database, sqlite
-from db.store.store import WAL_SAFE, Store, StoreBusy, StoreError, StoreFull, StoreRefused, open_store
+from db.store.sqlite import WAL_SAFE
+from db.store.store import Store, open_store
 from tests.kit.desk.permits import enlist, program_in
 from tests.kit.desk.stores import add, mode, note
 from tests.kit.desk.stores import file_store as store

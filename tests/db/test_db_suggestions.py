@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.suggestion import Grounding, Span
-from db.notes.notes import add_notes, counts, get_note
+from db.notes.notes import add_notes, get_note
+from db.notes.queue.search import counts
 from db.notes.suggestions import (
     MAX_FAILURES,
     add_suggestion,
@@ -19,8 +20,9 @@ from db.notes.suggestions import (
     suggestion_of,
     suggestions_of,
 )
-from db.review.decisions import open_review, save_draft
-from db.store.store import UnknownNote
+from db.review.decisions import open_review
+from db.review.drafts import save_draft
+from db.schema.errors import UnknownNote
 from db.training.adapters import activate
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import (

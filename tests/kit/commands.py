@@ -156,7 +156,7 @@ def _import_everything() -> None:
 def _read_what_all_read() -> None:
     """What is kept once it is read, and what SQLAlchemy makes at first use: a quarter of a short command's time."""
     from data.task import load_task
-    from db.notes.notes import counts
+    from db.notes.queue.search import counts
     from tests.kit.desk.empty_stores import empty_store
 
     load_task()

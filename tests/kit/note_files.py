@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from data.notes import Note, Refusal, read_notes
+from data.notes import Note, read_notes
+from data.reading.records import Refusal
 from data.task import load_task
 
 TASK = load_task()

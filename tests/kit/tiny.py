@@ -93,7 +93,8 @@ def tiny_adapter(base: Path, out: Path, *, name: str = "tiny-adapter", seed: int
     import torch
 
     from trainer.adapter.manifest import Manifest, publish_adapter
-    from trainer.model.loading import load_model, save_lora
+    from trainer.model.loading import load_model
+    from trainer.model.lora import save_lora
 
     torch.manual_seed(seed)
     loaded = load_model(base, None, device="cpu", for_training=True)

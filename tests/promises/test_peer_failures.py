@@ -25,7 +25,7 @@ from pyarrow import parquet
 
 from app.access.guard import LOCAL_REVIEWER
 from app.screens.markup import call_script
-from db.notes.notes import counts
+from db.notes.queue.search import counts
 from db.store.heartbeats import set_heartbeat
 from tests.kit.desk.desk_browser import THREE, Desk, Tab, browser, desk, shared, tab
 from tests.kit.desk.desk_store import ADAPTER, BREAST, BREAST_VALUES, MELANOMA, empty_values, put_notes

@@ -20,7 +20,8 @@ from app.access.guard import LOCAL_REVIEWER
 from app.screens.status import share_read
 from data.corrections import compare
 from data.task import Extraction
-from db.review.decisions import history, open_review
+from db.review.decisions import open_review
+from db.review.reviewed import history
 from db.store.heartbeats import heartbeat, set_heartbeat
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, HOSTILE, TASK, put_notes

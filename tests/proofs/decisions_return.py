@@ -14,8 +14,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from app.exporting import Choice, Format, write_export
-from app.exporting.formats import KINDS, RETURNING
+from app.exporting.choice import Choice
+from app.exporting.formats import KINDS, RETURNING, Format
+from app.exporting.writing import write_export
 from db.store.store import Store, open_store
 from tests.kit.desk.decided_records import STATUSES, TASK, brought, fill
 

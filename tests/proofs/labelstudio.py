@@ -19,7 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.exporting import Choice, export_pieces, label_config
+from app.exporting.choice import Choice
+from app.exporting.tools.label_studio import label_config
+from app.exporting.writing import export_pieces
 from app.importing.decisions import import_decisions
 from data.notes import Note, make_note, read_notes
 from data.reading.annotators.fields import confidence_of, evidence_of, labels_of

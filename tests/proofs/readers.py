@@ -20,7 +20,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from app.exporting import Choice, features_path, write_export
+from app.exporting.choice import Choice
+from app.exporting.writing import features_path, write_export
 from data.prompt import BEGIN_OF_TEXT, END_OF_TURN, load_prompt
 from data.storage.locations import EMBEDDED
 from data.task import Extraction

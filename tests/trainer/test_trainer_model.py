@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from tests.kit.tiny import shared_tiny, tiny_adapter, tiny_base
-from trainer.adapter.files import read_lora
+from trainer.adapter.base_identity import base_identity
+from trainer.adapter.files import ModelError, read_lora
 from trainer.adapter.manifest import ADAPTER_CONFIG, MANIFEST, WEIGHTS
 from trainer.config import LoraSettings
-from trainer.model.loading import ModelError, base_identity, choose_device, load_model
+from trainer.model.loading import choose_device, load_model
 from trainer.model.nf4 import count_parameters, dense_copy, linear4bit
 
 TOKENS = torch.arange(6, 46).reshape(2, 20)

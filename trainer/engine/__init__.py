@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.engine.api import EngineError, NoteTooLong, Request
-
 if TYPE_CHECKING:
     from trainer.engine.local import Engine
 
-__all__ = ["Engine", "EngineError", "NoteTooLong", "Request"]
+__all__ = ["Engine"]
 
 
 def __getattr__(name: str) -> Any:

@@ -58,7 +58,7 @@ def make_forward(
     if on_cpu:
         return CpuForward(read, adapters, tables.allowed, n_slots, chosen)
     from trainer.engine.forward.gpu import GpuForward
-    from trainer.engine.forward.gpu_shapes import Slots
+    from trainer.engine.forward.gpu_slots import Slots
 
     return GpuForward(read, adapters, tables.allowed, Slots(n_slots, **shapes), chosen, loaded.device)
 

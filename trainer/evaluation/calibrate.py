@@ -48,7 +48,7 @@ from data.task import Extraction, Task
 from trainer.adapter.manifest import replace_file
 from trainer.evaluation.prior import Observed, Prior
 
-__all__ = ["CROSS_FITTED", "MIN_NOTES", "PRIOR_NOTES", "Observed", "calibrate", "cross_fit", "fit", "observe"]
+__all__ = ["CROSS_FITTED", "PRIOR_NOTES", "calibrate", "cross_fit", "fit", "observe"]
 
 PRIOR_NOTES = 20.0
 N_FOLDS = 5

@@ -31,20 +31,10 @@ from trainer.config import SMALL_MODEL, LoraSettings
 from trainer.model.adapter_checks import checked_adapter
 from trainer.model.embedding import fill_embedding, write_embedding
 from trainer.model.llama_weights import AdapterWeights, lora_of
-from trainer.model.lora import keep_in_fp32, lora_config, make_ready_lora, ready_to_train, save_lora
+from trainer.model.lora import keep_in_fp32, lora_config, make_ready_lora, ready_to_train
 from trainer.model.nf4 import count_parameters, dense_copy, prepare_quantised, unpack_base
 
-__all__ = [
-    "Loaded",
-    "ModelError",
-    "base_identity",
-    "choose_device",
-    "load_adapter",
-    "load_for_serving",
-    "load_model",
-    "quantise_and_save",
-    "save_lora",
-]
+__all__ = ["Loaded", "choose_device", "load_adapter", "load_for_serving", "load_model", "quantise_and_save"]
 
 _LARGEST_FILE = "48MB"
 

@@ -19,23 +19,24 @@ from data.snapshot import SnapshotError, read_rows
 from data.storage.files import save_json, sha256_of, write_whole
 from data.suggestion import Suggestion
 from data.task import DEFAULT_TASK, Task, load_task
-from trainer.adapter.files import checked_calibration
+from trainer.adapter.files import ModelError, checked_calibration
 from trainer.adapter.manifest import Manifest, RunError, add_metrics
 from trainer.config import ConfigError, TrainConfig, read_config
-from trainer.engine import Engine, EngineError
+from trainer.engine import Engine
+from trainer.engine.api import EngineError
 from trainer.engine.suited import unsuited_base
 from trainer.evaluation.calibrate import fit_or_keep, is_enough, judge, keep_measured, write_calibration
 from trainer.evaluation.evaluate import answer_rows, score_answers, write_predictions
-from trainer.model.loading import ModelError, choose_device, compute_dtype, load_adapter, load_for_serving
+from trainer.model.loading import choose_device, compute_dtype, load_adapter, load_for_serving
 from trainer.run.directory import RunDir, trainer_lock
 from trainer.run.job import Job, check_settings
 from trainer.run.leakage import check_no_leak
 from trainer.run.learning.learn import learn
 from trainer.run.learning.ranks import join
 from trainer.run.model_card import write_card
-from trainer.run.progress import DiskFull, Diverged, Interrupted, OutOfMemory, Progress, Stop, TrainError
+from trainer.run.progress import DiskFull, Interrupted, OutOfMemory, Progress, Stop, TrainError
 
-__all__ = ["DiskFull", "Diverged", "Interrupted", "OutOfMemory", "TrainError", "TrainResult", "train"]
+__all__ = ["TrainResult", "train"]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from app.exporting.registries.mapping import Code, Metadata, RegistryMapping
 from data.identity import made_id
 from data.task import Field
-from db.review.decisions import ReviewedRow
+from db.review.reviewed import ReviewedRow
 
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\d{2,6})?")
 _GENDERS = {"m": "male", "male": "male", "f": "female", "female": "female", "w": "female", "other": "other"}

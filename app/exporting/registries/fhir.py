@@ -16,7 +16,7 @@ from app.exporting.choice import Choice
 from app.exporting.registries.facts import collect_facts, find_codes, split_items
 from app.exporting.registries.mapping import ALL, RegistryMapping, Resource, fill_template, find_slots
 from data.task import Extraction, Task
-from db.review.decisions import ReviewedRow
+from db.review.reviewed import ReviewedRow
 
 _OURS = UUID("5ad0c1c2-6f43-5b0e-9a55-1f2d0a7c6e11")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode

@@ -15,7 +15,7 @@ from app.exporting.choice import Choice
 from app.exporting.registries.facts import collect_facts
 from app.exporting.registries.mapping import Item, RegistryMapping, fill_template
 from data.task import Extraction, Task
-from db.review.decisions import ReviewedRow
+from db.review.reviewed import ReviewedRow
 
 LEVELS = ("NaaccrData", "Patient", "Tumor")
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

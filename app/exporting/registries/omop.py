@@ -16,7 +16,7 @@ from app.exporting.registries.mapping import RegistryMapping, fill_template
 from app.exporting.text import format_plain_line
 from data.task import Task
 from data.text.values import normalise
-from db.review.decisions import ReviewedRow
+from db.review.reviewed import ReviewedRow
 
 NOTE = (
     *("note_id", "person_id", "note_date", "note_datetime", "note_type_concept_id", "note_class_concept_id"),

@@ -19,7 +19,7 @@ from data.reading.annotators.own_tasks import META
 from data.suggestion import Span
 from data.task import Field, Task
 from db.notes.suggestions import SuggestionRow
-from db.review.decisions import ReviewedRow
+from db.review.reviewed import ReviewedRow
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 TEXT, LABELS = "text", "evidence"

@@ -13,10 +13,13 @@ from pydantic import BaseModel
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
 from app.core.errors import InputError
-from app.exporting import FORMATS, KINDS, Choice, check_needs, export_pieces, label_config, note_export, read_choice
+from app.exporting.choice import Choice, note_export, read_choice
+from app.exporting.formats import FORMATS, KINDS
+from app.exporting.tools.label_studio import label_config
+from app.exporting.writing import check_needs, export_pieces
 from app.screens.replies import refusal
 from db.people.acting import acting
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 
 Reviewer = Annotated[str, Depends(current_reviewer)]
 

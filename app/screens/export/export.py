@@ -10,27 +10,16 @@ from markupsafe import Markup
 from app.core.desk import Desk
 from app.core.errors import InputError
 from app.core.templates import Pieces
-from app.exporting import (
-    FIRST_DAY,
-    GROUPS,
-    KINDS,
-    LAST_DAY,
-    Choice,
-    check_needs,
-    count_records,
-    format_of,
-    label_config,
-    mention_samples,
-    preview,
-    read_choice,
-)
-from app.exporting.formats import MAPPED, TRAINING
+from app.exporting.choice import FIRST_DAY, LAST_DAY, Choice, count_records, mention_samples, read_choice
+from app.exporting.formats import GROUPS, KINDS, MAPPED, TRAINING, format_of
+from app.exporting.tools.label_studio import label_config
+from app.exporting.writing import check_needs, preview
 from app.screens.markup import FOLLOWING, heading, refused
 from app.screens.trouble import listen
 from app.screens.zone.zone import zone_of
 from data.task import Task
 from data.text.figures import plural
-from db.notes.notes import counts
+from db.notes.queue.search import counts
 from db.people.reviewers import list_reviewers
 from db.review.reviewed import suggesters
 

@@ -13,8 +13,8 @@ from data.evaluation.agreement import FieldAgreement, agreement, differing_field
 from data.evaluation.intervals import wilson
 from data.task import Task
 from data.text.figures import percent
-from db.notes.notes import Filters, count_notes
 from db.notes.queue.overlap import read_overlap
+from db.notes.queue.search import Filters, count_notes
 from db.review.figures.statistics import note_names
 from db.review.opinions import OpinionRow, find_decided, shared_opinions
 from db.store.store import Session

@@ -17,8 +17,8 @@ from data.evaluation.intervals import median_change, wilson
 from data.evaluation.scoring import is_right
 from data.task import Task
 from data.text.figures import minutes, percent, plural
-from db.review.decisions import DayCount
 from db.review.figures.statistics import N_BINS, Outcome, newest_first
+from db.review.reviewed import DayCount
 from db.review.trials import TrialOutcome
 
 KINDS: tuple[Kind, ...] = ("accepted", "edited", "added", "cleared")

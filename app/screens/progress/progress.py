@@ -21,9 +21,9 @@ from app.screens.trouble import listen
 from app.screens.zone.zone import zone_of
 from app.worker.calibration import Trust, trust_in
 from data.task import Task
-from db.notes.notes import counts
-from db.review.decisions import reviewed_per_day
+from db.notes.queue.search import counts
 from db.review.figures.statistics import Outcome, lead_times, note_names, outcomes
+from db.review.reviewed import reviewed_per_day
 from db.review.trials import trial_outcomes
 from db.store.store import Session
 from db.training.adapters import active_adapter

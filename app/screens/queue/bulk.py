@@ -25,7 +25,7 @@ from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, drop_filter, save_
 from db.notes.queue.search import Filters, State
 from db.people.acting import acting
 from db.review.bulk import Action, Many, carry_out, plan, undo
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 
 MAX_SEARCH_CHARACTERS = 400
 MAX_TICKED = 1000

@@ -24,14 +24,15 @@ from app.screens.review.note.frame import MAX_COMMENT_CHARACTERS
 from app.screens.review.queue_position import ORDERS, TESTS, read_chosen
 from data.cutoffs import SURE
 from data.reading.formats import ENDINGS
-from db.notes.notes import Counts, Order, counts, search_notes
 from db.notes.queue.metadata import metadata_names
 from db.notes.queue.novelty import count_compared
+from db.notes.queue.order import Order
 from db.notes.queue.queue_view import Walk, count_in_walk
 from db.notes.queue.saved_filters import MAX_NAME_CHARACTERS, saved_filters
-from db.notes.queue.search import Found, count_found
+from db.notes.queue.search import Counts, Found, count_found, counts, search_notes
 from db.people.reviewers import list_reviewers
-from db.store.store import Session, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Session
 from db.training.adapters import list_adapters
 
 N_ROWS = 50

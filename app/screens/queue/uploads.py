@@ -29,8 +29,7 @@ from data.reading.records import USUAL, Columns
 from data.text.figures import plural
 from db.notes.identity import USUALLY, Rules, SameId
 from db.people.acting import LOCAL, require
-from db.schema.errors import NotAllowed
-from db.store.store import StoreError
+from db.schema.errors import NotAllowed, StoreError
 
 MAX_CHOICE_CHARACTERS = 4000
 MAX_NAME_BYTES = 240

@@ -17,9 +17,10 @@ from pydantic import Field, ValidationError
 from app.screens.markup import STATES
 from app.screens.queue.bulk import ChosenOrder, Shown
 from data.text.figures import plural
-from db.notes.notes import Counts, NoteRow
+from db.notes.notes import NoteRow
 from db.notes.queue.metadata import Test, sorted_by
 from db.notes.queue.queue_view import Walk
+from db.notes.queue.search import Counts
 
 ORDERS: dict[str, str] = {
     "imported": "as imported",

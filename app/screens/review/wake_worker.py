@@ -9,7 +9,7 @@ from app.core.desk import Desk
 from app.core.logs import place
 from db.notes.queue.waiting import open_note
 from db.people.acting import as_program
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 
 _log = logging.getLogger(__name__)
 

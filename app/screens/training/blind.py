@@ -25,7 +25,7 @@ from data.grounding.evidence import find_evidence
 from data.suggestion import Span
 from db.notes.notes import NoteRow, notes_by_hash
 from db.people.acting import acting
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 from db.training.adapters import get_adapter
 from db.training.preferences import Choice, Tally, add_preference, preferences, tallies
 from db.training.runs import TrainingRunRow, get_run

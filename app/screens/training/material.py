@@ -13,7 +13,7 @@ from app.core.templates import Pieces
 from app.training.foresight import foresee
 from app.training.material import foretell_material, foretell_reach
 from db.notes.samples import samples_of
-from db.review.decisions import holdout_rows, read_reviewed_rows, training_rows
+from db.review.reviewed import holdout_rows, read_reviewed_rows, training_rows
 from db.training.adapters import activations
 
 _HTML = Pieces("screens/training/training.html")

@@ -16,11 +16,11 @@ from db.people.acting import LOCAL, OPERATOR, OPERATORS, Action, Role, acting, m
 from db.people.reviewers import add_reviewer, change_own_password, change_reviewer, list_reviewers
 from db.people.settings import put_own_setting, put_setting
 from db.review.bulk import Many, carry_out, undo
-from db.review.decisions import save_draft
+from db.review.drafts import save_draft
 from db.review.offers import make_offer
 from db.review.overlap_changes import set_overlap
-from db.schema.errors import NotAllowed
-from db.store.store import Store, StoreError
+from db.schema.errors import NotAllowed, StoreError
+from db.store.store import Store
 from db.training.adapters import activate, register_adapter
 from db.training.runs import create_run
 from tests.kit.desk.permits import person_in

@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import pytest
 
 from app.core.errors import InputError
-from app.exporting import Choice, check_needs
+from app.exporting.choice import Choice
 from app.exporting.registries.mapping import load_mapping, mapping_beside
 from app.exporting.registries.omop import NOTE, NOTE_NLP
+from app.exporting.writing import check_needs
 from data.notes import make_note
 from data.task import Extraction
 from db.notes.notes import add_notes

@@ -9,7 +9,8 @@ import pytest
 from jinja2 import Environment
 from tokenizers import Tokenizer
 
-from app.exporting import Choice, features_path, write_export
+from app.exporting.choice import Choice
+from app.exporting.writing import features_path, write_export
 from data.prompt import BEGIN_OF_TEXT, load_prompt
 from data.storage.locations import EMBEDDED
 from data.task import Extraction

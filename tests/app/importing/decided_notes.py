@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from app.exporting import Choice, export_pieces
+from app.exporting.choice import Choice
+from app.exporting.writing import export_pieces
 from data.notes import make_note
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, load_task
 from db.notes.notes import add_notes
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import save_draft, submit
+from db.review.decisions import submit
+from db.review.drafts import save_draft
 from db.store.store import open_store
 from db.training.adapters import AdapterRow, activate, register_adapter
 from tests.kit.desk.permits import person_in, program_in

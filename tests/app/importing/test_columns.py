@@ -16,7 +16,7 @@ from app.importing.preview import preview
 from app.screens.queue.uploads import file_name
 from data.reading.records import USUAL, Columns
 from data.task import load_task
-from db.notes.notes import counts, search_notes
+from db.notes.queue.search import counts, search_notes
 from db.store.store import open_store
 
 TASK = load_task()

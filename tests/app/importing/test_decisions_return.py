@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.exporting import Choice, export_pieces, write_export
+from app.exporting.choice import Choice
+from app.exporting.writing import export_pieces, write_export
 from app.importing.decisions import import_decisions
 from data.notes import make_note
 from data.task import Extraction
@@ -17,8 +18,9 @@ from db.notes.notes import add_notes, find_note
 from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries, verify
 from db.people.reviewers import find_reviewer
-from db.review.decisions import history, open_review, submit
+from db.review.decisions import open_review, submit
 from db.review.opinions import opinions_of
+from db.review.reviewed import history
 from db.store.store import open_store
 from tests.kit.desk.decided_records import STATUSES, TASK, brought, exported, fill, records
 from tests.kit.desk.permits import person_in, program_in

@@ -16,8 +16,11 @@ import pytest
 from pyarrow import parquet
 
 from app.core.errors import InputError
-from app.exporting import Choice, count_records, export_pieces, format_of, label_config, read_choice, write_export
+from app.exporting.choice import Choice, count_records, read_choice
+from app.exporting.formats import format_of
 from app.exporting.text import csv_line
+from app.exporting.tools.label_studio import label_config
+from app.exporting.writing import export_pieces, write_export
 from app.importing.load import import_files
 from data.notes import make_note
 from data.suggestion import Span, Suggestion

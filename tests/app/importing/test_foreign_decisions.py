@@ -14,7 +14,7 @@ from data.reading.records import USUAL
 from data.task import load_task
 from db.notes.notes import find_note
 from db.notes.suggestions import suggestion_of, suggestions_of
-from db.review.decisions import history
+from db.review.reviewed import history
 from db.store.store import open_store
 from tests.data.reading.annotators.test_annotators import PRODIGY, objects, spans
 from tests.data.reading.annotators.test_labelstudio import TEXT, annotation, area, mark, task

@@ -13,7 +13,8 @@ from data.limits import MAX_REFUSALS
 from data.notes import make_note
 from data.reading.records import Columns
 from data.task import load_task
-from db.notes.notes import counts, find_note
+from db.notes.notes import find_note
+from db.notes.queue.search import counts
 from db.store.store import open_store
 from tests.kit.homes import write_notes
 

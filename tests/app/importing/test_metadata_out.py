@@ -14,7 +14,8 @@ from pyarrow import parquet
 
 from app.core.errors import InputError
 from app.core.zones import midnight, read_zone
-from app.exporting import Choice, count_records, export_pieces, read_choice, write_export
+from app.exporting.choice import Choice, count_records, read_choice
+from app.exporting.writing import export_pieces, write_export
 from app.importing.load import import_files
 from data.notes import make_note
 from data.task import Extraction, load_task

@@ -8,22 +8,23 @@ from typing import Any
 
 import pytest
 
-from app.exporting import Choice, export_lines
+from app.exporting.choice import Choice
+from app.exporting.writing import export_lines
 from app.importing.load import ImportReport, import_files
 from app.importing.preview import preview
 from data.identity import hash_of_value
 from data.reading.records import USUAL
 from db.notes.identity import Rules, SameId
 from db.notes.imports import list_imports
-from db.notes.notes import get_note, next_notes, numbers_of, search_notes
-from db.notes.queue.search import Filters, counts
+from db.notes.notes import get_note, next_notes, numbers_of
+from db.notes.queue.search import Filters, counts, search_notes
 from db.people.audit import entries, verify
 from db.review.bulk import Many
-from db.review.decisions import latest_annotation
 from db.review.lifecycle.deletion import delete_notes
 from db.review.lifecycle.relatives import copies_of, count_waiting_copies, decide_copies, older_of, undo_copies
-from db.review.reviewed import holdout_rows, training_rows
-from db.store.store import Store, StoreError
+from db.review.reviewed import holdout_rows, latest_annotation, training_rows
+from db.schema.errors import StoreError
+from db.store.store import Store
 from tests.kit.desk.permits import person_in
 from tests.kit.desk.stores import FIRST, SECOND, TASK, decide, extraction, store
 

@@ -15,23 +15,24 @@ import sqlalchemy as sa
 from app.core.desk import Desk, load_samples
 from app.core.errors import DeskError
 from app.core.settings import load_settings, prepare_home
-from app.exporting import Choice, count_records, mention_samples
+from app.exporting.choice import Choice, count_records, mention_samples
 from app.screens.training.material import material_html
 from app.training.requests import TrainOptions, request_run
 from data.notes import Note, read_notes
 from data.synthetic.sets.shipped import LABELLED, UNLABELLED, sample_notes
 from data.task import Field
 from db import migrations
-from db.notes.notes import Filters, add_notes, counts, find_note, get_note, next_notes, search_notes
-from db.notes.queue.search import count_found
+from db.notes.notes import add_notes, find_note, get_note, next_notes
+from db.notes.queue.search import Filters, count_found, counts, search_notes
 from db.notes.samples import remove_samples, removed_up_to, samples_of
 from db.notes.suggestions import add_suggestion, count_without
 from db.notes.used_values import used_values
 from db.people.audit import entries, verify
-from db.review.decisions import holdout_rows, save_draft, training_rows
+from db.review.drafts import save_draft
 from db.review.figures.statistics import outcomes
-from db.review.reviewed import acceptance, holdout_texts
-from db.store.store import Session, Store, StoreError, UnknownNote, open_store
+from db.review.reviewed import acceptance, holdout_rows, holdout_texts, training_rows
+from db.schema.errors import StoreError, UnknownNote
+from db.store.store import Session, Store, open_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, TASK, decide, extraction, note, store, suggestion
 from tests.kit.homes import Home

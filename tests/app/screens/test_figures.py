@@ -17,8 +17,8 @@ from app.screens.progress import cards as figures
 from data.evaluation.intervals import median_change, wilson
 from data.suggestion import Suggestion
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import DayCount, acceptance
 from db.review.figures.statistics import lead_times, note_names, outcomes
+from db.review.reviewed import DayCount, acceptance
 from db.review.trials import TrialOutcome, begin_trial, trial_outcomes
 from db.schema import tables as t
 from tests.app.screens.test_ui_marks import Reader

@@ -16,7 +16,7 @@ from app.core.settings import Settings
 from app.screens import settings
 from db.notes.queue.overlap import Overlap, read_overlap
 from db.people.settings import put_setting
-from db.review.decisions import history
+from db.review.reviewed import history
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, make_store
 from tests.kit.desk.desk_web import form, store, web

@@ -15,7 +15,7 @@ from app.access.guard import LOCAL_REVIEWER
 from app.core.rules import change_rules
 from data.suggestion import Grounding
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import history
+from db.review.reviewed import history
 from db.review.trials import trial_of, trial_outcomes
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, TASK, put_notes, suggestion

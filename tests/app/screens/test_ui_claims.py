@@ -20,7 +20,8 @@ from app.web.application import create_app
 from db.notes.queue.claims import LEASE
 from db.people.reviewers import Role
 from db.schema import tables as t
-from db.store.store import Store, StoreFull
+from db.schema.errors import StoreFull
+from db.store.store import Store
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, MELANOMA, TASK, empty_values, put_notes
 from tests.kit.desk.desk_web import HERE, form, store, web
 from tests.kit.people import PASSWORD, add_people

@@ -18,7 +18,7 @@ from db.notes.queue.overlap import Overlap
 from db.review.decisions import submit
 from db.review.overlap_changes import set_overlap
 from db.schema import tables
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 from tests.app.screens.test_ui_screens import text
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, TASK, make_store
 from tests.kit.desk.permits import person_in

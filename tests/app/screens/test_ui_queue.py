@@ -17,9 +17,11 @@ from app.core.settings import Settings, prepare_home
 from app.screens.queue import queue
 from app.screens.queue.samples import samples_line
 from data.synthetic.sets.shipped import sample_notes
-from db.notes.notes import add_notes, counts, find_note, get_note, search_notes
+from db.notes.notes import add_notes, find_note, get_note
 from db.notes.queue.saved_filters import saved_filters
-from db.store.store import Store, StoreError, open_store
+from db.notes.queue.search import counts, search_notes
+from db.schema.errors import StoreError
+from db.store.store import Store, open_store
 from tests.app.screens.test_ui_marks import Reader
 from tests.app.screens.test_ui_screens import decide
 from tests.kit.desk.decided_records import exported, fill

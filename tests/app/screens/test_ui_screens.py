@@ -32,7 +32,8 @@ from data.suggestion import Grounding, Span
 from data.task import Extraction
 from db.notes.notes import add_notes, get_note
 from db.notes.suggestions import add_suggestion, suggestion_of
-from db.review.decisions import open_review, save_draft, submit
+from db.review.decisions import open_review, submit
+from db.review.drafts import save_draft
 from db.review.figures.statistics import outcomes
 from db.store.heartbeats import HeartbeatRow
 from db.training.adapters import AdapterRow, active_adapter, register_adapter

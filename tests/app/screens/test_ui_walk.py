@@ -20,7 +20,8 @@ from app.screens.review.note import grounding as grounds
 from app.screens.review.queue_position import read_chosen
 from data.grounding.evidence import ground
 from data.task import Extraction
-from db.review.decisions import open_review, save_draft
+from db.review.decisions import open_review
+from db.review.drafts import save_draft
 from db.schema import tables
 from db.store.store import Store
 from tests.app.screens.test_ui_marks import Reader

@@ -32,7 +32,8 @@ from app.worker.prefill import Prefill
 from app.worker.refitting import Refitting, refit
 from data.evaluation.calibration import MIN_NOTES, Calibration, Curve
 from data.task import TaskError
-from db.notes.notes import Filters, add_notes, count_notes, search_notes
+from db.notes.notes import add_notes
+from db.notes.queue.search import Filters, count_notes, search_notes
 from db.notes.samples import remove_samples
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.review.decisions import submit

@@ -17,8 +17,8 @@ from app.worker.pending import N_AHEAD, Waiting
 from app.worker.prefill import WORKER, Prefill
 from data.storage.files import sha256_of
 from data.task import Extraction
-from db.notes.notes import counts
 from db.notes.queue.novelty import count_compared
+from db.notes.queue.search import counts
 from db.notes.queue.waiting import open_note
 from db.notes.suggestions import count_without, failure_of, notes_without, suggestion_of, suggestions_of
 from db.review.decisions import submit

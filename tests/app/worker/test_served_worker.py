@@ -20,7 +20,7 @@ from app.worker.engines import load_engine
 from app.worker.prefill import Prefill
 from data.notes import make_note
 from data.task import Extraction
-from db.notes.notes import counts
+from db.notes.queue.search import counts
 from db.notes.queue.waiting import opened_notes
 from db.notes.suggestions import failure_of, notes_without, suggestion_of
 from db.review.decisions import submit

@@ -18,9 +18,9 @@ from app.importing.load import import_files
 from app.processes.pulse import Silence
 from app.processes.supervisor import MAX_STARTS, Child, Supervisor, check_host, check_port, is_healthy
 from app.training.requests import TrainOptions, request_run
-from db.notes.notes import counts
+from db.notes.queue.search import counts
+from db.schema.errors import StoreGone
 from db.store.heartbeats import heartbeat
-from db.store.store import StoreGone
 from db.training.runs import get_run
 from tests.kit.desk.servers import free_port
 from tests.kit.homes import child_of, is_gone, one_sentence, wait_for, write_notes

@@ -28,7 +28,7 @@ from app.access.passwords import hash_password
 from app.core.errors import DeskError
 from app.processes.child import own_modules
 from app.processes.supervisor import WORKER_NICENESS
-from db.notes.notes import count_notes, counts
+from db.notes.queue.search import count_notes, counts
 from db.people.acting import OPERATOR, acting
 from db.people.reviewers import add_reviewer
 from db.store.store import open_store

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, expect
 
 from data.notes import make_note
 from db.notes.imports import list_imports
-from db.notes.notes import add_notes, counts, get_note, numbers_of
+from db.notes.notes import add_notes, get_note, numbers_of
+from db.notes.queue.search import counts
 from db.people.audit import entries
-from db.review.decisions import latest_annotation
+from db.review.reviewed import latest_annotation
 from tests.kit.desk.desk_browser import Desk, Tab, serving, tab
 from tests.kit.desk.desk_store import COLON, COLON_VALUES, MELANOMA, TASK
 from tests.kit.desk.permits import program_in

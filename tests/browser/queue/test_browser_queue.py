@@ -12,9 +12,11 @@ from playwright.sync_api import Browser, Locator, expect
 from app.access.guard import LOCAL_REVIEWER
 from data.synthetic.sets.shipped import sample_notes
 from data.task import Extraction
-from db.notes.notes import add_notes, counts, find_note, search_notes
+from db.notes.notes import add_notes, find_note
 from db.notes.queue.saved_filters import saved_filters
-from db.review.decisions import history, save_draft
+from db.notes.queue.search import counts, search_notes
+from db.review.drafts import save_draft
+from db.review.reviewed import history
 from db.schema import tables
 from tests.kit.desk.desk_browser import Desk, Tab, serving, tab
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, COLON, COLON_VALUES, HOSTILE, MELANOMA, TASK, empty_values

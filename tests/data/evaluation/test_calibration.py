@@ -15,7 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.evaluation.calibration import CALIBRATION, Calibration, CalibrationError, Curve, log_odds, read_calibration
+from data.evaluation.calibration import (
+    CALIBRATION,
+    MIN_NOTES,
+    Calibration,
+    CalibrationError,
+    Curve,
+    log_odds,
+    read_calibration,
+)
 from data.evaluation.reliability import reliability
 from data.gate.near_duplicates import without_near
 from data.snapshot import write_holdout, write_snapshot
@@ -28,15 +36,8 @@ from trainer.__main__ import main
 from trainer.adapter.files import ModelError
 from trainer.config import TrainConfig
 from trainer.engine import Engine
-from trainer.evaluation.calibrate import (
-    CROSS_FITTED,
-    MIN_NOTES,
-    PRIOR_NOTES,
-    Observed,
-    cross_fit,
-    fit,
-    write_calibration,
-)
+from trainer.evaluation.calibrate import CROSS_FITTED, PRIOR_NOTES, cross_fit, fit, write_calibration
+from trainer.evaluation.prior import Observed
 from trainer.model.loading import load_model
 from trainer.run.train import train
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.evaluation.scoring import FieldScore, ScoreError, is_exact, is_right, items, normalise, score
+from data.evaluation.scoring import FieldScore, ScoreError, is_exact, is_right, items, score
 from data.task import Extraction, load_task
+from data.text.values import normalise
 
 TASK = load_task()
 LIST = next(field for field in TASK.fields if field.is_list)

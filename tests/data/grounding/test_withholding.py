@@ -23,8 +23,9 @@ from data.suggestion import Grounding, Suggestion
 from data.task import Extraction
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.review.bulk import Many, carry_out
-from db.review.decisions import Review, history, open_review
+from db.review.decisions import Review, open_review
 from db.review.figures.statistics import outcomes
+from db.review.reviewed import history
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST, BREAST_VALUES, TASK, put_notes, suggestion
 from tests.kit.desk.desk_web import form, store, web

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from data.notes import Note, Refusal, read_notes
-from data.reading.records import USUAL, Columns
+from data.notes import Note, read_notes
+from data.reading.records import USUAL, Columns, Refusal
 from tests.kit.note_files import TASK, file, lines, only, read
 
 NOTES = ["Größe 3 cm; µ – „Spieß“, ja.", "Plain ASCII, with 2; 3.", "Zeile eins.\nZeile zwei, „so“; ß."]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data.notes import Note, Refusal, read_notes
+from data.notes import Note, read_notes
 from data.reading.formats import ENDINGS, FORMATS
-from data.reading.records import USUAL, Columns
+from data.reading.records import USUAL, Columns, Refusal
 from tests.kit.documents import HTML, RTF, letter, pdf, workbook, zipped
 from tests.kit.note_files import CANARY, TASK, file, lines, only, read
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data.notes import Note, Refusal, read_notes
+from data.notes import Note, read_notes
+from data.reading.records import Refusal
 from data.task import Extraction
 from tests.kit.note_files import CANARY, EMPTY, FIRST, REST, TASK, file, only, read
 

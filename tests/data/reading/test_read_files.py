@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.limits import MAX_FOLDER_DEPTH, MAX_RECORD_BYTES
-from data.notes import Note, Refusal, read_notes
+from data.notes import Note, read_notes
+from data.reading.records import Refusal
 from data.task import Extraction
 from tests.kit.note_files import CANARY, EMPTY, FIRST, TASK, file, lines, only, read
 

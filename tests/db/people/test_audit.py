@@ -10,7 +10,8 @@ from db.people.audit import START, entries, record, verify
 from db.people.settings import put_setting
 from db.review.decisions import reopen
 from db.schema.dialects import is_postgres
-from db.store.store import Session, Store, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Session, Store
 from db.training.adapters import activate, register_adapter
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import adapter, add, decide, empty_session, store

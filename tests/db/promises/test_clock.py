@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from db.people import audit
-from db.review.decisions import history, open_review
+from db.review.decisions import open_review
+from db.review.reviewed import history
 from db.store.store import open_store
 from tests.kit.desk.stores import FIRST, add
 from tests.kit.homes import ROOT, Home

@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from db.notes.notes import add_notes, search_notes
+from db.notes.notes import add_notes
 from db.notes.queue.queue_view import Walk, count_in_walk, next_in_walk
-from db.notes.queue.search import Filters
+from db.notes.queue.search import Filters, search_notes
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import discard_draft, reopen, save_draft
+from db.review.decisions import reopen
+from db.review.drafts import discard_draft, save_draft
 from db.schema import tables
-from db.store.store import Store, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Store
 from tests.db.test_db_notes import plans
 from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in

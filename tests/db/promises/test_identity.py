@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from app.exporting import Choice, export_lines
+from app.exporting.choice import Choice
+from app.exporting.writing import export_lines
 from app.importing.load import ImportReport, import_files
 from app.importing.preview import preview
 from data.identity import made_id, own_id, text_hash

@@ -13,9 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from db import migrations
-from db.notes.notes import counts
+from db.notes.queue.search import counts
 from db.people import audit
-from db.review.decisions import history
+from db.review.reviewed import history
 from db.store.store import Store, open_store
 from tests.kit.desk.stores import FIRST, add, decide, extraction
 from tests.kit.desk.stores import file_store as store

@@ -15,9 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from db.notes.notes import next_notes
 from db.notes.queue.overlap import Overlap
 from db.people.reviewers import add_reviewer
-from db.review.decisions import Status, open_review, reopen, submit
+from db.review.decisions import open_review, reopen, submit
 from db.review.opinions import opinions_of
 from db.review.overlap_changes import set_overlap
+from db.review.reviewed import Status
 from db.review.revisions import Conflict
 from db.store.store import Store
 from tests.db.promises.test_store_stateful import run

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from db.schema import tables as t
-from db.store.store import StoreRefused, open_store
+from db.schema.errors import StoreRefused
+from db.store.store import open_store
 from db.training.preferences import Choice, PreferenceRow, Tally, add_preference, preferences, tallies
 from db.training.runs import create_run
 from tests.kit.desk.permits import person_in

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from db.store.store import WAL_SAFE, Store, StoreGone, open_store
+from db.schema.errors import StoreGone
+from db.store.sqlite import WAL_SAFE
+from db.store.store import Store, open_store
 from tests.kit.desk.stores import add, file_store, store
 
 __all__ = ["file_store", "store"]

@@ -14,10 +14,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from db.notes.notes import add_notes, counts, get_note, next_note
+from db.notes.notes import add_notes, get_note, next_note
+from db.notes.queue.search import counts
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import Saved, Status, discard_draft, open_review, reopen, save_draft, submit
-from db.review.revisions import Conflict
+from db.review.decisions import open_review, reopen, submit
+from db.review.drafts import discard_draft, save_draft
+from db.review.reviewed import Status
+from db.review.revisions import Conflict, Saved
 from db.store.store import Store, open_store
 from tests.kit.desk.empty_stores import empty_store
 from tests.kit.desk.permits import person_in, program_in

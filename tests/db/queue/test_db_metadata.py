@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from data.notes import make_note
-from db.notes.notes import add_notes, search_notes
+from db.notes.notes import add_notes
 from db.notes.queue.metadata import Condition, metadata_names, read_condition
 from db.notes.queue.queue_view import Walk, next_in_walk
-from db.notes.queue.search import Filters
+from db.notes.queue.search import Filters, search_notes
 from db.notes.samples import remove_samples
 from db.schema.errors import StoreError
 from tests.kit.desk.permits import person_in, program_in

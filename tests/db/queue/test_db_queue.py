@@ -10,15 +10,18 @@ from sqlalchemy.orm import Session
 
 from app.worker.novelty import N_MORE, Novelty
 from data.notes import make_note
-from db.notes.notes import add_notes, count_notes, get_note, search_notes
+from db.notes.notes import add_notes, get_note
 from db.notes.queue.novelty import count_compared, read_comparison
 from db.notes.queue.saved_filters import drop_filter, save_filter, saved_filters
-from db.notes.queue.search import Filters, Found, count_found
+from db.notes.queue.search import Filters, Found, count_found, count_notes, search_notes
 from db.notes.suggestions import add_suggestion
 from db.review.bulk import Many, carry_out, plan, undo
-from db.review.decisions import history, open_review, reopen, save_draft
+from db.review.decisions import open_review, reopen
+from db.review.drafts import save_draft
+from db.review.reviewed import history
 from db.schema import tables
-from db.store.store import Store, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import TASK, add, decide, empty_session, extraction, register, store, suggestion
 

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app.exporting import Choice, Format, export_pieces
+from app.exporting.choice import Choice
+from app.exporting.formats import Format
+from app.exporting.writing import export_pieces
 from app.importing.decisions import DecisionReport, import_decisions
 from data.notes import NoteError, make_note
 from data.suggestion import Grounding, Span, Suggestion

@@ -19,7 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 from playwright.sync_api import Error as PlaywrightError
 
 from app.access.guard import LOCAL_REVIEWER
-from db.review.decisions import AnnotationRow, Review, history, open_review
+from db.review.decisions import Review, open_review
+from db.review.reviewed import AnnotationRow, history
 from db.store.store import Store
 from tests.kit import chromium
 from tests.kit.desk.desk_store import (

@@ -9,7 +9,8 @@ from pathlib import Path
 from data.notes import content_hash, make_note
 from data.suggestion import Span, Suggestion
 from data.task import Extraction, load_task
-from db.notes.notes import add_notes, counts, find_note
+from db.notes.notes import add_notes, find_note
+from db.notes.queue.search import counts
 from db.notes.suggestions import add_suggestion
 from db.store.store import Store
 from db.training.adapters import AdapterRow, activate, register_adapter

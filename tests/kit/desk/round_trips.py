@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
-from app.exporting import Choice, export_pieces
+from app.exporting.choice import Choice
+from app.exporting.writing import export_pieces
 from data.arrival.labels import read_labels
 from data.limits import MAX_ID_CHARACTERS
 from data.notes import Note, NoteError, make_note, read_notes

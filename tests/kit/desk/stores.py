@@ -15,7 +15,9 @@ from data.notes import Note, make_note
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import Extraction, load_task
 from db.notes.notes import add_notes
-from db.review.decisions import Saved, Status, submit
+from db.review.decisions import submit
+from db.review.reviewed import Status
+from db.review.revisions import Saved
 from db.store.store import Store, open_store
 from db.training.adapters import AdapterRow, register_adapter
 from tests.kit.desk.empty_stores import empty_store

@@ -28,8 +28,10 @@ from sqlalchemy.orm import Session
 
 from data.limits import MAX_VALUE_CHARACTERS
 from db.notes.suggestions import add_suggestion
-from db.review.decisions import Saved, Status, open_review, save_draft, submit
-from db.review.revisions import Conflict
+from db.review.decisions import open_review, submit
+from db.review.drafts import save_draft
+from db.review.reviewed import Status
+from db.review.revisions import Conflict, Saved
 from db.store.store import Store, open_store
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, TASK, add, extraction, suggestion

@@ -23,7 +23,8 @@ from pathlib import Path
 from sqlalchemy import event
 
 from db.people import audit
-from db.store.store import StoreError, open_store
+from db.schema.errors import StoreError
+from db.store.store import open_store
 from tests.kit.desk.power_cut import WRITE, Entry, cuts, read_log
 from tests.kit.desk.stores import add
 from tests.kit.shims import shims

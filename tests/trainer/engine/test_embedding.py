@@ -16,9 +16,10 @@ from data.storage.weight_files import EMBEDDING, EMBEDDING_KEY
 from data.task import load_task
 from tests.kit.tiny import shared_tiny
 from trainer.adapter.base_identity import base_identity
+from trainer.adapter.files import ModelError
 from trainer.engine.local import Engine
 from trainer.model.embedding import pack_rows
-from trainer.model.loading import ModelError, load_for_serving, load_model, quantise_and_save
+from trainer.model.loading import load_for_serving, load_model, quantise_and_save
 
 NOTES = [
     "A 61-year-old man with stage III colon cancer and a KRAS mutation received FOLFOX.",

@@ -15,8 +15,8 @@ from data.storage.locations import EMBEDDED
 from data.synthetic.sets.shipped import sample_notes
 from data.task import DEFAULT_TASK, Field, Task, load_task
 from tests.kit.tiny import shared_tiny, tiny_rows, tiny_tokenizer
-from trainer.engine import Engine, EngineError, NoteTooLong
-from trainer.engine.api import Request
+from trainer.engine import Engine
+from trainer.engine.api import EngineError, NoteTooLong, Request
 from trainer.engine.decoding.record import Cursor, build_tables, follow
 from trainer.engine.reading import Reading, line_on_terminal, suggest_with_progress
 from trainer.model.loading import load_model

@@ -16,7 +16,7 @@ from trainer.engine.decoding.decoder import N_ALTERNATIVES, Script
 from trainer.engine.decoding.record import Cursor, build_tables
 from trainer.engine.forward.cpu import CpuForward
 from trainer.engine.forward.gpu import GpuForward
-from trainer.engine.forward.gpu_shapes import Slots
+from trainer.engine.forward.gpu_slots import Slots
 from trainer.engine.forward.modules import ModulesForward
 from trainer.engine.local import Engine
 from trainer.model.llama_weights import LlamaWeights

@@ -11,8 +11,7 @@ from tests.kit.tiny import shared_tiny, tiny_rows
 from trainer.engine.api import Request
 from trainer.engine.decoding.decoder import Script
 from trainer.engine.forward.gpu import GpuForward
-from trainer.engine.forward.gpu_shapes import Slots
-from trainer.engine.forward.gpu_slots import Bank, Layout
+from trainer.engine.forward.gpu_slots import Bank, Layout, Slots
 from trainer.engine.local import Engine
 from trainer.model.llama_weights import LlamaWeights
 from trainer.model.loading import load_for_serving

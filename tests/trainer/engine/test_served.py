@@ -19,8 +19,8 @@ from db.training.adapters import AdapterRow
 from tests.kit.desk.servers import TASK, cut, fails, faulty, says, send, sends, slow
 from tests.kit.tiny import shared_tiny, tiny_rows
 from trainer.engine.api import EngineError, EngineUnavailableError, Request
-from trainer.engine.remote.client import MAX_VALUE_CHARACTERS
-from trainer.engine.remote.engine import ServedEngine, Server
+from trainer.engine.remote.client import MAX_VALUE_CHARACTERS, Server
+from trainer.engine.remote.engine import ServedEngine
 from trainer.engine.remote.replies import Reply, read_chat, read_completion, read_confidence, read_record
 from trainer.engine.suggestion import Answer, hold_to_words
 

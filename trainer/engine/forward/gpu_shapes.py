@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import torch
 
 from trainer.engine.forward.base import N_OPTIONS, Segment
-from trainer.engine.forward.gpu_slots import Bank, Slots
+from trainer.engine.forward.gpu_slots import Bank
 
-__all__ = ["Parts", "Shape", "Slots", "fill_inputs", "new_shape"]
+__all__ = ["Parts", "Shape", "fill_inputs", "new_shape"]
 
 
 class Parts(NamedTuple):

@@ -17,7 +17,7 @@ from trainer.engine.remote.client import PROBE, Connection, Form, Server, questi
 from trainer.engine.remote.replies import read_confidence, read_record
 from trainer.engine.suggestion import Answer, hold_to_words, make_suggestion
 
-__all__ = ["ServedEngine", "Server"]
+__all__ = ["ServedEngine"]
 
 LOOK_S = 0.1
 """How often the source is asked for urgent notes while every slot is taken."""

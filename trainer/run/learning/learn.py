@@ -16,7 +16,8 @@ from data.vocabulary.house_words import HOUSE_WORDS, NONE, collect_house_words
 from trainer.adapter.manifest import Manifest, now, publish_adapter, read_manifest
 from trainer.config import FEW_WEIGHTS, SMALL_MODEL, TrainConfig
 from trainer.engine.forward.int8 import multiplies_bf16
-from trainer.model.loading import Loaded, choose_device, compute_dtype, load_model, save_lora
+from trainer.model.loading import Loaded, choose_device, compute_dtype, load_model
+from trainer.model.lora import save_lora
 from trainer.model.nf4 import unpack_scales
 from trainer.run.directory import check_disk_space
 from trainer.run.job import Job, check_steps

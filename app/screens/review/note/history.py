@@ -16,8 +16,9 @@ from app.screens.review.saving.trials import is_kept_back
 from data.task import Task
 from db.notes.suggestions import SuggestionRow, suggestions_of
 from db.people.acting import can
-from db.review.decisions import AnnotationRow, history, open_review
+from db.review.decisions import open_review
 from db.review.opinions import OpinionRow, opinion_history
+from db.review.reviewed import AnnotationRow, history
 
 SAID = {"submitted": "saved", "skipped": "skipped", "flagged": "flagged", "reopened": "reopened"}
 

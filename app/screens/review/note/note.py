@@ -46,16 +46,18 @@ from data.prefill.outside import judge_outside
 from data.suggestion import Grounding, Suggestion
 from data.task import Extraction, Task
 from data.text.figures import plural
-from db.notes.notes import Counts, counts, next_notes
+from db.notes.notes import next_notes
 from db.notes.queue.metadata import metadata_names
 from db.notes.queue.queue_view import count_in_walk, next_in_walk
+from db.notes.queue.search import Counts, counts
 from db.notes.suggestions import SuggestionRow
 from db.notes.used_values import used_values
 from db.people.acting import LOCAL
 from db.review.decisions import Review, open_review
 from db.review.offers import OfferRow, offers_for
 from db.review.opinions import Pending, count_pending, is_compared
-from db.store.store import Session, UnknownNote
+from db.schema.errors import UnknownNote
+from db.store.store import Session
 
 N_AHEAD = 2
 

@@ -21,7 +21,8 @@ from app.screens.replies import answer_with
 from app.screens.review.people.tabs import Tab, tabs_of
 from db.notes.queue.claims import Find, give, give_back, hold, n_held_by_others, read_held, renew
 from db.people.acting import LOCAL, acting
-from db.store.store import Session, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Session
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from data.merging import Merged, merge
 from data.prefill.withholding import form_values
 from db.notes.notes import get_note
 from db.notes.suggestions import get_suggestion
-from db.review.decisions import history
+from db.review.reviewed import history
 from db.review.revisions import Conflict
 from db.store.store import Session
 

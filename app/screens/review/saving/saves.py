@@ -32,13 +32,15 @@ from data.task import Extraction, TaskError
 from db.notes.notes import get_note
 from db.notes.suggestions import suggestion_of
 from db.people.acting import acting
-from db.review.decisions import discard_draft, latest_annotation, open_review, reopen, save_draft, submit
+from db.review.decisions import open_review, reopen, submit
+from db.review.drafts import discard_draft, save_draft
 from db.review.lifecycle.relatives import count_waiting_copies
 from db.review.offers import make_offer, same_value, withdraw_offer
 from db.review.opinions import is_compared
+from db.review.reviewed import latest_annotation
 from db.review.revisions import Conflict, revision_of
 from db.review.trials import reopen_if_seeded
-from db.store.store import StoreError
+from db.schema.errors import StoreError
 
 MAX_LEAD_TIME_MS = 24 * 60 * 60 * 1000
 

@@ -15,7 +15,8 @@ from db.people.acting import acting
 from db.review.decisions import Review
 from db.review.opinions import is_compared
 from db.review.trials import TrialRow, begin_trial, trial_of, trials_of
-from db.store.store import Session, StoreError
+from db.schema.errors import StoreError
+from db.store.store import Session
 
 if TYPE_CHECKING:
     from app.screens.review.note.note import Shown
