@@ -343,7 +343,7 @@ def test_a_dataset_never_replaces_something(store, tmp_path):
 def test_exporting_imports_neither_torch_nor_datasets(store, tmp_path):
     code = (
         "import sys, app.screens.export.downloads, app.exporting.columns as c\n"
-        "from app.exporting import Choice; from data.task import load_task\n"
+        "from app.exporting.choice import Choice; from data.task import load_task\n"
         "list(c.parquet(load_task(), Choice(), [])); list(c.dataset_archive(load_task(), Choice(), []))\n"
         "print(sorted({'torch', 'datasets', 'transformers'} & set(sys.modules)))"
     )
