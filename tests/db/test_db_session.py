@@ -301,7 +301,7 @@ SYSTEM_SQLITE = """
 import json, sys
 sys.modules["pysqlite3"] = None
 from pathlib import Path
-from db.notes.notes import counts
+from db.notes.queue.search import counts
 from db.store.store import open_store
 from tests.kit.desk.stores import add
 for path in sys.argv[1:]:

@@ -24,7 +24,7 @@ SAVE = """
 import sys
 from pathlib import Path
 from db.people.acting import acting
-from db.review.decisions import open_review, save_draft
+from db.review.decisions import open_review; from db.review.drafts import save_draft
 from db.store.store import open_store
 from tests.kit.desk.stores import decide, extraction
 path, clock = Path(sys.argv[1]), Path(sys.argv[2])
