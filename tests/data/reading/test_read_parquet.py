@@ -97,7 +97,8 @@ def test_a_value_that_is_referred_to_again_and_again_takes_memory_once(tmp_path:
     settings = {"compression": "zstd", "write_statistics": False, "store_schema": False}
     write(tmp_path / "a.parquet", {"text": texts, "id": range(64)}, **settings)
     code = (
-        "import re, sys; from pathlib import Path; from data.notes import read_notes; from data.reading.records import Refusal\n"
+        "import re, sys; from pathlib import Path; from data.notes import read_notes\n"
+        "from data.reading.records import Refusal\n"
         "from data.task import load_task\n"
         "found = list(read_notes(Path(sys.argv[1]), load_task(), original=False))\n"
         "assert all(isinstance(one, Refusal) for one in found), found\n"
