@@ -89,7 +89,7 @@ class Plan:
             said.append(f"{name}: {_listed(kept)} {are} kept as metadata; {_ways(on_terminal)} takes {them}.")
         if aside := self._of_role("label aside"):
             said.append(f"{name}: the labels in {_listed(aside)} are left out; {_ways(on_terminal)} takes them.")
-        if dropped := self._of_role("left out"):
+        if dropped := [name for name in self._of_role("left out") if name not in DERIVED_KEYS]:
             said.append(f"{name}: {_listed(dropped)} {'is' if len(dropped) == 1 else 'are'} left out.")
         return said
 

@@ -276,7 +276,7 @@ def _add_batch(permit: LeadAct | Program, batch: Sequence[Note], rules: Rules) -
     met = [known.meet(note) for note in batch]
     fresh = [entry for entry, meeting in met if meeting == "new"]
     _insert(session, fresh, rules)
-    keep_names(session, [note.metadata for note in batch])
+    keep_names(permit, [note.metadata for note in batch])
     for entry in fresh:
         if entry.supersedes:
             _supersede(permit, entry)

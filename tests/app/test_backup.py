@@ -103,7 +103,7 @@ def test_restored_it_has_every_row_of_its_moment_and_every_save_before(home: Hom
         assert kept == {number: row for number, row in source.items() if number <= max(kept)}
     told = restored.json("doctor")
     assert {one["name"]: one["state"] for one in told["findings"] if one["name"] != "disk"} == dict.fromkeys(
-        ("home", "permissions", "sqlite", "schema", "integrity", "audit", "fields", "adapter", "gpu"), "ok"
+        ("home", "permissions", "sqlite", "schema", "integrity", "audit", "deletions", "fields", "adapter", "gpu"), "ok"
     )
 
 

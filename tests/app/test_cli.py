@@ -114,6 +114,8 @@ def test_figures_come_as_json(tiny_home, tmp_path):
         "kept": True,
         "refusals": [],
         "remarks": [],
+        "n_placeholders": 0,
+        "missing_fields": {},
     }
     assert home.json("prefill", "--limit", "3") == {"n_done": 3, "n_failed": 0, "adapter": "tiny-adapter"}
     status = home.json("status")

@@ -112,9 +112,14 @@ def test_what_cannot_be_written_says_so(closed_home, tmp_path):
     assert "CASELOOP_HOME" in one_sentence(errors)
 
 
+def hear_ctrl_c() -> None:
+    """As in a terminal, also where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(home: Home, file: Path, *flags: str) -> str:
     """What an import says that gets Ctrl-C once notes are in the store, or with `--strict` are being read."""
-    process = home.start("import", str(file), *flags)
+    process = home.start("import", str(file), *flags, preexec_fn=hear_ctrl_c)
     with home.desk() as desk:
 
         def is_under_way() -> bool:
@@ -149,8 +154,8 @@ def test_ctrl_c_says_what_an_import_kept(tiny_home, tmp_path):
 
 def test_ctrl_c_elsewhere_says_a_sentence(tiny_home, tmp_path):
     with tiny_home.desk() as desk:
-        import_files(desk.store, desk.task, [write_notes(tmp_path / "n.jsonl", [f"Report {n}." for n in range(3000)])])
-    process = tiny_home.start("prefill")
+        import_files(desk.store, desk.task, [write_notes(tmp_path / "n.jsonl", [f"Report {n}." for n in range(60)])])
+    process = tiny_home.start("prefill", preexec_fn=hear_ctrl_c)
 
     def has_begun() -> bool:
         with tiny_home.desk() as desk, desk.store.reading() as session:

@@ -137,7 +137,7 @@ def test_no_file_name_and_no_column_runs_in_the_preview_of_an_import(page: Page)
     page.get_by_role("tab", name="Queue").click()
     for text in NAMES[:6]:
         record: dict[str, Any] = {"text": f"{text} A note with {text}.", text: text, "id": text}
-        page.locator("#queue-import input[type=file]").set_input_files(
+        page.locator("#import-file").set_input_files(
             {"name": f"{text.replace('/', '')}.jsonl", "mimeType": "text/plain", "buffer": json.dumps(record).encode()}
         )
         expect(page.locator("#import-preview")).to_be_visible()

@@ -110,7 +110,7 @@ def test_the_export_follows_its_choices(browser: Browser, own_desk: Desk) -> Non
         expect(said).to_contain_text("Expected a day such as 2026-01-31")  # instead of an export without the limit
         expect(said.get_by_role("link")).to_have_count(0)
         here.page.get_by_label("To the day").fill("")
-        here.page.get_by_label("Provenance").check()
+        here.page.get_by_role("checkbox", name="Provenance").check()
         expect(said).to_contain_text('"states"')
         here.page.get_by_label("Label Studio").check()
         with here.page.expect_download() as download:

@@ -33,7 +33,7 @@ def test_a_setting_is_replaced_and_taken_away(session: Session) -> None:
     put_setting(person_in(session, "ben"), "other", [1, "x"])
     assert get_settings(session, "look.") == {"look.below": {"stage": 0.75}}
     drop_setting(person_in(session, "ben"), "look.below")
-    assert get_settings(session) == {"look_elsewhere": True, "other": [1, "x"]}
+    assert get_settings(session) == {"look_elsewhere": True, "other": [1, "x"], "metadata.names": ["n"]}
 
 
 def test_an_offer_stands_until_it_is_withdrawn(session: Session) -> None:

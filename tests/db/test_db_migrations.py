@@ -65,6 +65,7 @@ def later(tmp_path: Path) -> Path:
     """The migrations of a later version."""
     folder = tmp_path / "later"
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
+    shutil.copy(migrations.FOLDER / "0009_samples.txt", folder)
     (folder / "versions" / f"{LATER}_novelty.py").write_text(SECOND, encoding="utf-8")
     return folder
 
@@ -202,6 +203,7 @@ def test_notes_of_before_get_the_hash_of_their_exact_text(
         where = server.at(server.empty_database())
     folder = tmp_path / "before"
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
+    shutil.copy(migrations.FOLDER / "0009_samples.txt", folder)
     for version in migrations.versions():
         if version >= "0008":
             next((folder / "versions").glob(f"{version}_*")).unlink()
@@ -229,6 +231,7 @@ def test_notes_of_before_keep_all_and_can_be_deleted(kind: str, tmp_path: Path, 
         where = server.at(server.empty_database())
     folder = tmp_path / "before"
     shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
+    shutil.copy(migrations.FOLDER / "0009_samples.txt", folder)
     for version in migrations.versions():
         if version >= "0012":
             next((folder / "versions").glob(f"{version}_*")).unlink()

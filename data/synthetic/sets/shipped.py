@@ -21,8 +21,8 @@ def sample_notes(task: Task) -> list[Note]:
     if task.name != TASK_NAME:
         return []
     labelled = list(read_notes(LABELLED, task, original=True))
-    notes = [note for note in labelled if isinstance(note, Note)]
-    if len(notes) < len(labelled):  # a label that does not fit
+    notes = [note for note in labelled if isinstance(note, Note) and not (note.labels and note.labels.missing)]
+    if len(notes) < len(labelled):  # a label that does not fit, or is not there
         return []
     notes += [note for note in read_notes(UNLABELLED, task, original=False) if isinstance(note, Note)]
     return [replace(note, origin="sample") for note in notes]

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from db.people.acting import LeadAct, Program
 from db.schema import tables as t
 from db.schema.dialects import holds, insert_into, leading_number, lower_text, member_text
 from db.schema.errors import StoreError, refuse_nul
@@ -112,16 +113,17 @@ def metadata_names(session: Session) -> list[str]:
     return [str(name) for name in found or ()]
 
 
-def keep_names(session: Session, metadata: Iterable[Mapping[str, Any]]) -> None:
+def keep_names(permit: LeadAct | Program, metadata: Iterable[Mapping[str, Any]]) -> None:
     """Keep the names under which notes bring metadata, for `metadata_names`.
 
     Args:
-        session: one that writes, and that no other writes beside.
+        permit: of whoever imports the notes.
         metadata: of notes that are stored.
     """
     seen = dict.fromkeys(name for one in metadata for name in one)
     if not seen:
         return
+    session = permit.session
     known = metadata_names(session)
     names = list(dict.fromkeys([*known, *seen]))[:MAX_NAMES]
     if len(names) == len(known):

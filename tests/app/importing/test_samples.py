@@ -42,7 +42,15 @@ __all__ = ["store"]
 N_LABELLED, N_UNLABELLED = 400, 72
 
 
-LATER = ("times_longest", "legibility")  # columns that came after the samples
+LATER = {  # columns that came after the samples
+    "suggestion": ("times_longest REAL", "legibility REAL"),
+    "note": (
+        "source TEXT NOT NULL DEFAULT ''",
+        "import_id INTEGER",
+        "supersedes_id INTEGER",
+        "is_superseded INTEGER NOT NULL DEFAULT 0",
+    ),
+}
 
 
 @pytest.fixture
@@ -195,17 +203,21 @@ def test_an_older_store_knows_its_samples_by_their_texts(
     incoming = [one for one in read_notes(UNLABELLED, TASK, original=False) if isinstance(one, Note)]
     # As a sample is called, and nearly as it reads: a real note all the same.
     lookalike = note(1, text=incoming[0].text + " Seen again.", external_id=incoming[0].external_id)
+    later = [(table, column) for table, columns in LATER.items() for column in columns]
     with open_store(where, migrations_folder=older(tmp_path / "older")) as old, old.transaction() as session:
-        for column in LATER:  # as today's code writes it
-            session.execute(sa.text(f"ALTER TABLE suggestion ADD COLUMN {column} REAL"))
+        for table, column in later:  # as today's code writes it
+            session.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {column}"))
+        session.execute(sa.text("CREATE TABLE deleted_note (note_id INTEGER)"))
         add_notes(program_in(session), [lookalike, *labelled, *(replace(one, external_id=None) for one in incoming)])
         reviewed = next_notes(session, limit=3)[2]
         add_suggestion(program_in(session), reviewed, suggestion())
         decide(session, reviewed, 0, suggestion_id=1)
         before = get_note(session, reviewed)
         rows = session.execute(sa.text("SELECT id, state, revision, updated_at FROM note ORDER BY id")).all()
-        for column in LATER:
-            session.execute(sa.text(f"ALTER TABLE suggestion DROP COLUMN {column}"))
+        for table, column in later:
+            session.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column.split()[0]}"))
+        session.execute(sa.text("DELETE FROM setting"))
+        session.execute(sa.text("DROP TABLE deleted_note"))
     with open_store(where) as store, store.transaction() as session:
         assert counts(session).n_samples == 472
         assert get_note(session, 1).origin == "incoming"

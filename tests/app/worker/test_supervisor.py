@@ -220,7 +220,7 @@ def test_a_child_finds_the_store_that_the_desk_is_served_with_or_none(tiny_home,
 
 
 def test_a_home_that_was_served_is_not_begun_anew_by_itself(tiny_home, tmp_path):
-    tiny_home.ok("status")  # the first start, of whatever command
+    tiny_home.begin()
     with tiny_home.desk() as desk:
         note_served(desk.settings)
     store = tiny_home.path / "caseloop.db"
@@ -234,7 +234,8 @@ def test_a_home_that_was_served_is_not_begun_anew_by_itself(tiny_home, tmp_path)
     tiny_home.ok("status")
     store.unlink()
     (tiny_home.path / LOCK).unlink()
-    tiny_home.ok("status")
+    assert "no desk" in one_sentence(tiny_home.run("status").stderr)
+    tiny_home.ok("import", str(write_notes(tmp_path / "notes.jsonl", ["A report."])))
 
 
 def test_a_process_that_hangs_is_started_again(tiny_home, tmp_path):

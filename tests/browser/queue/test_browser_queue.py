@@ -238,6 +238,8 @@ def test_many_files_and_folders_are_imported_at_once(browser: Browser, desk: Des
             path.write_text(f"{path.name} once more.", encoding="utf-8")
         here.page.route("**/import", lambda route: route.abort())
         here.page.locator("#import-folder").set_input_files(folder)
+        expect(preview.get_by_role("button", name="Import 12 notes from 12 files")).to_be_disabled()
+        preview.get_by_label("Notes with the id of another text").select_option("separate")
         preview.get_by_role("button", name="Import 12 notes from 12 files").click()
         expect(report).to_contain_text("0 notes added from 0 files")
         expect(report).to_contain_text("r00.txt: Nothing was imported: the desk cannot be reached.")

@@ -26,6 +26,7 @@ WITHOUT_PERMIT = {
     "db.notes.queue.claims.give": "lets the person in itself, once for each of its transactions",
 }
 WITHOUT_ENTRY = {
+    "db.notes.queue.metadata.keep_names": "a part of an import, which leaves the entry",
     "db.people.settings.put_own_setting": "keys and the tour concern nobody else",
     "db.training.adapters.register_adapter": "an adapter that is not active changes nothing; who brings it says whence",
     "db.training.runs.update_run": "who decides about a run or stops it says what was done",
