@@ -112,6 +112,10 @@ def test_what_cannot_be_written_says_so(closed_home, tmp_path):
     assert "CASELOOP_HOME" in one_sentence(errors)
 
 
+ENDS = (130, -signal.SIGINT)
+"""A shell says 130 of both. Python ends by the signal itself where that reached it amid an `exec` of some library."""
+
+
 def hear_ctrl_c() -> None:
     """As in a terminal, also where the tests themselves run in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -130,7 +134,7 @@ def interrupted(home: Home, file: Path, *flags: str) -> str:
         wait_for(is_under_way, "the import")
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode in ENDS, out) == (True, "")
     return one_sentence(errors)
 
 
@@ -164,5 +168,5 @@ def test_ctrl_c_elsewhere_says_a_sentence(tiny_home, tmp_path):
     wait_for(has_begun, "the first suggestion")
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode in ENDS, errors
     assert "Interrupted" in one_sentence(errors)
