@@ -90,7 +90,7 @@ def test_a_wrong_file_is_refused_whole(tmp_path: Path, name: str, raw: str | byt
 
 
 def test_a_text_with_a_report_a_line_is_remarked_on(tmp_path: Path) -> None:
-    report = "Right breast, core biopsy: invasive lobular carcinoma, grade 2, ER positive, PR positive, HER2 negative."
+    report = "Left lung, upper lobe, wedge resection: adenocarcinoma of acinar pattern, 14 mm, margins free."
     _, _, said = read_telling(file(tmp_path, f"{report}\n" * 3, "a.txt"))
     assert said == ["a.txt: read as one note. If each line is a report, save it as .csv, with text as first line."]
     assert not read_telling(file(tmp_path, f"{report}\nIt goes on.\n{report}\n", "b.txt"))[2]
