@@ -130,7 +130,7 @@ class _Html(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.layout = Layout()
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, _attrs: object) -> None:
         self.layout.start(tag)
 
     def handle_endtag(self, tag: str) -> None:

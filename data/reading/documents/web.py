@@ -66,14 +66,14 @@ class _Page(HTMLParser):
         self.said: list[str] = []
         self._n_silent = self._n_as_is = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, _attrs: list[tuple[str, str | None]]) -> None:
         self._n_silent += tag in _SILENT
         self._n_as_is += tag == "pre"
         self._break(tag)
         if tag in ("td", "th") and self.said and not self.said[-1].endswith(("\n", "\t")):
             self.said.append("\t")
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_startendtag(self, tag: str, _attrs: list[tuple[str, str | None]]) -> None:
         self._break(tag)
 
     def handle_endtag(self, tag: str) -> None:
