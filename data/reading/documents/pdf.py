@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +14,12 @@ from data.reading.sources import Encoding, Head, Options, Source
 
 _OCR = "recognise its text first (OCR), and save that as .txt or .pdf"
 _MAX_UNKNOWN = 0.1
+_BEGIN = re.compile(rb"\A\s*%PDF-|%PDF-\d\.\d[ \t]*[\r\n]")  # elsewhere by a line end: a text may speak of such a file
 
 
 def is_pdf(head: Head) -> bool:
     """Whether it begins as one; some bytes may stand before."""
-    return b"%PDF-" in head.raw[:1024]
+    return _BEGIN.search(head.raw[:1024]) is not None
 
 
 def read_pdf(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refusal]:
