@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 from xml.etree.ElementTree import Element
 
+from data.reading.documents.web import legible
+
 _APART = frozenset(
     (
         "blockquote",
@@ -47,8 +49,6 @@ _BLOCKS = _APART.union(
 _ITEMS, _CELLS = frozenset(("li", "item")), frozenset(("td", "th"))
 _UNSEEN = frozenset(("head", "script", "style", "template", "noscript"))
 _EMPTY = frozenset(("br", "hr", "img", "meta", "link", "input", "col", "wbr", "rendermultimedia"))
-_UNKNOWN = re.compile(r"<!\[(?!(?:cdata|temp|ignore|include|rcdata|if|else|endif)(?![-_.\w]))", re.IGNORECASE)
-"""What looks like a marked section and is none, on which the parser fails."""
 _SPACES = re.compile(r"[ \t\r\n\f\v]+")
 
 
@@ -146,7 +146,7 @@ class _Html(HTMLParser):
 def html_text(markup: str) -> str:
     """The text of HTML or XHTML; never fails, since HTML has no faults."""
     reader = _Html()
-    reader.feed(_UNKNOWN.sub("&lt;![", markup))
+    reader.feed(legible(markup))
     reader.close()
     return reader.layout.text()
 

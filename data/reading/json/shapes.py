@@ -87,7 +87,11 @@ def _shape(source: Source, members: dict[str, _Member], wanted: Collection[str])
 def _find_table(members: dict[str, _Member], wanted: Collection[str], named: list[str]) -> Shape | None:
     objects = [member for member in members.values() if member.kind == "{" and member.n_values]
     are_all = bool(objects) and len(objects) == len(members)
-    if {"columns", "data"} <= members.keys() and members["data"].types <= {list} and members["data"].kind == "[":
+    if (
+        {"columns", "data"} <= members.keys()
+        and members["data"].types <= {list}
+        and members["data"].kind == "[" == members["columns"].kind
+    ):
         return Shape("split")
     are_numbered = bool(objects) and objects[0].keys == {str(number) for number in range(objects[0].n_values)}
     if are_all and (named or are_numbered) and all(member.keys == objects[0].keys for member in objects):

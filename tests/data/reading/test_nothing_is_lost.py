@@ -13,6 +13,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from data.reading.clinical.narrative import html_text
 from data.reading.readers import read_records
 from data.reading.records import Record
 from tests.kit.documents import saved, zipped
@@ -140,6 +141,25 @@ def test_a_page_says_its_encoding(tmp_path: Path) -> None:
     assert texts(file(tmp_path, page.encode("cp1250"), "a.html")) == [("a", "Guz śródpiersia")]
     page = page.replace("windows-1250", "nothing")
     assert texts(file(tmp_path, page.encode("cp1252", "replace"), "a.html"))
+
+
+@pytest.mark.parametrize("end", ["Margin <5 mm", "<![CDATA[Margin <5 mm]]>", "Margin &lt;5 mm<!-- so -->"])
+def test_markup_at_its_end(tmp_path: Path, end: str) -> None:
+    assert texts(file(tmp_path, f"<html><body><p>{end}", "a.html")) == [("a", "Margin <5 mm")]
+    text = {"status": "generated", "div": f"<div>{end}"}
+    report = {"resourceType": "DiagnosticReport", "id": "a", "text": text}
+    assert texts(file(tmp_path, json.dumps(report), "a.json")) == [("a", "Margin <5 mm")]
+
+
+@pytest.mark.parametrize("begin", ["<a href='", "<!--", "<![if ", "<![CDATA["])
+def test_what_begins_again_and_again_and_never_ends(begin: str) -> None:
+    assert html_text("<div>Tumour. " + begin * 100_000).startswith("Tumour.")
+
+
+def test_an_answer_of_argilla_that_is_none(tmp_path: Path) -> None:
+    responses = [{"values": {"kind": 5}, "user_id": 1}, {"values": None}]
+    record = {"id": "a", "fields": {"text": "Tumour."}, "responses": responses, "suggestions": []}
+    assert texts(file(tmp_path, lines(record), "a.jsonl")) == [("a", "Tumour.")]
 
 
 def test_what_a_file_is_not(tmp_path: Path) -> None:
