@@ -156,10 +156,13 @@ def test_what_begins_again_and_again_and_never_ends(begin: str) -> None:
     assert html_text("<div>Tumour. " + begin * 100_000).startswith("Tumour.")
 
 
-def test_an_answer_of_argilla_that_is_none(tmp_path: Path) -> None:
+def test_answers_of_tools_that_are_none(tmp_path: Path) -> None:
     responses = [{"values": {"kind": 5}, "user_id": 1}, {"values": None}]
-    record = {"id": "a", "fields": {"text": "Tumour."}, "responses": responses, "suggestions": []}
-    assert texts(file(tmp_path, lines(record), "a.jsonl")) == [("a", "Tumour.")]
+    argilla = {"id": "a", "fields": {"text": "Tumour."}, "responses": responses, "suggestions": []}
+    assert texts(file(tmp_path, lines(argilla), "a.jsonl")) == [("a", "Tumour.")]
+    brief = {"id": "a", "text": "Tumour.", "annotator": 1, "annotation_id": 2, "lead_time": 1, "x": [{"labels": 5}]}
+    assert texts(file(tmp_path, lines(brief), "b.jsonl")) == [("a", "Tumour.")]
+    assert only(file(tmp_path, json.dumps({"columns": 5, "data": [["Tumour."]]}), "c.json")).line == 1
 
 
 def test_what_a_file_is_not(tmp_path: Path) -> None:
