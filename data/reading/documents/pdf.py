@@ -49,6 +49,9 @@ def _read(source: Source, stream: Any) -> list[str] | Refusal:
         return refused_file(source.name, "a PDF without a password", "an encrypted one", "save it without a password")
     if len(reader.pages) > MAX_PAGES:
         return refused_file(source.name, f"a PDF of at most {MAX_PAGES} pages", f"{len(reader.pages):,}", "split it")
+    if any(_is_filled(field) for field in (reader.get_fields() or {}).values()):
+        advice = "print it to a new PDF"  # so that they stand where they belong in the text
+        return refused_file(source.name, "a PDF whose words stand on its pages", "words typed into a form", advice)
     texts: list[str] = []
     pictures: list[int] = []
     for number, page in enumerate(reader.pages, start=1):
@@ -73,6 +76,11 @@ def _check_texts(source: Source, texts: list[str], pictures: list[int]) -> list[
     if n_unknown > _MAX_UNKNOWN * len(whole):
         return refused_file(source.name, "a PDF whose letters can be told", "letters without a meaning", _OCR)
     return texts
+
+
+def _is_filled(field: Any) -> bool:
+    """Whether somebody typed or ticked something; a signature is neither."""
+    return field.get("/FT") != "/Sig" and str(field.get("/V") or "").strip() not in ("", "/Off")
 
 
 def _is_unlocked(reader: Any) -> bool:

@@ -85,9 +85,13 @@ def _local(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
+def _attributes(element: Element) -> dict[str, str]:
+    return {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+
+
 def _symbol(element: Element) -> str:
     """What a sign of a named font shows: that of Symbol, or one of Unicode; U+FFFD for pictures."""
-    told = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+    told = _attributes(element)
     code = int(told.get("char", "FFFD")[-4:], 16)
     if not 0xE000 <= code <= 0xF8FF:
         return chr(code)
@@ -103,20 +107,25 @@ class _Words:
     def __init__(self) -> None:
         self.said: list[str] = []
         self._n_deleted = self._n_cells = 0
+        self._is_ticked = False
 
     def begin(self, tag: str) -> None:
         self._n_deleted += tag in _DELETED
         self._n_cells += tag == "tc"
+        self._is_ticked = self._is_ticked and tag != "checkBox"
 
     def end(self, element: Element) -> None:
         tag = _local(element)
+        if tag in ("default", "checked"):  # in this order
+            self._is_ticked = _attributes(element).get("val", "1") not in ("0", "false", "off")
         if not self._n_deleted:
-            self._take(tag, _symbol(element) if tag == "sym" else element.text or "")
+            box = "☒" if self._is_ticked else "☐"
+            self._take(tag, _symbol(element) if tag == "sym" else box if tag == "checkBox" else element.text or "")
         self._n_deleted -= tag in _DELETED
         self._n_cells -= tag == "tc"
 
     def _take(self, tag: str, text: str) -> None:
-        if tag in ("t", "sym"):
+        if tag in ("t", "sym", "checkBox"):
             self.said.append(text)
         elif tag == "p":
             self.said.append(" " if self._n_cells else "\n")

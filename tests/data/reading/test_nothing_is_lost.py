@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import stat
 import warnings
@@ -12,11 +13,13 @@ from typing import Any
 
 import openpyxl
 import pytest
+from pypdf import PdfWriter
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 from data.reading.clinical.narrative import html_text
 from data.reading.readers import read_records
 from data.reading.records import Record
-from tests.kit.documents import saved, zipped
+from tests.kit.documents import pdf, saved, zipped
 from tests.kit.note_files import file, lines, only, read
 
 _WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
@@ -128,6 +131,29 @@ def test_signs_of_a_word_document(tmp_path: Path) -> None:
     assert texts(file(tmp_path, zipped({"word/document.xml": body}), "a.docx")) == [("a", "≥μ3✓\ncm")]
     other = '<?xml version="1.0" encoding="none-8"?>' + body
     assert only(file(tmp_path, zipped({"word/document.xml": other}), "b.docx")).found == "a fault in it"
+
+
+def test_ticks_in_a_form_of_word(tmp_path: Path) -> None:
+    boxes = ("<w:checked/>", '<w:default w:val="1"/><w:checked w:val="0"/>', '<w:default w:val="1"/>', "")
+    body = "".join(f"<w:r><w:ffData><w:checkBox>{box}</w:checkBox></w:ffData><w:t>x</w:t></w:r>" for box in boxes)
+    whole = f"<w:document {_WORD}><w:body><w:p>{body}</w:p></w:body></w:document>"
+    assert texts(file(tmp_path, zipped({"word/document.xml": whole}), "a.docx")) == [("a", "☒x☐x☒x☐x")]
+
+
+@pytest.mark.parametrize("value", ["Carcinoma", "", "/Off"])
+def test_what_was_typed_into_a_form(tmp_path: Path, value: str) -> None:
+    writer = PdfWriter(clone_from=io.BytesIO(pdf("Diagnosis:")))
+    widget = {"/FT": "/Tx", "/Subtype": "/Widget", "/T": "(diagnosis)", "/V": value}
+    field = DictionaryObject({NameObject(key): TextStringObject(said) for key, said in widget.items()})
+    fields = ArrayObject([writer._add_object(field)])
+    writer.root_object[NameObject("/AcroForm")] = DictionaryObject({NameObject("/Fields"): fields})
+    raw = io.BytesIO()
+    writer.write(raw)
+    path = file(tmp_path, raw.getvalue(), "a.pdf")
+    if value == "Carcinoma":
+        assert only(path).found == "words typed into a form"
+    else:
+        assert texts(path) == [("a", "Diagnosis:")]
 
 
 def test_rich_text_of_other_programs(tmp_path: Path) -> None:
