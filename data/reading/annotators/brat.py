@@ -49,7 +49,8 @@ def read_brat(sources: Mapping[str, Source], options: Options) -> Iterator[Recor
             continue
         beside = sources.get(str(PurePath(name).with_suffix(_ANN)))
         try:
-            yield from list(_read_text(source, beside, options))
+            found = list(_read_text(source, beside, options))
+            yield from found or [refused_file(source.name, "a text", "an empty one", "fill it in, or leave it out")]
         except PackedError as error:
             yield error.refusal(source.name)
         except OSError as error:

@@ -41,6 +41,13 @@ def test_a_gene_begins_no_message(tmp_path: Path) -> None:
     ]
 
 
+def test_an_addendum_is_no_copy_of_its_report(tmp_path: Path) -> None:
+    report, addendum = "Ductal carcinoma of the left breast.", "Addendum: HER2 positive."
+    coded = base64.b64encode(addendum.encode()).decode()
+    raw = f"{_MSH}OBR|1||S1\rOBX|1|TX|c||{report}||||||F\rOBX|2|ED|c||A^text^plain^Base64^{coded}||||||F\r"
+    assert texts(file(tmp_path, raw, "a.hl7")) == [("S1", f"{report}\n{addendum}")]
+
+
 def _bundle(*resources: dict[str, Any], kind: str = "collection") -> dict[str, Any]:
     return {"resourceType": "Bundle", "type": kind, "entry": [{"resource": one} for one in resources]}
 
@@ -210,6 +217,8 @@ def test_one_text_of_brat_that_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"One text.", b"Oxe text.", 1))
     (note,), (refusal,) = read(path)
     assert (note.external_id, refusal.file) == ("b", "a.txt in a.zip")
+    empty = _archive(tmp_path / "b.zip", ("a.txt", " "), ("a.ann", ""))
+    assert only(empty).found == "an empty one"
 
 
 def test_words_of_a_label_whose_place_is_a_path(tmp_path: Path) -> None:
