@@ -174,9 +174,14 @@ class Known:
         self._rules = rules
         self._of_text: dict[str, dict[tuple[str | None, str], Entry]] = {}
         self._ids: dict[str, list[_Named]] = {}
+        self._text_of: dict[str, str] = {}
+        self._repeated: set[str] = set()  # ids that come with several texts
 
     def look_up(self, session: Session, notes: Collection[Note]) -> None:
         """Read from the store what records may be the same as."""
+        for note in notes:
+            if note.external_id and self._text_of.setdefault(note.external_id, note.text_hash) != note.text_hash:
+                self._repeated.add(note.external_id)
         of_text, more = self._of_text, ", gold, metadata" if self._rules.update else ""
         hashes = {note.text_hash for note in notes} - of_text.keys()
         columns = f"id, text_hash, external_id, source, gold IS NULL, import_id{more}"
@@ -237,7 +242,7 @@ class Known:
             if older and self._rules.same_id == "refuse" and not older[0].is_of_this:
                 self.likenesses.note("refused", note.place)
                 return entry, "refused"
-            entry.supersedes = self._superseded_by(older)
+            entry.supersedes = 0 if note.external_id in self._repeated else self._superseded_by(older)
             if entry.supersedes:
                 self.likenesses.note("superseding", note.place)
             elif older:
