@@ -21,7 +21,7 @@ from data.decisions.reading import Decision, Opinion
 from data.evaluation.agreement import differing_fields, same_record
 from data.task import Extraction, Task
 from db.notes.identity import USUALLY, Rules
-from db.notes.notes import AddReport, add_notes
+from db.notes.notes import AddReport, add_notes, get_note
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.people.acting import Act, LeadAct
 from db.people.reviewers import know_author
@@ -176,7 +176,7 @@ def _arrive(arrival: _Arrival, arrivals: Arrivals, adjudicate: bool) -> None:
             arrivals.n_opinions += 1
     else:
         assert standing is not None
-        if adjudicate:
+        if adjudicate and not get_note(act.session, note_id).is_superseded:  # else nobody would be asked about it
             with _leaving_drafts(act, note_id):
                 _dispute(arrival, standing)
             arrivals.n_disputed += 1
@@ -211,7 +211,7 @@ def _difference(arrival: _Arrival, standing: AnnotationRow) -> Difference:
 
 
 def _outcome(session: Session, task: Task, note_id: int, decision: Decision) -> tuple[Outcome, AnnotationRow | None]:
-    """What becomes of a decision, and what stands here: a decision, or before there is one the same person's opinion."""
+    """What becomes of a decision, and what stands here: a decision, or before there is one that person's opinion."""
     c = t.note.c
     row = session.execute(sa.select(c.revision, c.n_opinions).where(c.id == note_id)).one()
     said = opinion_history(session, note_id) if row.n_opinions else []

@@ -8,7 +8,6 @@ the notes either, whoever does that, see `app.operations.deleting`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -157,7 +156,7 @@ def _record(act: LeadAct, number: int, reason: str, going: Going) -> None:
 def _delete_rows(act: LeadAct, number: int) -> None:
     session = act.session
     gone = sa.select(t.deleted_note.c.note_id).where(t.deleted_note.c.deletion_id == number).scalar_subquery()
-    _forget_names(session, gone)
+    _forget_files(session, gone)
     forget_names(act, gone)
     for table in TABLES:
         session.execute(sa.delete(table).where(table.c.note_id.in_(gone)))
@@ -178,20 +177,14 @@ def _close_ranks(session: Session, gone: sa.ScalarSelect[int]) -> None:
     session.execute(sa.update(t.note).where(c.id.in_(gone)).values(supersedes_id=None))
 
 
-def _forget_names(session: Session, gone: sa.ScalarSelect[int]) -> None:
-    """Take the names of files that a note was called by out of what is kept of its import."""
-    query = sa.select(t.note.c.import_id, t.note.c.external_id).where(
-        t.note.c.id.in_(gone), t.note.c.import_id.is_not(None), t.note.c.external_id.is_not(None)
-    )
-    named: dict[int, set[str]] = {}
-    for row in session.execute(query):
-        named.setdefault(row.import_id, set()).add(row.external_id)
-    for number, ids in named.items():
-        of_it = t.note_import.c.id == number
-        files: Sequence[str] = session.execute(sa.select(t.note_import.c.files).where(of_it)).scalar_one()
-        kept = ["(deleted)" if _stem(name) in ids or name in ids else name for name in files]
-        if kept != list(files):
-            session.execute(sa.update(t.note_import).where(of_it).values(files=kept))
+def _forget_files(session: Session, gone: sa.ScalarSelect[int]) -> None:
+    """Take the names of files that a note was called by out of what is kept of imports: each that read it has one."""
+    query = sa.select(t.note.c.external_id).where(t.note.c.id.in_(gone), t.note.c.external_id.is_not(None))
+    ids = set(session.execute(query).scalars())
+    for row in session.execute(sa.select(t.note_import.c.id, t.note_import.c.files)).all() if ids else ():
+        kept = ["(deleted)" if _stem(name) in ids or name in ids else name for name in row.files]
+        if kept != row.files:
+            session.execute(sa.update(t.note_import).where(t.note_import.c.id == row.id).values(files=kept))
 
 
 def _stem(name: str) -> str:

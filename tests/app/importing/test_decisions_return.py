@@ -15,10 +15,10 @@ from data.task import Extraction
 from db.notes.identity import Rules
 from db.notes.imports import list_imports
 from db.notes.notes import add_notes, find_note
+from db.notes.queue.overlap import Overlap
 from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries, verify
 from db.people.reviewers import find_reviewer
-from db.notes.queue.overlap import Overlap
 from db.review.decisions import open_review, submit
 from db.review.drafts import draft_of, save_draft
 from db.review.opinions import opinions_of
@@ -288,7 +288,12 @@ def test_an_opinion_that_was_given_here_stands_against_its_own_reviewers_from_el
     number = decide(store, "ada", **{KEYS[0]: "melanoma"})
     for adjudicate, said in ((False, {"ada": "melanoma"}), (True, {"ada": "melanoma", "ada (imported)": "sarcoma"})):
         found = brought(store, file, adjudicate=adjudicate).arrivals
-        assert (found.n_kept, found.n_opinions, found.n_differing, found.n_disputed) == (0, 0, not adjudicate, adjudicate)
+        assert (found.n_kept, found.n_opinions, found.n_differing, found.n_disputed) == (
+            0,
+            0,
+            not adjudicate,
+            adjudicate,
+        )
         with store.reading() as session:
             assert {one.reviewer: one.extraction[KEYS[0]] for one in opinions_of(session, number)} == said
     assert brought(store, file, adjudicate=True).arrivals.n_known == 1
@@ -305,3 +310,15 @@ def test_a_dispute_keeps_what_was_decided_here_when_a_third_desk_has_its_say(fil
     with file_store.reading() as session:
         said = {one.reviewer: one.extraction[KEYS[0]] for one in opinions_of(session, number)}
     assert said == {"ada": "melanoma", "ada (imported)": "sarcoma"}
+
+
+def test_a_decision_about_a_text_that_was_replaced_stands(file_store, other, tmp_path):
+    number = decide(file_store, "bob", **{KEYS[0]: "melanoma"})
+    with file_store.transaction() as session:
+        newer = make_note(TASK, "A report, amended.", external_id="case-1")
+        add_notes(program_in(session), [newer], Rules(same_id="supersede"))
+    decide(other, "ada", **{KEYS[0]: "sarcoma"})
+    found = brought(file_store, taken(other, tmp_path), adjudicate=True).arrivals
+    assert (found.n_differing, found.n_disputed) == (1, 0)
+    with file_store.reading() as session:
+        assert open_review(session, number, "lea").annotation.reviewer == "bob"
