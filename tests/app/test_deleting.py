@@ -221,6 +221,9 @@ def test_undoing_an_import_leaves_what_somebody_worked_on(desk: Desk, tmp_path: 
     with desk.store.reading() as session:
         (row,) = list_imports(session)
     assert (row.files, row.n_added, row.n_here, row.undone_by) == (["wrong.jsonl"], 5, 2, "lea")
+    assert undo_import(desk, report.number, by="kim", reason="once more").n_notes == 0
+    with desk.store.reading() as session:
+        assert list_imports(session)[0].undone_by == "lea"
     assert undo_import(desk, report.number, by="lea", reason="all of it", force=True).n_notes == 2
     assert found_in(desk) == []
     with pytest.raises(StoreError, match="no import 7"):
