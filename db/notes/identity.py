@@ -285,8 +285,8 @@ class Known:
                 changed[ID] = (None, note.external_id)
         elif note.external_id is None and len(same_text) > 1:
             return {}  # nobody can tell which of the copies is meant
-        if note.gold is not None and entry.gold is not None:
-            for name, value in note.gold.items():
+        if entry.gold is not None:
+            for name, value in _labels(note).items():
                 if entry.gold.get(name) != value:
                     changed[name] = (entry.gold.get(name), value)
         for name, value in note.metadata.items():
@@ -301,8 +301,14 @@ class Known:
         for name, (before, now) in changed.items():
             entry.changes[name] = (entry.changes[name][0] if name in entry.changes else before, now)
         if note.gold is not None:
-            entry.gold = {**(entry.gold or {}), **dict(note.gold)}
+            entry.gold = {**(entry.gold or note.gold), **_labels(note)}
         entry.metadata = {**(entry.metadata or {}), **note.metadata}
+
+
+def _labels(note: Note) -> dict[str, str | None]:
+    """The labels that a record has; not those that are empty because it lacks their fields."""
+    missing = note.labels.missing if note.labels is not None else ()
+    return {key: value for key, value in (note.gold or {}).items() if key not in missing}
 
 
 def _value(held: Any) -> Any:

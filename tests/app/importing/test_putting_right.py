@@ -110,6 +110,15 @@ def test_labels_and_metadata_are_corrected_field_by_field_and_the_trail_has_hash
     assert '"IIA"' not in json.dumps(told.detail)
 
 
+def test_a_label_that_a_file_leaves_out_stays(store: Store, tmp_path: Path) -> None:
+    first = {"id": "r-1", "text": TEXT, "output": labelled(first="lung", second="IIA")}
+    bring(store, tmp_path, first, original=True)
+    for output, gold in (({SECOND: "IIB"}, ("lung", "IIB")), ({SECOND: None}, ("lung", None))):
+        again = {"id": "r-1", "text": TEXT, "output": output}
+        assert dict(bring(store, tmp_path, again, original=True, update=True).changes.by_field) == {SECOND: 1}
+        assert (note_of(store, 1).gold[FIRST], note_of(store, 1).gold[SECOND]) == gold
+
+
 def test_without_an_id_copies_are_not_corrected_since_nobody_can_tell_which(store: Store, tmp_path: Path) -> None:
     bring(store, tmp_path, {"id": "a", "text": TEXT, "ward": "1"}, {"id": "b", "text": TEXT, "ward": "1"})
     assert bring(store, tmp_path, {"text": TEXT, "ward": "2"}, update=True).changes.n_notes == 0
