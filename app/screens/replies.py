@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from data.task import TaskError
-from db.schema.errors import NotAllowed, StoreError, StoreFull
+from db.schema.errors import NotAllowed, StoreError, StoreFull, UnknownNote
 
 
 def answer_with(action: Callable[[], dict[str, Any]]) -> JSONResponse:
@@ -20,8 +20,9 @@ def answer_with(action: Callable[[], dict[str, Any]]) -> JSONResponse:
 
 
 def refusal(error: TaskError | StoreError) -> JSONResponse:
-    """422 for values that no field has, 403 for what a person may not do, 507 for a full disk, 503 for the rest."""
-    if isinstance(error, TaskError):
+    """422 for values that no field has and for a note that is gone, 403 for what a person may not do, 507 for a full
+    disk, 503 for the rest, which a page sends again."""
+    if isinstance(error, (TaskError, UnknownNote)):
         return JSONResponse({"detail": str(error)}, 422)
     if isinstance(error, NotAllowed):
         return JSONResponse({"detail": str(error)}, 403)

@@ -244,6 +244,8 @@ def _name(told: object) -> str:
     """Whoever decided. Spaces around a name are no part of one at a desk."""
     name = _text(told, "the reviewer", MAX_NAME_CHARACTERS)
     name = unicodedata.normalize("NFC", name)
+    if len(name) > MAX_NAME_CHARACTERS:  # some signs become two
+        raise NoteError(f"at most {MAX_NAME_CHARACTERS} characters for the reviewer", f"{len(name)}", "shorten it")
     if not name or not name.isprintable() or name != name.strip():
         raise NoteError("the reviewer's name", "none that can be shown", "write the name under reviewer")
     return name

@@ -174,9 +174,14 @@ class Known:
         self._rules = rules
         self._of_text: dict[str, dict[tuple[str | None, str], Entry]] = {}
         self._ids: dict[str, list[_Named]] = {}
+        self._text_of: dict[str, str] = {}
+        self._repeated: set[str] = set()  # ids that come with several texts
 
     def look_up(self, session: Session, notes: Collection[Note]) -> None:
         """Read from the store what records may be the same as."""
+        for note in notes:
+            if note.external_id and self._text_of.setdefault(note.external_id, note.text_hash) != note.text_hash:
+                self._repeated.add(note.external_id)
         of_text, more = self._of_text, ", gold, metadata" if self._rules.update else ""
         hashes = {note.text_hash for note in notes} - of_text.keys()
         columns = f"id, text_hash, external_id, source, gold IS NULL, import_id{more}"
@@ -237,7 +242,7 @@ class Known:
             if older and self._rules.same_id == "refuse" and not older[0].is_of_this:
                 self.likenesses.note("refused", note.place)
                 return entry, "refused"
-            entry.supersedes = self._superseded_by(older)
+            entry.supersedes = 0 if note.external_id in self._repeated else self._superseded_by(older)
             if entry.supersedes:
                 self.likenesses.note("superseding", note.place)
             elif older:
@@ -280,8 +285,8 @@ class Known:
                 changed[ID] = (None, note.external_id)
         elif note.external_id is None and len(same_text) > 1:
             return {}  # nobody can tell which of the copies is meant
-        if note.gold is not None and entry.gold is not None:
-            for name, value in note.gold.items():
+        if entry.gold is not None:
+            for name, value in _labels(note).items():
                 if entry.gold.get(name) != value:
                     changed[name] = (entry.gold.get(name), value)
         for name, value in note.metadata.items():
@@ -296,8 +301,14 @@ class Known:
         for name, (before, now) in changed.items():
             entry.changes[name] = (entry.changes[name][0] if name in entry.changes else before, now)
         if note.gold is not None:
-            entry.gold = {**(entry.gold or {}), **dict(note.gold)}
+            entry.gold = {**(entry.gold or note.gold), **_labels(note)}
         entry.metadata = {**(entry.metadata or {}), **note.metadata}
+
+
+def _labels(note: Note) -> dict[str, str | None]:
+    """The labels that a record has; not those that are empty because it lacks their fields."""
+    missing = note.labels.missing if note.labels is not None else ()
+    return {key: value for key, value in (note.gold or {}).items() if key not in missing}
 
 
 def _value(held: Any) -> Any:

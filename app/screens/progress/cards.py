@@ -24,6 +24,8 @@ from db.review.trials import TrialOutcome
 KINDS: tuple[Kind, ...] = ("accepted", "edited", "added", "cleared")
 N_ADAPTERS = 4
 N_DAYS = 60
+N_WEEKS = 520
+"""Above that many, weeks without a review are left out: one wrong year of another desk would draw thousands."""
 ENOUGH = 20
 """Notes of each kind below which a difference is not told."""
 ENOUGH_SEEDED = 10
@@ -48,7 +50,8 @@ def notes_over_time(per_day: Sequence[DayCount]) -> Markup:
     for day, n in counted.items():
         weeks[day - timedelta(days=day.weekday())] += n
     first = min(weeks)
-    mondays = [first + timedelta(weeks=number) for number in range((max(weeks) - first).days // 7 + 1)]
+    n_weeks = (max(weeks) - first).days // 7 + 1
+    mondays = [first + timedelta(weeks=number) for number in range(n_weeks)] if n_weeks <= N_WEEKS else sorted(weeks)
     return _HTML.over_time(days_chart([(monday, weeks[monday]) for monday in mondays], "week"))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.people.acting import LeadAct, Program
 from db.schema import tables as t
-from db.schema.dialects import holds, insert_into, leading_number, lower_text, member_text
+from db.schema.dialects import holds, insert_into, json_members, leading_number, lower_text, member_text
 from db.schema.errors import StoreError, refuse_nul
 
 Test = Literal["is", "is not", "contains", "present", "absent"]
@@ -134,6 +134,24 @@ def keep_names(permit: LeadAct | Program, metadata: Iterable[Mapping[str, Any]])
         .values(key=NAMES, **kept)
         .on_conflict_do_update(index_elements=["key"], set_=kept)
     )
+
+
+def forget_names(permit: LeadAct, gone: sa.ScalarSelect[int]) -> None:
+    """Forget the names that only notes that are about to be deleted bring.
+
+    Args:
+        permit: of whoever deletes them.
+        gone: their numbers.
+    """
+    session, c = permit.session, t.note.c
+    each = json_members(c.metadata).table_valued("key").alias("each")
+    names = sa.select(each.c.key).select_from(t.note.join(each, sa.true())).distinct()
+    lost = set(session.execute(names.where(c.id.in_(gone))).scalars())
+    if lost:
+        lost -= set(session.execute(names.where(c.id.not_in(gone), each.c.key.in_(lost))).scalars())
+    if lost:
+        kept = [name for name in metadata_names(session) if name not in lost]
+        session.execute(sa.update(t.setting).where(t.setting.c.key == NAMES).values(value=kept))
 
 
 def _value(name: str) -> sa.ColumnElement[Any]:

@@ -7,7 +7,8 @@ opinions and the note waits for a lead, as where any two reviewers differ. Each 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -20,16 +21,24 @@ from data.decisions.reading import Decision, Opinion
 from data.evaluation.agreement import differing_fields, same_record
 from data.task import Extraction, Task
 from db.notes.identity import USUALLY, Rules
-from db.notes.notes import AddReport, add_notes
+from db.notes.notes import AddReport, add_notes, get_note
 from db.notes.suggestions import add_suggestion, suggestion_of
 from db.people.acting import Act, LeadAct
 from db.people.reviewers import know_author
 from db.review.decisions import reopen, submit
 from db.review.drafts import discard_draft
-from db.review.opinions import OpinionRow, give_opinion, mark_disputed, opinion_history, own_opinion
+from db.review.opinions import (
+    OpinionRow,
+    as_annotation,
+    give_opinion,
+    mark_disputed,
+    opinion_history,
+    own_opinion,
+)
 from db.review.reviewed import AnnotationRow, history
 from db.review.trials import begin_trial
 from db.schema import tables as t
+from db.schema.dialects import insert_into
 from db.schema.json_text import as_json
 
 Outcome = Literal["kept", "known", "agrees", "differs", "disputed"]
@@ -38,6 +47,8 @@ N_NAMED = 1000
 _ELSEWHERE = " (imported)"
 _ARRIVED = "import-"
 """How the tokens of decisions begin that were made elsewhere."""
+_HERE = "-here"
+"""How the token of a decision ends that was made here and is an opinion now, since another arrived."""
 
 
 @dataclass(frozen=True)
@@ -157,19 +168,34 @@ def _arrive(arrival: _Arrival, arrivals: Arrivals, adjudicate: bool) -> None:
     elif outcome == "agrees":
         arrivals.n_agreeing += 1
     elif outcome == "kept":
-        if _keep(arrival):
+        with _leaving_drafts(act, note_id):
+            is_decided = _keep(arrival)
+        if is_decided:
             arrivals.n_kept += 1
         else:
             arrivals.n_opinions += 1
     else:
         assert standing is not None
-        if adjudicate:
-            _dispute(arrival, standing)
+        if adjudicate and not get_note(act.session, note_id).is_superseded:  # else nobody would be asked about it
+            with _leaving_drafts(act, note_id):
+                _dispute(arrival, standing)
             arrivals.n_disputed += 1
         else:
             arrivals.n_differing += 1
         if len(arrivals.differences) < N_NAMED:
             arrivals.differences.append(_difference(arrival, standing))
+
+
+@contextmanager
+def _leaving_drafts(act: LeadAct, note_id: int) -> Iterator[None]:
+    """Leave what people here have typed about a note, which their own save would have ended."""
+    session = act.session
+    typed = session.execute(sa.select(t.draft).where(t.draft.c.note_id == note_id)).all()
+    yield
+    for row in typed:
+        session.execute(insert_into(session, t.draft).values(**row._mapping).on_conflict_do_nothing())
+        waits = sa.update(t.note).where(t.note.c.id == note_id, t.note.c.state == "todo")
+        session.execute(waits.values(state="draft", reviewer_id=row.reviewer_id))
 
 
 def _difference(arrival: _Arrival, standing: AnnotationRow) -> Difference:
@@ -185,7 +211,7 @@ def _difference(arrival: _Arrival, standing: AnnotationRow) -> Difference:
 
 
 def _outcome(session: Session, task: Task, note_id: int, decision: Decision) -> tuple[Outcome, AnnotationRow | None]:
-    """What becomes of a decision, and the one that stands here."""
+    """What becomes of a decision, and what stands here: a decision, or before there is one that person's opinion."""
     c = t.note.c
     row = session.execute(sa.select(c.revision, c.n_opinions).where(c.id == note_id)).one()
     said = opinion_history(session, note_id) if row.n_opinions else []
@@ -197,8 +223,12 @@ def _outcome(session: Session, task: Task, note_id: int, decision: Decision) -> 
         return "known", None
     standing = decided[0] if decided else None
     if standing is None or standing.status == "reopened":
-        return "kept", None
-    if standing.token.startswith(_ARRIVED) and standing.reviewer == decision.reviewer:
+        own = own_opinion(session, note_id, decision.reviewer) if row.n_opinions else None
+        if own is None:
+            return "kept", None
+        standing = as_annotation(own)
+    is_from_here = not standing.token.startswith(_ARRIVED) or standing.token.endswith(_HERE)
+    if not is_from_here and standing.reviewer == decision.reviewer:
         # The same person changed their mind at the other desk, and nobody did anything about it here.
         return ("kept" if decision.submitted_at > standing.submitted_at else "known"), None
     is_same = standing.status == decision.status and same_record(task, standing.extraction, decision.values)
@@ -280,17 +310,19 @@ def _dispute(arrival: _Arrival, standing: AnnotationRow) -> None:
     act, note_id, decision = arrival.act, arrival.note_id, arrival.decision
     name = decision.reviewer if decision.reviewer != standing.reviewer else f"{decision.reviewer[:80]}{_ELSEWHERE}"
     here, there, token = act.restore_for(standing.reviewer), arrival.people.act_of(name), _token_of(arrival)
-    reopen(here, note_id=note_id, seen_revision=standing.revision, token=f"{token}-reopened")
-    discard_draft(here, note_id=note_id)
-    both = (
-        (here, standing.extraction, standing.submitted_at, standing, f"{token}-here"),
-        (there, decision.values, decision.submitted_at, decision, token),
-    )
-    for by, values, at, one, own_token in both:
+    new: list[tuple[Act, Mapping[str, str | None], datetime, AnnotationRow | Decision, str]]
+    new = [(there, decision.values, decision.submitted_at, decision, token)]
+    revision = act.session.execute(sa.select(t.note.c.revision).where(t.note.c.id == note_id)).scalar_one()
+    if standing.revision:  # a decision: an opinion is one already
+        reopen(here, note_id=note_id, seen_revision=revision, token=f"{token}-reopened")
+        discard_draft(here, note_id=note_id)
+        revision += 1
+        new.insert(0, (here, standing.extraction, standing.submitted_at, standing, f"{token}{_HERE}"))
+    for by, values, at, one, own_token in new:
         own = own_opinion(act.session, note_id, by.who)
         give_opinion(
             by,
-            standing.revision + 1,
+            revision,
             own.id if own else 0,
             note_id=note_id,
             status=one.status,

@@ -8,7 +8,6 @@ the notes either, whoever does that, see `app.operations.deleting`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from data.identity import hash_of_value
+from db.notes.queue.metadata import forget_names
 from db.people.acting import LeadAct, Program
 from db.review.bulk import WORKED_ON, Many, select_meant
 from db.schema import tables as t
@@ -113,7 +113,7 @@ def delete_notes(act: LeadAct, many: Many, reason: str, *, expected: int | None 
     names = ["note_id", "deletion_id", "text_hash", "content_hash"]
     session.execute(sa.insert(t.deleted_note).from_select(names, select_meant(columns, many)))
     _record(act, number, reason, going)
-    _delete_rows(session, number)
+    _delete_rows(act, number)
     return _read(session, number)
 
 
@@ -153,32 +153,38 @@ def _record(act: LeadAct, number: int, reason: str, going: Going) -> None:
         act.record("deleted", subject, deletion=number, reason=reason, ids=ids, n_decided=going.n_decided)
 
 
-def _delete_rows(session: Session, number: int) -> None:
+def _delete_rows(act: LeadAct, number: int) -> None:
+    session = act.session
     gone = sa.select(t.deleted_note.c.note_id).where(t.deleted_note.c.deletion_id == number).scalar_subquery()
-    _forget_names(session, gone)
+    _forget_files(session, gone)
+    forget_names(act, gone)
     for table in TABLES:
         session.execute(sa.delete(table).where(table.c.note_id.in_(gone)))
-    # The version before one that is deleted stands again, and what replaced one that is deleted replaces nothing.
-    replaced = sa.select(t.note.c.supersedes_id).where(t.note.c.id.in_(gone), t.note.c.supersedes_id.is_not(None))
-    session.execute(sa.update(t.note).where(t.note.c.id.in_(replaced.scalar_subquery())).values(is_superseded=0))
-    session.execute(sa.update(t.note).where(t.note.c.supersedes_id.in_(gone)).values(supersedes_id=None))
+    _close_ranks(session, gone)
     session.execute(sa.delete(t.note).where(t.note.c.id.in_(gone)))
 
 
-def _forget_names(session: Session, gone: sa.ScalarSelect[int]) -> None:
-    """Take the names of files that a note was called by out of what is kept of its import."""
-    query = sa.select(t.note.c.import_id, t.note.c.external_id).where(
-        t.note.c.id.in_(gone), t.note.c.import_id.is_not(None), t.note.c.external_id.is_not(None)
-    )
-    named: dict[int, set[str]] = {}
-    for row in session.execute(query):
-        named.setdefault(row.import_id, set()).add(row.external_id)
-    for number, ids in named.items():
-        of_it = t.note_import.c.id == number
-        files: Sequence[str] = session.execute(sa.select(t.note_import.c.files).where(of_it)).scalar_one()
-        kept = ["(deleted)" if _stem(name) in ids or name in ids else name for name in files]
-        if kept != list(files):
-            session.execute(sa.update(t.note_import).where(of_it).values(files=kept))
+def _close_ranks(session: Session, gone: sa.ScalarSelect[int]) -> None:
+    """Let what replaced a version that goes replace the one before it; the newest that is left stands again."""
+    c, older, newer = t.note.c, t.note.alias("older"), t.note.alias("newer")
+    before = sa.select(older.c.supersedes_id).where(older.c.id == c.supersedes_id).scalar_subquery()
+    follows = sa.update(t.note).where(c.supersedes_id.in_(gone), c.id.not_in(gone)).values(supersedes_id=before)
+    while session.execute(follows.returning(c.id)).first() is not None:  # one version at a time
+        pass
+    replaced = sa.select(c.supersedes_id).where(c.id.in_(gone), c.supersedes_id.is_not(None)).scalar_subquery()
+    still = sa.exists().where(newer.c.supersedes_id == c.id, newer.c.id.not_in(gone)).correlate(t.note)
+    session.execute(sa.update(t.note).where(c.id.in_(replaced), ~still).values(is_superseded=0))
+    session.execute(sa.update(t.note).where(c.id.in_(gone)).values(supersedes_id=None))
+
+
+def _forget_files(session: Session, gone: sa.ScalarSelect[int]) -> None:
+    """Take the names of files that a note was called by out of what is kept of imports: each that read it has one."""
+    query = sa.select(t.note.c.external_id).where(t.note.c.id.in_(gone), t.note.c.external_id.is_not(None))
+    ids = set(session.execute(query).scalars())
+    for row in session.execute(sa.select(t.note_import.c.id, t.note_import.c.files)).all() if ids else ():
+        kept = ["(deleted)" if _stem(name) in ids or name in ids else name for name in row.files]
+        if kept != row.files:
+            session.execute(sa.update(t.note_import).where(t.note_import.c.id == row.id).values(files=kept))
 
 
 def _stem(name: str) -> str:

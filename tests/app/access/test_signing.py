@@ -19,6 +19,7 @@ from app.access.throttle import Throttle
 from app.core.settings import Settings, prepare_home
 from app.processes.supervisor import is_private
 from app.web.application import create_app
+from db.notes.imports import begin_import
 from db.notes.notes import get_note
 from db.people.audit import entries
 from db.people.reviewers import Role, change_reviewer
@@ -315,10 +316,25 @@ def test_only_a_private_desk_lets_anybody_in(store: Store, host: str, public_url
 
 
 def test_a_reviewer_neither_exports_nor_imports_nor_works_on_many_notes(signed_in: TestClient, store: Store) -> None:
+    with store.transaction() as session:
+        begin_import(person_in(session, "bob"), files=["a.jsonl"], n_files=1)
     answers = {
         "export": signed_in.get("/export/jsonl"),
         "import": signed_in.post("/import", content=b'{"text": "A note."}\n', headers={"x-file-name": "a.jsonl"}),
         "many": signed_in.post("/queue/act", json={"action": "skip", "bulk": "abcdefghijkl"}),
+        "look": signed_in.post("/import/preview", content=b'{"text": "A note."}\n', headers={"x-file-name": "a.jsonl"}),
+        "decisions": signed_in.post(
+            "/import",
+            content=b'{"text": "A note."}\n',
+            headers={"x-file-name": "a.jsonl", "x-columns": '{"decisions": true, "adjudicate": true}'},
+        ),
+        "plan": signed_in.post("/queue/delete/plan", json={"ids": [NOTE]}),
+        "delete": signed_in.post("/queue/delete", json={"ids": [NOTE], "reason": "wrong", "expected": 1}),
+        "imports": signed_in.post("/queue/imports"),
+        "plan undo": signed_in.post("/queue/imports/plan", json={"number": 1, "force": True}),
+        "undo": signed_in.post(
+            "/queue/imports/undo", json={"number": 1, "force": True, "reason": "wrong", "expected": 1}
+        ),
     }
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 403)
     assert "Only leads may export; kim is a reviewer. Ask a lead." in answers["export"].json()["detail"]

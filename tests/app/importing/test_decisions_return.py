@@ -15,11 +15,14 @@ from data.task import Extraction
 from db.notes.identity import Rules
 from db.notes.imports import list_imports
 from db.notes.notes import add_notes, find_note
+from db.notes.queue.overlap import Overlap
 from db.notes.queue.search import Filters, count_notes
 from db.people.audit import entries, verify
 from db.people.reviewers import find_reviewer
 from db.review.decisions import open_review, submit
+from db.review.drafts import draft_of, save_draft
 from db.review.opinions import opinions_of
+from db.review.overlap_changes import set_overlap
 from db.review.reviewed import history
 from db.store.store import open_store
 from tests.kit.desk.decided_records import STATUSES, TASK, brought, exported, fill, records
@@ -255,3 +258,67 @@ def test_a_note_whose_decision_was_taken_back_is_decided_by_what_arrives(file_st
     with file_store.reading() as session:
         assert open_review(session, number, "bob").draft is not None  # what bob had is still there
     assert records(file_store)[0]["provenance"]["reviewer"] == "ada"
+
+
+@pytest.mark.parametrize("adjudicate", [False, True])
+def test_what_somebody_is_typing_here_stays_whatever_arrives(store, other, tmp_path, adjudicate):
+    decide(other, "ada", **{KEYS[0]: "sarcoma"})
+    file = taken(other, tmp_path)
+    number = decide(store, "ada", at=AT.replace(day=2), **{KEYS[0]: "melanoma"}) if adjudicate else None
+    with store.transaction() as session:
+        if number is None:
+            (number,) = add_notes(person_in(session), [make_note(TASK, "A report.", external_id="case-1")]).note_ids
+        for who in ("ada", "bob"):
+            save_draft(person_in(session, who), note_id=number, seen_revision=int(adjudicate), comment="unfinished",
+                       extraction=Extraction(TASK, dict.fromkeys(KEYS)))  # fmt: skip
+    found = brought(store, file, adjudicate=adjudicate).arrivals
+    assert (found.n_kept, found.n_disputed) == (int(not adjudicate), int(adjudicate))
+    with store.reading() as session:
+        drafts = [draft_of(session, number, who) for who in ("ada", "bob")]
+        note = find_note(session, "case-1")
+    assert [(one.comment, one.version) for one in drafts] == [("unfinished", 1)] * 2
+    assert note.state == ("draft" if adjudicate else "submitted")
+
+
+def test_an_opinion_that_was_given_here_stands_against_its_own_reviewers_from_elsewhere(store, other, tmp_path):
+    decide(other, "ada", at=AT.replace(year=2020), **{KEYS[0]: "sarcoma"})
+    file = taken(other, tmp_path)
+    with store.transaction() as session:
+        set_overlap(person_in(session), Overlap(1.0, 2))
+    number = decide(store, "ada", **{KEYS[0]: "melanoma"})
+    for adjudicate, said in ((False, {"ada": "melanoma"}), (True, {"ada": "melanoma", "ada (imported)": "sarcoma"})):
+        found = brought(store, file, adjudicate=adjudicate).arrivals
+        assert (found.n_kept, found.n_opinions, found.n_differing, found.n_disputed) == (
+            0,
+            0,
+            not adjudicate,
+            adjudicate,
+        )
+        with store.reading() as session:
+            assert {one.reviewer: one.extraction[KEYS[0]] for one in opinions_of(session, number)} == said
+    assert brought(store, file, adjudicate=True).arrivals.n_known == 1
+    with store.reading() as session:
+        assert count_notes(session, Filters(is_disputed=True)) == 1
+
+
+def test_a_dispute_keeps_what_was_decided_here_when_a_third_desk_has_its_say(file_store, other, tmp_path):
+    number = decide(file_store, "ada", **{KEYS[0]: "melanoma"})
+    decide(other, "ada", at=AT.replace(day=2), **{KEYS[0]: "sarcoma"})
+    brought(file_store, taken(other, tmp_path), adjudicate=True)
+    decide(other, "ada", at=AT.replace(day=3), **{KEYS[0]: "lymphoma"})
+    assert brought(file_store, taken(other, tmp_path)).arrivals.n_differing == 1
+    with file_store.reading() as session:
+        said = {one.reviewer: one.extraction[KEYS[0]] for one in opinions_of(session, number)}
+    assert said == {"ada": "melanoma", "ada (imported)": "sarcoma"}
+
+
+def test_a_decision_about_a_text_that_was_replaced_stands(file_store, other, tmp_path):
+    number = decide(file_store, "bob", **{KEYS[0]: "melanoma"})
+    with file_store.transaction() as session:
+        newer = make_note(TASK, "A report, amended.", external_id="case-1")
+        add_notes(program_in(session), [newer], Rules(same_id="supersede"))
+    decide(other, "ada", **{KEYS[0]: "sarcoma"})
+    found = brought(file_store, taken(other, tmp_path), adjudicate=True).arrivals
+    assert (found.n_differing, found.n_disputed) == (1, 0)
+    with file_store.reading() as session:
+        assert open_review(session, number, "lea").annotation.reviewer == "bob"

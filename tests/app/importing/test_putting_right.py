@@ -17,6 +17,7 @@ from data.reading.records import USUAL
 from db.notes.identity import Rules, SameId
 from db.notes.imports import list_imports
 from db.notes.notes import get_note, next_notes, numbers_of
+from db.notes.queue.metadata import metadata_names
 from db.notes.queue.search import Filters, counts, search_notes
 from db.people.audit import entries, verify
 from db.review.bulk import Many
@@ -109,6 +110,15 @@ def test_labels_and_metadata_are_corrected_field_by_field_and_the_trail_has_hash
     assert '"IIA"' not in json.dumps(told.detail)
 
 
+def test_a_label_that_a_file_leaves_out_stays(store: Store, tmp_path: Path) -> None:
+    first = {"id": "r-1", "text": TEXT, "output": labelled(first="lung", second="IIA")}
+    bring(store, tmp_path, first, original=True)
+    for output, gold in (({SECOND: "IIB"}, ("lung", "IIB")), ({SECOND: None}, ("lung", None))):
+        again = {"id": "r-1", "text": TEXT, "output": output}
+        assert dict(bring(store, tmp_path, again, original=True, update=True).changes.by_field) == {SECOND: 1}
+        assert (note_of(store, 1).gold[FIRST], note_of(store, 1).gold[SECOND]) == gold
+
+
 def test_without_an_id_copies_are_not_corrected_since_nobody_can_tell_which(store: Store, tmp_path: Path) -> None:
     bring(store, tmp_path, {"id": "a", "text": TEXT, "ward": "1"}, {"id": "b", "text": TEXT, "ward": "1"})
     assert bring(store, tmp_path, {"text": TEXT, "ward": "2"}, update=True).changes.n_notes == 0
@@ -177,6 +187,39 @@ def test_deleting_a_version_takes_the_older_ones_along_where_asked(store: Store,
         gone = delete_notes(person_in(session, "lea"), Many(ids=(3,), with_older=True), "consent withdrawn")
     assert gone is not None
     assert gone.note_ids == (1, 2, 3)
+
+
+def test_a_version_in_the_middle_leaves_the_newest_standing(store: Store, tmp_path: Path) -> None:
+    for n in range(1, 6):
+        bring(store, tmp_path, {"id": "S24-1", "text": f"Version {n}."}, same_id="supersede")
+    with store.transaction() as session:
+        delete_notes(person_in(session, "lea"), Many(ids=(2, 3)), "wrong files")
+        left = [(one.id, one.supersedes_id, one.is_superseded) for one in (get_note(session, n) for n in (1, 4, 5))]
+        assert left == [(1, None, True), (4, 1, True), (5, 4, False)]
+        assert next_notes(session, limit=5) == [5]
+        delete_notes(person_in(session, "lea"), Many(ids=(4, 5)), "wrong files")
+        assert next_notes(session, limit=5) == [1], "the newest that is left stands again"
+
+
+def test_names_of_metadata_go_with_the_last_note_that_has_them(store: Store, tmp_path: Path) -> None:
+    bring(store, tmp_path, {"id": "a", "text": TEXT, "ward": 1, "Zyq Canary": 2}, {"id": "b", "text": "B.", "ward": 1})
+    with store.transaction() as session:
+        delete_notes(person_in(session, "lea"), Many(ids=(1,)), "consent withdrawn")
+        assert metadata_names(session) == ["ward"]
+        delete_notes(person_in(session, "lea"), Many(ids=(2,)), "consent withdrawn")
+        assert metadata_names(session) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_file_that_still_has_the_older_text_names_no_version(
+    store: Store, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    visits = [{"id": "p-1", "text": f"Visit {n}."} for n in range(2)]
+    bring(store, tmp_path, visits[0])
+    report = bring(store, tmp_path, *(visits[n] for n in order), same_id="supersede")
+    assert (report.likenesses.n_superseding, report.likenesses.n_namesakes) == (0, 1)
+    with store.reading() as session:
+        assert next_notes(session, limit=5) == [1, 2]
 
 
 def test_an_id_that_a_file_repeats_names_no_version(

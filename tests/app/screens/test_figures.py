@@ -203,6 +203,8 @@ def test_days_are_drawn_without_gaps_and_long_times_by_the_week() -> None:
     assert weeks.count('class="bar"') == 23
     assert "reviewed each week" in weeks
     assert "Nothing reviewed yet" in figures.notes_over_time([])
+    ages = [DayCount(date(year, 1, 1), 1, 0, 0) for year in (1900, 2026, 2999)]  # as another desk may have told
+    assert figures.notes_over_time(ages).count('class="bar"') == 3
     for n in (1, 7, 435, 9578, 100_000):
         assert "nan" not in days_chart([(date(2026, 1, 1), n)])
     assert "<script" not in reliability([(1, 0.5, 1.0)], "<script>")

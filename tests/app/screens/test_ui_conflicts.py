@@ -7,7 +7,9 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from data.task import Extraction
+from db.review.bulk import Many
 from db.review.decisions import submit
+from db.review.lifecycle.deletion import delete_notes
 from db.store.store import Store
 from tests.kit.desk.desk_store import BREAST_VALUES, TASK, empty_values
 from tests.kit.desk.desk_web import NOTE, form, store, web
@@ -86,4 +88,14 @@ def test_what_was_typed_before_a_reload_is_compared_too(web: TestClient, store: 
     assert "Ann decided this note while you had it open" in found["detail"]
     assert (found["theirs"]["merge"]["taken"], found["theirs"]["merge"]["kept"]) == (["response"], ["stage"])
     assert web.post("/conflicts", json={**asked, "revision": 1}).json() == {"theirs": None}
-    assert web.post("/conflicts", json={**asked, "note": 99}).status_code == 503
+    assert web.post("/conflicts", json={**asked, "note": 99}).status_code == 422
+
+
+def test_a_save_about_a_note_that_was_deleted_meanwhile_is_refused_for_good(web: TestClient, store: Store) -> None:
+    page = form(store, stage="III")
+    with store.transaction() as session:
+        delete_notes(person_in(session, "lea"), Many(ids=(NOTE,)), "consent withdrawn")
+    for path, more in (("/drafts", {}), ("/decisions", {"status": "submitted", "token": "too late"})):
+        answer = web.post(path, json={**page, "settled": list(TASK.keys), **more})
+        # Any other status would be sent again for ever, and what was decided after it would wait behind it.
+        assert (answer.status_code, answer.json()["detail"]) == (422, f"There is no note {NOTE}. Go back to the queue.")

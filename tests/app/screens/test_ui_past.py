@@ -52,7 +52,7 @@ def test_who_did_what_and_what_it_changed(web: TestClient, store: Store) -> None
 
 def test_a_note_that_nobody_has_gets_a_sentence(web: TestClient) -> None:
     answer = web.get("/review/history?note=999")
-    assert answer.status_code == 503
+    assert answer.status_code == 422
     assert "999" in answer.json()["detail"]
 
 

@@ -6,6 +6,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,3 +93,10 @@ def test_anything_else_is_a_decision_or_a_refusal_without_a_word_of_it(place, va
         return
     json.dumps([found.values, found.comment, found.submitted_at.isoformat(), found.lead_time_ms])
     assert found.submitted_at.utcoffset() is not None
+
+
+def test_a_name_that_grows_as_it_is_normalised_is_refused_with_its_place() -> None:
+    changed = copy.deepcopy(TOLD)
+    changed["provenance"]["reviewer"] = "\u0958" * 100  # two signs each
+    with pytest.raises(NoteError, match="at most 100 characters for the reviewer"):
+        read(changed)

@@ -27,6 +27,7 @@ WITHOUT_PERMIT = {
 }
 WITHOUT_ENTRY = {
     "db.notes.queue.metadata.keep_names": "a part of an import, which leaves the entry",
+    "db.notes.queue.metadata.forget_names": "a part of a deletion, which leaves the entry",
     "db.people.settings.put_own_setting": "keys and the tour concern nobody else",
     "db.training.adapters.register_adapter": "an adapter that is not active changes nothing; who brings it says whence",
     "db.training.runs.update_run": "who decides about a run or stops it says what was done",
@@ -47,7 +48,7 @@ WITHOUT_ENTRY = {
 }
 LEADS = {
     "put_setting", "drop_setting", "set_overlap", "remove_samples", "carry_out", "undo", "create_run",
-    "rollback", "add_decisions", "know_author", "mark_disputed", "delete_notes", "mark_undone",
+    "rollback", "add_decisions", "know_author", "mark_disputed", "delete_notes", "mark_undone", "forget_names",
 }  # fmt: skip
 ADMINS = {"add_reviewer", "change_reviewer"}
 SQL = {"insert", "update", "delete"}
