@@ -32,6 +32,9 @@ _FOREIGN = re.compile("[\udc80-\udcff]")  # what "surrogateescape" makes of byte
 # surrogate pair, written as if it were a sign, is UTF-8 that somebody damaged.
 _SURELY_UTF8 = re.compile("[\x80-\u017f\u0800-\ud7ff\ue000-\U0010ffff]|\udced[\udca0-\udcbf][\udc80-\udcbf]")
 _PERHAPS_UTF8 = re.compile("[\u0180-\u07ff]")
+_CHARSET = re.compile(
+    rb"\A\s*<(?=[!?a-z]).*<meta[^<>]{1,99}charset\s*=\s*[\"']?([\w.-]{3,20})", re.IGNORECASE | re.DOTALL
+)
 _HIGH = re.compile(rb"[\x80-\xff]")
 _BEFORE = 200
 SAMPLE_BYTES = 1 << 15
@@ -66,7 +69,7 @@ def encoding_of(source: Source, codec: str | None = None) -> Encoding | Refusal:
             return Encoding("utf-8", "UTF-8", _has_only_returns(stream, "utf-8"))
         except UnicodeDecodeError:
             stream.seek(0)
-            return _detect_older(source, stream)
+            return _detect_older(source, stream, head)
 
 
 def open_as_utf8(source: Source, encoding: Encoding) -> BinaryIO:
@@ -159,13 +162,28 @@ def title_of(codec: str) -> str:
     return _TITLES.get(found.name, found.name.upper().replace("_", "-"))
 
 
-def _detect_older(source: Source, stream: BinaryIO) -> Encoding | Refusal:
+def _known_codec(name: str) -> str | None:
+    """Python's name for an encoding that a page declares; ISO 8859-1 means Windows-1252 there, as in all browsers."""
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        return None
+    return ("cp1252" if found.name in ("iso8859-1", "ascii") else found.name) if found._is_text_encoding else None
+
+
+def _detect_older(source: Source, stream: BinaryIO, head: bytes) -> Encoding | Refusal:
     """What a file is that is not UTF-8: in one of the encodings before it, or nothing that can be told."""
     seen = _Seen()
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     while raw := stream.read(STRETCH_BYTES):
         seen.take(raw, decoder.decode(raw))
     seen.take(b"", decoder.decode(b"", final=True))
+    declared = _CHARSET.search(head)
+    if declared and (named := _known_codec(declared.group(1).decode("ascii"))) is not None:
+        stream.seek(0)
+        found = _check_decoding(source, stream, named, title_of(named))
+        if isinstance(found, Encoding):
+            return found
     is_mixed = seen.n_sure > 0 or seen.n_perhaps > seen.n_stray
     codec = None if seen.n_sure > MAX_CHANCE * seen.n_high else code_page_of(bytes(seen.sample))
     if codec is not None and (not is_mixed or codec in DOUBLE_BYTES):

@@ -11,7 +11,11 @@ from data.reading.records import Refusal, refused_file
 from data.reading.sources import Head
 
 _UNPACK, _SHEET, _DOCUMENT = "unpack it first", "save the sheet as .csv or .xlsx", "save it as .docx or .txt"
-_CONLL = re.compile(r"(?:\S+[ \t]+){1,9}(?:O|[BIESLU]-\S+)|\d+(?:[-.]\d+)?(?:\t[^\t]+){9}")  # the second is CoNLL-U
+# The second is CoNLL-U: kind of word and number of its head tell it from any table of ten columns.
+_CONLL = re.compile(
+    r"(?:\S+[ \t]+){1,9}(?:O|[BIESLU]-[A-Za-z]\S*)"
+    r"|\d+(?:[-.]\d+)?(?:\t[^\t]+){2}\t[A-Z_]+(?:\t[^\t]+){2}\t(?:\d+|_)(?:\t[^\t]+){3}"
+)
 _UIMA = re.compile(
     r"(?:<\?xml[^>]*>\s*)?<(?:xmi:XMI|CAS)\b|\{\s*\"%(?:TYPES|FEATURE_STRUCTURES|VIEWS)\"|#FORMAT=WebAnno"
 )

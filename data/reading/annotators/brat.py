@@ -12,6 +12,7 @@ from pathlib import PurePath
 
 from data.limits import MAX_METADATA_CHARACTERS, MAX_RECORD_BYTES
 from data.reading.annotators.statements import Said
+from data.reading.archives.packed import PackedError
 from data.reading.documents.plain import read_plain
 from data.reading.encodings import encoding_of
 from data.reading.records import Record, Refusal, refused_file
@@ -47,12 +48,23 @@ def read_brat(sources: Mapping[str, Source], options: Options) -> Iterator[Recor
         if not name.endswith(_TXT):
             continue
         beside = sources.get(str(PurePath(name).with_suffix(_ANN)))
-        encoding = encoding_of(source, options.codec)
-        for record in [encoding] if isinstance(encoding, Refusal) else read_plain(source, encoding, options):
-            if isinstance(record, Refusal) or beside is None:
-                yield record
-            else:
-                yield _with_annotations(record, beside)
+        try:
+            found = list(_read_text(source, beside, options))
+            yield from found or [refused_file(source.name, "a text", "an empty one", "fill it in, or leave it out")]
+        except PackedError as error:
+            yield error.refusal(source.name)
+        except OSError as error:
+            reason = (error.strerror or "a fault in it").lower()
+            yield refused_file(source.name, "a text and annotations that can be read", reason, "check both files")
+
+
+def _read_text(source: Source, beside: Source | None, options: Options) -> Iterator[Record | Refusal]:
+    encoding = encoding_of(source, options.codec)
+    for record in [encoding] if isinstance(encoding, Refusal) else read_plain(source, encoding, options):
+        if isinstance(record, Refusal) or beside is None:
+            yield record
+        else:
+            yield _with_annotations(record, beside)
 
 
 def _text_of(name: str) -> str:
@@ -65,7 +77,7 @@ def _with_annotations(record: Record, source: Source) -> Record | Refusal:
     if len(raw) > MAX_RECORD_BYTES:
         return refused_file(source.name, f"at most {MAX_RECORD_BYTES:,} bytes", "more", "split the text")
     try:
-        lines = raw.decode("utf-8-sig").splitlines()
+        lines = raw.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError:
         return refused_file(source.name, "annotations of brat in UTF-8", "other bytes", "save the file as UTF-8")
     said, others = Said(str(record.values.get("text", ""))), list[str]()

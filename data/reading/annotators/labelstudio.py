@@ -159,7 +159,8 @@ def _minimal(record: Record) -> Record:
             said.add(name, value["choices"])
         elif regions and any("labels" in region for region in regions):
             for region in regions:
-                for label in region.get("labels") or ():
+                labels = region.get("labels")
+                for label in labels if isinstance(labels, list) else ():
                     said.mark(label, region.get("start"), region.get("end"), region.get("text"))
         elif regions and all("text" in region or "choices" in region for region in regions):
             for region in regions:

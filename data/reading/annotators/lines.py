@@ -128,7 +128,8 @@ def _responses(values: Mapping[str, Any], text: str) -> list[Statement]:
     if isinstance(responses, dict):
         given = [(question, one) for question, some in responses.items() for one in objects(some)]
     else:
-        given = [(q, {**one, **v}) for one in objects(responses) for q, v in _mapping(one.get("values")).items() if v]
+        answers = [(one, *item) for one in objects(responses) for item in _mapping(one.get("values")).items()]
+        given = [(question, {**one, **said}) for one, question, said in answers if isinstance(said, dict)]
         people |= {name_of(one.get("user_id")): Said(text) for one in objects(responses)}
         statuses |= {name_of(one.get("user_id")): str(one.get("status")) for one in objects(responses)}
     for question, one in given:

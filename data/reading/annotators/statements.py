@@ -33,9 +33,11 @@ class Said:
 
     def mark(self, name: object, start: object, end: object, words: object = None) -> None:
         """Take a span, whose words are known or not; where they stand elsewhere they are a value without a place."""
-        if not isinstance(name, str) or not name or not _is_number(start) or not _is_number(end):
+        if not isinstance(name, str) or not name:
             return
-        place = _placed(self.text, int(start), int(end), words if isinstance(words, str) else None)  # type: ignore[call-overload]
+        place = None  # also where it is told otherwise, as by the path of an element
+        if _is_number(start) and _is_number(end):
+            place = _placed(self.text, int(start), int(end), words if isinstance(words, str) else None)  # type: ignore[call-overload]
         if place is not None:
             self.spans.setdefault(name, []).append(place)
         elif isinstance(words, str):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from data.reading.records import Refusal, refused_file
 from data.reading.sources import Source
 
 _BUFFER_BYTES = 1 << 16
+_IS_UTF8 = 0x800
 _FREE = 8 * MIB
 """What may unpack from anything: the rule of proportion is for more."""
 _END, _END_BYTES, _SIZE = b"PK\5\6", 22, slice(12, 16)
@@ -153,15 +155,31 @@ def open_zip(source: Source) -> Iterator[list[tuple[str, Packed]]]:
         PackedError: it is broken or encrypted, or unpacks to too much.
     """
     with source.open("rb") as stream, open_archive(stream) as archive:
-        infos = sorted((info for info in archive.infolist() if _is_file(info.filename)), key=lambda info: info.filename)
-        check_members(infos)
-        yield [_member(source, archive, info) for info in infos]
+        infos = check_members([info for info in archive.infolist() if _is_file(info.filename)])
+        members = sorted((_member(source, archive, info) for info in infos), key=lambda one: (one[0], one[1].own_name))
+        if len({(folder, one.own_name) for folder, one in members}) < len(members):
+            raise PackedError("an archive that holds each file once", "two of one name", "unpack it first")
+        yield members
 
 
 def _member(source: Source, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[str, Packed]:
-    own = PurePosixPath(info.filename)
+    own = PurePosixPath(_real_name(info))
     name = f"{own.name} in {source.name}"
-    return str(own.parent), Packed(name, own.stem, own.suffix, lambda: archive.open(info), info.file_size)
+
+    def unpacked() -> IO[bytes]:
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise PackedError("a file", "a link to one", "pack the files themselves")
+        return archive.open(info)
+
+    return str(own.parent), Packed(name, own.stem, own.suffix, unpacked, info.file_size)
+
+
+def _real_name(info: zipfile.ZipInfo) -> str:
+    """The name as it was: macOS writes UTF-8 without saying so, which is then taken for the code page of DOS."""
+    try:
+        return info.filename if info.flag_bits & _IS_UTF8 else info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def check_members(infos: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:

@@ -39,11 +39,12 @@ _KIND = re.compile(r'"([A-Z][A-Za-z]+)"')
 
 
 class _Found(NamedTuple):
-    """A resource, the line that it begins in, and the address that a Bundle gives it."""
+    """A resource, the line that it begins in, the address that a Bundle gives it, and the place of that Bundle."""
 
     line: int
     resource: dict[str, Any]
     full_url: str | None = None
+    bundle: int = 0
 
 
 def is_fhir(head: Head) -> bool:
@@ -100,6 +101,7 @@ def read_fhir_xml(source: Source, _: Encoding, options: Options) -> Iterator[Rec
 
 def _reports(name: str, resources: Any, options: Options) -> Iterator[Record | Refusal]:
     around, kinds = Surroundings(), dict[str, int]()
+    compositions, documents = set[int](), set[int]()  # the Bundles that have one, or are one
     for found in resources():
         if isinstance(found, Refusal):
             if found.is_file:
@@ -107,9 +109,10 @@ def _reports(name: str, resources: Any, options: Options) -> Iterator[Record | R
                 return
             continue
         _survey(found, around, kinds)
+        kind = found.resource.get("resourceType")
+        (compositions if kind == "Composition" else documents if kind == "document" else set()).add(found.bundle)
     if around.wanted and "Binary" in kinds:
         _collect(resources(), around)
-    is_document = "Composition" in kinds and bool(kinds.get("document"))
     n_reports, n_others = 0, 0
     for found in resources():
         if isinstance(found, Refusal):
@@ -120,7 +123,7 @@ def _reports(name: str, resources: Any, options: Options) -> Iterator[Record | R
         is_inside = kind == "Binary" and any(
             find in around.binaries for find in addresses(found.resource, found.full_url)
         )
-        if is_inside or (is_document and kind != "Composition"):
+        if is_inside or (found.bundle in compositions & documents and kind != "Composition"):
             continue
         made = report_of(name, found.line, found.resource, found.full_url, around)
         n_others += made is None
@@ -138,7 +141,9 @@ def _survey(found: _Found, around: Surroundings, kinds: dict[str, int]) -> None:
     kinds[kind if isinstance(kind, str) and kind.isalpha() else "others"] = 1
     if kind == "Patient" and len(around.patients) < MAX_PATIENTS:
         facts = patient_facts(found.resource)
-        around.patients.update(dict.fromkeys(addresses(found.resource, found.full_url), facts))
+        for address in addresses(found.resource, found.full_url):  # what two patients of one address do not share,
+            known = around.patients.get(address, facts)  # as in Bundles put together, is known of neither
+            around.patients[address] = {key: said for key, said in facts.items() if known.get(key) == said}
     elif kind in ("DocumentReference", "DiagnosticReport"):
         around.wanted.update(url for item in attachments_of(found.resource) if (url := at(item, "url")))
 
@@ -154,7 +159,9 @@ def _collect(resources: Iterator[_Found | Refusal], around: Surroundings) -> Non
         keys = [address for address in addresses(found.resource, found.full_url) if address in tails]
         if keys and data and len(data) <= room:
             room -= len(data)
-            around.binaries.update(dict.fromkeys(keys, (at(found.resource, "contentType") or "", data)))
+            content = (at(found.resource, "contentType") or "", data)
+            for key in keys:  # of two with one address it cannot be told which is meant
+                around.binaries[key] = content if around.binaries.get(key, content) == content else ("", "")
 
 
 def _begins_with_bundle(source: Source, encoding: Encoding) -> bool:
@@ -184,8 +191,10 @@ def _bundles(source: Source, encoding: Encoding) -> Iterator[_Found | Refusal]:
         try:
             if window.skip_space() == "[":
                 window.position += 1
+            number = 0
             while window.skip_space() == "{":
-                yield from _bundle(window)
+                number += 1
+                yield from (found._replace(bundle=number) for found in _bundle(window))
                 if window.skip_space() in (",", "]"):
                     window.position += 1
             if window.skip_space():

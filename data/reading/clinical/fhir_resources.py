@@ -149,7 +149,7 @@ def _attached(
             media, data = at(inner, "contentType") or media, at(inner, "data") or at(inner, "content")
         else:
             found = find_by_address(around.binaries, url)
-            media, data = (found[0] or media, found[1]) if found else (media, None)
+            media, data = (found[0] or media, found[1] or None) if found else (media, None)
     if data is None:
         return _ADDRESS if url is not None else _NO_TEXT
     return _decoded(media, data)

@@ -25,8 +25,10 @@ _KINDS = frozenset(("ORU", "OUL", "ORF", "OPU", "MDM", "T02"))
 _TEXTS, _FIGURES = frozenset(("TX", "FT", "ST", "")), frozenset(("NM", "SN", "DT", "TM", "TS", "DTM"))
 _CODES = frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID"))
 _WITHDRAWN = frozenset("DW")
-_COPY = 0.5
-"""A text this share as long as a document beside it is the same report; a shorter one only points to it."""
+_COPY, _SHARED = 0.5, 0.7
+"""A text this share as long as a document beside it, and with this share of its words, is the same report; a shorter
+one only points to it, and one in other words says something else, as an addendum does."""
+_WORDS = re.compile(r"\w+")
 
 
 @dataclass
@@ -223,11 +225,18 @@ def _encapsulated(segment: Segment) -> str | NoText:
     return attachment_text(data.encode("utf-8"), media)
 
 
+def _repeats(report: _Report, said: str) -> bool:
+    """Whether most words of a document stand in the text, too."""
+    known = {word for _, _, lines in report.sections for line in lines for word in _WORDS.findall(line.casefold())}
+    words = _WORDS.findall(said.casefold())
+    return sum(word in known for word in words) >= _SHARED * len(words)
+
+
 def _record(name: str, line: int, report: _Report) -> Record | Refusal | None:
     """The record of a report; None where it has no text and nothing that should have been text."""
     length = sum(len(line) for _, _, lines in report.sections for line in lines)
     for code, title, said in report.documents:
-        if length > _COPY * len(said) and report.has_text:
+        if length > _COPY * len(said) and report.has_text and _repeats(report, said):
             report.found.append("a document with the same report")
         else:
             report.has_text = True

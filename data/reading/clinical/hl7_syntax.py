@@ -18,8 +18,9 @@ from data.limits import MAX_RECORD_BYTES
 
 _CHUNK_BYTES = 1 << 18
 _FRAME = b"\x0b\x1c"  # of MLLP, in which messages are sent over a network
-_HEADER = re.compile(rb"MSH[^\w\s]")
-_ENVELOPE = re.compile(rb"(?:FHS|BHS|BTS|FTS)(?:[^\w\s]|$)")
+# With its separators or a bar behind: a line of a report may begin with the gene, "MSH-2: retained".
+_HEADER = re.compile(rb"MSH(?:\||([^\w\s])[^\w\s]{1,5}(?:\1|$))")
+_ENVELOPE = re.compile(rb"(?:FHS|BHS|BTS|FTS)(?:\||$)")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _CODECS = {"UNICODE UTF-8": "utf-8", "UNICODE": "utf-8", "8859/1": "cp1252", "ISO IR87": "iso2022_jp"}
 _CODECS |= {"ISO IR159": "iso2022_jp_1", "GB 18030-2000": "gb18030", "KS X 1001": "euc_kr", "BIG-5": "big5"}

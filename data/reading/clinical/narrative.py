@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 from xml.etree.ElementTree import Element
 
+from data.reading.documents.web import legible
+
 _APART = frozenset(
     (
         "blockquote",
@@ -144,7 +146,7 @@ class _Html(HTMLParser):
 def html_text(markup: str) -> str:
     """The text of HTML or XHTML; never fails, since HTML has no faults."""
     reader = _Html()
-    reader.feed(markup)
+    reader.feed(legible(markup))
     reader.close()
     return reader.layout.text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +14,12 @@ from data.reading.sources import Encoding, Head, Options, Source
 
 _OCR = "recognise its text first (OCR), and save that as .txt or .pdf"
 _MAX_UNKNOWN = 0.1
+_BEGIN = re.compile(rb"\A\s*%PDF-|%PDF-\d\.\d[ \t]*[\r\n]")  # elsewhere by a line end: a text may speak of such a file
 
 
 def is_pdf(head: Head) -> bool:
     """Whether it begins as one; some bytes may stand before."""
-    return b"%PDF-" in head.raw[:1024]
+    return _BEGIN.search(head.raw[:1024]) is not None
 
 
 def read_pdf(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refusal]:
@@ -47,6 +49,9 @@ def _read(source: Source, stream: Any) -> list[str] | Refusal:
         return refused_file(source.name, "a PDF without a password", "an encrypted one", "save it without a password")
     if len(reader.pages) > MAX_PAGES:
         return refused_file(source.name, f"a PDF of at most {MAX_PAGES} pages", f"{len(reader.pages):,}", "split it")
+    if any(_is_filled(field) for field in (reader.get_fields() or {}).values()):
+        advice = "print it to a new PDF"  # so that they stand where they belong in the text
+        return refused_file(source.name, "a PDF whose words stand on its pages", "words typed into a form", advice)
     texts: list[str] = []
     pictures: list[int] = []
     for number, page in enumerate(reader.pages, start=1):
@@ -71,6 +76,11 @@ def _check_texts(source: Source, texts: list[str], pictures: list[int]) -> list[
     if n_unknown > _MAX_UNKNOWN * len(whole):
         return refused_file(source.name, "a PDF whose letters can be told", "letters without a meaning", _OCR)
     return texts
+
+
+def _is_filled(field: Any) -> bool:
+    """Whether somebody typed or ticked something; a signature is neither."""
+    return field.get("/FT") != "/Sig" and str(field.get("/V") or "").strip() not in ("", "/Off")
 
 
 def _is_unlocked(reader: Any) -> bool:

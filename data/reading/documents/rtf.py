@@ -10,6 +10,8 @@ from data.reading.documents.note import make_document
 from data.reading.records import Record, Refusal, refused_file
 from data.reading.sources import Encoding, Head, Options, Source
 
+_DELETED, _FOOTNOTE = re.compile(rb"\\deleted(?![a-z0])"), re.compile(rb"\{\s*\\footnote(?![a-z]) ?")
+_HIGH = re.compile(rb"[\x80-\xff]")
 _CODE_PAGE = re.compile(rb"\\ansicpg(\d{3,5})")
 
 
@@ -33,10 +35,15 @@ def read_rtf(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refu
         found, advice = "the end of the file in the middle of it", "get the whole file"
         yield refused_file(source.name, "a whole document", found, advice)
         return
+    if _DELETED.search(raw):
+        advice = "accept or reject the changes in a word processor, and save it again"
+        yield refused_file(source.name, "a document without tracked changes", "text that was deleted", advice)
+        return
+    raw = _FOOTNOTE.sub(b"{ ", raw)  # whose text the parser would leave out
     told = _CODE_PAGE.search(raw)
     codec = f"cp{told.group(1).decode()}" if told else "cp1252"
     try:
-        text = rtf_to_text(raw.decode("latin-1"), encoding=_known_codec(codec), errors="strict")
+        text = rtf_to_text(_HIGH.sub(_escaped, raw).decode("ascii"), encoding=_known_codec(codec), errors="strict")
     except Exception:  # noqa: BLE001 - whatever the parser stumbles over, the document is what it stumbles over
         found, advice = "a fault in it", "open it in a word processor and save it again, or as .docx"
         yield refused_file(source.name, "rich text", found, advice)
@@ -45,6 +52,11 @@ def read_rtf(source: Source, _: Encoding, __: Options) -> Iterator[Record | Refu
     if not found_notes:
         yield refused_file(source.name, "a document with text", "none", "check that it is the right one")
     yield from found_notes
+
+
+def _escaped(high: re.Match[bytes]) -> bytes:
+    """A byte beyond ASCII as it should be written, which some programs do not."""
+    return b"\\'%02x" % high.group()[0]
 
 
 def _known_codec(codec: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 from html.parser import HTMLParser
 
 from data.limits import MAX_RECORD_BYTES
@@ -18,6 +19,8 @@ _BLOCKS = re.compile(
     "|form|h[1-6]|header|hr|html|legend|li|main|nav|ol|p|pre|section|summary|table|tbody|tfoot|thead|tr|ul"
 )
 _SILENT = frozenset({"script", "style", "title", "template", "noscript"})
+_CDATA = re.compile(r"<!\[CDATA\[((?:(?!\]\]>|<!\[CDATA\[).)*+)\]\]>", re.DOTALL)
+_UNKNOWN = re.compile(r"<!\[(?!(?:cdata|temp|ignore|include|rcdata|if|else|endif)(?![-_.\w]))", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -39,7 +42,7 @@ def read_html(source: Source, encoding: Encoding, _: Options) -> Iterator[Record
         return
     page = _Page()
     try:
-        page.feed(_drop_unclosed(text))
+        page.feed(legible(text))
         page.close()
     except AssertionError:  # the parser's own, of a declaration that it does not know
         yield refused_file(source.name, "a web page", "a fault in it", "save its text as .txt")
@@ -50,12 +53,17 @@ def read_html(source: Source, encoding: Encoding, _: Options) -> Iterator[Record
     yield from found
 
 
-def _drop_unclosed(text: str) -> str:
-    """The page without what begins and does not end: the parser looks for each such end to the end of the page."""
-    for begin, end in (("<!--", "-->"), ("<![", "]"), ("<", ">")):
-        last = text.rfind(end) + len(end) if end in text else 0
-        text = text[:last] + text[last:].replace(begin, " ")
-    return text
+def legible(markup: str) -> str:
+    """The same page without what the parser fails on, passes over or takes forever for.
+
+    That are marked sections, of which the text is kept, and what begins and does not end: a text may end in "<5 mm",
+    and the parser looks for each such end to the end of the page.
+    """
+    markup = _UNKNOWN.sub("&lt;![", _CDATA.sub(lambda found: escape(found.group(1)), markup))
+    for begin, end, instead in (("<!--", "-->", " "), ("<![", "]", " "), ("<", ">", "&lt;")):
+        last = markup.rfind(end) + len(end) if end in markup else 0
+        markup = markup[:last] + markup[last:].replace(begin, instead)
+    return markup
 
 
 class _Page(HTMLParser):

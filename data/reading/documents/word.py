@@ -17,6 +17,20 @@ from data.reading.records import Record, Refusal, refused_file
 from data.reading.sources import Encoding, Head, Options, Source
 
 _SIGNS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_SYMBOLS = dict(zip("$\"'@\\^`", "∃∀∋≅∴⊥\u203e", strict=True)) | dict(
+    zip(
+        "ABGDEZHQIKLMNXOPRSTUFCYWabgdezhqiklmnxoprstufcyw",
+        "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλμνξοπρστυφχψω",
+        strict=True,
+    )
+)
+_SYMBOLS |= dict(
+    zip("\xa3\xa5\xab\xac\xad\xae\xaf\xb0\xb1\xb2\xb3\xb4\xb5\xb8\xb9\xba\xbb\xbc", "≤∞↔←↑→↓°±″≥×∝÷≠≡≈…", strict=True)
+)
+"""What the letters of the font Symbol show."""
+_BOXES = {"wingdings": dict(zip("o\xa8\xfb\xfc\xfd\xfe", "☐☐✗✓☒☑", strict=True))}
+_BOXES |= {"wingdings 2": dict(zip("\xa3OPQRST", "☐✗✓☒☑☒☒", strict=True))}
+"""What is ticked in a form."""
 _DELETED = {"del", "moveFrom", "Fallback", "pPr", "rPr", "sectPr", "tblPr", "tcPr", "trPr"}
 
 
@@ -33,7 +47,7 @@ def read_docx(source: Source, _: Encoding, __: Options) -> Iterator[Record | Ref
     except PackedError as error:
         yield error.refusal(source.name)
         return
-    except (ParseError, ValueError, KeyError):
+    except (ParseError, ValueError, LookupError):
         yield refused_file(source.name, "a whole Word document", "a fault in it", "open it in Word and save it again")
         return
     if not found:
@@ -71,26 +85,47 @@ def _local(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
+def _attributes(element: Element) -> dict[str, str]:
+    return {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+
+
+def _symbol(element: Element) -> str:
+    """What a sign of a named font shows: that of Symbol, or one of Unicode; U+FFFD for pictures."""
+    told = _attributes(element)
+    code = int(told.get("char", "FFFD")[-4:], 16)
+    if not 0xE000 <= code <= 0xF8FF:
+        return chr(code)
+    sign, font = chr(code & 0xFF), told.get("font", "").casefold()
+    if font != "symbol":
+        return _BOXES.get(font, {}).get(sign, "\ufffd")
+    return _SYMBOLS.get(sign, sign if sign.isascii() and sign.isprintable() else "\ufffd")
+
+
 class _Words:
     """Gathers the words of a part of a document: a paragraph is a line, and so is a row of a table."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
         self._n_deleted = self._n_cells = 0
+        self._is_ticked = False
 
     def begin(self, tag: str) -> None:
         self._n_deleted += tag in _DELETED
         self._n_cells += tag == "tc"
+        self._is_ticked = self._is_ticked and tag != "checkBox"
 
     def end(self, element: Element) -> None:
         tag = _local(element)
+        if tag in ("default", "checked"):  # in this order
+            self._is_ticked = _attributes(element).get("val", "1") not in ("0", "false", "off")
         if not self._n_deleted:
-            self._take(tag, element.text or "")
+            box = "☒" if self._is_ticked else "☐"
+            self._take(tag, _symbol(element) if tag == "sym" else box if tag == "checkBox" else element.text or "")
         self._n_deleted -= tag in _DELETED
         self._n_cells -= tag == "tc"
 
     def _take(self, tag: str, text: str) -> None:
-        if tag == "t":
+        if tag in ("t", "sym", "checkBox"):
             self.said.append(text)
         elif tag == "p":
             self.said.append(" " if self._n_cells else "\n")

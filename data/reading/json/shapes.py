@@ -87,7 +87,11 @@ def _shape(source: Source, members: dict[str, _Member], wanted: Collection[str])
 def _find_table(members: dict[str, _Member], wanted: Collection[str], named: list[str]) -> Shape | None:
     objects = [member for member in members.values() if member.kind == "{" and member.n_values]
     are_all = bool(objects) and len(objects) == len(members)
-    if {"columns", "data"} <= members.keys() and members["data"].types <= {list} and members["data"].kind == "[":
+    if (
+        {"columns", "data"} <= members.keys()
+        and members["data"].types <= {list}
+        and members["data"].kind == "[" == members["columns"].kind
+    ):
         return Shape("split")
     are_numbered = bool(objects) and objects[0].keys == {str(number) for number in range(objects[0].n_values)}
     if are_all and (named or are_numbered) and all(member.keys == objects[0].keys for member in objects):
@@ -147,6 +151,23 @@ def read_shape(source: Source, encoding: Encoding, options: Options, shape: Shap
         yield from _read_table(source, options, value, shape)
 
 
+def _index(value: dict[str, Any], shape: Shape) -> list[Any]:
+    """What the rows are called; empty where nothing tells."""
+    if shape.kind == "split":
+        index = value.get("index")
+        return index if isinstance(index, list) and len(index) == len(value["data"]) else []
+    return list(value if shape.kind == "rows" else next(iter(value.values())))
+
+
+def _name_index(index: list[Any], header: list[str]) -> str | None:
+    """The column that the rows' names make: ids, or metadata where they may be mere numbers; None where they count."""
+    if [str(key) for key in index] == [str(number) for number in range(len(index))]:
+        return None
+    are_numbers = all(str(key).isdecimal() for key in index)
+    name = "index" if are_numbers or not all(isinstance(key, str) for key in index) else "id"
+    return None if {known.strip().casefold() for known in header} & {name, "id", "external_id"} else name
+
+
 def _read_table(source: Source, options: Options, value: dict[str, Any], shape: Shape) -> Iterator[Record | Refusal]:
     options.tell(f"{source.name}: read as a table of pandas.")
     if shape.kind == "rows":
@@ -157,11 +178,14 @@ def _read_table(source: Source, options: Options, value: dict[str, Any], shape: 
         rows = ([value[name][key] for name in header] for key in next(iter(value.values())))
     else:
         header, rows = [str(name) for name in value["columns"]], iter(value["data"])
-    if refusal := bad_header(source.name, header, options.wanted, None):
+    names = header
+    if name := _name_index(index := _index(value, shape), header):
+        names, rows = [name, *header], ([key, *row] for key, row in zip(index, rows, strict=False))
+    if refusal := bad_header(source.name, names, options.wanted, None):
         yield refusal
         return
     for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            yield Refusal(source.name, number, None, f"{len(header)} values", f"{len(row)}", "correct the row")
+        if len(row) != len(names):
+            yield Refusal(source.name, number, None, f"{len(names)} values", f"{len(row)}", "correct the row")
         else:
-            yield Record(source.name, number, dict(zip(header, row, strict=True)))
+            yield Record(source.name, number, dict(zip(names, row, strict=True)))

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from data.limits import MAX_RECORD_BYTES
 from data.reading.encodings import open_as_utf8
-from data.reading.records import Lines, Record, Refusal, bad_header, refused_line
+from data.reading.records import BOM, Lines, Record, Refusal, bad_header, refused_line
 from data.reading.sources import Encoding, Options, Source
 from data.reading.tables.columns import name_columns
 from data.reading.tables.csv_dialect import Dialect, dialect_of, usual_separator
@@ -101,6 +101,9 @@ class _Table:
                     yield refusal
                     return
                 plain = unescape_cell if is_escaping(header) else str
+            elif name_columns([cell.removeprefix(BOM) for cell in row]) == header:
+                expected, found = "a record", "the names of the columns once more"
+                yield Refusal(self._name, self._lines.first, None, expected, found, "remove that line")
             else:
                 yield self._record(header, [plain(cell) for cell in row])
 

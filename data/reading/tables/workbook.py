@@ -24,6 +24,11 @@ from data.text.formulas import is_escaping, unescape_cell
 _N_TITLES = 10
 """Rows that may stand above the names of the columns."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_PART_BYTES, _PREFIX_BYTES = 1 << 18, 20
+_NO_RESULT = re.compile(
+    rb'<(?:\w+:)?c\s(?![^<>]*\bt="str")[^<>]*>\s*<(?:\w+:)?f\b(?:[^<>]*/|[^<>]*>[^<]*</(?:\w+:)?f)>\s*'
+    rb"(?:<(?:\w+:)?v\s*(?:/|>\s*</(?:\w+:)?v)>\s*)?</(?:\w+:)?c>"
+)
 _ZEROS = re.compile("0{2,}")
 _MAX_WHOLE = 1e15
 _Row = tuple[int, list[Any]]
@@ -66,10 +71,28 @@ def _read(source: Source, stream: Any, options: Options) -> Iterator[Record | Re
             return
         if len(headers) > len(chosen):
             options.tell(f"{source.name}: read {len(chosen)} of its {len(headers)} sheets, those with notes.")
+        if any(_lacks_results(workbook, sheet) for sheet, _ in chosen):
+            advice = "open it in Excel, save it, and import it again"
+            found = "formulas without them"
+            yield refused_file(source.name, "a workbook with the results of its formulas", found, advice)
+            return
         for sheet, header in chosen:
             yield from _read_records(source, sheet, header, options)
     finally:
         workbook.close()
+
+
+def _lacks_results(workbook: Any, sheet: Any) -> bool:
+    """Whether a formula's cell is empty because nobody computed it; one whose result is no text says that it is one."""
+    with workbook._archive.open(sheet._worksheet_path) as part:
+        rest = b""
+        while raw := part.read(_PART_BYTES):
+            rest += raw
+            if _NO_RESULT.search(rest):
+                return True
+            begin = max(rest.rfind(b"<c "), rest.rfind(b":c ") - _PREFIX_BYTES, len(rest) - _PART_BYTES, 0)
+            rest = rest[begin:]
+    return False
 
 
 def _find_header(sheet: Any, options: Options) -> _Row | None:

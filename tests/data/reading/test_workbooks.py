@@ -29,7 +29,7 @@ def test_values_are_as_they_are_seen(tmp_path: Path) -> None:
             True,
             time(8, 30),
             "x",
-            "=1+1",
+            "#DIV/0!",
         ]
     )
     sheet.append([7.0, "_x000D_\nTwo.", None, None, None, None, None, None, "#N/A"])
