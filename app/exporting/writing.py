@@ -115,6 +115,7 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
         OSError: the disk is full.
     """
     is_folder = check_place(out, choice)
+    out = out.resolve() if out.is_symlink() else out  # a link stays one, and leads to what is new
     counted = 0
 
     def count(n_records: int) -> None:

@@ -129,6 +129,15 @@ def test_a_condition_on_nobodys_column_is_told(store):
         assert "'MRN'" in mention_columns(session, read_choice(TASK, "jsonl", where=["MRN != 3"]))
 
 
+def test_a_link_stays_one_and_leads_to_the_export(store, tmp_path):
+    old, link = tmp_path / "monday.csv", tmp_path / "newest.csv"
+    old.write_text("old")
+    link.symlink_to(old)
+    write_export(store, TASK, link, Choice("csv"))
+    assert link.is_symlink()
+    assert old.read_bytes() == exported(store, "csv")
+
+
 def test_a_device_or_a_pipe_stays_what_it_is(store, tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
