@@ -14,6 +14,7 @@ from app.core.zones import midnight, read_zone
 from app.exporting.formats import RETURNING, REVIEWED_ONLY, TABLES, TRAINING, Format
 from app.exporting.metadata import Column
 from data.task import Task
+from data.text.figures import plural
 from db.notes.queue.metadata import MAX_NAMES, Condition, metadata_names, read_condition
 from db.people.acting import LeadAct
 from db.review.reviewed import Filters, Status, count_reviewed
@@ -219,10 +220,15 @@ def mention_samples(session: Session, choice: Choice) -> str:
     wanted = count_reviewed(session, **mine)
     if not wanted:
         return ""
-    many = f"{wanted:,} reviewed {'note' if wanted == 1 else 'notes'}"
+    many = plural(wanted, "reviewed note")
     if not has:
         return f"{many} of the synthetic samples left out."
-    return f"{many} in it are synthetic samples, with invented patients."
+    are = (
+        "is a synthetic sample, with an invented patient"
+        if wanted == 1
+        else "are synthetic samples, with invented patients"
+    )
+    return f"{many} in it {are}."
 
 
 def mention_columns(session: Session, choice: Choice) -> str:

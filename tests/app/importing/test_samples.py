@@ -86,7 +86,7 @@ def test_a_reviewed_sample_is_still_a_sample(session: Session) -> None:
     assert sum(n_voting(session)) == 401
     assert acceptance(session, TASK)
     assert count_records(session, Choice()) == 1
-    assert "synthetic samples" in mention_samples(session, Choice())
+    assert "synthetic sample" in mention_samples(session, Choice())
     real = add_notes(program_in(session), [note(1)]).note_ids[0]
     decide(session, real, 0)
     decide(session, second, 0)
