@@ -103,7 +103,7 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
       caseloop export registry.json --format fhir --mapping ours.toml
     """
     from app.core.desk import open_desk_to_read
-    from app.exporting.choice import mention_samples, read_choice
+    from app.exporting.choice import mention_columns, mention_samples, read_choice
     from app.exporting.formats import format_of
     from app.exporting.writing import check_needs
 
@@ -130,10 +130,10 @@ def export(  # noqa: PLR0913, PLR0917 - one for each option
         )
         check_needs(desk.task, choice)
         with desk.store.reading() as session:
-            of_samples = mention_samples(session, choice)
+            remarks = [mention_columns(session, choice), mention_samples(session, choice)]
         n_records = _write(desk, out, choice)
-    if of_samples:
-        say(of_samples)
+    for remark in filter(None, remarks):
+        say(remark)
     if out != "-":
         _say(n_records, choice, out, as_json)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -162,7 +163,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if environ.get("CASELOOP_EMBEDDED"):
         _check_embedded()
     return Settings(
-        home=Path(environ.get("CASELOOP_HOME") or "var").expanduser().absolute(),
+        home=_home(environ),
         base=_place(base) if base else str(EMBEDDED / "base"),
         adapter=_place(adapter) if adapter else str(EMBEDDED / "adapter"),
         served=_read_served(environ),
@@ -317,9 +318,17 @@ def environment_for(*models: str, environ: Mapping[str, str] = os.environ) -> di
                 variables.pop(name, None)
     elif not all(variables.get(name) == value for name, value in _OFFLINE.items()):
         variables.update(_OFFLINE, **{_OURS: "1"})
-    home = Path(environ.get("CASELOOP_HOME") or "var").expanduser().absolute()
+    home = _home(environ)
     variables["GRADIO_TEMP_DIR"] = str(home / "tmp" / "gradio")
     return variables
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """The folder that is named, also below somebody's own: `~/desk`, `~ada/desk`."""
+    named = Path(environ.get("CASELOOP_HOME") or "var")
+    with suppress(RuntimeError):  # nobody is called so: then it is a name like any other
+        named = named.expanduser()
+    return named.absolute()
 
 
 def is_home_named(environ: Mapping[str, str] = os.environ) -> bool:

@@ -15,7 +15,7 @@ from app.exporting.formats import RETURNING, REVIEWED_ONLY, TABLES, TRAINING, Fo
 from app.exporting.metadata import Column
 from data.task import Task
 from data.text.figures import plural
-from db.notes.queue.metadata import Condition, read_condition
+from db.notes.queue.metadata import MAX_NAMES, Condition, metadata_names, read_condition
 from db.people.acting import LeadAct
 from db.review.reviewed import Filters, Status, count_reviewed
 from db.store.store import Session
@@ -229,6 +229,15 @@ def mention_samples(session: Session, choice: Choice) -> str:
         else "are synthetic samples, with invented patients"
     )
     return f"{many} in it {are}."
+
+
+def mention_columns(session: Session, choice: Choice) -> str:
+    """A sentence about conditions on columns that no note came with, which are mistyped; empty where there are none."""
+    known = metadata_names(session)
+    strange = [one.name for one in choice.where if one.name not in known]
+    if not strange or len(known) >= MAX_NAMES:  # no more are kept
+        return ""
+    return f"No note came with the column {strange[0][:40]!r}. Check the name, capital letters count."
 
 
 def note_export(act: LeadAct, choice: Choice) -> int:

@@ -115,6 +115,7 @@ def write_export(store: Store, task: Task, out: Path, choice: Choice, *, on_reco
         OSError: the disk is full.
     """
     is_folder = check_place(out, choice)
+    out = out.resolve() if out.is_symlink() else out  # a link stays one, and leads to what is new
     counted = 0
 
     def count(n_records: int) -> None:
@@ -189,8 +190,8 @@ def preview(session: Session, task: Task, choice: Choice) -> str:
     if choice.form == "naaccr":
         return "".join(islice(export_lines(session, task, choice), 3))
     if choice.form in ("label-studio", "fhir"):
-        pieces = list(islice(export_lines(session, task, choice), 2))
-        first = pieces[1].strip() if len(pieces) > 1 else "]"
+        place = 2 if choice.form == "fhir" else 1
+        first = next(islice(export_lines(session, task, choice), place, None), "]").strip()
     else:
         first = next(json_lines(export_records(session, task, choice)), "]")
     if first.startswith("]"):
@@ -228,6 +229,8 @@ def check_place(out: Path, choice: Choice) -> bool:
         found = "something of that name"
     elif not is_folder and out.is_dir():
         found = "a folder of that name"
+    elif out.exists() and not out.is_file() and not is_folder:
+        found = "a device or a pipe, which the file would replace"
     else:
         return is_folder
     raise InputError(f"Cannot export to {out}: {found}. Choose another name.")

@@ -37,7 +37,7 @@ def read_metadata(values: Mapping[str, Any], used: Collection[str | None]) -> di
             nested = value
             continue
         name, read = _of_export(key, value) if key.startswith("meta") else (key, value)
-        if name != key and (name in kept or values.get(name) is not None):
+        if name != key and (name in kept or (name not in used and values.get(name) is not None)):
             name, read = key, value
         kept[name] = read
     for key, value in nested.items():

@@ -251,6 +251,15 @@ def test_base_and_adapter_are_chosen_together(home):
     assert (settings.base, settings.adapter) == ("a/b", "c/d")
 
 
+def test_a_home_may_be_in_somebodys_own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({"CASELOOP_HOME": "~/a desk"}).home == tmp_path / "a desk"
+    # Nobody is called so.
+    assert load_settings({"CASELOOP_HOME": "~nobody-at-all/desk"}).home == tmp_path / "~nobody-at-all" / "desk"
+    assert environment_for(environ={"CASELOOP_HOME": "~nobody-at-all"})["GRADIO_TEMP_DIR"].startswith(str(tmp_path))
+
+
 def test_another_directory_stands_in_for_what_comes_with_caseloop(tmp_path, monkeypatch):
     assert embedded_directory({}) == embedded_directory({STAND_IN: ""}) == SHIPPED
     assert embedded_directory({STAND_IN: str(tmp_path)}) == tmp_path

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from app.exporting.choice import Choice
 from app.exporting.registries.mapping import Code, Metadata, RegistryMapping
 from data.identity import made_id
 from data.task import Field
@@ -18,25 +19,26 @@ _GENDERS = {"m": "male", "male": "male", "f": "female", "female": "female", "w":
 _SOURCE_CHARACTERS = 50
 
 
-def collect_facts(row: ReviewedRow, mapping: RegistryMapping) -> dict[str, Any]:
-    """Name to what a note has; what it does not have is None."""
+def collect_facts(row: ReviewedRow, choice: Choice, mapping: RegistryMapping) -> dict[str, Any]:
+    """Name to what a note has; None for what it does not have, or what the choice leaves out."""
     note, decided, names = row.note, row.annotation, mapping.metadata
+    metadata = note.metadata if choice.with_metadata else {}
     note_id = note.external_id or made_id(note.text)
-    known = {f"metadata.{key}": as_text(value) for key, value in note.metadata.items()}
+    known = {f"metadata.{key}": as_text(value) for key, value in metadata.items()}
     return known | {
         "note_id": note_id,
         "note_number": note.id,
-        "note_text": note.text,
-        "note_base64": b64encode(note.text.encode()).decode(),
-        "note_date": _day(_first(note.metadata, names.note_date)),
-        "patient_id": as_text(_first(note.metadata, names.patient_id)) or note_id,
-        "birth_date": _day(_first(note.metadata, names.birth_date)),
-        "gender": _gender(note.metadata, names),
+        "note_text": note.text if choice.with_text else None,
+        "note_base64": b64encode(note.text.encode()).decode() if choice.with_text else None,
+        "note_date": _day(_first(metadata, names.note_date)),
+        "patient_id": as_text(_first(metadata, names.patient_id)) or note_id,
+        "birth_date": _day(_first(metadata, names.birth_date)),
+        "gender": _gender(metadata, names),
         "reviewer": decided.reviewer,
         "decided_at": decided.submitted_at.isoformat(timespec="seconds"),
         "decided_day": decided.submitted_at.date().isoformat(),
         "adapter": row.suggestion.adapter if row.suggestion else None,
-        "comment": decided.comment or None,
+        "comment": (decided.comment or None) if choice.with_text else None,
         "status": decided.status,
     }
 

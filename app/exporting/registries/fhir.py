@@ -33,26 +33,25 @@ class Entry:
 
 def write_bundle(task: Task, choice: Choice, mapping: RegistryMapping, rows: Iterable[ReviewedRow]) -> Iterator[str]:
     """One Bundle, an entry a line; a patient of several notes is in it once."""
-    yield '{"resourceType": "Bundle", "type": "collection", "entry": [\n'
+    yield '{"resourceType": "Bundle", "type": "collection"'
     shared: set[str] = set()
-    separator = ""
+    separator, end = ', "entry": [\n', "}\n"  # FHIR knows no empty lists
     for row in rows:
         for entry in make_entries(task, choice, mapping, row):
             if entry.address in shared:
                 continue
             if entry.is_shared:
                 shared.add(entry.address)
-            yield f"{separator}{_as_json({'fullUrl': entry.address, 'resource': entry.resource})}"
-            separator = ",\n"
-    yield "\n]}\n"
+            yield separator
+            yield _as_json({"fullUrl": entry.address, "resource": entry.resource})
+            separator, end = ",\n", "\n]}\n"
+    yield end
 
 
 def make_entries(task: Task, choice: Choice, mapping: RegistryMapping, row: ReviewedRow) -> Iterator[Entry]:
     """The resources of a note, in the order of the mapping file."""
     assert mapping.fhir is not None
-    facts = collect_facts(row, mapping)
-    if not choice.with_text:
-        facts |= {"note_text": None, "note_base64": None, "comment": None}
+    facts = collect_facts(row, choice, mapping)
     decided = Extraction.from_stored(task, row.annotation.extraction)
     planned = [
         (resource, own, _address(resource, row, facts, number))
@@ -90,5 +89,6 @@ def _values(
 
 
 def _address(resource: Resource, row: ReviewedRow, facts: dict[str, Any], number: int) -> str:
-    of = facts["patient_id"] if resource.once else f"{row.note.text_hash} {facts['note_id']}"
+    source = f" {row.note.source}" if row.note.source else ""
+    of = facts["patient_id"] if resource.once else f"{row.note.text_hash} {facts['note_id']}{source}"
     return uuid5(_OURS, f"{resource.name} {number} {of}").urn

@@ -35,9 +35,7 @@ def write_naaccr(task: Task, choice: Choice, mapping: RegistryMapping, rows: Ite
     levels = {level: [item for item in chosen.items if item.level == level] for level in LEVELS}
     yield "".join(f"  {one}\n" for one in _items(levels["NaaccrData"], {}, {}))
     for row in rows:
-        facts = collect_facts(row, mapping)
-        if not choice.with_text:
-            facts |= {"note_text": None, "comment": None}
+        facts = collect_facts(row, choice, mapping)
         decided = Extraction.from_stored(task, row.annotation.extraction)
         own = {
             key: {"value": decided[key], "field": key, "title": task.field(key).title}

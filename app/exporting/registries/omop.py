@@ -43,7 +43,9 @@ def note_rows(
     assert mapping.omop is not None
     yield format_plain_line(NOTE)
     for row, _ in rows:
-        yield format_plain_line(_cells(NOTE, fill_template(mapping.omop.note, collect_facts(row, mapping)) or {}))
+        yield format_plain_line(
+            _cells(NOTE, fill_template(mapping.omop.note, collect_facts(row, choice, mapping)) or {})
+        )
 
 
 def mention_rows(
@@ -54,7 +56,7 @@ def mention_rows(
     yield format_plain_line(NOTE_NLP)
     number = 0
     for row, record in rows:
-        facts, text = collect_facts(row, mapping), row.note.text
+        facts, text = collect_facts(row, choice, mapping), row.note.text
         for span in record.get("spans", ()):
             number += 1
             field = task.field(span["field"])

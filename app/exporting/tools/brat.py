@@ -17,7 +17,8 @@ from data.task import Task
 
 MAX_NAME_BYTES = 120
 _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
-_LINES = re.compile(r"[^\r\n]+")
+_LINES = re.compile(r"[^\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+"""Pieces of a text in which brat, which reads by `str.splitlines`, sees no end of a line."""
 
 
 def brat_files(task: Task, choice: Choice, records: Iterable[Record]) -> Iterator[tuple[str, list[bytes]]]:

@@ -20,8 +20,10 @@ from app.screens.zone.zone import zone_of
 from data.task import Task
 from data.text.figures import plural
 from db.notes.queue.search import counts
+from db.people.acting import OPERATOR, require
 from db.people.reviewers import list_reviewers
 from db.review.reviewed import suggesters
+from db.schema.errors import NotAllowed
 
 ASIDE = [("skipped", "skipped"), ("flagged", "flagged")]
 CORRECTED, WITH_TEXT, METADATA, PROVENANCE, SAMPLES = "corrected", "text", "metadata", "provenance", "samples"
@@ -68,13 +70,13 @@ def build_export(desk: Desk) -> tuple[Any, list[Any], list[Any]]:
     inputs = [form, tell, keys, reviewer, adapter, since, until, only]
 
     def show_choice(request: gr.Request, *chosen: Any) -> str:
-        return show(desk, *chosen, zone=zone_of(request))
+        return show(desk, *chosen, zone=zone_of(request), by=request.username)
 
     def fill(request: gr.Request, *chosen: Any) -> list[Any]:
         with desk.store.reading() as session:
             people = [("anyone", ""), *((row.name, row.name) for row in list_reviewers(session))]
             adapters = [("any adapter or none", ""), *((name, name) for name in suggesters(session))]
-        return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show(desk, *chosen, zone=zone_of(request))]
+        return [gr.Dropdown(choices=people), gr.Dropdown(choices=adapters), show_choice(request, *chosen)]
 
     for part in inputs:
         listen(part.change, show_choice, (inputs, [summary]), "export", **FOLLOWING)
@@ -105,8 +107,9 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
     only: list[str] | None = None,
     *,
     zone: str = "UTC",
+    by: str = OPERATOR,
 ) -> Markup:
-    """The count, the link, and how the file begins; or why there is nothing to take."""
+    """The count, the link, and how the file begins, for whoever may take it; or why there is nothing to take."""
     told, ticked = [WITH_TEXT, METADATA] if tell is None else tell, only or []
     if fields is not None and not fields:
         return refused("Choose at least one field.")
@@ -131,6 +134,10 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
     except InputError as error:
         return refused(str(error))
     with desk.store.reading() as session:
+        try:
+            require(session, by, "export")
+        except NotAllowed as error:
+            return refused(str(error))
         n_records, figures = count_records(session, choice), counts(session)
         beginning = preview(session, desk.task, choice) if n_records else ""
         of_samples = mention_samples(session, choice)

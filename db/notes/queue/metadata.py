@@ -21,12 +21,15 @@ MAX_NAMES = 1000
 _ORDER = re.compile(r"(-?)meta\.(.+)", re.DOTALL)
 _SIGNS: Mapping[str, Test] = {
     "=": "is",
+    "==": "is",
     "!=": "is not",
     "contains": "contains",
     "present": "present",
     "absent": "absent",
 }
-_COMPARED = re.compile(r"\s*(.+?)\s*(!=|=|\scontains\s)\s*(.*?)\s*", re.DOTALL)
+_COMPARED = re.compile(r"\s*(.+?)\s*(!=|==?|\scontains\s)\s*(.*?)\s*", re.DOTALL)
+_OTHER_SIGNS = ("<", ">", "!", "~")
+"""Ends of a name that belong to a sign which there is not: `age >= 50` asks for no column "age >"."""
 _ASKED = re.compile(r"\s*(.+?)\s+(present|absent)\s*", re.DOTALL)
 
 
@@ -78,7 +81,7 @@ def read_condition(written: str) -> Condition:
         StoreError: it is none.
     """
     found = _COMPARED.fullmatch(written)
-    if found:
+    if found and not found[1].endswith(_OTHER_SIGNS):
         return Condition(found[1], _SIGNS.get(found[2], "contains"), found[3])
     found = _ASKED.fullmatch(written)
     if found:

@@ -18,6 +18,7 @@ from app.exporting.registries.omop import NOTE, NOTE_NLP
 from app.exporting.writing import check_needs
 from data.notes import make_note
 from data.task import Extraction
+from db.notes.identity import Rules
 from db.notes.notes import add_notes
 from db.review.decisions import submit
 from db.store.store import open_store
@@ -139,10 +140,45 @@ def test_resources_have_what_their_profiles_ask_for_and_refer_to_one_another(one
     assert addresses == [address for address, _ in resources(full)]
 
 
-def test_nothing_of_the_text_is_in_a_bundle_without_it(one):
-    content = exported(one, "fhir", with_text=False).decode()
-    assert base64.b64encode(TEXT.encode()).decode()[:40] not in content
-    assert "lumpectomy" in content
+@pytest.mark.parametrize("form", ["fhir", "omop", "naaccr"])
+def test_nothing_of_the_text_and_of_the_metadata_is_in_a_file_without_them(one, form):
+    def content(**chosen):
+        plain = exported(one, form, **chosen)
+        if form != "omop":
+            return plain.decode()
+        with zipfile.ZipFile(io.BytesIO(plain)) as archive:
+            return "".join(archive.read(name).decode() for name in archive.namelist())
+
+    text, coded = "67-year-old", base64.b64encode(TEXT.encode()).decode()[:40]
+    whole, without_text, bare = content(), content(with_text=False), content(with_metadata=False)
+    assert form == "naaccr" or text in whole or coded in whole
+    assert text not in without_text
+    assert coded not in without_text
+    assert "4711" in whole
+    assert not [said for said in ("4711", "1958", "female", "2026-01-30", "Pathology report") if said in bare]
+    assert form == "omop" or "lumpectomy" in without_text
+
+
+def test_a_bundle_of_nothing_has_no_empty_list(one):
+    assert json.loads(exported(one, "fhir", reviewer="nobody")) == {"resourceType": "Bundle", "type": "collection"}
+
+
+def test_one_note_of_two_sources_is_in_a_bundle_twice(tmp_path):
+    with open_store(tmp_path / "caseloop.db") as store:
+        with store.transaction() as session:
+            for source in ("", "lab"):
+                note = make_note(TASK, TEXT, external_id="S-1")
+                (number,) = add_notes(program_in(session), [note], Rules(source=source)).note_ids
+                submit(
+                    person_in(session, "ada"),
+                    note_id=number,
+                    status="submitted",
+                    extraction=Extraction(TASK, {**dict.fromkeys(TASK.keys), **VALUES}),
+                    seen_revision=0,
+                    token=f"token-{number}",
+                )
+        addresses = [address for address, _ in resources(store)]
+    assert len(addresses) == len(set(addresses))
 
 
 def test_a_note_that_was_set_aside_is_in_no_registry(full):

@@ -74,7 +74,8 @@ def test_brat_reads_what_stands_there(full):
         n_spans = 0
         for name in texts:
             text = archive.read(name).decode()
-            lines = archive.read(name.removesuffix("txt") + "ann").decode().split("\n")
+            lines = archive.read(name.removesuffix("txt") + "ann").decode().splitlines()  # as brat does
+            assert all(line.startswith(("T", "#")) for line in lines)
             for line in lines:
                 if line.startswith("T"):
                     number, place, words = line.split("\t", 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -14,8 +15,9 @@ from pyarrow import parquet
 
 from app.core.errors import InputError
 from app.core.zones import midnight, read_zone
-from app.exporting.choice import Choice, count_records, read_choice
+from app.exporting.choice import Choice, count_records, mention_columns, read_choice
 from app.exporting.writing import export_pieces, write_export
+from app.importing.decisions import import_decisions
 from app.importing.load import import_files
 from data.notes import make_note
 from data.task import Extraction, load_task
@@ -33,12 +35,12 @@ OTHER = {"mrn": "4711", "mixed": 2}
 EVENING = datetime(2026, 3, 28, 22, 30, tzinfo=UTC)  # in Tokyo the day after
 
 
-def reviewed_store(folder):
-    """Three reviewed notes: with metadata, with other metadata, with none."""
+def reviewed_store(folder, metadata=(METADATA, OTHER, {})):
+    """Reviewed notes, one for each metadata: some, other, none."""
     opened = open_store(folder / "caseloop.db")
     notes = [
-        make_note(TASK, f"Report {number}.", external_id=f"c-{number}", metadata=metadata)
-        for number, metadata in enumerate((METADATA, OTHER, {}))
+        make_note(TASK, f"Report {number}.", external_id=f"c-{number}", metadata=one)
+        for number, one in enumerate(metadata)
     ]
     with opened.transaction() as session:
         for note_id in add_notes(program_in(session), notes).note_ids:
@@ -100,6 +102,48 @@ def test_metadata_comes_back_as_it_was(store, tmp_path, form):
         assert (report.n_added, report.refusals) == (3, [])
         with other.reading() as session:
             assert [find_note(session, f"c-{number}").metadata for number in range(3)] == [METADATA, OTHER, {}]
+
+
+NAMES = (
+    *("id", "input", "output", "text", "instruction", "stage", "status", "meta.x", "metadata", "a.b", "a,b", 'q"q'),
+    *("two\nlines", "tab\tt", "🧬", "Ward", "ward", "ward ", "=x", "'=x", "'x", "__proto__", "0"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "xlsx", "parquet"])
+def test_columns_called_like_anything_come_back(tmp_path, form):
+    metadata = [{name: "v"} for name in NAMES] + [dict.fromkeys(NAMES, "=v")]
+    out = tmp_path / f"out.{form}"
+    with reviewed_store(tmp_path / "store", metadata) as store:
+        write_export(store, TASK, out, Choice(form, with_provenance=True))
+    with open_store(tmp_path / "other" / "caseloop.db") as other:
+        report = import_decisions(other, TASK, [out])
+        assert (report.n_added, report.refusals) == (len(metadata), [])
+        with other.reading() as session:
+            assert [find_note(session, f"c-{number}").metadata for number in range(len(metadata))] == metadata
+
+
+def test_a_condition_on_nobodys_column_is_told(store):
+    with store.reading() as session:
+        assert mention_columns(session, read_choice(TASK, "jsonl", where=["mrn present"])) == ""
+        assert "'MRN'" in mention_columns(session, read_choice(TASK, "jsonl", where=["MRN != 3"]))
+
+
+def test_a_link_stays_one_and_leads_to_the_export(store, tmp_path):
+    old, link = tmp_path / "monday.csv", tmp_path / "newest.csv"
+    old.write_text("old")
+    link.symlink_to(old)
+    write_export(store, TASK, link, Choice("csv"))
+    assert link.is_symlink()
+    assert old.read_bytes() == exported(store, "csv")
+
+
+def test_a_device_or_a_pipe_stays_what_it_is(store, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="pipe"):
+        write_export(store, TASK, pipe, Choice("jsonl"))
+    assert pipe.is_fifo()
 
 
 def test_it_can_be_left_out_and_goes_with_the_text(store):

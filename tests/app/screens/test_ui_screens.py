@@ -53,6 +53,7 @@ from tests.kit.desk.desk_store import (
     suggestion,
 )
 from tests.kit.desk.permits import person_in, program_in
+from tests.kit.people import add_people
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HARM = HOSTILE[0]
@@ -296,6 +297,13 @@ def test_the_export_shows_how_it_begins(desk: Desk) -> None:
     assert "<img" not in shown
     assert HARM.replace('"', '\\"') in text(shown)
     assert "id,input" in export.show(desk, "csv")
+
+
+def test_a_reviewer_sees_nothing_of_an_export(desk: Desk) -> None:
+    decide(desk, 1)
+    add_people(desk.store, {"Ann Lee": "admin", "bob": "lead", "kim": "reviewer"})
+    assert text(export.show(desk, by="kim")).strip() == "Only leads may export; kim is a reviewer. Ask a lead."
+    assert "1 reviewed note" in text(export.show(desk, by="bob"))
 
 
 def test_the_export_counts_under_its_filters(desk: Desk) -> None:

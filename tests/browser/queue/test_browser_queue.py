@@ -212,6 +212,8 @@ def test_many_files_and_folders_are_imported_at_once(browser: Browser, desk: Des
         place = folder / ("ward" if number % 2 else "")
         (place / f"r{number:02}.txt").write_text(f"Report {number} of a folder.", encoding="utf-8")
     (folder / ".hidden").write_text("x")
+    (folder / ".checkpoints").mkdir()
+    (folder / ".checkpoints" / "hidden.txt").write_text("A report as it was an hour ago.", encoding="utf-8")
     (folder / "broken.json").write_text("{", encoding="utf-8")
     table = tmp_path / "table.csv"
     table.write_text("case_no,body\nt-1,A report in a table that is long enough.\n", encoding="utf-8")

@@ -54,6 +54,7 @@ def test_names_are_kept_in_the_order_in_which_they_came(filled):
 
 CONDITIONS = {
     "ward = 10": "a",
+    "ward == 10": "a",
     "ward != 10": "bcd",
     "urgent = true": "a",
     "urgent = 1": "",
@@ -81,7 +82,7 @@ def test_all_conditions_hold_at_once_and_with_other_filters(filled):
     assert found(filled, metadata=both, text="number c") == "c"
 
 
-@pytest.mark.parametrize("written", ["", "ward", "= 3", "ward is", "present"])
+@pytest.mark.parametrize("written", ["", "ward", "= 3", "ward is", "present", "age >= 50", "age<=50", "ward ~= 3"])
 def test_what_is_no_condition_is_refused(written):
     with pytest.raises(StoreError, match="NAME = VALUE"):
         read_condition(written)

@@ -5,7 +5,8 @@ import { lookAtAll } from './batch.js';
 
 /** @param {File[]} files */
 function open(files) {
-  const seen = files.filter((file) => !file.name.startsWith('.'));   // what a system leaves in folders, such as .DS_Store
+  // What a system leaves in folders, such as .DS_Store, or .git below the one that was chosen.
+  const seen = files.filter((file) => ![...file.webkitRelativePath.split('/').slice(1), file.name].some((part) => part.startsWith('.')));
   if (seen.length === 1) look(seen[0]); else if (seen.length) lookAtAll(seen);
 }
 
