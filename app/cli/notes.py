@@ -7,12 +7,12 @@ import logging
 import signal
 import sys
 import threading
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.shared import import_options as options
 from app.cli.shared.decisions import Adjudicate, Decisions, bring_decisions
 from app.cli.shared.engine_options import AdapterName, BaseUrl, Engine, Model, Weights, choose_engine
 from app.core.errors import BAD_INPUT, InputError
@@ -30,84 +30,33 @@ if TYPE_CHECKING:
     from db.notes.identity import Rules
 
 
-class SameId(StrEnum):
-    """What becomes of a record with the id of a note that has another text."""
-
-    separate = "separate"
-    supersede = "supersede"
-    refuse = "refuse"
-
-
 REFUSED = 1
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("import")(import_notes)
+    app.command("import", help=options.HELP)(import_notes)
     app.command()(prefill)
     app.command()(extract)
 
 
 def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", readable=False, help="Files or folders with notes.")
-    ],
-    original: Annotated[bool, typer.Option("--original", help="The notes come with labels to train on.")] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Keep everything or, if one record is bad, nothing.")
-    ] = False,
-    text_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with the notes, if not text or input.")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The column with their ids, if not id or external_id.")
-    ] = None,
-    update: Annotated[
-        bool, typer.Option("--update", help="Correct ids, labels and metadata of notes that are there already.")
-    ] = False,
-    same_id: Annotated[
-        SameId,
-        typer.Option(help="What becomes of a note whose id another text has: a new version, or a separate note."),
-    ] = SameId.separate,
-    source: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Where the notes come from; the same id of another source is another note."),
-    ] = "",
-    encoding: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="How the files' letters are written, as in cp1250, if it is not found out."),
-    ] = None,
+    files: options.Files,
+    original: options.Original = False,
+    strict: options.Strict = False,
+    text_column: options.TextColumn = None,
+    id_column: options.IdColumn = None,
+    update: options.Update = False,
+    same_id: options.WithSameId = options.SameId.separate,
+    source: options.Source = "",
+    encoding: options.Letters = None,
     decisions: Decisions = False,
     adjudicate: Adjudicate = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would become of every column and note; write nothing.")
-    ] = False,
+    dry_run: options.DryRun = False,
     as_json: Json = False,
 ) -> int:
-    """Bring notes in: JSON, tables, workbooks, documents, archives of them and folders. Doing it twice changes nothing.
-
-    The content of a file decides how it is read, whatever it is called.
-
-    A note is its id and its exact text: a different character or id makes a different note, and the report says
-    where. With --update, a note with exactly the same text gets the id, the labels (with --original) and the metadata
-    that the file has; what the file leaves out stays. With --same-id supersede, a note with a known id and another
-    text is its new version: it waits for review again, and the old one keeps its decision and leaves queue and
-    exports. A record that cannot be read is refused with its file, line and column; the others are kept. A column
-    that does not exist stops the import before anything is kept. Where the text or the id is under no usual name,
-    the column that looks like it is taken, and the report says which. The exit code is 1 when a file, or the rest
-    of one, could not be read or --strict kept nothing, and 2 when nothing could be read.
-
-    \b
-    Example:
-      caseloop import reports.jsonl
-      caseloop import labelled.jsonl --original --strict
-      caseloop import registry.csv --text-column report --id-column case_no
-      caseloop import registry.csv --dry-run
-      caseloop import other-desk.jsonl --decisions
-      caseloop import registry.csv --id-column case_no --update
-      caseloop import amended.jsonl --same-id supersede
-    """
+    """Bring notes in; the exit code says whether all of it could be read, see `import_options.HELP`."""
     from app.cli.shared.beginning import open_or_begin_desk
     from app.importing.load import import_files, plan_files
     from data.reading.records import Columns
@@ -115,7 +64,7 @@ def import_notes(  # noqa: PLR0913, PLR0917 - one for each option
 
     columns = Columns(text_column, id_column, _codec(encoding))
     if decisions:
-        if original or strict or update or source or dry_run or same_id is not SameId.separate:
+        if original or strict or update or source or dry_run or same_id is not options.SameId.separate:
             others = "--original, --strict, --update, --same-id, --source and --dry-run"
             raise InputError(f"Expected --decisions without {others}; found both. Leave one out.")
         return bring_decisions(files, columns=columns, adjudicate=adjudicate, as_json=as_json)

@@ -136,8 +136,7 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
 ) -> Saved:
     """Keep a decision as the note's next revision; the earlier ones stay. The reviewer's draft and claim are done with.
 
-    Where several reviewers are asked about the note it is kept as this one's opinion, and becomes the decision once
-    enough of them say the same; see `opinions.py`.
+    Where several reviewers are asked it is this one's opinion until enough of them say the same; see `opinions.py`.
 
     Args:
         status: "submitted", "skipped" or "flagged": the note's new state.
@@ -160,12 +159,11 @@ def submit(  # noqa: PLR0913 - what a page knows about a save, all by keyword
     """
     _check_words(status, comment, token)
     session, at = act.session, decided_at or t.now()
-    repeated = _find_earlier_save(session, note_id, token)
-    if repeated is not None:
+    if (repeated := _find_earlier_save(session, note_id, token)) is not None:
         return repeated
     kept: dict[str, Any] = {"note_id": note_id, "status": status, "comment": comment, "suggestion_id": suggestion_id}
     stored = with_aside(extraction, replaced_values(session, note_id, act.who))
-    kept |= {"extraction": {key: value for key, value in stored.items() if key not in not_asked}}
+    kept["extraction"] = {key: value for key, value in stored.items() if key not in not_asked}
     kept |= {"settled": order_settled(extraction, settled), "lead_time_ms": lead_time_ms, "token": token}
     opinion_id = 0
     if not is_final and wants_opinion(act, note_id):
@@ -220,8 +218,7 @@ def reopen(act: Act, *, note_id: int, seen_revision: int, token: str, seen_opini
         StoreError: the token was used for another note.
     """
     session, at = act.session, t.now()
-    repeated = _find_earlier_save(session, note_id, token)
-    if repeated is not None:
+    if (repeated := _find_earlier_save(session, note_id, token)) is not None:
         return repeated
     standing, opinion = latest_annotation(session, note_id), own_opinion(session, note_id, act.who)
     if (standing is None or standing.status == "reopened") and opinion is not None and opinion.id == seen_opinion:

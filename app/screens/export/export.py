@@ -143,19 +143,22 @@ def show(  # noqa: PLR0913, PLR0917 - one for each control
         of_samples = mention_samples(session, choice)
     if not n_records:
         return _HTML.nothing(figures)
-    config_address = config = ""
-    if choice.form == "label-studio":
-        query = "" if choice.fields is None else f"?fields={','.join(choice.fields)}"
-        config_address, config = f"/export/label-studio.xml{query}", label_config(desk.task, choice)
     return _HTML.found(
         f"/export/{choice.form}{choice.query()}",
         KINDS[choice.form].title,
         plural(n_records, "note" if choice.is_marked else "reviewed note"),
         [*_sentences(desk.task, choice), *filter(None, [of_samples])],
         beginning,
-        config_address,
-        config,
+        *_configuration(desk.task, choice),
     )
+
+
+def _configuration(task: Task, choice: Choice) -> tuple[str, str]:
+    """Where Label Studio's labelling configuration is to be had, and what it says; empty of other formats."""
+    if choice.form != "label-studio":
+        return "", ""
+    query = "" if choice.fields is None else f"?fields={','.join(choice.fields)}"
+    return f"/export/label-studio.xml{query}", label_config(task, choice)
 
 
 def _sentences(task: Task, choice: Choice) -> list[str]:
