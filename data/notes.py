@@ -6,10 +6,10 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from data.arrival.labels import GOLD_KEY, LabelError, Labels, labels_aside, read_labels
 from data.arrival.metadata import read_metadata
@@ -47,6 +47,7 @@ HOLDOUT_SHARE = 0.10
 
 Origin = Literal["original", "incoming", "sample"]
 Split = Literal["train", "holdout"]
+Made = TypeVar("Made")
 
 ID_KEYS = ("id", "external_id")
 DERIVED_KEYS = ("instruction", "content_hash")  # of the training format; made anew, so not worth keeping
@@ -179,13 +180,22 @@ def read_notes(
         columns: where the text and the id are, if not under their usual names.
         tell: see `data.reading.sources.Options`.
     """
+    return convert_records(
+        path, lambda record: note_from_record(record, task, original=original, columns=columns), columns, tell
+    )
+
+
+def convert_records(
+    path: Path, convert: Callable[[Record], Made], columns: Columns, tell: Tell
+) -> Iterator[Made | Refusal]:
+    """What each record of a file or folder becomes; a `Refusal` where it raises a `NoteError`. Others are as above."""
     options = Options((columns.text,) if columns.text else TEXT_KEYS, tell, columns.codec)
     for record in read_records(path, options):
         if isinstance(record, Refusal):
             yield record
             continue
         try:
-            yield note_from_record(record, task, original=original, columns=columns)
+            yield convert(record)
         except NoteError as error:
             yield Refusal(record.file, record.line, None, error.expected, error.found, error.advice)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
+from app.core.errors import DeskError
 from data.task import TaskError
 from db.schema.errors import NotAllowed, StoreError, StoreFull, UnknownNote
 
@@ -15,6 +16,8 @@ def answer_with(action: Callable[[], dict[str, Any]]) -> JSONResponse:
     """Run `action`; a refusal becomes a status and a sentence."""
     try:
         return JSONResponse(action())
+    except DeskError as error:
+        return JSONResponse({"detail": str(error)}, 422)
     except (TaskError, StoreError) as error:
         return refusal(error)
 

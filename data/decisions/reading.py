@@ -11,11 +11,10 @@ from typing import Any, Literal, cast, get_args
 
 from data.decisions import foreign, training
 from data.limits import MAX_VALUE_CHARACTERS
-from data.notes import Note, NoteError, note_from_record
+from data.notes import Note, NoteError, convert_records, note_from_record
 from data.reading import provenance
-from data.reading.readers import read_records
 from data.reading.records import USUAL, Columns, Record, Refusal, plain_type
-from data.reading.sources import TEXT_KEYS, Options, Tell, ignore_reading
+from data.reading.sources import Tell, ignore_reading
 from data.suggestion import Grounding, Span, Suggestion
 from data.task import UNKEEPABLE, Extraction, Task, TaskError
 
@@ -91,15 +90,7 @@ def read_decisions(
         columns: where the text and the id are, if not under their usual names.
         tell: see `data.reading.sources.Options`.
     """
-    options = Options((columns.text,) if columns.text else TEXT_KEYS, tell, columns.codec)
-    for record in read_records(path, options):
-        if isinstance(record, Refusal):
-            yield record
-            continue
-        try:
-            yield decision_from_record(record, task, columns=columns)
-        except NoteError as error:
-            yield Refusal(record.file, record.line, None, error.expected, error.found, error.advice)
+    return convert_records(path, lambda record: decision_from_record(record, task, columns=columns), columns, tell)
 
 
 def decision_from_record(record: Record, task: Task, *, columns: Columns = USUAL) -> Decision:

@@ -103,12 +103,11 @@ def filters_as_json(filters: Filters) -> dict[str, Any]:
     return Shown.model_validate(values).model_dump()
 
 
-class Meant(BaseModel):
+class Chosen(BaseModel):
     """Notes that something is to be done to: those that are ticked, or else all that the filter shows."""
 
     model_config = ConfigDict(extra="forbid")
 
-    action: Action
     filters: Shown = Shown()
     ids: Annotated[list[Number], Field(max_length=MAX_TICKED)] | None = None
     upto: Number | None = None
@@ -117,6 +116,12 @@ class Meant(BaseModel):
     def many(self) -> Many:
         """What the store is asked for."""
         return Many(self.filters.filters, None if self.ids is None else tuple(self.ids), self.upto)
+
+
+class Meant(Chosen):
+    """The same, and what is to be done."""
+
+    action: Action
 
 
 class Turn(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.access.guard import current_reviewer
 from app.core.desk import Desk
-from app.core.errors import DeskError
 from app.operations.deleting import Deleted, delete
 from app.operations.undoing import describe_going, foresee_undo, undo_import
-from app.screens.queue.bulk import MAX_TICKED, Number, Shown
+from app.screens.queue.bulk import Chosen, Number
 from app.screens.replies import answer_with
 from data.text.figures import plural
 from db.notes.imports import ImportRow, list_imports
@@ -26,20 +25,13 @@ Reviewer = Annotated[str, Depends(current_reviewer)]
 Why = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
 
 
-class Meant(BaseModel):
-    """Notes that are to go, with their older versions: those that are ticked, or else all that the filter shows."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    filters: Shown = Shown()
-    ids: Annotated[list[Number], Field(max_length=MAX_TICKED)] | None = None
-    upto: Number | None = None
+class Meant(Chosen):
+    """Notes that are to go, with their older versions."""
 
     @property
     def many(self) -> Many:
         """What the store is asked for."""
-        ids = None if self.ids is None else tuple(self.ids)
-        return Many(self.filters.filters, ids, self.upto, with_older=True)
+        return replace(super().many, with_older=True)
 
 
 class Unwanted(Meant):
@@ -71,23 +63,23 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/delete/plan")
     def planned(meant: Meant, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: plan(desk, by, meant))
+        return answer_with(lambda: plan(desk, by, meant))
 
     @router.post("/delete")
     def deleted(unwanted: Unwanted, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: remove(desk, by, unwanted))
+        return answer_with(lambda: remove(desk, by, unwanted))
 
     @router.post("/imports")
     def imports(by: Reviewer) -> JSONResponse:
-        return _answer(lambda: show_imports(desk, by))
+        return answer_with(lambda: show_imports(desk, by))
 
     @router.post("/imports/plan")
     def foreseen(undone: Undone, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: plan_undo(desk, by, undone))
+        return answer_with(lambda: plan_undo(desk, by, undone))
 
     @router.post("/imports/undo")
     def undid(undo: Undo, by: Reviewer) -> JSONResponse:
-        return _answer(lambda: take_back(desk, by, undo))
+        return answer_with(lambda: take_back(desk, by, undo))
 
     return router
 
@@ -147,10 +139,3 @@ def _import_as_json(row: ImportRow) -> dict[str, Any]:
         "is_ended": row.ended_at is not None,
         "undone": None if row.undone_at is None else row.undone_by,
     }
-
-
-def _answer(action: Callable[[], dict[str, Any]]) -> JSONResponse:
-    try:
-        return answer_with(action)
-    except DeskError as error:
-        return JSONResponse({"detail": str(error)}, 422)
