@@ -24,6 +24,7 @@ READING = (
     ("adapters", "list"),
     ("reviewers", "list"),
     ("samples", "show"),
+    ("imports", "list"),
 )
 
 

@@ -30,10 +30,10 @@ def list_all(as_json: Json = False) -> None:
     Example:
       caseloop imports list
     """
-    from app.core.desk import open_desk
+    from app.core.desk import open_desk_to_read
     from db.notes.imports import list_imports
 
-    with open_desk() as desk, desk.store.reading() as session:
+    with open_desk_to_read() as desk, desk.store.reading() as session:
         found = list_imports(session)
     if as_json:
         times = ("begun_at", "ended_at", "undone_at")
