@@ -25,6 +25,7 @@ from db.review.lifecycle.deletion import delete_notes
 from db.schema import tables
 from db.schema.errors import StoreError
 from db.store.store import Store, open_store
+from tests.kit.desk.empty_stores import migrations_before
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import DATABASES, TASK, add, mode, suggestion
 from tests.kit.desk.stores import file_store as store
@@ -201,12 +202,7 @@ def test_notes_of_before_get_the_hash_of_their_exact_text(
     if kind == "postgres":
         server = request.getfixturevalue("postgres")
         where = server.at(server.empty_database())
-    folder = tmp_path / "before"
-    shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
-    shutil.copy(migrations.FOLDER / "0009_samples.txt", folder)
-    for version in migrations.versions():
-        if version >= "0008":
-            next((folder / "versions").glob(f"{version}_*")).unlink()
+    folder = migrations_before("0008", tmp_path / "before")
     texts = ("Report, number 1.", "\u2003\n Größe ≤ 2 cm.\t\x85")
     with open_store(where, migrations_folder=folder) as old, old.transaction() as session:
         for statement in OLD_NOTES:
@@ -229,12 +225,7 @@ def test_notes_of_before_keep_all_and_can_be_deleted(kind: str, tmp_path: Path, 
     if kind == "postgres":
         server = request.getfixturevalue("postgres")
         where = server.at(server.empty_database())
-    folder = tmp_path / "before"
-    shutil.copytree(migrations.FOLDER / "versions", folder / "versions")
-    shutil.copy(migrations.FOLDER / "0009_samples.txt", folder)
-    for version in migrations.versions():
-        if version >= "0012":
-            next((folder / "versions").glob(f"{version}_*")).unlink()
+    folder = migrations_before("0012", tmp_path / "before")
     tables_of_before = ("note", "note_text", "suggestion", "annotation", "draft", "offer", "audit")
     with open_store(where, migrations_folder=folder) as old, old.transaction() as session:
         for statement in OLD_NOTES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,6 @@ from app.training.requests import TrainOptions, request_run
 from data.notes import Note, read_notes
 from data.synthetic.sets.shipped import LABELLED, UNLABELLED, sample_notes
 from data.task import Field
-from db import migrations
 from db.notes.notes import add_notes, find_note, get_note, next_notes
 from db.notes.queue.search import Filters, count_found, counts, search_notes
 from db.notes.samples import remove_samples, removed_up_to, samples_of
@@ -33,6 +31,7 @@ from db.review.figures.statistics import outcomes
 from db.review.reviewed import acceptance, holdout_rows, holdout_texts, training_rows
 from db.schema.errors import StoreError, UnknownNote
 from db.store.store import Session, Store, open_store
+from tests.kit.desk.empty_stores import migrations_before
 from tests.kit.desk.permits import person_in, program_in
 from tests.kit.desk.stores import FIRST, TASK, decide, extraction, note, store, suggestion
 from tests.kit.homes import Home
@@ -179,16 +178,6 @@ def test_only_rows_about_samples_can_be_deleted(store: Store, statement: str) ->
         session.execute(sa.text("UPDATE note SET origin = 'sample'"))
 
 
-def older(folder: Path) -> Path:
-    """The migrations from before samples were an origin."""
-    (folder / "versions").mkdir(parents=True)
-    mine = next((migrations.FOLDER / "versions").glob("*_samples.py")).name
-    for file in (migrations.FOLDER / "versions").glob("[0-9]*.py"):
-        if file.name < mine:
-            shutil.copy(file, folder / "versions")
-    return folder
-
-
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_an_older_store_knows_its_samples_by_their_texts(
     database: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -204,7 +193,8 @@ def test_an_older_store_knows_its_samples_by_their_texts(
     # As a sample is called, and nearly as it reads: a real note all the same.
     lookalike = note(1, text=incoming[0].text + " Seen again.", external_id=incoming[0].external_id)
     later = [(table, column) for table, columns in LATER.items() for column in columns]
-    with open_store(where, migrations_folder=older(tmp_path / "older")) as old, old.transaction() as session:
+    folder = migrations_before("0009", tmp_path / "older")
+    with open_store(where, migrations_folder=folder) as old, old.transaction() as session:
         for table, column in later:  # as today's code writes it
             session.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {column}"))
         session.execute(sa.text("CREATE TABLE deleted_note (note_id INTEGER)"))
